@@ -1,0 +1,206 @@
+"""The closed sets and the limits that the orchestrator, the launchers and the worker share. Pure: no Django, no I/O.
+
+The worker's HTTP protocol, in which these travel, is described in `docs/worker-protocol.md`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class JobType(StrEnum):
+    """What a job does."""
+
+    PIPELINE_EXECUTION = "pipeline_execution"
+    ML_TRAINING = "ml_training"
+    ML_INFERENCE = "ml_inference"
+    DIGITAL_TWIN_UPDATE = "digital_twin_update"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. The moves between them are in `states.py`."""
+
+    QUEUED = "queued"
+    LAUNCHING = "launching"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
+LIVE = frozenset({JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING})
+
+
+class Priority(StrEnum):
+    """Strict classes: a waiting job of a higher class goes first, ageing aside."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+PRIORITIES: tuple[Priority, ...] = (Priority.CRITICAL, Priority.HIGH, Priority.NORMAL, Priority.LOW)
+
+DEFAULT_PRIORITY: dict[JobType, Priority] = {
+    JobType.ML_INFERENCE: Priority.HIGH,
+    JobType.DIGITAL_TWIN_UPDATE: Priority.NORMAL,
+    JobType.PIPELINE_EXECUTION: Priority.NORMAL,
+    JobType.ML_TRAINING: Priority.LOW,
+}
+
+
+class FailureReason(StrEnum):
+    """Why an attempt ended without success. Stable: clients match on it."""
+
+    WORKLOAD_FAILED = "workload_failed"  # the step, the query or the command failed; the message says how
+    INVALID_INPUT = "invalid_input"  # the data or the definition does not fit; trying again changes nothing
+    EXIT_CODE = "exit_code"  # the workload ended with a code that is not 0
+    SIGNAL = "signal"  # the workload was ended by a signal (a segfault, for one)
+    OUT_OF_MEMORY = "out_of_memory"
+    LOG_LIMIT_EXCEEDED = "log_limit_exceeded"
+    ARTIFACT_LIMIT_EXCEEDED = "artifact_limit_exceeded"
+    DISK_FULL = "disk_full"
+    SOURCE_UNAVAILABLE = "source_unavailable"  # a URL did not answer as it should
+    DEADLINE_EXCEEDED = "deadline_exceeded"  # ran longer than timeout_seconds
+    LAUNCH_TIMEOUT = "launch_timeout"  # its worker did not claim the job in time
+    LAUNCH_FAILED = "launch_failed"  # the launcher refused it
+    NEVER_FITS = "never_fits"  # asks for more than any cluster has
+    WORKER_LOST = "worker_lost"  # the worker vanished or was killed
+    HEARTBEAT_LOST = "heartbeat_lost"
+    INTERRUPTED = "interrupted"  # the worker was asked to stop by its surroundings (SIGTERM)
+    SHUTDOWN = "shutdown"  # Mimir itself was stopped in an orderly way
+    STALE_BASE = "stale_base"  # the revision it worked on is no longer the newest
+    PROTOCOL = "protocol"  # the worker reported something the orchestrator cannot accept
+    CANCELLED = "cancelled"
+
+
+# Causes that are not the job's fault: they do not use up the user's attempts, but are bounded by a setting of their own.
+INFRASTRUCTURE = frozenset(
+    {
+        FailureReason.LAUNCH_TIMEOUT,
+        FailureReason.LAUNCH_FAILED,
+        FailureReason.WORKER_LOST,
+        FailureReason.HEARTBEAT_LOST,
+        FailureReason.INTERRUPTED,
+        FailureReason.SHUTDOWN,
+    }
+)
+
+# Causes that another try cannot mend: the job fails at once, whatever attempts are left.
+FINAL = frozenset(
+    {
+        FailureReason.INVALID_INPUT,
+        FailureReason.NEVER_FITS,
+        FailureReason.STALE_BASE,
+        FailureReason.LOG_LIMIT_EXCEEDED,
+        FailureReason.ARTIFACT_LIMIT_EXCEEDED,
+        FailureReason.PROTOCOL,
+        FailureReason.CANCELLED,
+    }
+)
+
+
+class WaitRule(StrEnum):
+    """The rule that blocks a waiting job; the last five are our own faults or an administrator's wish, not a lack of room."""
+
+    READY = "ready"  # nothing blocks it: it starts at the next pass
+    BACK_OFF = "back_off"  # a retry waits for its time
+    PREVIOUS_ATTEMPT = "previous_attempt"  # the worker of the attempt before is not seen gone yet
+    EXCLUSIVE = "exclusive"  # another job holds its exclusive key
+    JOBS_GLOBAL = "jobs_global"
+    JOBS_TYPE = "jobs_type"
+    JOBS_PROJECT = "jobs_project"
+    CAPACITY = "capacity"  # no cluster has room for its requests now
+    RESERVED = "reserved"  # room is kept for a larger job that waits longer
+    NEVER_FITS = "never_fits"
+    PAUSED = "paused"
+    PROJECT_PAUSED = "project_paused"
+    PROJECT_ARCHIVED = "project_archived"
+    CLUSTER_UNREACHABLE = "cluster_unreachable"
+    DISPATCHER_AWAY = "dispatcher_away"
+
+
+class EventKind(StrEnum):
+    """The kinds of events of a job, in `GET /api/v1/jobs/<id>/events/`. The last ones are reported by the worker."""
+
+    SUBMITTED = "job.submitted"
+    ADMITTED = "job.admitted"  # queued -> launching
+    LAUNCHED = "job.launched"  # the launcher has the worker: {"name", "uid"}
+    CLAIMED = "job.claimed"  # launching -> running
+    ATTEMPT_ENDED = "job.attempt_ended"  # -> queued for attempt + 1: {"reason", "message", "diagnosis", "counts", "next_attempt"}
+    CANCEL_REQUESTED = "job.cancel_requested"  # -> cancelling
+    CANCELLED = "job.cancelled"
+    SUCCEEDED = "job.succeeded"
+    FAILED = "job.failed"
+    WORKER_GONE = "job.worker_gone"  # the launcher no longer has the worker: its room is free
+    LOG_CLOSED = "job.log_closed"  # {"end", "complete"}
+    STEP_STARTED = "step.started"  # {"step", "uses", "index", "count"}
+    STEP_PROGRESS = "step.progress"  # {"step", "fraction"?, "message"}
+    STEP_SUCCEEDED = "step.succeeded"  # {"step", "seconds", "rows"?, "bytes"?}
+    STEP_FAILED = "step.failed"  # {"step", "seconds", "message"}
+    STEP_SKIPPED = "step.skipped"  # {"step"}
+    PROGRESS = "progress"  # {"fraction": 0..1 or null, "message"}
+    METRIC = "metric"  # {"name", "value", "step"?}
+    NOTICE = "notice"  # {"message"}
+
+
+WORKER_EVENT_KINDS = frozenset(
+    {
+        EventKind.STEP_STARTED,
+        EventKind.STEP_PROGRESS,
+        EventKind.STEP_SUCCEEDED,
+        EventKind.STEP_FAILED,
+        EventKind.STEP_SKIPPED,
+        EventKind.PROGRESS,
+        EventKind.METRIC,
+        EventKind.NOTICE,
+    }
+)
+
+
+class FinishStatus(StrEnum):
+    """What a worker says its attempt came to."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ArtifactRole(StrEnum):
+    """What an uploaded artifact is for: `artifact` is shown to people, `dataset` becomes a dataset version when the job succeeds."""
+
+    ARTIFACT = "artifact"
+    DATASET = "dataset"
+
+
+ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
+
+HEARTBEAT_SECONDS = 2.0
+LOG_LINE_BYTES_MAX = 16 * 1024  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
+LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
+FINISH_RESULT_BYTES_MAX = 64 * 1024
+WORKER_ENV = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
+
+
+def worker_name(job_id: str, attempt: int) -> str:
+    """The name of an attempt's worker object, the same on every launcher, so that a repeated launch meets itself."""
+    return f"worker-job-{job_id}-{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What one attempt may use. Bytes and seconds; sent in the claim's answer."""
+
+    cpu_millicores: int
+    memory_bytes: int
+    timeout_seconds: int
+    grace_seconds: int
+    log_bytes: int
+    spool_bytes: int
+    artifact_bytes: int  # all artifacts of the attempt together
+    artifact_count: int
+    event_bytes: int  # one event's data as JSON
+    event_count: int
+    result_bytes: int

@@ -1,0 +1,83 @@
+"""The error every boundary answers with: `{"code", "message", "detail"}` and an HTTP status."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class MimirError(Exception):
+    """Something a caller has to know, said so that they can act.
+
+    `code` is stable and for programs, `message` is a sentence for people (what happened, what to do), `detail` maps a field's path to
+    its own message, or carries facts. `status` is the HTTP status at the boundary.
+    """
+
+    status: int = 400
+    code: str = "bad_request"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.detail: dict[str, Any] = dict(detail or {})
+        self.status = status or type(self).status
+        self.retry_after_seconds = retry_after_seconds
+
+    def as_dict(self) -> dict[str, Any]:
+        """The body of the answer: `{"code", "message", "detail"}`."""
+        return {"code": self.code, "message": self.message, "detail": self.detail}
+
+
+class NotAuthenticated(MimirError):
+    """Nobody is signed in, or the token is bad or expired. Answered with 401."""
+
+    status, code = 401, "not_authenticated"
+
+
+class PermissionDenied(MimirError):
+    """A member of the project without the role this needs. Answered with 403."""
+
+    status, code = 403, "permission_denied"
+
+
+class NotFound(MimirError):
+    """Not there, or not theirs: both look the same. Answered with 404."""
+
+    status, code = 404, "not_found"
+
+
+class Conflict(MimirError):
+    """The thing is in a state, or has a version, that this request does not fit. Answered with 409."""
+
+    status, code = 409, "conflict"
+
+
+class Gone(MimirError):
+    """The attempt is fenced or its log closed: stop. Answered with 410."""
+
+    status, code = 410, "gone"
+
+
+class TooLarge(MimirError):
+    """Over a limit with a named setting. Answered with 413."""
+
+    status, code = 413, "too_large"
+
+
+class Invalid(MimirError):
+    """The request can be read but not accepted; `detail` maps each field's path to its message. Answered with 400."""
+
+    status, code = 400, "invalid"
+
+
+class TooMany(MimirError):
+    """A limit of rate or number; `retry_after_seconds` becomes Retry-After. Answered with 429."""
+
+    status, code = 429, "too_many"
