@@ -1,0 +1,276 @@
+"""Rows of jobs: the truth. Who writes them: `services` only. Who reads them: `selectors`, the admin.
+
+Lock order, everywhere: the admission lock, then the Job, then the Attempt. Appending to a log takes the Attempt alone.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from jobs.contract import ArtifactRole, JobStatus, JobType, Priority
+from mimir.lib.ids import uuid7
+
+
+def _choices(enum: type) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
+
+
+ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED))
+
+
+class Cluster(models.Model):
+    """A target that launches workers, with the room it has. Later issues add how to reach more of them."""
+
+    name = models.CharField(max_length=63, primary_key=True)
+    launcher = models.CharField(max_length=16, default="process")
+    enabled = models.BooleanField(default=True)
+    capacity_jobs = models.PositiveIntegerField()
+    capacity_cpu_millicores = models.BigIntegerField()
+    capacity_memory_bytes = models.BigIntegerField()
+    capacity_gpus = models.PositiveIntegerField(default=0)
+    installation = models.UUIDField(default=uuid7, editable=False)  # the label its worker objects bear
+    reached_at = models.DateTimeField(null=True)  # the last list that succeeded
+    unreachable_since = models.DateTimeField(null=True)
+    unreachable_message = models.TextField(blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Job(models.Model):
+    """What a user asked, and where it stands."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("projects.Project", on_delete=models.PROTECT, related_name="jobs")
+    name = models.CharField(max_length=200, blank=True, default="")
+    labels = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
+
+    type = models.CharField(max_length=32, choices=_choices(JobType))
+    priority = models.CharField(max_length=16, choices=_choices(Priority))
+    parameters = models.JSONField()
+    inputs = models.JSONField(default=list)  # every version fixed at submit: see services/submit.py
+    exclusive_key = models.CharField(max_length=200, blank=True, default="")
+    resources = models.JSONField()  # {"limits": {…}, "requests": {…}} of resources.Amounts as dicts
+    timeout_seconds = models.PositiveIntegerField()
+    max_attempts = models.PositiveSmallIntegerField(default=1)
+    idempotency_key = models.CharField(max_length=200, null=True)
+    idempotency_digest = models.CharField(max_length=64, blank=True, default="")
+
+    status = models.CharField(max_length=16, choices=_choices(JobStatus), default=JobStatus.QUEUED)
+    reason = models.CharField(max_length=32, blank=True, default="")
+    message = models.TextField(blank=True, default="")
+    diagnosis = models.JSONField(null=True)
+    result = models.JSONField(null=True)
+    progress_fraction = models.FloatField(null=True)
+    progress_message = models.CharField(max_length=500, blank=True, default="")
+    attempt = models.PositiveIntegerField(default=1)  # the number of the present, or else the next attempt
+    attempts_used = models.PositiveIntegerField(default=0)  # ended attempts that count against max_attempts
+    infrastructure_failures = models.PositiveIntegerField(default=0)
+    event_seq = models.BigIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(auto_now_add=True)  # the place in the line; kept over retries
+    not_before = models.DateTimeField(null=True)  # back-off of a retry
+    started_at = models.DateTimeField(null=True)  # the first claim
+    finished_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = (F("created_at").desc(), F("id").desc())
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "created_by", "idempotency_key"),
+                condition=Q(idempotency_key__isnull=False),
+                name="job_idempotency_key_once",
+            ),
+            models.CheckConstraint(
+                condition=(ENDED & Q(finished_at__isnull=False)) | (~ENDED & Q(finished_at__isnull=True)),
+                name="job_finished_at_if_ended",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("project", "-created_at", "-id"), name="job_list"),  # a project's list, newest first
+            models.Index(fields=("project", "status", "-created_at"), name="job_list_by_status"),  # the list's filter, counts
+            models.Index(fields=("queued_at",), condition=Q(status="queued"), name="job_queue"),  # the admission's snapshot
+            models.Index(
+                fields=("status",),
+                condition=Q(status__in=("launching", "running", "cancelling")),
+                name="job_live",
+            ),  # the sweep, the reconciler, the counts of running jobs
+            models.Index(fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"),  # retention
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name or self.type} {str(self.id)[-8:]}"
+
+
+class Attempt(models.Model):
+    """One launched worker of a job. Holds its room until `gone_at`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100, unique=True)
+    uid = models.CharField(max_length=64, blank=True, default="")  # of the worker object, once the launcher answered
+    cpu_millicores = models.BigIntegerField()  # what it requests: the room it holds
+    memory_bytes = models.BigIntegerField()
+    gpus = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    launched_at = models.DateTimeField(null=True)
+    launch_failures = models.PositiveIntegerField(default=0)
+    launch_not_before = models.DateTimeField(null=True)
+    claim_id = models.UUIDField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    fenced_at = models.DateTimeField(null=True)  # superseded or ended by us: it may change nothing any more
+    ended_at = models.DateTimeField(null=True)  # it ended the job, or a reason made it end
+    end_status = models.CharField(max_length=16, blank=True, default="")  # what its finish was accepted as
+    reason = models.CharField(max_length=32, blank=True, default="")
+    message = models.TextField(blank=True, default="")
+    counts = models.BooleanField(default=False)  # it used up one of the user's attempts
+    terminate_asked_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)  # seen gone in a list begun after the fence or the end
+    cleaned_up_at = models.DateTimeField(null=True)
+    exit_code = models.IntegerField(null=True)
+    exit_signal = models.IntegerField(null=True)
+    peak_memory_bytes = models.BigIntegerField(null=True)
+    event_n = models.BigIntegerField(default=0)  # the highest worker event stored
+
+    log_end = models.BigIntegerField(default=0)
+    log_lines = models.BigIntegerField(default=0)  # line ends before log_end
+    log_closed_at = models.DateTimeField(null=True)
+    log_complete = models.BooleanField(default=False)
+    log_object = models.CharField(max_length=300, null=True)  # the sealed object; null while chunks hold the log
+    log_index = models.JSONField(null=True)  # of the sealed object: see selectors/logs.py
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=("job", "number"), name="attempt_number_once"),)
+        indexes = (
+            models.Index(fields=("cluster",), condition=Q(gone_at__isnull=True), name="attempt_holds_room"),  # admission, reconciler
+            models.Index(fields=("created_at",), condition=Q(cleaned_up_at__isnull=True), name="attempt_to_clean_up"),  # sweep
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JobEvent(models.Model):
+    """One thing that happened to a job. `seq` counts from 1 without gaps within the job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    seq = models.BigIntegerField()
+    at = models.DateTimeField()
+    attempt = models.PositiveIntegerField()
+    kind = models.CharField(max_length=32)
+    actor = models.CharField(max_length=160)  # "user:<name>", "worker:<attempt id>", "dispatcher", "reconciler", "admin:<name>"
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("seq",)
+        constraints = (models.UniqueConstraint(fields=("job", "seq"), name="event_seq_once"),)  # also the read after a seq
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+class LogChunk(models.Model):
+    """Stored bytes [start, end) of an attempt's log, zlib-compressed, until the log is sealed."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="log_chunks")
+    start = models.BigIntegerField()
+    end = models.BigIntegerField()
+    first_line = models.BigIntegerField()  # line ends before start
+    data = models.BinaryField()
+
+    class Meta:
+        ordering = ("start",)
+        constraints = (models.UniqueConstraint(fields=("attempt", "start"), name="log_chunk_start_once"),)  # also the read at an offset
+
+
+class Artifact(models.Model):
+    """A file an attempt left. Shown to people once, and only if, its attempt is the job's last or it succeeded."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="artifacts")
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=16, choices=_choices(ArtifactRole), default=ArtifactRole.ARTIFACT)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=200)
+    storage_key = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("attempt", "name"), name="artifact_name_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JobOutput(models.Model):
+    """What a job made in its project: the link from a version to the job, kept on this side so that projects knows no job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outputs")
+    dataset_version = models.OneToOneField("projects.DatasetVersion", on_delete=models.CASCADE, related_name="+")
+
+
+class UsageSample(models.Model):
+    """What a worker used at one heartbeat."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="usage")
+    at = models.DateTimeField()
+    memory_bytes = models.BigIntegerField()
+    cpu_millicores = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("at",)
+        indexes = (models.Index(fields=("attempt", "at"), name="usage_of_attempt"),)  # the plot of one attempt
+
+
+class Limit(models.Model):
+    """An administrator's limit or pause. `key` is empty for `global`, a job type for `type`, a project's slug for `project`."""
+
+    class Scope(models.TextChoices):
+        GLOBAL = "global", "Everything"
+        TYPE = "type", "A job type"
+        PROJECT = "project", "A project"
+
+    scope = models.CharField(max_length=16, choices=Scope)
+    key = models.CharField(max_length=63, blank=True, default="")
+    max_jobs = models.PositiveIntegerField(null=True, blank=True)  # null: no limit
+    paused = models.BooleanField(default=False)
+    changed_by = models.CharField(max_length=160, blank=True, default="")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("scope", "key"), name="limit_once_per_scope"),)
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}".strip()
+
+
+class Lease(models.Model):
+    """Who leads a loop that only one process should run. Expiry is by the database's clock."""
+
+    name = models.CharField(max_length=63, primary_key=True)
+    holder = models.CharField(max_length=100)
+    expires_at = models.DateTimeField()
+
+
+class LoopBeat(models.Model):
+    """The last sign of life of one loop of one process: its liveness, and whether the dispatcher is away."""
+
+    component = models.CharField(max_length=32)
+    instance = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("component", "instance"), name="beat_once_per_instance"),)

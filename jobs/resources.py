@@ -1,0 +1,140 @@
+"""Quantities as Kubernetes writes them, and what a job of each type requests and may use. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from jobs.contract import JobType
+from mimir.lib.errors import Invalid
+
+_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>|k|M|G|T|Ki|Mi|Gi|Ti)")
+_CPU = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>|m)")
+_FACTOR = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+CPU_MILLICORES_MIN, CPU_MILLICORES_MAX = 10, 1_024_000
+MEMORY_BYTES_MIN, MEMORY_BYTES_MAX = 64 * 2**20, 16 * 2**40
+GPU_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """An amount of each resource: thousandths of a core, bytes, whole GPUs."""
+
+    cpu_millicores: int
+    memory_bytes: int
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a job type requests (the room it holds) and its limits, unless the job asks otherwise."""
+
+    requests: Amounts
+    limits: Amounts
+
+
+_GIB = 2**30
+PROFILES: dict[JobType, Profile] = {
+    JobType.PIPELINE_EXECUTION: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
+    JobType.ML_TRAINING: Profile(Amounts(4000, 8 * _GIB), Amounts(8000, 16 * _GIB)),
+    JobType.ML_INFERENCE: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
+    JobType.DIGITAL_TWIN_UPDATE: Profile(Amounts(2000, 4 * _GIB), Amounts(4000, 8 * _GIB)),
+}
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a Kubernetes memory quantity such as `512Mi` or `2G`. Raises: ValueError."""
+    match = _MEMORY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount of memory: write it as 512Mi or 4Gi")
+    return int(float(match["number"]) * _FACTOR[match["unit"]])
+
+
+def parse_cpu(text: str) -> int:
+    """Thousandths of a core of a Kubernetes CPU quantity such as `500m` or `2`. Raises: ValueError."""
+    match = _CPU.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount of CPU: write it as 500m or 2")
+    number = float(match["number"])
+    return round(number if match["unit"] else number * 1000)
+
+
+def format_cpu(millicores: int) -> str:
+    """`2` or `500m`, as Kubernetes writes it."""
+    return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
+
+
+def format_memory(size_bytes: int) -> str:
+    """The shortest exact Kubernetes quantity, such as `4Gi`."""
+    for unit in ("Ti", "Gi", "Mi", "Ki"):
+        if size_bytes and size_bytes % _FACTOR[unit] == 0:
+            return f"{size_bytes // _FACTOR[unit]}{unit}"
+    return str(size_bytes)
+
+
+def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
+    """Requests and limits of a job that asks for `asked` ({"cpu", "memory", "gpu"}, each optional, as limits).
+
+    A job's request is the lesser of its limit and the profile's request.
+    Raises: Invalid with each bad field's path.
+    """
+    faults: dict[str, str] = {}
+    known = {"cpu", "memory", "gpu"}
+    asked = asked or {}
+    for key in asked.keys() - known:
+        faults[f"resources.{key}"] = "is not a resource: use cpu, memory, gpu"
+    cpu = _amount(asked, "cpu", parse_cpu, profile.limits.cpu_millicores, (CPU_MILLICORES_MIN, CPU_MILLICORES_MAX), faults)
+    memory = _amount(asked, "memory", parse_memory, profile.limits.memory_bytes, (MEMORY_BYTES_MIN, MEMORY_BYTES_MAX), faults)
+    gpus = _amount(asked, "gpu", int, profile.limits.gpus, (0, GPU_MAX), faults)
+    if faults:
+        raise Invalid("The resources cannot be read.", detail=faults)
+    limits = Amounts(cpu, memory, gpus)
+    requests = Amounts(min(cpu, profile.requests.cpu_millicores), min(memory, profile.requests.memory_bytes), gpus)
+    return Profile(requests, limits)
+
+
+def _amount(
+    asked: Mapping[str, Any], key: str, parse: Any, default: int, bounds: tuple[int, int], faults: dict[str, str]
+) -> int:
+    value = asked.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        faults[f"resources.{key}"] = "has to be a quantity such as 2, 500m or 4Gi"
+        return default
+    try:
+        number = int(parse(str(value)))
+    except ValueError as error:
+        faults[f"resources.{key}"] = str(error) if key != "gpu" else "has to be a whole number of GPUs"
+        return default
+    low, high = bounds
+    if not low <= number <= high:
+        shown = (format_cpu if key == "cpu" else format_memory if key == "memory" else str)
+        faults[f"resources.{key}"] = f"has to be from {shown(low)} to {shown(high)}"
+        return default
+    return number
+
+
+def as_dict(profile: Profile) -> dict[str, dict[str, int]]:
+    """The form a job's row keeps: {"limits": {...}, "requests": {...}}."""
+    return {"limits": asdict(profile.limits), "requests": asdict(profile.requests)}
+
+
+def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
+    """The inverse of `as_dict`."""
+    return Profile(requests=Amounts(**value["requests"]), limits=Amounts(**value["limits"]))
+
+
+def profiles_with(overrides: Mapping[str, Any]) -> dict[JobType, Profile]:
+    """The built-in profiles, with `overrides` {type: {"requests": {"cpu","memory","gpu"}, "limits": {…}}} applied.
+
+    Raises: Invalid, ValueError for an unknown type.
+    """
+    result = dict(PROFILES)
+    for name, value in overrides.items():
+        kind = JobType(name)
+        limits = resolve(value.get("limits"), result[kind]).limits
+        asked = resolve(value.get("requests"), Profile(limits, result[kind].requests)).limits
+        result[kind] = replace(result[kind], limits=limits, requests=asked)
+    return result

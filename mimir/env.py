@@ -1,0 +1,283 @@
+"""Every setting of every process, read once from the environment.
+
+A name is looked up in this order: `NAME`, then the file named by `NAME_FILE` (for secrets), then the YAML file named by `MIMIR_CONFIG`
+(default `/app/config/config.yaml`, key in lower case), then the default. All faults are found before the start is refused, in one
+message that names each setting and never prints its value.
+"""
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+Role = Literal["orchestrator", "frontend"]
+
+_MIB, _GIB = 1024**2, 1024**3
+
+
+class BadEnvironment(Exception):
+    """The environment does not allow a start. `faults` holds one sentence for each wrong setting."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("The settings do not allow a start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class _Fault(Exception):
+    pass
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise _Fault(f"has to be one of {', '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def _integer(low: int, high: int = 2**53) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise _Fault("has to be a whole number") from None
+        if not low <= number <= high:
+            raise _Fault(f"has to be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            raise _Fault("has to be a number") from None
+        if not low <= number <= high:
+            raise _Fault(f"has to be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _switch(value: str) -> bool:
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("", "0", "false", "no", "off"):
+        return False
+    raise _Fault("has to be true or false")
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes:
+            raise _Fault(f"has to be a URL that begins with {' or '.join(s + '://' for s in schemes)}")
+        if parts.scheme in ("http", "https") and not parts.hostname:
+            raise _Fault("has to name a host")
+        return value.rstrip("/") if parts.scheme in ("http", "https") else value
+
+    return parse
+
+
+def _secret(value: str) -> str:
+    if len(value) < 32:
+        raise _Fault("has to have at least 32 characters")
+    return value
+
+
+def _worker_keys(value: str) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not 1 <= len(keys) <= 2:
+        raise _Fault("has to be one key, or two with a comma between them while they are rotated (the first one signs)")
+    if any(len(key) < 32 for key in keys):
+        raise _Fault("each key has to have at least 32 characters")
+    return keys
+
+
+def _cidrs(value: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in value.split(",") if part.strip())
+    for part in parts:
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise _Fault("has to be a comma list of addresses or CIDR blocks") from None
+    return parts
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _setting(
+    parse: Callable[[str], Any],
+    default: str | None,
+    doc: str,
+    *,
+    roles: tuple[Role, ...] = ("orchestrator",),
+) -> Any:
+    """A field of `Env`: how its text is read, its default text (None: must be given), what it is for, which roles read it."""
+    return field(metadata={"parse": parse, "default": default, "doc": doc, "roles": roles})
+
+
+_BOTH: tuple[Role, ...] = ("orchestrator", "frontend")
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """The settings. Fields of a role that is not ours hold their default, or an empty value."""
+
+    environment: str = _setting(_choice("development", "staging", "production"), "development", "changes values, never code paths", roles=_BOTH)
+    log_level: str = _setting(_choice("debug", "info", "warn", "error"), "info", "least level that is logged", roles=_BOTH)
+    secret_key: str = _setting(_secret, None, "signs cookies; the orchestrator's and the frontend's differ", roles=_BOTH)
+    public_url: str = _setting(_url("http", "https"), "http://localhost:3000", "where people reach the pages: hosts, CSRF, Origin", roles=_BOTH)
+    trusted_proxies: tuple[str, ...] = _setting(_cidrs, "", "CIDRs whose X-Forwarded-* are believed", roles=_BOTH)
+    api_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "the orchestrator, as the frontend reaches it", roles=("frontend",))
+    max_upload_bytes: int = _setting(_integer(1), str(_GIB), "one upload; above it 413", roles=_BOTH)
+
+    database_url: str = _setting(_url("postgresql", "postgres"), None, "PostgreSQL, the truth")
+    redis_url: str = _setting(_url("redis", "rediss", "unix"), None, "Redis or Valkey, transport only")
+    orchestrator_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it")
+    worker_keys: tuple[str, ...] = _setting(_worker_keys, None, "signs workers' tokens; two while rotating")
+    artifacts_url: str = _setting(_url("file"), "file:///app/artifacts", "where artifacts and sealed logs are kept")
+    spool_dir: str = _setting(_text, "", "folder for uploads on their way; empty: the system's temporary folder")
+    launcher: str = _setting(_choice("process", "memory"), "process", "what the default cluster launches workers with")
+    workers_dir: str = _setting(_text, "/app/workers", "process launcher: one folder for each worker")
+    allow_unisolated_workers: bool = _setting(_switch, "false", "process launcher in production: it isolates nothing")
+    worker_redis_url: str = _setting(_text, "", "a Redis for user code, passed on as REDIS_URL; never ours")
+    read_url_allow: tuple[str, ...] = _setting(_words, "", "private hosts or CIDRs that a read step may fetch from")
+
+    job_timeout: int = _setting(_integer(1, 30 * 86400), "3600", "seconds of an attempt, from claim, unless the job says otherwise")
+    launch_timeout: int = _setting(_integer(1, 86400), "300", "seconds from admission to claim")
+    cancel_grace: int = _setting(_integer(0, 3600), "10", "seconds a worker has to stop after a cancel, before it is ended")
+    worker_grace: int = _setting(_integer(0, 86400), "600", "seconds a worker tries to deliver its end")
+    heartbeat_grace: int = _setting(_integer(4, 3600), "30", "seconds of silence after which a worker that cannot be seen is lost")
+    launch_concurrency: int = _setting(_integer(1, 256), "16", "launches in flight")
+    infrastructure_retries: int = _setting(_integer(0, 100), "5", "tries that the user's attempts do not count")
+    retry_back_off: float = _setting(_number(0, 3600), "2", "seconds before the first retry, doubling")
+    retry_back_off_max: float = _setting(_number(0, 86400), "300", "seconds at most before a retry")
+    ageing_seconds: int = _setting(_integer(1, 86400 * 7), "600", "waiting this long lifts a job one class")
+    reserve_after_seconds: int = _setting(_integer(1, 86400), "180", "a job too large waits this long, then room is kept for it")
+    sweep_seconds: float = _setting(_number(0.05, 60), "2", "how often admission and the sweep run without being woken")
+    reconcile_seconds: float = _setting(_number(0.05, 60), "1", "how often the reconciler looks without being woken")
+    lease_seconds: float = _setting(_number(0.5, 60), "2", "lease of the leading reconciler")
+
+    capacity_jobs: int = _setting(_integer(0), "0", "jobs the default cluster runs at once; 0: by its cores")
+    capacity_cpu_millicores: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
+    capacity_memory_bytes: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
+    resource_profiles: str = _setting(_text, "", "JSON: job type -> {requests, limits}; empty: the built-in profiles")
+
+    log_bytes_max: int = _setting(_integer(1), str(2 * _GIB), "log of one attempt")
+    spool_bytes_max: int = _setting(_integer(_MIB), str(256 * _MIB), "log a worker keeps while the orchestrator is away")
+    artifact_bytes_max: int = _setting(_integer(1), str(10 * _GIB), "all artifacts of one attempt")
+    artifact_count_max: int = _setting(_integer(1), "1000", "artifacts of one attempt")
+    event_bytes_max: int = _setting(_integer(256), str(16 * 1024), "data of one event")
+    event_count_max: int = _setting(_integer(1), "100000", "events of one attempt")
+    result_bytes_max: int = _setting(_integer(256), str(64 * 1024), "result of one job")
+    definition_bytes_max: int = _setting(_integer(256), str(256 * 1024), "one definition, or the parameters of one job")
+    queued_jobs_per_project: int = _setting(_integer(1), "10000", "waiting jobs of one project; above it 429")
+    session_hours: int = _setting(_integer(1, 24 * 365), "12", "a sign-in lasts this long")
+    retention_events_days: int = _setting(_integer(0), "0", "events and usage of ended jobs are kept this long; 0: for ever")
+    retention_jobs_days: int = _setting(_integer(0), "0", "ended jobs with logs and artifacts are kept this long; 0: for ever")
+
+
+def load(role: Role, source: Mapping[str, str] | None = None) -> Env:
+    """The settings for `role` from `source` (default: this process's environment).
+
+    Raises: BadEnvironment with every fault found.
+    """
+    environ = os.environ if source is None else source
+    faults: list[str] = []
+    config = _config_file(environ, faults)
+    values: dict[str, Any] = {}
+    for setting in fields(Env):
+        meta = setting.metadata
+        values[setting.name] = _value(setting.name, meta, environ, config, faults, needed=role in meta["roles"])
+    if not faults:
+        faults.extend(_together(role, values, environ))
+    if faults:
+        raise BadEnvironment(faults)
+    return Env(**values)
+
+
+def _config_file(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
+    """The YAML file's keys and values as text; no file at the default path is fine, a named one has to be there."""
+    named = environ.get("MIMIR_CONFIG")
+    path = Path(named or "/app/config/config.yaml")
+    if not named and not path.exists():
+        return {}
+    import yaml  # only where a file is used: the frontend starts without it
+
+    try:
+        loaded = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        faults.append(f"MIMIR_CONFIG: the file {path} cannot be read ({type(error).__name__})")
+        return {}
+    if not isinstance(loaded, dict):
+        faults.append(f"MIMIR_CONFIG: the file {path} has to hold keys with values")
+        return {}
+    known = {setting.name for setting in fields(Env)}
+    faults.extend(f"MIMIR_CONFIG: the file {path} has an unknown key {key}" for key in loaded if str(key) not in known)
+    return {str(key): _yaml_text(value) for key, value in loaded.items() if value is not None}
+
+
+def _yaml_text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(
+    name: str,
+    meta: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config: Mapping[str, str],
+    faults: list[str],
+    *,
+    needed: bool,
+) -> Any:
+    upper = name.upper()
+    text = environ.get(upper)
+    if text is None and environ.get(f"{upper}_FILE"):
+        try:
+            text = Path(environ[f"{upper}_FILE"]).read_text().strip()
+        except OSError as error:
+            faults.append(f"{upper}_FILE: the file cannot be read ({error.strerror})")
+            return None
+    if text is None:
+        text = config.get(name, meta["default"])
+    if text is None:
+        if needed:
+            faults.append(f"{upper} is not set: {meta['doc']}")
+        return () if meta["parse"] in (_worker_keys, _cidrs, _words) else ""
+    if not needed and upper in environ:
+        text = meta["default"] if meta["default"] is not None else None
+        if text is None:
+            return () if meta["parse"] is _worker_keys else ""
+    try:
+        return meta["parse"](text)
+    except _Fault as fault:
+        faults.append(f"{upper} {fault}")
+        return None
+
+
+def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
+    """Faults of settings that do not fit one another."""
+    faults = []
+    production = values["environment"] == "production"
+    if production and environ.get("MIMIR_CRASH_POINTS"):
+        faults.append("MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it")
+    if role == "orchestrator" and production and values["launcher"] == "process" and not values["allow_unisolated_workers"]:
+        faults.append("LAUNCHER=process isolates nothing: in production set ALLOW_UNISOLATED_WORKERS=true if that is what you want")
+    if role == "orchestrator" and production and values["launcher"] == "memory":
+        faults.append("LAUNCHER=memory runs nothing: it is for tests")
+    return faults

@@ -1,0 +1,62 @@
+"""One JSON object a line on stdout, the same from every process: time, level, logger, event, and the bound ids of request and job.
+
+structlog and the standard library's logging end in the same formatter, so that Django, RQ and uvicorn look like us.
+"""
+
+from typing import Any
+
+import structlog
+from structlog.types import EventDict, WrappedLogger
+
+from mimir.lib.redaction import redact
+
+_LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
+
+
+def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return redact(event)
+
+
+def _shared() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """The `LOGGING` dict for `level` (debug, info, warn, error); configures structlog as a side effect."""
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.dict_tracebacks,
+            _redact_event,
+            structlog.processors.JSONRenderer(),
+        ],
+        "foreign_pre_chain": [*_shared(), structlog.stdlib.ExtraAdder()],
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+        "root": {"handlers": ["stdout"], "level": _LEVELS[level]},
+        "loggers": {
+            "uvicorn.access": {"level": "WARNING"},
+            "rq.worker": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
+            "django.request": {"level": "ERROR"},
+            "daphne": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},
+        },
+    }

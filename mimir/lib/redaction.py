@@ -1,0 +1,27 @@
+"""Secrets do not reach a log: values under secret-looking names, bearer tokens and passwords in URLs are replaced."""
+
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+HIDDEN = "[hidden]"
+_NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key|worker_keys", re.IGNORECASE)
+_BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(@)")
+
+
+def redact_text(text: str) -> str:
+    """`text` without bearer tokens and without passwords in URLs."""
+    return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", _BEARER.sub(rf"\1{HIDDEN}", text))
+
+
+def redact(value: Any) -> Any:
+    """The same value, nested dicts and lists included, without secrets. Keys keep their names."""
+    if isinstance(value, MutableMapping):
+        return {
+            key: HIDDEN if _NAME.search(str(key)) and isinstance(part, str) and part else redact(part)
+            for key, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact(part) for part in value]
+    return redact_text(value) if isinstance(value, str) else value

@@ -1,0 +1,60 @@
+"""What both roles share. A role's module calls `common(env)` and adds what only it has."""
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mimir.env import Env
+from mimir.lib.logging import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+def common(env: Env) -> dict[str, Any]:
+    """Settings both roles have, by name."""
+    public = urlsplit(env.public_url)
+    origin = f"{public.scheme}://{public.netloc}"
+    return {
+        "BASE_DIR": BASE_DIR,
+        "ENV": env,
+        "SECRET_KEY": env.secret_key,
+        "DEBUG": False,
+        "ALLOWED_HOSTS": allowed_hosts(env),
+        "CSRF_TRUSTED_ORIGINS": [origin],
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+        "LANGUAGE_CODE": "en",
+        "USE_I18N": False,
+        "APPEND_SLASH": True,
+        "LOGGING_CONFIG": None,
+        "LOGGING": logging_config(env.log_level),
+        "SESSION_COOKIE_SECURE": public.scheme == "https",
+        "CSRF_COOKIE_SECURE": public.scheme == "https",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "CSRF_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SECURE_CONTENT_TYPE_NOSNIFF": True,
+        "SECURE_REFERRER_POLICY": "same-origin",
+        "X_FRAME_OPTIONS": "DENY",
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+        "DATA_UPLOAD_MAX_MEMORY_SIZE": 4 * 1024 * 1024,
+        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "STATIC_URL": "/static/",
+    }
+
+
+def allowed_hosts(env: Env) -> list[str]:
+    """The public host, and loopback while it is public itself."""
+    host = urlsplit(env.public_url).hostname or "localhost"
+    return [host, "localhost", "127.0.0.1", "[::1]"] if is_loopback(host) else [host]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,160 @@
+"""The orchestrator: web (REST, worker API, sockets, admin), dispatcher, reconciler, commands."""
+
+import logging.config
+import tempfile
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mimir import env as _env
+from mimir.settings.base import BASE_DIR, common
+
+ENV = _env.load("orchestrator")
+globals().update(common(ENV))
+LOGGING: dict[str, object]
+logging.config.dictConfig(LOGGING)
+
+ROLE = "orchestrator"
+ROOT_URLCONF = "mimir.urls_orchestrator"
+ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
+# Workers and probes reach us by other names than people do; what people may call us is checked by the frontend, and here by the
+# hosts of both URLs.
+ALLOWED_HOSTS: list[str]
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, urlsplit(ENV.orchestrator_url).hostname or "localhost"]
+
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: `runserver` serves sockets too; see docs/adr
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "django_structlog",
+    "axes",
+    "projects",
+    "jobs",
+    "monitoring",
+]
+
+MIDDLEWARE = [
+    "mimir.health.HealthMiddleware",  # before host and TLS checks: probes send the pod's address as Host
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+
+# The admin shares its host with the pages: its cookies have their own names and path.
+SESSION_COOKIE_NAME = "mimir_admin_session"
+SESSION_COOKIE_PATH = "/admin"
+CSRF_COOKIE_NAME = "mimir_admin_csrf"
+CSRF_COOKIE_PATH = "/admin"
+STATIC_URL = "/admin/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static-orchestrator"
+WHITENOISE_USE_FINDERS = True
+LOGIN_URL = "/admin/login/"
+
+_database = urlsplit(ENV.database_url)
+_database_query = dict(parse_qsl(_database.query))
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(_database.path.lstrip("/")),
+        "USER": unquote(_database.username or ""),
+        "PASSWORD": unquote(_database.password or ""),
+        "HOST": _database_query.pop("host", _database.hostname or ""),
+        "PORT": str(_database.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            **_database_query,
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
+            # The server ends what a stopped process left open: an idle transaction would hold the admission lock for ever.
+            "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c tcp_keepalives_idle=10"
+            " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+            "connect_timeout": 5,
+        },
+    }
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [ENV.redis_url], "prefix": "mimir"},
+    }
+}
+
+_artifacts = unquote(urlsplit(ENV.artifacts_url).path)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "artifacts": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": _artifacts, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
+}
+FILE_UPLOAD_TEMP_DIR = ENV.spool_dir or tempfile.gettempdir()
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["mimir.api.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "mimir.api.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is ours
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Mimir AIP",
+    "DESCRIPTION": "Projects, datasets, pipelines and the jobs that run on them.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+}
+DJANGO_STRUCTLOG_CELERY_ENABLED = False

@@ -1,0 +1,15 @@
+"""What the orchestrator answers: the public API, the worker API, the admin, the metrics. Health is in `mimir.health`."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+urlpatterns = [
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("projects.api.urls")),
+    path("api/v1/", include("jobs.api.urls")),
+    path("worker/v1/", include("jobs.api.worker_urls")),
+    path("admin/", admin.site.urls),
+    path("", include("django_prometheus.urls")),
+]
