@@ -1,0 +1,203 @@
+"""Why an attempt ended, as {category, summary, detail, next_steps}: made once, here, so that page, API and log say the same. Pure.
+
+`summary` is one sentence, `detail` one or two more, `next_steps` at most three, best first: {"label", "patch"}. `patch` holds the fields of
+a new request that differ (the keys of POST …/jobs/), {} for "again, unchanged", and null where a person has to do something else first.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.resources import format_cpu, format_memory
+
+Diagnosis = dict[str, Any]
+_AGAIN = {"label": "Run again", "patch": {}}
+_NOTHING_WRITTEN = "Nothing was written to the project."
+
+
+def diagnose(
+    reason: FailureReason,
+    *,
+    message: str = "",
+    detail: Mapping[str, Any] | None = None,
+    resources: Mapping[str, Mapping[str, int]],
+    timeout_seconds: int,
+) -> Diagnosis:
+    """The diagnosis of one ended attempt.
+
+    `message` is the worker's own sentence, `detail` its facts (see docs/worker-protocol.md), `resources` the job's as `resources.as_dict`
+    made them. Untrusted text stays text: callers cut it to size.
+    """
+    facts = dict(detail or {})
+    maker = _MAKERS.get(reason, _plain)
+    return maker(reason, message, facts, resources, timeout_seconds)
+
+
+def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
+    """A job that no cluster can ever hold."""
+    limits = resources["requests"]
+    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {format_memory(limits['memory_bytes'])} of memory"
+    if limits.get("gpus"):
+        asked += f" and {limits['gpus']} GPU"
+    return _made(
+        FailureReason.NEVER_FITS,
+        f"Cannot start: asks for {asked}, more than any cluster has.",
+        "An administrator can add a larger cluster; or ask for less.",
+        {"label": "Ask for less", "patch": {"resources": {}}},
+    )
+
+
+def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, Any]) -> Diagnosis:
+    return {"category": reason.value, "summary": summary, "detail": detail, "next_steps": list(steps[:3])}
+
+
+def _size(value: object) -> str:
+    """A size as people read it: powers of 1000, three digits."""
+    number = float(value) if isinstance(value, int | float) else 0.0
+    for unit in ("B", "KB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
+
+
+def _span(seconds: float) -> str:
+    """A duration as people read it."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
+    hours, rest = divmod(whole // 60, 60)
+    return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
+
+
+def _in_step(facts: Mapping[str, Any]) -> str:
+    step = facts.get("step")
+    return f" in step {step}" if isinstance(step, str) and step else ""
+
+
+def _plain(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(reason, message or f"The job ended: {reason.value}.", _NOTHING_WRITTEN, _AGAIN)
+
+
+def _workload(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    summary = message or f"The work failed{_in_step(facts)}."
+    return _made(
+        reason,
+        summary,
+        f"The log shows what came before. {_NOTHING_WRITTEN}",
+        {"label": "Change and run again", "patch": None},
+        _AGAIN,
+    )
+
+
+def _exit_code(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    code = facts.get("exit_code")
+    summary = message or f"The command ended with exit code {code}{_in_step(facts)}."
+    return _made(
+        reason, summary, f"Its last lines are at the end of the log. {_NOTHING_WRITTEN}", {"label": "Change and run again", "patch": None}, _AGAIN
+    )
+
+
+def _signal(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    number = facts.get("signal")
+    names = {6: "it aborted itself", 7: "a bus error", 8: "an arithmetic error", 9: "it was killed", 11: "a segmentation fault"}
+    why = names.get(number, "a signal") if isinstance(number, int) else "a signal"
+    summary = message or f"The command was ended by signal {number}: {why}{_in_step(facts)}."
+    return _made(
+        reason,
+        summary,
+        f"Native code of the command or of a library it uses did this, not Mimir. {_NOTHING_WRITTEN}",
+        {"label": "Change and run again", "patch": None},
+        _AGAIN,
+    )
+
+
+def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resources: Any, _timeout: int) -> Diagnosis:
+    limit = facts.get("limit_bytes") or resources["limits"]["memory_bytes"]
+    peak = facts.get("peak_bytes")
+    used = f"Used {_size(peak)} of its {_size(limit)}" if peak else f"Its limit is {_size(limit)}"
+    more = format_memory(2 * resources["limits"]["memory_bytes"])
+    return _made(
+        reason,
+        f"Ran out of memory{_in_step(facts)}. {used}.",
+        f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
+        {"label": f"Run again with {more}", "patch": {"resources": {"memory": more}}},
+        {"label": "Read fewer rows or columns", "patch": None},
+    )
+
+
+def _deadline(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        f"Stopped at its time limit of {_span(timeout)}{_in_step(facts)}.",
+        f"Raise the limit, give it more CPU, or read less. {_NOTHING_WRITTEN}",
+        {"label": f"Run again with {_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
+        _AGAIN,
+    )
+
+
+def _launch_timeout(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "Its worker did not report within the launch time limit.",
+        "An administrator should look at the worker's machine and at the address workers reach the orchestrator by.",
+        _AGAIN,
+    )
+
+
+def _launch_failed(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(reason, message or "Its worker could not be started.", "An administrator has to act before another try helps.", _AGAIN)
+
+
+def _lost(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "Its worker vanished: it was killed from outside, or its machine stopped.",
+        f"Not the job's fault. {_NOTHING_WRITTEN} The log may lack its last lines.",
+        _AGAIN,
+    )
+
+
+def _source(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(reason, message or "A source did not answer.", f"Try again when the source answers. {_NOTHING_WRITTEN}", _AGAIN)
+
+
+def _input(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "The data does not fit the definition.",
+        f"Another try changes nothing until the data or the definition does. {_NOTHING_WRITTEN}",
+        {"label": "Change and run again", "patch": None},
+    )
+
+
+def _limit(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "It wrote more than an attempt may.",
+        "An administrator sets this limit; writing less is the other way.",
+        {"label": "Change and run again", "patch": None},
+    )
+
+
+_Maker = Callable[[FailureReason, str, Mapping[str, Any], Any, int], Diagnosis]
+_MAKERS: dict[FailureReason, _Maker] = {
+    FailureReason.WORKLOAD_FAILED: _workload,
+    FailureReason.INVALID_INPUT: _input,
+    FailureReason.EXIT_CODE: _exit_code,
+    FailureReason.SIGNAL: _signal,
+    FailureReason.OUT_OF_MEMORY: _memory,
+    FailureReason.LOG_LIMIT_EXCEEDED: _limit,
+    FailureReason.ARTIFACT_LIMIT_EXCEEDED: _limit,
+    FailureReason.DISK_FULL: _limit,
+    FailureReason.SOURCE_UNAVAILABLE: _source,
+    FailureReason.DEADLINE_EXCEEDED: _deadline,
+    FailureReason.LAUNCH_TIMEOUT: _launch_timeout,
+    FailureReason.LAUNCH_FAILED: _launch_failed,
+    FailureReason.WORKER_LOST: _lost,
+    FailureReason.HEARTBEAT_LOST: _lost,
+    FailureReason.INTERRUPTED: _lost,
+}

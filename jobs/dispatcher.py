@@ -1,0 +1,91 @@
+"""The dispatcher: RQ's hints on the main thread, and a sweep beside them that needs none.
+
+`wake` and `launch` are what messages name. With every message lost the sweep admits and launches all the same, a little later.
+"""
+
+import threading
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from redis.exceptions import RedisError
+
+from jobs import queue
+from jobs.services.admit import admit_once
+from jobs.services.beats import beat_record, beats_sweep
+from jobs.services.clusters import cluster_ensure
+from jobs.services.launch import attempts_launch, attempts_to_launch
+
+log = structlog.get_logger(__name__)
+COMPONENT = "dispatcher"
+
+
+def wake(_priority: str) -> None:
+    """A hint that something waits or room came free. One pass looks at every class."""
+    close_old_connections()
+    admit_once()
+
+
+def launch(attempt_ids: Sequence[str]) -> None:
+    """A hint that these attempts are admitted."""
+    close_old_connections()
+    attempts_launch([UUID(attempt_id) for attempt_id in attempt_ids])
+
+
+def sweep_once() -> int:
+    """Admit and launch whatever no hint has brought; returns how many attempts it launched.
+
+    Attempts younger than a sweep are left to their own hint: launching them here too would only meet it at the same name.
+    """
+    admit_once()
+    waiting = attempts_to_launch(older_than_seconds=settings.ENV.sweep_seconds)
+    if waiting:
+        attempts_launch(waiting)
+    return len(waiting)
+
+
+def sweep_forever(stop: threading.Event) -> None:
+    """`sweep_once` every SWEEP_SECONDS until `stop`. What a pass raises is logged; the next one comes."""
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            sweep_once()
+            beat_record(component=COMPONENT)
+            beats_sweep()
+        except Exception:
+            log.exception("a sweep failed: the next one tries again")
+            connection.close()
+        stop.wait(settings.ENV.sweep_seconds)
+
+
+def run(stop: threading.Event) -> None:
+    """Both loops, until `stop` or a signal to the RQ worker. Redis away: the sweep goes on, RQ is tried again each second."""
+    _ensure(stop)
+    sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
+    sweep.start()
+    while not stop.is_set():
+        try:
+            worker = queue.worker()
+            worker.work(logging_level="WARNING")
+            if worker.stopped_on_request:
+                break
+        except (RedisError, OSError) as error:
+            log.warning("Redis does not answer: the sweep works without it", error=type(error).__name__)
+        stop.wait(1.0)
+    stop.set()
+    sweep.join(timeout=10)
+
+
+def _ensure(stop: threading.Event) -> None:
+    """The default cluster's row; the database may still be starting."""
+    while not stop.is_set():
+        try:
+            cluster_ensure()
+        except Error:
+            log.warning("the database does not answer yet")
+            connection.close()
+            stop.wait(1.0)
+        else:
+            return

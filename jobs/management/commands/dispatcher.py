@@ -1,0 +1,15 @@
+"""`manage.py dispatcher`: admits waiting jobs and launches their workers, until SIGTERM."""
+
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from jobs import dispatcher
+
+
+class Command(BaseCommand):
+    help = "Admit waiting jobs and launch their workers, until SIGTERM."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        dispatcher.run(threading.Event())  # RQ's worker handles SIGTERM and SIGINT itself

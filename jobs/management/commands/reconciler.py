@@ -1,0 +1,19 @@
+"""`manage.py reconciler`: compares rows with the cluster and moves jobs forward, until SIGTERM."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from jobs import reconciler
+
+
+class Command(BaseCommand):
+    help = "Compare the rows with the cluster and move jobs forward, until SIGTERM."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        reconciler.run(stop)

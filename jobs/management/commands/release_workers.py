@@ -1,0 +1,33 @@
+"""`manage.py release_workers`: before Mimir stops on a machine, end its workers and put their jobs back in the line."""
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from jobs.models import Attempt
+from jobs.reconciler import reconcile_once
+from jobs.services.clusters import cluster_ensure, launcher_of
+from jobs.services.release import attempts_release
+
+
+class Command(BaseCommand):
+    help = "End the workers of this machine and put their jobs back in the line. Stop the dispatcher first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for the workers to be gone")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        released = attempts_release(actor="release_workers")
+        cluster = cluster_ensure()
+        launcher = launcher_of(cluster)
+        end = time.monotonic() + options["wait"]
+        while time.monotonic() < end:
+            if not reconcile_once(cluster, launcher) and not self._left(cluster.name):
+                break
+            launcher.wait_for_change(0.1)
+        self.stdout.write(f"{released} running jobs are back in the line, {self._left(cluster.name)} workers are left")
+
+    @staticmethod
+    def _left(cluster: str) -> int:
+        return Attempt.objects.filter(cluster_id=cluster, gone_at__isnull=True).count()

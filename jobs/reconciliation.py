@@ -1,0 +1,160 @@
+"""What to do about one attempt, from its row and from what the cluster shows. Pure.
+
+The law: nothing is declared lost or gone on the word of a list older than the row. Rows are read before and after the list, and an attempt
+that differs between both reads is left for the next pass.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from jobs.contract import TERMINAL, FailureReason, JobStatus
+
+
+class Verb(StrEnum):
+    """What the reconciler does next with an attempt."""
+
+    NOTHING = "nothing"
+    END = "end"  # end it with a reason, fence it
+    FENCE = "fence"  # its job has moved on, or its cancel's grace is over
+    TERMINATE = "terminate"  # fenced or ended, and still there
+    GONE = "gone"  # its worker is gone: free its room, close its log
+    CLEAN_UP = "clean_up"  # remove the worker object
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """An attempt's row and the job's columns that matter here."""
+
+    id: UUID
+    job_id: UUID
+    number: int
+    name: str
+    job_status: JobStatus
+    job_attempt: int
+    timeout_seconds: int
+    created_at: dt.datetime
+    uid: str = ""
+    claim_id: UUID | None = None
+    launched_at: dt.datetime | None = None
+    claimed_at: dt.datetime | None = None
+    heartbeat_at: dt.datetime | None = None
+    fenced_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    gone_at: dt.datetime | None = None
+    terminate_asked_at: dt.datetime | None = None
+    cancel_requested_at: dt.datetime | None = None
+    sealed: bool = False
+
+    def fence(self) -> tuple[object, ...]:
+        """What has to be the same in both reads for an action to be safe."""
+        return self.job_status, self.job_attempt, self.uid, self.claim_id, self.fenced_at, self.ended_at, self.gone_at
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the cluster's list shows of one attempt's worker.
+
+    `alive`: its supervisor runs. `gone`: nothing of it does; a dead supervisor may leave processes of the workload behind.
+    """
+
+    alive: bool
+    gone: bool = False
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    message: str = ""
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The settings this decision needs, in seconds."""
+
+    launch_timeout: float
+    cancel_grace: float
+    worker_grace: float
+    terminate_grace: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do, and with END the reason and the sentence for it."""
+
+    verb: Verb
+    reason: FailureReason | None = None
+    message: str = ""
+
+
+NOTHING = Action(Verb.NOTHING)
+
+
+def decide(row: AttemptView, seen: Sight | None, *, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
+    """The next action for `row`. `seen` is None when the list, begun at `listed_from`, does not have its worker."""
+    if row.gone_at is not None:
+        return Action(Verb.CLEAN_UP) if row.sealed else NOTHING
+    if row.fenced_at is not None or row.ended_at is not None:
+        return _after_end(row, seen, listed_from, now, times)
+    if row.job_status in TERMINAL or row.job_attempt != row.number:
+        return Action(Verb.FENCE)
+    if row.claimed_at is None:
+        return _before_claim(row, seen, listed_from, now, times)
+    return _claimed(row, seen, listed_from, now, times)
+
+
+def _after_end(row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
+    ended_at = max(at for at in (row.fenced_at, row.ended_at) if at is not None)
+    if seen is None or seen.gone:
+        # A list begun before the fence may have missed a worker that was just being made.
+        return Action(Verb.GONE) if listed_from > ended_at else NOTHING
+    if row.fenced_at is None and seen.alive and _seconds(now, ended_at) < times.worker_grace:
+        return NOTHING  # its finish was accepted: it is about to exit by itself
+    return Action(Verb.TERMINATE)
+
+
+def _before_claim(
+    row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times
+) -> Action:
+    if row.job_status == JobStatus.CANCELLING:
+        return Action(Verb.FENCE)
+    if _seconds(now, row.created_at) > times.launch_timeout:
+        return Action(
+            Verb.END,
+            FailureReason.LAUNCH_TIMEOUT,
+            f"Its worker did not report within {times.launch_timeout:.0f} s of its admission.",
+        )
+    if seen is not None and not seen.alive:
+        return Action(Verb.END, _lost_reason(seen), seen.message or "Its worker ended before it took the job.")
+    if seen is None and row.launched_at is not None and listed_from > row.launched_at:
+        return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
+    return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
+
+
+def _claimed(row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
+    assert row.claimed_at is not None
+    if (seen is None or not seen.alive) and listed_from > row.claimed_at:
+        return _vanished(seen)
+    if row.job_status == JobStatus.CANCELLING:
+        asked = row.cancel_requested_at or now
+        return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
+    if _seconds(now, row.claimed_at) > row.timeout_seconds:
+        return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)
+    return NOTHING  # silent but seen alive: a missed heartbeat fails nothing
+
+
+def _vanished(seen: Sight | None) -> Action:
+    if seen is None:
+        return Action(Verb.END, FailureReason.WORKER_LOST, "")
+    return Action(Verb.END, _lost_reason(seen), seen.message)
+
+
+def _lost_reason(seen: Sight) -> FailureReason:
+    try:
+        return FailureReason(seen.reason)
+    except ValueError:
+        return FailureReason.WORKER_LOST
+
+
+def _seconds(now: dt.datetime, then: dt.datetime) -> float:
+    return (now - then).total_seconds()

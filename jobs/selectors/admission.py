@@ -1,0 +1,130 @@
+"""The snapshot that admission decides over. Read inside a transaction that holds the admission lock, or for an explanation without it."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from jobs.admission import Candidate, Held, Limits, Room, Snapshot
+from jobs.contract import JobStatus, Priority
+from jobs.models import Attempt, Cluster, Job, Limit
+from projects.models import ProjectStatus
+
+
+def snapshot() -> Snapshot:
+    """Rooms, held room, waiting jobs, limits and the database's time."""
+    return Snapshot(
+        now=_now(),
+        rooms=rooms(),
+        held=held(),
+        waiting=_waiting(),
+        limits=limits(),
+        ageing_seconds=settings.ENV.ageing_seconds,
+        reserve_after_seconds=settings.ENV.reserve_after_seconds,
+    )
+
+
+def has_free_slot() -> bool:
+    """Whether any open cluster has a slot; a cheap look before the whole snapshot is read."""
+    used: dict[str, int] = {}
+    for name in Attempt.objects.filter(gone_at__isnull=True).values_list("cluster_id", flat=True):
+        used[name] = used.get(name, 0) + 1
+    return any(room.open and used.get(room.cluster, 0) < room.jobs for room in rooms())
+
+
+def rooms() -> tuple[Room, ...]:
+    """Every cluster's capacity. Zero CPU or memory in the row means that this amount is not limited there."""
+    return tuple(
+        Room(
+            cluster=row.name,
+            jobs=row.capacity_jobs,
+            cpu_millicores=row.capacity_cpu_millicores or None,
+            memory_bytes=row.capacity_memory_bytes or None,
+            gpus=row.capacity_gpus,
+            open=row.enabled and row.unreachable_since is None,
+        )
+        for row in Cluster.objects.order_by("name")
+    )
+
+
+def held() -> tuple[Held, ...]:
+    """What attempts hold: until their worker is seen gone, whatever their job's status."""
+    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(
+        "job_id",
+        "cluster_id",
+        "job__project__slug",
+        "job__type",
+        "cpu_millicores",
+        "memory_bytes",
+        "gpus",
+        "job__exclusive_key",
+    )
+    return tuple(Held(*row) for row in rows)
+
+
+def limits() -> Limits:
+    """The administrators' limits and pauses."""
+    by_type: dict[str, int] = {}
+    by_project: dict[str, int] = {}
+    paused_types: set[str] = set()
+    paused_projects: set[str] = set()
+    jobs_global, paused = None, False
+    for row in Limit.objects.all():
+        if row.scope == Limit.Scope.GLOBAL:
+            jobs_global, paused = row.max_jobs, row.paused
+            continue
+        amounts, pauses = (by_type, paused_types) if row.scope == Limit.Scope.TYPE else (by_project, paused_projects)
+        if row.max_jobs is not None:
+            amounts[row.key] = row.max_jobs
+        if row.paused:
+            pauses.add(row.key)
+    return Limits(jobs_global, by_type, by_project, paused, frozenset(paused_types), frozenset(paused_projects))
+
+
+def queued_count(*, project_id: UUID) -> int:
+    """Waiting jobs of a project, for the limit at submit."""
+    return Job.objects.filter(project_id=project_id, status=JobStatus.QUEUED).count()
+
+
+def _waiting() -> tuple[Candidate, ...]:
+    alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
+    rows = (
+        Job.objects.filter(status=JobStatus.QUEUED)
+        .annotate(previous_alive=Exists(alive))
+        .values_list(
+            "id",
+            "project__slug",
+            "type",
+            "priority",
+            "queued_at",
+            "resources",
+            "exclusive_key",
+            "not_before",
+            "previous_alive",
+            "project__status",
+        )
+        .order_by("queued_at", "id")
+    )
+    return tuple(
+        Candidate(
+            job_id=job_id,
+            project=project,
+            type=kind,
+            priority=Priority(priority),
+            queued_at=queued_at.timestamp(),
+            cpu_millicores=resources["requests"]["cpu_millicores"],
+            memory_bytes=resources["requests"]["memory_bytes"],
+            gpus=resources["requests"]["gpus"],
+            exclusive_key=key,
+            not_before=not_before.timestamp() if not_before else 0.0,
+            previous_alive=previous_alive,
+            archived=status == ProjectStatus.ARCHIVED,
+        )
+        for job_id, project, kind, priority, queued_at, resources, key, not_before, previous_alive, status in rows
+    )
+
+
+def _now() -> float:
+    row = Cluster.objects.annotate(now=Now()).values_list("now", flat=True).first()
+    return row.timestamp() if row else 0.0

@@ -1,0 +1,77 @@
+"""The attempts the reconciler looks at: every one whose worker may still be there, or is not cleaned up."""
+
+import datetime as dt
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from jobs.contract import JobStatus
+from jobs.models import Attempt, Cluster
+from jobs.reconciliation import AttemptView
+
+
+def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
+    """Attempts of a cluster that are not cleaned up, by id."""
+    rows = (
+        Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True)
+        .select_related("job")
+        .only(
+            "id",
+            "number",
+            "name",
+            "created_at",
+            "uid",
+            "claim_id",
+            "launched_at",
+            "claimed_at",
+            "heartbeat_at",
+            "fenced_at",
+            "ended_at",
+            "gone_at",
+            "terminate_asked_at",
+            "log_object",
+            "job__id",
+            "job__status",
+            "job__attempt",
+            "job__timeout_seconds",
+            "job__cancel_requested_at",
+        )
+    )
+    return {row.id: view_of(row) for row in rows}
+
+
+def view_of(row: Attempt) -> AttemptView:
+    """An attempt (with its job) as the pure decision takes it."""
+    return AttemptView(
+        id=row.id,
+        job_id=row.job_id,
+        number=row.number,
+        name=row.name,
+        job_status=JobStatus(row.job.status),
+        job_attempt=row.job.attempt,
+        timeout_seconds=row.job.timeout_seconds,
+        created_at=row.created_at,
+        uid=row.uid,
+        claim_id=row.claim_id,
+        launched_at=row.launched_at,
+        claimed_at=row.claimed_at,
+        heartbeat_at=row.heartbeat_at,
+        fenced_at=row.fenced_at,
+        ended_at=row.ended_at,
+        gone_at=row.gone_at,
+        terminate_asked_at=row.terminate_asked_at,
+        cancel_requested_at=row.job.cancel_requested_at,
+        sealed=row.log_object is not None,
+    )
+
+
+def database_now() -> dt.datetime:
+    """The database's clock: what is compared with times in rows. Asked by a statement of its own, outside a transaction."""
+    row = Cluster.objects.annotate(now=Now()).values_list("now", flat=True).first()
+    return row or dt.datetime.now(dt.UTC)
+
+
+def live_attempts() -> QuerySet[Attempt]:
+    """Attempts that may still change their job."""
+    return Attempt.objects.filter(fenced_at__isnull=True, ended_at__isnull=True, gone_at__isnull=True)

@@ -1,0 +1,31 @@
+"""Signs of life of the loops: a liveness probe reads them, and a waiting job learns from them that the dispatcher is away."""
+
+import datetime as dt
+import os
+import socket
+from typing import Any
+
+from jobs.models import LoopBeat
+from mimir.lib.clock import utc_now
+
+_STARTED_AT = utc_now()
+KEEP = dt.timedelta(days=1)
+
+
+def instance_name() -> str:
+    """This process, among all that run the same loop."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:100]
+
+
+def beat_record(*, component: str, detail: dict[str, Any] | None = None) -> None:
+    """Record that this process's loop went round."""
+    LoopBeat.objects.update_or_create(
+        component=component,
+        instance=instance_name(),
+        defaults={"beat_at": utc_now(), "started_at": _STARTED_AT, "detail": detail or {}},
+    )
+
+
+def beats_sweep() -> None:
+    """Forget processes that are long gone."""
+    LoopBeat.objects.filter(beat_at__lt=utc_now() - KEEP).delete()

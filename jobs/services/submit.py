@@ -1,0 +1,236 @@
+"""A job comes into being: checked whole, its inputs fixed, one row, then a wake on commit."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
+from jobs.models import Job, JobEvent
+from jobs.resources import as_dict, profiles_with, resolve
+from jobs.selectors.admission import queued_count
+from jobs.services.transition import wake_on_commit
+from jobs import feed
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Invalid, TooMany
+from mimir.lib.schemas.parameters import check_parameters
+from mimir.lib.schemas.pipeline import dataset_references
+from projects.models import Project, ProjectStatus
+from projects.selectors import dataset_version_find, pipeline_version_find
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+ATTEMPTS_MAX = 20
+TIMEOUT_SECONDS_MAX = 30 * 86400
+LABELS_MAX = 32
+RUNNABLE = frozenset({JobType.PIPELINE_EXECUTION})  # what this release's worker runs
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A submitted job; `created` is False when the Idempotency-Key had brought it before."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A checked request: what a job's row holds of it."""
+
+    type: JobType
+    parameters: dict[str, Any]
+    name: str
+    labels: dict[str, str]
+    priority: Priority
+    resources: dict[str, dict[str, int]]
+    timeout_seconds: int
+    max_attempts: int
+    inputs: list[dict[str, Any]]
+
+
+def job_check(
+    *,
+    project: Project,
+    type: JobType,  # noqa: A002 - the field's name in the API
+    parameters: dict[str, Any],
+    name: str = "",
+    labels: dict[str, str] | None = None,
+    priority: Priority | None = None,
+    resources: dict[str, Any] | None = None,
+    timeout_seconds: int | None = None,
+    max_attempts: int | None = None,
+) -> JobRequest:
+    """The request, checked whole, with its inputs fixed; writes nothing.
+
+    Raises: Invalid with every bad field's path; Conflict for an archived project.
+    """
+    if project.status == ProjectStatus.ARCHIVED:
+        raise Conflict("The project is archived: a maintainer can make it active again.", code="project_archived")
+    faults: dict[str, str] = {}
+    if type not in RUNNABLE:
+        faults["type"] = f"{type.value} does not run in this release: use {', '.join(sorted(RUNNABLE))}"
+    faults |= {fault.path: fault.message for fault in check_parameters(type, parameters)}
+    labels = _labels(labels or {}, faults)
+    timeout = settings.ENV.job_timeout if timeout_seconds is None else timeout_seconds
+    attempts = 1 if max_attempts is None else max_attempts
+    _bounds("timeout_seconds", timeout, TIMEOUT_SECONDS_MAX, faults)
+    _bounds("max_attempts", attempts, ATTEMPTS_MAX, faults)
+    if "\x00" in name or len(name) > 200:
+        faults["name"] = "has to have at most 200 characters and no U+0000"
+    profile = None
+    try:
+        profile = resolve(resources, profiles()[type])
+    except Invalid as invalid:
+        faults |= invalid.detail
+    inputs = [] if faults else _inputs(project, parameters, faults)
+    if faults or profile is None:
+        raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
+    return JobRequest(
+        type=type,
+        parameters=parameters,
+        name=name,
+        labels=labels,
+        priority=priority or DEFAULT_PRIORITY[type],
+        resources=as_dict(profile),
+        timeout_seconds=timeout,
+        max_attempts=attempts,
+        inputs=inputs,
+    )
+
+
+def job_submit(
+    *,
+    project: Project,
+    user: "User | None",
+    idempotency_key: str | None = None,
+    retry_of: Job | None = None,
+    fixed_inputs: list[dict[str, Any]] | None = None,
+    **request: Any,
+) -> Submitted:
+    """Check and insert a job; the fields of `request` are those of `job_check`. `fixed_inputs`: a retry reads what the first one read.
+
+    Raises: Invalid, Conflict (archived, or `idempotency_conflict`: the key came with another body), TooMany.
+    """
+    digest = _digest(request)
+    if idempotency_key is not None:
+        earlier = _earlier(project, user, idempotency_key, digest)
+        if earlier is not None:
+            return Submitted(earlier, created=False)
+    checked = job_check(project=project, **request)
+    if queued_count(project_id=project.id) >= settings.ENV.queued_jobs_per_project:
+        raise TooMany(
+            f"{settings.ENV.queued_jobs_per_project} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT): submit when some have started.",
+            retry_after_seconds=30,
+        )
+    try:
+        with transaction.atomic():
+            job = _insert(project, user, checked, idempotency_key, digest, retry_of, fixed_inputs)
+    except IntegrityError:
+        # Two requests with one key at the same time: the other one has committed.
+        if idempotency_key is None or (earlier := _earlier(project, user, idempotency_key, digest)) is None:
+            raise
+        return Submitted(earlier, created=False)
+    return Submitted(job, created=True)
+
+
+def profiles() -> dict[JobType, Any]:
+    """The resource profiles in force: the built-in ones with RESOURCE_PROFILES applied."""
+    text = settings.ENV.resource_profiles
+    return profiles_with(json.loads(text) if text else {})
+
+
+def _insert(
+    project: Project,
+    user: "User | None",
+    checked: JobRequest,
+    idempotency_key: str | None,
+    digest: str,
+    retry_of: Job | None,
+    fixed_inputs: list[dict[str, Any]] | None,
+) -> Job:
+    job = Job.objects.create(
+        project=project,
+        created_by=user,
+        retry_of=retry_of,
+        idempotency_key=idempotency_key,
+        idempotency_digest=digest if idempotency_key is not None else "",
+        type=checked.type,
+        parameters=checked.parameters,
+        name=checked.name,
+        labels=checked.labels,
+        priority=checked.priority,
+        resources=checked.resources,
+        timeout_seconds=checked.timeout_seconds,
+        max_attempts=checked.max_attempts,
+        inputs=checked.inputs if fixed_inputs is None else fixed_inputs,
+        event_seq=1,
+    )
+    JobEvent.objects.create(
+        job=job,
+        seq=1,
+        at=utc_now(),
+        attempt=1,
+        kind=EventKind.SUBMITTED,
+        actor=f"user:{user.get_username()}" if user else "system",
+        data={"status": JobStatus.QUEUED} | ({"retry_of": str(retry_of.id)} if retry_of else {}),
+    )
+    feed.publish_job(job_id=job.id, project_id=project.id)
+    wake_on_commit(job=job)
+    return job
+
+
+def _digest(request: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _earlier(project: Project, user: "User | None", key: str, digest: str) -> Job | None:
+    job = Job.objects.filter(project=project, created_by=user, idempotency_key=key).first()
+    if job is not None and job.idempotency_digest != digest:
+        raise Conflict(
+            "This Idempotency-Key came before with another body: use a new key for a new job.",
+            code="idempotency_conflict",
+            detail={"job": str(job.id)},
+        )
+    return job
+
+
+def _labels(labels: dict[str, str], faults: dict[str, str]) -> dict[str, str]:
+    if len(labels) > LABELS_MAX:
+        faults["labels"] = f"may have {LABELS_MAX} entries"
+    for key, value in labels.items():
+        if not isinstance(value, str) or len(key) > 63 or len(value) > 200 or "\x00" in key + value:
+            faults[f"labels.{key[:63]}"] = "has to be text of at most 200 characters, under a key of at most 63"
+    return labels
+
+
+def _bounds(path: str, value: object, high: int, faults: dict[str, str]) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
+        faults[path] = f"has to be a whole number from 1 to {high}"
+
+
+def _inputs(project: Project, parameters: dict[str, Any], faults: dict[str, str]) -> list[dict[str, Any]]:
+    """Every version the job reads, fixed now: each attempt and each retry reads the same."""
+    pipeline = pipeline_version_find(project=project, name=parameters["pipeline"], number=parameters.get("version"))
+    if pipeline is None:
+        wanted = parameters["pipeline"] + (f" version {parameters['version']}" if "version" in parameters else "")
+        faults["parameters.version" if "version" in parameters else "parameters.pipeline"] = f"there is no pipeline {wanted} here"
+        return []
+    name = pipeline.pipeline.name
+    inputs: list[dict[str, Any]] = [
+        {"name": "pipeline", "kind": "pipeline", "pipeline": name, "version": pipeline.number, "id": str(pipeline.id)}
+    ]
+    for step, dataset, number in dataset_references(pipeline.definition):
+        version = dataset_version_find(project=project, name=dataset, number=number)
+        if version is None:
+            wanted = dataset + (f" version {number}" if number else "")
+            faults["parameters.pipeline"] = f"step {step} reads dataset {wanted}, which is not here: upload it, or run what makes it"
+            continue
+        inputs.append(
+            {"name": step, "kind": "dataset", "dataset": dataset, "version": version.number, "id": str(version.id)}
+        )
+    return inputs

@@ -1,0 +1,107 @@
+"""The one writer of a job's status, and of its events. Every other service that moves a job calls `job_move`.
+
+A move is one conditional UPDATE (of the attempt and the statuses the caller expects) and one JobEvent in the caller's transaction. The
+event's `seq` is taken from the job's own counter by the same UPDATE: a database sequence would commit out of order, and a reader that
+went on after seq N would miss N - 1.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from jobs import feed, queue
+from jobs.contract import TERMINAL, EventKind, JobStatus
+from jobs.models import Attempt, Job, JobEvent
+from jobs.states import may_move
+from mimir.lib.clock import utc_now
+
+
+def job_lock(*, job_id: UUID) -> Job:
+    """The job's row, locked until the transaction ends. Raises: Job.DoesNotExist."""
+    return Job.objects.select_for_update().get(id=job_id)
+
+
+def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
+    """An attempt and its job, both locked, the job first. Raises: Attempt.DoesNotExist."""
+    job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
+    job = job_lock(job_id=job_id)
+    attempt = Attempt.objects.select_for_update().get(id=attempt_id)
+    attempt.job = job
+    return job, attempt
+
+
+def job_move(
+    *,
+    job: Job,
+    sources: Collection[JobStatus],
+    target: JobStatus,
+    kind: EventKind,
+    actor: str,
+    data: dict[str, Any] | None = None,
+    next_attempt: bool = False,
+    **fields: Any,
+) -> bool:
+    """Move `job` to `target` if its row still stands at `job.attempt` in one of `sources`; write the event; wake on commit.
+
+    Returns False, having changed nothing, when the row stands elsewhere. `next_attempt` raises the attempt number with the move.
+    `fields` are further columns of the same UPDATE. Refreshes `job` from the row.
+
+    Raises: ValueError for a move the table does not have (a defect of the caller).
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("a job moves inside a transaction only")
+    refused = [source for source in sources if not may_move(source, target)]
+    if refused:
+        raise ValueError(f"no move from {refused[0]} to {target}")
+    at = utc_now()
+    if target in TERMINAL:
+        fields.setdefault("finished_at", at)
+    moved = Job.objects.filter(id=job.id, attempt=job.attempt, status__in=list(sources)).update(
+        status=target,
+        attempt=F("attempt") + (1 if next_attempt else 0),
+        event_seq=F("event_seq") + 1,
+        **fields,
+    )
+    if not moved:
+        return False
+    number = job.attempt
+    job.refresh_from_db()
+    JobEvent.objects.create(job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {})
+    feed.publish_job(job_id=job.id, project_id=job.project_id)
+    if target in TERMINAL or target == JobStatus.QUEUED:
+        wake_on_commit(job=job)
+    return True
+
+
+def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]]) -> int:
+    """Add events that move nothing; returns the last seq. Locks the job's row through its counter."""
+    rows = list(events)
+    if not rows:
+        return job.event_seq
+    if not connection.in_atomic_block:
+        raise RuntimeError("events are added inside a transaction only")
+    Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
+    last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
+    first = last - len(rows) + 1
+    JobEvent.objects.bulk_create(
+        JobEvent(job_id=job.id, seq=first + index, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
+        for index, (kind, at, data) in enumerate(rows)
+    )
+    job.event_seq = last
+    feed.publish_job(job_id=job.id, project_id=job.project_id)
+    return last
+
+
+def event_add(*, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None) -> int:
+    """Add one event that moves nothing, now; returns its seq."""
+    return events_add(job=job, attempt=attempt, actor=actor, events=[(kind, utc_now(), data or {})])
+
+
+def wake_on_commit(*, job: Job) -> None:
+    """Ask the dispatcher to look, once the transaction is committed: the message must not overtake the row it is about."""
+    priority = job.priority
+    transaction.on_commit(lambda: queue.wake(priority), robust=True)

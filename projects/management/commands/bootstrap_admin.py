@@ -1,0 +1,25 @@
+"""`manage.py bootstrap_admin`: the first site administrator of a new installation."""
+
+import os
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Make the first site administrator with the password in BOOTSTRAP_PASSWORD; an existing user stays as it is."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--username", default="admin")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        users = get_user_model().objects
+        if users.filter(username=options["username"]).exists():
+            self.stdout.write(f"The user {options['username']} is here already.")
+            return
+        password = os.environ.get("BOOTSTRAP_PASSWORD", "")
+        if len(password) < 12:
+            raise CommandError("Set BOOTSTRAP_PASSWORD to a password of at least 12 characters.")
+        users.create_superuser(options["username"], password=password)
+        self.stdout.write(f"The administrator {options['username']} is made.")
