@@ -1,0 +1,159 @@
+"""Why a job waits: its place, the rule that blocks it, a sentence, every rule, and an estimate that says where it comes from.
+
+One snapshot serves all jobs asked for. The same pure decision that admits explains, so that both cannot differ.
+"""
+
+import datetime as dt
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import DurationField, ExpressionWrapper, F
+
+from jobs.admission import Check, Decision, Snapshot, admit
+from jobs.contract import JobStatus, WaitRule
+from jobs.models import Cluster, Job, LoopBeat
+from jobs.resources import format_cpu, format_memory
+from jobs.selectors.admission import snapshot
+from mimir.lib.clock import utc_now
+
+DISPATCHER_AWAY_SECONDS = 15.0
+HISTORY = 20
+
+
+def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
+    """The `waiting` object of each queued job among `jobs`: {"position", "blocked_by", "detail", "estimate_seconds", "rules"}."""
+    queued = [job for job in jobs if job.status == JobStatus.QUEUED]
+    if not queued:
+        return {}
+    view = snapshot()
+    decision = admit(view, explain=[job.id for job in queued])
+    places = {job_id: index for index, job_id in enumerate(decision.order, start=1)}
+    away = _dispatcher_away_since()
+    unreachable = Cluster.objects.filter(unreachable_since__isnull=False).first()
+    usual = _usual_seconds({(job.project_id, job.type) for job in queued})
+    return {
+        job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)))
+        for job in queued
+    }
+
+
+def _waiting(
+    job: Job,
+    view: Snapshot,
+    decision: Decision,
+    places: Mapping[UUID, int],
+    away: dt.datetime | None,
+    unreachable: Cluster | None,
+    usual_seconds: float | None,
+) -> dict[str, Any]:
+    position = places.get(job.id, 1)
+    check = decision.blocked.get(job.id)
+    rule = check.rule if check else WaitRule.READY
+    if job.id in decision.never:
+        rule = WaitRule.NEVER_FITS
+    detail = _sentence(rule, check, position, job)
+    if away is not None and rule not in (WaitRule.PAUSED, WaitRule.PROJECT_PAUSED):
+        rule = WaitRule.DISPATCHER_AWAY
+        detail = f"The dispatcher has not been seen since {away:%H:%M:%S} UTC: an administrator has to start it. Nothing is lost."
+    elif rule is WaitRule.CLUSTER_UNREACHABLE and unreachable is not None:
+        detail = f"The cluster {unreachable.name} does not answer: {unreachable.unreachable_message or 'no reason known'}."
+    return {
+        "position": position,
+        "blocked_by": rule.value,
+        "detail": detail,
+        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds),
+        "rules": [
+            {"rule": each.rule.value, "passes": each.passes, "detail": _sentence(each.rule, each, position, job) if not each.passes else ""}
+            for each in decision.checks.get(job.id, ())
+        ],
+    }
+
+
+def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> str:
+    """What people read. The thing first, then the number, then what happens next."""
+    facts = dict(check.facts) if check else {}
+    line = f"{_ordinal(position)} in line: "
+    used, limit = facts.get("used"), facts.get("limit")
+    sentences = {
+        WaitRule.READY: "Starts at the next pass of the dispatcher.",
+        WaitRule.BACK_OFF: f"Tries again in {facts.get('seconds', 0):.0f} s." if "seconds" in facts else "Tries again soon.",
+        WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
+        WaitRule.EXCLUSIVE: f"{line}another job holds {facts.get('key', 'it')}. Starts when that one ends.",
+        WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
+        WaitRule.JOBS_TYPE: f"{line}{used} of {limit} jobs of type {job.type} run. Starts when one ends.",
+        WaitRule.JOBS_PROJECT: f"{line}this project runs {used} of its {limit} jobs. Starts when one ends.",
+        WaitRule.CAPACITY: line + _capacity(facts),
+        WaitRule.RESERVED: f"{line}room is kept for a larger job that has waited longer. Starts after it.",
+        WaitRule.NEVER_FITS: _never(facts),
+        WaitRule.PAUSED: "An administrator has paused all starts. It keeps its place.",
+        WaitRule.PROJECT_PAUSED: "An administrator has paused this project's starts. It keeps its place.",
+        WaitRule.PROJECT_ARCHIVED: "The project is archived: nothing starts until a maintainer makes it active.",
+        WaitRule.CLUSTER_UNREACHABLE: "No cluster that could run it answers.",
+    }
+    return sentences.get(rule, "")
+
+
+def _capacity(facts: Mapping[str, Any]) -> str:
+    slots, used = facts.get("slots"), facts.get("used")
+    if slots is not None and used is not None and used >= slots:
+        return f"all {slots} places for workers are taken. Starts when a job ends."
+    free, asked = facts.get("free_memory_bytes"), facts.get("memory_bytes")
+    if free is not None and asked is not None and asked > free:
+        return f"asks for {format_memory(asked)} of memory, {format_memory(max(0, free))} is free. Starts when jobs end."
+    cpu_free, cpu = facts.get("free_cpu_millicores"), facts.get("cpu_millicores")
+    if cpu_free is not None and cpu is not None:
+        return f"asks for {format_cpu(cpu)} CPU, {format_cpu(max(0, cpu_free))} is free. Starts when jobs end."
+    return "no cluster has room. Starts when a job ends."
+
+
+def _never(facts: Mapping[str, Any]) -> str:
+    asked, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
+    if asked is not None and largest is not None and asked > largest:
+        return f"Cannot start: asks for {format_memory(asked)}, the largest cluster has {format_memory(largest)}."
+    return "Cannot start: asks for more than any cluster has."
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def _estimate(
+    rule: WaitRule, check: Check | None, position: int, view: Snapshot, usual_seconds: float | None
+) -> float | None:
+    """About how long it waits, from the usual time of the last jobs of its kind; None where nothing is known."""
+    if rule is WaitRule.READY:
+        return 0.0
+    if rule is WaitRule.BACK_OFF and check is not None:
+        return float(check.facts.get("seconds", 0.0))
+    counted = (WaitRule.CAPACITY, WaitRule.JOBS_GLOBAL, WaitRule.JOBS_PROJECT, WaitRule.JOBS_TYPE)
+    if usual_seconds is None or rule not in counted:
+        return None
+    slots = sum(room.jobs for room in view.rooms if room.open)
+    if check is not None and rule is not WaitRule.CAPACITY:
+        slots = min(slots, int(check.facts.get("limit", slots)))
+    return round(usual_seconds * position / slots, 1) if slots else None
+
+
+def _usual_seconds(kinds: set[tuple[UUID, str]]) -> dict[tuple[UUID, str], float]:
+    """The median run time of the last jobs of each project and type."""
+    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+    usual: dict[tuple[UUID, str], float] = {}
+    for project_id, kind in kinds:
+        ended = Job.objects.filter(
+            project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False
+        ).order_by("-created_at")
+        seconds = [span.total_seconds() for span in ended.annotate(took=took).values_list("took", flat=True)[:HISTORY]]
+        if seconds:
+            usual[(project_id, kind)] = statistics.median(seconds)
+    return usual
+
+
+def _dispatcher_away_since() -> dt.datetime | None:
+    """When the dispatcher was last seen, if that is too long ago; None while one is there."""
+    last = LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values_list("beat_at", flat=True).first()
+    if last is None or (utc_now() - last).total_seconds() > DISPATCHER_AWAY_SECONDS:
+        return last or utc_now()
+    return None

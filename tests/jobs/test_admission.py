@@ -1,0 +1,178 @@
+"""The pure decision of who starts next: tables, and laws that hold for any snapshot."""
+
+import uuid
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.admission import Candidate, Held, Limits, Room, Snapshot, admit, effective_class
+from jobs.contract import PRIORITIES, Priority, WaitRule
+
+ROOM = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0)
+
+
+def job(number: int, **fields: object) -> Candidate:
+    defaults: dict[str, object] = {
+        "project": "a",
+        "type": "pipeline_execution",
+        "priority": Priority.NORMAL,
+        "queued_at": float(number),
+        "cpu_millicores": 1000,
+        "memory_bytes": 2**30,
+        "gpus": 0,
+    }
+    return Candidate(job_id=uuid.UUID(int=number), **(defaults | fields))  # type: ignore[arg-type]
+
+
+def held(number: int, **fields: object) -> Held:
+    defaults: dict[str, object] = {
+        "cluster": "local",
+        "project": "a",
+        "type": "pipeline_execution",
+        "cpu_millicores": 1000,
+        "memory_bytes": 2**30,
+        "gpus": 0,
+    }
+    return Held(job_id=uuid.UUID(int=10_000 + number), **(defaults | fields))  # type: ignore[arg-type]
+
+
+def snap(*waiting: Candidate, now: float = 100.0, rooms: tuple[Room, ...] = (ROOM,), **fields: object) -> Snapshot:
+    return Snapshot(now=now, rooms=rooms, held=fields.pop("held", ()), waiting=waiting, **fields)  # type: ignore[arg-type]
+
+
+def names(decision_ids: object) -> list[int]:
+    return [job_id.int for job_id, *_ in decision_ids]  # type: ignore[attr-defined]
+
+
+def test_the_oldest_starts_first_and_the_rest_waits_for_room() -> None:
+    decision = admit(snap(job(3), job(1), job(2)))
+    assert names(decision.admitted) == [1, 2]
+    assert decision.blocked[uuid.UUID(int=3)].rule is WaitRule.CAPACITY
+    assert [each.int for each in decision.order] == [1, 2, 3]
+
+
+def test_a_higher_class_goes_before_an_older_job() -> None:
+    decision = admit(snap(job(1), job(2, priority=Priority.CRITICAL), job(3, priority=Priority.HIGH)))
+    assert names(decision.admitted) == [2, 3]
+
+
+def test_waiting_lifts_a_job_one_class_at_a_time_and_never_to_critical() -> None:
+    low = job(0, priority=Priority.LOW)
+    at = {now: effective_class(low, snap(low, now=now, ageing_seconds=10.0)) for now in (0.0, 9.0, 10.0, 20.0, 1000.0)}
+    assert at == {0.0: 3, 9.0: 3, 10.0: 2, 20.0: 1, 1000.0: 1}
+    critical = job(0, priority=Priority.CRITICAL)
+    assert effective_class(critical, snap(critical, now=1000.0, ageing_seconds=10.0)) == 0
+
+
+def test_inside_a_class_projects_share_equally() -> None:
+    crowd = [job(number) for number in range(1, 6)]
+    late = [job(10, project="b"), job(11, project="b")]
+    four = Room("local", jobs=4, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(snap(*crowd, *late, rooms=(four,)))
+    assert names(decision.admitted) == [1, 10, 2, 11]
+
+
+def test_what_a_project_already_runs_counts_for_its_share() -> None:
+    three = Room("local", jobs=3, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(snap(job(1), job(10, project="b"), rooms=(three,), held=(held(1), held(2))))
+    assert names(decision.admitted) == [10]
+
+
+@pytest.mark.parametrize(
+    ("fields", "limits", "rule"),
+    [
+        ({}, Limits(paused=True), WaitRule.PAUSED),
+        ({}, Limits(paused_projects=("a",)), WaitRule.PROJECT_PAUSED),
+        ({}, Limits(paused_types=("pipeline_execution",)), WaitRule.PROJECT_PAUSED),
+        ({"archived": True}, Limits(), WaitRule.PROJECT_ARCHIVED),
+        ({"not_before": 101.0}, Limits(), WaitRule.BACK_OFF),
+        ({"previous_alive": True}, Limits(), WaitRule.PREVIOUS_ATTEMPT),
+        ({"exclusive_key": "twin:1"}, Limits(), WaitRule.EXCLUSIVE),
+        ({}, Limits(jobs_global=1), WaitRule.JOBS_GLOBAL),
+        ({}, Limits(jobs_by_type={"pipeline_execution": 1}), WaitRule.JOBS_TYPE),
+        ({}, Limits(jobs_by_project={"a": 1}), WaitRule.JOBS_PROJECT),
+    ],
+)
+def test_each_rule_blocks_and_says_so_but_not_those_behind(fields: dict[str, object], limits: Limits, rule: WaitRule) -> None:
+    other = job(2, project="b", type="ml_training")
+    decision = admit(snap(job(1, **fields), other, limits=limits, held=(held(1, exclusive_key="twin:1"),)))
+    assert decision.blocked[uuid.UUID(int=1)].rule is rule
+    everything = rule in (WaitRule.PAUSED, WaitRule.JOBS_GLOBAL)
+    assert names(decision.admitted) == ([] if everything else [2])
+
+
+def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> None:
+    small = Room("local", jobs=2, cpu_millicores=4000, memory_bytes=8 * 2**30, gpus=0)
+    decision = admit(snap(job(1, memory_bytes=9 * 2**30), job(2, gpus=1), job(3), rooms=(small,)))
+    assert [each.int for each in decision.never] == [1, 2]
+    assert names(decision.admitted) == [3]
+
+
+def test_an_unreachable_cluster_gets_no_work() -> None:
+    away = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0, open=False)
+    decision = admit(snap(job(1), rooms=(away,)))
+    assert decision.blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
+
+
+def test_two_jobs_with_one_exclusive_key_do_not_start_in_one_pass() -> None:
+    decision = admit(snap(job(1, exclusive_key="twin:1"), job(2, exclusive_key="twin:1")))
+    assert names(decision.admitted) == [1]
+    assert decision.blocked[uuid.UUID(int=2)].rule is WaitRule.EXCLUSIVE
+
+
+def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
+    room = Room("local", jobs=10, cpu_millicores=4000, memory_bytes=None, gpus=0)
+    large, small = job(1, cpu_millicores=4000), job(2, cpu_millicores=1000)
+    running = (held(1, cpu_millicores=1000),)
+    early = admit(snap(large, small, rooms=(room,), held=running, now=100.0, reserve_after_seconds=180.0))
+    assert names(early.admitted) == [2]
+    late = admit(snap(large, small, rooms=(room,), held=running, now=300.0, reserve_after_seconds=180.0))
+    assert late.admitted == ()
+    assert late.blocked[small.job_id].rule is WaitRule.RESERVED
+
+
+def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
+    decision = admit(snap(job(1), limits=Limits(jobs_by_project={"a": 0})), explain=[uuid.UUID(int=1)])
+    checks = {check.rule: check.passes for check in decision.checks[uuid.UUID(int=1)]}
+    assert checks[WaitRule.JOBS_PROJECT] is False
+    assert checks[WaitRule.CAPACITY] is True
+    assert len(checks) == 13
+
+
+candidates = st.builds(
+    lambda number, project, priority, cpu, memory, gpus, key: job(
+        number, project=project, priority=priority, cpu_millicores=cpu, memory_bytes=memory, gpus=gpus, exclusive_key=key
+    ),
+    st.integers(1, 500),
+    st.sampled_from("abc"),
+    st.sampled_from(PRIORITIES),
+    st.integers(1, 4000),
+    st.integers(1, 8000),
+    st.integers(0, 1),
+    st.sampled_from(["", "", "twin:1", "twin:2"]),
+)
+
+
+@given(
+    st.lists(candidates, max_size=30, unique_by=lambda each: each.job_id),
+    st.integers(0, 5),
+    st.integers(1, 8000),
+    st.integers(1, 16000),
+    st.one_of(st.none(), st.integers(0, 4)),
+)
+def test_no_pass_gives_away_more_than_there_is(
+    waiting: list[Candidate], slots: int, cpu: int, memory: int, limit: int | None
+) -> None:
+    room = Room("local", jobs=slots, cpu_millicores=cpu, memory_bytes=memory, gpus=1)
+    decision = admit(snap(*waiting, rooms=(room,), limits=Limits(jobs_global=limit), now=1000.0))
+    by_id = {each.job_id: each for each in waiting}
+    taken = [by_id[job_id] for job_id, _cluster in decision.admitted]
+    assert len(taken) <= min(slots, slots if limit is None else limit)
+    assert sum(each.cpu_millicores for each in taken) <= cpu
+    assert sum(each.memory_bytes for each in taken) <= memory
+    assert sum(each.gpus for each in taken) <= 1
+    assert max(Counter(each.exclusive_key for each in taken if each.exclusive_key).values(), default=0) <= 1
+    told = {job_id for job_id, _ in decision.admitted} | set(decision.never) | set(decision.blocked)
+    assert told == set(by_id) == set(decision.order)

@@ -1,0 +1,40 @@
+"""The table of moves."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.contract import TERMINAL, JobStatus
+from jobs.states import MOVES, is_terminal, may_move, place
+
+
+def test_every_status_is_in_the_table_and_the_terminal_ones_lead_nowhere() -> None:
+    assert set(MOVES) == set(JobStatus)
+    assert {status for status in JobStatus if not MOVES[status]} == set(TERMINAL)
+    assert all(is_terminal(status) for status in TERMINAL)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (JobStatus.CANCELLING, JobStatus.SUCCEEDED),
+        (JobStatus.CANCELLING, JobStatus.QUEUED),
+        (JobStatus.QUEUED, JobStatus.RUNNING),
+        (JobStatus.SUCCEEDED, JobStatus.FAILED),
+        (JobStatus.LAUNCHING, JobStatus.SUCCEEDED),
+    ],
+)
+def test_moves_that_would_lie_are_not_in_the_table(source: JobStatus, target: JobStatus) -> None:
+    assert not may_move(source, target)
+
+
+@given(st.data())
+def test_any_walk_over_the_table_only_goes_forward(data: st.DataObject) -> None:
+    attempt, status = 1, JobStatus.QUEUED
+    while MOVES[status]:
+        target = data.draw(st.sampled_from(sorted(MOVES[status])))
+        next_attempt = attempt + 1 if target is JobStatus.QUEUED else attempt
+        assert place(next_attempt, target) > place(attempt, status)
+        attempt, status = next_attempt, target
+        if attempt > 5:
+            break
