@@ -145,7 +145,8 @@ class Attempt(models.Model):
     log_closed_at = models.DateTimeField(null=True)
     log_complete = models.BooleanField(default=False)
     log_object = models.CharField(max_length=300, null=True)  # the sealed object; null while chunks hold the log
-    log_index = models.JSONField(null=True)  # of the sealed object: see selectors/logs.py
+    log_index = models.JSONField(null=True)  # of the sealed object: see selectors/logs_store.py
+    log_seal_not_before = models.DateTimeField(null=True)  # after a failure: others are sealed first
 
     class Meta:
         ordering = ("number",)
@@ -153,6 +154,11 @@ class Attempt(models.Model):
         indexes = (
             models.Index(fields=("cluster",), condition=Q(gone_at__isnull=True), name="attempt_holds_room"),  # admission, reconciler
             models.Index(fields=("created_at",), condition=Q(cleaned_up_at__isnull=True), name="attempt_to_clean_up"),  # sweep
+            models.Index(
+                fields=("log_closed_at",),
+                condition=Q(log_closed_at__isnull=False, log_object__isnull=True),
+                name="attempt_log_to_seal",
+            ),  # logs_seal_due
         )
 
     def __str__(self) -> str:
