@@ -1,0 +1,45 @@
+"""What those who follow a job compare themselves with: its counters and the ends of its logs, in two small queries."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from jobs.contract import TERMINAL, JobStatus
+from jobs.models import Attempt, Job
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLog:
+    """How far the log of one attempt has come."""
+
+    attempt_id: UUID
+    number: int
+    end: int
+    closed: bool
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """A job as its followers compare themselves with it. `logs` are those of the attempts from the one followed on, in order."""
+
+    project_id: UUID
+    event_seq: int
+    status: JobStatus
+    logs: tuple[LiveLog, ...]
+
+    @property
+    def ended(self) -> bool:
+        return self.status in TERMINAL
+
+
+def live_state(*, job_id: UUID, attempt: int | None) -> LiveState:
+    """The state of a job, with the logs from `attempt` on (None: the latest only). Raises: Job.DoesNotExist.
+
+    The job is read before its attempts: an attempt seen with an ended job is its last one.
+    """
+    job = Job.objects.values("project_id", "event_seq", "status").get(id=job_id)
+    rows = Attempt.objects.filter(job_id=job_id)
+    rows = rows.order_by("-number")[:1] if attempt is None else rows.filter(number__gte=attempt).order_by("number")
+    found = rows.values_list("id", "number", "log_end", "log_closed_at", "log_object")
+    logs = tuple(LiveLog(id_, number, end, closed is not None, name is not None) for id_, number, end, closed, name in found)
+    return LiveState(job["project_id"], job["event_seq"], JobStatus(job["status"]), logs)

@@ -1,0 +1,63 @@
+"""What the workload and its supervisor say to each other: JSON objects, one a line, over a socket pair.
+
+Workload to supervisor:  {"event": kind, "data": {…}} · {"call": n, "fetch": input name} · {"call": n, "artifact": path, "name", "role",
+"media_type"} · {"done": {"status": "succeeded", "result": {…}}} · {"done": {"status": "failed", "reason", "message", "detail"}}
+Supervisor to workload:  {"job": {…}, "limits": {…}, "inputs": […], "read_url_allow": […]} once, then {"answer": n, …} for each call.
+
+User code does not inherit the socket; what comes from it is data, never trusted for more than this attempt.
+"""
+
+import json
+import socket
+from typing import Any
+
+MESSAGE_BYTES_MAX = 1024 * 1024
+DESCRIPTOR_VARIABLE = "MIMIR_CHANNEL_FD"
+
+
+class MessageTooLarge(Exception):
+    """One line is over MESSAGE_BYTES_MAX."""
+
+
+class Channel:
+    """One end. Blocking; one thread reads."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self._rest = b""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one object. Raises: OSError when the other end is gone."""
+        self.socket.sendall(json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n")
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next object; None when the other end is gone. Raises: MessageTooLarge."""
+        while b"\n" not in self._rest:
+            messages = self.read_ready()
+            if messages is None:
+                return None
+        line, _, self._rest = self._rest.partition(b"\n")
+        return _parsed(line)
+
+    def read_ready(self) -> bytes | None:
+        """Read once into the buffer; None when the other end is gone. Raises: MessageTooLarge."""
+        data = self.socket.recv(65536)
+        if not data:
+            return None
+        self._rest += data
+        if len(self._rest) > MESSAGE_BYTES_MAX and b"\n" not in self._rest:
+            raise MessageTooLarge
+        return data
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The whole objects that are in the buffer."""
+        *lines, self._rest = self._rest.split(b"\n")
+        return [_parsed(line) for line in lines if line]
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,160 @@
+"""The worker API over HTTP, by the standard library: one connection a thread, repeats with back-off, errors by what they demand.
+
+See docs/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
+"""
+
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
+
+TIMEOUT_SECONDS = 30.0
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
+PIECE_BYTES = 256 * 1024
+
+
+class Refused(Exception):
+    """The orchestrator answered with an error a repeat does not mend. `status`, `code`, `message` and `detail` are its answer's."""
+
+    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any]) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status, self.code, self.message, self.detail = status, code, message, detail
+
+
+class Fenced(Refused):
+    """410: this attempt must not go on."""
+
+
+class Unreachable(Exception):
+    """No answer within the time the caller gave."""
+
+
+class Client:
+    """Calls for one attempt. Threads may share it: each has its own connection."""
+
+    def __init__(self, base_url: str, attempt_id: str, token: str) -> None:
+        parts = urlsplit(base_url)
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname or "localhost", parts.port
+        self._path = f"{parts.path.rstrip('/')}/worker/v1/attempts/{attempt_id}/"
+        self._local = threading.local()
+        self.token = token
+        self.stop = threading.Event()  # set: no more repeats
+
+    def post(self, name: str, body: Mapping[str, Any], *, patience_seconds: float) -> dict[str, Any]:
+        """POST JSON, repeated for `patience_seconds`; the answer's object. Raises: Refused, Fenced, Unreachable."""
+        data = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._repeat(lambda: self._json("POST", name, data, headers), patience_seconds)
+
+    def post_log(self, offset: int, data: bytes) -> dict[str, Any]:
+        """POST one chunk of log bytes, once. Raises: Refused, Fenced, Unreachable."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._once(lambda: self._json("POST", f"logs?offset={offset}", data, headers))
+
+    def put_artifact(
+        self, name: str, file: IO[bytes], *, size_bytes: int, sha256: str, role: str, media_type: str, patience_seconds: float
+    ) -> dict[str, Any]:
+        """PUT a file, repeated from its start. Raises: Refused, Fenced, Unreachable."""
+        headers = {"Content-Type": media_type, "Content-Length": str(size_bytes), "X-Content-SHA256": sha256}
+
+        def send() -> dict[str, Any]:
+            file.seek(0)
+            return self._json("PUT", f"artifacts/{quote(name)}?role={role}", file, headers)
+
+        return self._repeat(send, patience_seconds)
+
+    def get_input(self, name: str, file: IO[bytes], *, patience_seconds: float) -> None:
+        """GET an input into `file`, repeated from its start. Raises: Refused, Fenced, Unreachable."""
+
+        def fetch() -> dict[str, Any]:
+            file.seek(0)
+            file.truncate()
+            response = self._send("GET", f"inputs/{quote(name)}", None, {})
+            if response.status != 200:
+                self._raise(response.status, response.read())
+            while piece := response.read(PIECE_BYTES):
+                file.write(piece)
+            return {}
+
+        self._repeat(fetch, patience_seconds)
+
+    def _repeat(self, call: Callable[[], dict[str, Any]], patience_seconds: float) -> dict[str, Any]:
+        end = time.monotonic() + patience_seconds
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._once(call)
+            except Unreachable:
+                left = end - time.monotonic()
+                if left <= 0 or self.stop.wait(min(left, pause * random.uniform(0.5, 1.0))):  # noqa: S311 - jitter
+                    raise
+                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+
+    def _once(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return call()
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+
+    def _json(self, method: str, name: str, body: bytes | IO[bytes], headers: Mapping[str, str]) -> dict[str, Any]:
+        response = self._send(method, name, body, headers)
+        data = response.read()
+        if response.status >= 300:
+            self._raise(response.status, data)
+        answer = json.loads(data or b"{}")
+        return answer if isinstance(answer, dict) else {}
+
+    def _send(self, method: str, name: str, body: Any, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """One request. A kept connection may have been closed by the other side meanwhile: then once more on a new one."""
+        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if kept is not None:
+            try:
+                return self._ask(kept, method, name, body, headers)
+            except (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError):
+                self._drop()
+                if hasattr(body, "seek"):
+                    body.seek(0)
+        return self._ask(self._connect(), method, name, body, headers)
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, method: str, name: str, body: Any, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        connection.request(method, self._path + name, body=body, headers={"Authorization": f"Bearer {self.token}", **headers})
+        return connection.getresponse()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._local.connection = connection
+        return connection
+
+    def _drop(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+        self._local.connection = None
+
+    def _raise(self, status: int, data: bytes) -> None:
+        """Turn an error answer into what it demands. 429 and 5xx are as good as no answer: the same again later."""
+        try:
+            body = json.loads(data)
+        except ValueError:
+            body = {}
+        if not isinstance(body, dict):
+            body = {}
+        code, message = str(body.get("code", "")), str(body.get("message", ""))
+        detail = body.get("detail")
+        if status == 429 or status >= 500:
+            self._drop()
+            raise Unreachable(f"{status} {code}: {message}")
+        kind = Fenced if status == 410 else Refused
+        raise kind(status, code, message, detail if isinstance(detail, dict) else {})

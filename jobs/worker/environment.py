@@ -1,0 +1,52 @@
+"""What a worker is told by its environment. It reads its own: server settings are not its business."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class BadWorkerEnvironment(Exception):
+    """A variable is missing or wrong; the message names all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEnvironment:
+    """`worker_dir` and `lock_descriptor` are set by the process launcher only."""
+
+    job_id: str
+    job_type: str
+    attempt_id: str
+    job_token: str
+    orchestrator_url: str
+    data_dir: Path
+    models_dir: Path
+    worker_dir: Path | None = None
+    lock_descriptor: int | None = None
+    passed_on: dict[str, str] = field(default_factory=dict)  # what user code may see of the surroundings
+
+
+_NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "REDIS_URL", "PYTHONPATH", "NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
+_PASSED_ON += ("SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "MIMIR_CRASH_POINTS", "MIMIR_CRASH_DIR")
+
+
+def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
+    """The worker's environment. Raises: BadWorkerEnvironment."""
+    source = os.environ if environ is None else environ
+    missing = [name for name in _NEEDED if not source.get(name)]
+    if missing:
+        raise BadWorkerEnvironment(f"not set: {', '.join(missing)}")
+    lock = source.get("WORKER_LOCK_FD")
+    return WorkerEnvironment(
+        job_id=source["JOB_ID"],
+        job_type=source["JOB_TYPE"],
+        attempt_id=source["ATTEMPT_ID"],
+        job_token=source["JOB_TOKEN"],
+        orchestrator_url=source["ORCHESTRATOR_URL"],
+        data_dir=Path(source.get("MIMIR_DATA_DIR", "/app/data")),
+        models_dir=Path(source.get("MIMIR_MODELS_DIR", "/app/models")),
+        worker_dir=Path(source["WORKER_DIR"]) if source.get("WORKER_DIR") else None,
+        lock_descriptor=int(lock) if lock else None,
+        passed_on={name: source[name] for name in _PASSED_ON if name in source},
+    )

@@ -1,0 +1,140 @@
+"""The supervisor's descendants: what they use, and how all of them end.
+
+The supervisor is a child subreaper: whatever leaves its session or loses its parent becomes its own child, so that walking down from it
+finds everything, whatever the processes did to their names, sessions or environments.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+_PROC = Path("/proc")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+ROUNDS = 500
+
+
+def become_supervisor() -> None:
+    """Not dumpable, so that user code of the same user does not read our token from /proc; and a subreaper."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """SIGKILL to this process when its parent dies. Raises: SystemExit if it is dead already."""
+    parent = os.getppid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def descendants(pid: int | None = None) -> list[int]:
+    """Living descendants of `pid` (default: this process), zombies left out. Without /proc: psutil."""
+    root = os.getpid() if pid is None else pid
+    if not _PROC.is_dir():
+        return _descendants_by_psutil(root)
+    children: dict[int, list[int]] = defaultdict(list)
+    states: dict[int, str] = {}
+    for name in os.listdir(_PROC):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                fields = (_PROC / name / "stat").read_bytes().rpartition(b")")[2].split()
+                states[int(name)] = fields[0].decode()
+                children[int(fields[1])].append(int(name))
+    found, queue = [], [root]
+    while queue:
+        for child in children.get(queue.pop(), []):
+            queue.append(child)
+            if states.get(child) not in ("Z", "X"):
+                found.append(child)
+    return found
+
+
+def _descendants_by_psutil(root: int) -> list[int]:
+    import psutil  # only where there is no /proc
+
+    try:
+        return [child.pid for child in psutil.Process(root).children(recursive=True) if child.status() != "zombie"]
+    except psutil.Error:
+        return []
+
+
+def reap(keep: int | None = None) -> None:
+    """Collect ended children, but not `keep`, whose exit its owner waits for."""
+    for pid in _zombies():
+        if pid != keep:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _zombies() -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(_PROC / "self" / "task"):
+            for child in (_PROC / "self" / "task" / task / "children").read_text().split():
+                with contextlib.suppress(OSError):
+                    state = (_PROC / child / "stat").read_bytes().rpartition(b")")[2].split()[0]
+                    if state == b"Z":
+                        found.append(int(child))
+    return found
+
+
+def signal_all(number: int) -> None:
+    """Send a signal to every descendant once."""
+    for pid in descendants():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def kill_all() -> bool:
+    """Kill every descendant until none is left; whether none is. Stops them first, so that nothing forks away meanwhile."""
+    for _ in range(ROUNDS):
+        left = descendants()
+        if not left:
+            return True
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        time.sleep(0.002)
+    return not descendants()
+
+
+def memory_bytes() -> int:
+    """Resident memory of all descendants together."""
+    total = 0
+    for pid in descendants():
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            total += int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * _PAGE
+    return total
+
+
+def cpu_seconds() -> float:
+    """CPU time of living descendants and of those already collected."""
+    times = os.times()
+    total = times.children_user + times.children_system
+    for pid in descendants():
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+            total += (int(fields[11]) + int(fields[12])) / _TICKS
+    return total
+
+
+def cgroup_memory() -> tuple[int, int] | None:
+    """(used, limit) in bytes of this process's own memory cgroup; None where it has no limit of its own."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        line = next(each for each in Path("/proc/self/cgroup").read_text().splitlines() if each.startswith("0::"))
+        folder = Path("/sys/fs/cgroup") / line[3:].lstrip("/")
+        return int((folder / "memory.current").read_text()), int((folder / "memory.max").read_text())
+    return None

@@ -1,0 +1,111 @@
+"""The log on its way: every stored byte is in a file here before it counts as written, and stays until the orchestrator has it.
+
+A folder of segments, each named by the stored offset of its first byte (20 digits) and holding bytes from there on without gaps. A reader
+that knows only this can go on where a killed supervisor stopped. Segments whose bytes are all accepted are removed.
+"""
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+from jobs.contract import LOG_CHUNK_BYTES_MAX
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+
+
+class Spool:
+    """One writer and one reader, on two threads. Offsets count stored bytes of the attempt's log from 0."""
+
+    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._segments: list[int] = []
+        self._file: int | None = None
+        self._hash = hashlib.sha256()
+        self.end = 0  # bytes written
+        self.accepted = 0  # bytes the orchestrator has
+        self._closed = False
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the orchestrator that no more should be read from the workload."""
+        return self.end - self.accepted >= self._limit
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of all bytes written so far."""
+        return self._hash.hexdigest()
+
+    def append(self, data: bytes) -> None:
+        """Write whole stored lines. Raises: OSError when the disk is full; then nothing of `data` counts."""
+        if not data:
+            return
+        with self._changed:
+            if self._file is None or self.end - self._segments[-1] >= SEGMENT_BYTES:
+                self._open_segment()
+            self._write(data)
+            self._hash.update(data)
+            self.end += len(data)
+            self._changed.notify_all()
+
+    def _open_segment(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._file = os.open(self._path(self.end), flags, 0o600)
+        self._segments.append(self.end)
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None
+        begin = self.end - self._segments[-1]
+        view, written = memoryview(data), 0
+        try:
+            while written < len(data):
+                written += os.pwrite(self._file, view[written:], begin + written)
+        except OSError:
+            os.ftruncate(self._file, begin)
+            raise
+
+    def _path(self, start: int) -> Path:
+        return self._folder / f"{start:020d}"
+
+    def read(self, offset: int) -> bytes:
+        """Whole stored lines from `offset` on, at most one chunk; empty at the end."""
+        with self._lock:
+            start = max((begin for begin in self._segments if begin <= offset), default=None)
+            if start is None or offset >= self.end:
+                return b""
+            stop = min([begin for begin in self._segments if begin > start] or [self.end])
+        with self._path(start).open("rb") as file:
+            file.seek(offset - start)
+            piece = file.read(min(LOG_CHUNK_BYTES_MAX, stop - offset))
+        return piece[: piece.rfind(b"\n") + 1]
+
+    def accept(self, end: int) -> None:
+        """The orchestrator has everything before `end`: forget the segments that lie before it."""
+        with self._changed:
+            self.accepted = max(self.accepted, min(end, self.end))
+            while len(self._segments) > 1 and self._segments[1] <= self.accepted:
+                self._path(self._segments.pop(0)).unlink(missing_ok=True)
+            self._changed.notify_all()
+
+    def wait(self, *, beyond: int, timeout_seconds: float) -> bool:
+        """Wait until there is something past `beyond`, or `close` was called; whether there is something."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.end > beyond or self._closed, timeout_seconds)
+            return self.end > beyond
+
+    def wait_accepted(self, timeout_seconds: float) -> bool:
+        """Wait until the orchestrator has everything; whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.accepted >= self.end, timeout_seconds)
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,132 @@
+"""Every error as `{"code", "message", "detail"}`: ours, DRF's, Django's, and those of URLs that nobody answers."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from mimir.lib.errors import Invalid, MimirError, NotAuthenticated, NotFound, PermissionDenied, TooLarge
+
+_log = structlog.get_logger(__name__)
+_DATABASE_RETRY_SECONDS = 2
+
+_CODES: Mapping[type[exceptions.APIException], str] = {
+    exceptions.ParseError: "bad_request",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.Throttled: "too_many",
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook. Returns None for what is a defect of ours: Django logs it and `server_error` answers."""
+    known = as_mimir_error(error)
+    if known is None:
+        return None
+    set_rollback()
+    response = Response(known.as_dict(), status=known.status)
+    for name, value in error_headers(known).items():
+        response[name] = value
+    if isinstance(error, exceptions.MethodNotAllowed) and (view := context.get("view")):
+        response["Allow"] = ", ".join(view.allowed_methods)
+    return response
+
+
+def as_mimir_error(error: Exception) -> MimirError | None:
+    """The error a client is told, or None when it is a defect of ours."""
+    match error:
+        case MimirError():
+            return error
+        case Http404() | exceptions.NotFound():
+            return NotFound("There is nothing here.")
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
+        case exceptions.PermissionDenied() | DjangoPermissionDenied():
+            return PermissionDenied("You may not do this.")
+        case exceptions.ValidationError():
+            detail = flatten(error.detail)
+            return Invalid(_summary(detail), detail=detail)
+        case exceptions.APIException():
+            wait = getattr(error, "wait", None)
+            code = _CODES.get(type(error), "bad_request")
+            return MimirError(str(error.detail), code=code, status=error.status_code, retry_after_seconds=wait)
+        case RequestDataTooBig():
+            return TooLarge("The request is too large.")
+        case SuspiciousOperation():
+            return MimirError("The request cannot be read.")
+        case OperationalError() | InterfaceError():
+            _log.error("database_away", exc_info=error)
+            return MimirError(
+                "The database does not answer. Try again.",
+                code="unavailable",
+                status=503,
+                retry_after_seconds=_DATABASE_RETRY_SECONDS,
+            )
+    return None
+
+
+def error_headers(error: MimirError) -> dict[str, str]:
+    """Headers that belong to an error's status."""
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="mimir"'
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
+    return headers
+
+
+def flatten(detail: Any, path: str = "") -> dict[str, str]:
+    """DRF's nested messages as one dict from a field's path (`resources.cpu`, `steps[0].id`) to its message."""
+    if isinstance(detail, Mapping):
+        found: dict[str, str] = {}
+        for key, value in detail.items():
+            own = str(key) != "non_field_errors"
+            found |= flatten(value, f"{path}.{key}" if path and own else str(key) if own else path)
+        return found
+    if isinstance(detail, list):
+        if all(isinstance(part, str) for part in detail):
+            return {path: " ".join(str(part) for part in detail)} if detail else {}
+        found = {}
+        for index, part in enumerate(detail):
+            found |= flatten(part, f"{path}[{index}]")
+        return found
+    return {path: str(detail)}
+
+
+def _summary(detail: Mapping[str, str]) -> str:
+    named = [f"{path}: {message}" if path else message for path, message in detail.items()]
+    return " ".join(named[:3]) or "The request is not valid."
+
+
+def error_response(error: MimirError) -> JsonResponse:
+    """An error outside DRF's views."""
+    return JsonResponse(error.as_dict(), status=error.status, headers=error_headers(error))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's `handler400`."""
+    return error_response(MimirError("The request cannot be read."))
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's `handler404`: the same answer as for what one may not see."""
+    return error_response(NotFound("There is nothing here."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's `handler403`."""
+    return error_response(PermissionDenied("You may not do this."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`: the cause is in the log, under the request's id."""
+    return error_response(MimirError("Something is broken here. The log says more.", code="internal_error", status=500))

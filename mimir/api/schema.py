@@ -1,0 +1,62 @@
+"""The OpenAPI document's common parts: the error body, list bodies, the Bearer scheme."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+_MEANINGS: Mapping[int, str] = {
+    400: "The request cannot be accepted; `detail` maps a field's path to its message.",
+    401: "No token, or one that is unknown or has expired.",
+    403: "You are a member of the project, but your role does not allow this.",
+    404: "It is not there, or you may not see it.",
+    409: "It is in a state that does not allow this.",
+    412: "It was changed since the `ETag` in `If-Match` was read.",
+    413: "Over a limit of size.",
+    429: "Over a limit of rate or number; `Retry-After` says when to try again.",
+    503: "A part of Mimir is away; `Retry-After` says when to try again.",
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """`Authorization: Bearer <token>` in the document."""
+
+    target_class = "mimir.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """The one shape of every error."""
+
+    code = serializers.CharField(help_text="Stable, for programs.")
+    message = serializers.CharField(help_text="For people: what happened and what to do.")
+    detail = serializers.DictField(help_text="A field's path to its message, or facts.")
+
+
+def errors(*statuses: int) -> dict[int, OpenApiResponse]:
+    """The error answers of an operation; 401 and 503 belong to all."""
+    return {status: OpenApiResponse(ErrorSerializer, _MEANINGS[status]) for status in sorted({401, 503, *statuses})}
+
+
+def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]) -> serializers.Serializer[Any]:
+    """The body of a list: `{"results", "next"}`. `name` is the component's in the document."""
+    many = row(many=True) if isinstance(row, type) else row
+    made = inline_serializer(
+        name,
+        {
+            "results": cast("serializers.Field[Any, Any, Any, Any]", many),
+            "next": serializers.CharField(allow_null=True, help_text="The path of the next page, null on the last one."),
+        },
+    )
+    return made
+
+
+CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")
+LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Rows of a page, at most 200.")
+IF_MATCH = OpenApiParameter("If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read.")

@@ -1,0 +1,38 @@
+"""Reads of projects. Law: no writes; a `_find` returns None for what is not there, a `_get` raises NotFound, a list is a queryset."""
+
+from projects.selectors.datasets import (
+    DatasetRow,
+    dataset_get,
+    dataset_latest_versions,
+    dataset_version_find,
+    dataset_version_get,
+    dataset_version_rows,
+    dataset_versions,
+)
+from projects.selectors.origins import register_version_origins, version_origins
+from projects.selectors.pipelines import (
+    pipeline_get,
+    pipeline_latest_versions,
+    pipeline_version_find,
+    pipeline_version_get,
+    pipeline_versions,
+)
+from projects.selectors.storage_keys import storage_keys_referenced
+
+__all__ = [
+    "DatasetRow",
+    "dataset_get",
+    "dataset_latest_versions",
+    "dataset_version_find",
+    "dataset_version_get",
+    "dataset_version_rows",
+    "dataset_versions",
+    "pipeline_get",
+    "pipeline_latest_versions",
+    "pipeline_version_find",
+    "pipeline_version_get",
+    "pipeline_versions",
+    "register_version_origins",
+    "storage_keys_referenced",
+    "version_origins",
+]

@@ -1,0 +1,91 @@
+"""Reads of datasets and their versions."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, QuerySet
+
+from mimir.lib.errors import MimirError, NotFound
+from projects import storage
+from projects.models import Dataset, DatasetVersion, Project
+from projects.parsing import runner
+
+if TYPE_CHECKING:
+    Versions = QuerySet[DatasetVersion, DatasetVersion]
+
+
+class ContentMissing(MimirError):
+    """The version's row is there and its file is not: somebody has to look at the storage. Answered with 500."""
+
+    status, code = 500, "content_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """The beginning of a version as a table: columns [{"name", "type"}], rows of JSON values, whether there are more."""
+
+    columns: list[dict[str, str]]
+    rows: list[list[Any]]
+    truncated: bool
+
+
+def dataset_latest_versions(*, project: Project) -> "Versions":
+    """The newest version of every dataset of `project`, each with its dataset and its author. To be ordered by `dataset__name`."""
+    return DatasetVersion.objects.filter(dataset__project=project, number=F("dataset__latest_number")).select_related("dataset", "created_by")
+
+
+def dataset_get(*, project: Project, name: str) -> Dataset:
+    """Raises: NotFound."""
+    dataset = Dataset.objects.filter(project=project, name=name, latest_number__gt=0).first()
+    if dataset is None:
+        raise NotFound(f"There is no dataset {name} in this project.")
+    return dataset
+
+
+def dataset_versions(*, dataset: Dataset) -> "Versions":
+    """All versions of `dataset`, to be ordered by `-number`."""
+    return DatasetVersion.objects.filter(dataset=dataset).select_related("dataset", "created_by")
+
+
+def dataset_version_find(*, project: Project, name: str, number: int | None = None) -> DatasetVersion | None:
+    """One version by number, the newest without one; None when it is not there. One query."""
+    versions = DatasetVersion.objects.filter(dataset__project=project, dataset__name=name).select_related("dataset", "created_by")
+    return versions.filter(number=F("dataset__latest_number") if number is None else number).first()
+
+
+def dataset_version_get(*, project: Project, name: str, number: int | None = None) -> DatasetVersion:
+    """The same. Raises: NotFound."""
+    version = dataset_version_find(project=project, name=name, number=number)
+    if version is None:
+        raise NotFound(f"There is no {name}{f' version {number}' if number else ''} among this project's datasets.")
+    return version
+
+
+def dataset_version_rows(*, version: DatasetVersion, limit: int) -> DatasetRow:
+    """The first `limit` rows, read in a bounded process. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
+    with _table(version) as table:
+        shown = runner.preview(table, limit=limit, scratch_dir=storage.scratch_dir())
+    return DatasetRow(columns=version.schema, rows=shown.rows, truncated=shown.truncated)
+
+
+@contextlib.contextmanager
+def dataset_version_converted(*, version: DatasetVersion, to: str) -> Iterator[Path]:
+    """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
+    with _table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir()) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def _table(version: DatasetVersion) -> Iterator[runner.TableFile]:
+    with storage.local_path(version.storage_key) as path:
+        if not Path(path).is_file():
+            raise content_missing(version)
+        yield runner.TableFile(path=path, format=version.format, schema=version.schema)
+
+
+def content_missing(version: DatasetVersion) -> ContentMissing:
+    """What to say when the storage does not have a version's file."""
+    return ContentMissing(f"The file of {version.dataset.name} version {version.number} is not in the artifact storage. Tell an administrator.")

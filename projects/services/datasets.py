@@ -1,0 +1,101 @@
+"""Dataset versions come into being: from an upload, or from a job's outcome."""
+
+from typing import IO, TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+
+from mimir.lib.errors import TooLarge
+from mimir.lib.ids import uuid7
+from projects import storage
+from projects.access import demand_active
+from projects.models import Dataset, DatasetVersion, Project, VersionSource
+from projects.names import check_name
+from projects.parsing import runner
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import User
+
+
+def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User") -> DatasetVersion:
+    """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
+
+    Parsed first, in a bounded process, then stored, then one short transaction gives it its number: nothing is left of a file that
+    cannot be read. An object whose transaction failed is deleted, or else found by `unreferenced_objects_sweep`. The same content
+    again is a new version: a version says that somebody delivered it.
+    Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
+    """
+    check_name(name)
+    demand_active(project)
+    if size_bytes > settings.ENV.max_upload_bytes:
+        raise TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet.")
+    if size_bytes == 0:
+        raise runner.Unreadable("The file is empty.", detail={"file": "is empty"})
+    inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+    version_id = uuid7()
+    stored = storage.object_save(storage.object_key(project.id, version_id), file)
+    try:
+        with transaction.atomic():
+            demand_active(Project.objects.get(id=project.id))
+            return _version_create(
+                project=project,
+                name=name,
+                id=version_id,
+                format=inspected.format,
+                schema=inspected.schema,
+                row_count=inspected.row_count,
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256,
+                storage_key=stored.key,
+                source=VersionSource.UPLOAD,
+                created_by=user,
+            )
+    except BaseException:
+        storage.object_delete(stored.key)
+        raise
+
+
+def dataset_version_from_job(
+    *,
+    project: Project,
+    name: str,
+    storage_key: str,
+    format: str,  # noqa: A002 - the field's name
+    schema: list[dict[str, Any]],
+    row_count: int,
+    size_bytes: int,
+    sha256: str,
+    user: "User | None",
+) -> DatasetVersion:
+    """The next version of dataset `name` from a job's artifact, inside the caller's transaction.
+
+    Takes the dataset's row lock until that commits: a caller that makes several goes by name, or two of them wait for each other.
+    An archived project takes what its running jobs make. Raises: Invalid for a name that cannot be a dataset's.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a job's dataset version belongs to the transaction that ends the job")
+    check_name(name)
+    return _version_create(
+        project=project,
+        name=name,
+        id=uuid7(),
+        format=format,
+        schema=schema,
+        row_count=row_count,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        storage_key=storage_key,
+        source=VersionSource.JOB,
+        created_by=user,
+    )
+
+
+def _version_create(*, project: Project, name: str, id: "UUID", **facts: Any) -> DatasetVersion:  # noqa: A002 - the field's name
+    """Allocate the next number under the dataset's row lock; the dataset itself is made when it is new."""
+    Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
+    dataset = Dataset.objects.select_for_update().get(project=project, name=name)
+    dataset.latest_number += 1
+    dataset.save(update_fields=["latest_number"])
+    return DatasetVersion.objects.create(id=id, dataset=dataset, number=dataset.latest_number, **facts)

@@ -1,0 +1,65 @@
+"""Projects come into being and change."""
+
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from mimir.api.etags import check_etag
+from mimir.lib.errors import Conflict, Invalid
+from projects.access import demand_active
+from projects.models import Membership, Project, ProjectStatus, Role
+from projects.names import check_slug
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def project_create(*, slug: str, name: str, description: str = "", user: "User") -> Project:
+    """A new project, whose creator is its first maintainer. Raises: Invalid, Conflict for a slug that is taken."""
+    check_slug(slug)
+    try:
+        with transaction.atomic():
+            project = Project.objects.create(slug=slug, name=_name(name), description=description, created_by=user)
+            Membership.objects.create(project=project, user=user, role=Role.MAINTAINER)
+    except IntegrityError as error:
+        raise Conflict(
+            f"The slug {slug} is taken. Choose another one.",
+            code="slug_taken",
+            detail={"slug": "is taken, choose another one"},
+        ) from error
+    return project
+
+
+def project_etag(project: Project) -> str:
+    """Changes with every change of the project."""
+    return f'"{project.updated_at:%Y%m%d%H%M%S%f}"'
+
+
+def project_update(
+    *,
+    project: Project,
+    name: str | None = None,
+    description: str | None = None,
+    status: str | None = None,
+    etags: frozenset[str] | None = None,
+) -> Project:
+    """Change what is given. An archived project takes only its return to `active`, other changes with it.
+
+    Raises: PreconditionFailed when `etags` is given and lacks the present one; ProjectArchived, Invalid.
+    """
+    with transaction.atomic():
+        locked = Project.objects.select_for_update().get(id=project.id)
+        check_etag(project_etag(locked), etags)
+        if status != ProjectStatus.ACTIVE:
+            demand_active(locked)
+        locked.name = locked.name if name is None else _name(name)
+        locked.description = locked.description if description is None else description
+        locked.status = locked.status if status is None else ProjectStatus(status)
+        locked.save(update_fields=["name", "description", "status", "updated_at"])
+    return locked
+
+
+def _name(name: str) -> str:
+    if not name.strip():
+        raise Invalid("name: a project needs a name.", detail={"name": "may not be empty"})
+    return name.strip()

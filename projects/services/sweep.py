@@ -1,0 +1,29 @@
+"""What nobody needs any more is removed: objects without a row, tokens past their time. Each call does one bounded piece."""
+
+import datetime as dt
+import itertools
+
+from mimir.lib.clock import utc_now
+from projects import storage
+from projects.models import AccessToken
+from projects.selectors.storage_keys import storage_keys_referenced
+
+UNREFERENCED_AFTER = dt.timedelta(hours=24)  # longer than any upload is between its object and its row
+_BATCH = 500
+
+
+def unreferenced_objects_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER, limit: int = 10_000) -> int:
+    """Delete dataset objects that no version points at, from uploads whose process died; returns how many."""
+    keys = itertools.islice(storage.keys_older_than(utc_now() - older_than), limit)
+    deleted = 0
+    while batch := list(itertools.islice(keys, _BATCH)):
+        for key in set(batch) - storage_keys_referenced(batch):
+            storage.object_delete(key)
+            deleted += 1
+    return deleted
+
+
+def expired_tokens_sweep() -> int:
+    """Delete tokens that expired a day ago or longer; returns how many."""
+    deleted, _ = AccessToken.objects.filter(expires_at__lt=utc_now() - dt.timedelta(days=1)).delete()
+    return deleted
