@@ -93,6 +93,20 @@ class Spool:
                 self._path(self._segments.pop(0)).unlink(missing_ok=True)
             self._changed.notify_all()
 
+    def rewind(self, end: int) -> bool:
+        """The orchestrator has less than it said before: send from `end` again, if that is still here; whether it is."""
+        with self._changed:
+            if end > self.end or not self._segments or self._segments[0] > end:
+                return end == self.end
+            self.accepted = end
+            self._changed.notify_all()
+            return True
+
+    def wait_room(self, timeout_seconds: float) -> bool:
+        """Wait until less than the limit waits for the orchestrator; whether it does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.end - self.accepted < self._limit, timeout_seconds)
+
     def wait(self, *, beyond: int, timeout_seconds: float) -> bool:
         """Wait until there is something past `beyond`, or `close` was called; whether there is something."""
         with self._changed:

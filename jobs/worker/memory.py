@@ -1,0 +1,60 @@
+"""Watches what the workload uses, and ends it before the machine, or the kernel, has to."""
+
+import threading
+import time
+
+from jobs.contract import FailureReason
+from jobs.worker import family
+from jobs.worker.stopping import Stop, failed
+
+KILL_AT = 0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
+FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
+SHARE_OF_TIME = 25  # a look may cost one part in so many
+
+
+class MemoryWatch(threading.Thread):
+    """Looks at the memory of all descendants, or of our own cgroup where it has a limit. Bytes; CPU in thousandths of a core."""
+
+    def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
+        super().__init__(name="memory", daemon=True)
+        self._stop, self._limit, self._own_cgroup = stop, limit_bytes, own_cgroup
+        self.ended = threading.Event()
+        self.now_bytes = 0
+        self.peak_bytes = 0
+        self.step = ""  # what runs now, for the sentence
+
+    def run(self) -> None:
+        """Look until `ended`, or until the limit is reached: then nothing of the workload is left."""
+        while not self.ended.is_set():
+            began = time.monotonic()
+            used, limit = self._used()
+            self.now_bytes, self.peak_bytes = used, max(self.peak_bytes, used)
+            if used >= KILL_AT * limit and not self._stop.asked:
+                self._stop.ask(
+                    failed(
+                        FailureReason.OUT_OF_MEMORY, "", limit_bytes=limit, peak_bytes=self.peak_bytes, step=self.step or None
+                    )
+                )
+                family.kill_all()
+                return
+            cost = time.monotonic() - began
+            self.ended.wait(min(max(FASTEST_SECONDS, SHARE_OF_TIME * cost), SLOWEST_SECONDS))
+
+    def _used(self) -> tuple[int, int]:
+        if self._own_cgroup and (group := family.cgroup_memory()) is not None:
+            return group[0], min(group[1], self._limit)
+        return family.memory_bytes(), self._limit
+
+
+class CpuMeter:
+    """CPU of the workload between two readings, in thousandths of a core."""
+
+    def __init__(self) -> None:
+        self._at, self._seconds = time.monotonic(), 0.0
+
+    def read(self) -> int:
+        """Since the last reading."""
+        now, seconds = time.monotonic(), family.cpu_seconds()
+        passed, used = now - self._at, seconds - self._seconds
+        self._at, self._seconds = now, seconds
+        return max(0, round(1000 * used / passed)) if passed > 0 else 0

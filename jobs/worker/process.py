@@ -1,0 +1,64 @@
+"""The workload's process: a fresh interpreter that waits for its job, started while the claim is under way.
+
+Its environment is built from nothing: no token, no address of ours reaches user code. Its streams are pipes of their own.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
+from jobs.worker.environment import WorkerEnvironment
+
+
+@dataclass(slots=True)
+class WorkloadProcess:
+    """A started interpreter: its process, our end of its channel, the reading ends of its stdout and stderr."""
+
+    process: subprocess.Popen[bytes]
+    channel: Channel
+    stdout: int
+    stderr: int
+
+
+def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
+    """Start the interpreter in the scratch folder."""
+    environment.data_dir.mkdir(parents=True, exist_ok=True)
+    ours, theirs = socket.socketpair()
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobs.worker.workload"],
+            cwd=environment.data_dir,
+            env=_environment(environment, theirs.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=out_write,
+            stderr=err_write,
+            pass_fds=(theirs.fileno(),),
+        )
+    finally:
+        theirs.close()
+        os.close(out_write)
+        os.close(err_write)
+    return WorkloadProcess(process, Channel(ours), out_read, err_read)
+
+
+def _environment(environment: WorkerEnvironment, channel: int) -> dict[str, str]:
+    temporary = environment.data_dir / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return {
+        **environment.passed_on,
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
+        "HOME": str(environment.data_dir),
+        "TMPDIR": str(temporary),
+        "JOB_ID": environment.job_id,
+        "JOB_TYPE": environment.job_type,
+        "ATTEMPT_ID": environment.attempt_id,
+        "MIMIR_DATA_DIR": str(environment.data_dir),
+        "MIMIR_MODELS_DIR": str(environment.models_dir),
+        DESCRIPTOR_VARIABLE: str(channel),
+    }

@@ -1,0 +1,111 @@
+"""Signs of life and events to the orchestrator, on a thread of their own."""
+
+import json
+import threading
+import time
+from typing import Any
+
+from jobs.contract import EventKind, FailureReason, WorkerLimits
+from jobs.worker.client import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Client, Fenced, Refused, Unreachable
+from jobs.worker.memory import CpuMeter, MemoryWatch
+from jobs.worker.stopping import CANCELLED, Stop, failed
+from mimir.lib.clock import utc_now
+
+BATCH = 200
+
+
+class Reporter(threading.Thread):
+    """Sends heartbeats and, in order and without gaps, the events that `add` takes."""
+
+    def __init__(self, client: Client, stop: Stop, memory: MemoryWatch, *, limits: WorkerLimits, heartbeat_seconds: float) -> None:
+        super().__init__(name="report", daemon=True)
+        self._client, self._stop, self._memory, self._limits = client, stop, memory, limits
+        self._every = heartbeat_seconds
+        self._cpu = CpuMeter()
+        self._changed = threading.Condition()
+        self._waiting: list[dict[str, Any]] = []
+        self._count = 0
+        self._ended = False
+        self._next_beat = time.monotonic() + heartbeat_seconds
+        self._not_before = 0.0
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def add(self, kind: EventKind, data: dict[str, Any]) -> None:
+        """Take an event. Over the limits it is cut down, or dropped: a chatty step does not fail its job."""
+        if len(json.dumps(data)) > self._limits.event_bytes:
+            kept = {key: data[key] for key in ("step", "seconds", "rows", "uses", "index", "count") if key in data}
+            data = {**kept, "message": "left out: larger than an event may be"}
+        with self._changed:
+            if self._count >= self._limits.event_count:
+                return
+            self._count += 1
+            self._waiting.append({"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data})
+            self._changed.notify_all()
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until the orchestrator has all events; whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting or self._stop.fenced.is_set(), timeout_seconds) and not self._waiting
+
+    def end(self) -> None:
+        """No more events and heartbeats."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Until `end`, or a fence."""
+        while not self._stop.fenced.is_set():
+            with self._changed:
+                self._changed.wait_for(self._due, max(0.01, min(self._next_beat - time.monotonic(), 0.5)))
+                if self._ended:
+                    return
+            try:
+                self._report()
+                self._pause = FIRST_PAUSE_SECONDS
+            except Unreachable:
+                self._not_before = time.monotonic() + self._pause
+                self._pause = min(self._pause * 2, LAST_PAUSE_SECONDS)
+            except Fenced:
+                self._stop.fence()
+            except Refused as refused:
+                self._refused(refused)
+            with self._changed:
+                self._changed.notify_all()
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        return self._ended or (now >= self._not_before and (bool(self._waiting) or now >= self._next_beat))
+
+    def _report(self) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        with self._changed:
+            batch = self._waiting[:BATCH]
+        if batch:
+            answer = self._client.post("events", {"events": batch}, patience_seconds=0)
+            self._stored(int(answer["last"]))
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + self._every
+            self._beat()
+
+    def _beat(self) -> None:
+        body = {
+            "memory_bytes": self._memory.now_bytes,
+            "peak_memory_bytes": self._memory.peak_bytes,
+            "cpu_millicores": self._cpu.read(),
+        }
+        if self._client.post("heartbeat", body, patience_seconds=0).get("cancel"):
+            self._stop.ask(CANCELLED)
+
+    def _stored(self, last: int) -> None:
+        with self._changed:
+            self._waiting = [event for event in self._waiting if event["n"] > last]
+
+    def _refused(self, refused: Refused) -> None:
+        last = refused.detail.get("last")
+        with self._changed:
+            if refused.code == "gap" and isinstance(last, int) and self._waiting and self._waiting[0]["n"] <= last + 1:
+                return  # sent again from there
+            self._waiting.clear()
+        self._stop.ask(failed(FailureReason.PROTOCOL, f"The orchestrator refused a report: {refused.message or refused.code}"))
