@@ -1,0 +1,37 @@
+"""ASGI's shapes, and the few things every plain ASGI application needs."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from mimir.lib.errors import MimirError
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """A header's value by its name in lower case; several are joined as RFC 9110 says (cookies with `;`), none is empty text."""
+    joiner = b"; " if name == b"cookie" else b", "
+    return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode("latin-1")
+
+
+async def send_json_error(send: Send, error: MimirError, headers: Iterable[Header] = ()) -> None:
+    """Answer an HTTP request with `{"code", "message", "detail"}`. The connection closes: its body may not have been read."""
+    body = json.dumps(error.as_dict()).encode()
+    every = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+        *headers,
+    ]
+    if error.retry_after_seconds is not None:
+        every.append((b"retry-after", str(max(1, round(error.retry_after_seconds))).encode()))
+    await send({"type": "http.response.start", "status": error.status, "headers": every})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,101 @@
+"""Who asked, by which scheme and host: X-Forwarded-* is believed from named proxies alone, and then set anew.
+
+Everything behind `ForwardedHeaders` may read `scope["client"]`, `scope["scheme"]` and the three headers as the truth.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+
+from mimir.lib.asgi import Application, Header, Receive, Scope, Send, header
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_SECURE = {"http": False, "https": True, "ws": False, "wss": True}
+_DROPPED = frozenset((b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"))
+_HOST_CHARACTERS_MAX = 255
+
+
+class ForwardedHeaders:
+    """ASGI middleware; the outermost one. `trusted` holds addresses or CIDR blocks of proxies whose X-Forwarded-* are believed."""
+
+    def __init__(self, application: Application, *, trusted: Sequence[str]) -> None:
+        self._application = application
+        self._trusted = tuple(ipaddress.ip_network(part, strict=False) for part in trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = believed(scope, *_peer(scope, receive), trusted=self._trusted)
+        await self._application(scope, receive, send)
+
+
+def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network]) -> Scope:
+    """A copy of `scope` as the person's own request: address, scheme and X-Forwarded-* of `peer`, or what a trusted `peer` says."""
+    address, host = peer, header(scope, b"host")
+    if _is_trusted(peer, trusted):
+        address = _client_address(header(scope, b"x-forwarded-for"), peer, trusted)
+        secure = _SECURE.get(_last(header(scope, b"x-forwarded-proto")).lower(), secure)
+        host = _last(header(scope, b"x-forwarded-host"))[:_HOST_CHARACTERS_MAX] or host
+    # A name with `_` reads like one with `-` in Django's META: nobody needs it, and it would go round what is dropped here.
+    headers: list[Header] = [(name, value) for name, value in scope["headers"] if name.lower() not in _DROPPED and b"_" not in name]
+    headers.append((b"x-forwarded-proto", b"https" if secure else b"http"))
+    if address:
+        headers.append((b"x-forwarded-for", address.encode("latin-1")))
+    if host:
+        headers.append((b"x-forwarded-host", host.encode("latin-1")))
+    plain, over_tls = ("ws", "wss") if scope["type"] == "websocket" else ("http", "https")
+    port = (scope.get("client") or ("", 0))[1] if address == peer else 0
+    client = (address, port) if address else None
+    return {**scope, "headers": headers, "client": client, "scheme": over_tls if secure else plain}
+
+
+def _peer(scope: Scope, receive: Receive) -> tuple[str, bool]:
+    """The address at the other end of the connection ("" for a Unix socket), and whether it is TLS.
+
+    The connection is asked and not the scope where that is possible: uvicorn, unless told otherwise, believes any X-Forwarded-For
+    that comes over loopback and has then put it in `scope["client"]`.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if transport is None or not hasattr(transport, "get_extra_info"):
+        return (scope.get("client") or ("", 0))[0], scope.get("scheme") in ("https", "wss")
+    name = transport.get_extra_info("peername")
+    address = str(name[0]) if isinstance(name, tuple) and name else ""
+    return address, transport.get_extra_info("sslcontext") is not None
+
+
+def _client_address(chain: str, peer: str, trusted: Sequence[Network]) -> str:
+    """The last address of the chain that no trusted proxy wrote about itself: what stands left of it can be made up."""
+    found = peer
+    for part in reversed([part.strip() for part in chain.split(",") if part.strip()]):
+        address = _parse(part)
+        if address is None:
+            return found
+        found = str(address)
+        if not _is_trusted(found, trusted):
+            return found
+    return found
+
+
+def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
+    address = _parse(text)
+    return address is not None and any(address in network for network in trusted)
+
+
+def _parse(text: str) -> Address | None:
+    """An address as proxies write it: `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]:80`; an IPv4 one in IPv6's clothes is IPv4."""
+    text = text.strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _last(values: str) -> str:
+    """The value the nearest proxy added."""
+    return values.rpartition(",")[2].strip()

@@ -1,0 +1,57 @@
+"""The frontend: pages from the orchestrator's API, and the proxy. No database, no Redis, no app that has tables."""
+
+import logging.config
+from pathlib import Path
+
+from mimir import env as _env
+from mimir.settings.base import common
+
+ENV = _env.load("frontend")
+globals().update(common(ENV))
+LOGGING: dict[str, object]
+BASE_DIR: Path
+logging.config.dictConfig(LOGGING)
+
+ROLE = "frontend"
+ROOT_URLCONF = "mimir.urls_frontend"
+ASGI_APPLICATION = "mimir.asgi_frontend.application"
+
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+DATABASES: dict[str, object] = {}
+
+MIDDLEWARE = [
+    "mimir.health.HealthMiddleware",  # before host and TLS checks: probes send the pod's address as Host
+    "django.middleware.security.SecurityMiddleware",
+    "mimir.frontend.middleware.StaticMiddleware",
+    "mimir.frontend.middleware.PageHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mimir.frontend.middleware.ApiErrorMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "mimir.frontend.session.page_context",
+            ]
+        },
+    }
+]
+
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_NAME = "mimir_session"
+# The API's token in the cookie says when a session ends; this is only the age above which a signature is not believed any more.
+SESSION_COOKIE_AGE = 366 * 86400
+CSRF_COOKIE_NAME = "mimir_csrf"
+CSRF_FAILURE_VIEW = "mimir.frontend.errors.csrf_failure"
