@@ -27,6 +27,7 @@ def claim_inputs(job: Job) -> list[dict[str, Any]]:
             "size_bytes": version.size_bytes,
             "sha256": version.sha256,
             "schema": version.schema,
+            "row_count": version.row_count,
         }
         answer.append({**public, **facts})
     return answer

@@ -174,16 +174,16 @@ class Supervisor:
         if self._channel_open:
             self._workload.channel.socket.setblocking(False)
             self._drain_channel()
-        end = time.monotonic() + DRAIN_SECONDS
         for output in self._outputs:
-            while output.open and (output.read() or (time.monotonic() < end and self._wait_for_room())):
+            end = time.monotonic() + DRAIN_SECONDS
+            while output.open and time.monotonic() < end:
                 if self.spool.full and not self.spool.wait_room(self.limits.grace_seconds):
                     break
+                if output.read():
+                    end = time.monotonic() + DRAIN_SECONDS
+                elif output.open:
+                    time.sleep(0.005)
             output.flush()
-
-    def _wait_for_room(self) -> bool:
-        time.sleep(0.005)
-        return True
 
     def _drain_channel(self) -> None:
         try:

@@ -1,0 +1,103 @@
+"""`command`: a program of the user's, with the earlier tables in `inputs/`; what it leaves in `outputs/` becomes artifacts."""
+
+import contextlib
+import mimetypes
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.contract import ArtifactRole, FailureReason
+from jobs.worker.workload import Terminated, WorkFailed
+
+if TYPE_CHECKING:
+    from jobs.worker.pipelines.runner import Run
+    from mimir.lib.schemas.pipeline import Step
+
+_KEPT = ("HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "REDIS_URL", "JOB_ID", "ATTEMPT_ID", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEPT += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
+
+
+def run_command(run: "Run", step: "Step") -> None:
+    """Run the program and deliver what it left. Raises: WorkFailed for an end that is not 0."""
+    folder = run.orders.data_dir / "steps" / step.id
+    (folder / "outputs").mkdir(parents=True, exist_ok=True)
+    _lay_out(run, step, folder / "inputs")
+    _check(_run(step, folder), step)
+    for path, name in _left(folder / "outputs", run, step):
+        run.orders.deliver(path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name))
+
+
+def _lay_out(run: "Run", step: "Step", inputs: Path) -> None:
+    """The tables as `<step>.parquet`: links, so that a large table is not copied; read-only, so that it stays what it is."""
+    inputs.mkdir(exist_ok=True)
+    for name in run.ancestors[step.id]:
+        table = run.tables.made.get(name)
+        if table is not None:
+            table.path.chmod(0o400)
+            with contextlib.suppress(FileExistsError):
+                (inputs / f"{name}.parquet").hardlink_to(table.path)
+
+
+def _run(step: "Step", folder: Path) -> int:
+    argv = [str(argument) for argument in step.options["argv"]]
+    try:
+        process = subprocess.Popen(argv, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"the program {argv[0][:200]} is not there") from None
+    except OSError as error:
+        raise WorkFailed(FailureReason.WORKLOAD_FAILED, f"{argv[0][:200]} cannot be started: {error.strerror}") from error
+    try:
+        return process.wait()
+    except Terminated:
+        # The supervisor signals every process once and counts the grace: this one only waits, so that the program can end in order.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        process.wait()
+        raise
+
+
+def _environment() -> dict[str, str]:
+    """`python3` is the worker's own; its output comes line by line, so that it can be followed."""
+    own = os.path.dirname(sys.executable)
+    path = f"{own}:{os.environ.get('PATH', os.defpath)}"
+    return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _check(code: int, step: "Step") -> None:
+    if code < 0:
+        raise WorkFailed(FailureReason.SIGNAL, "", signal=-code)
+    if code > 0:
+        raise WorkFailed(FailureReason.EXIT_CODE, f"the command ended with exit code {code}", exit_code=code)
+
+
+def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]:
+    """Regular files below `outputs`, each with a name no other artifact of the run has. Links are not followed."""
+    for folder, _folders, files in os.walk(outputs):
+        for file in sorted(files):
+            path = Path(folder) / file
+            if path.is_symlink() or not path.is_file():
+                continue
+            relative = str(path.relative_to(outputs))
+            name = _artifact_name(relative)
+            if name in run.artifact_names:
+                name = _artifact_name(f"{step.id}-{relative}")
+            base, number = name, 1
+            while name in run.artifact_names:
+                number += 1
+                name = f"{number}-{base}"[:200]
+            run.artifact_names.add(name)
+            yield path, name
+
+
+def _artifact_name(relative: str) -> str:
+    """`a/b c.txt` as `a-b_c.txt`: what storage, URLs and file systems all take."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", relative.replace("/", "-"))
+    return (safe if safe[0].isalnum() else f"x{safe}")[:200]
+
+
+def _media_type(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

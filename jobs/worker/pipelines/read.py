@@ -1,0 +1,56 @@
+"""`read`: a dataset version, fixed at submit, or a URL, becomes a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.contract import FailureReason
+from jobs.worker.pipelines.tables import Table, copy_to
+from jobs.worker.workload import WorkFailed
+from mimir.lib.inspection import inspect_file, read_head
+from mimir.lib.tables import Column, NotATable, scan_sql
+
+if TYPE_CHECKING:
+    from jobs.worker.pipelines.runner import Run
+    from mimir.lib.schemas.pipeline import Step
+
+
+def run_read(run: "Run", step: "Step") -> int | None:
+    """Make the step's table; its number of rows. Raises: WorkFailed."""
+    if "dataset" in step.options:
+        facts = next(item for item in run.orders.inputs if item["kind"] == "dataset" and item["name"] == step.id)
+        print(f"Reading dataset {facts['dataset']} version {facts['version']}", flush=True)
+        path = run.orders.fetch(step.id)
+        schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
+        return _table(run, step.id, path, str(facts["format"]), schema, facts.get("row_count"))
+    return _from_url(run, step)
+
+
+def _from_url(run: "Run", step: "Step") -> int | None:
+    from jobs.worker.pipelines.fetch import fetch_url
+
+    url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
+    print(f"Reading {url}", flush=True)
+    fetch_url(url, path, allow=run.orders.read_url_allow)
+    connection = run.tables.connect(readable=[path])
+    try:
+        found = inspect_file(connection, str(path), step.options.get("format"))
+    except NotATable as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url} is not a table we can read. {error.message}") from error
+    finally:
+        connection.close()
+    return _table(run, step.id, path, found.format, found.schema, found.row_count)
+
+
+def _table(run: "Run", step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int | None:
+    """Parquet stays the file it is; CSV and JSON lines become one."""
+    if format_name == "parquet":
+        run.tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)
+        return run.tables.rows(step)
+    target = run.tables.path(step)
+    connection = run.tables.connect(readable=[path], writable=target)
+    head = read_head(str(path)) if format_name == "csv" else b""
+    count = copy_to(connection, scan_sql(str(path), format_name, schema, head), target)
+    connection.close()
+    path.unlink()
+    run.tables.made[step] = Table(target, count)
+    return count

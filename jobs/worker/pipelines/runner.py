@@ -1,0 +1,100 @@
+"""Runs the steps of a definition, one after another, in the order of their dependencies, and reports each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.contract import EventKind, FailureReason
+from jobs.worker.pipelines.tables import Tables
+from jobs.worker.workload import Orders, WorkFailed
+from mimir.lib.schemas.pipeline import Step, steps_in_order
+
+
+@dataclass(slots=True)
+class Run:
+    """One run: its orders, its tables, what each step gives, what is to become of the project when it succeeds."""
+
+    orders: Orders
+    tables: Tables
+    ancestors: dict[str, list[str]]  # step -> steps whose tables it may read, in the order they ran
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    artifact_names: set[str] = field(default_factory=set)
+
+
+def run_pipeline(orders: Orders) -> dict[str, Any]:
+    """The result for `finish`: {"outputs", "steps"}. Raises: WorkFailed, with the step in its detail."""
+    definition = next(item["definition"] for item in orders.inputs if item["kind"] == "pipeline")
+    steps = steps_in_order(definition)
+    tables = Tables(
+        orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"]
+    )
+    run = Run(orders, tables, _ancestors(steps))
+    done: list[dict[str, Any]] = []
+    for index, step in enumerate(steps):
+        orders.event(EventKind.PROGRESS, fraction=index / len(steps), message=f"Step {index + 1} of {len(steps)}: {step.id}")
+        done.append(_run_step(run, step, index, steps))
+    return {"outputs": run.outputs, "steps": done}
+
+
+def _ancestors(steps: list[Step]) -> dict[str, list[str]]:
+    """All steps each one depends on, directly or not."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        direct = set(step.needs).union(*(found[need] for need in step.needs))
+        found[step.id] = [other for other in found if other in direct]
+    return found
+
+
+def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, Any]:
+    run.orders.event(EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps))
+    began = time.monotonic()
+    try:
+        rows = _STEPS[step.uses]()(run, step)
+    except WorkFailed as failure:
+        seconds = round(time.monotonic() - began, 3)
+        run.orders.event(EventKind.STEP_FAILED, step=step.id, seconds=seconds, message=failure.message or failure.reason)
+        for skipped in steps[index + 1 :]:
+            run.orders.event(EventKind.STEP_SKIPPED, step=skipped.id)
+        detail = {"step": step.id, **failure.detail}
+        raise WorkFailed(failure.reason, _named(step, failure), **detail) from failure
+    seconds = round(time.monotonic() - began, 3)
+    run.orders.event(EventKind.STEP_SUCCEEDED, step=step.id, seconds=seconds, rows=rows)
+    return {"id": step.id, "uses": step.uses, "status": "succeeded", "seconds": seconds, "rows": rows}
+
+
+def _named(step: Step, failure: WorkFailed) -> str:
+    """The sentence people read: with the step, unless the diagnosis makes its own."""
+    if not failure.message or failure.reason is FailureReason.SIGNAL:
+        return failure.message
+    return f"Step {step.id} failed: {failure.message}"
+
+
+_StepFunction = Callable[[Run, Step], int | None]
+
+
+def _read() -> _StepFunction:
+    from jobs.worker.pipelines.read import run_read
+
+    return run_read
+
+
+def _sql() -> _StepFunction:
+    from jobs.worker.pipelines.sql import run_sql_step
+
+    return run_sql_step
+
+
+def _write() -> _StepFunction:
+    from jobs.worker.pipelines.write import run_write
+
+    return run_write
+
+
+def _command() -> _StepFunction:
+    from jobs.worker.pipelines.command import run_command
+
+    return run_command
+
+
+_STEPS: dict[str, Callable[[], _StepFunction]] = {"read": _read, "sql": _sql, "write": _write, "command": _command}
