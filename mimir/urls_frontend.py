@@ -1,0 +1,14 @@
+"""What the frontend's Django answers: pages. `/api`, `/ws` and `/admin` never come here: `mimir.frontend.proxy` is in front."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("admin", RedirectView.as_view(url="/admin/", permanent=True)),
+    path("", include("mimir.frontend.urls")),
+]
+
+handler400 = "mimir.frontend.errors.bad_request"
+handler403 = "mimir.frontend.errors.permission_denied"
+handler404 = "mimir.frontend.errors.not_found"
+handler500 = "mimir.frontend.errors.server_error"
