@@ -1,0 +1,79 @@
+"""Pipelines: check, save, list."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.etags import wanted_etags
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.views import ApiView, validated
+from projects.access import project_for
+from projects.api import serializers, shapes
+from projects.models import Role
+from projects.selectors import pipeline_get, pipeline_latest_versions, pipeline_versions
+from projects.services import pipeline_check, pipeline_save
+from projects.services.pipelines import pipeline_etag
+
+
+class PipelinesView(ApiView):
+    """The pipelines of a project."""
+
+    @extend_schema(
+        operation_id="pipelines_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("PipelineList", serializers.PipelineShape), **errors(404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Every pipeline with its newest version, by name."""
+        page = paginate(pipeline_latest_versions(project=project_for(request.user, slug)), request, keys=("pipeline__name",))
+        rows = [
+            {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
+            for row in page.results
+        ]
+        return Response({"results": rows, "next": page.next})
+
+    @extend_schema(
+        operation_id="pipelines_save",
+        parameters=[IF_MATCH],
+        request=serializers.PipelineRequest,
+        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited."""
+        project = project_for(request.user, slug, Role.MAINTAINER)
+        body = validated(serializers.PipelineRequest, request)
+        row = pipeline_save(
+            project=project, name=body["name"], definition=body["definition"], user=request.user, etags=wanted_etags(request)
+        )
+        answer = {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
+        return Response(answer, status=201, headers={"ETag": pipeline_etag(row.number)})
+
+
+class PipelineValidateView(ApiView):
+    """A check that saves nothing."""
+
+    @extend_schema(
+        operation_id="pipelines_validate",
+        request=serializers.DefinitionRequest,
+        responses={200: serializers.DefinitionCheck, **errors(400, 404, 413)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """What is wrong with a definition, each fault with its path, and the graph of its steps."""
+        project_for(request.user, slug)
+        check = pipeline_check(definition=validated(serializers.DefinitionRequest, request)["definition"])
+        faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
+        return Response({"valid": not faults, "errors": faults, "graph": check.graph})
+
+
+class PipelineView(ApiView):
+    """One pipeline."""
+
+    @extend_schema(operation_id="pipelines_read", parameters=[CURSOR, LIMIT], responses={200: serializers.PipelineVersions, **errors(404)})
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """Its versions, newest first."""
+        pipeline = pipeline_get(project=project_for(request.user, slug), name=name)
+        page = paginate(pipeline_versions(pipeline=pipeline), request, keys=("-number",))
+        versions = [shapes.pipeline_version(row) for row in page.results]
+        answer = {"name": pipeline.name, "created_at": pipeline.created_at, "versions": versions, "next": page.next}
+        return Response(answer, headers={"ETag": pipeline_etag(pipeline.latest_number)})

@@ -1,0 +1,103 @@
+"""Projects and their members."""
+
+from django.contrib.auth import get_user_model
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.etags import wanted_etags
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.views import ApiView, validated
+from mimir.lib.errors import NotFound
+from projects.access import project_for, projects_visible_to
+from projects.api import serializers, shapes
+from projects.models import Membership, Project, Role
+from projects.services import member_remove, member_set, project_create, project_etag, project_update
+
+
+def _answer(project: Project, role: str, status: int = 200) -> Response:
+    return Response(shapes.project(project, role), status=status, headers={"ETag": project_etag(project)})
+
+
+class ProjectsView(ApiView):
+    """The projects you may see."""
+
+    @extend_schema(
+        operation_id="projects_list", parameters=[CURSOR, LIMIT], responses={200: listing("ProjectList", serializers.ProjectShape), **errors()}
+    )
+    def get(self, request: Request) -> Response:
+        """Every project you are a member of, by slug."""
+        page = paginate(projects_visible_to(request.user), request, keys=("slug",))
+        return Response({"results": [shapes.project(row, row.access_role) for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="projects_create",
+        request=serializers.ProjectRequest,
+        responses={201: serializers.ProjectShape, **errors(400, 409)},
+    )
+    def post(self, request: Request) -> Response:
+        """A new project; you are its maintainer."""
+        project = project_create(user=request.user, **validated(serializers.ProjectRequest, request))
+        return _answer(project, Role.MAINTAINER, 201)
+
+
+class ProjectView(ApiView):
+    """One project."""
+
+    @extend_schema(operation_id="projects_read", responses={200: serializers.ProjectShape, **errors(404)})
+    def get(self, request: Request, slug: str) -> Response:
+        """The project, with your role in it."""
+        project = project_for(request.user, slug)
+        return _answer(project, project.access_role)
+
+    @extend_schema(
+        operation_id="projects_update",
+        parameters=[IF_MATCH],
+        request=serializers.ProjectChange,
+        responses={200: serializers.ProjectShape, **errors(400, 403, 404, 409, 412)},
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        """Change name, description or status. An archived project starts no jobs and takes no changes until it is active again."""
+        project = project_for(request.user, slug, Role.MAINTAINER)
+        role = project.access_role
+        changed = project_update(project=project, etags=wanted_etags(request), **validated(serializers.ProjectChange, request))
+        return _answer(changed, role)
+
+
+class MembersView(ApiView):
+    """The members of a project."""
+
+    @extend_schema(
+        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(404)}
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Who may what here, by user name."""
+        project = project_for(request.user, slug)
+        page = paginate(Membership.objects.filter(project=project).select_related("user"), request, keys=("user__username",))
+        return Response({"results": [shapes.member(row) for row in page.results], "next": page.next})
+
+
+class MemberView(ApiView):
+    """One member of a project."""
+
+    @extend_schema(
+        operation_id="members_set", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404)}
+    )
+    def put(self, request: Request, slug: str, username: str) -> Response:
+        """Make a user a member, or change their role."""
+        project = project_for(request.user, slug, Role.MAINTAINER)
+        body = validated(serializers.MemberRequest, request)
+        user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+        if user is None:
+            raise NotFound(f"There is no user {username[:150]}. An administrator makes users.")
+        return Response(shapes.member(member_set(project=project, user=user, role=Role(body["role"]))))
+
+    @extend_schema(operation_id="members_remove", request=None, responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404)})
+    def delete(self, request: Request, slug: str, username: str) -> Response:
+        """End a membership; harmless when there is none."""
+        project = project_for(request.user, slug, Role.MAINTAINER)
+        user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+        if user is not None:
+            member_remove(project=project, user=user)
+        return Response(status=204)

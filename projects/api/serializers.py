@@ -1,0 +1,177 @@
+"""Bodies in and out. Output serializers are the OpenAPI document's; `shapes.py` builds the dicts."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from projects.models import DataFormat, ProjectStatus, Role
+
+_Any = serializers.Serializer[Any]
+
+
+class SessionRequest(_Any):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class SessionMade(_Any):
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class SessionInfo(_Any):
+    username = serializers.CharField()
+    is_staff = serializers.BooleanField(help_text="May open the admin.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class TokenRequest(_Any):
+    name = serializers.CharField(max_length=200)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class Token(_Any):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    hint = serializers.CharField(help_text="Its last characters.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class TokenMade(Token):
+    token = serializers.CharField(help_text="Shown once.")
+
+
+class ProjectRequest(_Any):
+    slug = serializers.CharField(max_length=63)
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
+
+
+class ProjectChange(_Any):
+    name = serializers.CharField(max_length=200, required=False)
+    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=ProjectStatus.choices, required=False)
+
+
+class ProjectShape(_Any):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(choices=ProjectStatus.choices)
+    role = serializers.ChoiceField(choices=Role.choices, help_text="Yours.")
+    created_at = serializers.DateTimeField()
+
+
+class MemberRequest(_Any):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class Member(_Any):
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    created_at = serializers.DateTimeField()
+
+
+class ColumnShape(_Any):
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB names it.")
+
+
+class DatasetVersionShape(_Any):
+    number = serializers.IntegerField()
+    format = serializers.ChoiceField(choices=DataFormat.choices)
+    row_count = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    schema = ColumnShape(many=True)
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    job = serializers.UUIDField(allow_null=True, help_text="The job that made it; null for an upload.")
+
+
+class DatasetShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    version = DatasetVersionShape(help_text="The newest one.")
+
+
+class DatasetMade(_Any):
+    name = serializers.CharField()
+    version = DatasetVersionShape()
+
+
+class DatasetVersions(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    versions = DatasetVersionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class UploadRequest(_Any):
+    name = serializers.CharField(max_length=200)
+    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
+
+    def validate_file(self, file: Any) -> Any:
+        """The size again, in words: the server refuses a larger body before it is read."""
+        if file.size > settings.ENV.max_upload_bytes:
+            raise serializers.ValidationError(f"is larger than {settings.ENV.max_upload_bytes} bytes")
+        return file
+
+
+class Rows(_Any):
+    columns = ColumnShape(many=True)
+    rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)))
+    truncated = serializers.BooleanField(help_text="There are more rows.")
+
+
+class PipelineRequest(_Any):
+    name = serializers.CharField(max_length=200)
+    definition = serializers.JSONField()
+
+
+class DefinitionRequest(_Any):
+    definition = serializers.JSONField()
+
+
+class PipelineVersionShape(_Any):
+    number = serializers.IntegerField()
+    definition = serializers.JSONField()
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+
+
+class PipelineShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    version = PipelineVersionShape(help_text="The newest one.")
+
+
+class PipelineVersions(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    versions = PipelineVersionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class FaultShape(_Any):
+    path = serializers.CharField(help_text="Of the bad field, such as steps[1].with.query.")
+    message = serializers.CharField()
+
+
+class GraphNode(_Any):
+    id = serializers.CharField()
+    uses = serializers.CharField()
+
+
+class Graph(_Any):
+    nodes = GraphNode(many=True)
+    edges = serializers.ListField(child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2))
+
+
+class DefinitionCheck(_Any):
+    valid = serializers.BooleanField()
+    errors = FaultShape(many=True)
+    graph = Graph()

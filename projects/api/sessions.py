@@ -1,0 +1,99 @@
+"""Signing in and out, and tokens for programs."""
+
+from typing import Any
+from uuid import UUID
+
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth import authenticate
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, validated
+from mimir.lib.errors import NotAuthenticated, TooMany
+from projects.api import serializers, shapes
+from projects.models import AccessToken, TokenKind
+from projects.services import session_create, token_create, token_delete
+from projects.services.tokens import session_delete
+
+LOCKED_SECONDS = 15 * 60
+
+
+class SessionView(ApiView):
+    """The sign-in itself."""
+
+    def get_permissions(self) -> Any:
+        return [AllowAny() if self.request.method == "POST" else IsAuthenticated()]
+
+    def get_authenticators(self) -> Any:
+        # An old token in the header must not keep anybody from signing in again.
+        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+
+    @extend_schema(
+        operation_id="session_create",
+        request=serializers.SessionRequest,
+        responses={201: serializers.SessionMade, **errors(400, 429)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in. After ten wrong passwords for a user name from one address: 429 for a quarter of an hour."""
+        body = validated(serializers.SessionRequest, request)
+        django_request = request._request
+        credentials = {"username": body["username"], "password": body["password"]}
+        if AxesProxyHandler.is_locked(django_request, credentials):
+            raise TooMany("Too many wrong passwords. Wait a quarter of an hour.", code="locked", retry_after_seconds=LOCKED_SECONDS)
+        user = authenticate(django_request, **credentials)
+        if user is None:
+            raise NotAuthenticated("The user name or the password is wrong.", code="bad_credentials")
+        made = session_create(user=user)  # type: ignore[arg-type]
+        return Response({"token": made.token, "expires_at": made.row.expires_at}, status=201)
+
+    @extend_schema(operation_id="session_read", responses={200: serializers.SessionInfo, **errors()})
+    def get(self, request: Request) -> Response:
+        """Who this token belongs to, and until when."""
+        return Response(
+            {
+                "username": request.user.get_username(),
+                "is_staff": bool(request.user.is_staff),
+                "expires_at": request.auth.expires_at,
+            }
+        )
+
+    @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors()})
+    def delete(self, request: Request) -> Response:
+        """Sign out: the token ends now."""
+        session_delete(session=request.auth)
+        return Response(status=204)
+
+
+class TokensView(ApiView):
+    """Your API tokens."""
+
+    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors()})
+    def get(self, request: Request) -> Response:
+        """Your tokens, newest first; never the tokens themselves."""
+        rows = AccessToken.objects.filter(user=request.user, kind=TokenKind.API)
+        page = paginate(rows, request, keys=("-created_at", "-id"))
+        return Response({"results": [shapes.token(row) for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="tokens_create", request=serializers.TokenRequest, responses={201: serializers.TokenMade, **errors(400, 429)}
+    )
+    def post(self, request: Request) -> Response:
+        """A token for a program; shown once."""
+        body = validated(serializers.TokenRequest, request)
+        made = token_create(user=request.user, name=body["name"], expires_at=body.get("expires_at"), made_with=request.auth)
+        return Response({**shapes.token(made.row), "token": made.token}, status=201)
+
+
+class TokenView(ApiView):
+    """One API token."""
+
+    @extend_schema(operation_id="tokens_delete", request=None, responses={204: OpenApiResponse(description="It ends now."), **errors(404)})
+    def delete(self, request: Request, token_id: UUID) -> Response:
+        """Take a token back."""
+        token_delete(user=request.user, token_id=token_id)
+        return Response(status=204)

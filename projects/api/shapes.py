@@ -1,0 +1,61 @@
+"""Rows as the API shows them: JSON-ready dicts."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from projects.models import AccessToken, DatasetVersion, Membership, PipelineVersion, Project
+
+
+def token(row: AccessToken) -> dict[str, Any]:
+    """An API token, without the token."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "hint": row.hint,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+    }
+
+
+def project(row: Project, role: str) -> dict[str, Any]:
+    """A project, with the caller's role in it."""
+    return {
+        "slug": row.slug,
+        "name": row.name,
+        "description": row.description,
+        "status": row.status,
+        "role": role,
+        "created_at": row.created_at,
+    }
+
+
+def member(row: Membership) -> dict[str, Any]:
+    """A member and what they may."""
+    return {"username": row.user.get_username(), "role": row.role, "created_at": row.created_at}
+
+
+def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """One version; `origins` names the jobs that made versions."""
+    return {
+        "number": row.number,
+        "format": row.format,
+        "row_count": row.row_count,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "schema": row.schema,
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+        "job": origins.get(row.id),
+    }
+
+
+def pipeline_version(row: PipelineVersion) -> dict[str, Any]:
+    """One version of a pipeline."""
+    return {
+        "number": row.number,
+        "definition": row.definition,
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+    }
