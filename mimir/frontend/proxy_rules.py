@@ -1,0 +1,116 @@
+"""What the proxy lets through: paths, headers, cookies, origins. Pure: values in, values out."""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from mimir.lib.asgi import Header
+
+PREFIXES = {b"/api/": "api", b"/ws/": "ws", b"/admin/": "admin"}
+ADMIN_COOKIES = "mimir_admin_"
+
+# RFC 9110, section 7.6.1; what concerns one connection only. `expect` was answered by our own server.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
+)
+_REWRITTEN = frozenset((b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken"))
+_SERVER_OWN = frozenset((b"date", b"server"))  # ours adds them
+_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_AMBIGUOUS = re.compile(rb"//|\\|[\x00-\x20\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE)
+
+
+class Target(Enum):
+    """Where a path leads."""
+
+    PAGES = "pages"
+    API = "api"
+    SOCKET = "ws"
+    ADMIN = "admin"
+    NOWHERE = "nowhere"
+
+
+def target(raw_path: bytes) -> Target:
+    """Where the path of a request line (without its query) leads.
+
+    NOWHERE is a path below a proxied prefix, by its spelling or by its meaning, that another server could read otherwise than we do:
+    with an encoded slash, dot segments, a backslash, a doubled slash, an escape of an escape, or a control character.
+    """
+    plain = unquote_to_bytes(raw_path)
+    spelled = next((name for prefix, name in PREFIXES.items() if raw_path.startswith(prefix)), None)
+    if spelled is None:
+        return Target.NOWHERE if _meaning(plain).startswith(tuple(PREFIXES)) else Target.PAGES
+    clean = raw_path.isascii() and not _ESCAPE.search(raw_path) and not _AMBIGUOUS.search(plain) and b"%2f" not in raw_path.lower()
+    return Target(spelled) if clean else Target.NOWHERE
+
+
+def _meaning(plain: bytes) -> bytes:
+    """A decoded path as the laxest server would read it: decoded again, `\\` as `/`, slashes merged, dot segments resolved."""
+    parts: list[bytes] = []
+    for part in unquote_to_bytes(plain).replace(b"\\", b"/").split(b"/"):
+        if part == b"..":
+            parts = parts[:-1]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/" + b"/".join(parts) + b"/"
+
+
+def request_headers(headers: Iterable[Header]) -> list[Header]:
+    """A request's headers for the next server, without those of this connection and those that the proxy sets itself."""
+    kept = list(headers)
+    dropped = _HOP_BY_HOP | _REWRITTEN | _named_by_connection(kept)
+    return [(name, value) for name, value in kept if name.lower() not in dropped]
+
+
+def response_headers(headers: Iterable[Header], where: Target) -> list[Header]:
+    """An answer's headers for the client: a Set-Cookie comes only from the admin, and only with its own names."""
+    kept = list(headers)
+    dropped = _HOP_BY_HOP | _SERVER_OWN | _named_by_connection(kept)
+    return [
+        (name.lower(), value)
+        for name, value in kept
+        if name.lower() not in dropped and (name.lower() != b"set-cookie" or (where is Target.ADMIN and _is_admin_cookie(value)))
+    ]
+
+
+def _named_by_connection(headers: Sequence[Header]) -> frozenset[bytes]:
+    return frozenset(part.strip().lower() for name, value in headers if name.lower() == b"connection" for part in value.split(b","))
+
+
+def _is_admin_cookie(value: bytes) -> bool:
+    return value.lstrip().startswith(ADMIN_COOKIES.encode())
+
+
+def admin_cookies(cookie_header: str) -> str:
+    """Of a Cookie header, the part that is the admin's."""
+    return "; ".join(part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES))
+
+
+def body_length(headers: Iterable[Header]) -> int | None:
+    """The declared length of a request's body in bytes; None when it has one whose end is not known yet; 0 when it has none."""
+    values = {name.lower(): value for name, value in headers}
+    if b"transfer-encoding" in values:
+        return None
+    length = values.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else None
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` of a URL or an Origin, in lower case without a default port; "" when it is none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not host:
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
+
+
+def own_origins(public_url: str, hosts: Iterable[str]) -> frozenset[str]:
+    """The origins our own pages have: PUBLIC_URL's, with each of `hosts` (Django's allowed hosts) that the host may be spelled as."""
+    parts = urlsplit(public_url)
+    port = f":{parts.port}" if parts.port else ""
+    return frozenset(origin_of(f"{parts.scheme}://{host}{port}") for host in hosts) - {""}
