@@ -30,9 +30,7 @@ UploadFile = tuple[str, IO[bytes], str]  # name, stream, media type
 class ApiError(Exception):
     """The API refused: `status`, stable `code`, `message` for people, `detail` (field path -> message, or facts)."""
 
-    def __init__(
-        self, status: int, code: str, message: str, detail: Mapping[str, Any] | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any] | None = None, retry_after: float | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
