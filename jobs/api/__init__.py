@@ -1,1 +1,4 @@
-"""HTTP over `services` and `selectors`: the public REST of jobs and the worker API. Validates, calls one function, serialises."""
+"""The two HTTP APIs of jobs: the public one for people and programs, the worker's for attempts.
+
+Law: a view checks the body and the right, calls one service or selector, answers. No transaction and no rule lives here.
+"""

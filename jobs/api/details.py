@@ -1,0 +1,146 @@
+"""What belongs to one job beside itself: events, attempts, artifacts, usage."""
+
+from uuid import UUID
+
+from django.core.files.storage import storages
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers
+from jobs.models import Attempt, Job
+from jobs.resources import from_dict
+from jobs.selectors.events import event_dict, event_page
+from jobs.selectors.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
+from jobs.selectors.machine import clamped
+from jobs.selectors.usage import usage_points
+from mimir.api.pagination import limit_of, paginate
+from mimir.api.responses import FileStream, attachment
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView
+from mimir.lib.errors import Invalid, MimirError
+
+EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
+ATTEMPT = OpenApiParameter("attempt", OpenApiTypes.INT, description="Its number; left out: the latest.")
+
+
+def whole(request: Request, name: str, default: int | None) -> int | None:
+    """A whole number of the query, perhaps negative. Raises: Invalid."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        raise Invalid(f"{name}: has to be a whole number.", detail={name: "has to be a whole number"})
+    return int(text)
+
+
+class EventsView(ApiView):
+    """What happened to a job."""
+
+    @extend_schema(
+        operation_id="jobs_events",
+        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only events with a greater seq."), LIMIT],
+        responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """In order, from the one after `after`."""
+        job = job_for(request.user, job_id)
+        after = max(whole(request, "after", 0) or 0, 0)
+        limit = limit_of(request, default=EVENTS_DEFAULT, maximum=EVENTS_MAX)
+        page = event_page(job_id=job.id, after=after, limit=limit)
+        following = f"{request.path}?after={page.next_after}&limit={limit}" if page.next_after is not None else None
+        return Response({"results": [event_dict(event) for event in page.events], "next": following})
+
+
+class AttemptsView(ApiView):
+    """The tries of a job."""
+
+    @extend_schema(
+        operation_id="jobs_attempts", parameters=[CURSOR, LIMIT], responses={200: listing("AttemptList", serializers.AttemptShape), **errors(404)}
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Each launched worker, in order."""
+        job = job_for(request.user, job_id)
+        page = paginate(attempts_of(job=job).select_related("cluster"), request, keys=("number",))
+        return Response({"results": [_attempt(job, row) for row in page.results], "next": page.next})
+
+
+def _attempt(job: Job, row: Attempt) -> dict[str, object]:
+    return {
+        "number": row.number,
+        "reason": row.reason,
+        "message": row.message,
+        "created_at": row.created_at,
+        "launched_at": row.launched_at,
+        "claimed_at": row.claimed_at,
+        "ended_at": row.ended_at,
+        "gone_at": row.gone_at,
+        "exit_code": row.exit_code,
+        "exit_signal": row.exit_signal,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "memory_limit_bytes": _memory_limit(job, row),
+        "counts": row.counts,
+        "log_end": row.log_end,
+        "log_complete": row.log_complete,
+    }
+
+
+def _memory_limit(job: Job, row: Attempt) -> int:
+    return clamped(from_dict(job.resources).limits, launcher=row.cluster.launcher).memory_bytes
+
+
+class ArtifactsView(ApiView):
+    """The files a job left."""
+
+    @extend_schema(
+        operation_id="jobs_artifacts", parameters=[CURSOR, LIMIT], responses={200: listing("ArtifactList", serializers.ArtifactShape), **errors(404)}
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Those of its latest attempt, by name."""
+        job = job_for(request.user, job_id)
+        page = paginate(artifacts_of(job=job), request, keys=("name",))
+        rows = [
+            {
+                "name": row.name,
+                "size_bytes": row.size_bytes,
+                "sha256": row.sha256,
+                "media_type": row.media_type,
+                "url": f"/api/v1/jobs/{job.id}/artifacts/{row.name}/",
+            }
+            for row in page.results
+        ]
+        return Response({"results": rows, "next": page.next})
+
+
+class ArtifactView(ApiView):
+    """One file."""
+
+    @extend_schema(operation_id="jobs_artifact", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(404)})
+    def get(self, request: Request, job_id: UUID, name: str) -> FileStream:
+        """As an attachment: what a worker calls its type decides nothing here."""
+        row = artifact_get(job=job_for(request.user, job_id), name=name)
+        try:
+            file = storages["artifacts"].open(row.storage_key, "rb")
+        except FileNotFoundError as error:
+            message = f"The file of {name} is not in the artifact storage. Tell an administrator."
+            raise MimirError(message, code="content_missing", status=500) from error
+        return attachment(file.file, name=row.name, media_type="application/octet-stream", length=row.size_bytes)
+
+
+class UsageView(ApiView):
+    """What a worker used."""
+
+    @extend_schema(operation_id="jobs_usage", parameters=[ATTEMPT], responses={200: serializers.Usage, **errors(400, 404)})
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Memory and CPU over time, at most 500 points; a peak is never thinned away."""
+        job = job_for(request.user, job_id)
+        attempt = attempt_of(job=job, number=whole(request, "attempt", None))
+        if attempt is None:
+            return Response({"results": [], "limit_bytes": None})
+        points = [
+            {"at": point.at, "memory_bytes": point.memory_bytes, "cpu_millicores": point.cpu_millicores}
+            for point in usage_points(attempt=attempt)
+        ]
+        return Response({"results": points, "limit_bytes": _memory_limit(job, attempt)})

@@ -1,0 +1,184 @@
+"""Submitting, listing, watching, cancelling and repeating jobs."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers
+from jobs.contract import TERMINAL, JobStatus, JobType, Priority
+from jobs.models import Job
+from jobs.resources import format_cpu, format_memory
+from jobs.selectors.jobs import job_counts, job_for, job_list, jobs_as_dicts
+from jobs.services.cancel import job_cancel
+from jobs.services.retry import job_retry
+from jobs.services.submit import JobRequest, job_check, job_submit
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, validated
+from mimir.lib.errors import Invalid
+from projects.access import project_for
+from projects.models import Role
+
+WAIT_SECONDS_MAX = 30.0
+WAIT_PAUSE_SECONDS = (0.05, 0.5)
+_KEY = OpenApiParameter(
+    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same key and body again: the same job; another body: 409."
+)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header's value. Raises: Invalid."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= 200 and key.isprintable()):
+        raise Invalid("Idempotency-Key: has to be 1 to 200 printable characters.", detail={"Idempotency-Key": "1 to 200 characters"})
+    return key
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """The fields of `job_check`. Raises: ValidationError."""
+    body = validated(serializers.JobRequest, request)
+    body["type"] = JobType(body["type"])
+    body["priority"] = Priority(body["priority"]) if body.get("priority") else None
+    return body
+
+
+class JobsView(ApiView):
+    """The jobs of a project."""
+
+    @extend_schema(
+        operation_id="jobs_list",
+        parameters=[
+            OpenApiParameter("status", OpenApiTypes.STR, many=True, enum=[status.value for status in JobStatus]),
+            OpenApiParameter("type", OpenApiTypes.STR, enum=[kind.value for kind in JobType]),
+            OpenApiParameter("q", OpenApiTypes.STR, description="In the name, or the end of the id."),
+            OpenApiParameter("label", OpenApiTypes.STR, description="key, or key=value"),
+            CURSOR,
+            LIMIT,
+        ],
+        responses={200: listing("JobList", serializers.JobShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Newest first."""
+        project = project_for(request.user, slug)
+        asked = request.query_params
+        statuses = [status for status in asked.getlist("status") if status]
+        if not set(statuses) <= {status.value for status in JobStatus}:
+            raise Invalid("status: is not a status of jobs.", detail={"status": f"one of {', '.join(JobStatus)}"})
+        kind, text, label = asked.get("type"), asked.get("q"), asked.get("label")
+        if any("\x00" in (part or "") for part in (kind, text, label)):
+            raise Invalid("A filter may not hold U+0000.")
+        jobs = job_list(project=project, statuses=statuses, job_type=kind, text=text, label=label)
+        page = paginate(jobs, request, keys=("-created_at", "-id"))
+        return Response({"results": jobs_as_dicts(page.results), "next": page.next})
+
+    @extend_schema(
+        operation_id="jobs_submit",
+        parameters=[_KEY, OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check only; nothing is submitted.")],
+        request=serializers.JobRequest,
+        responses={201: serializers.JobShape, 200: serializers.DryRun, **errors(400, 403, 404, 409, 413, 429)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Submit a job. It is in the line when this answers."""
+        project = project_for(request.user, slug, Role.OPERATOR)
+        asked = _asked(request)
+        if request.query_params.get("dry_run", "") in ("1", "true"):
+            return Response(_checked(job_check(project=project, **asked)))
+        submitted = job_submit(project=project, user=request.user, idempotency_key=idempotency_key(request), **asked)
+        return Response(_shown(submitted.job), status=201, headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"})
+
+
+def _checked(checked: JobRequest) -> dict[str, Any]:
+    def quantities(amounts: dict[str, int]) -> dict[str, Any]:
+        return {"cpu": format_cpu(amounts["cpu_millicores"]), "memory": format_memory(amounts["memory_bytes"]), "gpu": amounts["gpus"]}
+
+    return {
+        "valid": True,
+        "priority": checked.priority,
+        "resources": {**quantities(checked.resources["limits"]), "requests": quantities(checked.resources["requests"])},
+        "timeout_seconds": checked.timeout_seconds,
+        "max_attempts": checked.max_attempts,
+        "inputs": [{key: value for key, value in item.items() if key != "id"} for item in checked.inputs],
+    }
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    return jobs_as_dicts([job])[0]
+
+
+class JobCountsView(ApiView):
+    """Numbers for tabs and tiles."""
+
+    @extend_schema(
+        operation_id="jobs_counts",
+        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="Status to number."), **errors(404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """How many jobs of the project stand in each status."""
+        return Response(job_counts(project=project_for(request.user, slug)))
+
+
+class JobView(ApiView):
+    """One job."""
+
+    @extend_schema(
+        operation_id="jobs_read",
+        parameters=[OpenApiParameter("wait", OpenApiTypes.FLOAT, description="Answer when it has ended, or after so many seconds, at most 30.")],
+        responses={200: serializers.JobShape, **errors(400, 404)},
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Where it stands, why, and what it came to."""
+        job = job_for(request.user, job_id)
+        seconds = _wait_seconds(request)
+        if seconds and job.status not in TERMINAL:
+            _wait(job_id, seconds)
+            job = job_for(request.user, job_id)
+        return Response(_shown(job))
+
+
+def _wait_seconds(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    try:
+        return min(max(float(text), 0.0), WAIT_SECONDS_MAX)
+    except ValueError:
+        raise Invalid("wait: has to be a number of seconds.", detail={"wait": "has to be a number"}) from None
+
+
+def _wait(job_id: UUID, seconds: float) -> None:
+    """Until the job has ended. Holds no database connection while it sleeps: many may wait."""
+    end = time.monotonic() + seconds
+    pause, longest = WAIT_PAUSE_SECONDS
+    while (left := end - time.monotonic()) > 0:
+        if not connection.in_atomic_block:
+            connection.close()
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.3, longest)
+        if Job.objects.filter(id=job_id, finished_at__isnull=False).exists():
+            return
+
+
+class JobCancelView(ApiView):
+    """Asking a job to stop."""
+
+    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: serializers.JobShape, **errors(403, 404, 409)})
+    def post(self, request: Request, job_id: UUID) -> Response:
+        """A waiting job is cancelled at once; a running one is asked to stop, and ended after a grace. 409 once it succeeded or failed."""
+        job = job_for(request.user, job_id, Role.OPERATOR)
+        job_cancel(job_id=job.id, actor=f"user:{request.user.get_username()}")
+        return Response(_shown(job_for(request.user, job_id)), status=202)
+
+
+class JobRetryView(ApiView):
+    """Running an ended job again."""
+
+    @extend_schema(operation_id="jobs_retry", parameters=[_KEY], request=None, responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)})
+    def post(self, request: Request, job_id: UUID) -> Response:
+        """A new job with the same request and the same versions of what it reads."""
+        job = job_for(request.user, job_id, Role.OPERATOR)
+        made = job_retry(job=job, user=request.user, idempotency_key=idempotency_key(request))
+        return Response(_shown(made), status=201, headers={"Location": f"/api/v1/jobs/{made.id}/"})

@@ -1,0 +1,159 @@
+"""The log of a job: any bytes of it, the whole streamed, and searched on the server."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers
+from jobs.api.details import ATTEMPT, whole
+from jobs.models import Attempt
+from jobs.selectors.jobs import attempt_of, job_for
+from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
+from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
+from mimir.api.responses import protect
+from mimir.api.schema import CURSOR, errors
+from mimir.api.views import ApiView
+from mimir.lib.errors import Invalid
+
+AT_ONCE_BYTES = 4 * 1024 * 1024  # up to here an answer is built whole, which is faster
+
+
+class ChunkStream(StreamingHttpResponse):
+    """Streams pieces that are read from the database as they are sent, each by a thread that gives its connection back."""
+
+    def __init__(self, pieces: Iterator[bytes], **kwargs: Any) -> None:
+        self._pieces = pieces
+        super().__init__(streaming_content=(), **kwargs)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def _next(self) -> bytes | None:
+        try:
+            return next(self._pieces, None)
+        finally:
+            connection.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await asyncio.to_thread(self._next)) is not None:
+            yield piece
+
+
+class LogView(ApiView):
+    """The bytes of a log."""
+
+    @extend_schema(
+        operation_id="jobs_log",
+        parameters=[
+            ATTEMPT,
+            OpenApiParameter("offset", OpenApiTypes.INT, description="Stored bytes from the start; negative: from the end."),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="Stored bytes at most; left out: all, streamed."),
+            OpenApiParameter("format", OpenApiTypes.STR, enum=["raw"], description="raw: what the workload wrote, without the prefixes."),
+            OpenApiParameter("stream", OpenApiTypes.STR, enum=["stdout", "stderr"], description="With format=raw: this stream only."),
+        ],
+        responses={(200, "text/plain"): OpenApiTypes.STR, **errors(400, 404)},
+    )
+    def get(self, request: Request, job_id: UUID) -> HttpResponse | StreamingHttpResponse:
+        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
+
+        Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
+        to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
+        """
+        attempt = attempt_of(job=job_for(request.user, job_id), number=whole(request, "attempt", None))
+        if attempt is None:
+            return _answer(LogSlice(0, 1, 0, 0, False, iter(())), 0)
+        part, size = _part(request, attempt)
+        return _answer(part, size)
+
+
+def _part(request: Request, attempt: Attempt) -> tuple[LogSlice, int | None]:
+    """What is asked for, and how many bytes it is where that is known and small."""
+    offset = whole(request, "offset", 0) or 0
+    limit = whole(request, "limit", None)
+    if limit is not None and limit < 0:
+        raise Invalid("limit: has to be 0 or more.", detail={"limit": "has to be 0 or more"})
+    form, stream = request.query_params.get("format"), request.query_params.get("stream")
+    if form not in (None, "", "raw", "cri") or stream not in (None, "", "stdout", "stderr"):
+        raise Invalid("format is raw; stream is stdout or stderr.", detail={"format": "raw", "stream": "stdout or stderr"})
+    if form == "raw":
+        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream or None))
+    elif stream:
+        raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
+    else:
+        part = log_read(attempt=attempt, offset=offset, limit=limit)
+    size = part.next_offset - part.offset
+    return part, size if size <= AT_ONCE_BYTES else None
+
+
+def _answer(part: LogSlice, size: int | None) -> HttpResponse | StreamingHttpResponse:
+    response: HttpResponse | StreamingHttpResponse
+    if size is None:
+        response = ChunkStream(part.chunks, content_type="text/plain; charset=utf-8")
+    else:
+        response = HttpResponse(b"".join(part.chunks), content_type="text/plain; charset=utf-8")
+    response["Log-Offset"], response["Log-Line"] = str(part.offset), str(part.first_line)
+    response["Log-Next"], response["Log-End"] = str(part.next_offset), str(part.end)
+    response["Log-Complete"] = "true" if part.complete else "false"
+    response["Content-Disposition"] = 'attachment; filename="log.txt"'
+    protect(response)
+    return response
+
+
+class LogSearchView(ApiView):
+    """Finding a text in a log."""
+
+    @extend_schema(
+        operation_id="jobs_log_search",
+        parameters=[
+            OpenApiParameter("q", OpenApiTypes.STR, description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters."),
+            OpenApiParameter("errors", OpenApiTypes.BOOL, description="Instead of q: lines that look like errors."),
+            ATTEMPT,
+            CURSOR,
+        ],
+        responses={200: serializers.SearchShape, **errors(400, 404)},
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
+        attempt = attempt_of(job=job_for(request.user, job_id), number=whole(request, "attempt", None))
+        query = _query(request)
+        if attempt is None:
+            return Response({"results": [], "next": None, "searched_fraction": 1.0})
+        page = log_search(attempt=attempt, query=query, offset=max(whole(request, "cursor", 0) or 0, 0))
+        rows = [
+            {
+                "offset": match.offset,
+                "line": match.line,
+                "text": match.text,
+                "match_start": match.match_start,
+                "match_length": match.match_length,
+            }
+            for match in page.matches
+        ]
+        return Response({"results": rows, "next": _next(request, page.next_offset), "searched_fraction": page.searched_fraction})
+
+
+def _query(request: Request) -> str | None:
+    if request.query_params.get("errors") in ("1", "true"):
+        return None
+    query = request.query_params.get("q", "")
+    if not 1 <= len(query) <= QUERY_CHARS_MAX or re.search(r"[\n\0]", query):
+        rule = f"has to be 1 to {QUERY_CHARS_MAX} characters on one line"
+        raise Invalid(f"q: {rule}.", detail={"q": rule})
+    return query
+
+
+def _next(request: Request, offset: int | None) -> str | None:
+    if offset is None:
+        return None
+    asked = request.query_params.copy()
+    asked["cursor"] = str(offset)
+    return f"{request.path}?{asked.urlencode()}"

@@ -1,0 +1,177 @@
+"""Bodies of the public API. Output serializers are the OpenAPI document's."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
+from jobs.models import Limit
+
+_Any = serializers.Serializer[Any]
+_KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
+
+
+class JobRequest(_Any):
+    type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    parameters = serializers.JSONField(help_text='pipeline_execution: {"pipeline": name, "version"?: number}')
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    labels = serializers.DictField(child=serializers.CharField(max_length=200, allow_blank=True), required=False, default=dict)
+    priority = serializers.ChoiceField(
+        choices=[priority.value for priority in Priority],
+        required=False,
+        allow_null=True,
+        help_text="By default: " + ", ".join(f"{kind.value} {priority.value}" for kind, priority in DEFAULT_PRIORITY.items()),
+    )
+    resources = serializers.DictField(required=False, allow_null=True, help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}')
+    timeout_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="Of each attempt, from its claim.")
+    max_attempts = serializers.IntegerField(required=False, allow_null=True)
+
+
+class NextStep(_Any):
+    label = serializers.CharField()
+    patch = serializers.DictField(allow_null=True, help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.")
+
+
+class Diagnosis(_Any):
+    category = serializers.CharField()
+    summary = serializers.CharField()
+    detail = serializers.CharField()
+    next_steps = NextStep(many=True)
+
+
+class RuleCheck(_Any):
+    rule = serializers.CharField()
+    passes = serializers.BooleanField()
+    detail = serializers.CharField()
+
+
+class Waiting(_Any):
+    position = serializers.IntegerField()
+    blocked_by = serializers.CharField()
+    detail = serializers.CharField()
+    estimate_seconds = serializers.FloatField(allow_null=True)
+    rules = RuleCheck(many=True)
+
+
+class Progress(_Any):
+    fraction = serializers.FloatField(allow_null=True)
+    message = serializers.CharField()
+
+
+class Quantities(_Any):
+    cpu = serializers.CharField()
+    memory = serializers.CharField()
+    gpu = serializers.IntegerField()
+
+
+class Resources(Quantities):
+    requests = Quantities()
+
+
+class JobShape(_Any):
+    id = serializers.UUIDField()
+    project = serializers.CharField()
+    name = serializers.CharField()
+    labels = serializers.DictField(child=serializers.CharField())
+    created_by = serializers.CharField(allow_null=True)
+    type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    status = serializers.ChoiceField(choices=[status.value for status in JobStatus])
+    reason = serializers.CharField()
+    message = serializers.CharField()
+    diagnosis = Diagnosis(allow_null=True)
+    priority = serializers.ChoiceField(choices=[priority.value for priority in Priority])
+    parameters = serializers.DictField()
+    inputs = serializers.ListField(child=serializers.DictField(), help_text="Every version it reads, fixed at submit.")
+    resources = Resources()
+    timeout_seconds = serializers.IntegerField()
+    progress = Progress()
+    attempt = serializers.IntegerField()
+    attempts_used = serializers.IntegerField(help_text="Attempts that counted against max_attempts.")
+    max_attempts = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    result = serializers.DictField(allow_null=True)
+    waiting = Waiting(allow_null=True)
+    retry_of = serializers.UUIDField(allow_null=True)
+
+
+class DryRun(_Any):
+    valid = serializers.BooleanField()
+    priority = serializers.CharField()
+    resources = Resources()
+    timeout_seconds = serializers.IntegerField()
+    max_attempts = serializers.IntegerField()
+    inputs = serializers.ListField(child=serializers.DictField())
+
+
+class EventShape(_Any):
+    seq = serializers.IntegerField(help_text="Counts from 1 within the job, without gaps.")
+    at = serializers.DateTimeField()
+    attempt = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind], help_text=f"One of {_KINDS}.")
+    data = serializers.DictField()
+
+
+class ArtifactShape(_Any):
+    name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    media_type = serializers.CharField()
+    url = serializers.CharField(help_text="A path.")
+
+
+class AttemptShape(_Any):
+    number = serializers.IntegerField()
+    reason = serializers.CharField()
+    message = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    launched_at = serializers.DateTimeField(allow_null=True)
+    claimed_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    gone_at = serializers.DateTimeField(allow_null=True)
+    exit_code = serializers.IntegerField(allow_null=True)
+    exit_signal = serializers.IntegerField(allow_null=True)
+    peak_memory_bytes = serializers.IntegerField(allow_null=True)
+    memory_limit_bytes = serializers.IntegerField()
+    counts = serializers.BooleanField(help_text="It used up one of the job's attempts.")
+    log_end = serializers.IntegerField()
+    log_complete = serializers.BooleanField()
+
+
+class MatchShape(_Any):
+    offset = serializers.IntegerField(help_text="Where the line begins, in stored bytes.")
+    line = serializers.IntegerField(help_text="From 1.")
+    text = serializers.CharField()
+    match_start = serializers.IntegerField()
+    match_length = serializers.IntegerField()
+
+
+class SearchShape(_Any):
+    results = MatchShape(many=True)
+    next = serializers.CharField(allow_null=True)
+    searched_fraction = serializers.FloatField()
+
+
+class UsageShape(_Any):
+    at = serializers.DateTimeField()
+    memory_bytes = serializers.IntegerField()
+    cpu_millicores = serializers.IntegerField()
+
+
+class Usage(_Any):
+    results = UsageShape(many=True)
+    limit_bytes = serializers.IntegerField(allow_null=True)
+
+
+class LimitShape(_Any):
+    scope = serializers.ChoiceField(choices=Limit.Scope.choices)
+    key = serializers.CharField(max_length=63, allow_blank=True, default="", help_text="Empty, a job type, or a project's slug.")
+    max_jobs = serializers.IntegerField(allow_null=True, required=False, default=None)
+    paused = serializers.BooleanField(required=False, default=False)
+
+
+class LimitsShape(_Any):
+    results = LimitShape(many=True)
+    next = serializers.CharField(allow_null=True)

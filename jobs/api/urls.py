@@ -1,0 +1,21 @@
+"""Paths below /api/v1/."""
+
+from django.urls import path
+
+from jobs.api import details, jobs, limits, logs
+
+urlpatterns = [
+    path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
+    path("projects/<str:slug>/jobs/counts/", jobs.JobCountsView.as_view(), name="job-counts"),
+    path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
+    path("jobs/<uuid:job_id>/cancel/", jobs.JobCancelView.as_view(), name="job-cancel"),
+    path("jobs/<uuid:job_id>/retry/", jobs.JobRetryView.as_view(), name="job-retry"),
+    path("jobs/<uuid:job_id>/events/", details.EventsView.as_view(), name="job-events"),
+    path("jobs/<uuid:job_id>/attempts/", details.AttemptsView.as_view(), name="job-attempts"),
+    path("jobs/<uuid:job_id>/logs/", logs.LogView.as_view(), name="job-log"),
+    path("jobs/<uuid:job_id>/logs/search/", logs.LogSearchView.as_view(), name="job-log-search"),
+    path("jobs/<uuid:job_id>/usage/", details.UsageView.as_view(), name="job-usage"),
+    path("jobs/<uuid:job_id>/artifacts/", details.ArtifactsView.as_view(), name="job-artifacts"),
+    path("jobs/<uuid:job_id>/artifacts/<str:name>/", details.ArtifactView.as_view(), name="job-artifact"),
+    path("limits/", limits.LimitsView.as_view(), name="limits"),
+]

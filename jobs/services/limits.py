@@ -1,0 +1,41 @@
+"""Administrators' limits and pauses. A change wakes admission: what it allows starts at once."""
+
+from django.db import transaction
+
+from jobs import queue
+from jobs.contract import JobType
+from jobs.models import Limit
+from mimir.lib.errors import Invalid
+from projects.models import Project
+
+MAX_JOBS = 1_000_000
+
+
+def limit_set(*, scope: str, key: str, actor: str, max_jobs: int | None, paused: bool) -> Limit:
+    """Set one limit: `scope` global (key empty), type or project (key: its slug). `max_jobs` None: no limit.
+
+    Raises: Invalid.
+    """
+    _check(scope, key, max_jobs)
+    with transaction.atomic():
+        row, _ = Limit.objects.update_or_create(
+            scope=scope, key=key, defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]}
+        )
+        transaction.on_commit(queue.wake_all, robust=True)
+    return row
+
+
+def _check(scope: str, key: str, max_jobs: int | None) -> None:
+    faults: dict[str, str] = {}
+    if scope == Limit.Scope.GLOBAL and key:
+        faults["key"] = "has to be empty for global"
+    elif scope == Limit.Scope.TYPE and key not in {kind.value for kind in JobType}:
+        faults["key"] = f"has to be one of {', '.join(JobType)}"
+    elif scope == Limit.Scope.PROJECT and ("\x00" in key or not Project.objects.filter(slug=key).exists()):
+        faults["key"] = "has to be the slug of a project"
+    elif scope not in Limit.Scope.values:
+        faults["scope"] = f"has to be one of {', '.join(Limit.Scope.values)}"
+    if max_jobs is not None and not 0 <= max_jobs <= MAX_JOBS:
+        faults["max_jobs"] = f"has to be from 0 to {MAX_JOBS}, or null for no limit"
+    if faults:
+        raise Invalid("The limit cannot be set: see the fields.", detail=faults)
