@@ -17,7 +17,7 @@ _HOP_BY_HOP = frozenset(
 _REWRITTEN = frozenset((b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken"))
 _SERVER_OWN = frozenset((b"date", b"server"))  # ours adds them
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_AMBIGUOUS = re.compile(rb"//|\\|[\x00-\x20\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE)
+_AMBIGUOUS = re.compile(rb"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE)
 
 
 class Target(Enum):
