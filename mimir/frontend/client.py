@@ -148,7 +148,7 @@ def _path(path: str) -> str:
     """The path with its query below `/api/`. Raises: ApiError 404 for one that a part of it would lead elsewhere."""
     full = path if path.startswith("/") else PREFIX + path
     plain = unquote(urlsplit(full).path)
-    if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x20\x7f]|/\.{1,2}(/|$)", plain):
+    if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(/|$)", plain):
         raise ApiError(404, "not_found", "There is nothing here.")
     return full
 
