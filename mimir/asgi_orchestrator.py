@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 from mimir.env import BadEnvironment
 
@@ -15,7 +16,18 @@ except BadEnvironment as error:
     sys.exit(str(error))
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - apps have to be loaded first
+from django.conf import settings  # noqa: E402
 
 from jobs.routing import websocket_application  # noqa: E402
+from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": websocket_application})
+_public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
+_worker = BodyLimit(http, max_bytes=settings.ENV.artifact_bytes_max)
+
+
+async def limited(scope: Any, receive: Any, send: Any) -> None:
+    """A worker's artifact may be larger than a person's upload."""
+    await (_worker if scope["path"].startswith("/worker/") else _public)(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})

@@ -13,3 +13,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("django_prometheus.urls")),
 ]
+
+handler400 = "mimir.api.errors.bad_request"
+handler403 = "mimir.api.errors.permission_denied"
+handler404 = "mimir.api.errors.not_found"
+handler500 = "mimir.api.errors.server_error"

@@ -3,4 +3,11 @@ from django.apps import AppConfig
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from mimir.health import Check, register_check
+        from monitoring.readiness import database_problem, migrations_problem, redis_problem
+
+        register_check(Check("database", needed=True, problem=database_problem))
+        register_check(Check("migrations", needed=True, problem=migrations_problem))
+        register_check(Check("redis", needed=False, problem=redis_problem))

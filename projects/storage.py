@@ -62,13 +62,16 @@ def object_save(key: str, file: IO[bytes]) -> Stored:
     counted = _Counted(file)
     storage = artifacts()
     saved = storage.save(key, counted)
-    with contextlib.suppress(NotImplementedError):
-        _sync(storage.path(saved))
+    object_sync(saved)
     return Stored(key=saved, size_bytes=counted.read_bytes, sha256=counted.digest.hexdigest())
 
 
-def _sync(path: str) -> None:
-    """Contents and name on the disk: a row that outlives a power cut must not point at nothing."""
+def object_sync(key: str) -> None:
+    """Contents and name on the disk: a row that outlives a power cut must not point at nothing. Other storages are durable themselves."""
+    try:
+        path = artifacts().path(key)
+    except NotImplementedError:
+        return
     for target in (path, os.path.dirname(path)):
         descriptor = os.open(target, os.O_RDONLY)
         try:

@@ -39,3 +39,10 @@ def _check(scope: str, key: str, max_jobs: int | None) -> None:
         faults["max_jobs"] = f"has to be from 0 to {MAX_JOBS}, or null for no limit"
     if faults:
         raise Invalid("The limit cannot be set: see the fields.", detail=faults)
+
+
+def limits_delete(*, ids: list[int]) -> None:
+    """Lift limits. What they held back starts at once."""
+    with transaction.atomic():
+        Limit.objects.filter(id__in=ids).delete()
+        transaction.on_commit(queue.wake_all, robust=True)

@@ -1,0 +1,259 @@
+"""The worker API: docs/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import storages
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.contract import ARTIFACT_NAME_PATTERN, LOG_CHUNK_BYTES_MAX, ArtifactRole, EventKind, FailureReason, FinishStatus
+from jobs.models import Attempt
+from jobs.selectors.inputs import input_version
+from jobs.services.claim import attempt_claim
+from jobs.services.finish import attempt_finish
+from jobs.services.logs import log_append
+from jobs.services.report import artifact_record, artifact_room_check, events_record, heartbeat_record
+from jobs.services.tokens import is_launch_token, is_session_token
+from jobs.services.values import FinishReport, WorkerEvent
+from mimir.api.responses import FileStream, attachment
+from mimir.api.views import ApiView, validated
+from mimir.lib.crash import crash_point
+from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, NotAuthenticated, TooLarge
+from projects import storage
+
+EVENTS_PER_REQUEST = 200
+_Any = serializers.Serializer[Any]
+
+
+class Bytes(BaseParser):
+    """Leaves the body alone: views read it in bounded pieces."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return {}
+
+
+class ClaimRequest(_Any):
+    claim_id = serializers.UUIDField()
+    hostname = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    pid = serializers.IntegerField(required=False)
+
+
+class HeartbeatRequest(_Any):
+    memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62)
+    peak_memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62)
+    cpu_millicores = serializers.IntegerField(min_value=0, max_value=2**40)
+
+
+class EventRequest(_Any):
+    n = serializers.IntegerField(min_value=1)
+    at = serializers.DateTimeField()
+    kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind])
+    data = serializers.DictField()
+
+
+class EventsRequest(_Any):
+    events = EventRequest(many=True, max_length=EVENTS_PER_REQUEST)
+
+
+class ExitRequest(_Any):
+    code = serializers.IntegerField(allow_null=True, min_value=-(2**31), max_value=2**31 - 1)
+    signal = serializers.IntegerField(allow_null=True, min_value=0, max_value=1000)
+
+
+class FinishRequest(_Any):
+    status = serializers.ChoiceField(choices=[status.value for status in FinishStatus])
+    reason = serializers.ChoiceField(choices=[reason.value for reason in FailureReason], allow_blank=True)
+    message = serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False)
+    detail = serializers.DictField()
+    result = serializers.DictField()
+    exit = ExitRequest()
+    peak_memory_bytes = serializers.IntegerField(allow_null=True, min_value=0, max_value=2**62)
+    log_end = serializers.IntegerField(min_value=0, max_value=2**62)
+    log_sha256 = serializers.RegexField(r"[0-9a-f]{64}")
+
+
+def _token(request: Request) -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+@extend_schema(exclude=True)
+class WorkerView(ApiView):
+    """A call for one attempt, with the session token of its claim."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def attempt(self, request: Request, attempt_id: UUID) -> Attempt:
+        """The attempt whose claim the token belongs to. Raises: NotAuthenticated, for a missing attempt too."""
+        attempt = Attempt.objects.select_related("job").filter(id=attempt_id).first()
+        if attempt is None or not is_session_token(attempt, _token(request)):
+            raise NotAuthenticated("This token does not open this attempt.")
+        return attempt
+
+
+class ClaimView(WorkerView):
+    """The attempt is taken."""
+
+    def post(self, request: Request, attempt_id: UUID) -> Response:
+        if not is_launch_token(attempt_id, _token(request)):
+            raise NotAuthenticated("This token does not open this attempt.")
+        body = validated(ClaimRequest, request)
+        answer = attempt_claim(attempt_id=attempt_id, claim_id=body["claim_id"], host=body["hostname"])
+        crash_point("claim.after_commit_before_answer")
+        return Response(answer)
+
+
+class HeartbeatView(WorkerView):
+    """A sign of life."""
+
+    def post(self, request: Request, attempt_id: UUID) -> Response:
+        attempt = self.attempt(request, attempt_id)
+        return Response(heartbeat_record(attempt_id=attempt.id, **validated(HeartbeatRequest, request)))
+
+
+class WorkerEventsView(WorkerView):
+    """Events of the attempt."""
+
+    def post(self, request: Request, attempt_id: UUID) -> Response:
+        attempt = self.attempt(request, attempt_id)
+        events = [
+            WorkerEvent(n=event["n"], at=_aware(event["at"]), kind=EventKind(event["kind"]), data=event["data"])
+            for event in validated(EventsRequest, request)["events"]
+        ]
+        return Response({"last": events_record(attempt_id=attempt.id, events=events)})
+
+
+def _aware(at: dt.datetime) -> dt.datetime:
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+class WorkerLogView(WorkerView):
+    """Bytes of the log. Also of a fenced attempt, until its log is closed."""
+
+    parser_classes = (Bytes,)
+
+    def post(self, request: Request, attempt_id: UUID) -> Response:
+        attempt = self.attempt(request, attempt_id)
+        offset = request.query_params.get("offset", "")
+        if not (offset.isascii() and offset.isdigit() and len(offset) <= 18):
+            raise Invalid("offset: has to be a number of bytes.", detail={"offset": "has to be a number of bytes"})
+        data = request._request.read(LOG_CHUNK_BYTES_MAX + 1)
+        end = log_append(attempt_id=attempt.id, offset=int(offset), data=data)
+        crash_point("log.after_append_before_answer")
+        return Response({"end": end})
+
+
+class WorkerArtifactView(WorkerView):
+    """A file the attempt leaves."""
+
+    parser_classes = (Bytes,)
+
+    def put(self, request: Request, attempt_id: UUID, name: str) -> Response:
+        attempt = self.attempt(request, attempt_id)
+        name, role = unquote(name), request.query_params.get("role", ArtifactRole.ARTIFACT)
+        if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
+            raise Invalid(f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.", detail={"name": "is not allowed"})
+        if role not in ArtifactRole:
+            raise Invalid("role is artifact or dataset.", detail={"role": "artifact or dataset"})
+        if attempt.fenced_at or attempt.ended_at:
+            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+        artifact_room_check(attempt_id=attempt.id, size_bytes=_declared(request))
+        body = _Body(request, settings.ENV.artifact_bytes_max)
+        key = storages["artifacts"].save(f"artifacts/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
+        kept = False
+        try:
+            sha256 = body.digest.hexdigest()
+            if sha256 != request.headers.get("X-Content-SHA256", "").lower():
+                raise MimirError("The bytes are not those of X-Content-SHA256.", code="sha256_mismatch", status=422)
+            storage.object_sync(key)
+            artifact, kept = artifact_record(
+                attempt_id=attempt.id,
+                name=name,
+                role=ArtifactRole(role),
+                storage_key=key,
+                size_bytes=body.size_read,
+                sha256=sha256,
+                media_type=request.headers.get("Content-Type", "application/octet-stream"),
+            )
+        finally:
+            if not kept:
+                storages["artifacts"].delete(key)
+        answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
+        return Response(answer, status=201 if kept else 200)
+
+
+def _declared(request: Request) -> int:
+    length = request.headers.get("Content-Length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+class _Body(File):  # type: ignore[type-arg]
+    """A request's body as a file to be stored: hashed, counted and limited while it is copied."""
+
+    def __init__(self, request: Request, limit: int) -> None:
+        super().__init__(None, name="content")
+        self._request, self._limit = request._request, limit
+        self.digest, self.size_read = hashlib.sha256(), 0
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        while block := self._request.read(chunk_size or 1024 * 1024):
+            self.digest.update(block)
+            self.size_read += len(block)
+            if self.size_read > self._limit:
+                raise TooLarge("The artifact is larger than ARTIFACT_BYTES_MAX.", code="artifact_limit_exceeded")
+            yield block
+
+
+class WorkerInputView(WorkerView):
+    """The bytes of a dataset version the job was fixed on."""
+
+    def get(self, request: Request, attempt_id: UUID, name: str) -> FileStream:
+        attempt = self.attempt(request, attempt_id)
+        if attempt.fenced_at or attempt.ended_at:
+            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+        version = input_version(attempt.job, unquote(name))
+        try:
+            file = storage.object_open(version.storage_key)
+        except FileNotFoundError as error:
+            raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
+        response = attachment(file, name=name, media_type="application/octet-stream", length=version.size_bytes)
+        response["X-Content-SHA256"] = version.sha256
+        return response
+
+
+class FinishView(WorkerView):
+    """The end of the attempt."""
+
+    def post(self, request: Request, attempt_id: UUID) -> Response:
+        attempt = self.attempt(request, attempt_id)
+        body = validated(FinishRequest, request)
+        report = FinishReport(
+            status=FinishStatus(body["status"]),
+            log_end=body["log_end"],
+            log_sha256=body["log_sha256"],
+            reason=FailureReason(body["reason"]) if body["reason"] else None,
+            message=body["message"],
+            detail=body["detail"],
+            result=body["result"],
+            exit_code=body["exit"]["code"],
+            exit_signal=body["exit"]["signal"],
+            peak_memory_bytes=body["peak_memory_bytes"],
+        )
+        status = attempt_finish(attempt_id=attempt.id, report=report)
+        crash_point("finish.after_commit_before_answer")
+        return Response({"status": status})

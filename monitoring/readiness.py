@@ -1,0 +1,54 @@
+"""What the orchestrator needs: the database and its migrations. Redis away is degraded, not dead: all works, a little later."""
+
+import threading
+import time
+
+import redis
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db.migrations.executor import MigrationExecutor
+
+REDIS_SECONDS = 0.5
+_migrated = threading.Event()  # migrations do not come undone under a running release
+
+
+def database_problem() -> str:
+    """Whether a statement gets an answer."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return f"The database does not answer ({type(error).__name__})."
+    finally:
+        connection.close_if_unusable_or_obsolete()
+    return ""
+
+
+def migrations_problem() -> str:
+    """Whether every migration of this release is applied."""
+    if _migrated.is_set():
+        return ""
+    try:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        return f"The migrations cannot be read ({type(error).__name__})."
+    if plan:
+        return f"{len(plan)} migrations are not applied: run manage.py migrate."
+    _migrated.set()
+    return ""
+
+
+def redis_problem() -> str:
+    """Whether Redis answers within half a second."""
+    began = time.monotonic()
+    client = redis.Redis.from_url(settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        seconds = time.monotonic() - began
+        return f"Redis does not answer ({type(error).__name__}, {seconds:.1f} s): jobs start later and pages follow more slowly; nothing is lost."
+    finally:
+        client.close()
+    return ""
