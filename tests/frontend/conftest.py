@@ -1,0 +1,39 @@
+"""A real frontend process in front of a small real upstream, once for all tests here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.frontend.process import Frontend, running_frontend
+from tests.frontend.upstream import Upstream, running_upstream
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with running_upstream() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _fresh_upstream(upstream: Upstream) -> Iterator[None]:
+    """What a test waits for is of that test; what still waits at its end is let go."""
+    upstream.gone.clear()
+    upstream.go_on.clear()
+    upstream.socket_codes.clear()
+    yield
+    upstream.go_on.set()
+
+
+@pytest.fixture(scope="session")
+def frontend(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frontend]:
+    with running_frontend(tmp_path_factory.mktemp("frontend"), upstream.url) as running:
+        yield running
+
+
+@pytest.fixture
+def start_frontend(tmp_path: Path) -> Iterator[Callable[..., Frontend]]:
+    """Start a frontend with settings of its own; it ends with the test."""
+    with ExitStack() as stack:
+        yield lambda api_url, **settings: stack.enter_context(running_frontend(tmp_path, api_url, **settings))

@@ -1,0 +1,88 @@
+"""The frontend as a real process, with an environment of its own. Neither PostgreSQL nor Redis is needed."""
+
+import datetime as dt
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from django.core.signing import JSONSerializer, TimestampSigner
+
+from tests.frontend.upstream import free_port, wait_for_port
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET_KEY = "a key of the tests, which is long enough"
+MAX_UPLOAD_BYTES = 512 * 1024 * 1024
+CSRF_SECRET = secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """A running frontend. `url` is its PUBLIC_URL too."""
+
+    url: str
+    pid: int
+    log: Path
+
+    @property
+    def origin(self) -> str:
+        return self.url
+
+    @property
+    def socket_url(self) -> str:
+        return self.url.replace("http://", "ws://")
+
+    def client(self, *, session: bool = False, **options: object) -> httpx.Client:
+        """A client, with the cookies of somebody signed in if wanted."""
+        cookies = {"mimir_session": session_cookie(), "mimir_csrf": CSRF_SECRET, "other": "x"} if session else {}
+        return httpx.Client(base_url=self.url, cookies=cookies, timeout=20, trust_env=False, **options)  # type: ignore[arg-type]
+
+    def resident_peak_bytes(self) -> int:
+        """The most memory the process has had."""
+        line = next(line for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+
+def session_cookie(token: str = "session-token", hours: float = 1, key: str = SECRET_KEY) -> str:
+    """The cookie that the frontend gives at sign-in."""
+    ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    data = {"token": token, "username": "ada", "is_staff": False, "expires_at": ends_at.isoformat()}
+    signer = TimestampSigner(key=key, salt="django.contrib.sessions.backends.signed_cookies", fallback_keys=[])
+    return signer.sign_object(data, serializer=JSONSerializer, compress=True)
+
+
+@contextmanager
+def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Frontend]:
+    """A frontend with exactly these settings in its environment."""
+    port, log = free_port(), folder / f"frontend-{secrets.token_hex(4)}.log"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend",
+        "SECRET_KEY": SECRET_KEY,
+        "API_URL": api_url,
+        "PUBLIC_URL": f"http://localhost:{port}",
+        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        **settings,
+    }
+    command = [sys.executable, "-m", "uvicorn", "mimir.asgi_frontend:application", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output) as process:
+        try:
+            try:
+                wait_for_port(port, lambda: process.poll() is None)
+            except RuntimeError:
+                raise RuntimeError(log.read_text()) from None
+            yield Frontend(f"http://localhost:{port}", process.pid, log)
+        finally:
+            process.terminate()
+
+
+def seen_headers(response: httpx.Response) -> dict[str, str]:
+    """The headers that reached the upstream."""
+    return {name: value for name, value in json.loads(response.content)["headers"]}
