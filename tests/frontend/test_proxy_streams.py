@@ -1,0 +1,168 @@
+"""Bodies flow through: nothing is collected, nobody who has gone keeps anybody busy, and what fails says so."""
+
+import asyncio
+import hashlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from mimir.frontend.proxy_http import HttpProxy
+from mimir.frontend.proxy_rules import Target
+from tests.frontend.process import Frontend, seen_headers
+from tests.frontend.upstream import CONTENT, Upstream, free_port, running_upstream
+
+ECHO = "/api/v1/echo/"
+MIB = 1024 * 1024
+
+
+def _pieces(count: int) -> Iterator[bytes]:
+    yield from (bytes([number % 256]) * MIB for number in range(count))
+
+
+def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: Frontend) -> None:
+    expected = hashlib.sha256()
+    for piece in _pieces(192):
+        expected.update(piece)
+    with frontend.client() as client:
+        client.get(ECHO)
+        before = frontend.resident_peak_bytes()
+        known = client.post(ECHO, content=_pieces(192), headers={"Content-Length": str(192 * MIB)})
+        unknown = client.post(ECHO, content=_pieces(192))
+    for answer in (known, unknown):
+        assert answer.json()["size"] == 192 * MIB
+        assert answer.json()["sha256"] == expected.hexdigest()
+    assert seen_headers(known)["content-length"] == str(192 * MIB)
+    assert seen_headers(unknown)["transfer-encoding"] == "chunked"
+    assert frontend.resident_peak_bytes() - before < 24 * MIB
+
+
+def test_an_upstream_that_does_not_read_holds_the_client_back(frontend: Frontend, upstream: Upstream) -> None:
+    host, port = frontend.url.removeprefix("http://").split(":")
+    sent, piece = 0, b"x" * MIB
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(f"POST /api/v1/slow-reader/ HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {64 * MIB}\r\n\r\n".encode())
+        connection.settimeout(1)
+        with pytest.raises(TimeoutError):
+            while sent < 64 * MIB:
+                sent += connection.send(piece)
+        assert sent < 32 * MIB
+        upstream.go_on.set()
+        connection.settimeout(20)
+        while sent < 64 * MIB:
+            sent += connection.send(piece[: 64 * MIB - sent])
+        assert b" 200 " in connection.recv(65536).partition(b"\r\n")[0]
+
+
+def test_a_body_without_length_zero_and_none_are_told_apart(frontend: Frontend) -> None:
+    with frontend.client() as client:
+        empty = seen_headers(client.post(ECHO, content=b""))
+        none = seen_headers(client.get(ECHO))
+    assert empty["content-length"] == "0"
+    assert "content-length" not in none
+    assert "transfer-encoding" not in none
+
+
+def test_a_body_above_the_limit_is_refused(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
+    started = start_frontend(upstream.url, MAX_UPLOAD_BYTES="1000")
+    with started.client() as client:
+        allowed = client.post(ECHO, content=b"x" * (1000 + MIB))
+        declared = client.post(ECHO, content=b"x" * (1001 + MIB))
+        undeclared = client.post(ECHO, content=_pieces(3))
+    assert allowed.status_code == 200
+    assert (declared.status_code, declared.json()["code"]) == (413, "too_large")
+    assert (undeclared.status_code, undeclared.json()["code"]) == (413, "too_large")
+
+
+def test_an_answer_before_the_body_was_read_arrives(frontend: Frontend) -> None:
+    with frontend.client() as client:
+        answer = client.post("/api/v1/refusing/", content=b"x" * 8 * MIB)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_an_answer_comes_piece_by_piece(frontend: Frontend, upstream: Upstream) -> None:
+    with frontend.client() as client, client.stream("GET", "/api/v1/dripping/") as answer:
+        pieces = answer.iter_raw()
+        assert next(pieces) == b"first"
+        upstream.go_on.set()
+        assert b"".join(pieces) == b"second"
+
+
+def test_a_long_answer_that_nobody_reads_stays_upstream(frontend: Frontend, upstream: Upstream) -> None:
+    with frontend.client() as client:
+        client.get(ECHO)
+        before = frontend.resident_peak_bytes()
+        with client.stream("GET", "/api/v1/endless/") as answer:
+            pieces = answer.iter_raw()  # kept: without it httpx hangs up
+            next(pieces)
+            assert not upstream.gone.wait(1.5)
+    assert upstream.gone.wait(5), "the client has hung up: the upstream has to know"
+    assert frontend.resident_peak_bytes() - before < 16 * MIB
+
+
+def test_a_client_that_hangs_up_ends_the_request_upstream(frontend: Frontend, upstream: Upstream) -> None:
+    with frontend.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.get("/api/v1/silent/", timeout=0.5)
+    assert upstream.gone.wait(5)
+
+
+def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(frontend: Frontend, upstream: Upstream) -> None:
+    host, port = frontend.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+    assert upstream.gone.wait(5)
+
+
+def test_an_answer_that_breaks_off_is_seen_to_be_broken(frontend: Frontend) -> None:
+    with frontend.client() as client, pytest.raises(httpx.RemoteProtocolError):
+        client.get("/api/v1/broken/")
+
+
+def test_head_and_ranges_pass(frontend: Frontend) -> None:
+    with frontend.client() as client:
+        head = client.head("/api/v1/content/")
+        part = client.get("/api/v1/content/", headers={"Range": "bytes=10-19"})
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(CONTENT)))
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, CONTENT[10:20], f"bytes 10-19/{len(CONTENT)}")
+
+
+def test_a_redirect_is_the_clients_to_follow(frontend: Frontend) -> None:
+    with frontend.client() as client:
+        answer = client.get("/admin/redirect/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/admin/login/")
+
+
+def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(start_frontend: Callable[..., Frontend]) -> None:
+    port = free_port()
+    started = start_frontend(f"http://127.0.0.1:{port}")
+    with started.client() as client:
+        begun_at = time.monotonic()
+        answer = client.get(ECHO)
+        assert time.monotonic() - begun_at < 3
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "2")
+        with running_upstream(port):
+            assert client.get(ECHO).status_code == 200, "it is asked again when it is back"
+        assert client.get(ECHO).status_code == 503
+        with running_upstream(port):
+            assert client.get(ECHO).status_code == 200, "the connections that broke are not used again"
+
+
+def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        proxy = HttpProxy(upstream.url, max_bytes=1000, read_seconds=0.3)
+        never = asyncio.Event()
+        scope = {"method": "GET", "path": "/api/v1/silent/", "raw_path": b"/api/v1/silent/", "headers": [(b"host", b"localhost")]}
+        await proxy.forward(scope, never.wait, send, where=Target.API, credentials=[])  # type: ignore[arg-type]
+        await proxy.close()
+
+    asyncio.run(run())
+    assert sent[0]["status"] == 504
+    assert upstream.gone.wait(5)
