@@ -168,7 +168,7 @@ class WorkerArtifactView(WorkerView):
         name, role = unquote(name), request.query_params.get("role", ArtifactRole.ARTIFACT)
         if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
             raise Invalid(f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.", detail={"name": "is not allowed"})
-        if role not in ArtifactRole:
+        if role not in {member.value for member in ArtifactRole}:
             raise Invalid("role is artifact or dataset.", detail={"role": "artifact or dataset"})
         if attempt.fenced_at or attempt.ended_at:
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")

@@ -6,11 +6,23 @@ structlog and the standard library's logging end in the same formatter, so that 
 from typing import Any
 
 import structlog
+import structlog.tracebacks
 from structlog.types import EventDict, WrappedLogger
 
 from mimir.lib.redaction import redact
 
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
+
+
+# Without local variables: they hold tokens, passwords and people's data.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
+def _drop_started(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """One line a request is enough: the one that says how it ended."""
+    if event.get("event") == "request_started":
+        raise structlog.DropEvent
+    return event
 
 
 def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -30,7 +42,7 @@ def _shared() -> list[Any]:
 def logging_config(level: str) -> dict[str, Any]:
     """The `LOGGING` dict for `level` (debug, info, warn, error); configures structlog as a side effect."""
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_shared(), _drop_started, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -39,7 +51,7 @@ def logging_config(level: str) -> dict[str, Any]:
         "()": structlog.stdlib.ProcessorFormatter,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             _redact_event,
             structlog.processors.JSONRenderer(),
         ],

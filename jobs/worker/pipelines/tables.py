@@ -85,15 +85,22 @@ def copy_to(connection: Any, select: str, path: Path) -> int:
     """Write the rows of one SELECT as Parquet; how many. Raises: WorkFailed with DuckDB's complaint."""
     import duckdb
 
-    # The line end closes a comment the query may end with; the query was parsed as exactly one SELECT before.
-    statement = f"COPY ({select}\n) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
     try:
-        row = connection.execute(statement).fetchone()
+        # The line end closes a comment the query may end with; the query was parsed as exactly one SELECT before.
+        stored = _storable(connection, f"(\n{select}\n)")
+        row = connection.execute(f"COPY ({stored}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
     except duckdb.OutOfMemoryException as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except (duckdb.Error, RuntimeError) as error:
         raise WorkFailed(FailureReason.WORKLOAD_FAILED, in_our_words(str(error))) from error
     return int(row[0]) if row else 0
+
+
+def _storable(connection: Any, source: str) -> str:
+    """A SELECT of `source` whose types Parquet has: a sum of whole numbers is a HUGEINT, which would silently become a double."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    casts = [f"CAST({identifier(row[0])} AS BIGINT) AS {identifier(row[0])}" for row in described if row[1] in ("HUGEINT", "UHUGEINT")]
+    return f"SELECT * REPLACE ({', '.join(casts)}) FROM {source}" if casts else f"SELECT * FROM {source}"
 
 
 def in_our_words(complaint: str) -> str:
