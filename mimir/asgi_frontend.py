@@ -21,9 +21,11 @@ except BadEnvironment as error:
 
 from django.conf import settings  # noqa: E402 - settings are checked above
 
+from mimir.frontend import readiness  # noqa: E402
 from mimir.frontend.proxy import ProxySettings, in_front_of  # noqa: E402
 from mimir.lib.asgi import Application  # noqa: E402
 
+readiness.register()
 application = in_front_of(
     cast(Application, pages),
     ProxySettings(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -67,7 +68,7 @@ class SocketProxy:
         query = scope.get("query_string", b"")
         target = (scope["raw_path"] + (b"?" + query if query else b"")).decode("ascii")
         passed = [(name.decode(), value) for name in _PASSED_HEADERS if (value := header(scope, name))]
-        tls = {"server_hostname": self._host} if self._secure else {}
+        tls: dict[str, Any] = {"server_hostname": self._host} if self._secure else {}
         return await _Connect(
             # The Host is the one the person used; the connection goes to the orchestrator whatever it is.
             f"{'wss' if self._secure else 'ws'}://{header(scope, b'host')}{target}",

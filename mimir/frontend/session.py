@@ -97,7 +97,7 @@ def signed_in(view: View[P]) -> View[P]:
     """Decorator of a view: who is not signed in goes to the sign-in page, and from there back."""
 
     @functools.wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if current(request) is None:
             return to_sign_in(request)
         return view(request, *args, **kwargs)
