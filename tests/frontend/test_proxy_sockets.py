@@ -33,7 +33,8 @@ def _code(connection: ClientConnection) -> int:
 
 
 def _hello(connection: ClientConnection) -> dict[str, Any]:
-    return json.loads(connection.recv(10))
+    hello: dict[str, Any] = json.loads(connection.recv(10))
+    return hello
 
 
 def test_a_session_opens_a_socket_with_its_token(frontend: Frontend) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import hashlib
 import json
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
 
@@ -28,6 +31,9 @@ class Upstream:
     gone: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     socket_codes: list[int] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    flooded: int = 0
+    flaky: int = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -98,6 +104,42 @@ class Upstream:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
 
+    async def http_session(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Signing in: anybody whose password is `right`."""
+        if scope["method"] == "POST":
+            given = json.loads(await _read(receive))
+            if given.get("password") != "right":
+                await _refuse(send, 401, "not_authenticated", "The user name or the password is wrong.")
+                return
+            ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+            self.tokens.add(token := secrets.token_hex(8))
+            await _json(send, 201, {"token": token, "expires_at": ends_at.isoformat().replace("+00:00", "Z")})
+        elif (token := _token(scope)) not in self.tokens:
+            await _refuse(send, 401, "not_authenticated", "Sign in again.")
+        elif scope["method"] == "DELETE":
+            self.tokens.discard(token)
+            await _answer(send, 204, b"", [])
+        else:
+            await _json(send, 200, {"username": "ada", "is_staff": True, "expires_at": "2999-01-01T00:00:00Z"})
+
+    async def http_projects(self, scope: Any, receive: Receive, send: Send) -> None:
+        """For who is signed in; `?status=` is answered with that error."""
+        status = int(dict(parse_qsl(scope["query_string"].decode())).get("status", "200"))
+        if _token(scope) not in self.tokens:
+            await _refuse(send, 401, "not_authenticated", "Sign in again.")
+        elif status != 200:
+            await _refuse(send, status, "as_asked", "Refused as asked.", [(b"retry-after", b"7")])
+        else:
+            await _json(send, 200, {"results": [{"slug": "one"}], "next": None}, [(b"etag", b'"7"')])
+
+    async def http_flaky(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Hangs up on every first request."""
+        self.flaky += 1
+        if self.flaky % 2:
+            receive.__self__.transport.abort()  # type: ignore[attr-defined]
+        else:
+            await _json(send, 200, {"tries": self.flaky})
+
     async def http_redirect(self, scope: Any, receive: Receive, send: Send) -> None:
         await _answer(send, 302, b"", [(b"location", b"/admin/login/")])
 
@@ -139,6 +181,26 @@ class Upstream:
             while self.flooded < 256:
                 await send({"type": "websocket.send", "bytes": b"x" * 1024 * 1024})
                 self.flooded += 1
+
+
+async def _read(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
+
+
+def _token(scope: MutableMapping[str, Any]) -> str:
+    return str(dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer "))
+
+
+async def _json(send: Send, status: int, body: object, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    await _answer(send, status, json.dumps(body).encode(), [(b"content-type", b"application/json"), *(headers or [])])
+
+
+async def _refuse(send: Send, status: int, code: str, message: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    await _json(send, status, {"code": code, "message": message, "detail": {"field": "why"}}, headers)
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
