@@ -7,5 +7,6 @@ Law: it has no database, no Redis and no state but signed cookies. It imports Dj
 - `client`: the typed API client that pages use; `session`: signing in and out, and who is signed in
 - `proxy`, `proxy_http`, `proxy_ws`, `proxy_rules`: ASGI in front of Django, without buffering
 - `middleware`, `errors`: the pages' headers, and a page for everything that goes wrong
+- `readiness`: what `/ready` says of the orchestrator
 - `pages`, `urls`: the pages
 """
