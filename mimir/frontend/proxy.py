@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 ENVELOPE_BYTES = 1024 * 1024  # what a multipart form adds to the file in it
 STRANGER_BYTES_MAX = 1024 * 1024  # a page's request from nobody: a sign-in form
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+_QUIET = ("/health", "/ready", "/static/")  # asked all the time
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -78,7 +79,8 @@ class _Named:
         finally:
             if scope["type"] == "http":
                 taken_ms = round((monotonic() - started_at) * 1000, 1)
-                _log.info("request", method=scope["method"], path=scope["path"], status=status, duration_ms=taken_ms)
+                log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+                log("request", method=scope["method"], path=scope["path"], status=status, duration_ms=taken_ms)
 
 
 class Front:
