@@ -1,5 +1,6 @@
 """A few pages for tests of what all pages stand on, as a URLconf; `small_settings` starts the frontend with it."""
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
 from django.urls import path
@@ -31,7 +32,13 @@ def signing_out(request: HttpRequest) -> HttpResponse:
 def projects(request: HttpRequest) -> HttpResponseBase:
     user = current(request)
     assert user is not None
-    return JsonResponse({"username": user.username, "is_staff": user.is_staff, **api(request).get("projects/", dict(request.GET.items()))})
+    return JsonResponse(
+        {
+            "username": user.username,
+            "is_staff": user.is_staff,
+            **api(request).get("projects/", {name: str(value) for name, value in request.GET.items()}),
+        }
+    )
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -39,7 +46,9 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def size(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(str(sum(file.size or 0 for file in request.FILES.values())))
+    file = request.FILES["file"]
+    assert isinstance(file, UploadedFile)
+    return HttpResponse(str(file.size))
 
 
 urlpatterns = [
