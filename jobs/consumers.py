@@ -70,6 +70,8 @@ class Follower(AsyncJsonWebsocketConsumer):
             await self._close(CODES.get(type(error), BAD_REQUEST), error.message)
         except asyncio.CancelledError:
             raise
+        except OSError:
+            return  # the client is gone: that is how most of them leave
         except Exception:
             log.exception("a follower failed: its client comes again")
             await self._close(FAILED, "")
