@@ -81,6 +81,10 @@ def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Fr
             yield Frontend(f"http://localhost:{port}", process.pid, log)
         finally:
             process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:  # a connection that a failed test left open
+                process.kill()
 
 
 def seen_headers(response: httpx.Response) -> dict[str, str]:
