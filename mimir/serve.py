@@ -1,0 +1,38 @@
+"""`python -m mimir.serve orchestrator|frontend`: the one place that says how uvicorn serves us.
+
+Host and port come from HOST (default 127.0.0.1) and PORT_TO_SERVE (default 8080 and 3000). Log lines are ours: JSON on stdout.
+"""
+
+import os
+import sys
+
+import uvicorn
+
+PORTS = {"orchestrator": 8080, "frontend": 3000}
+GRACEFUL_SECONDS = 5  # open sockets are told to come again (1012), uploads may end
+PING_SECONDS = 20.0  # a peer that does not answer is gone
+
+
+def main(role: str) -> None:
+    """Serve until SIGTERM."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"mimir.settings.{role}"
+    uvicorn.run(
+        f"mimir.asgi_{role}:application",
+        host=os.environ.get("HOST", "127.0.0.1"),
+        port=int(os.environ.get("PORT_TO_SERVE", PORTS[role])),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # settled by mimir.lib.forwarded from TRUSTED_PROXIES
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=75,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        lifespan="off",
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in PORTS:
+        sys.exit("usage: python -m mimir.serve orchestrator|frontend")
+    main(sys.argv[1])
