@@ -65,15 +65,18 @@ def run(stop: threading.Event) -> None:
     _ensure(stop)
     sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
     sweep.start()
-    while not stop.is_set():
+    worker = None
+    while not stop.is_set() and not (worker and worker.asked_to_stop):
         try:
             worker = queue.worker()
             worker.work(logging_level="WARNING")
-            if worker.stopped_on_request:
-                break
+            if not worker.asked_to_stop:
+                stop.wait(1.0)
         except (RedisError, OSError) as error:
             log.warning("Redis does not answer: the sweep works without it", error=type(error).__name__)
-        stop.wait(1.0)
+            stop.wait(1.0)
+        except queue.StopAsked:
+            break
     stop.set()
     sweep.join(timeout=10)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
@@ -24,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 0.5
 AWAY_SECONDS = 1.0
+StopAsked = StopRequested  # raised on the main thread by a signal that comes between two messages
 MESSAGE_TTL_SECONDS = 60  # a hint older than this says nothing the sweep has not found
 WAKE = "jobs.dispatcher.wake"
 LAUNCH = "jobs.dispatcher.launch"
@@ -38,10 +41,12 @@ class HintWorker(SimpleWorker):
 
     death_penalty_class = TimerDeathPenalty
 
-    @property
-    def stopped_on_request(self) -> bool:
-        """Whether a signal asked it to stop; it also stops by itself when Redis goes away."""
-        return bool(self._stop_requested)
+    asked_to_stop = False
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """A signal asks it to stop: by itself it also returns when Redis goes away."""
+        self.asked_to_stop = True
+        super().request_stop(signum, frame)
 
 
 @cache

@@ -66,10 +66,8 @@ def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
         supervisor.start(store)
     if supervisor.stopping.is_set():
         return
-    _manage(made, "migrate", "--noinput", "-v", "0")
-    _manage(made, "bootstrap_admin", "--username", USERNAME, BOOTSTRAP_PASSWORD=secrets.admin_password)
-    for service in made.processes:
-        supervisor.start(service)
+    _manage(made, "bootstrap_admin", "--migrate", "--username", USERNAME, BOOTSTRAP_PASSWORD=secrets.admin_password)
+    supervisor.start(*made.processes)
 
 
 def _manage(made: Plan, *arguments: str, timeout: float = 120, **more: str) -> None:

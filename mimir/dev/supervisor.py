@@ -90,17 +90,19 @@ class Supervisor:
         self._lock = _hold(places.var / "supervisor.lock")
         end_leftovers(places)
 
-    def start(self, service: Service) -> None:
-        """Start a process and wait until it is ready. Raises: StartFailed."""
-        running = Running(service, self._places.log(service.name))
-        self._running.append(running)
-        running.start()
+    def start(self, *services: Service) -> None:
+        """Start processes side by side and wait until each is ready. Raises: StartFailed."""
+        started = [Running(service, self._places.log(service.name)) for service in services]
+        self._running.extend(started)
+        for running in started:
+            running.start()
         end = time.monotonic() + READY_SECONDS
-        while not service.ready():
-            if not running.alive or time.monotonic() > end:
-                raise StartFailed(f"{service.name} did not start. Its log: {running.log}\n{_tail(running.log)}")
-            if self.stopping.wait(0.05):
-                return
+        for running in started:
+            while not running.service.ready():
+                if not running.alive or time.monotonic() > end:
+                    raise StartFailed(f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}")
+                if self.stopping.wait(0.05):
+                    return
 
     def watch_once(self) -> None:
         """Start again what died; each time a little later, until it lives for a while."""

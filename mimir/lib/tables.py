@@ -163,15 +163,16 @@ def _cast(name: str, type_name: str) -> str:
 
 # Types a CSV column may have, narrowest first, with the text that counts as one. Stricter than DuckDB's casts, which take `01` for a
 # number (a postcode would lose its zero), `1` for a truth value and 01/02/2020 for a date of one of two countries.
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE = r"[0-9]{4}(-[0-9]{2}-[0-9]{2}|/[0-9]{2}/[0-9]{2})"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 CSV_TYPES: tuple[tuple[str, str], ...] = (
     ("BIGINT", r"[+-]?(0|[1-9][0-9]{0,18})"),
     ("DOUBLE", r"[+-]?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?|(?i:nan|[+-]?inf(inity)?)"),
     ("BOOLEAN", r"(?i:true|false)"),
     ("DATE", _DATE),
-    ("TIMESTAMP", rf"{_DATE}[ T]{_TIME}"),
-    ("TIMESTAMP WITH TIME ZONE", rf"{_DATE}[ T]{_TIME} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"),
+    ("TIMESTAMP", rf"{_DAY}[ T]{_TIME}"),
+    ("TIMESTAMP WITH TIME ZONE", rf"{_DAY}[ T]{_TIME} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"),
     ("TIME", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"),
 )
 

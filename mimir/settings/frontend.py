@@ -36,6 +36,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
+            "builtins": ["mimir.frontend.ui"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "mimir.frontend.session.page_context",

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
@@ -12,8 +13,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
+        parser.add_argument("--migrate", action="store_true", help="apply the migrations first")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["migrate"]:
+            call_command("migrate", interactive=False, verbosity=0)
         users = get_user_model().objects
         if users.filter(username=options["username"]).exists():
             self.stdout.write(f"The user {options['username']} is here already.")

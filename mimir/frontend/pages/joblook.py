@@ -1,0 +1,107 @@
+"""A job of the API as lists and its own page show it: words for its status, one sentence of why, times. Pure.
+
+`static/js/joblist.js` says the same about a job that changed while its list is open.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend import text
+
+TYPES = {
+    "pipeline_execution": "Pipeline",
+    "ml_training": "Training",
+    "ml_inference": "Prediction",
+    "digital_twin_update": "Twin update",
+}
+ENDED = ("succeeded", "failed", "cancelled")
+Job = Mapping[str, Any]
+
+
+def job_look(job: Job) -> dict[str, Any]:
+    """What a row of a list shows of a job."""
+    fraction = (job.get("progress") or {}).get("fraction")
+    return {
+        "id": job["id"],
+        "title": job_title(job),
+        "type": job["type"],
+        "type_word": TYPES.get(job["type"], job["type"]),
+        "status": job["status"],
+        "word": status_word(job),
+        "why": why(job),
+        "percent": percent(job, fraction),
+        "created_at": job["created_at"],
+        "started_at": job["started_at"],
+        "finished_at": job["finished_at"],
+        "seconds": text.seconds_between(job["started_at"], job["finished_at"]),
+        "by": job["created_by"] or "the system",
+        "labels": sorted((job.get("labels") or {}).items()),
+        "project": job["project"],
+    }
+
+
+def job_title(job: Job) -> str:
+    """Its name, or what it does."""
+    if job["name"]:
+        return str(job["name"])
+    kind = TYPES.get(job["type"], job["type"])
+    subject = (job.get("parameters") or {}).get("pipeline")
+    return f"{kind} {subject}" if subject else kind
+
+
+def status_word(job: Job) -> str:
+    """The word of its status, with the tries it took."""
+    if job["status"] == "queued" and job["attempt"] > 1:
+        return f"Retrying, {job['attempt']}"
+    if job["status"] == "succeeded" and job["attempt"] > 1:
+        return f"Succeeded, try {job['attempt']}"
+    return ""
+
+
+def percent(job: Job, fraction: object) -> int | None:
+    """How far it is, never 100 before it succeeded; None when nobody knows."""
+    if job["status"] not in ("running", "cancelling") or not isinstance(fraction, int | float):
+        return None
+    return min(99, max(0, int(fraction * 100)))
+
+
+def why(job: Job) -> str:
+    """One sentence: where it is, what it waits for, why it failed, what it made."""
+    status = job["status"]
+    if status == "queued":
+        return _waiting(job.get("waiting") or {}) or str(job["message"])
+    if status == "launching":
+        return str(job["message"] or "Its worker is being started.")
+    if status == "running":
+        return str((job.get("progress") or {}).get("message") or job["message"])
+    if status == "cancelling":
+        return "Asked to stop. If it has not soon, it is ended."
+    if status == "failed":
+        return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
+    if status == "succeeded":
+        return made(job) or str(job["message"])
+    return str(job["message"])
+
+
+def _waiting(waiting: Mapping[str, Any]) -> str:
+    detail = str(waiting.get("detail") or "")
+    estimate = waiting.get("estimate_seconds")
+    if detail and isinstance(estimate, int | float) and estimate >= 1:
+        return f"{detail} In about {text.about(estimate)}."
+    return detail
+
+
+def made(job: Job) -> str:
+    """What a succeeded job wrote."""
+    datasets = datasets_made(job)
+    if not datasets:
+        return ""
+    names = [f"{row['name']} v{row['version']}" for row in datasets[:3]]
+    more = f" and {len(datasets) - 3} more" if len(datasets) > 3 else ""
+    return f"Wrote {', '.join(names)}{more}."
+
+
+def datasets_made(job: Job) -> list[dict[str, Any]]:
+    """{"name", "version"} of each dataset version in its result."""
+    rows = (job.get("result") or {}).get("datasets")
+    return [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row] if isinstance(rows, list) else []

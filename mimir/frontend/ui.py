@@ -1,0 +1,110 @@
+"""Template tags and filters of every page; `mimir.settings.frontend` makes them known to all templates."""
+
+import json
+from typing import Any
+
+from django.template import Library
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from mimir.frontend import text
+from mimir.lib.clock import utc_now
+
+register = Library()
+
+WORDS = {
+    "queued": "Waiting",
+    "launching": "Starting",
+    "running": "Running",
+    "cancelling": "Cancelling",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "skipped": "Skipped",
+    "retrying": "Retrying",
+}
+
+
+@register.simple_tag
+def icon(name: str, kind: str = "") -> SafeString:
+    """An icon of the sprite. It is hidden from readers: a word stands beside it, or its button has a name."""
+    return format_html('<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, static("img/icons.svg"), name)
+
+
+@register.simple_tag
+def status(value: str, kind: str = "pill", word: str = "") -> SafeString:
+    """A status three ways: shape, word and colour."""
+    return format_html(
+        '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>', value, kind, value, icon(value), word or WORDS.get(value, value)
+    )
+
+
+@register.filter
+def when(value: object) -> SafeString:
+    """How long ago, with the exact time on hover. The script keeps it true and turns the title to the reader's time zone."""
+    at = text.parsed(value)
+    if at is None:
+        return SafeString("")
+    return format_html(
+        '<time datetime="{}" data-rel title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>', at.isoformat(), at, text.ago(at, utc_now())
+    )
+
+
+@register.filter
+def clock(value: object) -> SafeString:
+    """The time of day with milliseconds; the script turns it to the reader's time zone."""
+    at = text.parsed(value)
+    if at is None:
+        return SafeString("")
+    shown = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
+    return format_html('<time datetime="{}" data-clock title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>', at.isoformat(), at, shown)
+
+
+@register.filter
+def size(value: object) -> str:
+    """Bytes."""
+    return text.size(value)
+
+
+@register.filter
+def span(value: object) -> str:
+    """Seconds."""
+    return text.span(value)
+
+
+@register.filter
+def number(value: object) -> str:
+    """A count."""
+    return text.number(value)
+
+
+@register.filter
+def visible(value: object) -> str:
+    """Foreign text."""
+    return text.visible(value)
+
+
+@register.filter
+def short(value: object) -> str:
+    """The end of an id."""
+    return text.short_id(value)
+
+
+@register.filter
+def ordinal(value: int) -> str:
+    """1st, 2nd."""
+    return text.ordinal(value)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON over several lines."""
+    return text.visible(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@register.filter
+def plural(value: object, words: str) -> str:
+    """`3|plural:"row,rows"`: the number with its noun."""
+    one, _, many = words.partition(",")
+    return f"{text.number(value)} {one if value == 1 else many}"
