@@ -1,0 +1,146 @@
+"""Admission: one decision at a time, over what is committed."""
+
+import threading
+
+import pytest
+from django.db import connection, connections, transaction
+
+from jobs import queue
+from jobs.contract import JobStatus, WaitRule
+from jobs.models import Attempt, Cluster, Job, Limit
+from jobs.selectors.waiting import job_waiting
+from jobs.services.admit import ADMISSION_LOCK, admit_once
+from jobs.services.beats import beat_record
+from jobs.services.clusters import cluster_ensure
+from jobs.services.limits import limit_set
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _slots(number: int) -> None:
+    cluster_ensure()
+    Cluster.objects.update(capacity_jobs=number)
+
+
+def _in_thread(target: object) -> threading.Thread:
+    def run() -> None:
+        try:
+            target()  # type: ignore[operator]
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def _wait_for_lock_waiter() -> None:
+    """Until another session waits for the admission lock."""
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        threading.Event().wait(0.01)
+    raise TimeoutError("nobody waits for the admission lock")
+
+
+def test_two_passes_at_once_give_a_slot_away_once() -> None:
+    make.project()
+    _slots(1)
+    make.job()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
+        second = _in_thread(admit_once)
+        try:
+            _wait_for_lock_waiter()
+            waited = True
+        except TimeoutError:
+            waited = False
+    second.join()
+    assert waited, "a pass went on although another one held the admission lock"
+
+
+def test_a_pass_decides_over_what_the_pass_before_it_committed() -> None:
+    """The snapshot is read behind the lock: read before it, the room of the pass in front would be given away twice."""
+    make.project()
+    _slots(1)
+    make.job()
+    make.job()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
+        second = _in_thread(admit_once)
+        _wait_for_lock_waiter()
+        admit_once()  # the same session may take the lock again
+    second.join()
+    assert Attempt.objects.count() == 1
+
+
+def test_room_is_held_until_the_worker_is_seen_gone() -> None:
+    make.project()
+    _slots(1)
+    attempt = make.claimed()
+    waiting = make.job()
+    make.finish(attempt)
+    admit_once()
+    assert Attempt.objects.filter(job=waiting).count() == 0, "its worker still runs"
+    make.launcher().end(attempt.name)
+    make.settle()
+    admit_once()
+    assert Attempt.objects.filter(job=waiting).count() == 1
+
+
+def test_no_launch_is_asked_for_inside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    make.project()
+    _slots(2)
+    make.job()
+    asked: list[bool] = []
+    monkeypatch.setattr(queue, "launch", lambda ids, priority: asked.append(connection.in_atomic_block))
+    admit_once()
+    assert asked == [False]
+
+
+def test_a_limit_holds_and_the_reason_says_so() -> None:
+    project = make.project()
+    _slots(8)
+    beat_record(component="dispatcher")
+    limit_set(scope=Limit.Scope.PROJECT, key=project.slug, actor="test", max_jobs=1, paused=False)
+    first, second = make.job(), make.job()
+    admit_once()
+    assert list(Job.objects.filter(status=JobStatus.LAUNCHING)) == [first]
+    waiting = job_waiting([second])[second.id]
+    assert (waiting["blocked_by"], waiting["position"]) == (WaitRule.JOBS_PROJECT, 1)
+    assert waiting["detail"] == "1st in line: this project runs 1 of its 1 jobs. Starts when one ends."
+
+
+def test_a_pause_keeps_everybody_waiting_and_lifting_it_lets_them_start() -> None:
+    make.project()
+    _slots(8)
+    beat_record(component="dispatcher")
+    limit_set(scope=Limit.Scope.GLOBAL, key="", actor="test", max_jobs=None, paused=True)
+    job = make.job()
+    assert admit_once() == []
+    assert job_waiting([job])[job.id]["blocked_by"] == WaitRule.PAUSED
+    limit_set(scope=Limit.Scope.GLOBAL, key="", actor="test", max_jobs=None, paused=False)
+    assert len(admit_once()) == 1
+
+
+def test_a_waiting_job_says_that_the_dispatcher_is_away() -> None:
+    make.project()
+    _slots(8)
+    job = make.job()
+    assert job_waiting([job])[job.id]["blocked_by"] == WaitRule.DISPATCHER_AWAY
+
+
+def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
+    make.project()
+    cluster_ensure()
+    Cluster.objects.update(capacity_memory_bytes=2**30)
+    job = make.job(resources={"memory": "4Gi"})
+    admit_once()
+    job.refresh_from_db()
+    assert (job.status, job.reason) == (JobStatus.FAILED, "never_fits")
+    assert job.diagnosis["next_steps"]

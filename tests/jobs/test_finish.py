@@ -1,0 +1,124 @@
+"""Finish: once, whole, and in one transaction with what it does to the project."""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from jobs import outcomes
+from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.models import Artifact, Attempt, Job, JobEvent
+from jobs.services import finish as finish_service
+from mimir.lib.errors import Conflict, Gone
+from projects.models import DatasetVersion
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _with_output() -> tuple[Attempt, dict[str, object]]:
+    attempt = make.claimed()
+    key = storages["artifacts"].save("artifacts/test", ContentFile(b"PAR1"))
+    Artifact.objects.create(
+        attempt=attempt, name="d.parquet", role=ArtifactRole.DATASET, size_bytes=4, sha256="0" * 64, media_type="x", storage_key=key
+    )
+    output = {"dataset": "out", "artifact": "d.parquet", "format": "parquet", "row_count": 1, "schema": [{"name": "a", "type": "BIGINT"}]}
+    return attempt, {"outputs": [output], "steps": []}
+
+
+def test_success_makes_the_datasets_that_the_result_names() -> None:
+    attempt, result = _with_output()
+    assert make.finish(attempt, result=result) == JobStatus.SUCCEEDED
+    job = Job.objects.get(id=attempt.job_id)
+    assert job.result["datasets"] == [{"name": "out", "version": 1}]
+    assert DatasetVersion.objects.get().row_count == 1
+
+
+def test_the_same_finish_again_is_accepted_and_does_nothing_more() -> None:
+    attempt, result = _with_output()
+    make.finish(attempt, result=result)
+    assert make.finish(attempt, result=result) == JobStatus.SUCCEEDED
+    assert DatasetVersion.objects.count() == 1
+    assert JobEvent.objects.filter(job_id=attempt.job_id, kind=EventKind.SUCCEEDED).count() == 1
+
+
+def test_nothing_of_an_outcome_stays_when_its_transaction_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, result = _with_output()
+
+    def broken(name: str) -> None:
+        if name == "finish.before_commit":
+            raise ConnectionError("the process died here")
+
+    monkeypatch.setattr(finish_service, "crash_point", broken)
+    with pytest.raises(ConnectionError):
+        make.finish(attempt, result=result)
+    versions = DatasetVersion.objects.count()
+    monkeypatch.undo()
+    assert versions == 0, "the outcome was committed without the job's success"
+    assert Job.objects.get(id=attempt.job_id).status == JobStatus.RUNNING
+    assert make.finish(attempt, result=result) == JobStatus.SUCCEEDED
+    assert DatasetVersion.objects.count() == 1
+
+
+def test_a_refused_outcome_fails_the_job_and_leaves_nothing() -> None:
+    attempt, result = _with_output()
+    result["outputs"].append({**result["outputs"][0], "artifact": "missing"})  # type: ignore[attr-defined, index]
+    assert make.finish(attempt, result=result) == JobStatus.FAILED
+    assert DatasetVersion.objects.count() == 0
+    assert Job.objects.get(id=attempt.job_id).reason == FailureReason.PROTOCOL
+
+
+def test_finish_waits_until_the_log_is_whole() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"one")
+    attempt.refresh_from_db()
+    refused = None
+    try:
+        make.finish(attempt, log_end=attempt.log_end + 10)
+    except Conflict as conflict:
+        refused = (conflict.code, conflict.detail["end"])
+    assert refused == ("log_incomplete", attempt.log_end)
+    assert Job.objects.get(id=attempt.job_id).status == JobStatus.RUNNING
+
+
+def test_a_log_with_another_checksum_is_kept_and_marked() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"one")
+    assert make.finish(attempt, log_sha256="0" * 64) == JobStatus.SUCCEEDED
+    attempt.refresh_from_db()
+    assert attempt.log_closed_at is not None
+    assert attempt.log_complete is False
+
+
+def test_a_fenced_attempt_cannot_finish() -> None:
+    attempt = make.claimed(max_attempts=2)
+    report = make.report(attempt)
+    make.launcher().end(attempt.name, reason=FailureReason.WORKER_LOST)
+    make.reconcile()
+    refused = None
+    try:
+        finish_service.attempt_finish(attempt_id=attempt.id, report=report)
+    except Gone as gone:
+        refused = gone.code
+    assert refused == "fenced"
+    assert Job.objects.get(id=attempt.job_id).status == JobStatus.QUEUED
+
+
+def test_a_failure_that_counts_uses_up_an_attempt_and_is_tried_again() -> None:
+    attempt = make.claimed(max_attempts=2)
+    status = make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE, message="exit 3", detail={"exit_code": 3})
+    job = Job.objects.get(id=attempt.job_id)
+    assert (status, job.attempt, job.attempts_used) == (JobStatus.QUEUED, 2, 1)
+    assert job.not_before is not None
+
+
+def test_a_failure_that_another_try_cannot_mend_is_final() -> None:
+    attempt = make.claimed(max_attempts=5)
+    assert make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.INVALID_INPUT) == JobStatus.FAILED
+
+
+def test_an_outcome_of_an_unknown_type_is_refused_not_applied() -> None:
+    attempt = make.claimed()
+    Job.objects.filter(id=attempt.job_id).update(type="ml_training")
+    attempt.job.refresh_from_db()
+    with pytest.raises(outcomes.OutcomeRefused):
+        outcomes.outcome_apply(job=attempt.job, attempt=attempt, result={})

@@ -1,0 +1,124 @@
+"""Rows for tests, made by the services that make them for users."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
+
+from jobs.contract import FinishStatus, JobType
+from jobs.launchers.memory import MemoryLauncher
+from jobs.models import Attempt, Job
+from jobs.reconciler import reconcile_once
+from jobs.selectors.logs import log_sha256
+from jobs.services.admit import admit_once
+from jobs.services.claim import attempt_claim
+from jobs.services.clusters import cluster_ensure, launcher_of
+from jobs.services.finish import attempt_finish
+from jobs.services.launch import attempts_launch
+from jobs.services.logs import log_append
+from jobs.services.submit import job_submit
+from jobs.services.values import FinishReport
+from projects.models import Membership, Project, Role
+from projects.services import pipeline_save, project_create
+
+ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
+LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
+
+
+def user(name: str = "ada", **fields: Any) -> User:
+    """A user who may sign in with the password `correct-horse`."""
+    return User.objects.create_user(name, password="correct-horse", **fields)
+
+
+def project(slug: str = "demo", owner: User | None = None) -> Project:
+    """A project with a pipeline `echo`; its maintainer is `owner`."""
+    owner = owner or User.objects.filter(username="ada").first() or user()
+    made = project_create(slug=slug, name=slug.title(), user=owner)
+    pipeline_save(project=made, name="echo", definition=ECHO, user=owner)
+    return made
+
+
+def member(of: Project, name: str, role: Role) -> User:
+    """A new user with a role."""
+    made = user(name)
+    Membership.objects.create(project=of, user=made, role=role)
+    return made
+
+
+def job(of: Project | None = None, **fields: Any) -> Job:
+    """A submitted job that runs `echo`."""
+    of = of or Project.objects.filter(slug="demo").first() or project()
+    owner = fields.pop("user", None) or of.created_by
+    asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}, **fields}
+    return job_submit(project=of, user=owner, **asked).job
+
+
+def launcher() -> MemoryLauncher:
+    """The default cluster's launcher: the shipped fake."""
+    found = launcher_of(cluster_ensure())
+    assert isinstance(found, MemoryLauncher)
+    return found
+
+
+def admitted(**fields: Any) -> Attempt:
+    """A job's first attempt, admitted and not launched."""
+    cluster_ensure()
+    made = job(**fields)
+    admit_once()
+    return Attempt.objects.get(job=made)
+
+
+def launched(**fields: Any) -> Attempt:
+    """One that the launcher has."""
+    attempt = admitted(**fields)
+    attempts_launch([attempt.id])
+    attempt.refresh_from_db()
+    return attempt
+
+
+def claimed(**fields: Any) -> Attempt:
+    """One whose worker has taken the job."""
+    attempt = launched(**fields)
+    claim(attempt)
+    return attempt
+
+
+def claim(attempt: Attempt, claim_id: UUID | None = None) -> dict[str, Any]:
+    """Claim as its worker would; the answer."""
+    answer = attempt_claim(attempt_id=attempt.id, claim_id=claim_id or uuid4(), host="test")
+    attempt.refresh_from_db()
+    return answer
+
+
+def log(attempt: Attempt, *lines: bytes) -> int:
+    """Append lines; the new end."""
+    data = b"".join(LINE + line + b"\n" for line in lines)
+    attempt.refresh_from_db()
+    return log_append(attempt_id=attempt.id, offset=attempt.log_end, data=data)
+
+
+def report(attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any) -> FinishReport:
+    """What a worker with the log as it is stored would say."""
+    attempt.refresh_from_db()
+    known = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
+    return FinishReport(status=status, **{**known, **fields})
+
+
+def finish(attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any) -> str:
+    """Finish as its worker would; the job's status."""
+    return attempt_finish(attempt_id=attempt.id, report=report(attempt, status, **fields))
+
+
+def reconcile(passes: int = 1) -> None:
+    """Passes of the reconciler over the default cluster."""
+    cluster = cluster_ensure()
+    for _ in range(passes):
+        reconcile_once(cluster, launcher_of(cluster))
+
+
+def settle() -> None:
+    """Passes until nothing moves."""
+    cluster = cluster_ensure()
+    for _ in range(20):
+        if not reconcile_once(cluster, launcher_of(cluster)):
+            return
