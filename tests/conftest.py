@@ -1,5 +1,6 @@
 """What every test gets. The servers are started by the plugin `tests.support.servers`."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,3 +13,11 @@ def _redis_is_there() -> Iterator[None]:
 
     queue._away_until = 0.0
     yield
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With MIMIR_NO_SKIPS a skipped test fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("MIMIR_NO_SKIPS") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,81 @@
+# Mimir AIP. `make` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/tools/bin/uv
+UV_VERSION := 0.13.9
+export UV_LINK_MODE := copy
+export PYTHONDONTWRITEBYTECODE := 1
+# What Django needs to be looked at by tools; nothing listens there.
+CHECK_ENV := SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
+	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
+
+.PHONY: help demo up test check bench chaos mutants screenshots requirements clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:3000 (EXIT=1: stop when its job has ended)
+	@EXIT="$(EXIT)" $(PY) -m mimir.dev demo
+
+up: $(VENV)/.laptop ## start everything without the demo
+	@$(PY) -m mimir.dev up
+
+test: $(VENV)/.dev $(VENV)/.browser ## all tests
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
+	@$(VENV)/bin/ruff check .
+	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
+	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
+	@$(CHECK_ENV) $(PY) manage.py check
+	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@$(CHECK_ENV) $(PY) -m tests.checks.templates
+
+bench: $(VENV)/.dev ## measure; prints ratios taken side by side
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+chaos: $(VENV)/.dev ## kill processes at random for a while (SECONDS=600); prints kills and jobs
+	@$(PY) -m tests.chaos.random_kills $(or $(SECONDS_TO_RUN),300)
+
+mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
+	@$(PY) -m tests.mutants $(ARGS)
+
+screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide and phone, into var/screenshots
+	@$(PY) -m tests.screenshots
+
+requirements: $(VENV)/.laptop ## pin requirements/*.in anew, with hashes
+	@for role in dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
+		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
+			$$([ $${role%%:*} = dev ] || echo "-c requirements-dev.txt"); done
+
+clean: ## remove what was made here: the virtual environment and var/
+	@rm -rf $(VENV) var
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get install -y -q python3-venv >/dev/null; else echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; fi
+	@$(PYTHON) -m venv $(VENV)
+
+$(UV): | $(PY)
+	@$(PY) -m pip install -q --disable-pip-version-check --target $(VENV)/tools uv==$(UV_VERSION)
+
+$(VENV)/.laptop: requirements-laptop.txt | $(UV)
+	@echo "installing what is pinned in requirements-laptop.txt"
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-laptop.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.browser: | $(VENV)/.dev
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium >/dev/null; \
+		else echo "The browser tests need chromium. On Debian: apt-get install chromium; elsewhere see README.md"; exit 1; fi
+	@touch $@
