@@ -21,6 +21,9 @@ class Form:
         return cls({name: str(data.get(name, "")).strip() for name in names})
 
     def __getitem__(self, name: str) -> "Field":
+        """For templates, which look here before they look for attributes."""
+        if name not in self.values:
+            raise KeyError(name)
         return Field(name, self.values.get(name, ""), self.errors.get(name, ""))
 
     def value(self, name: str) -> str:

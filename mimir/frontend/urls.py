@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import jobs, projects, session
+from mimir.frontend.pages import job, jobs, projects, session
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -13,4 +13,7 @@ urlpatterns = [
     path("projects/<str:slug>/", projects.project, name="project"),
     path("projects/<str:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<str:slug>/jobs/", jobs.jobs, name="jobs"),
+    path("jobs/<uuid:job_id>/", job.job, name="job"),
+    path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
+    path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),
 ]

@@ -136,7 +136,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
                 if error.status not in (400, 409, 412):
                     raise
                 if error.status == 412:
-                    form.general = ["Somebody changed the project while this form was open. What they saved is below your text; save again to replace it."]
+                    form.general = ["Somebody changed the project while this form was open. Save again to replace what they saved."]
                     form.values["etag"] = etag
                 else:
                     form.refused(error, _FIELDS)

@@ -1,0 +1,210 @@
+"""One job: where it stands and why, its steps, its log, what it left; cancel and run again."""
+
+import json
+import uuid
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.http import require_GET, require_POST
+
+from mimir.frontend import text
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.pages import graphs, jobstory
+from mimir.frontend.pages.joblook import ENDED, datasets_made, job_look
+from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
+from mimir.frontend.session import signed_in
+
+EVENT_PAGES_MAX = 5  # of 1,000
+_GRAPHS_KEPT = 256
+_graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions, which never change
+
+
+@require_GET
+@signed_in
+def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """`/jobs/<id>/?attempt=`. The page's script asks for it again when the socket tells of a change, and takes over what differs."""
+    row = api(request).get(job_path(job_id))
+    slug = row["project"]
+    attempt = _attempt_asked(request, row)
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        events=partial(_events, row["id"]),
+        attempts=lambda client: client.get(job_path(job_id, "attempts"), {"limit": 50}),
+        artifacts=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": 200}),
+        usage=optional(lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}), {"results": [], "limit_bytes": None}),
+        graph=partial(_graph, row),
+    )
+    context = {**_context(row, got, attempt), "retry_key": str(uuid.uuid4())}
+    return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
+
+
+def _context(row: dict[str, Any], got: dict[str, Any], attempt: int) -> dict[str, Any]:
+    events = got["events"]["results"]
+    graph = got["graph"]
+    steps = jobstory.steps_of(events, row, [node["id"] for node in graph["nodes"]])
+    uses = {node["id"]: node["uses"] for node in graph["nodes"]}
+    for step in steps:
+        step["uses"] = step["uses"] or uses.get(step["id"], "")
+    tries = jobstory.attempts(got["attempts"]["results"], row)
+    return {
+        "job": row,
+        "look": job_look(row),
+        "ended": row["status"] in ENDED,
+        "may_act": RANKS.get(got["project"]["role"], 0) >= RANKS["operator"],
+        "waiting": row["waiting"],
+        "rules": jobstory.rules(row["waiting"] or {}),
+        "estimate": text.about((row["waiting"] or {}).get("estimate_seconds")),
+        "diagnosis": _diagnosis(row),
+        "steps": steps,
+        "steps_told": _steps_told(steps),
+        "drawing": _drawing(graph, steps),
+        "attempt": attempt,
+        "attempts": tries,
+        "log_attempt": next((one for one in tries if one["number"] == attempt), None),
+        "history": jobstory.history(events),
+        "last_seq": events[-1]["seq"] if events else 0,
+        "events_cut": got["events"]["next"],
+        "artifacts": got["artifacts"]["results"],
+        "artifacts_more": got["artifacts"]["next"],
+        "made": datasets_made(row),
+        "usage": _usage(got["usage"]),
+        "inputs": row["inputs"],
+        "cancels_at_once": row["status"] == "queued",
+        "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
+    }
+
+
+def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
+    asked = request.GET.get("attempt", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
+    return number if 1 <= number <= row["attempt"] else row["attempt"]
+
+
+def _events(job_id: str, client: Api) -> dict[str, Any]:
+    """All events, up to a bound; `next` tells that there are more."""
+    found = client.get(job_path(job_id, "events"), {"limit": 1000})
+    rows, pages = list(found["results"]), 1
+    while found["next"] and pages < EVENT_PAGES_MAX:
+        found = client.get(found["next"])
+        rows += found["results"]
+        pages += 1
+    return {"results": rows, "next": found["next"]}
+
+
+def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
+    """{"nodes", "edges"} of the pipeline version it runs, empty where there is none (any more)."""
+    nothing: dict[str, Any] = {"nodes": [], "edges": []}
+    source = next((one for one in row["inputs"] if one.get("kind") == "pipeline"), None)
+    if source is None:
+        return nothing
+    key = (str(row["project"]), str(source["pipeline"]), int(source["version"]))
+    if key not in _graphs:
+        try:
+            definition = pipeline_definition(client, *key)
+            found = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
+        except ApiError as error:
+            if error.status >= 500 or error.status == 401:
+                raise
+            return nothing
+        if len(_graphs) >= _GRAPHS_KEPT:
+            _graphs.pop(next(iter(_graphs)), None)
+        _graphs[key] = found
+    return _graphs[key]
+
+
+def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
+    """The definition of one version; None when there is none. Versions come newest first, a page at a time."""
+    found = client.get(project_path(slug, "pipelines", name), {"limit": 200})
+    while True:
+        for version in found["versions"]:
+            if version["number"] == number:
+                return version["definition"]
+        if not found.get("next"):
+            return None
+        found = client.get(found["next"])
+
+
+def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    drawn = graphs.draw(graph["nodes"], graph["edges"])
+    if drawn is None:
+        return None
+    states = {step["id"]: step for step in steps}
+    return {
+        "width": drawn.width,
+        "height": drawn.height,
+        "nodes": [
+            {"x": node.x, "y": node.y, "uses": node.uses, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses}
+            for node in drawn.nodes
+        ],
+        "edges": [{"path": path, "todo": states[end]["status"] in ("queued", "skipped")} for _, end, path in drawn.edges],
+    }
+
+
+def _steps_told(steps: list[dict[str, Any]]) -> str:
+    counts: dict[str, int] = {}
+    for step in steps:
+        counts[step["status"]] = counts.get(step["status"], 0) + 1
+    words = {"succeeded": "done", "running": "running", "failed": "failed", "queued": "to come", "skipped": "skipped", "cancelled": "stopped"}
+    return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if status in counts)
+
+
+def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The diagnosis with an address for each next step: {} runs again, a patch opens the form, null leads to what a person has to change."""
+    found = row["diagnosis"]
+    if not isinstance(found, dict):
+        return None
+    pipeline = (row["parameters"] or {}).get("pipeline")
+    steps = []
+    for step in found.get("next_steps") or []:
+        patch = step.get("patch")
+        url = ""
+        if patch:
+            url = f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
+        elif patch is None and isinstance(pipeline, str):
+            url = f"/{project_path(row['project'], 'pipelines', pipeline)}"
+        steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": patch is None})
+    return {**found, "next_steps": steps}
+
+
+def _usage(found: dict[str, Any]) -> dict[str, Any] | None:
+    """The memory plot and the words for those who do not see it."""
+    points = found["results"]
+    if not points:
+        return None
+    start = points[0]["at"]
+    curve = [(text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points]
+    peak = max(value for _, value in curve)
+    limit = found["limit_bytes"]
+    return {
+        "plot": graphs.plot(curve, limit),
+        "now": points[-1]["memory_bytes"],
+        "peak": peak,
+        "limit": limit,
+        "cpu": points[-1]["cpu_millicores"] / 1000,
+        "start": start,
+        "end": points[-1]["at"],
+    }
+
+
+@require_POST
+@signed_in
+def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """Ask it to stop. A job that ended meanwhile shows so on its page."""
+    try:
+        api(request).post(job_path(job_id, "cancel"))
+    except ApiError as error:
+        if error.status != 409:
+            raise
+    return HttpResponseRedirect(f"/{job_path(job_id)}")
+
+
+@require_POST
+@signed_in
+def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """The same request as a new job; pressed twice it is one job."""
+    key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
+    made = api(request).post(job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())})
+    return HttpResponseRedirect(f"/{job_path(made['id'])}")

@@ -1,0 +1,197 @@
+"""What happened to a job, from its events: the state of each step, the history with its gaps, attempts, the rules it waits for. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.pages.joblook import ENDED
+
+Event = Mapping[str, Any]
+
+_STEP_STATES = {
+    "step.started": "running",
+    "step.progress": "running",
+    "step.succeeded": "succeeded",
+    "step.failed": "failed",
+    "step.skipped": "skipped",
+}
+_QUIET = ("step.progress", "progress", "metric")  # too many for the history; the page counts them
+_SHOWN_MAX = 300
+RULES = {
+    "ready": "Ready",
+    "back_off": "Pause before the next try",
+    "previous_attempt": "Worker of the attempt before",
+    "exclusive": "One at a time",
+    "jobs_global": "Jobs at once, everything",
+    "jobs_type": "Jobs at once of this type",
+    "jobs_project": "Jobs at once of this project",
+    "capacity": "Free room for what it asks for",
+    "reserved": "Room kept for a larger job",
+    "never_fits": "Fits on a cluster at all",
+    "paused": "Starts are not paused",
+    "project_paused": "Starts of this project are not paused",
+    "project_archived": "The project is active",
+    "cluster_unreachable": "A cluster answers",
+    "dispatcher_away": "The dispatcher is there",
+}
+_ICONS = {
+    "job.submitted": "clock",
+    "job.admitted": "check",
+    "job.launched": "bolt",
+    "job.claimed": "key",
+    "job.attempt_ended": "retrying",
+    "job.cancel_requested": "cancelling",
+    "job.cancelled": "cancelled",
+    "job.succeeded": "succeeded",
+    "job.failed": "failed",
+    "job.worker_gone": "out",
+    "job.log_closed": "file",
+    "step.started": "right",
+    "step.succeeded": "check",
+    "step.failed": "failed",
+    "step.skipped": "skipped",
+    "notice": "info",
+}
+_LABELS = {
+    "job.submitted": "Submitted",
+    "job.admitted": "Admitted",
+    "job.launched": "Worker created",
+    "job.claimed": "Claimed by its worker",
+    "job.attempt_ended": "Attempt ended, another follows",
+    "job.cancel_requested": "Asked to stop",
+    "job.cancelled": "Cancelled",
+    "job.succeeded": "Succeeded",
+    "job.failed": "Failed",
+    "job.worker_gone": "Worker gone, its room is free",
+    "job.log_closed": "Log closed",
+}
+
+
+def steps_of(events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Each step of the job's present attempt: {"id", "status", "rows", "seconds", "message", "fraction", "started_at", …}.
+
+    `order`: ids of the definition; steps that no event tells of yet come as `queued`, or `skipped` once the job has ended.
+    """
+    attempt = job["attempt"]
+    steps: dict[str, dict[str, Any]] = {name: _step(name) for name in order}
+    for event in events:
+        state = _STEP_STATES.get(event["kind"])
+        name = event["data"].get("step")
+        if state is None or not isinstance(name, str) or event["attempt"] != attempt:
+            continue
+        step = steps.setdefault(name, _step(name))
+        step["status"] = state
+        if event["kind"] == "step.started":
+            step["started_at"] = event["at"]
+        for key in ("uses", "rows", "bytes", "seconds", "message", "fraction"):
+            if event["data"].get(key) is not None:
+                step[key] = event["data"][key]
+    for step in steps.values():
+        _close(step, str(job["status"]))
+    return list(steps.values())
+
+
+def _step(name: str) -> dict[str, Any]:
+    return {"id": name, "uses": "", "status": "queued", "rows": None, "seconds": None, "message": "", "fraction": None, "started_at": None}
+
+
+def _close(step: dict[str, Any], job_status: str) -> None:
+    """No step runs once the job has ended, and none is still to come."""
+    if job_status not in ENDED:
+        step["percent"] = int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
+        return
+    if step["status"] == "running":
+        step["status"] = "cancelled" if job_status == "cancelled" else "failed" if job_status == "failed" else "succeeded"
+    elif step["status"] == "queued":
+        step["status"] = "skipped"
+
+
+def step_line(step: Mapping[str, Any]) -> str:
+    """The second line of a step in the graph: rows and time."""
+    parts = []
+    if isinstance(step["rows"], int):
+        parts.append(f"{text.number(step['rows'])} rows")
+    if isinstance(step["seconds"], int | float):
+        parts.append(text.span(step["seconds"]))
+    return " · ".join(parts)
+
+
+def history(events: Sequence[Event]) -> dict[str, Any]:
+    """{"rows": events people care about with the gap to the one before, "quiet": how many were left out, "cut": how many older ones}."""
+    rows: list[dict[str, Any]] = []
+    before: object = None
+    for event in events:
+        if event["kind"] in _QUIET:
+            continue
+        gap = text.seconds_between(before, event["at"])
+        rows.append({**_told(event), "seq": event["seq"], "at": event["at"], "attempt": event["attempt"], "gap": "" if gap is None else f"+{text.span(gap)}"})
+        before = event["at"]
+    quiet = sum(1 for event in events if event["kind"] in _QUIET)
+    return {"rows": rows[-_SHOWN_MAX:], "cut": max(0, len(rows) - _SHOWN_MAX), "quiet": quiet}
+
+
+def _told(event: Event) -> dict[str, Any]:
+    kind, data = str(event["kind"]), event["data"]
+    label = _LABELS.get(kind, kind)
+    detail = str(data.get("message") or "")
+    if kind.startswith("step."):
+        label, detail = _step_told(kind, data)
+    elif kind == "notice":
+        label, detail = "Notice", detail
+    elif kind == "job.launched":
+        detail = str(data.get("name") or "")
+    elif kind == "job.log_closed":
+        whole = "whole" if data.get("complete") else "its last lines may be missing"
+        detail = f"{text.size(data.get('end'))}, {whole}"
+    elif kind == "job.attempt_ended" and data.get("next_attempt"):
+        label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
+    elif kind == "job.submitted" and data.get("retry_of"):
+        detail = f"again after {text.short_id(data['retry_of'])}"
+    return {"icon": _ICONS.get(kind, "info"), "label": label, "detail": detail, "bad": kind in ("job.failed", "step.failed"), "kind": kind}
+
+
+def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
+    name = str(data.get("step") or "?")
+    if kind == "step.started":
+        place = f"{data['index']} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
+        return f"Step {name}", place
+    if kind == "step.succeeded":
+        rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        took = f"after {text.span(data['seconds'])}" if isinstance(data.get("seconds"), int | float) else ""
+        return f"Step {name} done", ", ".join(part for part in (rows, took) if part)
+    if kind == "step.skipped":
+        return f"Step {name} skipped", ""
+    return f"Step {name} failed", str(data.get("message") or "")
+
+
+def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each attempt with a status of its own and how it ended."""
+    made = []
+    for row in rows:
+        last = row["number"] == job["attempt"]
+        running = last and job["status"] not in ENDED and row["ended_at"] is None
+        status = job["status"] if last and (running or job["status"] in ENDED) else "failed"
+        made.append(
+            {
+                **row,
+                "status": status,
+                "current": last,
+                "ended": _ended(row),
+                "seconds": text.seconds_between(row["claimed_at"], row["ended_at"]),
+                "start_seconds": text.seconds_between(row["created_at"], row["claimed_at"]),
+            }
+        )
+    return made
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    if row.get("exit_signal"):
+        return f"signal {row['exit_signal']}"
+    if row.get("exit_code") is not None:
+        return f"exit code {row['exit_code']}"
+    return ""
+
+
+def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every rule that decides about a waiting job, in words."""
+    return [{**rule, "label": RULES.get(rule["rule"], rule["rule"])} for rule in waiting.get("rules") or []]
