@@ -4,7 +4,7 @@ A refusal is not an error of the worker's transport: the job fails with the reas
 """
 
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 from jobs.contract import ArtifactRole, FailureReason, JobType
 from jobs.models import Artifact, Attempt, Job, JobOutput
@@ -68,7 +68,7 @@ def _dataset(job: Job, attempt: Attempt, output: object) -> dict[str, Any]:
     return {"name": name, "version": version.number}
 
 
-def _is_schema(schema: object) -> bool:
+def _is_schema(schema: object) -> TypeGuard[list[dict[str, Any]]]:
     return (
         isinstance(schema, list)
         and len(schema) <= _COLUMN_MAX

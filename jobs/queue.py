@@ -46,7 +46,7 @@ class HintWorker(SimpleWorker):
     def request_stop(self, signum: Any, frame: Any) -> None:
         """A signal asks it to stop: by itself it also returns when Redis goes away."""
         self.asked_to_stop = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mimir.settings.orchestrator")
 try:
     from django.core.asgi import get_asgi_application
 
-    http = get_asgi_application()
+    http: Any = get_asgi_application()
 except BadEnvironment as error:
     sys.exit(str(error))
 

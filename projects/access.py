@@ -43,6 +43,12 @@ def _project(user: "User", which: Q, need: Role) -> Project:
     return project
 
 
+def fetched_role(project: Project) -> str:
+    """The role that `project_for` or `projects_visible_to` fetched with a project."""
+    role: str = getattr(project, "access_role")  # noqa: B009 - an annotation of the query
+    return role
+
+
 def _nothing() -> Project:
     raise NotFound("There is nothing here.")
 

@@ -35,6 +35,7 @@ class _Counted(File):  # type: ignore[type-arg]
         self.digest, self.read_bytes = hashlib.sha256(), 0
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        assert self.file is not None
         while block := self.file.read(chunk_size or 1024 * 1024):
             self.digest.update(block)
             self.read_bytes += len(block)

@@ -1,5 +1,6 @@
 """What belongs to one job beside itself: events, attempts, artifacts, usage."""
 
+from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import storages
@@ -18,7 +19,7 @@ from jobs.selectors.usage import usage_points
 from mimir.api.pagination import limit_of, paginate
 from mimir.api.responses import FileStream, attachment
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
-from mimir.api.views import ApiView
+from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid, MimirError
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
@@ -46,7 +47,7 @@ class EventsView(ApiView):
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """In order, from the one after `after`."""
-        job = job_for(request.user, job_id)
+        job = job_for(caller(request), job_id)
         after = max(whole(request, "after", 0) or 0, 0)
         limit = limit_of(request, default=EVENTS_DEFAULT, maximum=EVENTS_MAX)
         page = event_page(job_id=job.id, after=after, limit=limit)
@@ -62,7 +63,7 @@ class AttemptsView(ApiView):
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Each launched worker, in order."""
-        job = job_for(request.user, job_id)
+        job = job_for(caller(request), job_id)
         page = paginate(attempts_of(job=job).select_related("cluster"), request, keys=("number",))
         return Response({"results": [_attempt(job, row) for row in page.results], "next": page.next})
 
@@ -99,7 +100,7 @@ class ArtifactsView(ApiView):
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Those of its latest attempt, by name."""
-        job = job_for(request.user, job_id)
+        job = job_for(caller(request), job_id)
         page = paginate(artifacts_of(job=job), request, keys=("name",))
         rows = [
             {
@@ -120,13 +121,13 @@ class ArtifactView(ApiView):
     @extend_schema(operation_id="jobs_artifact", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(404)})
     def get(self, request: Request, job_id: UUID, name: str) -> FileStream:
         """As an attachment: what a worker calls its type decides nothing here."""
-        row = artifact_get(job=job_for(request.user, job_id), name=name)
+        row = artifact_get(job=job_for(caller(request), job_id), name=name)
         try:
-            file = storages["artifacts"].open(row.storage_key, "rb")
+            file: Any = storages["artifacts"].open(row.storage_key, "rb")
         except FileNotFoundError as error:
             message = f"The file of {name} is not in the artifact storage. Tell an administrator."
             raise MimirError(message, code="content_missing", status=500) from error
-        return attachment(file.file, name=row.name, media_type="application/octet-stream", length=row.size_bytes)
+        return attachment(file, name=row.name, media_type="application/octet-stream", length=row.size_bytes)
 
 
 class UsageView(ApiView):
@@ -135,7 +136,7 @@ class UsageView(ApiView):
     @extend_schema(operation_id="jobs_usage", parameters=[ATTEMPT], responses={200: serializers.Usage, **errors(400, 404)})
     def get(self, request: Request, job_id: UUID) -> Response:
         """Memory and CPU over time, at most 500 points; a peak is never thinned away."""
-        job = job_for(request.user, job_id)
+        job = job_for(caller(request), job_id)
         attempt = attempt_of(job=job, number=whole(request, "attempt", None))
         if attempt is None:
             return Response({"results": [], "limit_bytes": None})

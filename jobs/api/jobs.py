@@ -20,7 +20,7 @@ from jobs.services.retry import job_retry
 from jobs.services.submit import JobRequest, job_check, job_submit
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
-from mimir.api.views import ApiView, validated
+from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.access import project_for
 from projects.models import Role
@@ -65,7 +65,7 @@ class JobsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Newest first."""
-        project = project_for(request.user, slug)
+        project = project_for(caller(request), slug)
         asked = request.query_params
         statuses = [status for status in asked.getlist("status") if status]
         if not set(statuses) <= {status.value for status in JobStatus}:
@@ -85,11 +85,11 @@ class JobsView(ApiView):
     )
     def post(self, request: Request, slug: str) -> Response:
         """Submit a job. It is in the line when this answers."""
-        project = project_for(request.user, slug, Role.OPERATOR)
+        project = project_for(caller(request), slug, Role.OPERATOR)
         asked = _asked(request)
         if request.query_params.get("dry_run", "") in ("1", "true"):
             return Response(_checked(job_check(project=project, **asked)))
-        submitted = job_submit(project=project, user=request.user, idempotency_key=idempotency_key(request), **asked)
+        submitted = job_submit(project=project, user=caller(request), idempotency_key=idempotency_key(request), **asked)
         return Response(_shown(submitted.job), status=201, headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"})
 
 
@@ -120,7 +120,7 @@ class JobCountsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """How many jobs of the project stand in each status."""
-        return Response(job_counts(project=project_for(request.user, slug)))
+        return Response(job_counts(project=project_for(caller(request), slug)))
 
 
 class JobView(ApiView):
@@ -133,11 +133,11 @@ class JobView(ApiView):
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Where it stands, why, and what it came to."""
-        job = job_for(request.user, job_id)
+        job = job_for(caller(request), job_id)
         seconds = _wait_seconds(request)
         if seconds and job.status not in TERMINAL:
             _wait(job_id, seconds)
-            job = job_for(request.user, job_id)
+            job = job_for(caller(request), job_id)
         return Response(_shown(job))
 
 
@@ -168,17 +168,19 @@ class JobCancelView(ApiView):
     @extend_schema(operation_id="jobs_cancel", request=None, responses={202: serializers.JobShape, **errors(403, 404, 409)})
     def post(self, request: Request, job_id: UUID) -> Response:
         """A waiting job is cancelled at once; a running one is asked to stop, and ended after a grace. 409 once it succeeded or failed."""
-        job = job_for(request.user, job_id, Role.OPERATOR)
+        job = job_for(caller(request), job_id, Role.OPERATOR)
         job_cancel(job_id=job.id, actor=f"user:{request.user.get_username()}")
-        return Response(_shown(job_for(request.user, job_id)), status=202)
+        return Response(_shown(job_for(caller(request), job_id)), status=202)
 
 
 class JobRetryView(ApiView):
     """Running an ended job again."""
 
-    @extend_schema(operation_id="jobs_retry", parameters=[_KEY], request=None, responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)})
+    @extend_schema(
+        operation_id="jobs_retry", parameters=[_KEY], request=None, responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)}
+    )
     def post(self, request: Request, job_id: UUID) -> Response:
         """A new job with the same request and the same versions of what it reads."""
-        job = job_for(request.user, job_id, Role.OPERATOR)
-        made = job_retry(job=job, user=request.user, idempotency_key=idempotency_key(request))
+        job = job_for(caller(request), job_id, Role.OPERATOR)
+        made = job_retry(job=job, user=caller(request), idempotency_key=idempotency_key(request))
         return Response(_shown(made), status=201, headers={"Location": f"/api/v1/jobs/{made.id}/"})

@@ -21,7 +21,7 @@ from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
 from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
 from mimir.api.responses import protect
 from mimir.api.schema import CURSOR, errors
-from mimir.api.views import ApiView
+from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 
 AT_ONCE_BYTES = 4 * 1024 * 1024  # up to here an answer is built whole, which is faster
@@ -68,7 +68,7 @@ class LogView(ApiView):
         Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
         to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
         """
-        attempt = attempt_of(job=job_for(request.user, job_id), number=whole(request, "attempt", None))
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
         if attempt is None:
             return _answer(LogSlice(0, 1, 0, 0, False, iter(())), 0)
         part, size = _part(request, attempt)
@@ -123,7 +123,7 @@ class LogSearchView(ApiView):
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
-        attempt = attempt_of(job=job_for(request.user, job_id), number=whole(request, "attempt", None))
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
         query = _query(request)
         if attempt is None:
             return Response({"results": [], "next": None, "searched_fraction": 1.0})

@@ -28,7 +28,7 @@ class JobRequest(_Any):
 
 
 class NextStep(_Any):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     patch = serializers.DictField(allow_null=True, help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.")
 
 
@@ -111,7 +111,7 @@ class EventShape(_Any):
     at = serializers.DateTimeField()
     attempt = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind], help_text=f"One of {_KINDS}.")
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class ArtifactShape(_Any):

@@ -62,11 +62,11 @@ class EventRequest(_Any):
     n = serializers.IntegerField(min_value=1)
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind])
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class EventsRequest(_Any):
-    events = EventRequest(many=True, max_length=EVENTS_PER_REQUEST)
+    events = serializers.ListField(child=EventRequest(), max_length=EVENTS_PER_REQUEST)
 
 
 class ExitRequest(_Any):

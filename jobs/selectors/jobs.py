@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from jobs.contract import JobStatus
-from jobs.models import Artifact, ArtifactRole, Attempt, Job
+from jobs.contract import ArtifactRole, JobStatus
+from jobs.models import Artifact, Attempt, Job
 from jobs.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.selectors.inputs import public_inputs
 from jobs.selectors.waiting import job_waiting
@@ -28,7 +28,7 @@ def job_for(user: "User", job_id: UUID, need: Role = Role.VIEWER) -> Job:
     job = _shown().annotate(access_role=role_subquery(user, "project_id")).filter(id=job_id).first()
     if job is None:
         raise NotFound("There is nothing here.")
-    demand(job.access_role, need)
+    demand(getattr(job, "access_role"), need)  # noqa: B009 - an annotation of the query
     return job
 
 

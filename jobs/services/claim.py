@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-
 from django.db import transaction
 
 from jobs.contract import HEARTBEAT_SECONDS, EventKind, JobStatus, WorkerLimits

@@ -4,6 +4,7 @@ The Attempt row is committed before the cluster is called, and the worker's name
 meets itself. No answer of a launch is needed for what follows: the claim makes the job `running`.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -14,14 +15,12 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q
 
-import datetime as dt
-
-from jobs.services.clusters import launcher_of
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.launchers.base import Launched, LaunchRefused, LaunchSpec, LaunchUncertain
 from jobs.models import Attempt
-from jobs.selectors.machine import clamped
 from jobs.resources import from_dict
+from jobs.selectors.machine import clamped
+from jobs.services.clusters import launcher_of
 from jobs.services.ending import attempt_end, back_off_seconds
 from jobs.services.tokens import launch_token
 from jobs.services.transition import attempt_lock, event_add

@@ -110,7 +110,7 @@ class _Index:
         return {"version": 1, "size": self.size, "blocks": self.blocks}
 
 
-class _Stream(File):
+class _Stream(File):  # type: ignore[type-arg]
     """Blocks that a storage writes as they are made, so that no log stands whole in memory or in a temporary file."""
 
     def __init__(self, blocks: Iterator[bytes], name: str) -> None:

@@ -35,6 +35,7 @@ def heartbeat_record(
         raise _fenced()
     UsageSample.objects.create(attempt_id=attempt_id, at=now, memory_bytes=memory_bytes, cpu_millicores=cpu_millicores)
     row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(id=attempt_id)
+    assert row["claimed_at"] is not None
     timeout_at = row["claimed_at"] + dt.timedelta(seconds=row["job__timeout_seconds"])
     return {"cancel": row["job__status"] == JobStatus.CANCELLING, "timeout_at": timeout_at.isoformat()}
 

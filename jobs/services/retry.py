@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from jobs.contract import JobType, Priority
+from jobs.contract import JobStatus, JobType, Priority
 from jobs.models import Job
 from jobs.resources import format_cpu, format_memory, from_dict
 from jobs.services.submit import job_submit
 from jobs.states import is_terminal
-from jobs.contract import JobStatus
 from mimir.lib.errors import Conflict
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from jobs import feed
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
 from jobs.models import Job, JobEvent
 from jobs.resources import as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
 from jobs.services.transition import wake_on_commit
-from jobs import feed
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from mimir.lib.schemas.parameters import check_parameters

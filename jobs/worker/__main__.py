@@ -46,7 +46,8 @@ def main() -> int:
 
 def _fork_off(environment: WorkerEnvironment) -> None:
     """The child goes on, in the session its starter made; the parent leaves its pid where `terminate` finds it, and ends."""
-    assert environment.lock_descriptor is not None and environment.worker_dir is not None
+    assert environment.lock_descriptor is not None
+    assert environment.worker_dir is not None
     os.set_inheritable(environment.lock_descriptor, False)
     child = os.fork()
     if child:

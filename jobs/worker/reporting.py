@@ -33,7 +33,7 @@ class Reporter(threading.Thread):
     def add(self, kind: EventKind, data: dict[str, Any]) -> None:
         """Take an event. Over the limits it is cut down, or dropped: a chatty step does not fail its job."""
         if len(json.dumps(data)) > self._limits.event_bytes:
-            kept = {key: data[key] for key in ("step", "seconds", "rows", "uses", "index", "count") if key in data}
+            kept: dict[str, Any] = {key: data[key] for key in ("step", "seconds", "rows", "uses", "index", "count") if key in data}
             data = {**kept, "message": "left out: larger than an event may be"}
         with self._changed:
             if self._count >= self._limits.event_count:

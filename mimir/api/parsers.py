@@ -66,8 +66,6 @@ def _fault(value: Any) -> str:
             return "holds U+0000, which cannot be stored: remove it"
         if any("\ud800" <= character <= "\udfff" for character in value):
             return "holds half of a surrogate pair, which is no character: remove it"
-    elif isinstance(value, float) and not math.isfinite(value):
-        return "is a number too large to be stored"
-    elif isinstance(value, int) and abs(value) > 10**300:
+    elif (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > 10**300):
         return "is a number too large to be stored"
     return ""

@@ -47,14 +47,13 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
 def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]) -> serializers.Serializer[Any]:
     """The body of a list: `{"results", "next"}`. `name` is the component's in the document."""
     many = row(many=True) if isinstance(row, type) else row
-    made = inline_serializer(
+    return inline_serializer(
         name,
         {
             "results": cast("serializers.Field[Any, Any, Any, Any]", many),
             "next": serializers.CharField(allow_null=True, help_text="The path of the next page, null on the last one."),
         },
     )
-    return made
 
 
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")

@@ -26,7 +26,8 @@ def _drop_started(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return redact(event)
+    redacted: EventDict = redact(event)
+    return redacted
 
 
 def _shared() -> list[Any]:

@@ -156,5 +156,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatusEnum": "jobs.contract.JobStatus",
+        "ProjectStatusEnum": "projects.models.ProjectStatus",
+    },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False

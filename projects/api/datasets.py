@@ -14,7 +14,7 @@ from mimir.api.pagination import limit_of, paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.responses import FileStream, attachment
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
-from mimir.api.views import ApiView, validated
+from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid, NotFound
 from projects import storage
 from projects.access import project_for
@@ -46,7 +46,7 @@ class DatasetsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every dataset with its newest version, by name."""
-        project = project_for(request.user, slug)
+        project = project_for(caller(request), slug)
         page = paginate(dataset_latest_versions(project=project), request, keys=("dataset__name",))
         origins = version_origins([row.id for row in page.results])
         rows = [
@@ -62,7 +62,7 @@ class DatasetsView(ApiView):
     )
     def post(self, request: Request, slug: str) -> Response:
         """Upload CSV, JSON lines or Parquet as the next version. The content decides, not the file's name."""
-        project = project_for(request.user, slug, Role.MAINTAINER)
+        project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.UploadRequest, request)
         file = body["file"]
         version = dataset_upload(
@@ -71,7 +71,7 @@ class DatasetsView(ApiView):
             file=file.file,
             path=file.temporary_file_path(),
             size_bytes=file.size,
-            user=request.user,
+            user=caller(request),
         )
         return Response({"name": body["name"], "version": shapes.dataset_version(version, {})}, status=201)
 
@@ -82,7 +82,7 @@ class DatasetView(ApiView):
     @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
-        dataset = dataset_get(project=project_for(request.user, slug), name=name)
+        dataset = dataset_get(project=project_for(caller(request), slug), name=name)
         page = paginate(dataset_versions(dataset=dataset), request, keys=("-number",))
         origins = version_origins([row.id for row in page.results])
         versions = [shapes.dataset_version(row, origins) for row in page.results]
@@ -90,7 +90,7 @@ class DatasetView(ApiView):
 
 
 def _version(request: Request, slug: str, name: str, number: str) -> DatasetVersion:
-    project = project_for(request.user, slug)
+    project = project_for(caller(request), slug)
     if number != "latest" and not (number.isascii() and number.isdigit() and len(number) < 10):
         raise NotFound("A version is a number, or latest.")
     return dataset_version_get(project=project, name=name, number=None if number == "latest" else int(number))

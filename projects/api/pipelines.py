@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from mimir.api.etags import wanted_etags
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
-from mimir.api.views import ApiView, validated
+from mimir.api.views import ApiView, caller, validated
 from projects.access import project_for
 from projects.api import serializers, shapes
 from projects.models import Role
@@ -26,7 +26,7 @@ class PipelinesView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every pipeline with its newest version, by name."""
-        page = paginate(pipeline_latest_versions(project=project_for(request.user, slug)), request, keys=("pipeline__name",))
+        page = paginate(pipeline_latest_versions(project=project_for(caller(request), slug)), request, keys=("pipeline__name",))
         rows = [
             {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
             for row in page.results
@@ -41,10 +41,10 @@ class PipelinesView(ApiView):
     )
     def post(self, request: Request, slug: str) -> Response:
         """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited."""
-        project = project_for(request.user, slug, Role.MAINTAINER)
+        project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.PipelineRequest, request)
         row = pipeline_save(
-            project=project, name=body["name"], definition=body["definition"], user=request.user, etags=wanted_etags(request)
+            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=wanted_etags(request)
         )
         answer = {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
         return Response(answer, status=201, headers={"ETag": pipeline_etag(row.number)})
@@ -60,7 +60,7 @@ class PipelineValidateView(ApiView):
     )
     def post(self, request: Request, slug: str) -> Response:
         """What is wrong with a definition, each fault with its path, and the graph of its steps."""
-        project_for(request.user, slug)
+        project_for(caller(request), slug)
         check = pipeline_check(definition=validated(serializers.DefinitionRequest, request)["definition"])
         faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
         return Response({"valid": not faults, "errors": faults, "graph": check.graph})
@@ -72,7 +72,7 @@ class PipelineView(ApiView):
     @extend_schema(operation_id="pipelines_read", parameters=[CURSOR, LIMIT], responses={200: serializers.PipelineVersions, **errors(404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
-        pipeline = pipeline_get(project=project_for(request.user, slug), name=name)
+        pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)
         page = paginate(pipeline_versions(pipeline=pipeline), request, keys=("-number",))
         versions = [shapes.pipeline_version(row) for row in page.results]
         answer = {"name": pipeline.name, "created_at": pipeline.created_at, "versions": versions, "next": page.next}

@@ -8,9 +8,9 @@ from rest_framework.response import Response
 from mimir.api.etags import wanted_etags
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
-from mimir.api.views import ApiView, validated
+from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotFound
-from projects.access import project_for, projects_visible_to
+from projects.access import fetched_role, project_for, projects_visible_to
 from projects.api import serializers, shapes
 from projects.models import Membership, Project, Role
 from projects.services import member_remove, member_set, project_create, project_etag, project_update
@@ -28,8 +28,8 @@ class ProjectsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Every project you are a member of, by slug."""
-        page = paginate(projects_visible_to(request.user), request, keys=("slug",))
-        return Response({"results": [shapes.project(row, row.access_role) for row in page.results], "next": page.next})
+        page = paginate(projects_visible_to(caller(request)), request, keys=("slug",))
+        return Response({"results": [shapes.project(row, fetched_role(row)) for row in page.results], "next": page.next})
 
     @extend_schema(
         operation_id="projects_create",
@@ -38,7 +38,7 @@ class ProjectsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """A new project; you are its maintainer."""
-        project = project_create(user=request.user, **validated(serializers.ProjectRequest, request))
+        project = project_create(user=caller(request), **validated(serializers.ProjectRequest, request))
         return _answer(project, Role.MAINTAINER, 201)
 
 
@@ -48,8 +48,8 @@ class ProjectView(ApiView):
     @extend_schema(operation_id="projects_read", responses={200: serializers.ProjectShape, **errors(404)})
     def get(self, request: Request, slug: str) -> Response:
         """The project, with your role in it."""
-        project = project_for(request.user, slug)
-        return _answer(project, project.access_role)
+        project = project_for(caller(request), slug)
+        return _answer(project, fetched_role(project))
 
     @extend_schema(
         operation_id="projects_update",
@@ -59,8 +59,8 @@ class ProjectView(ApiView):
     )
     def patch(self, request: Request, slug: str) -> Response:
         """Change name, description or status. An archived project starts no jobs and takes no changes until it is active again."""
-        project = project_for(request.user, slug, Role.MAINTAINER)
-        role = project.access_role
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        role = fetched_role(project)
         changed = project_update(project=project, etags=wanted_etags(request), **validated(serializers.ProjectChange, request))
         return _answer(changed, role)
 
@@ -73,7 +73,7 @@ class MembersView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Who may what here, by user name."""
-        project = project_for(request.user, slug)
+        project = project_for(caller(request), slug)
         page = paginate(Membership.objects.filter(project=project).select_related("user"), request, keys=("user__username",))
         return Response({"results": [shapes.member(row) for row in page.results], "next": page.next})
 
@@ -86,7 +86,7 @@ class MemberView(ApiView):
     )
     def put(self, request: Request, slug: str, username: str) -> Response:
         """Make a user a member, or change their role."""
-        project = project_for(request.user, slug, Role.MAINTAINER)
+        project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.MemberRequest, request)
         user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
         if user is None:
@@ -96,7 +96,7 @@ class MemberView(ApiView):
     @extend_schema(operation_id="members_remove", request=None, responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404)})
     def delete(self, request: Request, slug: str, username: str) -> Response:
         """End a membership; harmless when there is none."""
-        project = project_for(request.user, slug, Role.MAINTAINER)
+        project = project_for(caller(request), slug, Role.MAINTAINER)
         user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
         if user is not None:
             member_remove(project=project, user=user)

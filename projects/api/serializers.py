@@ -173,5 +173,5 @@ class Graph(_Any):
 
 class DefinitionCheck(_Any):
     valid = serializers.BooleanField()
-    errors = FaultShape(many=True)
+    errors = FaultShape(many=True)  # type: ignore[assignment]
     graph = Graph()

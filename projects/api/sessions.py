@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
-from mimir.api.views import ApiView, validated
+from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated, TooMany
 from projects.api import serializers, shapes
 from projects.models import AccessToken, TokenKind
@@ -20,6 +20,13 @@ from projects.services import session_create, token_create, token_delete
 from projects.services.tokens import session_delete
 
 LOCKED_SECONDS = 15 * 60
+
+
+def _token(request: Request) -> AccessToken:
+    """The row of the token this request came with."""
+    token: Any = request.auth
+    assert isinstance(token, AccessToken)
+    return token
 
 
 class SessionView(ApiView):
@@ -58,14 +65,14 @@ class SessionView(ApiView):
             {
                 "username": request.user.get_username(),
                 "is_staff": bool(request.user.is_staff),
-                "expires_at": request.auth.expires_at,
+                "expires_at": _token(request).expires_at,
             }
         )
 
     @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors()})
     def delete(self, request: Request) -> Response:
         """Sign out: the token ends now."""
-        session_delete(session=request.auth)
+        session_delete(session=_token(request))
         return Response(status=204)
 
 
@@ -75,7 +82,7 @@ class TokensView(ApiView):
     @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors()})
     def get(self, request: Request) -> Response:
         """Your tokens, newest first; never the tokens themselves."""
-        rows = AccessToken.objects.filter(user=request.user, kind=TokenKind.API)
+        rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)
         page = paginate(rows, request, keys=("-created_at", "-id"))
         return Response({"results": [shapes.token(row) for row in page.results], "next": page.next})
 
@@ -85,7 +92,7 @@ class TokensView(ApiView):
     def post(self, request: Request) -> Response:
         """A token for a program; shown once."""
         body = validated(serializers.TokenRequest, request)
-        made = token_create(user=request.user, name=body["name"], expires_at=body.get("expires_at"), made_with=request.auth)
+        made = token_create(user=caller(request), name=body["name"], expires_at=body.get("expires_at"), made_with=_token(request))
         return Response({**shapes.token(made.row), "token": made.token}, status=201)
 
 
@@ -95,5 +102,5 @@ class TokenView(ApiView):
     @extend_schema(operation_id="tokens_delete", request=None, responses={204: OpenApiResponse(description="It ends now."), **errors(404)})
     def delete(self, request: Request, token_id: UUID) -> Response:
         """Take a token back."""
-        token_delete(user=request.user, token_id=token_id)
+        token_delete(user=caller(request), token_id=token_id)
         return Response(status=204)

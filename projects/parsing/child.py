@@ -29,7 +29,7 @@ def main(scratch: Path) -> None:
     request = json.loads((scratch / "request.json").read_text())
     _confine(request["seconds"], request["file_bytes_max"])
     try:
-        answer = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
+        answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
         answer = {"fault": error.message}
     part = scratch / "answer.part"

@@ -89,4 +89,4 @@ def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Fr
 
 def seen_headers(response: httpx.Response) -> dict[str, str]:
     """The headers that reached the upstream."""
-    return {name: value for name, value in json.loads(response.content)["headers"]}
+    return dict(json.loads(response.content)["headers"])

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contract import ArtifactRole, FailureReason
-from jobs.worker.workload import Terminated, WorkFailed
+from jobs.worker.orders import Terminated, WorkFailed
 
 if TYPE_CHECKING:
-    from jobs.worker.pipelines.runner import Run
+    from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
 
-_KEPT = ("HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "REDIS_URL", "JOB_ID", "ATTEMPT_ID", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEPT: tuple[str, ...] = ("HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "REDIS_URL", "JOB_ID", "ATTEMPT_ID", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _KEPT += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 
 

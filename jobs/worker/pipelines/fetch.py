@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from jobs.contract import FailureReason
-from jobs.worker.workload import WorkFailed
+from jobs.worker.orders import WorkFailed
 
 REDIRECTS_MAX = 5
 CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.contract import FailureReason
+from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.tables import Table, copy_to
-from jobs.worker.workload import WorkFailed
 from mimir.lib.inspection import inspect_file, read_head
 from mimir.lib.tables import Column, NotATable, scan_sql
 
 if TYPE_CHECKING:
-    from jobs.worker.pipelines.runner import Run
+    from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
 
 

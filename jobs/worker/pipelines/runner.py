@@ -2,24 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.contract import EventKind, FailureReason
+from jobs.worker.orders import Orders, WorkFailed
+from jobs.worker.pipelines.run import Run
 from jobs.worker.pipelines.tables import Tables
-from jobs.worker.workload import Orders, WorkFailed
 from mimir.lib.schemas.pipeline import Step, steps_in_order
-
-
-@dataclass(slots=True)
-class Run:
-    """One run: its orders, its tables, what each step gives, what is to become of the project when it succeeds."""
-
-    orders: Orders
-    tables: Tables
-    ancestors: dict[str, list[str]]  # step -> steps whose tables it may read, in the order they ran
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    artifact_names: set[str] = field(default_factory=set)
 
 
 def run_pipeline(orders: Orders) -> dict[str, Any]:

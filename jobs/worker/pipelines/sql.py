@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from jobs.worker.pipelines.tables import Table, copy_to, view_sql
 
 if TYPE_CHECKING:
-    from jobs.worker.pipelines.runner import Run
+    from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
 
 

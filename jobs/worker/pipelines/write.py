@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from jobs.contract import ArtifactRole
 
 if TYPE_CHECKING:
-    from jobs.worker.pipelines.runner import Run
+    from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
 
 PARQUET = "application/vnd.apache.parquet"

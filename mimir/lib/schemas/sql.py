@@ -56,7 +56,7 @@ def _parsed(text: str) -> dict[str, Any]:
 def _connection() -> Any:
     import duckdb
 
-    config = {"enable_external_access": "false", "memory_limit": "128MB", "threads": "1", "autoload_known_extensions": "false"}
+    config: Any = {"enable_external_access": "false", "memory_limit": "128MB", "threads": "1", "autoload_known_extensions": "false"}
     return duckdb.connect(":memory:", config=config)
 
 
