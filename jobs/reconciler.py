@@ -50,6 +50,8 @@ def reconcile_once(cluster: Cluster, launcher: Launcher) -> int:
             continue  # it changed while we looked: the list may be older than the row
         seen = sights.get(attempt_id)
         action = decide(row, _sight(seen), listed_from=listed_from, now=listed_from, times=_times())
+        if action.verb is Verb.END:
+            crash_point("reconcile.decided_to_end")
         moved += _act_safely(row, seen, action, launcher)
     _orphans(observed, before, after, launcher)
     return moved + _seal()

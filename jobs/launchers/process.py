@@ -41,7 +41,7 @@ SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 START_SECONDS = 20.0
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # somebody who only looks holds the lock for microseconds
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "MIMIR_CRASH_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class ProcessLauncher:
@@ -104,6 +104,7 @@ class ProcessLauncher:
                 )
             except OSError as error:
                 raise LaunchUncertain(f"the worker could not be started: {error}") from error
+        crash_point("launch.after_spawn")
         try:
             code = starter.wait(timeout=START_SECONDS)
         except subprocess.TimeoutExpired:

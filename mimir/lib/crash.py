@@ -1,12 +1,12 @@
-"""Named places where tests kill or hold a process. Nothing happens unless `MIMIR_CRASH_POINTS` is set.
+"""Named places where tests kill or hold a process. Nothing happens unless `MIMIR_CRASH_POINTS` names a folder.
 
-`MIMIR_CRASH_POINTS` is a comma list of `name=action`:
+In that folder a test arms a point by making a file; the first process that comes by takes it (a rename, atomic over processes):
 
-- `kill`: SIGKILL to this process, once over all processes: the first to make `<dir>/<name>.hit` dies.
-- `hold`: writes `<dir>/<name>.held`, then waits until `<dir>/<name>.go` exists (at most 60 s), once over all processes.
+- `<name>.kill` becomes `<name>.hit`: SIGKILL to this process.
+- `<name>.hold` becomes `<name>.held`: this process waits there until `<name>.go` exists, at most 60 s.
 
-`<dir>` is `MIMIR_CRASH_DIR`. `mimir.env` refuses to start with `ENVIRONMENT=production` while the variable is set. The worker reads
-its own environment, so that its points work too.
+`mimir.env` refuses to start with `ENVIRONMENT=production` while the variable is set. The worker reads its own environment, so that its
+points work too.
 """
 
 import os
@@ -18,26 +18,22 @@ HOLD_LIMIT_SECONDS = 60.0
 
 
 def crash_point(name: str) -> None:
-    """Do what `MIMIR_CRASH_POINTS` says for `name`, if it says anything and no process has done it before."""
-    wanted = os.environ.get("MIMIR_CRASH_POINTS")
-    if not wanted:
+    """Do what is armed for `name`, if anything is."""
+    folder = os.environ.get("MIMIR_CRASH_POINTS")
+    if not folder:
         return
-    action = dict(part.partition("=")[::2] for part in wanted.split(",")).get(name)
-    if action is None:
-        return
-    folder = Path(os.environ["MIMIR_CRASH_DIR"])
-    if action == "kill" and _first(folder / f"{name}.hit"):
+    if _taken(Path(folder, f"{name}.kill"), "hit"):
         os.kill(os.getpid(), signal.SIGKILL)
-    if action == "hold" and _first(folder / f"{name}.held"):
+    if _taken(Path(folder, f"{name}.hold"), "held"):
         end = time.monotonic() + HOLD_LIMIT_SECONDS
-        while not (folder / f"{name}.go").exists() and time.monotonic() < end:
+        while not Path(folder, f"{name}.go").exists() and time.monotonic() < end:
             time.sleep(0.005)
 
 
-def _first(path: Path) -> bool:
-    """Whether this call made the file: O_EXCL is atomic over processes."""
+def _taken(armed: Path, mark: str) -> bool:
+    """Whether this call took what was armed."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
+        armed.rename(armed.with_suffix(f".{mark}"))
+    except FileNotFoundError:
         return False
     return True
