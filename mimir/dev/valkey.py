@@ -20,6 +20,7 @@ def valkey_argv(places: Places, *, password: str, port: int) -> list[str]:
         "maxmemory-policy": "noeviction",
         "dir": f'"{places.var}"',
         "daemonize": "no",
+        "set-proc-title": "no",  # it would write over the environment, in which our mark is
     }
     write_private(configuration, "".join(f"{name} {value}\n" for name, value in lines.items()))
     return [str(_binary()), str(configuration)]

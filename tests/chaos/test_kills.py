@@ -1,0 +1,126 @@
+"""SIGKILL at each named line, on real processes. Whatever dies there: one end, no attempt run twice, no process left, nobody waits for ever."""
+
+import os
+import signal
+
+import pytest
+
+from tests.support.stack import Stack, left_of, wait_for
+
+pytestmark = pytest.mark.timeout(180)
+
+DISPATCHER_AND_LAUNCH = [
+    "admit.before_commit",
+    "admit.after_commit",
+    "launch.before",
+    "launch.before_lock",
+    "launch.between_lock_and_fork",
+    "launch.after_spawn",
+    "launch.after",
+]
+WEB = [
+    "claim.after_commit_before_answer",
+    "log.after_append_before_answer",
+    "finish.before_transaction",
+    "outcome.inside",
+    "finish.before_commit",
+    "finish.after_commit_before_answer",
+]
+RECONCILER = ["log.after_close_before_seal", "log.after_object_before_pointer", "clean_up.before", "reconcile.after_list"]
+WORKER = ["worker.before_claim", "worker.after_claim", "worker.after_log_answer"]
+
+
+@pytest.mark.parametrize("point", DISPATCHER_AND_LAUNCH + WEB + RECONCILER)
+def test_a_process_of_ours_dies_at(stack: Stack, point: str) -> None:
+    stack.arm(point)
+    job = stack.submit_oracle("echo one; echo two")
+    stack.wait_hit(point)
+    ended = stack.assert_whole(job)
+    assert len(stack.ran(job)) == 1, "its only attempt was taken up again, not repeated"
+    assert ended["attempts_used"] == 1
+    log = stack.log(job)
+    assert (log.headers["Log-Complete"], [line.split(" ", 3)[3] for line in log.text.splitlines()]) == ("true", ["one", "two"])
+
+
+@pytest.mark.parametrize("point", WORKER)
+def test_a_worker_dies_at(stack: Stack, point: str) -> None:
+    """Its attempt is lost, the next one wins; the lost one may have run, but not twice."""
+    stack.arm(point)
+    job = stack.submit_oracle("echo one")
+    stack.wait_hit(point)
+    ended = stack.assert_whole(job)
+    assert ended["attempt"] == 2
+    assert ended["attempts_used"] == 1, "a lost worker does not use up the user's attempts"
+
+
+def test_the_supervisor_alone_is_killed_while_its_workload_lives(stack: Stack) -> None:
+    job = stack.submit_oracle("echo started; sleep 30", max_attempts=1)
+    wait_for(lambda: stack.ran(job), "the workload runs")
+    os.kill(stack.worker_pid(job), signal.SIGKILL)
+    wait_for(lambda: stack.job(job)["attempt"] == 2, "the attempt is given up")
+    wait_for(lambda: len(stack.ran(job)) == 2, "the next attempt runs")
+    assert stack.attempts(job)[0]["gone_at"], "the next attempt began before the old one was gone"
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    stack.assert_whole(job, status="cancelled")
+
+
+def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(stack: Stack) -> None:
+    job = stack.submit_oracle("env -i setsid sleep 4242 & sleep 0.2; exit 3")
+    stack.assert_whole(job, status="failed")
+    assert not _sleepers("4242")
+
+
+def _sleepers(mark: str) -> list[str]:
+    import psutil
+
+    return [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]) if f"sleep {mark}" in " ".join(each.info["cmdline"] or [])]
+
+
+@pytest.mark.parametrize("name", ["web", "frontend", "dispatcher", "reconciler", "postgres", "valkey"])
+def test_a_process_is_killed_while_jobs_run(stack: Stack, name: str) -> None:
+    jobs = [stack.submit_oracle("sleep 1; echo done") for _ in range(3)]
+    wait_for(lambda: any(stack.ran(job) for job in jobs), "a job runs")
+    stack.kill(name)
+    for job in jobs:
+        stack.assert_whole(job)
+        assert len(stack.ran(job)) == 1
+
+
+def test_a_claim_whose_worker_died_before_the_answer_is_tried_again(stack: Stack) -> None:
+    stack.arm("claim.after_commit_before_answer", "hold")
+    job = stack.submit_oracle()
+    stack.wait_hit("claim.after_commit_before_answer")
+    os.kill(stack.worker_pid(job), signal.SIGKILL)
+    stack.release("claim.after_commit_before_answer")
+    assert stack.assert_whole(job)["attempt"] == 2
+
+
+def test_an_attempt_fenced_while_its_claim_is_answered_does_nothing(stack: Stack) -> None:
+    stack.arm("claim.after_commit_before_answer", "hold")
+    job = stack.submit_oracle("sleep 20")
+    stack.wait_hit("claim.after_commit_before_answer")
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    wait_for(lambda: stack.attempts(job)[0]["ended_at"], "the grace of the cancel is over", 20)
+    stack.release("claim.after_commit_before_answer")
+    stack.assert_whole(job, status="cancelled")
+
+
+@pytest.mark.parametrize("meanwhile", ["worker dies", "cancel", "fence"])
+def test_a_finish_in_flight_meets(stack: Stack, meanwhile: str) -> None:
+    stack.arm("finish.before_transaction", "hold")
+    job = stack.submit_oracle("echo one")
+    stack.wait_hit("finish.before_transaction")
+    expected = "succeeded"
+    if meanwhile == "worker dies":
+        os.kill(stack.worker_pid(job), signal.SIGKILL)
+        wait_for(lambda: stack.job(job)["attempt"] == 2, "the attempt is given up")
+    elif meanwhile == "cancel":
+        stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+        expected = "cancelled"
+    else:
+        stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+        wait_for(lambda: stack.attempts(job)[0]["ended_at"], "the grace of the cancel is over", 20)
+        expected = "cancelled"
+    stack.release("finish.before_transaction")
+    stack.assert_whole(job, status=expected)
+    assert not left_of(job)
