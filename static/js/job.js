@@ -1,0 +1,104 @@
+// The page of one job: the socket says that something changed, the page is asked for again, and what differs is taken over.
+
+import { getJson, toSignIn } from "./api.js";
+import { Live } from "./live.js";
+import { LogPanel } from "./logpanel.js";
+import { morph } from "./morph.js";
+import { tick } from "./time.js";
+
+const SPACING_MS = 400; // between two readings of the page while a job moves fast
+
+const root = document.getElementById("job");
+const id = root.dataset.job;
+const position = { seq: Number(root.dataset.after) };
+const panel = new LogPanel(document.getElementById("log"));
+let job = null; // as the socket told last
+let reading = null, wanted = false, lastRead = 0, timer = 0;
+
+function refreshSoon() {
+  wanted = true;
+  if (reading || timer) return;
+  timer = setTimeout(() => { timer = 0; refresh(); }, Math.max(0, lastRead + SPACING_MS - Date.now()));
+}
+
+async function refresh() {
+  if (reading || !wanted) return;
+  wanted = false;
+  lastRead = Date.now();
+  reading = readPage();
+  try {
+    await reading;
+  } catch { // the socket's banner says that nothing answers; it asks again when it is back
+    wanted = true;
+  }
+  reading = null;
+  if (wanted) setTimeout(refreshSoon, SPACING_MS);
+}
+
+async function readPage() {
+  const response = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+  if (response.redirected && new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+  if (!response.ok) throw new Error(String(response.status));
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const next = page.getElementById("job");
+  if (!next) return;
+  const before = root.dataset.status;
+  morph(root, next);
+  document.title = page.title;
+  tick(root);
+  announce(before);
+}
+
+// Readers hear of a change of status once.
+function announce(before) {
+  if (root.dataset.status === before) return;
+  const box = document.getElementById("say");
+  const words = root.querySelector("#job-why h2, #job-why strong")?.textContent || "";
+  box.textContent = `${root.querySelector(".st.pill")?.textContent || ""}. ${words}`;
+}
+
+function told(message) {
+  if (message.kind === "event") {
+    if (message.seq <= position.seq) return; // told before
+    position.seq = message.seq;
+    refreshSoon();
+  } else if (message.kind === "log") panel.told(message);
+  else if (message.kind === "job") {
+    const first = job === null;
+    job = message.job;
+    panel.jobChanged(job);
+    if (!first || job.status !== root.dataset.status || !panel.ended) refreshSoon();
+  } else if (message.kind === "end") {
+    panel.finish();
+    if (!root.dataset.ended) refreshSoon();
+  }
+}
+
+// Whether the API knows of more than this page shows.
+async function compare() {
+  const now = await getJson(`/api/v1/jobs/${id}/`);
+  return job !== null && JSON.stringify([now.status, now.attempt, now.progress]) !== JSON.stringify([job.status, job.attempt, job.progress]);
+}
+
+async function start() {
+  const attempt = Number(root.dataset.attempt);
+  const shown = Number(panel.root.dataset.attempt);
+  try {
+    await panel.open(shown);
+    if (shown !== attempt) await endOf(attempt);
+  } catch { /* the log is read again when the connection is back */ }
+  new Live({
+    address: () => `/ws/jobs/${id}/?after=${position.seq}&attempt=${panel.liveAt.attempt}&offset=${panel.liveAt.offset}`,
+    onMessage: told,
+    compare,
+  });
+}
+
+// While an earlier attempt is shown, the socket begins at the end of the latest one: its lines are not wanted here.
+async function endOf(attempt) {
+  const { LogStore } = await import("./logstore.js");
+  const store = new LogStore(id, attempt);
+  panel.liveAt = { attempt, offset: await store.look() };
+}
+
+start();

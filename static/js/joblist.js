@@ -1,0 +1,175 @@
+// A list of jobs: rows that are in view change in place; new ones wait behind a button, so that nothing moves under the pointer.
+// Sentences as in mimir/frontend/pages/joblook.py.
+
+import { getJson } from "./api.js";
+import { Live } from "./live.js";
+import { about, span } from "./time.js";
+import { pieces } from "./logtext.js";
+
+const list = document.querySelector("[data-joblist]");
+const slug = list?.dataset.joblist;
+const OPEN = ["launching", "running", "cancelling"];
+const ENDED = ["succeeded", "failed", "cancelled"];
+const WORDS = { queued: "Waiting", launching: "Starting", running: "Running", cancelling: "Cancelling", succeeded: "Succeeded", failed: "Failed", cancelled: "Cancelled" };
+const rows = new Map([...document.querySelectorAll("[data-job]")].map((row) => [row.dataset.job, row]));
+const newest = [...rows.values()].reduce((latest, row) => (row.dataset.at > latest ? row.dataset.at : latest), "");
+const fresh = new Set();
+const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
+
+function statusWord(job) {
+  if (job.status === "queued" && job.attempt > 1) return `Retrying, ${job.attempt}`;
+  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, try ${job.attempt}`;
+  return WORDS[job.status] || job.status;
+}
+
+function why(job) {
+  if (job.status === "queued") return waiting(job.waiting) || job.message;
+  if (job.status === "launching") return job.message || "Its worker is being started.";
+  if (job.status === "running") return job.progress?.message || job.message;
+  if (job.status === "cancelling") return "Asked to stop. If it has not soon, it is ended.";
+  if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
+  if (job.status === "succeeded") return made(job) || job.message;
+  return job.message;
+}
+
+function waiting(found) {
+  if (!found) return "";
+  return found.detail && found.estimate_seconds >= 1 ? `${found.detail} In about ${about(found.estimate_seconds)}.` : found.detail || "";
+}
+
+function made(job) {
+  const datasets = Array.isArray(job.result?.datasets) ? job.result.datasets : [];
+  if (!datasets.length) return "";
+  const names = datasets.slice(0, 3).map((row) => `${row.name} v${row.version}`).join(", ");
+  return `Wrote ${names}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}.`;
+}
+
+const visible = (text) => pieces(String(text || "")).map((piece) => piece.text).join("");
+
+function put(element, text) { if (element && element.textContent !== text) element.textContent = text; }
+
+function statusCell(cell, job) {
+  const shown = cell.querySelector(".st");
+  if (shown && shown.dataset.status === job.status) {
+    put(shown.querySelector("span"), statusWord(job));
+    return;
+  }
+  const made = document.createElement("span");
+  made.className = `st st-${job.status}`;
+  made.dataset.status = job.status;
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("class", "i");
+  icon.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `${sprite}#${job.status}`);
+  icon.append(use);
+  const word = document.createElement("span");
+  word.textContent = statusWord(job);
+  made.append(icon, word);
+  cell.replaceChildren(made);
+}
+
+function progressCell(cell, job) {
+  const fraction = job.progress?.fraction;
+  if (!["running", "cancelling"].includes(job.status) || typeof fraction !== "number") {
+    cell.replaceChildren();
+    return;
+  }
+  let bar = cell.querySelector("progress");
+  if (!bar) {
+    bar = document.createElement("progress");
+    bar.max = 100;
+    bar.setAttribute("aria-label", "Progress");
+    cell.replaceChildren(bar);
+  }
+  bar.value = Math.min(99, Math.max(0, Math.floor(fraction * 100)));
+  bar.textContent = `${bar.value} %`;
+}
+
+function timeCell(cell, job) {
+  if (job.finished_at) {
+    cell.textContent = job.started_at ? span((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : "";
+    return;
+  }
+  const since = job.status === "queued" ? job.created_at : job.started_at;
+  let element = cell.querySelector("[data-since]");
+  if (!since) { cell.replaceChildren(); return; }
+  if (!element) {
+    element = document.createElement("span");
+    cell.replaceChildren(element);
+  }
+  element.dataset.since = since;
+  if (job.status === "queued") element.dataset.before = "waits "; else delete element.dataset.before;
+}
+
+function show(row, job) {
+  const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
+  statusCell(cell("status"), job);
+  put(cell("why"), visible(why(job)));
+  progressCell(cell("progress"), job);
+  timeCell(cell("time"), job);
+}
+
+function take(job) {
+  const row = rows.get(job.id);
+  if (row) show(row, job);
+  else if (list.dataset.first !== undefined && job.created_at > newest && fits(job)) fresh.add(job.id);
+  else if (list.dataset.first === undefined && !("statuses" in list.dataset) && job.created_at > newest) fresh.add(job.id);
+  tellFresh();
+}
+
+// Whether a new job belongs in this list, as far as its status tells: a list with a text or a label filter does not guess.
+function fits(job) {
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("q") || asked.get("label")) return false;
+  if (asked.get("type") && asked.get("type") !== job.type) return false;
+  const statuses = (list.dataset.statuses || "").split(" ").filter(Boolean);
+  return !statuses.length || statuses.includes(job.status);
+}
+
+function tellFresh() {
+  const link = document.querySelector("[data-newrows]");
+  if (!link) return;
+  link.hidden = fresh.size === 0;
+  link.href = location.pathname + location.search;
+  put(link.querySelector("span"), fresh.size === 1 ? "1 new job" : `${fresh.size} new jobs`);
+}
+
+function count(counts) {
+  const of = (...names) => names.reduce((sum, name) => sum + (counts[name] || 0), 0);
+  const numbers = { running: of(...OPEN), queued: of("queued"), waiting: of("queued"), failed: of("failed"), succeeded: of("succeeded"), cancelled: of("cancelled") };
+  for (const element of document.querySelectorAll("[data-count]")) {
+    const number = numbers[element.dataset.count];
+    if (number !== undefined) put(element, number > 1000 && element.closest(".seg") ? "over 1,000" : number.toLocaleString("en"));
+  }
+}
+
+let last = "";
+
+function told(message) {
+  if (message.kind === "snapshot") {
+    for (const job of message.jobs) take(job);
+    if (message.counts) { count(message.counts); last = JSON.stringify(message.counts); }
+    lookAfterOld(new Set(message.jobs.map((job) => job.id)));
+  } else if (message.kind === "job") take(message.job);
+  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); }
+}
+
+// Rows further down than the snapshot reaches may have changed while nothing came.
+async function lookAfterOld(known) {
+  const missing = [...rows].filter(([id, row]) => !known.has(id) && !ENDED.includes(row.querySelector(".st")?.dataset.status));
+  for (const [id, row] of missing.slice(0, 50)) {
+    try { show(row, await getJson(`/api/v1/jobs/${id}/`)); } catch { return; }
+  }
+}
+
+if (slug) {
+  new Live({
+    address: () => `/ws/projects/${encodeURIComponent(slug)}/`,
+    onMessage: told,
+    compare: async () => {
+      const now = JSON.stringify(await getJson(`/api/v1/projects/${encodeURIComponent(slug)}/jobs/counts/`));
+      return last !== "" && now !== last;
+    },
+  });
+}
