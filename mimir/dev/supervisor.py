@@ -1,29 +1,24 @@
-"""Starts processes in order, starts again what dies, stops all of them in order, and nothing else.
-
-Everything it starts bears its mark in the environment, so that what a killed supervisor left behind is found by the next one. Workers do
-not bear it: they belong to nobody and are adopted by the reconciler.
-"""
+"""Starts processes in order, starts again what dies, stops all of them in order, and nothing else."""
 
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import IO
 
-import psutil
-
-from mimir.dev.places import MARKER, Places
+from mimir.dev.leftovers import end_leftovers
+from mimir.dev.places import Places
 from mimir.dev.services import Service
 
 READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.2, 5.0
 STEADY_SECONDS = 10.0  # who lived this long begins again without a pause
-LOG_BYTES_MAX = 20 * 1024 * 1024
+LOG_BYTES_MAX, LOG_SECONDS = 20 * 1024 * 1024, 10.0
 
 
 class StartFailed(Exception):
@@ -32,6 +27,27 @@ class StartFailed(Exception):
 
 class AlreadyRuns(Exception):
     """Another supervisor holds this installation."""
+
+
+class Stopping:
+    """A flag that a signal handler may set: `threading.Event` could wait for a lock that the interrupted code holds."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        """From now on."""
+        self._set = True
+
+    def is_set(self) -> bool:
+        """Whether we are to stop."""
+        return self._set
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, unless we are to stop; whether we are."""
+        if not self._set:
+            time.sleep(seconds)
+        return self._set
 
 
 class Running:
@@ -46,8 +62,6 @@ class Running:
 
     def start(self) -> None:
         """Start it in a session of its own: a Ctrl-C at the terminal is for the supervisor alone."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".old.log"))
         service = self.service
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -66,13 +80,22 @@ class Running:
 
     @property
     def alive(self) -> bool:
+        """Whether its process is there."""
         return self.process is not None and self.process.poll() is None
+
+    def cut_log(self) -> None:
+        """Keep the newest: it writes on, at the beginning of an empty file."""
+        with contextlib.suppress(OSError):
+            if self.log.stat().st_size > LOG_BYTES_MAX:
+                shutil.copyfile(self.log, self.log.with_suffix(".old.log"))
+                os.truncate(self.log, 0)
 
     def stop(self) -> None:
         """Ask, wait, kill."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(self.service.stop_signal)
+        self.process.send_signal(signal.SIGCONT)  # who was stopped has to hear it
         try:
             self.process.wait(self.service.stop_seconds)
         except subprocess.TimeoutExpired:
@@ -86,8 +109,9 @@ class Supervisor:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._running: list[Running] = []
-        self.stopping = threading.Event()
-        self._lock = _hold(places.var / "supervisor.lock")
+        self.stopping = Stopping()
+        self._logs_seen_at = 0.0
+        self._lock = hold(places.lock)
         end_leftovers(places)
 
     def start(self, *services: Service) -> None:
@@ -98,15 +122,19 @@ class Supervisor:
             running.start()
         end = time.monotonic() + READY_SECONDS
         for running in started:
-            while not running.service.ready():
-                if not running.alive or time.monotonic() > end:
-                    raise StartFailed(f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}")
+            while not (running.alive and running.service.ready()):
                 if self.stopping.wait(0.05):
                     return
+                if not running.alive or time.monotonic() > end:
+                    raise StartFailed(f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}")
 
     def watch_once(self) -> None:
         """Start again what died; each time a little later, until it lives for a while."""
         now = time.monotonic()
+        if now - self._logs_seen_at > LOG_SECONDS:
+            self._logs_seen_at = now
+            for running in self._running:
+                running.cut_log()
         for running in self._running:
             if running.alive or now < running.not_before:
                 continue
@@ -115,11 +143,17 @@ class Supervisor:
                 running.pause = FIRST_PAUSE_SECONDS if steady else min(running.pause * 2, LAST_PAUSE_SECONDS)
                 running.not_before = now + running.pause
                 code = running.process.returncode if running.process else None
-                print(f"{running.service.name} ended ({code}): starting it again in {running.pause:.1f} s", flush=True)
+                say(f"{running.service.name} ended ({code}): starting it again in {running.pause:.1f} s")
                 continue
             running.not_before = 0.0
             if not self.stopping.is_set():
-                running.start()
+                self._start_again(running)
+
+    def _start_again(self, running: Running) -> None:
+        try:
+            running.start()
+        except OSError as error:  # no memory, no free process: a little later perhaps
+            say(f"{running.service.name} cannot be started ({error.strerror})")
 
     def watch(self) -> None:
         """Until `stopping` is set."""
@@ -132,9 +166,9 @@ class Supervisor:
             running.stop()
             self._running.remove(running)
 
-    def runs(self, name: str) -> bool:
-        """Whether a process of this name is alive."""
-        return any(each.alive for each in self._running if each.service.name == name)
+    def has(self, name: str) -> bool:
+        """Whether a process of this name is ours to keep alive."""
+        return any(each.service.name == name for each in self._running)
 
     def stop_all(self) -> None:
         """The rest, the last started first."""
@@ -148,7 +182,8 @@ class Supervisor:
         self._lock.close()
 
 
-def _hold(path: Path) -> IO[str]:
+def hold(path: Path) -> IO[str]:
+    """The lock, until it is closed or this process ends, however that happens. Raises: AlreadyRuns."""
     lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,29 +197,6 @@ def _hold(path: Path) -> IO[str]:
     return lock
 
 
-def end_leftovers(places: Places) -> None:
-    """End what an earlier, killed supervisor of this installation left: stores last, so that the others can end in order."""
-    left = [process for process in psutil.process_iter(["environ", "name"]) if _is_ours(process, places)]
-    for group in ([each for each in left if not _is_store(each)], [each for each in left if _is_store(each)]):
-        for process in group:
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
-        _gone, alive = psutil.wait_procs(group, timeout=10)
-        for process in alive:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(alive, timeout=5)
-
-
-def _is_ours(process: psutil.Process, places: Places) -> bool:
-    environment = process.info.get("environ") or {}
-    return environment.get(MARKER) == str(places.var) and process.pid != os.getpid()
-
-
-def _is_store(process: psutil.Process) -> bool:
-    return str(process.info.get("name", "")) in ("postgres", "valkey-server")
-
-
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
@@ -196,6 +208,7 @@ def _tail(log: Path, lines: int = 20) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def stderr(message: str) -> None:
-    """To the person at the terminal."""
-    print(message, file=sys.stderr, flush=True)
+def say(message: str, *, failure: bool = False) -> None:
+    """To the person at the terminal; harmless when that is gone."""
+    with contextlib.suppress(OSError, ValueError):
+        print(message, file=sys.stderr if failure else sys.stdout, flush=True)

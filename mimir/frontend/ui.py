@@ -1,5 +1,6 @@
 """Template tags and filters of every page; `mimir.settings.frontend` makes them known to all templates."""
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -47,7 +48,7 @@ def when(value: object) -> SafeString:
     if at is None:
         return SafeString("")
     return format_html(
-        '<time datetime="{}" data-rel title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>', at.isoformat(), at, text.ago(at, utc_now())
+        '<time datetime="{}" data-rel title="{}">{}</time>', at.isoformat(), _exact(at), text.ago(at, utc_now())
     )
 
 
@@ -58,7 +59,11 @@ def clock(value: object) -> SafeString:
     if at is None:
         return SafeString("")
     shown = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
-    return format_html('<time datetime="{}" data-clock title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>', at.isoformat(), at, shown)
+    return format_html('<time datetime="{}" data-clock title="{}">{}</time>', at.isoformat(), _exact(at), shown)
+
+
+def _exact(at: dt.datetime) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @register.filter

@@ -119,7 +119,7 @@ DATABASES = {
 
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": ENV.channel_layer,
         "CONFIG": {"hosts": [ENV.redis_url], "prefix": "mimir"},
     }
 }

@@ -117,8 +117,10 @@ def reconcile(passes: int = 1) -> None:
 
 
 def settle() -> None:
-    """Passes until nothing moves."""
+    """Passes until nothing moves, twice: asking a worker to end moves no row, seeing it gone does."""
     cluster = cluster_ensure()
-    for _ in range(20):
-        if not reconcile_once(cluster, launcher_of(cluster)):
+    quiet = 0
+    for _ in range(30):
+        quiet = 0 if reconcile_once(cluster, launcher_of(cluster)) else quiet + 1
+        if quiet == 2:
             return

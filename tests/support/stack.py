@@ -263,6 +263,11 @@ class Stack:
         """Bytes of its log."""
         return self.call("GET", f"/api/v1/jobs/{job}/logs/", params=query)
 
+    def assert_whole_log(self, job: str) -> None:
+        """It has ended and its log is complete."""
+        self.end_of(job)
+        wait_for(lambda: self.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete")
+
     def attempts(self, job: str) -> list[dict[str, Any]]:
         """Its attempts."""
         found: list[dict[str, Any]] = self.call("GET", f"/api/v1/jobs/{job}/attempts/").json()["results"]

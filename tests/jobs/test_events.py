@@ -1,0 +1,54 @@
+"""The seq of events: without gaps, in the order of the commits, so that a reader who went on after N has missed nothing before it."""
+
+import threading
+
+import pytest
+from django.db import connections, transaction
+
+from jobs.contract import EventKind
+from jobs.models import Job, JobEvent
+from jobs.services.transition import event_add
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_later_event_is_not_seen_before_an_earlier_one() -> None:
+    job = make.job()
+    reader_saw: list[int] = []
+    second_done = threading.Event()
+
+    def second() -> None:
+        try:
+            with transaction.atomic():
+                event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="second")
+            reader_saw.extend(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True))
+        finally:
+            second_done.set()
+            connections.close_all()
+
+    with transaction.atomic():
+        event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="first")
+        thread = threading.Thread(target=second)
+        thread.start()
+        second_done.wait(1.0)  # with a sequence of the database the second would have committed by now
+        early = list(reader_saw)
+    thread.join()
+    assert early == [], f"a reader saw {early} while an earlier event was not committed"
+    assert reader_saw == [1, 2, 3]
+
+
+def test_an_event_of_a_transaction_that_failed_leaves_no_gap() -> None:
+    job = make.job()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="test")
+        raise ZeroDivisionError
+    with transaction.atomic():
+        event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="test")
+    assert list(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True)) == [1, 2]
+
+
+def test_a_job_moves_inside_a_transaction_only() -> None:
+    job = make.job()
+    with pytest.raises(RuntimeError):
+        event_add(job=job, attempt=1, kind=EventKind.NOTICE, actor="test")

@@ -1,0 +1,197 @@
+"""The reconciler over the shipped fake: what is lost is found, what is new is left alone, nothing runs twice."""
+
+import datetime as dt
+from uuid import uuid4
+
+import pytest
+
+from jobs.contract import FailureReason, JobStatus
+from jobs.launchers.base import LaunchRefused, LaunchUncertain, Observed
+from jobs.models import Attempt, Job
+from jobs.reconciler import reconcile_once
+from jobs.services.admit import admit_once
+from jobs.services.clusters import cluster_ensure
+from jobs.services.launch import attempts_launch, attempts_to_launch
+from jobs.services.release import attempts_release
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _job(attempt: Attempt) -> Job:
+    return Job.objects.get(id=attempt.job_id)
+
+
+def _ready(job: Job) -> None:
+    Job.objects.filter(id=job.id).update(not_before=None)
+
+
+def test_a_lost_worker_is_tried_again_and_does_not_count() -> None:
+    attempt = make.claimed()
+    make.launcher().vanish(attempt.name)
+    make.reconcile()
+    job = _job(attempt)
+    assert (job.status, job.attempt, job.attempts_used, job.reason) == (JobStatus.QUEUED, 2, 0, FailureReason.WORKER_LOST)
+
+
+def test_lost_workers_are_bounded_too() -> None:
+    attempt = make.claimed()
+    Job.objects.filter(id=attempt.job_id).update(infrastructure_failures=5)
+    make.launcher().vanish(attempt.name)
+    make.reconcile()
+    assert _job(attempt).status == JobStatus.FAILED
+
+
+def test_the_next_attempt_waits_until_the_one_before_is_seen_gone() -> None:
+    attempt = make.claimed()
+    make.launcher().leave_processes(attempt.name, 2)
+    make.reconcile()
+    job = _job(attempt)
+    assert (job.status, job.attempt) == (JobStatus.QUEUED, 2)
+    _ready(job)
+    make.launcher().obeys = False
+    admit_once()
+    early = Attempt.objects.filter(job=job).count()
+    make.launcher().end(attempt.name)
+    make.settle()
+    admit_once()
+    assert (early, Attempt.objects.filter(job=job).count()) == (1, 2)
+
+
+def test_a_worker_that_claims_while_the_list_is_made_is_left_alone() -> None:
+    """The list may be older than the row: what it does not show is not lost."""
+    attempt = make.admitted()
+    attempts_launch([attempt.id])
+    attempt.refresh_from_db()
+    launcher = make.launcher()
+
+    class Slow:
+        """Lists first, and shows the list after the worker has claimed."""
+
+        def observe(self) -> list[Observed]:
+            make.claim(attempt)
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(launcher, name)
+
+    reconcile_once(cluster_ensure(), Slow())  # type: ignore[arg-type]
+    assert _job(attempt).status == JobStatus.RUNNING
+    assert launcher.workers[attempt.name].terminations == 0
+
+
+def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
+    attempt = make.admitted()
+    launcher = make.launcher()
+
+    class Early:
+        """Its list was made before the launch; the launch is committed before the rows are read again."""
+
+        def observe(self) -> list[Observed]:
+            seen = launcher.observe()
+            attempts_launch([attempt.id])
+            return seen
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(launcher, name)
+
+    reconcile_once(cluster_ensure(), Early())  # type: ignore[arg-type]
+    assert _job(attempt).status == JobStatus.LAUNCHING
+    assert attempt.name in launcher.workers
+
+
+def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
+    attempt = make.claimed()
+    launcher = make.launcher()
+    future = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    make.launcher().vanish(attempt.name)
+    make.reconcile()
+    Attempt.objects.filter(id=attempt.id).update(fenced_at=future, ended_at=future)
+    make.reconcile()
+    attempt.refresh_from_db()
+    assert attempt.gone_at is None
+    assert launcher.workers == {}
+
+
+def test_a_worker_that_never_claims_is_ended_by_the_launch_time_limit() -> None:
+    attempt = make.launched()
+    Attempt.objects.filter(id=attempt.id).update(created_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    make.reconcile()
+    assert _job(attempt).reason == FailureReason.LAUNCH_TIMEOUT
+
+
+def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
+    attempt = make.claimed(timeout_seconds=60)
+    Attempt.objects.filter(id=attempt.id).update(claimed_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=2))
+    make.reconcile()
+    job = _job(attempt)
+    assert (job.status, job.reason) == (JobStatus.FAILED, FailureReason.DEADLINE_EXCEEDED)
+    assert job.diagnosis["next_steps"][0] == {"label": "Run again with 2 min", "patch": {"timeout_seconds": 120}}
+
+
+def test_silence_of_a_worker_that_is_seen_alive_fails_nothing() -> None:
+    attempt = make.claimed()
+    Attempt.objects.filter(id=attempt.id).update(heartbeat_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    make.settle()
+    assert _job(attempt).status == JobStatus.RUNNING
+
+
+def test_a_launch_without_a_sure_answer_is_repeated_and_meets_itself() -> None:
+    attempt = make.admitted()
+    launcher = make.launcher()
+    launcher.fail_next(LaunchUncertain("the answer was lost"), created_though=True)
+    attempts_launch([attempt.id])
+    Attempt.objects.filter(id=attempt.id).update(launch_not_before=None)
+    attempts_launch(attempts_to_launch())
+    attempt.refresh_from_db()
+    assert (len(launcher.workers), len(launcher.launches)) == (1, 2)
+    assert attempt.uid == launcher.workers[attempt.name].seen.uid
+
+
+def test_a_refused_launch_fails_the_attempt_only_while_nobody_has_claimed_it() -> None:
+    attempt = make.launched()
+    make.claim(attempt)
+    Attempt.objects.filter(id=attempt.id).update(uid="")
+    make.launcher().fail_next(LaunchRefused("no"))
+    attempts_launch([attempt.id])
+    assert _job(attempt).status == JobStatus.RUNNING
+
+
+def test_an_orphan_with_our_label_is_ended_and_removed() -> None:
+    cluster_ensure()
+    make.project()
+    launcher = make.launcher()
+    attempt = make.launched()
+    launcher.workers["stray"] = launcher.workers[attempt.name].__class__(
+        spec=launcher.workers[attempt.name].spec.__class__(
+            **{
+                **{name: getattr(launcher.workers[attempt.name].spec, name) for name in launcher.workers[attempt.name].spec.__slots__},
+                "name": "stray",
+                "attempt_id": (stray := str(uuid4())),
+            }
+        ),
+        seen=Observed(name="stray", attempt_id=stray, uid="x", alive=True),
+    )
+    make.reconcile(2)
+    assert "stray" not in launcher.workers
+    assert attempt.name in launcher.workers
+
+
+def test_a_stop_of_mimir_puts_running_jobs_back_without_counting() -> None:
+    attempt = make.claimed(max_attempts=1)
+    assert attempts_release(actor="test") == 1
+    make.settle()
+    job = _job(attempt)
+    assert (job.status, job.attempt, job.attempts_used, job.infrastructure_failures) == (JobStatus.QUEUED, 2, 0, 0)
+    assert make.launcher().workers == {}
+
+
+def test_the_room_of_an_attempt_without_log_is_freed_and_its_object_removed() -> None:
+    attempt = make.claimed()
+    make.finish(attempt)
+    make.launcher().end(attempt.name)
+    make.settle()
+    attempt.refresh_from_db()
+    assert attempt.gone_at
+    assert attempt.cleaned_up_at
+    assert make.launcher().workers == {}

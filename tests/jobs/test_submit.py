@@ -1,0 +1,135 @@
+"""Submit: checked whole, one row, and an answer whatever Redis does."""
+
+import json
+
+import pytest
+from django.db import connection, transaction
+from redis.exceptions import ConnectionError as RedisAway
+
+from jobs import queue
+from jobs.contract import JobType
+from jobs.models import Job, JobEvent
+from jobs.services.submit import job_submit
+from mimir.lib.errors import Conflict, Invalid, TooMany
+from projects.services import pipeline_save, project_update
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
+    job = make.job(name="Nightly", labels={"team": "a"})
+    assert (job.status, job.attempt, job.event_seq) == ("queued", 1, 1)
+    event = JobEvent.objects.get(job=job)
+    assert (event.seq, event.kind, event.actor) == (1, "job.submitted", "user:ada")
+
+
+def test_the_dispatcher_is_woken_after_the_commit_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that overtakes its row wakes a dispatcher that sees nothing."""
+    seen: list[bool] = []
+    monkeypatch.setattr(queue, "wake", lambda priority: seen.append(connection.in_atomic_block))
+    make.project()
+    with transaction.atomic():
+        make.job()
+        inside = list(seen)
+    assert (inside, seen) == ([], [False])
+
+
+def test_a_wake_that_fails_does_not_fail_the_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def __getattr__(self, name: str) -> object:
+            raise RedisAway("away")
+
+    make.project()
+    monkeypatch.setattr(queue, "connection", Away)
+    before = queue.failures
+    try:
+        job = make.job()
+    except Exception as error:
+        job = error  # type: ignore[assignment]
+    assert isinstance(job, Job)
+    assert queue.failures == before + 1
+
+
+def test_the_same_key_and_body_give_the_same_job() -> None:
+    project = make.project()
+    asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    first = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
+    second = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
+    assert (first.created, second.created, second.job) == (True, False, first.job)
+    assert Job.objects.count() == 1
+
+
+def test_the_same_key_with_another_body_is_refused() -> None:
+    project = make.project()
+    asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
+    with pytest.raises(Conflict) as caught:
+        job_submit(project=project, user=project.created_by, idempotency_key="k", **asked, name="other")
+    assert caught.value.code == "idempotency_conflict"
+
+
+def test_every_wrong_field_is_named() -> None:
+    project = make.project()
+    with pytest.raises(Invalid) as caught:
+        job_submit(
+            project=project,
+            user=None,
+            type=JobType.PIPELINE_EXECUTION,
+            parameters={"pipeline": 3, "extra": 1},
+            resources={"cpu": "lots", "memory": "4Gi"},
+            timeout_seconds=0,
+            max_attempts=99,
+        )
+    assert set(caught.value.detail) == {"parameters.pipeline", "parameters.extra", "resources.cpu", "timeout_seconds", "max_attempts"}
+    assert Job.objects.count() == 0
+
+
+def test_a_pipeline_that_is_not_there_is_said_at_its_field() -> None:
+    with pytest.raises(Invalid) as caught:
+        make.job(parameters={"pipeline": "nope"})
+    assert caught.value.detail == {"parameters.pipeline": "there is no pipeline nope here"}
+
+
+def test_a_dataset_that_is_not_there_is_said_with_its_step() -> None:
+    project = make.project()
+    definition = {"steps": [{"id": "t", "uses": "read", "with": {"dataset": "nope"}}]}
+    pipeline_save(project=project, name="reads", definition=definition, user=project.created_by)
+    with pytest.raises(Invalid) as caught:
+        make.job(parameters={"pipeline": "reads"})
+    assert "step t reads dataset nope" in caught.value.detail["parameters.pipeline"]
+
+
+def test_the_pipelines_version_is_fixed_at_submit() -> None:
+    project = make.project()
+    job = make.job()
+    pipeline_save(project=project, name="echo", definition=make.ECHO, user=project.created_by)
+    job.refresh_from_db()
+    assert [(item["kind"], item["version"]) for item in job.inputs] == [("pipeline", 1)]
+    assert [item["version"] for item in make.job().inputs] == [2]
+
+
+def test_an_archived_project_takes_no_job() -> None:
+    project = make.project()
+    project_update(project=project, status="archived")
+    project.refresh_from_db()
+    with pytest.raises(Conflict):
+        make.job(project)
+
+
+def test_a_project_may_have_so_many_waiting_jobs_and_no_more(settings: object) -> None:
+    from dataclasses import replace
+
+    settings.ENV = replace(settings.ENV, queued_jobs_per_project=2)  # type: ignore[attr-defined]
+    make.project()
+    make.job()
+    make.job()
+    with pytest.raises(TooMany) as caught:
+        make.job()
+    assert caught.value.retry_after_seconds
+
+
+def test_a_request_is_the_lesser_of_the_limit_and_the_profile() -> None:
+    job = make.job(resources={"cpu": "500m", "memory": "8Gi"})
+    assert json.dumps(job.resources["limits"], sort_keys=True) == '{"cpu_millicores": 500, "gpus": 0, "memory_bytes": 8589934592}'
+    assert job.resources["requests"] == {"cpu_millicores": 500, "memory_bytes": 2 * 2**30, "gpus": 0}

@@ -1,0 +1,180 @@
+"""The process launcher: one worker a name whatever happens twice, alive by its lock, gone only when nothing of it is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from jobs.launchers.base import LaunchRefused, LaunchSpec
+from jobs.launchers.process import ProcessLauncher
+from tests.support.stack import wait_for
+
+# A stand-in for the supervisor: forks itself off as it does, notes that it ran, starts a workload, waits.
+_WORKER = """
+import os, subprocess, sys, time
+folder = os.environ["WORKER_DIR"]
+child = os.fork()
+if child:
+    open(folder + "/pid", "w").write(str(child))
+    os._exit(0)
+open(folder + "/../ran", "a").write(os.environ["ATTEMPT_ID"] + chr(10))
+os.set_inheritable(int(os.environ["WORKER_LOCK_FD"]), False)
+workload = subprocess.Popen(["sleep", "600"])
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
+    made = ProcessLauncher(tmp_path / "workers", installation="ours", argv=[sys.executable, "-c", _WORKER])
+    yield made
+    for seen in made.observe():
+        made.terminate(seen.name, seen.attempt_id, grace_seconds=0)
+
+
+def _spec(name: str = "worker-job-x-1", attempt_id: str = "") -> LaunchSpec:
+    return LaunchSpec(
+        name=name,
+        job_id="x",
+        job_type="pipeline_execution",
+        attempt_id=attempt_id or str(uuid4()),
+        attempt=1,
+        project_id="p",
+        token="secret-token",
+        orchestrator_url="http://127.0.0.1:1",
+        cpu_millicores=1000,
+        memory_bytes=2**30,
+        gpu_count=0,
+        priority="normal",
+        active_deadline_seconds=60,
+    )
+
+
+def _ran(launcher: ProcessLauncher) -> list[str]:
+    path = launcher._root / "ran"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _pid(launcher: ProcessLauncher, name: str) -> int:
+    return int((launcher._root / name / "pid").read_text())
+
+
+def test_a_second_launch_adopts_the_worker_that_is_there(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    first = launcher.launch(spec, still_wanted=lambda: True)
+    second = launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher), "it runs")
+    assert (first.adopted, second.adopted, second.uid) == (False, True, first.uid)
+    assert _ran(launcher) == [spec.attempt_id]
+
+
+def test_many_launches_at_once_start_one_worker(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    threads = [threading.Thread(target=lambda: launcher.launch(spec, still_wanted=lambda: True)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_for(lambda: _ran(launcher), "it runs")
+    assert _ran(launcher) == [spec.attempt_id]
+
+
+def test_a_worker_that_has_ended_is_not_started_again(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher), "it runs")
+    folder = launcher._root / spec.name
+    (folder / "exit.json").write_text(json.dumps({"code": 0}))
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    again = launcher.launch(spec, still_wanted=lambda: True)
+    assert again.adopted
+    assert _ran(launcher) == [spec.attempt_id]
+
+
+def test_a_name_of_another_attempt_is_refused(launcher: ProcessLauncher) -> None:
+    launcher.launch(_spec(), still_wanted=lambda: True)
+    with pytest.raises(LaunchRefused):
+        launcher.launch(_spec(), still_wanted=lambda: True)
+
+
+def test_a_worker_of_another_installation_is_neither_seen_nor_touched(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    other = ProcessLauncher(launcher._root, installation="theirs")
+    assert other.observe() == []
+    with pytest.raises(LaunchRefused):
+        other.launch(spec, still_wanted=lambda: True)
+    other.clean_up(spec.name, spec.attempt_id)
+    assert [seen.alive for seen in launcher.observe()] == [True]
+
+
+def test_what_is_not_wanted_any_more_is_not_started(launcher: ProcessLauncher) -> None:
+    with pytest.raises(LaunchRefused):
+        launcher.launch(_spec(), still_wanted=lambda: False)
+    assert (launcher.observe(), _ran(launcher)) == ([], [])
+
+
+def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_lives(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher) and launcher.observe()[0].alive, "it is alive")
+    wait_for(lambda: psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
+    os.kill(_pid(launcher, spec.name), signal.SIGKILL)
+    seen = wait_for(lambda: (found := launcher.observe()[0]) and not found.alive and found, "its lock is free")
+    assert (seen.processes, seen.reason) == (1, "worker_lost")
+    assert not launcher.is_gone(spec.name, spec.attempt_id)
+    launcher.clean_up(spec.name, spec.attempt_id)
+    assert (launcher._root / spec.name).exists(), "it was removed while something of it lived"
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=5)
+    wait_for(lambda: launcher.is_gone(spec.name, spec.attempt_id), "it is gone")
+    launcher.clean_up(spec.name, spec.attempt_id)
+    launcher.clean_up(spec.name, spec.attempt_id)
+    assert not (launcher._root / spec.name).exists()
+
+
+def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    assert wait_for(lambda: launcher.is_gone(spec.name, spec.attempt_id), "it is gone")
+
+
+def test_no_secret_of_ours_reaches_a_worker(launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
+    environment = psutil.Process(_pid(launcher, spec.name)).environ()
+    assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS"} & environment.keys()
+
+
+def test_a_change_is_noticed_without_waiting_for_the_next_look(launcher: ProcessLauncher) -> None:
+    spec = _spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    threading.Timer(0.2, lambda: launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)).start()
+    assert launcher.wait_for_change(20) is True
+
+
+def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
+    """The starter may die: the worker goes on, and the next starter sees it alive."""
+    code = f"""
+import sys
+from pathlib import Path
+from jobs.launchers.process import ProcessLauncher
+from tests.launchers.test_process import _WORKER, _spec
+ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executable, "-c", _WORKER]).launch(_spec(), still_wanted=lambda: True)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    launcher = ProcessLauncher(tmp_path, installation="ours")
+    seen = launcher.observe()[0]
+    assert seen.alive
+    launcher.terminate(seen.name, seen.attempt_id, grace_seconds=0)

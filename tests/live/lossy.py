@@ -1,0 +1,22 @@
+"""A channel layer that loses 30 % of its messages and doubles 10 %: what a socket has to live with. CHANNEL_LAYER names it."""
+
+import random
+from typing import Any
+
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+LOST, DOUBLED = 0.3, 0.1
+
+
+class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
+    """The real layer behind a bad line."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._chance = random.Random(7)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Perhaps."""
+        chance = self._chance.random()
+        for _ in range(0 if chance < LOST else 2 if chance > 1 - DOUBLED else 1):
+            await self._get_layer().group_send(group, message)

@@ -1,0 +1,139 @@
+"""Following a job through the frontend: nothing lost, nothing doubled, however often the line breaks and whatever Redis does."""
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import Iterator
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.live.follow import Followed, follow
+from tests.support.stack import Stack, running, wait_for
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With a channel layer that drops and doubles."""
+    yield from running(tmp_path_factory.mktemp("live"), CHANNEL_LAYER="tests.live.lossy.LossyLayer", CAPACITY_JOBS="8")
+
+
+def _base(stack: Stack) -> str:
+    return f"ws://127.0.0.1:{stack.environment['PORT']}"
+
+
+def _token(stack: Stack) -> str:
+    return str(stack.described["token"])
+
+
+def _assert_whole(stack: Stack, job: str, got: Followed) -> None:
+    assert [event["event"] for event in got.events] == [event["kind"] for event in stack.events(job)]
+    for attempt in stack.attempts(job):
+        assert got.log.get(attempt["number"], b"").decode() == stack.log(job, attempt=attempt["number"]).text
+
+
+async def test_a_client_that_disconnects_twenty_times_has_all_of_it_once(stack: Stack) -> None:
+    job = await asyncio.to_thread(stack.submit, "for i in $(seq 1 150); do echo line $i; sleep 0.02; done")
+    got = await follow(_base(stack), job, _token(stack), cuts=20)
+    assert got.connections > 20
+    _assert_whole(stack, job, got)
+
+
+async def test_a_job_with_two_attempts_is_followed_from_one_log_into_the_next(stack: Stack) -> None:
+    job = await asyncio.to_thread(stack.submit, "echo from $ATTEMPT_ID; exit 3", max_attempts=2)
+    got = await follow(_base(stack), job, _token(stack))
+    assert sorted(got.log) == [1, 2]
+    _assert_whole(stack, job, got)
+
+
+async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_messages(stack: Stack) -> None:
+    jobs = [await asyncio.to_thread(stack.submit, f"sleep {0.3 * number}; echo done") for number in range(8)]
+
+    async def late(job: str) -> float:
+        got = Followed()
+        headers = {"Authorization": f"Bearer {_token(stack)}"}
+        async with connect(f"{_base(stack)}/ws/jobs/{job}/", additional_headers=headers) as socket:
+            async for text in socket:
+                got.take(json.loads(text))
+                if got.job.get("finished_at"):
+                    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(got.job["finished_at"])).total_seconds()
+        raise AssertionError("the socket closed before the end was told")
+
+    delays = await asyncio.gather(*(late(job) for job in jobs))
+    assert max(delays) <= 6.0, delays
+
+
+async def test_an_ended_job_is_told_whole_and_ended_at_once(stack: Stack) -> None:
+    job = await asyncio.to_thread(stack.submit, "echo one")
+    await asyncio.to_thread(stack.assert_whole_log, job)
+    got = await follow(_base(stack), job, _token(stack))
+    _assert_whole(stack, job, got)
+    assert got.connections == 1
+
+
+async def _close_code(stack: Stack, path: str, headers: dict[str, str]) -> int | None:
+    async with connect(f"{_base(stack)}{path}", additional_headers=headers) as socket:
+        try:
+            while True:
+                await asyncio.wait_for(socket.recv(), 15)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "code"),
+    [
+        ("/ws/jobs/00000000-0000-7000-8000-000000000000/", True, 4404),
+        ("/ws/projects/none/", True, 4404),
+        ("/ws/projects/none/", False, 4401),
+        ("/ws/nothing/", True, 4404),
+    ],
+)
+async def test_who_may_not_see_it_is_told_by_a_code_a_browser_can_read(stack: Stack, path: str, token: bool, code: int) -> None:
+    headers = {"Authorization": f"Bearer {_token(stack)}"} if token else {}
+    assert await _close_code(stack, path, headers) == code
+
+
+async def test_a_socket_is_closed_when_the_right_to_it_ends(stack: Stack) -> None:
+    made = (await asyncio.to_thread(stack.call, "POST", "/api/v1/tokens/", json={"name": "short"})).json()
+    await asyncio.to_thread(stack.project)
+    closing = asyncio.create_task(_close_code(stack, "/ws/projects/demo/", {"Authorization": f"Bearer {made['token']}"}))
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(stack.call, "DELETE", f"/api/v1/tokens/{made['id']}/")
+    assert await closing == 4401
+
+
+async def test_a_projects_socket_gives_a_snapshot_and_then_what_changes(stack: Stack) -> None:
+    first = await asyncio.to_thread(stack.submit, "true")
+    await asyncio.to_thread(stack.end_of, first)
+    headers = {"Authorization": f"Bearer {_token(stack)}"}
+    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None) as socket:
+        snapshot = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        assert snapshot["kind"] == "snapshot"
+        assert first in [job["id"] for job in snapshot["jobs"]]
+        second = await asyncio.to_thread(stack.submit, "true")
+        while True:
+            message = json.loads(await asyncio.wait_for(socket.recv(), 15))
+            if message["kind"] == "job" and message["job"]["id"] == second and message["job"]["status"] == "succeeded":
+                break
+
+
+async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> None:
+    """redis-py 8 broke this: an idle subscription timed out after five seconds."""
+    await asyncio.to_thread(stack.project)
+    headers = {"Authorization": f"Bearer {_token(stack)}"}
+    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None) as socket:
+        await asyncio.wait_for(socket.recv(), 10)
+        await asyncio.sleep(12)
+        job = await asyncio.to_thread(stack.submit, "true")
+        while True:
+            message = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            if message["kind"] == "job" and message["job"]["id"] == job:
+                return
+
+
+def test_the_installation_is_still_whole(stack: Stack) -> None:
+    wait_for(lambda: not stack.workers(), "every worker is cleaned up")

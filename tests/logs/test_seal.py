@@ -1,0 +1,148 @@
+"""Sealing: rows become one object, whole or not at all, whoever else tries at the same time."""
+
+import threading
+
+import pytest
+from django.core.files.storage import storages
+from django.db import connections
+
+from jobs.models import Attempt, LogChunk
+from jobs.selectors.logs import log_read
+from jobs.services import logs_seal
+from jobs.services.logs import log_append
+from jobs.services.logs_seal import log_objects_sweep, log_seal
+from mimir.lib.errors import Gone
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _closed(lines: int = 3) -> tuple[Attempt, bytes]:
+    attempt = make.claimed()
+    for number in range(lines):
+        make.log(attempt, b"line %d" % number)
+    make.finish(attempt)
+    attempt.refresh_from_db()
+    return attempt, b"".join(log_read(attempt=attempt).chunks)
+
+
+def test_a_sealed_log_reads_as_before_at_any_offset() -> None:
+    attempt, text = _closed(20)
+    assert log_seal(attempt_id=attempt.id) is True
+    assert LogChunk.objects.count() == 0
+    for offset in range(0, len(text), 37):
+        assert b"".join(log_read(attempt=attempt, offset=offset, limit=50).chunks) == text[offset : offset + 50]
+
+
+def test_an_open_log_is_not_sealed() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"one")
+    assert log_seal(attempt_id=attempt.id) is False
+    assert LogChunk.objects.count() == 1
+
+
+def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full, or the process dies while it writes: the log is whole in its rows."""
+    attempt, text = _closed()
+
+    def broken(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(logs_seal, "_write_durably", broken)
+    with pytest.raises(OSError, match="no space"):
+        log_seal(attempt_id=attempt.id)
+    attempt.refresh_from_db()
+    assert LogChunk.objects.filter(attempt=attempt).count() == 3, "rows were deleted before the object was durable"
+    assert attempt.log_object is None
+    assert b"".join(log_read(attempt=attempt).chunks) == text
+
+
+def test_rows_are_deleted_after_the_object_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, _text = _closed()
+    seen: list[int] = []
+    real = logs_seal._write_durably
+
+    def watched(name: str, blocks: object) -> None:
+        real(name, blocks)  # type: ignore[arg-type]
+        seen.append(LogChunk.objects.filter(attempt=attempt).count())
+
+    monkeypatch.setattr(logs_seal, "_write_durably", watched)
+    log_seal(attempt_id=attempt.id)
+    assert seen == [3]
+
+
+def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both write before either points: under one name the loser's clean-up would remove what the winner points to."""
+    attempt, text = _closed()
+    both = threading.Barrier(2, timeout=10)
+    real = logs_seal._point_to
+    outcomes: list[object] = []
+
+    def together(*arguments: object) -> bool:
+        both.wait()
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(logs_seal, "_point_to", together)
+
+    def seal() -> None:
+        try:
+            outcomes.append(log_seal(attempt_id=attempt.id))
+        except Exception as error:
+            both.abort()
+            outcomes.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=seal) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, outcomes)) == ["False", "True"], outcomes
+    attempt.refresh_from_db()
+    assert b"".join(log_read(attempt=attempt).chunks) == text
+    shard = attempt.id.hex[-2:]
+    assert len([name for name in storages["artifacts"].listdir(f"logs/{shard}")[1] if str(attempt.id) in name]) == 1
+
+
+def test_an_append_between_the_sealers_read_and_its_pointer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, text = _closed()
+    refused: list[str] = []
+
+    def meanwhile(name: str) -> None:
+        if name == "log.seal_reader":
+            try:
+                log_append(attempt_id=attempt.id, offset=len(text), data=make.LINE + b"late\n")
+            except Gone as gone:
+                refused.append(gone.code)
+
+    monkeypatch.setattr(logs_seal, "crash_point", meanwhile)
+    assert log_seal(attempt_id=attempt.id) is True
+    assert refused == ["log_closed"]
+    attempt.refresh_from_db()
+    assert b"".join(log_read(attempt=attempt).chunks) == text
+
+
+def test_a_second_sealer_after_the_first_does_nothing() -> None:
+    attempt, _text = _closed()
+    assert (log_seal(attempt_id=attempt.id), log_seal(attempt_id=attempt.id)) == (True, False)
+
+
+def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
+    attempt, text = _closed()
+    log_seal(attempt_id=attempt.id)
+    stray = logs_seal._object_name(attempt.id)
+    from django.core.files.base import ContentFile
+
+    storages["artifacts"].save(stray, ContentFile(b"x"))
+    assert log_objects_sweep(older_than_seconds=-1) >= 1
+    assert not storages["artifacts"].exists(stray)
+    attempt.refresh_from_db()
+    assert b"".join(log_read(attempt=attempt).chunks) == text
+
+
+def test_a_reader_that_the_sealer_overtakes_reads_on() -> None:
+    attempt, text = _closed(5)
+    part = log_read(attempt=attempt)
+    log_seal(attempt_id=attempt.id)
+    assert b"".join(part.chunks) == text
