@@ -83,8 +83,8 @@ def plan(places: Places, secrets: Secrets, *, frontend_port: int, api_port: int)
 
 
 def _base(places: Places) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
-    return {**kept, MARKER: str(places.var), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in _OURS}
+    return {**kept, MARKER: str(places.var), "PYTHONUNBUFFERED": "1"}
 
 
 def _postgres(postgres: Postgres, environment: Mapping[str, str]) -> Service:
