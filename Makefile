@@ -6,9 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/tools/bin/uv
-UV_VERSION := 0.13.9
 export UV_LINK_MODE := copy
-export PYTHONDONTWRITEBYTECODE := 1
+# The system's certificates where it has some: behind a proxy that opens TLS, the ones uv brings are not enough.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS := true
+endif
 # What Django needs to be looked at by tools; nothing listens there.
 CHECK_ENV := SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
@@ -19,10 +21,10 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:3000 (EXIT=1: stop when its job has ended)
-	@EXIT="$(EXIT)" $(PY) -m mimir.dev demo
+	@EXIT="$(EXIT)" exec $(PY) -m mimir.dev demo
 
 up: $(VENV)/.laptop ## start everything without the demo
-	@$(PY) -m mimir.dev up
+	@exec $(PY) -m mimir.dev up
 
 test: $(VENV)/.dev $(VENV)/.browser ## all tests
 	@$(PY) -m pytest $(ARGS)
@@ -32,6 +34,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
 	@$(CHECK_ENV) $(PY) manage.py check
+	@$(CHECK_ENV) MIMIR_ROLE=frontend $(PY) manage.py check
 	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
@@ -48,24 +51,29 @@ mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to no
 screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide and phone, into var/screenshots
 	@$(PY) -m tests.screenshots
 
-requirements: $(VENV)/.laptop ## pin requirements/*.in anew, with hashes
-	@for role in dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
+requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
+	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
 			$$([ $${role%%:*} = dev ] || echo "-c requirements-dev.txt"); done
 
-clean: ## remove what was made here: the virtual environment and var/
-	@rm -rf $(VENV) var
+clean: ## remove what was made here: the virtual environment, var/ and the database
+	@$(PYTHON) -m mimir.dev.clean
+	@rm -rf $(VENV)
 
-$(PY):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3.11 make ..."; exit 1; }
+# Stamps, not files of what is installed: an interrupted step is done again.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get install -y -q python3-venv >/dev/null; else echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; fi
+		apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv >/dev/null; \
+		else echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; fi
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(UV): | $(PY)
-	@$(PY) -m pip install -q --disable-pip-version-check --target $(VENV)/tools uv==$(UV_VERSION)
+$(VENV)/.tools: requirements-tools.txt | $(VENV)/.made
+	@$(PY) -m pip install -q --disable-pip-version-check --upgrade --target $(VENV)/tools --require-hashes -r requirements-tools.txt
+	@touch $@
 
-$(VENV)/.laptop: requirements-laptop.txt | $(UV)
+$(VENV)/.laptop: requirements-laptop.txt | $(VENV)/.tools
 	@echo "installing what is pinned in requirements-laptop.txt"
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-laptop.txt
 	@touch $@
