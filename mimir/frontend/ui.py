@@ -34,6 +34,12 @@ def icon(name: str, kind: str = "") -> SafeString:
 
 
 @register.simple_tag
+def node_icon(name: str) -> SafeString:
+    """An icon inside a drawing: its place and size are attributes there."""
+    return format_html('<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>', static("img/icons.svg"), name)
+
+
+@register.simple_tag
 def status(value: str, kind: str = "pill", word: str = "") -> SafeString:
     """A status three ways: shape, word and colour."""
     return format_html(

@@ -46,11 +46,8 @@ export class LogView extends EventTarget {
   get atEnd() { return this.last === this.rows.length && this.to >= this.end; }
   get look() { return { query: this.query, mark: this.mark, onWhole: (row) => { row.whole = true; this.redraw(row); } }; }
 
-  // How many lines there are, as far as is known: at the end of the run, if that is the end of the log.
-  get lineCount() {
-    const row = this.rows[this.rows.length - 1];
-    return row && this.to >= this.end ? row.number + row.count - 1 : null;
-  }
+  // How many lines there are by now.
+  get lineCount() { return this.store.lines; }
 
   changed() { this.dispatchEvent(new Event("change")); }
 
@@ -326,11 +323,14 @@ export class LogView extends EventTarget {
     const reachedEnd = this.to >= this.end;
     this.store.end = end;
     const bytes = new TextEncoder().encode(text);
+    let count = 0;
+    for (const byte of bytes) if (byte === 10) count += 1;
+    this.store.lines += count;
     const next = this.rows.length ? this.rows[this.rows.length - 1] : null;
     const number = next ? next.number + next.count : 1;
     if (reachedEnd && offset === this.to && bytes.length === end - offset && end - this.from < KEPT * 2) this.append(parseLines(bytes, offset, number));
     if (!this.follow) {
-      for (const byte of bytes) if (byte === 10) this.fresh += 1;
+      this.fresh += count;
       this.setBottom();
     }
     this.paintSoon();

@@ -271,11 +271,10 @@ export class LogPanel {
     part.follow.setAttribute("aria-pressed", String(view.follow));
     part.follow.hidden = !view.live;
     part.empty.hidden = view.end > 0;
+    part.lines.hidden = !view.end;
     if (!view.end) part.empty.textContent = this.ended || !view.live ? "This attempt wrote nothing." : "No output yet. Lines appear here as soon as the worker starts.";
     const lines = view.lineCount;
-    if (lines !== null) this.lines = lines;
-    const known = lines ?? this.lines;
-    part["lines-count"].textContent = view.end && known ? `${lines === null ? "over " : ""}${known.toLocaleString("en")} ${known === 1 ? "line" : "lines"}` : "";
+    part["lines-count"].textContent = view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";
     part.size.textContent = view.end ? size(view.end) : "";
     part.state.textContent = this.stateWords();
     const pill = this.waitingAttempt ? `Attempt ${this.waitingAttempt} writes now` : view.fresh && view.live && !view.follow ? `${view.fresh.toLocaleString("en")} new ${view.fresh === 1 ? "line" : "lines"}` : "";

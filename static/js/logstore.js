@@ -8,6 +8,7 @@ export class LogStore {
     this.path = `/api/v1/jobs/${job}/logs/`;
     this.attempt = attempt;
     this.end = 0; // bytes
+    this.lines = 0; // how many, as of the last look at the end
     this.complete = false;
   }
 
@@ -40,9 +41,10 @@ export class LogStore {
     return parseLines(got.data.subarray(start), got.offset + start, number);
   }
 
-  // The end by now, without its bytes.
+  // The end by now: its last byte belongs to the last line.
   async look() {
-    await this.bytes(-1, 1);
+    const got = await this.bytes(-1, 1);
+    this.lines = this.end ? got.line : 0;
     return this.end;
   }
 
