@@ -142,6 +142,7 @@ class Env:
     public_url: str = _setting(_url("http", "https"), "http://localhost:3000", "where people reach the pages: hosts, CSRF, Origin", roles=_BOTH)
     trusted_proxies: tuple[str, ...] = _setting(_cidrs, "", "CIDRs whose X-Forwarded-* are believed", roles=_BOTH)
     api_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "the orchestrator, as the frontend reaches it", roles=("frontend",))
+    static_root: str = _setting(_text, "", "folder of collected static files, as images have one; empty: found where they are", roles=_BOTH)
     max_upload_bytes: int = _setting(_integer(1), str(_GIB), "one upload; above it 413", roles=_BOTH)
 
     database_url: str = _setting(_url("postgresql", "postgres"), None, "PostgreSQL, the truth")

@@ -5,7 +5,7 @@ import tempfile
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mimir import env as _env
-from mimir.settings.base import BASE_DIR, common
+from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
 globals().update(common(ENV))
@@ -91,7 +91,7 @@ SESSION_COOKIE_PATH = "/admin"
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
 STATIC_URL = "/admin/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static-orchestrator"
+STATIC_ROOT = ENV.static_root or None
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "/admin/login/"
 

@@ -5,6 +5,8 @@ Named by `-p` in pyproject.toml, since pytest-django reads the settings before a
 
 import atexit
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,6 +20,8 @@ from mimir.dev.valkey import redis_url, valkey_argv
 
 _started: list[subprocess.Popen[bytes]] = []
 _folder: tempfile.TemporaryDirectory[str] | None = None
+_places: Places | None = None
+_STARTED_BY = "MIMIR_TEST_SERVERS_OF"
 PASSWORD = "only-for-this-test-session-0123456789"  # noqa: S105 - a server on loopback that lives as long as the tests
 
 
@@ -56,7 +60,8 @@ def _wait_for(ready: Callable[[], bool], what: str) -> None:
 
 
 def _environment(database_url: str, url: str) -> None:
-    folder = _folder.name if _folder else tempfile.mkdtemp(prefix="mimir-tests-")
+    assert _folder is not None
+    folder = _folder.name
     os.environ.update(
         {
             "DATABASE_URL": database_url,
@@ -75,35 +80,40 @@ def _environment(database_url: str, url: str) -> None:
 
 
 def _stop() -> None:
-    """Stop what was started, and nothing else."""
+    """Stop what was started, and nothing else; leave nothing."""
     for process in _started:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # PostgreSQL ends its sessions; at SIGTERM it would wait for them
     for process in _started:
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
+    if _places is not None:
+        shutil.rmtree(_places.database_home, ignore_errors=True)
     if _folder is not None:
         _folder.cleanup()
 
 
 def _start() -> None:
-    """With xdist each worker is a session of its own. DATABASE_URL and REDIS_URL in the environment are used as they are."""
-    if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
+    """Servers of our own, unless DATABASE_URL and REDIS_URL name some. With xdist each worker is a session of its own."""
+    global _folder, _places
+    _folder = tempfile.TemporaryDirectory(prefix="mimir-tests-")
+    atexit.register(_stop)
+    inherited = os.environ.get(_STARTED_BY)  # by an xdist worker, from the process that distributes
+    if inherited is None and "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
         _environment(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
         return
-    global _folder
-    _folder = tempfile.TemporaryDirectory(prefix="mimir-tests-")
+    os.environ[_STARTED_BY] = str(os.getpid())
     outer = os.environ.get("VAR_DIR")
     os.environ["VAR_DIR"] = f"{_folder.name}/var"
     os.makedirs(os.environ["VAR_DIR"])
-    places = Places.from_environment()
+    _places = Places.from_environment()
     if outer is None:
         del os.environ["VAR_DIR"]
     else:
         os.environ["VAR_DIR"] = outer
-    atexit.register(_stop)
-    _environment(_postgres(places), _valkey(places))
+    _environment(_postgres(_places), _valkey(_places))
 
 
 _start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
-from mimir.dev.places import MARKER, ROOT
+from mimir.dev.places import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0
@@ -123,6 +124,10 @@ class Stack:
                 process.kill()
         if self.process is not None:
             self.process.kill()
+
+    def forget(self) -> None:
+        """Remove its database, which as root lies outside its folder."""
+        shutil.rmtree(Places(self.var).database_home, ignore_errors=True)
 
     # Its processes
 
@@ -324,3 +329,4 @@ def running(folder: Path, **environment: str) -> Iterator[Stack]:
         stack.disarm()
         stack.stop()
         stack.kill_everything()
+        stack.forget()

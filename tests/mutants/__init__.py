@@ -1,0 +1,1 @@
+"""Each guarantee broken on purpose: the named test has to fail by an assertion. `make mutants`, or `make mutants ARGS=<part of a name>`."""

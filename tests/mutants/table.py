@@ -1,0 +1,198 @@
+"""What is broken, how, and which test notices. `old` has to stand in the file exactly once."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one file, and the test whose assertion has to fail with it."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    test: str
+
+
+TABLE = (
+    Mutant(
+        "no adopt on AlreadyExists",
+        "jobs/launchers/process.py",
+        """        with _lock(folder) as descriptor:
+            if descriptor is None:
+                return Launched(self._uid_of_living(folder), adopted=True)
+            return self._start(folder, spec, descriptor, still_wanted)
+""",
+        """        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
+        return self._start(folder, spec, descriptor, still_wanted)
+""",
+        "tests/launchers/test_process.py::test_a_second_launch_adopts_the_worker_that_is_there",
+    ),
+    Mutant(
+        "no fence",
+        "jobs/services/finish.py",
+        "        if attempt.fenced_at or attempt.claim_id is None:\n",
+        "        if attempt.claim_id is None:\n",
+        "tests/jobs/test_finish.py::test_a_fenced_attempt_cannot_finish",
+    ),
+    Mutant(
+        "no advisory lock",
+        "jobs/services/admit.py",
+        '            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])\n',
+        '            cursor.execute("SELECT 1")\n',
+        "tests/jobs/test_admit.py::test_two_passes_at_once_give_a_slot_away_once",
+    ),
+    Mutant(
+        "seq from a database sequence",
+        "jobs/services/transition.py",
+        """    Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
+    last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
+""",
+        """    with connection.cursor() as cursor:
+        cursor.execute("CREATE SEQUENCE IF NOT EXISTS mutant_seq START 2") if False else None
+        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
+        last = cursor.fetchone()[0] + len(rows) - 1
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
+        last = max(last, cursor.fetchone()[0])
+""",
+        "tests/jobs/test_events.py::test_a_later_event_is_not_seen_before_an_earlier_one",
+    ),
+    Mutant(
+        "a second claim_id accepted",
+        "jobs/services/claim.py",
+        "        elif attempt.claim_id != claim_id:\n",
+        "        elif False:\n",
+        "tests/jobs/test_claim.py::test_another_worker_with_the_same_token_is_refused",
+    ),
+    Mutant(
+        "the same claim_id refused",
+        "jobs/services/claim.py",
+        "        elif attempt.claim_id != claim_id:\n",
+        "        else:\n",
+        "tests/jobs/test_claim.py::test_the_same_claim_again_gets_the_same_answer",
+    ),
+    Mutant(
+        "wake inside the transaction",
+        "jobs/services/transition.py",
+        "    transaction.on_commit(lambda: queue.wake(priority), robust=True)\n",
+        "    queue.wake(priority)\n",
+        "tests/jobs/test_submit.py::test_the_dispatcher_is_woken_after_the_commit_and_not_before",
+    ),
+    Mutant(
+        "a failing wake fails the POST",
+        "jobs/services/transition.py",
+        "    transaction.on_commit(lambda: queue.wake(priority), robust=True)\n",
+        "    transaction.on_commit(lambda: queue.connection().ping())\n",
+        "tests/jobs/test_submit.py::test_a_wake_that_fails_does_not_fail_the_submit",
+    ),
+    Mutant(
+        "vanished before the list is newer than the row",
+        "jobs/reconciler.py",
+        "        if earlier is None or earlier.fence() != row.fence():\n            continue",
+        "        if False:\n            continue",
+        "tests/jobs/test_reconcile.py::test_a_worker_that_claims_while_the_list_is_made_is_left_alone",
+    ),
+    Mutant(
+        "attempt + 1 before the old is gone",
+        "jobs/admission.py",
+        "    yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)\n",
+        "    yield Check(WaitRule.PREVIOUS_ATTEMPT, True)\n",
+        "tests/jobs/test_reconcile.py::test_the_next_attempt_waits_until_the_one_before_is_seen_gone",
+    ),
+    Mutant(
+        "finish accepted before the log is whole",
+        "jobs/services/finish.py",
+        "        if attempt.log_end < report.log_end:\n",
+        "        if False:\n",
+        "tests/jobs/test_finish.py::test_finish_waits_until_the_log_is_whole",
+    ),
+    Mutant(
+        "outcome outside the transaction",
+        "jobs/services/finish.py",
+        "    whole = _log_matches(attempt_id, report)\n",
+        """    whole = _log_matches(attempt_id, report)
+    if report.status is FinishStatus.SUCCEEDED:
+        with transaction.atomic():
+            early_job, early_attempt = attempt_lock(attempt_id=attempt_id)
+            outcome_apply(job=early_job, attempt=early_attempt, result=report.result)
+""",
+        "tests/jobs/test_finish.py::test_nothing_of_an_outcome_stays_when_its_transaction_fails",
+    ),
+    Mutant(
+        "chunk accepted past the end",
+        "jobs/services/logs.py",
+        "        if offset != attempt.log_end:\n",
+        "        if offset < attempt.log_end:\n",
+        "tests/logs/test_append.py::test_a_chunk_past_the_end_is_refused",
+    ),
+    Mutant(
+        "seal deletes rows before the object is durable",
+        "jobs/services/logs_seal.py",
+        "        _write_durably(name, index.blocks_of(attempt_id, row[\"log_end\"]))\n",
+        """        made = list(index.blocks_of(attempt_id, row["log_end"]))
+        LogChunk.objects.filter(attempt_id=attempt_id).delete()
+        _write_durably(name, iter(made))
+""",
+        "tests/logs/test_seal.py::test_rows_stay_until_the_object_is_there",
+    ),
+    Mutant(
+        "two sealers, one object name",
+        "jobs/services/logs_seal.py",
+        '    return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.{uuid.uuid4().hex}.cri.gz"\n',
+        '    return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.cri.gz"\n',
+        "tests/logs/test_seal.py::test_two_sealers_at_once_leave_one_whole_object",
+    ),
+    Mutant(
+        "snapshot before the advisory lock",
+        "jobs/services/admit.py",
+        """        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
+        if not _worth_a_look():
+            return []
+        crash_point("admit.inside_transaction")
+        view = snapshot()
+""",
+        """        view = snapshot()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
+        crash_point("admit.inside_transaction")
+""",
+        "tests/jobs/test_admit.py::test_a_pass_decides_over_what_the_pass_before_it_committed",
+    ),
+    Mutant(
+        "room freed when the job ends",
+        "jobs/selectors/admission.py",
+        '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
+        '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
+        "tests/jobs/test_admit.py::test_room_is_held_until_the_worker_is_seen_gone",
+    ),
+    Mutant(
+        "success applied in cancelling",
+        "jobs/services/finish.py",
+        "    if job.status == JobStatus.CANCELLING:\n",
+        "    if job.status == JobStatus.CANCELLING and report.status is FinishStatus.SUCCEEDED:\n"
+        "        Job.objects.filter(id=job.id).update(result=outcome_apply(job=job, attempt=attempt, result=report.result))\n"
+        "    if job.status == JobStatus.CANCELLING:\n",
+        "tests/jobs/test_cancel.py::test_a_success_in_cancelling_changes_nothing_in_the_project",
+    ),
+    Mutant(
+        "lease by the local clock",
+        "jobs/services/lease.py",
+        """            WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
+            \"\"\",
+            {"name": name, "holder": holder, "seconds": seconds},
+""",
+        """            WHERE lease.holder = excluded.holder OR lease.expires_at < %(now)s
+            \"\"\",
+            {"name": name, "holder": holder, "seconds": seconds, "now": __import__("mimir.lib.clock", fromlist=["x"]).utc_now()},
+""",
+        "tests/jobs/test_lease.py::test_a_clock_that_is_an_hour_ahead_takes_nothing_early",
+    ),
+    Mutant(
+        "a consumer that never compares itself with the store",
+        "jobs/consumers.py",
+        "COMPARE_SECONDS = 5.0\n",
+        "COMPARE_SECONDS = 3600.0\n",
+        "tests/live/test_compare.py::test_the_end_is_found_within_six_seconds_without_any_message",
+    ),
+)
