@@ -1,0 +1,201 @@
+"""Pipelines: what there is, one with its versions and editor, a new one from an example that works."""
+
+import json
+import re
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_GET, require_http_methods
+
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages import graphs
+from mimir.frontend.pages.joblook import job_look
+from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
+from mimir.frontend.session import signed_in
+
+RECENT_JOBS = 50  # of the project, among which those of this pipeline are shown
+SHOWN_JOBS = 5
+_FIELDS = {"name": "name"}
+
+
+@require_GET
+@signed_in
+def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
+    """The list, by name."""
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+    )
+    rows = [{**row, "uses": _uses(row["version"]["definition"])} for row in got["pipelines"]["results"]]
+    return page(request, "pipelines/list.html", {"rows": rows, "older": cursor_of(got["pipelines"]["next"])}, project=got["project"], here="pipelines")
+
+
+def _uses(definition: Any) -> str:
+    """The steps by name, in a line."""
+    steps = definition.get("steps", []) if isinstance(definition, dict) else []
+    return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (" …" if len(steps) > 8 else "")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """A new pipeline; the editor begins with a definition that runs."""
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": 50}),
+    )
+    names = [row["name"] for row in got["datasets"]["results"]]
+    if request.method == "POST":
+        form = Form.posted(request.POST, "name", "definition", "etag")
+        form.require("name", "Give the pipeline a name, for example daily-summary.")
+        made = _saved(request, slug, form)
+        if made is not None:
+            return made
+    else:
+        asked = request.GET.get("dataset", "")
+        form = Form({"name": "", "definition": _example(asked or (names[0] if names else "")), "etag": '"0"'})
+    return _editor(request, got["project"], form, None)
+
+
+def _example(dataset: str) -> str:
+    """A definition that works in this project: over `dataset`, or without any data."""
+    if dataset:
+        table = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:40]
+        table = table if re.match(r"[A-Za-z_]", table) else f"t_{table}"
+        steps: list[dict[str, Any]] = [
+            {"id": table, "uses": "read", "with": {"dataset": dataset}},
+            {"id": "summary", "uses": "sql", "with": {"query": f"SELECT count(*) AS row_count FROM {table}"}},  # noqa: S608 - an example to edit
+            {"id": "save", "uses": "write", "with": {"dataset": f"{dataset[:180]}_summary", "from": "summary"}},
+        ]
+    else:
+        steps = [
+            {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"}},
+            {"id": "save", "uses": "write", "with": {"dataset": "numbers", "from": "numbers"}},
+        ]
+    return _written({"steps": steps})
+
+
+def _written(definition: Any) -> str:
+    """A definition as people edit it."""
+    return json.dumps(definition, indent=2, ensure_ascii=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """`/projects/<slug>/pipelines/<name>/?version=`: its graph, editor, versions and last runs."""
+    form = Form.posted(request.POST, "definition", "etag")
+    form.values["name"] = name
+    if request.method == "POST":
+        made = _saved(request, slug, form)
+        if made is not None:
+            return made
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        pipeline=lambda client: client.get_with_etag(project_path(slug, "pipelines", name)),
+        jobs=lambda client: client.get(project_path(slug, "jobs"), {"type": "pipeline_execution", "limit": RECENT_JOBS}),
+    )
+    found, etag = got["pipeline"]
+    version = _version(found["versions"], request.GET.get("version", ""))
+    if request.method != "POST":
+        form.values |= {"definition": _written(version["definition"]), "etag": etag}
+    elif "changed_meanwhile" in form.values:
+        form.values["etag"] = etag
+    jobs = [job for job in got["jobs"]["results"] if (job["parameters"] or {}).get("pipeline") == name][:SHOWN_JOBS]
+    context = {
+        "version": version,
+        "versions": found["versions"],
+        "more_versions": found.get("next"),
+        "is_newest": version["number"] == found["versions"][0]["number"],
+        "newest": found["versions"][0]["number"],
+        "jobs": [job_look(job) for job in jobs],
+        "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",
+    }
+    return _editor(request, got["project"], form, context)
+
+
+def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+    """Raises: ApiError 404."""
+    for version in versions:
+        if not asked or str(version["number"]) == asked:
+            return version
+    raise ApiError(404, "not_found", f"This pipeline has no version {asked[:20]} among its last {len(versions)}.")
+
+
+def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None) -> HttpResponse:
+    """The page around the editor; `context` is None for a new pipeline."""
+    graph = together(request, graph=optional(partial(_checked, str(project["slug"]), form.value("definition")), {}))["graph"]
+    drawn = graphs.draw(graph.get("nodes", []), graph.get("edges", []))
+    shown = {
+        "form": form,
+        "new": context is None,
+        "faults": [{"path": path, "message": message} for path, message in _faults(form).items()],
+        "drawing": _drawing(drawn) if drawn else None,
+        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
+        "check_url": f"/api/v1/{project_path(str(project['slug']), 'pipelines', 'validate')}",
+        **(context or {}),
+    }
+    return page(request, "pipelines/pipeline.html", shown, project=project, here="pipelines", status=400 if form.bad else 200)
+
+
+def _drawing(drawn: graphs.Drawing) -> dict[str, Any]:
+    nodes = [{"x": node.x, "y": node.y, "line": node.uses, "step": {"id": node.id, "status": node.uses}} for node in drawn.nodes]
+    return {"width": drawn.width, "height": drawn.height, "nodes": nodes, "edges": [path for _, _, path in drawn.edges]}
+
+
+def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
+    """The graph of a definition, {} while it has faults."""
+    try:
+        value = json.loads(definition)
+    except ValueError:
+        return {}
+    found: dict[str, Any] = client.post(project_path(slug, "pipelines", "validate"), {"definition": value})["graph"]
+    return found
+
+
+def _faults(form: Form) -> dict[str, str]:
+    """Faults of the definition by their path in it."""
+    return {name.removeprefix("definition").removeprefix("."): message for name, message in form.errors.items() if name.startswith("definition")}
+
+
+def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
+    """Where to go after it was saved; None, with the reasons in `form`, when it was not."""
+    form.values["definition"] = request.POST.get("definition", "")
+    try:
+        definition = json.loads(form.value("definition"))
+    except ValueError as error:
+        form.errors["definition"] = f"This is no JSON: {error}."
+    if form.bad:
+        return None
+    etag = form.value("etag")
+    headers = {"If-Match": etag} if etag and etag != '"0"' else None
+    try:
+        made = api(request).post(project_path(slug, "pipelines"), {"name": form.value("name"), "definition": definition}, headers=headers)
+    except ApiError as error:
+        if error.status not in (400, 409, 412, 413):
+            raise
+        _refused(form, error)
+        return None
+    url = f"/{project_path(slug, 'pipelines', made['name'])}"
+    if request.POST.get("then") == "run":
+        url = f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': made['name'], 'version': made['version']['number']})}"
+    return HttpResponseRedirect(url)
+
+
+def _refused(form: Form, error: ApiError) -> None:
+    if error.status == 412:
+        form.general.append("Somebody saved a newer version while you edited this one. Look at it in the list of versions; save again to put yours on top.")
+        form.values["changed_meanwhile"] = "1"
+        return
+    faults = {path: message for path, message in error.detail.items() if path.startswith("definition") and isinstance(message, str)}
+    form.errors |= faults
+    if not faults or len(faults) < len(error.detail):
+        rest = ApiError(error.status, error.code, error.message, {path: text for path, text in error.detail.items() if path not in faults})
+        form.refused(rest, _FIELDS)
+
