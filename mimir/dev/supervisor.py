@@ -122,7 +122,7 @@ class Supervisor:
             running.start()
         end = time.monotonic() + READY_SECONDS
         for running in started:
-            while not (running.alive and running.service.ready()):
+            while not (running.service.ready() and running.alive):  # another may answer there, when ours has died of that
                 if self.stopping.wait(0.05):
                     return
                 if not running.alive or time.monotonic() > end:
