@@ -36,14 +36,21 @@ def icon(name: str, kind: str = "") -> SafeString:
 @register.simple_tag
 def node_icon(name: str) -> SafeString:
     """An icon inside a drawing: its place and size are attributes there."""
-    return format_html('<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>', static("img/icons.svg"), name)
+    return format_html(
+        '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>', static("img/icons.svg"), name
+    )
 
 
 @register.simple_tag
 def status(value: str, kind: str = "pill", word: str = "") -> SafeString:
     """A status three ways: shape, word and colour."""
     return format_html(
-        '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>', value, kind, value, icon(value), word or WORDS.get(value, value)
+        '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>',
+        value,
+        kind,
+        value,
+        icon(value),
+        word or WORDS.get(value, value),
     )
 
 
@@ -53,9 +60,7 @@ def when(value: object) -> SafeString:
     at = text.parsed(value)
     if at is None:
         return SafeString("")
-    return format_html(
-        '<time datetime="{}" data-rel title="{}">{}</time>', at.isoformat(), _exact(at), text.ago(at, utc_now())
-    )
+    return format_html('<time datetime="{}" data-rel title="{}">{}</time>', at.isoformat(), _exact(at), text.ago(at, utc_now()))
 
 
 @register.filter

@@ -2,17 +2,25 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import job, jobs, projects, session
+from mimir.frontend.pages import datasets, job, jobs, pipelines, projects, session, submit, tokens
 
 urlpatterns = [
     path("", projects.home, name="root"),
     path("signin/", session.signin, name="signin"),
     path("signout/", session.signout, name="signout"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.project_new, name="project-new"),
     path("projects/<str:slug>/", projects.project, name="project"),
     path("projects/<str:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<str:slug>/jobs/", jobs.jobs, name="jobs"),
+    path("projects/<str:slug>/jobs/new/", submit.submit, name="job-new"),
+    path("projects/<str:slug>/datasets/", datasets.datasets, name="datasets"),
+    path("projects/<str:slug>/datasets/<str:name>/", datasets.dataset, name="dataset"),
+    path("projects/<str:slug>/pipelines/", pipelines.pipelines, name="pipelines"),
+    path("projects/<str:slug>/pipelines/new/", pipelines.pipeline_new, name="pipeline-new"),
+    path("projects/<str:slug>/pipelines/<str:name>/", pipelines.pipeline, name="pipeline"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),

@@ -49,7 +49,9 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     stream: Any = file.file
     try:
         made = api(request).upload(
-            project_path(slug, "datasets"), {"name": form.value("name")}, {"file": (file.name or "upload", stream, "application/octet-stream")}
+            project_path(slug, "datasets"),
+            {"name": form.value("name")},
+            {"file": (file.name or "upload", stream, "application/octet-stream")},
         )
     except ApiError as error:
         if error.status not in (400, 409, 413):
@@ -127,7 +129,7 @@ def _table(found: dict[str, Any]) -> dict[str, Any]:
         {"name": text.visible(column["name"]), "type": text.visible(column["type"]).lower(), "right": _is_number(str(column["type"]))}
         for column in found["columns"]
     ]
-    rights = [column["right"] for column in columns]
+    rights = [bool(column["right"]) for column in columns]
     rows = [[_cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
@@ -139,7 +141,9 @@ def _is_number(kind: str) -> bool:
 def _cell(value: Any, right: bool) -> dict[str, Any]:
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
-    shown = ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+    shown = (
+        ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+    )
     cut = len(shown) > CELL_CHARS_MAX
     return {"text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""), "null": False, "right": right, "whole": shown[:4000] if cut else ""}
 

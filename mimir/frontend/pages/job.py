@@ -104,7 +104,9 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
     if key not in _graphs:
         try:
             definition = pipeline_definition(client, *key)
-            found = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
+            found = (
+                client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
+            )
         except ApiError as error:
             if error.status >= 500 or error.status == 401:
                 raise
@@ -147,7 +149,14 @@ def _steps_told(steps: list[dict[str, Any]]) -> str:
     counts: dict[str, int] = {}
     for step in steps:
         counts[step["status"]] = counts.get(step["status"], 0) + 1
-    words = {"succeeded": "done", "running": "running", "failed": "failed", "queued": "to come", "skipped": "skipped", "cancelled": "stopped"}
+    words = {
+        "succeeded": "done",
+        "running": "running",
+        "failed": "failed",
+        "queued": "to come",
+        "skipped": "skipped",
+        "cancelled": "stopped",
+    }
     return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if status in counts)
 
 
@@ -206,5 +215,7 @@ def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The same request as a new job; pressed twice it is one job."""
     key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
-    made = api(request).post(job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())})
+    made = api(request).post(
+        job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())}
+    )
     return HttpResponseRedirect(f"/{job_path(made['id'])}")

@@ -44,7 +44,7 @@ def job_title(job: Job) -> str:
     """Its name, or what it does."""
     if job["name"]:
         return str(job["name"])
-    kind = TYPES.get(job["type"], job["type"])
+    kind = TYPES.get(job["type"], str(job["type"]))
     subject = (job.get("parameters") or {}).get("pipeline")
     return f"{kind} {subject}" if subject else kind
 

@@ -124,7 +124,15 @@ def history(events: Sequence[Event]) -> dict[str, Any]:
         if event["kind"] in _QUIET:
             continue
         gap = text.seconds_between(before, event["at"])
-        rows.append({**_told(event), "seq": event["seq"], "at": event["at"], "attempt": event["attempt"], "gap": "" if gap is None else f"+{text.span(gap)}"})
+        rows.append(
+            {
+                **_told(event),
+                "seq": event["seq"],
+                "at": event["at"],
+                "attempt": event["attempt"],
+                "gap": "" if gap is None else f"+{text.span(gap)}",
+            }
+        )
         before = event["at"]
     quiet = sum(1 for event in events if event["kind"] in _QUIET)
     return {"rows": rows[-_SHOWN_MAX:], "cut": max(0, len(rows) - _SHOWN_MAX), "quiet": quiet}

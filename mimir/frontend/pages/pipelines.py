@@ -31,7 +31,13 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
         pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"cursor": request.GET.get("cursor"), "limit": 50}),
     )
     rows = [{**row, "uses": _uses(row["version"]["definition"])} for row in got["pipelines"]["results"]]
-    return page(request, "pipelines/list.html", {"rows": rows, "older": cursor_of(got["pipelines"]["next"])}, project=got["project"], here="pipelines")
+    return page(
+        request,
+        "pipelines/list.html",
+        {"rows": rows, "older": cursor_of(got["pipelines"]["next"])},
+        project=got["project"],
+        here="pipelines",
+    )
 
 
 def _uses(definition: Any) -> str:
@@ -74,7 +80,11 @@ def _example(dataset: str) -> str:
         ]
     else:
         steps = [
-            {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"}},
+            {
+                "id": "numbers",
+                "uses": "sql",
+                "with": {"query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"},
+            },
             {"id": "save", "uses": "write", "with": {"dataset": "numbers", "from": "numbers"}},
         ]
     return _written({"steps": steps})
@@ -161,7 +171,9 @@ def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
 
 def _faults(form: Form) -> dict[str, str]:
     """Faults of the definition by their path in it."""
-    return {name.removeprefix("definition").removeprefix("."): message for name, message in form.errors.items() if name.startswith("definition")}
+    return {
+        name.removeprefix("definition").removeprefix("."): message for name, message in form.errors.items() if name.startswith("definition")
+    }
 
 
 def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
@@ -190,7 +202,9 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
 
 def _refused(form: Form, error: ApiError) -> None:
     if error.status == 412:
-        form.general.append("Somebody saved a newer version while you edited this one. Look at it in the list of versions; save again to put yours on top.")
+        form.general.append(
+            "Somebody saved a newer version while you edited this one. Look at it in the list of versions; save again to put yours on top."
+        )
         form.values["changed_meanwhile"] = "1"
         return
     faults = {path: message for path, message in error.detail.items() if path.startswith("definition") and isinstance(message, str)}
@@ -198,4 +212,3 @@ def _refused(form: Form, error: ApiError) -> None:
     if not faults or len(faults) < len(error.detail):
         rest = ApiError(error.status, error.code, error.message, {path: text for path, text in error.detail.items() if path not in faults})
         form.refused(rest, _FIELDS)
-

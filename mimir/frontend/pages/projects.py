@@ -140,4 +140,6 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
                     form.values["etag"] = etag
                 else:
                     form.refused(error, _FIELDS)
-    return page(request, "projects/settings.html", {"form": form, "row": row}, project=row, here="settings", status=400 if form.bad else 200)
+    return page(
+        request, "projects/settings.html", {"form": form, "row": row}, project=row, here="settings", status=400 if form.bad else 200
+    )

@@ -1,0 +1,68 @@
+"""The tokens of the person who is signed in, for programs. A new one is shown once."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from mimir.frontend.client import ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.shell import cursor_of, page
+from mimir.frontend.session import signed_in
+from mimir.lib.clock import utc_now
+
+LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "no end"))
+_FIELDS = {"name": "name", "expires_at": "days"}
+
+
+@sensitive_variables("made")
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The list; POST makes a token, and this answer alone shows it."""
+    form = Form.posted(request.POST, "name", "days") if request.method == "POST" else Form({"name": "", "days": "90"})
+    made: dict[str, Any] | None = None
+    if request.method == "POST":
+        form.require("name", "Give it a name that says where it is used, for example nightly-upload.")
+        if form.value("days") not in [days for days, _ in LIFETIMES]:
+            form.errors["days"] = "Choose one of the list."
+        if not form.bad:
+            made = _made(request, form)
+    found = api(request).get("tokens/", {"cursor": request.GET.get("cursor"), "limit": 50})
+    context = {
+        "form": form if made is None else Form({"name": "", "days": "90"}),
+        "made": made,
+        "rows": found["results"],
+        "older": cursor_of(found["next"]),
+        "lifetimes": LIFETIMES,
+        "now_iso": utc_now().isoformat(),
+    }
+    return page(request, "tokens/list.html", context, here="tokens", status=400 if form.bad else 200)
+
+
+def _made(request: HttpRequest, form: Form) -> dict[str, Any] | None:
+    body: dict[str, Any] = {"name": form.value("name")}
+    if form.value("days"):
+        body["expires_at"] = (utc_now() + dt.timedelta(days=int(form.value("days")))).isoformat()
+    try:
+        return api(request).post("tokens/", body)
+    except ApiError as error:
+        if error.status not in (400, 409, 429):
+            raise
+        form.refused(error, _FIELDS)
+        return None
+
+
+@require_POST
+@signed_in
+def token_delete(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
+    """Revoke it; one that is gone already is no error."""
+    try:
+        api(request).delete(f"tokens/{token_id}/")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+    return HttpResponseRedirect("/tokens/")
