@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from jobs import queue
-from jobs.contract import JobStatus, WaitRule
+from jobs.contract import JobStatus, Priority, WaitRule
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.selectors.waiting import job_waiting
 from jobs.services.admit import ADMISSION_LOCK, admit_once
@@ -68,13 +68,13 @@ def test_a_pass_decides_over_what_the_pass_before_it_committed() -> None:
     make.project()
     _slots(1)
     make.job()
-    make.job()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         second = _in_thread(admit_once)
         _wait_for_lock_waiter()
-        admit_once()  # the same session may take the lock again
+        make.job(priority=Priority.CRITICAL)
+        admit_once()  # the same session may take the lock again: the slot goes to the critical one
     second.join()
     assert Attempt.objects.count() == 1
 

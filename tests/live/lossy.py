@@ -3,9 +3,17 @@
 import random
 from typing import Any
 
+from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 LOST, DOUBLED = 0.3, 0.1
+
+
+class SilentLayer(InMemoryChannelLayer):  # type: ignore[misc]
+    """A layer that loses every message."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Never."""
 
 
 class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]

@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 
 @pytest.fixture(autouse=True)
 def _no_hint_arrives(settings: Any) -> None:
-    """Hints are sent from another event loop, which this layer does not reach."""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.live.lossy.SilentLayer"}}
 
 
 async def _messages(socket: WebsocketCommunicator, until: str, seconds: float) -> list[dict[str, Any]]:
@@ -51,5 +50,5 @@ async def test_the_end_is_found_within_six_seconds_without_any_message() -> None
 
     await database_sync_to_async(cancel)()
     got = await _messages(socket, "cancelled", 6)
-    await socket.disconnect()
     assert [message["job"]["status"] for message in got if message["kind"] == "job"][-1:] == ["cancelled"]
+    await socket.disconnect()

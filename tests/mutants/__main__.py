@@ -38,11 +38,12 @@ def _verdict(mutant: Mutant) -> str:
                 shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy(source, tree / part)
-        path = tree / mutant.path
-        text = path.read_text()
-        if text.count(mutant.old) != 1:
-            return f"its old text stands {text.count(mutant.old)} times in {mutant.path}"
-        path.write_text(text.replace(mutant.old, mutant.new))
+        for name, old, new in ((mutant.path, mutant.old, mutant.new), *mutant.more):
+            path = tree / name
+            text = path.read_text()
+            if text.count(old) != 1:
+                return f"its old text stands {text.count(old)} times in {name}"
+            path.write_text(text.replace(old, new))
         code, output = _run(tree, mutant.test)
     if code == 0:
         return f"{mutant.test} passed"

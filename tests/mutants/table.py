@@ -12,6 +12,7 @@ class Mutant:
     old: str
     new: str
     test: str
+    more: tuple[tuple[str, str, str], ...] = ()  # further (path, old, new): a guarantee that stands on two legs
 
 
 TABLE = (
@@ -31,8 +32,12 @@ TABLE = (
     Mutant(
         "no fence",
         "jobs/services/finish.py",
-        "        if attempt.fenced_at or attempt.claim_id is None:\n",
-        "        if attempt.claim_id is None:\n",
+        """        if attempt.fenced_at or attempt.claim_id is None:
+            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+        if attempt.ended_at:
+""",
+        """        if False:
+""",
         "tests/jobs/test_finish.py::test_a_fenced_attempt_cannot_finish",
     ),
     Mutant(
@@ -49,7 +54,6 @@ TABLE = (
     last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
 """,
         """    with connection.cursor() as cursor:
-        cursor.execute("CREATE SEQUENCE IF NOT EXISTS mutant_seq START 2") if False else None
         cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
         last = cursor.fetchone()[0] + len(rows) - 1
         cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
@@ -91,6 +95,7 @@ TABLE = (
         "        if earlier is None or earlier.fence() != row.fence():\n            continue",
         "        if False:\n            continue",
         "tests/jobs/test_reconcile.py::test_a_worker_that_claims_while_the_list_is_made_is_left_alone",
+        (("jobs/reconciliation.py", "and listed_from > row.claimed_at:", "and True:"),),
     ),
     Mutant(
         "attempt + 1 before the old is gone",
@@ -165,6 +170,13 @@ TABLE = (
         '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
         '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
         "tests/jobs/test_admit.py::test_room_is_held_until_the_worker_is_seen_gone",
+        (
+            (
+                "jobs/selectors/admission.py",
+                'gone_at__isnull=True).values_list("cluster_id", flat=True):',
+                'gone_at__isnull=True, ended_at__isnull=True).values_list("cluster_id", flat=True):',
+            ),
+        ),
     ),
     Mutant(
         "success applied in cancelling",
@@ -187,6 +199,13 @@ TABLE = (
             {"name": name, "holder": holder, "seconds": seconds, "now": __import__("mimir.lib.clock", fromlist=["x"]).utc_now()},
 """,
         "tests/jobs/test_lease.py::test_a_clock_that_is_an_hour_ahead_takes_nothing_early",
+    ),
+    Mutant(
+        "cookie accepted on a foreign Origin",
+        "mimir/frontend/proxy.py",
+        'foreign = self._has_session_cookie(scope) and origin_of(header(scope, b"origin")) not in self._origins',
+        "foreign = False",
+        "tests/frontend/test_proxy_sockets.py::test_a_foreign_origin_is_refused",
     ),
     Mutant(
         "a consumer that never compares itself with the store",
