@@ -28,7 +28,8 @@ from tests.support import make
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 # What a route asks for. `signed`: anybody who is signed in; `site`: a site administrator; `worker`: its own attempt's token.
-PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER, SITE, WORKER, STAFF = "public signed viewer operator maintainer site worker staff".split()
+PUBLIC, SIGNED, SITE, STAFF = "public", "signed", "site", "staff"
+VIEWER, OPERATOR, MAINTAINER, WORKER = "viewer", "operator", "maintainer", "worker"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 PEOPLE = ("nobody", "expired", "stranger", "viewer", "operator", "maintainer", "worker")
 

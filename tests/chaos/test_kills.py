@@ -73,7 +73,8 @@ def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(
 def _sleepers(mark: str) -> list[str]:
     import psutil
 
-    return [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]) if f"sleep {mark}" in " ".join(each.info["cmdline"] or [])]
+    lines = [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if f"sleep {mark}" in line]
 
 
 @pytest.mark.parametrize("name", ["web", "frontend", "dispatcher", "reconciler", "postgres", "valkey"])
