@@ -1,7 +1,6 @@
 // The editor of a pipeline: line numbers, Tab, and a check that shows each fault at its line before anything is saved.
 
-import { postJson, toSignIn } from "./api.js";
-import { graph } from "./graph.js";
+import { csrf, toSignIn } from "./api.js";
 import { JsonFault, lineOf, readJson } from "./jsonplace.js";
 
 const form = document.querySelector("[data-editor]");
@@ -84,38 +83,36 @@ function read() {
   }
 }
 
+// The same form, only checked: the page comes back with the faults by path and the graph, and the text stays as it is here.
 async function check(button) {
   const found = read();
   if (!found) return;
+  const data = new FormData(form);
+  data.set("then", "check");
   button.disabled = true;
   try {
-    const answer = await postJson(form.dataset.check, { definition: found.value });
-    showFaults(answer.errors.map((fault) => ({ ...fault, line: lineOf(found.lines, fault.path) })));
-    okay.hidden = !answer.valid;
-    showGraph(answer.valid ? answer.graph : null);
-  } catch (error) {
-    if (error.status === 401) { toSignIn(); return; }
-    showFaults([{ path: "", message: Object.values(error.detail || {})[0] || error.message, line: 1 }]);
+    const response = await fetch(location.href, { method: "POST", body: data, credentials: "same-origin", headers: { "X-CSRFToken": csrf(), Accept: "text/html" } });
+    if (new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const items = page.querySelector("[data-faults]");
+    if (!items) throw new Error("no answer");
+    placeServed([...items.querySelectorAll("li")], found.lines);
+    okay.hidden = page.querySelector("[data-okay]").hidden;
+    const drawn = page.querySelector("#graph:not([hidden]) svg.dag");
+    if (drawn) { // while there are faults the last graph that was right stays
+      document.querySelector("[data-graph]").replaceChildren(document.importNode(drawn, true));
+      document.getElementById("graph").hidden = false;
+    }
+  } catch {
+    showFaults([{ path: "", message: "the check got no answer; try again in a moment.", line: 1 }]);
   } finally {
     button.disabled = false;
   }
 }
 
-function showGraph(found) {
-  const section = document.getElementById("graph");
-  const drawn = found ? graph(found) : null;
-  if (!drawn) return; // the last graph that was right stays
-  section.querySelector("[data-graph]").replaceChildren(drawn);
-  section.hidden = false;
-}
-
-// What the server said of a save that it refused, at its lines.
-function placeServed() {
-  const items = [...list.querySelectorAll("li")];
-  if (!items.length) return;
-  let lines;
-  try { lines = readJson(text.value).lines; } catch { read(); return; }
-  showFaults(items.map((item) => ({ path: item.dataset.path, message: item.querySelector("span").textContent.replace(item.dataset.path, "").trim(), line: lineOf(lines, item.dataset.path) })));
+// What the server said, at the lines of the text.
+function placeServed(items, lines) {
+  showFaults(items.map(({ dataset }) => ({ path: dataset.path, message: dataset.message, line: lineOf(lines, dataset.path) })));
 }
 
 function insert(from, to, words, selectFrom, selectTo) {
@@ -155,8 +152,7 @@ text.addEventListener("input", () => { okay.hidden = true; drawGutter(); });
 text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
 
 const button = form.querySelector("[data-check-now]");
-button.hidden = false;
-button.addEventListener("click", () => check(button));
+button.addEventListener("click", (event) => { event.preventDefault(); check(button); });
 
 const written = text.value;
 let saving = false;
@@ -164,4 +160,8 @@ form.addEventListener("submit", () => { saving = true; });
 window.addEventListener("beforeunload", (event) => { if (!saving && text.value !== written) event.preventDefault(); });
 
 drawGutter();
-placeServed();
+const served = [...list.querySelectorAll("li")];
+if (served.length) {
+  const found = read();
+  if (found) placeServed(served, found.lines);
+}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 NODE_WIDTH, NODE_HEIGHT = 168, 48
 GAP_X, GAP_Y = 36, 16
+LANE_HEIGHT = 8  # of an arrow that passes a layer
 EDGE = 1  # room for a node's border
 NODES_MAX = 60  # above it a picture says less than a list
 
@@ -33,23 +35,29 @@ def draw(nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]]) -> 
     """The drawing of `nodes` ({"id", "uses"}) and `edges` ([from, to]); None when there is nothing or too much to draw."""
     if not 1 <= len(nodes) <= NODES_MAX:
         return None
-    ids = {node["id"] for node in nodes}
-    arrows = [(edge[0], edge[1]) for edge in edges if edge[0] in ids and edge[1] in ids]
-    layer = _layers([node["id"] for node in nodes], arrows)
-    columns: dict[int, list[Mapping[str, str]]] = {}
-    for node in nodes:
-        columns.setdefault(layer[node["id"]], []).append(node)
-    _order(columns, arrows)
-    tallest = max(len(column) for column in columns.values())
-    height = tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y + 2 * EDGE
-    placed: dict[str, Node] = {}
-    for depth, column in columns.items():
-        top = (height - (len(column) * (NODE_HEIGHT + GAP_Y) - GAP_Y)) // 2
-        for row, node in enumerate(column):
-            x, y = EDGE + depth * (NODE_WIDTH + GAP_X), top + row * (NODE_HEIGHT + GAP_Y)
-            placed[node["id"]] = Node(node["id"], node["uses"], x, y)
-    width = len(columns) * (NODE_WIDTH + GAP_X) - GAP_X + 2 * EDGE
-    return Drawing(width, height, list(placed.values()), [(a, b, _curve(placed[a], placed[b])) for a, b in arrows])
+    uses = {node["id"]: node["uses"] for node in nodes}
+    arrows = [(edge[0], edge[1]) for edge in edges if edge[0] in uses and edge[1] in uses]
+    layer = _layers(list(uses), arrows)
+    columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
+    for name in uses:
+        columns[layer[name]].append(name)
+    routes = _routes(arrows, layer, columns)
+    _order(columns, routes)
+    top = _tops(columns, uses)
+    height = max(top[column[-1]] + _height(column[-1], uses) for column in columns) + EDGE
+    placed = [Node(name, uses[name], _left(layer[name]), top[name]) for name in uses]
+    middle = {name: top[name] + _height(name, uses) // 2 for name in top}
+    width = _left(len(columns)) - GAP_X + EDGE
+    return Drawing(width, height, placed, [(a, b, _curve(route, layer[a], middle)) for (a, b), route in zip(arrows, routes, strict=True)])
+
+
+def _left(depth: int) -> int:
+    return EDGE + depth * (NODE_WIDTH + GAP_X)
+
+
+def _height(name: str, uses: Mapping[str, str]) -> int:
+    """A node's, or that of the lane on which an arrow passes a layer."""
+    return NODE_HEIGHT if name in uses else LANE_HEIGHT
 
 
 def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, int]:
@@ -67,21 +75,52 @@ def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, 
     return {name: used.index(depth) for name, depth in layer.items()}
 
 
-def _order(columns: dict[int, list[Mapping[str, str]]], arrows: Sequence[tuple[str, str]]) -> None:
+def _routes(arrows: Sequence[tuple[str, str]], layer: Mapping[str, int], columns: list[list[str]]) -> list[list[str]]:
+    """Each arrow as what it passes: its start, a lane in every layer between, its end. The lanes are added to `columns`."""
+    routes = []
+    for before, after in arrows:
+        lanes = [f"{before} {after} {depth}" for depth in range(layer[before] + 1, layer[after])]  # ids have no spaces
+        for depth, lane in enumerate(lanes, start=layer[before] + 1):
+            columns[depth].append(lane)
+        routes.append([before, *lanes, after])
+    return routes
+
+
+def _order(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> None:
     """Each column by the mean place of what comes before: fewer crossings."""
+    before: dict[str, list[str]] = {}
+    for route in routes:
+        for one, following in pairwise(route):
+            before.setdefault(following, []).append(one)
     place: dict[str, float] = {}
-    for depth in sorted(columns):
-        before = {node["id"]: [place[a] for a, b in arrows if b == node["id"] and a in place] for node in columns[depth]}
-        columns[depth].sort(key=lambda node: sum(before[node["id"]]) / len(before[node["id"]]) if before[node["id"]] else 0.0)
-        for row, node in enumerate(columns[depth]):
-            place[node["id"]] = row - len(columns[depth]) / 2
+    for column in columns:
+        means = {name: [place[one] for one in before.get(name, []) if one in place] for name in column}
+        column.sort(key=lambda name: sum(means[name]) / len(means[name]) if means[name] else 0.0)
+        place |= {name: row - (len(column) - 1) / 2 for row, name in enumerate(column)}
 
 
-def _curve(start: Node, end: Node) -> str:
-    x1, y1 = start.x + NODE_WIDTH, start.y + NODE_HEIGHT // 2
-    x2, y2 = end.x, end.y + NODE_HEIGHT // 2
-    bend = max((x2 - x1) // 2, GAP_X // 2)
-    return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
+def _tops(columns: Sequence[Sequence[str]], uses: Mapping[str, str]) -> dict[str, int]:
+    """The upper edge of everything; columns are centred on each other."""
+    heights = [sum(_height(name, uses) + GAP_Y for name in column) - GAP_Y for column in columns]
+    tops: dict[str, int] = {}
+    for column, height in zip(columns, heights, strict=True):
+        at = EDGE + (max(heights) - height) // 2
+        for name in column:
+            tops[name] = at
+            at += _height(name, uses) + GAP_Y
+    return tops
+
+
+def _curve(route: Sequence[str], depth: int, middle: Mapping[str, int]) -> str:
+    """From the right edge of the first, straight along the lanes between, to the left edge of the last."""
+    path = f"M{_left(depth) + NODE_WIDTH} {middle[route[0]]}"
+    for step, (one, following) in enumerate(pairwise(route)):
+        x1, x2 = _left(depth + step) + NODE_WIDTH, _left(depth + step + 1)
+        y1, y2, half = middle[one], middle[following], (x1 + x2) // 2
+        path += f"C{half} {y1} {half} {y2} {x2} {y2}"
+        if step < len(route) - 2:
+            path += f"H{x2 + NODE_WIDTH}"
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
     names = [row["name"] for row in got["datasets"]["results"]]
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "definition", "etag")
-        form.require("name", "Give the pipeline a name, for example daily-summary.")
+        if request.POST.get("then") != "check":
+            form.require("name", "Give the pipeline a name, for example daily-summary.")
         made = _saved(request, slug, form)
         if made is not None:
             return made
@@ -140,18 +141,22 @@ def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
 
 def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None) -> HttpResponse:
     """The page around the editor; `context` is None for a new pipeline."""
-    graph = together(request, graph=optional(partial(_checked, str(project["slug"]), form.value("definition")), {}))["graph"]
+    nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
+    check = together(request, check=optional(partial(_checked, str(project["slug"]), form.value("definition")), nothing))["check"]
+    graph, only_checked = check["graph"], bool(form.values.get("checked"))
     drawn = graphs.draw(graph.get("nodes", []), graph.get("edges", []))
+    faults = [{"path": path, "message": message} for path, message in _faults(form).items()]
     shown = {
         "form": form,
         "new": context is None,
-        "faults": [{"path": path, "message": message} for path, message in _faults(form).items()],
+        "refused": form.bad and not only_checked,
+        "faults": faults or (check["errors"] if only_checked else []),
+        "okay": only_checked and check["valid"],
         "drawing": _drawing(drawn) if drawn else None,
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
-        "check_url": f"/api/v1/{project_path(str(project['slug']), 'pipelines', 'validate')}",
         **(context or {}),
     }
-    return page(request, "pipelines/pipeline.html", shown, project=project, here="pipelines", status=400 if form.bad else 200)
+    return page(request, "pipelines/pipeline.html", shown, project=project, here="pipelines", status=400 if shown["refused"] else 200)
 
 
 def _drawing(drawn: graphs.Drawing) -> dict[str, Any]:
@@ -160,13 +165,12 @@ def _drawing(drawn: graphs.Drawing) -> dict[str, Any]:
 
 
 def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
-    """The graph of a definition, {} while it has faults."""
+    """What the API says of a definition: {"valid", "errors", "graph"}."""
     try:
         value = json.loads(definition)
     except ValueError:
-        return {}
-    found: dict[str, Any] = client.post(project_path(slug, "pipelines", "validate"), {"definition": value})["graph"]
-    return found
+        return {"valid": False, "errors": [], "graph": {}}
+    return client.post(project_path(slug, "pipelines", "validate"), {"definition": value})
 
 
 def _faults(form: Form) -> dict[str, str]:
@@ -177,12 +181,16 @@ def _faults(form: Form) -> dict[str, str]:
 
 
 def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
-    """Where to go after it was saved; None, with the reasons in `form`, when it was not."""
-    form.values["definition"] = request.POST.get("definition", "")
+    """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
+    form.values["definition"] = request.POST.get("definition", "").replace("\r\n", "\n")
+    definition: Any = None
     try:
         definition = json.loads(form.value("definition"))
     except ValueError as error:
         form.errors["definition"] = f"This is no JSON: {error}."
+    if request.POST.get("then") == "check":
+        form.values["checked"] = "1"
+        return None
     if form.bad:
         return None
     etag = form.value("etag")
