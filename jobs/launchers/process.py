@@ -39,7 +39,7 @@ from mimir.lib.crash import crash_point
 SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 # No site-packages: the supervisor needs the standard library only, and starts in half the time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
-START_SECONDS = 20.0
+START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # somebody who only looks holds the lock for microseconds
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -105,12 +105,9 @@ class ProcessLauncher:
             except OSError as error:
                 raise LaunchUncertain(f"the worker could not be started: {error}") from error
         crash_point("launch.after_spawn")
-        try:
-            code = starter.wait(timeout=START_SECONDS)
-        except subprocess.TimeoutExpired:
-            starter.kill()
-            starter.wait()
-            raise LaunchUncertain("the worker did not start in time") from None
+        code = _code_of(starter)
+        if code is None:
+            raise LaunchUncertain("the worker did not start in time")
         if code != 0:
             tail = (folder / "console.log").read_bytes()[-400:].decode("utf-8", "replace").strip()
             raise LaunchUncertain(f"the worker's start ended with {code}: {tail}")
@@ -239,6 +236,18 @@ def spooled(spool: Path, offset: int) -> bytes:
             piece = file.read(LOG_CHUNK_BYTES_MAX)
         return piece[: piece.rfind(b"\n") + 1]
     return b""
+
+
+def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
+    """How the first stage ended; None when it took too long and was killed. `Popen.wait` with a time-out looks only every 50 ms."""
+    end = time.monotonic() + START_SECONDS
+    while starter.poll() is None:
+        if time.monotonic() > end:
+            starter.kill()
+            starter.wait()
+            return None
+        time.sleep(START_PAUSE_SECONDS)
+    return starter.returncode
 
 
 @contextlib.contextmanager

@@ -33,8 +33,9 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     away = _dispatcher_away_since()
     unreachable = Cluster.objects.filter(unreachable_since__isnull=False).first()
     usual = _usual_seconds({(job.project_id, job.type) for job in queued})
+    ends = _ends_in(usual)
     return {
-        job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)))
+        job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)), ends)
         for job in queued
     }
 
@@ -47,6 +48,7 @@ def _waiting(
     away: dt.datetime | None,
     unreachable: Cluster | None,
     usual_seconds: float | None,
+    ends: Sequence[float],
 ) -> dict[str, Any]:
     position = places.get(job.id, 1)
     check = decision.blocked.get(job.id)
@@ -63,7 +65,7 @@ def _waiting(
         "position": position,
         "blocked_by": rule.value,
         "detail": detail,
-        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds),
+        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends),
         "rules": [
             {"rule": each.rule.value, "passes": each.passes, "detail": _sentence(each.rule, each, position, job) if not each.passes else ""}
             for each in decision.checks.get(job.id, ())
@@ -121,9 +123,12 @@ def _ordinal(number: int) -> str:
 
 
 def _estimate(
-    rule: WaitRule, check: Check | None, position: int, view: Snapshot, usual_seconds: float | None
+    rule: WaitRule, check: Check | None, position: int, view: Snapshot, usual_seconds: float | None, ends: Sequence[float]
 ) -> float | None:
-    """About how long it waits, from the usual time of the last jobs of its kind; None where nothing is known."""
+    """About how long it waits, from the usual time of the last jobs of its kind; None where nothing is known.
+
+    A running job that has taken longer than usual may end at any time or never: it promises no place.
+    """
     if rule is WaitRule.READY:
         return 0.0
     if rule is WaitRule.BACK_OFF and check is not None:
@@ -134,7 +139,19 @@ def _estimate(
     slots = sum(room.jobs for room in view.rooms if room.open)
     if check is not None and rule is not WaitRule.CAPACITY:
         slots = min(slots, int(check.facts.get("limit", slots)))
-    return round(usual_seconds * position / slots, 1) if slots else None
+    if not slots:
+        return None
+    rounds, place = divmod(position - 1, slots)
+    return round(ends[place] + rounds * usual_seconds, 1) if place < len(ends) else None
+
+
+def _ends_in(usual: Mapping[tuple[UUID, str], float]) -> list[float]:
+    """In how many seconds running jobs of the kinds in `usual` should end, soonest first; without those that are late."""
+    rows = Job.objects.filter(status__in=(JobStatus.LAUNCHING, JobStatus.RUNNING)).values_list("project_id", "type", "started_at")
+    now = utc_now()
+    known = [(usual[project, kind], started) for project, kind, started in rows if (project, kind) in usual]
+    left = [seconds - ((now - started).total_seconds() if started else 0.0) for seconds, started in known]
+    return sorted(seconds for seconds in left if seconds > 0)
 
 
 def _usual_seconds(kinds: set[tuple[UUID, str]]) -> dict[tuple[UUID, str], float]:

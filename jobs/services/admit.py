@@ -25,8 +25,8 @@ ADMISSION_LOCK = 0x4D494D4952  # "MIMIR": one key for the whole installation
 ACTOR = "dispatcher"
 
 
-def admit_once() -> list[UUID]:
-    """Admit what fits now; returns the new attempts' ids. Asks for their launch on commit; calls no cluster."""
+def admit_once(*, hint: bool = True) -> list[UUID]:
+    """Admit what fits now; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
     created: list[UUID] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -44,7 +44,7 @@ def admit_once() -> list[UUID]:
                 by_class.setdefault(attempt.job.priority, []).append(attempt.id)
         _fail_never(decision)
         crash_point("admit.before_commit")
-        for priority, ids in by_class.items():
+        for priority, ids in by_class.items() if hint else ():
             transaction.on_commit(lambda ids=ids, priority=priority: queue.launch(ids, priority), robust=True)  # type: ignore[misc]
     if created:
         crash_point("admit.after_commit")

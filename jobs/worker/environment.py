@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
 
 
 class BadWorkerEnvironment(Exception):
     """A variable is missing or wrong; the message names all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerEnvironment:
-    """`worker_dir` and `lock_descriptor` are set by the process launcher only."""
+class WorkerEnvironment(NamedTuple):
+    """`worker_dir` and `lock_descriptor` are set by the process launcher only. No dataclass: importing those would delay the workload's start."""
 
     job_id: str
     job_type: str
@@ -23,7 +24,7 @@ class WorkerEnvironment:
     models_dir: Path
     worker_dir: Path | None = None
     lock_descriptor: int | None = None
-    passed_on: dict[str, str] = field(default_factory=dict)  # what user code may see of the surroundings
+    passed_on: Mapping[str, str] = {}  # what user code may see of the surroundings
 
 
 _NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")

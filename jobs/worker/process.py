@@ -7,15 +7,14 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
 from jobs.worker.environment import WorkerEnvironment
 
 
-@dataclass(slots=True)
-class WorkloadProcess:
+class WorkloadProcess(NamedTuple):
     """A started interpreter: its process, our end of its channel, the reading ends of its stdout and stderr."""
 
     process: subprocess.Popen[bytes]

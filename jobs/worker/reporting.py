@@ -12,6 +12,7 @@ from jobs.worker.stopping import CANCELLED, Stop, failed
 from mimir.lib.clock import utc_now
 
 BATCH = 200
+TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one request
 
 
 class Reporter(threading.Thread):
@@ -28,6 +29,7 @@ class Reporter(threading.Thread):
         self._ended = False
         self._next_beat = time.monotonic() + heartbeat_seconds
         self._not_before = 0.0
+        self._send_at = 0.0
         self._pause = FIRST_PAUSE_SECONDS
 
     def add(self, kind: EventKind, data: dict[str, Any]) -> None:
@@ -39,12 +41,16 @@ class Reporter(threading.Thread):
             if self._count >= self._limits.event_count:
                 return
             self._count += 1
+            if not self._waiting:
+                self._send_at = time.monotonic() + TOGETHER_SECONDS
             self._waiting.append({"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data})
             self._changed.notify_all()
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the orchestrator has all events; whether it has."""
         with self._changed:
+            self._send_at = 0.0
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._waiting or self._stop.fenced.is_set(), timeout_seconds) and not self._waiting
 
     def end(self) -> None:
@@ -57,7 +63,9 @@ class Reporter(threading.Thread):
         """Until `end`, or a fence."""
         while not self._stop.fenced.is_set():
             with self._changed:
-                self._changed.wait_for(self._due, max(0.01, min(self._next_beat - time.monotonic(), 0.5)))
+                if not self._ended and (early := self._due_at() - time.monotonic()) > 0:
+                    self._changed.wait(early)
+                    continue
                 if self._ended:
                     return
             try:
@@ -73,13 +81,10 @@ class Reporter(threading.Thread):
             with self._changed:
                 self._changed.notify_all()
 
-    def _due(self) -> bool:
-        now = time.monotonic()
-        return self._ended or (now >= self._not_before and (bool(self._waiting) or now >= self._next_beat))
+    def _due_at(self) -> float:
+        return max(self._not_before, min(self._next_beat, self._send_at) if self._waiting else self._next_beat)
 
     def _report(self) -> None:
-        if time.monotonic() < self._not_before:
-            return
         with self._changed:
             batch = self._waiting[:BATCH]
         if batch:

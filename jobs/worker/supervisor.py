@@ -15,7 +15,7 @@ from jobs.contract import WORKER_EVENT_KINDS, EventKind, FailureReason, FinishSt
 from jobs.worker import family
 from jobs.worker.channel import MessageTooLarge
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
-from jobs.worker.environment import WorkerEnvironment
+from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP, WorkerEnvironment
 from jobs.worker.memory import MemoryWatch
 from jobs.worker.output import FLUSH_SECONDS, Output
 from jobs.worker.process import WorkloadProcess
@@ -25,7 +25,6 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
 from jobs.worker.transfers import Transfers
 
-EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
 ASK_SECONDS = 5.0  # between SIGTERM and SIGKILL to the workload
 IDLE_SECONDS = 0.5
 DRAIN_SECONDS = 5.0

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ def main() -> int:
     except Terminated:
         return 128 + signal.SIGTERM
     except Exception as error:
+        import traceback  # takes a while: only where it is needed
+
         traceback.print_exc()
         _report(orders, WorkFailed(FailureReason.WORKLOAD_FAILED, f"{type(error).__name__}: {error}"[:1000]))
     return 0
