@@ -47,7 +47,7 @@ export class LogView extends EventTarget {
   get look() { return { query: this.query, mark: this.mark, onWhole: (row) => { row.whole = true; this.redraw(row); } }; }
 
   // How many lines there are by now.
-  get lineCount() { return this.store.lines; }
+  get lineCount() { return this.store.lineCount; }
 
   changed() { this.dispatchEvent(new Event("change")); }
 
@@ -325,7 +325,7 @@ export class LogView extends EventTarget {
     const bytes = new TextEncoder().encode(text);
     let count = 0;
     for (const byte of bytes) if (byte === 10) count += 1;
-    this.store.lines += count;
+    this.store.lineCount += count;
     const next = this.rows.length ? this.rows[this.rows.length - 1] : null;
     const number = next ? next.number + next.count : 1;
     if (reachedEnd && offset === this.to && bytes.length === end - offset && end - this.from < KEPT * 2) this.append(parseLines(bytes, offset, number));

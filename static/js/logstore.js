@@ -8,7 +8,7 @@ export class LogStore {
     this.path = `/api/v1/jobs/${job}/logs/`;
     this.attempt = attempt;
     this.end = 0; // bytes
-    this.lines = 0; // how many, as of the last look at the end
+    this.lineCount = 0; // how many, as of the last look at the end
     this.complete = false;
   }
 
@@ -44,7 +44,7 @@ export class LogStore {
   // The end by now: its last byte belongs to the last line.
   async look() {
     const got = await this.bytes(-1, 1);
-    this.lines = this.end ? got.line : 0;
+    this.lineCount = this.end ? got.line : 0;
     return this.end;
   }
 
