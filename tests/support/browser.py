@@ -1,0 +1,39 @@
+"""Headless Chromium, the system's own, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.stack import Stack
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+# Without these it looks up its maker's hosts at every start; as root it has no sandbox.
+_ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser for one module: while it is open, this thread runs its event loop."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "the browser tests need chromium: see README.md"
+    arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=arguments)
+
+
+def context_of(opened: Browser, stack: Stack, **options: Any) -> BrowserContext:
+    """A new visitor of an installation."""
+    return opened.new_context(base_url=stack.described["frontend_url"], **{"viewport": WIDE, **options})
+
+
+def sign_in(page: Page, username: str, password: str) -> None:
+    """By the form, as a person does."""
+    page.goto("/signin/")
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/signin/" not in url)
