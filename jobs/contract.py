@@ -68,7 +68,6 @@ class FailureReason(StrEnum):
     LAUNCH_FAILED = "launch_failed"  # the launcher refused it
     NEVER_FITS = "never_fits"  # asks for more than any cluster has
     WORKER_LOST = "worker_lost"  # the worker vanished or was killed
-    HEARTBEAT_LOST = "heartbeat_lost"
     INTERRUPTED = "interrupted"  # the worker was asked to stop by its surroundings (SIGTERM)
     SHUTDOWN = "shutdown"  # Mimir itself was stopped in an orderly way
     STALE_BASE = "stale_base"  # the revision it worked on is no longer the newest
@@ -82,7 +81,6 @@ INFRASTRUCTURE = frozenset(
         FailureReason.LAUNCH_TIMEOUT,
         FailureReason.LAUNCH_FAILED,
         FailureReason.WORKER_LOST,
-        FailureReason.HEARTBEAT_LOST,
         FailureReason.INTERRUPTED,
         FailureReason.SHUTDOWN,
     }

@@ -198,6 +198,5 @@ _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.LAUNCH_TIMEOUT: _launch_timeout,
     FailureReason.LAUNCH_FAILED: _launch_failed,
     FailureReason.WORKER_LOST: _lost,
-    FailureReason.HEARTBEAT_LOST: _lost,
     FailureReason.INTERRUPTED: _lost,
 }

@@ -162,7 +162,6 @@ class Env:
     launch_timeout: int = _setting(_integer(1, 86400), "300", "seconds from admission to claim")
     cancel_grace: int = _setting(_integer(0, 3600), "10", "seconds a worker has to stop after a cancel, before it is ended")
     worker_grace: int = _setting(_integer(0, 86400), "600", "seconds a worker tries to deliver its end")
-    heartbeat_grace: int = _setting(_integer(4, 3600), "30", "seconds of silence after which a worker that cannot be seen is lost")
     launch_concurrency: int = _setting(_integer(1, 256), "16", "launches in flight")
     infrastructure_retries: int = _setting(_integer(0, 100), "5", "tries that the user's attempts do not count")
     retry_back_off: float = _setting(_number(0, 3600), "2", "seconds before the first retry, doubling")
