@@ -15,6 +15,7 @@ def _choices(enum: type) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
 
 
+ARTIFACTS = "artifacts"  # the folder of their objects in the storage
 ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED))
 
 

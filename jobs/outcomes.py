@@ -34,8 +34,13 @@ def _pipeline(job: Job, attempt: Attempt, result: dict[str, Any]) -> dict[str, A
     outputs = result.get("outputs", [])
     if not isinstance(outputs, list):
         raise _protocol("outputs has to be a list")
-    datasets = [_dataset(job, attempt, output) for output in outputs]
-    return {"datasets": datasets, "steps": _steps(result.get("steps", []))}
+    # By name: two jobs that write the same datasets take their locks in one order, and none waits for the other for ever.
+    made = {id(output): _dataset(job, attempt, output) for output in sorted(outputs, key=_name_of)}
+    return {"datasets": [made[id(output)] for output in outputs], "steps": _steps(result.get("steps", []))}
+
+
+def _name_of(output: object) -> str:
+    return str(output.get("dataset")) if isinstance(output, dict) else ""
 
 
 def _dataset(job: Job, attempt: Attempt, output: object) -> dict[str, Any]:

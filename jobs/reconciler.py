@@ -19,14 +19,16 @@ from jobs.selectors.attempts import database_now, open_attempts
 from jobs.services import reconcile as writes
 from jobs.services.beats import beat_record, instance_name
 from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable, launcher_of
+from jobs.services.housekeeping import storage_sweep
 from jobs.services.lease import RECONCILER, lease_release, lease_take
-from jobs.services.logs import log_objects_sweep, log_seal, logs_seal_due
+from jobs.services.logs import log_seal, logs_seal_due
 from jobs.services.retention import retention_apply
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
-HOUSEKEEPING_SECONDS = 60.0
+RETENTION_SECONDS = 20.0
+SWEEP_SECONDS = 3600.0  # looking for objects without a row lists the whole storage
 PASSES_AT_ONCE = 20
 
 
@@ -196,7 +198,8 @@ def run(stop: threading.Event) -> None:
     """Lead or wait, until `stop`. What a pass raises is logged; the next one comes."""
     leader = Leader()
     leader.start()
-    kept_house_at = 0.0
+    house = threading.Thread(target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True)
+    house.start()
     while not stop.is_set():
         try:
             close_old_connections()
@@ -204,9 +207,6 @@ def run(stop: threading.Event) -> None:
             if not leader.leads.wait(timeout=settings.ENV.reconcile_seconds):
                 continue
             launcher = _passes(stop)
-            if time.monotonic() - kept_house_at > HOUSEKEEPING_SECONDS:
-                kept_house_at = time.monotonic()
-                _housekeeping()
             launcher.wait_for_change(settings.ENV.reconcile_seconds)
         except Exception:
             log.exception("a pass failed: the next one tries again")
@@ -225,6 +225,18 @@ def _passes(stop: threading.Event) -> Launcher:
     return launcher
 
 
-def _housekeeping() -> None:
-    log_objects_sweep(older_than_seconds=3600)
-    retention_apply()
+def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
+    """Retention and sweeps, on a thread of their own: looking over a large storage must not hold up a pass."""
+    next_sweep = 0.0
+    while not stop.is_set():
+        try:
+            if leads.is_set():
+                retention_apply()
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + SWEEP_SECONDS
+                    storage_sweep()
+        except Exception:
+            log.exception("housekeeping failed: the next round tries again")
+        finally:
+            connection.close()
+        stop.wait(RETENTION_SECONDS)

@@ -61,10 +61,18 @@ def object_save(key: str, file: IO[bytes]) -> Stored:
     """Copy `file` from its beginning to `key`, durable when this returns."""
     file.seek(0)
     counted = _Counted(file)
-    storage = artifacts()
-    saved = storage.save(key, counted)
+    saved = object_write(key, counted)
     object_sync(saved)
     return Stored(key=saved, size_bytes=counted.read_bytes, sha256=counted.digest.hexdigest())
+
+
+def object_write(key: str, content: File) -> str:  # type: ignore[type-arg]
+    """Write `content` to `key`, as the storage spells it; nothing stays of what broke off in the middle."""
+    try:
+        return artifacts().save(key, content)
+    except BaseException:
+        object_delete(key)
+        raise
 
 
 def object_sync(key: str) -> None:
@@ -106,14 +114,16 @@ def local_path(key: str) -> Iterator[str]:
     yield path
 
 
-def keys_older_than(moment: dt.datetime) -> Iterator[str]:
-    """Keys of dataset objects last written before `moment`."""
+def keys_older_than(moment: dt.datetime, *, folder: str = FOLDER) -> Iterator[str]:
+    """Keys of objects below `folder` last written before `moment`."""
     storage = artifacts()
-    if not storage.exists(FOLDER):
+    try:
+        folders, names = storage.listdir(folder)
+    except FileNotFoundError:
         return
-    for project in storage.listdir(FOLDER)[0]:
-        for name in storage.listdir(f"{FOLDER}/{project}")[1]:
-            key = f"{FOLDER}/{project}/{name}"
-            with contextlib.suppress(FileNotFoundError):
-                if storage.get_modified_time(key) < moment:
-                    yield key
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            if storage.get_modified_time(f"{folder}/{name}") < moment:
+                yield f"{folder}/{name}"
+    for name in folders:
+        yield from keys_older_than(moment, folder=f"{folder}/{name}")

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import storages
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
@@ -19,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.contract import ARTIFACT_NAME_PATTERN, LOG_CHUNK_BYTES_MAX, ArtifactRole, EventKind, FailureReason, FinishStatus
-from jobs.models import Attempt
+from jobs.models import ARTIFACTS, Attempt
 from jobs.selectors.inputs import input_version
 from jobs.services.claim import attempt_claim
 from jobs.services.finish import attempt_finish
@@ -174,8 +173,8 @@ class WorkerArtifactView(WorkerView):
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
         artifact_room_check(attempt_id=attempt.id, size_bytes=_declared(request))
         body = _Body(request, settings.ENV.artifact_bytes_max)
-        key = storages["artifacts"].save(f"artifacts/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
-        kept = False
+        key = storage.object_write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
+        kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
         try:
             sha256 = body.digest.hexdigest()
             if sha256 != request.headers.get("X-Content-SHA256", "").lower():
@@ -190,9 +189,12 @@ class WorkerArtifactView(WorkerView):
                 sha256=sha256,
                 media_type=request.headers.get("Content-Type", "application/octet-stream"),
             )
+        except MimirError:
+            kept = False
+            raise
         finally:
             if not kept:
-                storages["artifacts"].delete(key)
+                storage.object_delete(key)
         answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
         return Response(answer, status=201 if kept else 200)
 

@@ -5,7 +5,7 @@ from typing import IO, TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from mimir.lib.errors import TooLarge
+from mimir.lib.errors import MimirError, TooLarge
 from mimir.lib.ids import uuid7
 from projects import storage
 from projects.access import demand_active
@@ -23,8 +23,8 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
 
     Parsed first, in a bounded process, then stored, then one short transaction gives it its number: nothing is left of a file that
-    cannot be read. An object whose transaction failed is deleted, or else found by `unreferenced_objects_sweep`. The same content
-    again is a new version: a version says that somebody delivered it.
+    cannot be read. An object whose transaction was refused is deleted; one whose commit has no known end is left to
+    `unreferenced_objects_sweep`, since its row may be there. The same content again is a new version: somebody delivered it.
     Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
@@ -52,7 +52,7 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
                 source=VersionSource.UPLOAD,
                 created_by=user,
             )
-    except BaseException:
+    except MimirError:
         storage.object_delete(stored.key)
         raise
 

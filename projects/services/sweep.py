@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+from collections.abc import Callable, Collection
 
 from mimir.lib.clock import utc_now
 from projects import storage
@@ -12,12 +13,20 @@ UNREFERENCED_AFTER = dt.timedelta(hours=24)  # longer than any upload is between
 _BATCH = 500
 
 
-def unreferenced_objects_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER, limit: int = 10_000) -> int:
-    """Delete dataset objects that no version points at, from uploads whose process died; returns how many."""
-    keys = itertools.islice(storage.keys_older_than(utc_now() - older_than), limit)
+def unreferenced_objects_sweep(
+    *,
+    folder: str = storage.FOLDER,
+    referenced: Callable[[Collection[str]], set[str]] = storage_keys_referenced,
+    older_than: dt.timedelta = UNREFERENCED_AFTER,
+) -> int:
+    """Delete objects below `folder` that no row points at, left by a process that died between object and row; returns how many.
+
+    `referenced` tells which of some keys a row points at.
+    """
+    keys = storage.keys_older_than(utc_now() - older_than, folder=folder)
     deleted = 0
     while batch := list(itertools.islice(keys, _BATCH)):
-        for key in set(batch) - storage_keys_referenced(batch):
+        for key in set(batch) - referenced(batch):
             storage.object_delete(key)
             deleted += 1
     return deleted

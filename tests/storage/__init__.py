@@ -1,0 +1,1 @@
+"""Objects in the artifact storage and the rows that point at them."""

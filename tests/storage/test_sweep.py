@@ -1,0 +1,83 @@
+"""Objects that a process left when it died between object and row are removed, and no others."""
+
+import datetime as dt
+import io
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import OperationalError
+
+from jobs.models import ARTIFACTS, Artifact
+from jobs.services import housekeeping
+from jobs.services.housekeeping import artifact_keys_referenced
+from mimir.lib.errors import TooLarge
+from projects import storage
+from projects.models import DatasetVersion
+from projects.services import dataset_upload, datasets, unreferenced_objects_sweep
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AT_ONCE = dt.timedelta(seconds=-1)
+
+
+def _put(folder: str) -> str:
+    return storage.artifacts().save(f"{folder}/p/a/object", ContentFile(b"x"))
+
+
+def _upload(tmp_path: Any) -> DatasetVersion:
+    owner = make.user()
+    file = tmp_path / "t.csv"
+    file.write_bytes(b"a\n1\n")
+    with file.open("rb") as opened:
+        return dataset_upload(project=make.project(owner=owner), name="t", file=opened, path=str(file), size_bytes=4, user=owner)
+
+
+def test_an_artifact_without_a_row_is_swept_and_one_with_a_row_stays() -> None:
+    stray, kept, version = _put(ARTIFACTS), _put(ARTIFACTS), _put(ARTIFACTS)
+    attempt = make.claimed()
+    Artifact.objects.create(attempt=attempt, name="x", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=kept)
+    row = {"number": 1, "format": "parquet", "schema": [], "row_count": 0, "size_bytes": 1, "sha256": "0" * 64}
+    dataset = attempt.job.project.datasets.create(name="t")
+    DatasetVersion.objects.create(dataset=dataset, storage_key=version, source="job", **row)
+    assert unreferenced_objects_sweep(folder=ARTIFACTS, referenced=artifact_keys_referenced, older_than=AT_ONCE) >= 1
+    assert [storage.artifacts().exists(key) for key in (stray, kept, version)] == [False, True, True]
+
+
+def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() -> None:
+    young = _put(ARTIFACTS)
+    housekeeping.storage_sweep()
+    assert storage.artifacts().exists(young)
+
+
+def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks after the commit: the row is there, so its object has to be."""
+    real = datasets._version_create
+
+    def broken(**facts: Any) -> Any:
+        keys.append(facts["storage_key"])
+        real(**facts)
+        raise OperationalError("the connection broke")
+
+    keys: list[str] = []
+    monkeypatch.setattr(datasets, "_version_create", broken)
+    with pytest.raises(OperationalError):
+        _upload(tmp_path)
+    assert storage.artifacts().exists(keys[0])
+
+
+def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
+    class Broken(ContentFile):  # type: ignore[type-arg]
+        def chunks(self, chunk_size: int | None = None) -> Any:
+            yield b"half"
+            raise TooLarge("too much")
+
+    with pytest.raises(TooLarge):
+        storage.object_write(f"{ARTIFACTS}/p/a/broken", Broken(b"half"))
+    assert not storage.artifacts().exists(f"{ARTIFACTS}/p/a/broken")
+
+
+def test_what_is_stored_is_what_was_given() -> None:
+    stored = storage.object_save("datasets/p/whole", io.BytesIO(b"abc"))
+    with storage.object_open(stored.key) as opened:
+        assert (opened.read(), stored.size_bytes) == (b"abc", 3)
