@@ -12,6 +12,8 @@ from structlog.types import EventDict, WrappedLogger
 from mimir.lib.redaction import redact
 
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
+# Libraries with a line for each request or statement: their warnings are enough.
+_TALKATIVE = ("uvicorn.access", "rq.worker", "httpx", "daphne", "axes", "psycopg")
 
 
 # Without local variables: they hold tokens, passwords and people's data.
@@ -48,6 +50,7 @@ def logging_config(level: str) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    quiet = "ERROR" if level == "error" else "WARNING"
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "processors": [
@@ -64,12 +67,5 @@ def logging_config(level: str) -> dict[str, Any]:
         "formatters": {"json": formatter},
         "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
         "root": {"handlers": ["stdout"], "level": _LEVELS[level]},
-        "loggers": {
-            "uvicorn.access": {"level": "WARNING"},
-            "rq.worker": {"level": "WARNING"},
-            "httpx": {"level": "WARNING"},
-            "django.request": {"level": "ERROR"},
-            "daphne": {"level": "WARNING"},
-            "axes": {"level": "WARNING"},
-        },
+        "loggers": {name: {"level": quiet} for name in _TALKATIVE} | {"django.request": {"level": "ERROR"}},
     }
