@@ -120,6 +120,7 @@ class _Board:
         self.keys: set[str] = set()
         self.reserved: set[str] = set()
         self.total = 0
+        self.failing: dict[tuple[object, ...], Check | None] = {}
         for held in snapshot.held:
             self._take(held.cluster, held)
 
@@ -135,7 +136,12 @@ class _Board:
             self.keys.add(what.exclusive_key)
 
     def admit(self, job: Candidate, cluster: str) -> None:
+        self.failing.clear()
         self._take(cluster, job)
+
+    def reserve(self, cluster: str) -> None:
+        self.failing.clear()
+        self.reserved.add(cluster)
 
     def has_room(self, room: Room, job: Candidate) -> bool:
         name = room.cluster
@@ -188,7 +194,7 @@ def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
         order.append(job.job_id)
         if job.job_id in wanted:
             checks[job.job_id] = tuple(_checks(job, snapshot, board))
-        failing = next((check for check in _checks(job, snapshot, board) if not check.passes), None)
+        failing = _failing(job, snapshot, board)
         if failing is None:
             cluster = board.place_for(job)
             assert cluster is not None  # the last two rules passed
@@ -203,6 +209,20 @@ def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
     return Decision(tuple(admitted), tuple(never), blocked, tuple(order), checks)
 
 
+def _failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check | None:
+    """The first rule that fails. Jobs that ask the same fail alike for as long as nothing is taken or reserved: thousands cost as one."""
+    if job.not_before > snapshot.now:
+        return _first_failing(job, snapshot, board)
+    asks = (job.project, job.type, job.cpu_millicores, job.memory_bytes, job.gpus, job.exclusive_key, job.previous_alive, job.archived)
+    if asks not in board.failing:
+        board.failing[asks] = _first_failing(job, snapshot, board)
+    return board.failing[asks]
+
+
+def _first_failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check | None:
+    return next((check for check in _checks(job, snapshot, board) if not check.passes), None)
+
+
 def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
     """Keep one cluster's room for a job that only its size has blocked for long: nobody behind it may use it up again."""
     since = max(job.queued_at, job.not_before)
@@ -212,7 +232,7 @@ def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
     # Where only slots are short every job is of one size: the order alone is fair, and a reservation would only idle other clusters.
     able = [room for room in able if board.jobs[room.cluster] < room.jobs]
     if able:
-        board.reserved.add(max(able, key=lambda room: (room.jobs - board.jobs[room.cluster], room.cluster)).cluster)
+        board.reserve(max(able, key=lambda room: (room.jobs - board.jobs[room.cluster], room.cluster)).cluster)
 
 
 def _in_order(snapshot: Snapshot, board: _Board) -> Iterator[Candidate]:

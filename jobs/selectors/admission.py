@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
+from django.db.models import BigIntegerField, Exists, FloatField, OuterRef
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Extract, Now
 
 from jobs.admission import Candidate, Held, Limits, Room, Snapshot
 from jobs.contract import JobStatus, Priority
@@ -91,16 +92,19 @@ def _waiting() -> tuple[Candidate, ...]:
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     rows = (
         Job.objects.filter(status=JobStatus.QUEUED)
-        .annotate(previous_alive=Exists(alive))
+        .annotate(since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive))
+        .annotate(cpu=_asked("cpu_millicores"), memory=_asked("memory_bytes"), gpus=_asked("gpus"))
         .values_list(
             "id",
             "project__slug",
             "type",
             "priority",
-            "queued_at",
-            "resources",
+            "since",
+            "cpu",
+            "memory",
+            "gpus",
             "exclusive_key",
-            "not_before",
+            "until",
             "previous_alive",
             "project__status",
         )
@@ -112,17 +116,30 @@ def _waiting() -> tuple[Candidate, ...]:
             project=project,
             type=kind,
             priority=Priority(priority),
-            queued_at=queued_at.timestamp(),
-            cpu_millicores=resources["requests"]["cpu_millicores"],
-            memory_bytes=resources["requests"]["memory_bytes"],
-            gpus=resources["requests"]["gpus"],
+            queued_at=since,
+            cpu_millicores=cpu,
+            memory_bytes=memory,
+            gpus=gpus,
             exclusive_key=key,
-            not_before=not_before.timestamp() if not_before else 0.0,
+            not_before=until or 0.0,
             previous_alive=previous_alive,
             archived=status == ProjectStatus.ARCHIVED,
         )
-        for job_id, project, kind, priority, queued_at, resources, key, not_before, previous_alive, status in rows
+        for job_id, project, kind, priority, since, cpu, memory, gpus, key, until, previous_alive, status in rows
     )
+
+
+# Amounts and times come from the server as numbers: with thousands waiting, parsing JSON and dates here took half of a pass.
+
+
+def _epoch(field: str) -> Cast:
+    """A time as Unix seconds."""
+    return Cast(Extract(field, "epoch"), FloatField())
+
+
+def _asked(amount: str) -> Cast:
+    """An amount of the job's request."""
+    return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())
 
 
 def _now() -> float:

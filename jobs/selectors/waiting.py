@@ -5,6 +5,7 @@ One snapshot serves all jobs asked for. The same pure decision that admits expla
 
 import datetime as dt
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from mimir.lib.clock import utc_now
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
+LONG_LINE, KEEP_SECONDS = 500, 1.0
+_kept: tuple[float, set[UUID], Snapshot] | None = None
 
 
 def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
@@ -27,7 +30,7 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     queued = [job for job in jobs if job.status == JobStatus.QUEUED]
     if not queued:
         return {}
-    view = snapshot()
+    view = _view([job.id for job in queued])
     decision = admit(view, explain=[job.id for job in queued])
     places = {job_id: index for index, job_id in enumerate(decision.order, start=1)}
     away = _dispatcher_away_since()
@@ -38,6 +41,18 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
         job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)), ends)
         for job in queued
     }
+
+
+def _view(asked: Sequence[UUID]) -> Snapshot:
+    """A snapshot that has the asked jobs. With a long line one serves for a second: each follower asks again at every change."""
+    global _kept
+    if _kept is not None:
+        taken_at, ids, view = _kept
+        if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(asked):
+            return view
+    view = snapshot()
+    _kept = (time.monotonic(), {job.job_id for job in view.waiting}, view) if len(view.waiting) > LONG_LINE else None
+    return view
 
 
 def _waiting(
