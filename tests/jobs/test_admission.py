@@ -176,3 +176,31 @@ def test_no_pass_gives_away_more_than_there_is(
     assert max(Counter(each.exclusive_key for each in taken if each.exclusive_key).values(), default=0) <= 1
     told = {job_id for job_id, _ in decision.admitted} | set(decision.never) | set(decision.blocked)
     assert told == set(by_id) == set(decision.order)
+
+
+# Few sizes, so that jobs ask alike, and times on both sides of a back-off and of a reservation.
+_alike = st.builds(
+    lambda number, project, size, key, before: job(number, project=project, cpu_millicores=size, exclusive_key=key, not_before=before),
+    st.integers(1, 500),
+    st.sampled_from("ab"),
+    st.sampled_from([1000, 3000, 9000]),
+    st.sampled_from(["", "", "twin:1"]),
+    st.sampled_from([0.0, 0.0, 2000.0]),
+)
+
+
+@given(st.lists(_alike, max_size=30, unique_by=lambda each: each.job_id), st.integers(0, 4), st.integers(1000, 8000))
+def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(waiting: list[Candidate], slots: int, cpu: int) -> None:
+    rooms = (Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0), Room("two", 1, 3000, None, 0))
+    decision = admit(
+        snap(*waiting, rooms=rooms, limits=Limits(jobs_by_project={"b": 2}), now=1000.0, reserve_after_seconds=700.0),
+        explain=[each.job_id for each in waiting],
+    )
+    for job_id in decision.order:
+        failing = next((check for check in decision.checks[job_id] if not check.passes), None)
+        if failing is None:
+            assert job_id in {admitted for admitted, _cluster in decision.admitted}
+        elif failing.rule is WaitRule.NEVER_FITS:
+            assert job_id in decision.never
+        else:
+            assert decision.blocked[job_id] == failing
