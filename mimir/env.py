@@ -7,6 +7,7 @@ message that names each setting and never prints its value.
 
 import ipaddress
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -279,6 +280,8 @@ def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str])
         faults.append("MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it")
     if role == "orchestrator" and production and values["launcher"] == "process" and not values["allow_unisolated_workers"]:
         faults.append("LAUNCHER=process isolates nothing: in production set ALLOW_UNISOLATED_WORKERS=true if that is what you want")
+    if role == "orchestrator" and values["launcher"] == "process" and sys.platform != "linux":
+        faults.append("LAUNCHER=process needs Linux: it follows a worker's processes by /proc. Use a Linux virtual machine or WSL2")
     if role == "orchestrator" and production and values["launcher"] == "memory":
         faults.append("LAUNCHER=memory runs nothing: it is for tests")
     return faults

@@ -28,9 +28,12 @@ FAILURES = (StartFailed, PostgresFailed, ValkeyFailed, DemoFailed, BadPlace, htt
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 stopped in order, 1 a start or the demo failed, 2 a port or the installation is taken."""
+    """The exit code: 0 stopped in order, 1 a start or the demo failed, 2 it cannot run here: a port or the installation is taken, or no Linux."""
     if arguments not in (["up"], ["demo"]):
         say("usage: python -m mimir.dev up|demo", failure=True)
+        return 2
+    if sys.platform != "linux":
+        say("Mimir on one machine needs Linux: use a Linux virtual machine, or WSL2 on Windows.", failure=True)
         return 2
     try:
         places = Places.from_environment()
