@@ -106,9 +106,7 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page. A fragment's request is told so in a header: a redirect would put that page into a corner of this one."""
-    if request.headers.get("HX-Request") == "true":
-        return HttpResponse(status=401, headers={"HX-Redirect": SIGN_IN_PATH, "Cache-Control": "no-store"})
+    """To the sign-in page, and from there back."""
     query = urlencode({"next": request.get_full_path()}) if request.method in ("GET", "HEAD") else ""
     response = HttpResponseRedirect(f"{SIGN_IN_PATH}?{query}" if query else SIGN_IN_PATH)
     response["Cache-Control"] = "no-store"

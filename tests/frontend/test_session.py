@@ -80,11 +80,6 @@ def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(browser: httpx.C
     assert "mimir_session" not in browser.cookies
 
 
-def test_a_fragment_is_told_where_to_go(browser: httpx.Client) -> None:
-    answer = browser.get("/projects/", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/signin/")
-
-
 @pytest.mark.parametrize(
     ("asked", "status", "shown"),
     [(404, 404, "Refused as asked."), (403, 403, "Refused as asked."), (409, 409, "Refused as asked."), (500, 502, "error")],

@@ -135,5 +135,29 @@ async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> No
                 return
 
 
+async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
+    """A pool of connections that each subscription holds one of would stop at a hundred."""
+    await asyncio.to_thread(stack.project)
+    headers = {"Authorization": f"Bearer {_token(stack)}"}
+    told = asyncio.Event()
+
+    async def hear() -> str:
+        async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None, open_timeout=30) as socket:
+            await asyncio.wait_for(socket.recv(), 30)
+            opened.append(socket)
+            if len(opened) == 200:
+                told.set()
+            while True:
+                message = json.loads(await asyncio.wait_for(socket.recv(), 60))
+                if message["kind"] == "job" and message["job"]["name"] == "heard by all":
+                    return str(message["job"]["id"])
+
+    opened: list[object] = []
+    followers = [asyncio.create_task(hear()) for _ in range(200)]
+    await asyncio.wait_for(told.wait(), 60)
+    job = await asyncio.to_thread(stack.submit, "true", name="heard by all")
+    assert set(await asyncio.gather(*followers)) == {job}
+
+
 def test_the_installation_is_still_whole(stack: Stack) -> None:
     wait_for(lambda: not stack.workers(), "every worker is cleaned up")
