@@ -95,7 +95,6 @@ TABLE = (
         "        if earlier is None or earlier.fence() != row.fence():\n            continue",
         "        if False:\n            continue",
         "tests/jobs/test_reconcile.py::test_a_worker_that_claims_while_the_list_is_made_is_left_alone",
-        (("jobs/reconciliation.py", "and listed_from > row.claimed_at:", "and True:"),),
     ),
     Mutant(
         "attempt + 1 before the old is gone",
