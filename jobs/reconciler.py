@@ -117,6 +117,7 @@ def _terminate(row: AttemptView, launcher: Launcher) -> None:
 def _gone(row: AttemptView, seen: Observed | None, launcher: Launcher) -> bool:
     if not launcher.is_gone(row.name, str(row.id)):
         return False
+    crash_point("reconcile.seen_gone")
     if seen is not None:
         writes.log_rest_append(
             attempt_id=row.id, read=lambda offset: launcher.tail(row.name, str(row.id), after=b"", offset=offset)

@@ -36,8 +36,10 @@ def _fork_off(environment: WorkerEnvironment) -> None:
     assert environment.lock_descriptor is not None
     assert environment.worker_dir is not None
     os.set_inheritable(environment.lock_descriptor, False)
+    crash_point("worker.before_fork")
     child = os.fork()
     if child:
+        crash_point("worker.after_fork")
         temporary = environment.worker_dir / "pid.new"
         temporary.write_text(str(child))
         temporary.rename(environment.worker_dir / "pid")
