@@ -22,11 +22,14 @@ from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unre
 from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.logs import log_objects_sweep, log_seal, logs_seal_due
 from jobs.services.retention import retention_apply
+from jobs.services.sweep import artifact_objects_sweep
 from mimir.lib.crash import crash_point
+from projects.services.sweep import UNREFERENCED_AFTER, expired_tokens_sweep, scratch_files_sweep, unreferenced_objects_sweep
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
 HOUSEKEEPING_SECONDS = 60.0
+SWEEP_SECONDS = 3600.0  # it lists the whole artifact storage
 PASSES_AT_ONCE = 20
 
 
@@ -197,7 +200,7 @@ def run(stop: threading.Event) -> None:
     """Lead or wait, until `stop`. What a pass raises is logged; the next one comes."""
     leader = Leader()
     leader.start()
-    kept_house_at = 0.0
+    kept_house_at = swept_at = float("-inf")
     while not stop.is_set():
         try:
             close_old_connections()
@@ -208,6 +211,9 @@ def run(stop: threading.Event) -> None:
             if time.monotonic() - kept_house_at > HOUSEKEEPING_SECONDS:
                 kept_house_at = time.monotonic()
                 _housekeeping()
+            if time.monotonic() - swept_at > SWEEP_SECONDS:
+                swept_at = time.monotonic()
+                threading.Thread(target=_sweep, name="sweep", daemon=True).start()
             launcher.wait_for_change(settings.ENV.reconcile_seconds)
         except Exception:
             log.exception("a pass failed: the next one tries again")
@@ -229,3 +235,16 @@ def _passes(stop: threading.Event) -> Launcher:
 def _housekeeping() -> None:
     log_objects_sweep(older_than_seconds=3600)
     retention_apply()
+
+
+def _sweep() -> None:
+    """What killed processes left, once it is certainly nobody's any more. On a thread of its own: a large storage takes its time to list."""
+    try:
+        artifact_objects_sweep(older_than=UNREFERENCED_AFTER)
+        unreferenced_objects_sweep()
+        scratch_files_sweep()
+        expired_tokens_sweep()
+    except Exception:
+        log.exception("what killed processes left could not be removed: the next hour tries again")
+    finally:
+        connection.close()

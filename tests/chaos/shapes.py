@@ -65,14 +65,6 @@ def submit(stack: Stack, dice: random.Random, *, now: float) -> Submitted:
     shape = SHAPES[name]
     command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", stack.oracle_line(shape.then.replace("{oracle}", str(stack.oracle)))]}}
     dataset = f"d{uuid.uuid4().hex[:12]}" if shape.writes else ""
-    steps = [*writing(dataset), command] if dataset else [command]
+    steps = [*stack.writing(dataset), command] if dataset else [command]
     job = stack.submit(steps, project=project, **shape.fields)
     return Submitted(job, name, project, dataset, now + dice.uniform(0.2, 6.0) if shape.cancel else None)
-
-
-def writing(dataset: str) -> list[dict[str, Any]]:
-    """Two steps that write one new version of a dataset."""
-    return [
-        {"id": "numbers", "uses": "sql", "with": {"query": "SELECT range AS n FROM range(100)"}},
-        {"id": "kept", "uses": "write", "with": {"dataset": dataset, "from": "numbers"}},
-    ]

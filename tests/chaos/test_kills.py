@@ -1,7 +1,9 @@
 """SIGKILL at each named line, on real processes. Whatever dies there: one end, no attempt run twice, no process left, nobody waits for ever."""
 
+import os
 import random
 import time
+import uuid
 
 import psutil
 import pytest
@@ -124,3 +126,22 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
             process.kill()
     except psutil.NoSuchProcess:
         return
+
+
+def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
+    """Files without a row: an artifact, a dataset's version, an upload on its way. Young ones may still get their row."""
+    folders = [f"artifacts/artifacts/{uuid.uuid4()}/{uuid.uuid4()}", f"artifacts/datasets/{uuid.uuid4()}", "spool"]
+    job, dataset = stack.submit_writing()
+    stack.assert_whole(job)
+    known = list((stack.var / "artifacts" / "artifacts").glob("*/*/*"))
+    old, young = [[stack.var / folder / uuid.uuid4().hex for folder in folders] for _ in range(2)]
+    for path in [*old, *young]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for path in [*old, *known]:
+        os.utime(path, (0, 0))
+    stack.kill("reconciler")  # it sweeps when it starts, and each hour
+    wait_for(lambda: not any(path.exists() for path in old), "what nobody needs is removed")
+    assert known
+    assert all(path.exists() for path in [*young, *known])
+    assert stack.rows_of(dataset) == 100, "a version's file was taken for a leftover"

@@ -1,11 +1,8 @@
 """Success and what it does to the project are one: exactly one new version, or none, never two, whoever dies around the finish."""
 
-import uuid
-
 import pytest
 
 from tests.chaos.beside import kill_worker, lines
-from tests.chaos.shapes import writing
 from tests.support.stack import Stack, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -13,17 +10,10 @@ pytestmark = pytest.mark.timeout(180)
 AROUND_THE_FINISH = ["finish.before_transaction", "outcome.inside", "finish.before_commit", "finish.after_commit_before_answer"]
 
 
-def _submit(stack: Stack) -> tuple[str, str]:
-    """A job that runs the oracle's command and writes a version of a new dataset; (job, dataset)."""
-    dataset = f"d{uuid.uuid4().hex[:12]}"
-    command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", stack.oracle_line("echo one; echo two")]}}
-    return stack.submit([*writing(dataset), command]), dataset
-
-
 @pytest.mark.parametrize("point", AROUND_THE_FINISH)
 def test_web_dies_and_one_version_is_written(stack: Stack, point: str) -> None:
     stack.arm(point)
-    job, dataset = _submit(stack)
+    job, dataset = stack.submit_writing()
     stack.wait_hit(point)
     ended = stack.assert_whole(job)
     assert ended["result"]["datasets"] == [{"name": dataset, "version": 1}]
@@ -35,7 +25,7 @@ def test_web_dies_and_one_version_is_written(stack: Stack, point: str) -> None:
 @pytest.mark.parametrize("point", ["admit.before_commit", "outcome.inside", "finish.before_commit"])
 def test_the_database_dies_inside_a_transaction(stack: Stack, point: str) -> None:
     stack.arm(point, "hold")
-    job, dataset = _submit(stack)
+    job, dataset = stack.submit_writing()
     stack.wait_hit(point)
     stack.kill("postgres")
     stack.release(point)
@@ -46,7 +36,7 @@ def test_the_database_dies_inside_a_transaction(stack: Stack, point: str) -> Non
 @pytest.mark.parametrize("meanwhile", ["worker dies", "cancel", "fence"])
 def test_a_finish_in_flight_meets(stack: Stack, meanwhile: str) -> None:
     stack.arm("finish.before_transaction", "hold")
-    job, dataset = _submit(stack)
+    job, dataset = stack.submit_writing()
     stack.wait_hit("finish.before_transaction")
     if meanwhile == "worker dies":
         kill_worker(stack, job)

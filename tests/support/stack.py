@@ -232,6 +232,20 @@ class Stack:
         """A job that writes its attempt into the oracle, a file outside our database, and then does `then`."""
         return self.submit(self.oracle_line(then), **fields)
 
+    def submit_writing(self, then: str = "echo one; echo two") -> tuple[str, str]:
+        """A job of the oracle that also writes a version of a new dataset; (job, dataset)."""
+        dataset = f"d{uuid.uuid4().hex[:12]}"
+        command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", self.oracle_line(then)]}}
+        return self.submit([*self.writing(dataset), command]), dataset
+
+    @staticmethod
+    def writing(dataset: str) -> list[dict[str, Any]]:
+        """Two steps that write one new version, of 100 rows, of a dataset."""
+        return [
+            {"id": "numbers", "uses": "sql", "with": {"query": "SELECT range AS n FROM range(100)"}},
+            {"id": "kept", "uses": "write", "with": {"dataset": dataset, "from": "numbers"}},
+        ]
+
     def oracle_line(self, then: str = "true") -> str:
         """The shell command of such a job. Its home is in the folder of its worker, whose name ends with the attempt's number."""
         return f'echo "$JOB_ID $ATTEMPT_ID $HOME" >> {self.oracle}; {then}'
@@ -281,6 +295,12 @@ class Stack:
         """How many versions a dataset has; none when there is no such dataset."""
         answer = self.call("GET", f"/api/v1/projects/{project}/datasets/{dataset}/")
         return 0 if answer.status_code == 404 else len(answer.json()["versions"])
+
+    def rows_of(self, dataset: str, *, project: str = "demo") -> int:
+        """How many lines the newest version has, read from its file."""
+        answer = self.call("GET", f"/api/v1/projects/{project}/datasets/{dataset}/versions/latest/content/", params={"as": "csv"})
+        assert answer.status_code == 200, answer.text
+        return len(answer.text.splitlines()) - 1
 
     def attempts(self, job: str) -> list[dict[str, Any]]:
         """Its attempts."""
