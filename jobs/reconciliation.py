@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from jobs.contract import TERMINAL, FailureReason, JobStatus
+from jobs.contract import FINAL, TERMINAL, FailureReason, JobStatus
 
 
 class Verb(StrEnum):
@@ -122,10 +122,18 @@ def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times:
             f"Its worker did not report within {times.launch_timeout:.0f} s of its admission.",
         )
     if seen is not None and not seen.alive:
-        return Action(Verb.END, _lost_reason(seen), seen.message or "Its worker ended before it took the job.")
+        return _dead_before_claim(seen)
     if seen is None and row.launched_at is not None:
         return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
+
+
+def _dead_before_claim(seen: Sight) -> Action:
+    """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim."""
+    reason = _lost_reason(seen)
+    if reason in FINAL:
+        return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker ended, and this database does not know that it took the job.")
+    return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
 
 
 def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:

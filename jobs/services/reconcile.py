@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from jobs.contract import EventKind, JobStatus
 from jobs.models import Attempt, Job
@@ -53,8 +54,8 @@ def fence_if_unchanged(*, row: AttemptView) -> bool:
 
 
 def terminate_asked(*, row: AttemptView) -> None:
-    """Remember when the worker was first asked to stop: the grace counts from there, whoever leads."""
-    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=utc_now())
+    """Remember when the worker was first asked to stop: the grace counts from there, whoever leads, by the database's clock."""
+    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=Now())
 
 
 def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
