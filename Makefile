@@ -42,7 +42,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-chaos: $(VENV)/.dev ## kill processes at random for a while (FOR=600 seconds; SEED=1 chooses what happens); prints kills and jobs
+chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice); prints kills and jobs
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
 
 mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice

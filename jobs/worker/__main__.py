@@ -32,7 +32,10 @@ def main() -> int:
 
 
 def _fork_off(environment: WorkerEnvironment) -> None:
-    """The child goes on, in the session its starter made; the parent leaves its pid where `terminate` finds it, and ends."""
+    """The child goes on, in the session its starter made; the parent ends. The child's pid is left where `terminate` finds it.
+
+    Both leave it: the parent, so that it is there when the starter has its answer; the child, so that it is there if the parent was killed.
+    """
     assert environment.lock_descriptor is not None
     assert environment.worker_dir is not None
     os.set_inheritable(environment.lock_descriptor, False)
@@ -40,9 +43,10 @@ def _fork_off(environment: WorkerEnvironment) -> None:
     child = os.fork()
     if child:
         crash_point("worker.after_fork")
-        temporary = environment.worker_dir / "pid.new"
-        temporary.write_text(str(child))
-        temporary.rename(environment.worker_dir / "pid")
+    temporary = environment.worker_dir / f"pid.{os.getpid()}"
+    temporary.write_text(str(child or os.getpid()))
+    temporary.rename(environment.worker_dir / "pid")
+    if child:
         os._exit(0)
 
 

@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 
 SERVICES = ("web", "frontend", "dispatcher", "reconciler", "postgres", "valkey")
 WORKERS = ("supervisor", "workload")
-KINDS = (*SERVICES, *WORKERS, "database session", "messages")
+KINDS = (*SERVICES, *WORKERS, *WORKERS, *WORKERS, "database session", "messages")
 PAUSE_SECONDS = (0.2, 2.0)
 STOPPED_SECONDS = (0.1, 8.0)  # up to longer than the lease, and than a transaction may idle
 STOPS = 0.4  # of all strikes; the others kill

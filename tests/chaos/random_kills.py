@@ -6,6 +6,7 @@ one is another run of the same kind.
 """
 
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -96,7 +97,9 @@ def main(arguments: list[str]) -> int:
     print("\n".join(broken) or "every promise was kept", flush=True)
     if broken:
         print(f"{len(broken)} broken promises; seed {seed}; logs and state are in {folder}")
-    return 1 if broken else 0
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def _run(stack: Stack, seconds: int, seed: int) -> list[str]:

@@ -61,6 +61,17 @@ def test_the_supervisor_alone_is_killed_while_its_workload_lives(stack: Stack) -
     stack.assert_whole(job, status="cancelled")
 
 
+def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> None:
+    """The first stage died before it left the pid of its fork: without one, only its processes that show their environment are found."""
+    stack.arm("worker.after_fork")
+    job = stack.submit_oracle("sleep 600")
+    stack.wait_hit("worker.after_fork")
+    wait_for(lambda: stack.ran(job), "the workload runs")
+    assert psutil.pid_exists(stack.worker_pid(job))
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    stack.assert_whole(job, status="cancelled")
+
+
 def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(stack: Stack) -> None:
     job = stack.submit_oracle("env -i setsid sleep 4242 & sleep 0.2; exit 3")
     stack.assert_whole(job, status="failed")
@@ -68,10 +79,8 @@ def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(
 
 
 def _sleepers(mark: str) -> list[str]:
-    import psutil
-
-    lines = [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if f"sleep {mark}" in line]
+    found = [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+    return [line for line in found if f"sleep {mark}" in line]
 
 
 @pytest.mark.parametrize("name", ["web", "frontend", "dispatcher", "reconciler", "postgres", "valkey"])
@@ -106,12 +115,14 @@ def test_an_attempt_fenced_while_its_claim_is_answered_does_nothing(stack: Stack
 def test_workers_are_killed_at_random_moments(stack: Stack) -> None:
     """Each job loses its worker twice, at a moment nobody has chosen: its third attempt wins."""
     dice = random.Random(7)  # noqa: S311 - no secret
-    jobs = [stack.submit_oracle("echo begun; sleep 0.5; echo done") for _ in range(3)]
+    go = stack.folder / f"go-{uuid.uuid4().hex}"
+    jobs = [stack.submit_oracle(f"echo begun; while [ ! -e {go} ]; do sleep 0.1; done; echo done") for _ in range(3)]
     for attempt in (1, 2):
         for job in jobs:
             pid = stack.worker_pid(job, attempt)
             time.sleep(dice.uniform(0.0, 0.3))  # the moment
             _kill_tree(pid, alone=dice.random() < 0.5)
+    go.touch()
     for job in jobs:
         ended = stack.assert_whole(job)
         assert ended["attempts_used"] == 1
