@@ -42,8 +42,8 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-chaos: $(VENV)/.dev ## kill processes at random for a while (SECONDS=600); prints kills and jobs
-	@$(PY) -m tests.chaos.random_kills $(or $(SECONDS_TO_RUN),300)
+chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice); prints kills and jobs
+	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
 
 mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
 	@$(PY) -m tests.mutants $(ARGS)

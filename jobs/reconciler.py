@@ -35,7 +35,7 @@ PASSES_AT_ONCE = 20
 def reconcile_once(cluster: Cluster, launcher: Launcher) -> int:
     """One pass; returns how many attempts it moved or cleaned up."""
     before = open_attempts(cluster=cluster)
-    listed_from = database_now()
+    now = database_now()
     try:
         observed = launcher.observe()
     except OSError as error:
@@ -49,9 +49,9 @@ def reconcile_once(cluster: Cluster, launcher: Launcher) -> int:
     for attempt_id, row in after.items():
         earlier = before.get(attempt_id)
         if earlier is None or earlier.fence() != row.fence():
-            continue  # it changed while we looked: the list may be older than the row
+            continue  # it changed while we looked: only of a row that stood so before the list is the list newer
         seen = sights.get(attempt_id)
-        action = decide(row, _sight(seen), listed_from=listed_from, now=listed_from, times=_times())
+        action = decide(row, _sight(seen), now=now, times=_times())
         if action.verb is Verb.END:
             crash_point("reconcile.decided_to_end")
         moved += _act_safely(row, seen, action, launcher)
@@ -119,6 +119,7 @@ def _terminate(row: AttemptView, launcher: Launcher) -> None:
 def _gone(row: AttemptView, seen: Observed | None, launcher: Launcher) -> bool:
     if not launcher.is_gone(row.name, str(row.id)):
         return False
+    crash_point("reconcile.seen_gone")
     if seen is not None:
         writes.log_rest_append(
             attempt_id=row.id, read=lambda offset: launcher.tail(row.name, str(row.id), after=b"", offset=offset)

@@ -1,7 +1,8 @@
 """What to do about one attempt, from its row and from what the cluster shows. Pure.
 
 The law: nothing is declared lost or gone on the word of a list older than the row. Rows are read before and after the list, and an attempt
-that differs between both reads is left for the next pass.
+that differs between both reads is left for the next pass. That both reads agree is what makes the list newer than the row: times are not
+compared for it, since rows carry the clocks of several machines, and one that is ahead would make every end wait for it.
 """
 
 import datetime as dt
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from jobs.contract import TERMINAL, FailureReason, JobStatus
+from jobs.contract import FINAL, TERMINAL, FailureReason, JobStatus
 
 
 class Verb(StrEnum):
@@ -90,32 +91,28 @@ class Action:
 NOTHING = Action(Verb.NOTHING)
 
 
-def decide(row: AttemptView, seen: Sight | None, *, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
-    """The next action for `row`. `seen` is None when the list, begun at `listed_from`, does not have its worker."""
+def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Times) -> Action:
+    """The next action for `row`, which stood so before the list was begun. `seen` is None when the list does not have its worker."""
     if row.gone_at is not None:
         return Action(Verb.CLEAN_UP) if row.sealed else NOTHING
     if row.fenced_at is not None or row.ended_at is not None:
-        return _after_end(row, seen, listed_from, now, times)
+        return _after_end(row, seen, now, times)
     if row.job_status in TERMINAL or row.job_attempt != row.number:
         return Action(Verb.FENCE)
     if row.claimed_at is None:
-        return _before_claim(row, seen, listed_from, now, times)
-    return _claimed(row, seen, listed_from, now, times)
+        return _before_claim(row, seen, now, times)
+    return _claimed(row, seen, now, times)
 
 
-def _after_end(row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
-    ended_at = max(at for at in (row.fenced_at, row.ended_at) if at is not None)
+def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     if seen is None or seen.gone:
-        # A list begun before the fence may have missed a worker that was just being made.
-        return Action(Verb.GONE) if listed_from > ended_at else NOTHING
-    if row.fenced_at is None and seen.alive and _seconds(now, ended_at) < times.worker_grace:
+        return Action(Verb.GONE)
+    if row.fenced_at is None and row.ended_at is not None and seen.alive and _seconds(now, row.ended_at) < times.worker_grace:
         return NOTHING  # its finish was accepted: it is about to exit by itself
     return Action(Verb.TERMINATE)
 
 
-def _before_claim(
-    row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times
-) -> Action:
+def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
     if _seconds(now, row.created_at) > times.launch_timeout:
@@ -125,15 +122,23 @@ def _before_claim(
             f"Its worker did not report within {times.launch_timeout:.0f} s of its admission.",
         )
     if seen is not None and not seen.alive:
-        return Action(Verb.END, _lost_reason(seen), seen.message or "Its worker ended before it took the job.")
-    if seen is None and row.launched_at is not None and listed_from > row.launched_at:
+        return _dead_before_claim(seen)
+    if seen is None and row.launched_at is not None:
         return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
 
 
-def _claimed(row: AttemptView, seen: Sight | None, listed_from: dt.datetime, now: dt.datetime, times: Times) -> Action:
+def _dead_before_claim(seen: Sight) -> Action:
+    """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim."""
+    reason = _lost_reason(seen)
+    if reason in FINAL:
+        return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker ended, and this database does not know that it took the job.")
+    return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
+
+
+def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     assert row.claimed_at is not None
-    if (seen is None or not seen.alive) and listed_from > row.claimed_at:
+    if seen is None or not seen.alive:
         return _vanished(seen)
     if row.job_status == JobStatus.CANCELLING:
         asked = row.cancel_requested_at or now

@@ -152,6 +152,7 @@ class WorkerLogView(WorkerView):
         if not (offset.isascii() and offset.isdigit() and len(offset) <= 18):
             raise Invalid("offset: has to be a number of bytes.", detail={"offset": "has to be a number of bytes"})
         data = request._request.read(LOG_CHUNK_BYTES_MAX + 1)
+        crash_point("log.before_append")
         end = log_append(attempt_id=attempt.id, offset=int(offset), data=data)
         crash_point("log.after_append_before_answer")
         return Response({"end": end})

@@ -90,6 +90,7 @@ class ProcessLauncher:
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
         """Run the worker's first stage, which forks itself off and ends; the fork keeps the locked descriptor."""
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
+        (folder / "pid").unlink(missing_ok=True)  # of a start before this one: by now that number may be anybody's
         with (folder / "console.log").open("ab") as console:
             try:
                 starter = subprocess.Popen(
@@ -158,7 +159,7 @@ class ProcessLauncher:
         processes.kill_bearers(attempt_id)
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
-        folder = self._own_folder(name, attempt_id)
+        folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and _is_locked(folder):
             return False
         return not any(not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, []))
@@ -168,12 +169,12 @@ class ProcessLauncher:
         return None if folder is None else spooled(folder / "spool", offset)
 
     def clean_up(self, name: str, attempt_id: str) -> None:
-        folder = self._own_folder(name, attempt_id)
+        folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is None or not self.is_gone(name, attempt_id):
             return
         with _lock(folder) as descriptor:
             if descriptor is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         end = time.monotonic() + timeout_seconds
@@ -207,6 +208,11 @@ class ProcessLauncher:
         identity = _read_json(folder / "worker.json")
         own = identity.get("installation") == self._installation and identity.get("attempt_id") == attempt_id
         return folder if own else None
+
+    def _unnamed_folder(self, name: str) -> Path | None:
+        """A folder without worker.json: its starter is about to write it or died before, or a clean-up was killed half-way."""
+        folder = self._root / name
+        return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
 
     def _refuse_other(self, folder: Path, spec: LaunchSpec) -> None:
         identity = _read_json(folder / "worker.json")
@@ -283,6 +289,16 @@ def _is_locked(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _remove(folder: Path) -> None:
+    """Remove a worker's folder; worker.json last, so that what a killed clean-up leaves is still known to be ours."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.name not in ("worker.json", "lock"):
+            Path(entry.path).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _supervisor(folder: Path) -> int | None:

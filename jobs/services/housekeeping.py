@@ -1,11 +1,11 @@
-"""What nobody needs any more is removed from the storage: objects that a process left when it died between object and row."""
+"""What nobody needs any more is removed: objects and files that a process left when it died between them and their row."""
 
 from collections.abc import Collection
 
 from jobs.models import ARTIFACTS, Artifact
 from jobs.services.logs import log_objects_sweep
 from projects.selectors import storage_keys_referenced
-from projects.services import expired_tokens_sweep, unreferenced_objects_sweep
+from projects.services import expired_tokens_sweep, scratch_files_sweep, unreferenced_objects_sweep
 
 LOG_OBJECTS_AFTER_SECONDS = 3600.0
 
@@ -16,10 +16,11 @@ def artifact_keys_referenced(keys: Collection[str]) -> set[str]:
 
 
 def storage_sweep() -> int:
-    """One look over the whole storage, and at expired tokens; returns how many objects and tokens went."""
+    """One look over the whole storage, and at expired tokens; returns how many objects, files and tokens went."""
     return (
         log_objects_sweep(older_than_seconds=LOG_OBJECTS_AFTER_SECONDS)
         + unreferenced_objects_sweep(folder=ARTIFACTS, referenced=artifact_keys_referenced)
         + unreferenced_objects_sweep()
+        + scratch_files_sweep()
         + expired_tokens_sweep()
     )

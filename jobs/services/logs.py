@@ -38,12 +38,13 @@ _LINES = re.compile(rb"(?:[0-9T:.Z+-]{20,40} (?:stdout|stderr) [FP] [^\n]*\n)+")
 
 
 class WrongOffset(Conflict):
-    """The chunk does not begin at the stored end. `detail.end` is that end."""
+    """The chunk does not begin at the stored end. `end`, and `detail.end`, is that end."""
 
     code = "wrong_offset"
 
     def __init__(self, end: int) -> None:
         super().__init__(f"The log ends at {end}: go on from there.", detail={"end": end})
+        self.end = end
 
 
 class LogClosed(Gone):

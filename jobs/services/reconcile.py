@@ -4,13 +4,14 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from jobs.contract import EventKind, JobStatus
 from jobs.models import Attempt, Job
 from jobs.reconciliation import Action, AttemptView, Sight
 from jobs.selectors.attempts import view_of
 from jobs.services.ending import attempt_end, job_finish_cancelled
-from jobs.services.logs import log_append, log_close
+from jobs.services.logs import WrongOffset, log_append, log_close
 from jobs.services.transition import attempt_lock, event_add, wake_on_commit
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import MimirError
@@ -53,8 +54,8 @@ def fence_if_unchanged(*, row: AttemptView) -> bool:
 
 
 def terminate_asked(*, row: AttemptView) -> None:
-    """Remember when the worker was first asked to stop: the grace counts from there, whoever leads."""
-    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=utc_now())
+    """Remember when the worker was first asked to stop: the grace counts from there, whoever leads, by the database's clock."""
+    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=Now())
 
 
 def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
@@ -78,12 +79,15 @@ def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], bytes | None]) -> None:
     """Append what the worker's own spool has past the stored end; `read(offset)` gives a piece, empty or None at the end.
 
-    Each piece is bounded. A closed log, or a limit, ends it: what cannot be stored is what the marker line stands for.
+    Each piece is bounded. Where somebody else has appended meanwhile (a late copy of a request, another reconciler) it goes on behind
+    that. A closed log, or a limit, ends it: what cannot be stored is what the marker line stands for.
     """
     end = Attempt.objects.values_list("log_end", flat=True).get(id=attempt_id)
     while piece := read(end):
         try:
             end = log_append(attempt_id=attempt_id, offset=end, data=piece)
+        except WrongOffset as moved:
+            end = moved.end
         except MimirError:
             return
 

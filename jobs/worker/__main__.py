@@ -32,15 +32,21 @@ def main() -> int:
 
 
 def _fork_off(environment: WorkerEnvironment) -> None:
-    """The child goes on, in the session its starter made; the parent leaves its pid where `terminate` finds it, and ends."""
+    """The child goes on, in the session its starter made; the parent ends. The child's pid is left where `terminate` finds it.
+
+    Both leave it: the parent, so that it is there when the starter has its answer; the child, so that it is there if the parent was killed.
+    """
     assert environment.lock_descriptor is not None
     assert environment.worker_dir is not None
     os.set_inheritable(environment.lock_descriptor, False)
+    crash_point("worker.before_fork")
     child = os.fork()
     if child:
-        temporary = environment.worker_dir / "pid.new"
-        temporary.write_text(str(child))
-        temporary.rename(environment.worker_dir / "pid")
+        crash_point("worker.after_fork")
+    temporary = environment.worker_dir / f"pid.{os.getpid()}"
+    temporary.write_text(str(child or os.getpid()))
+    temporary.rename(environment.worker_dir / "pid")
+    if child:
         os._exit(0)
 
 

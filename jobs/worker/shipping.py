@@ -46,9 +46,12 @@ class LogShipper(threading.Thread):
             answer = self._client.post_log(offset, self._spool.read(offset))
         except Refused as refused:
             end = refused.detail.get("end")
-            if refused.code != "wrong_offset" or not isinstance(end, int) or end < offset:
+            if refused.code != "wrong_offset" or not isinstance(end, int):
                 raise
-            self._spool.accept(end)  # an earlier copy of this chunk has arrived: go on behind it
+            if end > offset:
+                self._spool.accept(end)  # an earlier copy of this chunk has arrived: go on behind it
+            elif not self._spool.rewind(end):  # a database restored from a backup has less than it said
+                raise
             return
         crash_point("worker.after_log_answer")
         self._spool.accept(int(answer["end"]))

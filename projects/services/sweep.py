@@ -1,8 +1,12 @@
-"""What nobody needs any more is removed: objects without a row, tokens past their time. Each call does one bounded piece."""
+"""What nobody needs any more is removed: objects without a row, uploads' temporary files, tokens past their time."""
 
+import contextlib
 import datetime as dt
 import itertools
+import os
 from collections.abc import Callable, Collection
+
+from django.conf import settings
 
 from mimir.lib.clock import utc_now
 from projects import storage
@@ -29,6 +33,22 @@ def unreferenced_objects_sweep(
         for key in set(batch) - referenced(batch):
             storage.object_delete(key)
             deleted += 1
+    return deleted
+
+
+def scratch_files_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER) -> int:
+    """Delete temporary files of uploads whose server was killed, where SPOOL_DIR names a folder of our own; returns how many."""
+    folder = settings.ENV.spool_dir
+    if not folder or not os.path.isdir(folder):
+        return 0  # of the system's temporary folder the system takes care
+    before = (utc_now() - older_than).timestamp()
+    deleted = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before:
+                    os.unlink(entry.path)
+                    deleted += 1
     return deleted
 
 

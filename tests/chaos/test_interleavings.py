@@ -1,58 +1,32 @@
-"""Orders of events that chance rarely brings, forced: held processes, stopped processes, lost messages."""
+"""Orders of events that chance rarely brings, forced: a process is held at one line until another one has come further."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import uuid
+from contextlib import ExitStack
 
-import psutil
 import pytest
 
-from mimir.dev.places import MARKER, ROOT
-from tests.support.stack import Stack, left_of, wait_for
+from tests.chaos.beside import RECONCILER_WITHOUT_LEASE, beside, wait_for_sweeps
+from tests.support.stack import Stack, wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
 
-def test_a_reconciler_held_after_its_list_kills_no_worker_that_claims_meanwhile(stack: Stack) -> None:
-    stack.arm("reconcile.after_list", "hold")
-    stack.wait_hit("reconcile.after_list")
-    job = stack.submit_oracle("sleep 1")
-    wait_for(lambda: stack.ran(job), "it runs")
-    stack.release("reconcile.after_list")
-    assert stack.assert_whole(job)["attempt"] == 1
-
-
-def test_two_reconcilers_held_after_their_lists_do_no_harm_together(stack: Stack) -> None:
-    environment = psutil.Process(stack.pids("reconciler")[0]).environ()
-    environment.pop(MARKER)
-    second = subprocess.Popen([sys.executable, "-c", _SECOND_RECONCILER], cwd=ROOT, env=environment)
-    try:
-        stack.arm("reconcile.after_list", "hold")
-        stack.wait_hit("reconcile.after_list")
-        job = stack.submit_oracle("sleep 2")
-        wait_for(lambda: stack.ran(job), "it runs")
+@pytest.mark.parametrize("reconcilers", [1, 2], ids=["one", "two"])
+def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcilers: int) -> None:
+    """They have read the admitted attempt's row and a list without its worker; it is launched and claimed; then they go on."""
+    with ExitStack() as also:
+        for _ in range(reconcilers - 1):
+            also.enter_context(beside(stack, "reconciler", "-c", RECONCILER_WITHOUT_LEASE))
+        stack.arm("launch.before", "hold")
+        job = stack.submit_oracle("sleep 1")
+        stack.wait_hit("launch.before")
+        for _ in range(reconcilers):
+            stack.arm("reconcile.after_list", "hold")  # who is held already stays so, until all are let go
+            stack.wait_hit("reconcile.after_list")
+        stack.release("launch.before")
+        wait_for(lambda: stack.ran(job), "the worker has claimed and runs")
         stack.release("reconcile.after_list")
         assert stack.assert_whole(job)["attempt"] == 1
-    finally:
-        second.kill()
-        second.wait()
-
-
-# One that leads without asking for the lease: the lease spares work, it does not make writes safe.
-_SECOND_RECONCILER = """
-import os, time
-os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
-import django
-django.setup()
-from jobs.reconciler import reconcile_once
-from jobs.services.clusters import cluster_ensure, launcher_of
-while True:
-    cluster = cluster_ensure()
-    reconcile_once(cluster, launcher_of(cluster))
-    time.sleep(0.01)
-"""
 
 
 def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -> None:
@@ -69,114 +43,47 @@ def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -
     assert ended["attempt"] == 1
 
 
-def test_a_lost_launch_message_and_a_cancel_start_nothing(stack: Stack) -> None:
+def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(stack: Stack) -> None:
+    """The starter stands before the lock, the reconciler has seen nothing of the cancelled attempt: then the starter goes on."""
     stack.arm("launch.before_lock", "hold")
     job = stack.submit_oracle()
     stack.wait_hit("launch.before_lock")
+    stack.arm("reconcile.seen_gone", "hold")
     stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    stack.wait_hit("reconcile.seen_gone")
     stack.release("launch.before_lock")
+    wait_for_sweeps(stack)
+    stack.release("reconcile.seen_gone")
     stack.assert_whole(job, status="cancelled")
     assert stack.ran(job) == {}
 
 
 def test_a_worker_that_lives_on_after_its_job_holds_its_room(stack: Stack) -> None:
-    """All slots are taken by jobs whose end is accepted while their workers still live: nobody else starts."""
+    """All four places are taken, one by a worker that lives though its job has ended: the next job gets none until it is gone."""
+    go = stack.folder / f"go-{uuid.uuid4().hex}"
     stack.arm("finish.after_commit_before_answer", "hold")
     first = stack.submit_oracle()
     stack.wait_hit("finish.after_commit_before_answer")
     wait_for(lambda: stack.status(first) == "succeeded", "its end is committed")
-    others = [stack.submit_oracle("sleep 2") for _ in range(4)]
-    time.sleep(1.5)  # long enough for a pass that gave the room away
-    assert len([job for job in others if stack.ran(job)]) == 3, "four slots, one of them held by a worker that lives"
+    others = [stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done") for _ in range(4)]
+    wait_for(lambda: len([job for job in others if stack.ran(job)]) == 3, "three of them run")
+    wait_for_sweeps(stack)
+    assert [bool(stack.ran(job)) for job in others] == [True, True, True, False]
+    assert stack.job(others[-1])["waiting"]["blocked_by"] == "capacity"
     stack.release("finish.after_commit_before_answer")
+    wait_for(lambda: stack.ran(others[-1]), "the next one gets the place of the worker that is gone")
+    go.touch()
     for job in [first, *others]:
         stack.assert_whole(job)
 
 
-def test_the_leader_is_stopped_for_longer_than_its_lease(stack: Stack) -> None:
-    environment = psutil.Process(stack.pids("reconciler")[0]).environ()
-    environment.pop(MARKER)
-    second = subprocess.Popen([sys.executable, "manage.py", "reconciler"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    leader = stack.pids("reconciler")[0]
-    os.kill(leader, signal.SIGSTOP)
-    try:
-        jobs = [stack.submit_oracle("sleep 0.5") for _ in range(3)]
-        for job in jobs:
-            stack.assert_whole(job)
-        os.kill(leader, signal.SIGCONT)
-        after = stack.submit_oracle()
-        stack.assert_whole(after)
-        assert all(len(stack.ran(job)) == 1 for job in [*jobs, after])
-    finally:
-        os.kill(leader, signal.SIGCONT)
-        second.terminate()
-        second.wait()
-
-
-def test_a_dispatcher_stopped_inside_the_admission_transaction_stops_admission_for_seconds_only(stack: Stack) -> None:
-    stack.arm("admit.inside_transaction", "hold")
-    job = stack.submit_oracle()
-    stack.wait_hit("admit.inside_transaction")
-    dispatcher = stack.pids("dispatcher")[0]
-    os.kill(dispatcher, signal.SIGSTOP)
-    environment = psutil.Process(dispatcher).environ()
-    environment.pop(MARKER)
-    second = subprocess.Popen([sys.executable, "manage.py", "dispatcher"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        stack.assert_whole(job, seconds=60)
-        os.kill(dispatcher, signal.SIGCONT)
-        stack.release("admit.inside_transaction")
-        after = stack.submit_oracle()
-        stack.assert_whole(after)
-        assert (len(stack.ran(job)), len(stack.ran(after))) == (1, 1)
-    finally:
-        os.kill(dispatcher, signal.SIGCONT)
-        second.terminate()
-        second.wait()
-
-
-def test_valkey_away_for_half_a_minute_costs_time_and_nothing_else(stack: Stack) -> None:
-    valkey = stack.pids("valkey")[0]
-    os.kill(valkey, signal.SIGSTOP)
-    began = time.monotonic()
-    try:
-        jobs = []
-        while time.monotonic() - began < 30:
-            jobs.append(stack.submit_oracle())  # asserts that the POST answers 201
-            stack.assert_whole(jobs[-1])
-            time.sleep(3)
-    finally:
-        os.kill(valkey, signal.SIGCONT)
-    assert len(jobs) >= 3
-    stack.assert_whole(stack.submit_oracle())
-
-
-def test_valkey_emptied_costs_time_and_nothing_else(stack: Stack) -> None:
-    import redis
-
-    url = psutil.Process(stack.pids("web")[0]).environ()["REDIS_URL"]
-    jobs = []
-    for _ in range(5):
-        jobs.append(stack.submit_oracle())
-        redis.Redis.from_url(url).flushall()
-    for job in jobs:
-        stack.assert_whole(job)
-
-
-def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -> None:
-    """A key of another type under each queue's name makes every enqueue fail: no message is ever sent."""
-    import redis
-
-    url = psutil.Process(stack.pids("web")[0]).environ()["REDIS_URL"]
-    client = redis.Redis.from_url(url)
-    os.kill(stack.pids("dispatcher")[0], signal.SIGSTOP)
-    try:
-        jobs = [stack.submit_oracle() for _ in range(8)]
-        client.flushall()
-    finally:
-        os.kill(stack.pids("dispatcher")[0], signal.SIGCONT)
-    for job in jobs:
-        stack.assert_whole(job)
-    admitted = sorted((next(event["at"] for event in stack.events(job) if event["kind"] == "job.admitted"), job) for job in jobs)
-    assert [job for _, job in admitted] == jobs
-    assert not any(left_of(job) for job in jobs)
+def test_a_slow_launch_holds_up_nobody_else(stack: Stack) -> None:
+    """The starter of one job stands between lock and fork; another one is admitted, launched and done meanwhile."""
+    stack.arm("launch.between_lock_and_fork", "hold")
+    slow = stack.submit_oracle()
+    stack.wait_hit("launch.between_lock_and_fork")
+    other = stack.submit_oracle()
+    stack.assert_whole(other)
+    assert stack.ran(slow) == {}, "it was not held"
+    stack.release("launch.between_lock_and_fork")
+    stack.assert_whole(slow)

@@ -10,8 +10,11 @@ from jobs.launchers.base import LaunchRefused, LaunchUncertain, Observed
 from jobs.models import Attempt, Job
 from jobs.reconciler import reconcile_once
 from jobs.services.admit import admit_once
+from jobs.services.cancel import job_cancel
 from jobs.services.clusters import cluster_ensure
 from jobs.services.launch import attempts_launch, attempts_to_launch
+from jobs.services.logs import log_append
+from jobs.services.reconcile import log_rest_append
 from jobs.services.release import attempts_release
 from tests.support import make
 
@@ -101,16 +104,54 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
 
 
 def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
-    attempt = make.claimed()
+    """A list begun before the fence may have missed a worker that was just being made."""
+    attempt = make.admitted()
     launcher = make.launcher()
-    future = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    make.launcher().vanish(attempt.name)
-    make.reconcile()
-    Attempt.objects.filter(id=attempt.id).update(fenced_at=future, ended_at=future)
-    make.reconcile()
+
+    class Early:
+        """Its list was made before the launch and the cancel; both are committed before the rows are read again."""
+
+        def observe(self) -> list[Observed]:
+            seen = launcher.observe()
+            attempts_launch([attempt.id])
+            job_cancel(job_id=attempt.job_id, actor="test")
+            return seen
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(launcher, name)
+
+    reconcile_once(cluster_ensure(), Early())  # type: ignore[arg-type]
     attempt.refresh_from_db()
-    assert attempt.gone_at is None
-    assert launcher.workers == {}
+    assert attempt.fenced_at
+    assert (attempt.gone_at, _job(attempt).status) == (None, JobStatus.CANCELLING)
+
+
+def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
+    attempt = make.claimed()
+    make.finish(attempt)
+    Attempt.objects.filter(id=attempt.id).update(ended_at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    make.launcher().end(attempt.name)
+    make.settle()
+    attempt.refresh_from_db()
+    assert attempt.gone_at, "its room is held until another machine's clock has come so far"
+
+
+def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
+    """A lost worker's last request is still in web's hands while the reconciler takes over its spool."""
+    attempt = make.claimed()
+    lines = [make.LINE + text + b"\n" for text in (b"one", b"two", b"three")]
+    spool = b"".join(lines)
+    late = iter([lines[0] + lines[1]])
+
+    def read(offset: int) -> bytes:
+        piece = spool[offset:]
+        for data in late:
+            log_append(attempt_id=attempt.id, offset=0, data=data)
+        return piece
+
+    log_rest_append(attempt_id=attempt.id, read=read)
+    attempt.refresh_from_db()
+    assert (attempt.log_end, attempt.log_lines) == (len(spool), 3)
 
 
 def test_a_worker_that_never_claims_is_ended_by_the_launch_time_limit() -> None:

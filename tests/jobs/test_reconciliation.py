@@ -13,6 +13,7 @@ T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
 ALIVE = Sight(alive=True)
 DEAD = Sight(alive=False, gone=True)
+REFUSED = Sight(alive=False, gone=True, reason="protocol", message="The orchestrator refused a report.")
 LEFTOVERS = Sight(alive=False, gone=False)
 
 
@@ -40,18 +41,17 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
 
 
 @pytest.mark.parametrize(
-    ("case", "row", "seen", "listed", "verb", "reason"),
+    ("case", "row", "seen", "now", "verb", "reason"),
     [
         ("not launched yet", LAUNCHING, None, 5, Verb.NOTHING, None),
         ("launching and seen", LAUNCHED, ALIVE, 5, Verb.NOTHING, None),
-        ("launched after the list began", LAUNCHED, None, 0.5, Verb.NOTHING, None),
         ("vanished before its claim", LAUNCHED, None, 5, Verb.END, FailureReason.WORKER_LOST),
         ("dead before its claim", LAUNCHED, DEAD, 5, Verb.END, FailureReason.WORKER_LOST),
+        ("its claim was lost with a restored database", LAUNCHED, REFUSED, 5, Verb.END, FailureReason.WORKER_LOST),
         ("never claimed", LAUNCHED, ALIVE, 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("cancelled before its claim", dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING), ALIVE, 5, Verb.FENCE, None),
         ("running and seen", RUNNING, ALIVE, 30, Verb.NOTHING, None),
         ("running and silent but seen", RUNNING, ALIVE, 59, Verb.NOTHING, None),
-        ("claimed after the list began", RUNNING, None, 1.5, Verb.NOTHING, None),
         ("vanished while running", RUNNING, None, 30, Verb.END, FailureReason.WORKER_LOST),
         ("supervisor dead, workload left", RUNNING, LEFTOVERS, 30, Verb.END, FailureReason.WORKER_LOST),
         ("past its deadline", RUNNING, ALIVE, 63, Verb.END, FailureReason.DEADLINE_EXCEEDED),
@@ -63,7 +63,9 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
         ("fenced, workload left", FENCED, LEFTOVERS, 30, Verb.TERMINATE, None),
         ("fenced and gone", FENCED, DEAD, 30, Verb.GONE, None),
         ("fenced and not listed", FENCED, None, 30, Verb.GONE, None),
-        ("fenced after the list began", FENCED, None, 19, Verb.NOTHING, None),
+        ("fenced by a clock that is ahead", FENCED, None, 19, Verb.GONE, None),
+        ("finished by a clock that is ahead", FINISHED, DEAD, 19, Verb.GONE, None),
+        ("claimed by a clock that is ahead, vanished", RUNNING, None, 1.5, Verb.END, FailureReason.WORKER_LOST),
         ("finished, about to exit", FINISHED, ALIVE, 30, Verb.NOTHING, None),
         ("finished, supervisor dead, workload left", FINISHED, LEFTOVERS, 30, Verb.TERMINATE, None),
         ("finished, does not exit", FINISHED, ALIVE, 700, Verb.TERMINATE, None),
@@ -73,13 +75,13 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
     ],
 )
 def test_each_case_has_its_action(
-    case: str, row: AttemptView, seen: Sight | None, listed: float, verb: Verb, reason: FailureReason | None
+    case: str, row: AttemptView, seen: Sight | None, now: float, verb: Verb, reason: FailureReason | None
 ) -> None:
-    action = decide(row, seen, listed_from=at(listed), now=at(listed), times=TIMES)
+    action = decide(row, seen, now=at(now), times=TIMES)
     assert (action.verb, action.reason) == (verb, reason), case
 
 
 def test_what_exit_json_says_is_the_reason() -> None:
     seen = Sight(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
-    action = decide(RUNNING, seen, listed_from=at(30), now=at(30), times=TIMES)
+    action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")

@@ -13,19 +13,22 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from jobs.launchers.base import LaunchRefused, LaunchSpec
+from jobs.launchers import processes
+from jobs.launchers.base import LaunchRefused, LaunchSpec, LaunchUncertain
 from jobs.launchers.process import ProcessLauncher
 from tests.support.stack import wait_for
 
-# A stand-in for the supervisor: forks itself off as it does, notes that it ran, starts a workload, waits.
+# A stand-in for the supervisor: notes that it was started, forks itself off as it does, starts a workload, waits.
+# The note comes before the fork: a launch returns after it, so that a second start cannot be overlooked.
 _WORKER = """
 import os, subprocess, sys, time
 folder = os.environ["WORKER_DIR"]
+with open(folder + "/../ran", "a") as ran:
+    ran.write(os.environ["ATTEMPT_ID"] + chr(10))
 child = os.fork()
 if child:
     open(folder + "/pid", "w").write(str(child))
     os._exit(0)
-open(folder + "/../ran", "a").write(os.environ["ATTEMPT_ID"] + chr(10))
 os.set_inheritable(int(os.environ["WORKER_LOCK_FD"]), False)
 workload = subprocess.Popen(["sleep", "600"])
 time.sleep(600)
@@ -146,6 +149,63 @@ def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) 
     wait_for(lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
     launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
     assert wait_for(lambda: launcher.is_gone(spec.name, spec.attempt_id), "it is gone")
+
+
+def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker(launcher: ProcessLauncher) -> None:
+    """It has read that its attempt is wanted and is about to start it: whoever frees the room now lets two run."""
+    spec = _spec()
+    during: list[bool] = []
+
+    def still_wanted() -> bool:
+        during.append(launcher.is_gone(spec.name, spec.attempt_id))
+        return True
+
+    launcher.launch(spec, still_wanted=still_wanted)
+    assert during == [False]
+
+
+def test_a_start_never_leaves_the_pid_of_the_one_before_it(launcher: ProcessLauncher) -> None:
+    """That number may belong to anybody by now: between lock and fork there is none to send a signal to."""
+    spec = _spec()
+    bystander = subprocess.Popen(["sleep", "600"])
+    folder = launcher._root / spec.name
+    folder.mkdir()
+    (folder / "pid").write_text(str(bystander.pid))
+    slow = ProcessLauncher(launcher._root, installation="ours", argv=[sys.executable, "-c", "import time; time.sleep(600)"])
+    ended: list[LaunchUncertain] = []
+
+    def start() -> None:
+        with pytest.raises(LaunchUncertain) as caught:
+            slow.launch(spec, still_wanted=lambda: True)
+        ended.append(caught.value)
+
+    starter = threading.Thread(target=start)
+    starter.start()
+    try:
+        wait_for(lambda: _bearers(spec.attempt_id), "the first stage runs")
+        launcher.terminate(spec.name, spec.attempt_id, grace_seconds=5)
+        launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+        assert bystander.poll() is None, "somebody else's process was ended"
+    finally:
+        bystander.kill()
+        bystander.wait()
+        starter.join()
+    assert len(ended) == 1
+
+
+def _bearers(attempt_id: str) -> list[int]:
+    return processes.bearers().get(attempt_id, [])
+
+
+@pytest.mark.parametrize("left", [["lock"], ["lock", "data/big"]], ids=["a starter that died early", "a clean-up killed half-way"])
+def test_a_folder_without_a_name_is_cleaned_up(launcher: ProcessLauncher, left: list[str]) -> None:
+    spec = _spec()
+    folder = launcher._root / spec.name
+    for name in left:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    launcher.clean_up(spec.name, spec.attempt_id)
+    assert not folder.exists()
 
 
 def test_no_secret_of_ours_reaches_a_worker(launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch) -> None:

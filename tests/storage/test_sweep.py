@@ -1,7 +1,9 @@
 """Objects that a process left when it died between object and row are removed, and no others."""
 
+import dataclasses
 import datetime as dt
 import io
+import os
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from jobs.services.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
 from projects import storage
 from projects.models import DatasetVersion
-from projects.services import dataset_upload, datasets, unreferenced_objects_sweep
+from projects.services import dataset_upload, datasets, scratch_files_sweep, unreferenced_objects_sweep
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,6 +77,16 @@ def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
     with pytest.raises(TooLarge):
         storage.object_write(f"{ARTIFACTS}/p/a/broken", Broken(b"half"))
     assert not storage.artifacts().exists(f"{ARTIFACTS}/p/a/broken")
+
+
+def test_temporary_files_of_uploads_whose_server_died_are_removed(tmp_path: Any, settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, spool_dir=str(tmp_path))
+    old, young = tmp_path / "old.upload", tmp_path / "young.upload"
+    for file in (old, young):
+        file.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    assert scratch_files_sweep() == 1
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_what_is_stored_is_what_was_given() -> None:

@@ -230,7 +230,25 @@ class Stack:
 
     def submit_oracle(self, then: str = "true", **fields: Any) -> str:
         """A job that writes its attempt into the oracle, a file outside our database, and then does `then`."""
-        return self.submit(f'echo "$JOB_ID $ATTEMPT_ID" >> {self.oracle}; {then}', **fields)
+        return self.submit(self.oracle_line(then), **fields)
+
+    def submit_writing(self, then: str = "echo one; echo two") -> tuple[str, str]:
+        """A job of the oracle that also writes a version of a new dataset; (job, dataset)."""
+        dataset = f"d{uuid.uuid4().hex[:12]}"
+        command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", self.oracle_line(then)]}}
+        return self.submit([*self.writing(dataset), command]), dataset
+
+    @staticmethod
+    def writing(dataset: str) -> list[dict[str, Any]]:
+        """Two steps that write one new version, of 100 rows, of a dataset."""
+        return [
+            {"id": "numbers", "uses": "sql", "with": {"query": "SELECT range AS n FROM range(100)"}},
+            {"id": "kept", "uses": "write", "with": {"dataset": dataset, "from": "numbers"}},
+        ]
+
+    def oracle_line(self, then: str = "true") -> str:
+        """The shell command of such a job. Its home is in the folder of its worker, whose name ends with the attempt's number."""
+        return f'echo "$JOB_ID $ATTEMPT_ID $HOME" >> {self.oracle}; {then}'
 
     def job(self, job: str) -> dict[str, Any]:
         """The job as the API shows it."""
@@ -273,6 +291,17 @@ class Stack:
         self.end_of(job)
         wait_for(lambda: self.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete")
 
+    def versions(self, dataset: str, *, project: str = "demo") -> int:
+        """How many versions a dataset has; none when there is no such dataset."""
+        answer = self.call("GET", f"/api/v1/projects/{project}/datasets/{dataset}/")
+        return 0 if answer.status_code == 404 else len(answer.json()["versions"])
+
+    def rows_of(self, dataset: str, *, project: str = "demo") -> int:
+        """How many lines the newest version has, read from its file."""
+        answer = self.call("GET", f"/api/v1/projects/{project}/datasets/{dataset}/versions/latest/content/", params={"as": "csv"})
+        assert answer.status_code == 200, answer.text
+        return len(answer.text.splitlines()) - 1
+
     def attempts(self, job: str) -> list[dict[str, Any]]:
         """Its attempts."""
         found: list[dict[str, Any]] = self.call("GET", f"/api/v1/jobs/{job}/attempts/").json()["results"]
@@ -284,10 +313,15 @@ class Stack:
         """How often each attempt of a job really ran, by the file outside our database."""
         counts: dict[str, int] = {}
         for line in self.oracle.read_text().splitlines():
-            job_id, attempt_id = line.split()
+            job_id, attempt_id, _home = line.split(" ", 2)
             if job_id == job:
                 counts[attempt_id] = counts.get(attempt_id, 0) + 1
         return counts
+
+    def ran_as(self, job: str) -> list[int]:
+        """The numbers of the attempts that ran, in the order they began; one that ran twice stands there twice."""
+        lines = [line.split(" ", 2) for line in self.oracle.read_text().splitlines()]
+        return [int(Path(home).parent.name.rpartition("-")[2]) for job_id, _attempt_id, home in lines if job_id == job]
 
     def assert_whole(self, job: str, *, status: str = "succeeded", seconds: float = 60.0) -> dict[str, Any]:
         """It ended once, as told; each attempt ran at most once, the winning one exactly once; its worker is gone and cleaned up."""
@@ -297,10 +331,11 @@ class Stack:
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         terminal = [event for event in events if event["kind"] in ("job.succeeded", "job.failed", "job.cancelled")]
         assert len(terminal) == 1, terminal
-        runs = self.ran(job)
-        assert all(count == 1 for count in runs.values()), f"an attempt ran twice: {runs}"
+        runs = self.ran_as(job)
+        assert len(set(runs)) == len(runs), f"an attempt ran twice: {runs}"
         if status == "succeeded":
-            assert len(runs) >= 1
+            assert ended["attempt"] in runs, "it succeeded by an attempt that never ran"
+            assert ended["attempt"] == max(runs), "an attempt ran after the one that won"
         wait_for(lambda: not [name for name in self.workers() if job in name], "its workers are cleaned up", seconds)
         assert all(attempt["gone_at"] for attempt in self.attempts(job))
         assert not left_of(job), "a process of it is left"

@@ -1,0 +1,120 @@
+"""What a test puts beside the installation: a second process of a kind, a copy of a worker's request, a look into the database."""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+
+from mimir.dev.places import MARKER, ROOT
+from tests.support.stack import Stack, wait_for
+
+# One that leads without asking for the lease: the lease spares work, it does not make writes safe.
+RECONCILER_WITHOUT_LEASE = """
+import os, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
+import django
+django.setup()
+from jobs.reconciler import reconcile_once
+from jobs.services.clusters import cluster_ensure, launcher_of
+while True:
+    cluster = cluster_ensure()
+    reconcile_once(cluster, launcher_of(cluster))
+    time.sleep(0.01)
+"""
+
+
+def environment_of(stack: Stack, name: str) -> dict[str, str]:
+    """The environment of a process of the installation, without the mark by which it is known as one."""
+    pid = wait_for(lambda: stack.pids(name), f"{name} runs")[0]
+    environment: dict[str, str] = psutil.Process(pid).environ()
+    environment.pop(MARKER)
+    return environment
+
+
+@contextlib.contextmanager
+def beside(stack: Stack, name: str, *arguments: str, **changed: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A second process that nobody supervises: `manage.py <name>`, or python with `arguments`; ended with the block."""
+    environment = environment_of(stack, name) | changed
+    process = subprocess.Popen([sys.executable, *(arguments or ("manage.py", name))], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process stands still for the length of the block; harmless when it dies meanwhile."""
+    process = psutil.Process(pid)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGCONT)
+
+
+def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """What the database says, for arranging a test; never to judge one."""
+    with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
+        return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+
+
+def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
+    """Until the dispatcher has swept so many more times: what it has not started by then it does not want to start."""
+
+    def beat() -> object:
+        return rows(stack, "SELECT max(beat_at) FROM jobs_loopbeat WHERE component = 'dispatcher'")[0][0]
+
+    for _ in range(count):
+        last = beat()
+        wait_for(lambda last=last: beat() != last, "the dispatcher swept")
+
+
+class WorkerCopy:
+    """Sends what the worker of a job's attempt would send: the second copy of a request in flight."""
+
+    def __init__(self, stack: Stack, job: str, attempt: int = 1) -> None:
+        web = environment_of(stack, "web")
+        found = rows(stack, "SELECT id, claim_id FROM jobs_attempt WHERE job_id = %s AND number = %s", job, attempt)[0]
+        self.attempt_id = str(found[0])
+        key = web["WORKER_KEYS"].split(",")[0]
+        token = hmac.new(key.encode(), f"session:{found[0]}:{found[1]}".encode(), hashlib.sha256).hexdigest()
+        base = f"{stack.described['orchestrator_url']}/worker/v1/attempts/{self.attempt_id}/"
+        self._client = httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60)
+        self._spool = stack.var / "workers" / f"worker-job-{job}-{attempt}" / "spool"
+
+    def chunk(self) -> bytes:
+        """The first bytes of its log, as they stand in its spool."""
+        return Path(self._spool, f"{0:020d}").read_bytes()
+
+    def append(self, offset: int, data: bytes) -> httpx.Response:
+        """POST a chunk. Raises: httpx.HTTPError when the server dies before it answers."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._client.post(f"logs?offset={offset}", content=data, headers=headers)
+
+
+def log_objects(stack: Stack, attempt_id: str) -> list[str]:
+    """Sealed objects of an attempt, pointed to or not."""
+    return sorted(path.name for path in (stack.var / "artifacts" / "logs").glob(f"*/{attempt_id}.*"))
+
+
+def kill_worker(stack: Stack, job: str, attempt: int = 1) -> None:
+    """SIGKILL to the supervisor of an attempt."""
+    os.kill(stack.worker_pid(job, attempt), signal.SIGKILL)
+
+
+def lines(stack: Stack, job: str, **query: Any) -> list[str]:
+    """The texts of a log's lines."""
+    return [line.split(" ", 3)[3] for line in stack.log(job, **query).text.splitlines()]

@@ -1,0 +1,77 @@
+"""What has to be true of a job when it has ended, whatever was killed meanwhile. Judged by what it did outside our database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.stack import Stack, left_of
+
+TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How a job may end: (status, reason) pairs; what a whole run of it prints; the dataset it writes one version of."""
+
+    ends: frozenset[tuple[str, str]]
+    stdout: str = ""
+    project: str = "demo"
+    dataset: str = ""
+
+
+def violations(stack: Stack, job: str, expected: Expected) -> list[str]:
+    """One sentence for each broken promise; empty when the job is whole. It has ended and its workers are cleaned up."""
+    shown = stack.job(job)
+    attempts = stack.attempts(job)
+    found = [*_one_end(stack, shown, expected), *_runs(stack, shown), *_logs(stack, shown, attempts, expected), *_outcome(stack, shown, expected)]
+    found += [f"attempt {attempt['number']} is not gone" for attempt in attempts if not attempt["gone_at"]]
+    found += [f"a process is left: {line}" for line in left_of(job)]
+    found += [f"a worker's folder is left: {name}" for name in stack.workers() if job in name]
+    return [f"{job}: {sentence}" for sentence in found]
+
+
+def _one_end(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[str]:
+    found = []
+    events = stack.events(shown["id"])
+    if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
+        found.append("its events are not numbered without gaps")
+    ends = [event["kind"] for event in events if event["kind"] in TERMINAL_EVENTS]
+    if ends != [f"job.{shown['status']}"]:
+        found.append(f"it {shown['status']}, and its ends are {ends}")
+    if (shown["status"], shown["reason"]) not in expected.ends:
+        found.append(f"it {shown['status']} ({shown['reason']}: {shown['message']}), which it should not")
+    return found
+
+
+def _runs(stack: Stack, shown: dict[str, Any]) -> list[str]:
+    runs = stack.ran_as(shown["id"])
+    found = []
+    if len(set(runs)) != len(runs):
+        found.append(f"an attempt ran twice: {runs}")
+    if runs != sorted(runs):
+        found.append(f"its attempts ran out of order: {runs}")
+    if shown["status"] == "succeeded" and runs[-1:] != [shown["attempt"]]:
+        found.append(f"attempt {shown['attempt']} won, but those that ran are {runs}")
+    return found
+
+
+def _logs(stack: Stack, shown: dict[str, Any], attempts: list[dict[str, Any]], expected: Expected) -> list[str]:
+    """The winner's log is whole; each other one is the beginning of what was printed, and says so if it may not be all."""
+    found = []
+    for attempt in attempts:
+        number = attempt["number"]
+        raw = stack.log(shown["id"], attempt=number, format="raw", stream="stdout").text
+        won = shown["status"] == "succeeded" and number == shown["attempt"]
+        if won and (raw != expected.stdout or not attempt["log_complete"]):
+            found.append(f"the log of the winning attempt {number} is not what it printed: {len(raw)} of {len(expected.stdout)} characters")
+        if not expected.stdout.startswith(raw):
+            found.append(f"the log of attempt {number} has lines that were lost or doubled: {raw[-200:]!r}")
+        if not attempt["log_complete"] and "stderr F mimir: " not in stack.log(shown["id"], attempt=number).text:
+            found.append(f"the log of attempt {number} is not complete and does not say so")
+    return found
+
+
+def _outcome(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[str]:
+    if not expected.dataset:
+        return []
+    versions, wanted = stack.versions(expected.dataset, project=expected.project), int(shown["status"] == "succeeded")
+    return [] if versions == wanted else [f"it {shown['status']} and its dataset has {versions} versions instead of {wanted}"]

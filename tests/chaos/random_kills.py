@@ -1,0 +1,166 @@
+"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation on which anything may die at any moment.
+
+Jobs of several shapes are submitted all the while. At the end everything is left in peace, every job has to end, and the oracle judges each.
+Prints kills and jobs; exit 1 on any violation. The seed chooses what happens, not how the machine schedules it: a second run with the same
+one is another run of the same kind.
+"""
+
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos.killer import Killer
+from tests.chaos.oracle import violations
+from tests.chaos.shapes import PROJECTS, Submitted, submit
+from tests.support.stack import TERMINAL, Stack, running, wait_for
+
+OPEN_AT_ONCE = 8
+RETRIES_IN = 3  # one in so many failed jobs is run again by the API
+PATIENCE_SECONDS = 60.0  # for one request while anything may be down
+PEACE_SECONDS = 240.0  # until every job has ended, once nothing is killed any more
+SETTINGS = {
+    "LAUNCH_TIMEOUT": "20",
+    "CANCEL_GRACE": "3",
+    "WORKER_GRACE": "60",
+    "JOB_TIMEOUT": "300",
+    "INFRASTRUCTURE_RETRIES": "100",  # what we kill is never the job's fault: none may fail of it
+    "RETRY_BACK_OFF_MAX": "2",
+}
+
+
+class Run:
+    """The jobs of one run."""
+
+    def __init__(self, stack: Stack, dice: random.Random) -> None:
+        self._stack, self._dice = stack, dice
+        self.jobs: list[Submitted] = []
+        self._open: list[Submitted] = []
+
+    def go_on(self, seconds: float) -> None:
+        """Submit, cancel, retry, for so long."""
+        began = time.monotonic()
+        while (now := time.monotonic() - began) < seconds:
+            if len(self._open) < OPEN_AT_ONCE:
+                self._add(submit(self._stack, self._dice, now=now))
+            self._cancel_due(now)
+            for job in [each for each in self._open if self._status(each) in TERMINAL]:
+                self._open.remove(job)
+                self._perhaps_again(job)
+            time.sleep(0.1)  # a person's pace: nothing is waited for
+        self._cancel_due(float("inf"))
+
+    def unfinished(self) -> list[Submitted]:
+        """Jobs that have not ended, or whose workers are not cleaned up."""
+        left = self._stack.workers()
+        self._open = [job for job in self._open if self._status(job) not in TERMINAL]
+        return self._open or [job for job in self.jobs if any(job.id in name for name in left)]
+
+    def _add(self, job: Submitted) -> None:
+        self.jobs.append(job)
+        self._open.append(job)
+
+    def _status(self, job: Submitted) -> str:
+        return str(self._stack.job(job.id).get("status"))
+
+    def _cancel_due(self, now: float) -> None:
+        for job in self._open:
+            if job.cancel_at is not None and job.cancel_at <= now:
+                job.cancel_at = None
+                answer = self._stack.call("POST", f"/api/v1/jobs/{job.id}/cancel/", PATIENCE_SECONDS)
+                assert answer.status_code in (202, 409), answer.text
+
+    def _perhaps_again(self, job: Submitted) -> None:
+        if job.shape != "failing" or self._dice.randrange(RETRIES_IN):
+            return
+        headers = {"Idempotency-Key": f"again-{job.id}"}
+        answer = self._stack.call("POST", f"/api/v1/jobs/{job.id}/retry/", PATIENCE_SECONDS, headers=headers)
+        assert answer.status_code == 201, answer.text
+        self._add(Submitted(answer.json()["id"], job.shape, job.project))
+
+
+def main(arguments: list[str]) -> int:
+    """0 every promise was kept, 1 one was broken, 2 wrong arguments."""
+    if not 1 <= len(arguments) <= 2 or not all(argument.isdigit() for argument in arguments):
+        print("usage: python -m tests.chaos.random_kills SECONDS [SEED]", file=sys.stderr)
+        return 2
+    seconds = int(arguments[0])
+    seed = int(arguments[1]) if len(arguments) > 1 else random.SystemRandom().randrange(1, 10**6)
+    print(f"seed {seed}, {seconds} s", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="mimir-chaos-"))
+    broken: list[str] = []
+    for stack in running(folder, MIMIR_CRASH_POINTS="", **SETTINGS):
+        broken = _run(stack, seconds, seed)
+    print("\n".join(broken) or "every promise was kept", flush=True)
+    if broken:
+        print(f"{len(broken)} broken promises; seed {seed}; logs and state are in {folder}")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _run(stack: Stack, seconds: int, seed: int) -> list[str]:
+    run, killer = Run(stack, random.Random(seed)), Killer(stack, random.Random(seed + 1))  # noqa: S311 - no secret
+    for project in PROJECTS:
+        stack.project(project)
+    killer.start()
+    try:
+        run.go_on(seconds)
+    finally:
+        killer.end()
+    wait_for(stack.answers, "the installation is on its feet", PEACE_SECONDS)
+    began = time.monotonic()
+    stuck = _wait_for_ends(run)
+    _print_counts(stack, run, killer, time.monotonic() - began)
+    ended = [job for job in run.jobs if job not in stuck]
+    broken = [sentence for job in ended for sentence in violations(stack, job.id, job.expected(harmed=job.id in killer.harmed))]
+    broken += [f"{job.id} ({job.shape}) waits for ever: {_why(stack, job)}" for job in stuck]
+    return [*killer.faults, *broken, *_lost_or_doubled(stack, run)]
+
+
+def _wait_for_ends(run: Run) -> list[Submitted]:
+    """The jobs that do not end."""
+    try:
+        wait_for(lambda: not run.unfinished(), "every job has ended", PEACE_SECONDS)
+    except TimeoutError:
+        return run.unfinished()
+    return []
+
+
+def _why(stack: Stack, job: Submitted) -> str:
+    shown = stack.job(job.id)
+    workers = [name for name in stack.workers() if job.id in name]
+    return f"{shown['status']}, attempt {shown['attempt']}, waiting {shown['waiting']}, workers {workers}, attempts {stack.attempts(job.id)[-1:]}"
+
+
+def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
+    """Every accepted job is in the list of its project once, and nothing else is."""
+    broken = []
+    for project in PROJECTS:
+        listed: list[str] = []
+        path = f"/api/v1/projects/{project}/jobs/"
+        while path:
+            page = stack.call("GET", path).json()
+            listed += [row["id"] for row in page["results"]]
+            path = page["next"]
+        ours = [job.id for job in run.jobs if job.project == project]
+        if sorted(listed) != sorted(ours):
+            broken.append(f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: {sorted(set(listed) ^ set(ours))}")
+    return broken
+
+
+def _print_counts(stack: Stack, run: Run, killer: Killer, healed_seconds: float) -> None:
+    shown = [(job.shape, stack.job(job.id)) for job in run.jobs]
+    ends = Counter(f"{shape} {found['status']}" for shape, found in shown)
+    attempts = sum(found["attempt"] for _shape, found in shown)
+    print("done:  " + ", ".join(f"{what} {count}" for what, count in sorted(killer.counts.items())))
+    print("jobs:  " + ", ".join(f"{what} {count}" for what, count in sorted(ends.items())))
+    strikes = sum(killer.counts.values())
+    print(f"total: {strikes} strikes, {len(shown)} jobs, {attempts} attempts; all ended {healed_seconds:.1f} s after the last strike")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""Jobs of several shapes for the random run: what each is, and how it may end."""
+
+import random
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.oracle import Expected
+from tests.support.stack import Stack
+
+PROJECTS = ("chaos-a", "chaos-b", "chaos-c")
+LINES = 4000
+SUCCEEDED, CANCELLED = ("succeeded", ""), ("cancelled", "cancelled")
+EXIT_CODE, SIGNAL = ("failed", "exit_code"), ("failed", "signal")
+
+
+@dataclass(slots=True)
+class Shape:
+    """`then`: what its command does after it wrote into the oracle. `writes`: a dataset of its own. `cancel`: it is cancelled half-way."""
+
+    then: str
+    ends: frozenset[tuple[str, str]]
+    stdout: str = ""
+    writes: bool = False
+    cancel: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+SHAPES = {
+    "short": Shape("echo one; echo two", frozenset({SUCCEEDED}), "one\ntwo\n"),
+    "log": Shape(
+        f"i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i+1)); done; sleep 1; echo end",
+        frozenset({SUCCEEDED}),
+        "".join(f"line {number}\n" for number in range(LINES)) + "end\n",
+    ),
+    "failing": Shape("echo so; exit 3", frozenset({EXIT_CODE}), "so\n"),
+    "cancelled": Shape("echo begun; sleep 3", frozenset({SUCCEEDED, CANCELLED}), "begun\n", cancel=True),
+    "retried": Shape(
+        '[ "$(grep -c "^$JOB_ID " {oracle})" -ge 3 ] || exit 5; echo third', frozenset({SUCCEEDED}), "third\n", fields={"max_attempts": 3}
+    ),
+    "dataset": Shape("echo rows; sleep 0.5", frozenset({SUCCEEDED}), "rows\n", writes=True),
+}
+
+
+@dataclass(slots=True)
+class Submitted:
+    """A job of the run. `cancel_at`: seconds on the run's clock."""
+
+    id: str
+    shape: str
+    project: str
+    dataset: str = ""
+    cancel_at: float | None = None
+
+    def expected(self, *, harmed: bool) -> Expected:
+        """How it may end; one whose workload itself was killed may end as a command does that is killed."""
+        shape = SHAPES[self.shape]
+        ends = shape.ends | ({SIGNAL, EXIT_CODE} if harmed else set())
+        return Expected(ends, stdout=shape.stdout, project=self.project, dataset=self.dataset)
+
+
+def submit(stack: Stack, dice: random.Random, *, now: float) -> Submitted:
+    """Submit a job of a shape by chance to a project by chance."""
+    name, project = dice.choice(list(SHAPES)), dice.choice(PROJECTS)
+    shape = SHAPES[name]
+    command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", stack.oracle_line(shape.then.replace("{oracle}", str(stack.oracle)))]}}
+    dataset = f"d{uuid.uuid4().hex[:12]}" if shape.writes else ""
+    steps = [*stack.writing(dataset), command] if dataset else [command]
+    job = stack.submit(steps, project=project, **shape.fields)
+    return Submitted(job, name, project, dataset, now + dice.uniform(0.2, 6.0) if shape.cancel else None)

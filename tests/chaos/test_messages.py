@@ -1,0 +1,102 @@
+"""RQ carries hints: lost one by one or all together, they cost time and change no order."""
+
+import signal
+import uuid
+
+import pytest
+import redis
+
+from tests.chaos.beside import beside, environment_of, stopped, wait_for_sweeps
+from tests.support.stack import Stack, left_of, wait_for
+
+pytestmark = pytest.mark.timeout(180)
+
+# Its own messages go where nobody listens, and it listens where nobody sends: what it starts it has found by itself.
+_DEAF_DISPATCHER = """
+import os, threading
+os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
+import django
+django.setup()
+from redis import Redis
+from jobs import dispatcher, queue
+nowhere = Redis.from_url(os.environ["NOWHERE"])
+queue.connection = lambda: nowhere
+dispatcher.run(threading.Event())
+"""
+PRIORITIES = ("low", "normal", "critical", "high", "normal", "low", "high", "critical")
+
+
+def _database(stack: Stack, number: int) -> str:
+    """REDIS_URL of another database of the same Valkey: what is sent to one is not heard in another."""
+    return environment_of(stack, "web")["REDIS_URL"].rpartition("/")[0] + f"/{number}"
+
+
+def _started_order(stack: Stack) -> list[int]:
+    """Fill every place, submit one job of each of PRIORITIES, free the places: in which order they were admitted, by their index."""
+    go = stack.folder / f"go-{uuid.uuid4().hex}"
+    holders = [stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done") for _ in range(4)]
+    wait_for(lambda: all(stack.ran(job) for job in holders), "every place is taken")
+    jobs = [stack.submit_oracle(priority=priority) for priority in PRIORITIES]
+    assert not any(stack.ran(job) for job in jobs)
+    go.touch()
+    for job in [*holders, *jobs]:
+        stack.assert_whole(job)
+        assert not left_of(job)
+    at = {job: next(event["at"] for event in stack.events(job) if event["kind"] == "job.admitted") for job in jobs}
+    return [jobs.index(job) for job in sorted(jobs, key=lambda job: at[job])]
+
+
+def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -> None:
+    """Once with all messages, once with none: every wake and launch of the run is sent, and reaches nobody."""
+    heard = _started_order(stack)
+    environment = {"REDIS_URL": _database(stack, 1), "NOWHERE": _database(stack, 2)}
+    with stopped(stack.pids("dispatcher")[0]), beside(stack, "dispatcher", "-c", _DEAF_DISPATCHER, **environment):
+        unheard = _started_order(stack)
+    assert unheard == heard == [2, 7, 3, 6, 1, 4, 0, 5]
+
+
+def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:
+    """The other way to a launch: no wake is heard, the first sweep admits, its message launches. The next sweep would come too late."""
+    with stopped(stack.pids("dispatcher")[0]):
+        job = stack.submit_oracle()
+        with beside(stack, "dispatcher", REDIS_URL=_database(stack, 1), SWEEP_SECONDS="60"):
+            stack.assert_whole(job, seconds=40)
+    assert len(stack.ran(job)) == 1
+
+
+@pytest.mark.parametrize("point", ["admit.before_commit", "admit.after_commit", "launch.before", "launch.between_lock_and_fork", "launch.after"])
+def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, point: str) -> None:
+    with stopped(stack.pids("dispatcher")[0]):
+        job = stack.submit_oracle()
+        stack.arm(point)
+        with beside(stack, "dispatcher", REDIS_URL=_database(stack, 1), SWEEP_SECONDS="60") as other:
+            stack.wait_hit(point)
+            assert other.wait(20) == -signal.SIGKILL
+    stack.assert_whole(job)
+    assert len(stack.ran(job)) == 1
+
+
+def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> None:
+    """Admitted; the dispatcher dies, and the message with it; cancelled while no dispatcher runs; then one comes back."""
+    dispatcher = stack.pids("dispatcher")[0]
+    stack.arm("admit.after_commit")
+    job = stack.submit_oracle()
+    stack.wait_hit("admit.after_commit")
+    with stopped(wait_for(lambda: [pid for pid in stack.pids("dispatcher") if pid != dispatcher], "the next dispatcher is started")[0]):
+        redis.Redis.from_url(_database(stack, 0)).flushall()
+        stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+        stack.assert_whole(job, status="cancelled")
+    wait_for_sweeps(stack)
+    assert stack.ran(job) == {}
+    assert [name for name in stack.workers() if job in name] == []
+    assert [event["kind"] for event in stack.events(job)].count("job.launched") == 0
+
+
+def test_valkey_emptied_costs_time_and_nothing_else(stack: Stack) -> None:
+    client = redis.Redis.from_url(_database(stack, 0))
+    jobs = []
+    for _ in range(5):
+        jobs.append(stack.submit_oracle())
+        client.flushall()
+    for job in jobs:
+        stack.assert_whole(job)

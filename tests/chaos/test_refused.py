@@ -1,0 +1,25 @@
+"""Crash points are for tests: a production system with one does not start."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mimir.dev.places import ROOT
+from tests.chaos.beside import environment_of
+from tests.support.stack import Stack
+
+
+@pytest.mark.parametrize("role", ["web", "frontend"])
+def test_production_refuses_crash_points(stack: Stack, role: str) -> None:
+    production = environment_of(stack, role) | {"ENVIRONMENT": "production", "ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": "https://mimir.example"}
+    refused = _start(production)
+    assert refused.returncode != 0
+    assert "MIMIR_CRASH_POINTS" in refused.stderr
+    del production["MIMIR_CRASH_POINTS"]
+    accepted = _start(production)
+    assert accepted.returncode == 0, accepted.stderr
+
+
+def _start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)

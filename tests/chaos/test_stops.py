@@ -1,0 +1,59 @@
+"""Processes that stand still and come back, as a laptop's lid does it: for longer than a lease, or a transaction, lasts."""
+
+import time
+
+import pytest
+
+from tests.chaos.beside import beside, stopped
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_the_leader_is_stopped_for_longer_than_its_lease(stack: Stack) -> None:
+    with beside(stack, "reconciler"):
+        with stopped(stack.pids("reconciler")[0]):
+            jobs = [stack.submit_oracle("sleep 0.5") for _ in range(3)]
+            for job in jobs:
+                stack.assert_whole(job)  # nothing is cleaned up but by whoever has taken the lease over
+        after = stack.submit_oracle()
+        for job in [*jobs, after]:
+            stack.assert_whole(job)
+            assert len(stack.ran(job)) == 1
+
+
+def test_a_dispatcher_stopped_inside_the_admission_stops_it_for_seconds_only(stack: Stack) -> None:
+    """It holds the admission's lock: the database ends its idle transaction, and another dispatcher goes on."""
+    stack.arm("admit.inside_transaction", "hold")
+    job = stack.submit_oracle()
+    stack.wait_hit("admit.inside_transaction")
+    dispatcher = stack.pids("dispatcher")[0]
+    with stopped(dispatcher), beside(stack, "dispatcher"):
+        stack.assert_whole(job)
+    stack.release("admit.inside_transaction")
+    after = stack.submit_oracle()
+    stack.assert_whole(after)
+    stack.assert_whole(job)
+    assert (len(stack.ran(job)), len(stack.ran(after))) == (1, 1)
+
+
+def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
+    """It stands still inside the transaction of a finish, holding the job's row, for longer than a transaction may idle."""
+    stack.arm("finish.before_commit", "hold")
+    job = stack.submit_oracle("echo one")
+    stack.wait_hit("finish.before_commit")
+    with stopped(stack.pids("web")[0]):
+        time.sleep(6)  # how long it stands; idle_in_transaction_session_timeout is 5 s
+    stack.release("finish.before_commit")
+    assert stack.assert_whole(job)["attempt"] == 1
+
+
+def test_valkey_away_for_half_a_minute_costs_time_and_nothing_else(stack: Stack) -> None:
+    with stopped(stack.pids("valkey")[0]):
+        began, jobs = time.monotonic(), []
+        while time.monotonic() - began < 30:
+            jobs.append(stack.submit_oracle())  # asserts that the POST answers 201
+            stack.assert_whole(jobs[-1])
+            time.sleep(3)
+    assert len(jobs) >= 3
+    stack.assert_whole(stack.submit_oracle())
