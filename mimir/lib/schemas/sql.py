@@ -41,6 +41,20 @@ def parse_query(text: str) -> Query:
     return Query(tuple(tables.values()))
 
 
+def without_end(text: str) -> str:
+    """A query that was parsed before, without the `;` it may end with, and without comments after that."""
+    import duckdb
+
+    data = text.encode()
+    for position, kind in reversed(duckdb.tokenize(text)):  # positions count bytes
+        if kind == duckdb.token_type.comment:
+            continue
+        if data[position : position + 1] != b";":
+            break
+        data = data[:position]
+    return data.decode()
+
+
 def _parsed(text: str) -> dict[str, Any]:
     import duckdb
 
