@@ -44,7 +44,9 @@ _GROW = "held = []\nfor _ in range(4000): held.append(b'x' * 1048576)\n"
 _CHILD = "import subprocess; subprocess.run(['python3', '-c', 'held = b\"x\" * (1 << 30); import time; time.sleep(300)'])"
 _SMALL = (("resources", {"memory": "300Mi"}),)
 _MEMORY = r"Ran out of memory in step run\. Used (\d+(?:\.\d+)?) (MB|GB) of its 315 MB\."
-_ESCAPED = "env -i setsid sleep 4343 & python3 -c 'import os; os.fork() or os.setsid() or os.fork() or os.execvp(\"sleep\", [\"sleep\", \"4343\"])'; sleep 0.3; "
+_DAEMON = 'import os; os.fork() or os.setsid() or os.fork() or os.execvp("sleep", ["sleep", "4343"])'
+_COUNT = "until [ $(grep -lxzs '434[3]' /proc/[0-9]*/cmdline | wc -l) = 2 ]; do sleep 0.05; done"
+_ESCAPED = f"env -i setsid sleep 4343 & python3 -c '{_DAEMON}'; {_COUNT};"
 
 DEATHS = [
     Death("segfault", "exec python3 -c 'import ctypes; ctypes.string_at(0)'", "signal", r"signal 11: a segmentation fault in step run"),
@@ -145,7 +147,13 @@ def test_a_command_that_ignores_a_cancel_is_ended(stack: Stack) -> None:
 
 def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> None:
     """Descriptors past 2 are not handed on: a write there fails in the command, and harms nobody."""
-    program = "import os; os.close(1); os.close(2)\nfor number in range(3, 64):\n    try: os.write(number, b'x')\n    except OSError: pass\nopen('outputs/done', 'w').write('yes')"
+    program = (
+        "import os; os.close(1); os.close(2)\n"
+        "for number in range(3, 64):\n"
+        "    try: os.write(number, b'x')\n"
+        "    except OSError: pass\n"
+        "open('outputs/done', 'w').write('yes')"
+    )
     job = stack.submit([{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}])
     ended = stack.end_of(job)
     assert ended["status"] == "succeeded", ended["message"]
