@@ -40,8 +40,15 @@ def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
         target = _ask(url, path, allow, end)
         if target is None:
             return
-        url = urljoin(url, target)
+        url = _joined(url, target)
     raise WorkFailed(FailureReason.INVALID_INPUT, f"more than {REDIRECTS_MAX} redirects; the last one to {url[:300]}")
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {target[:300]}, which is not a URL: {error}") from error
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
@@ -81,11 +88,12 @@ def _parts(url: str) -> tuple[str, str, int, str]:
 def _ended_at(connection: http.client.HTTPConnection, end: float, late: threading.Event) -> Iterator[None]:
     """Cut the connection at `end`: each read has its own time limit, but a source that drips keeps to that for ever."""
 
+    opened = connection.sock  # the connection forgets it when the answer has no length, and reads on
+
     def cut() -> None:
         late.set()
-        if connection.sock is not None:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # not TLS's own, which would talk first
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # not TLS's own, which would talk first
 
     timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
     timer.daemon = True
