@@ -1,5 +1,6 @@
 """An orchestrator that says what a test wants: the worker API on loopback, scripted, so that a real worker meets every answer there is."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -37,6 +38,8 @@ class Orchestrator:
             "log_end": 0,
         }
         self.answers: dict[str, Callable[[Any], Answer | None]] = {}
+        self.inputs: dict[str, bytes] = {}
+        self.cuts = 0  # so many inputs break off half-way
         self.log = b""
         self.events: list[dict[str, Any]] = []
         self.artifacts: dict[str, bytes] = {}
@@ -80,8 +83,8 @@ class Orchestrator:
         self.artifacts[query["name"]] = body
         return 201, {}
 
-    def _inputs(self, _body: Any, _query: Any) -> Answer:
-        return 404, {"code": "not_found", "message": "no inputs here", "detail": {}}
+    def _inputs(self, _body: Any, query: dict[str, str]) -> Answer:
+        return 200, self.inputs[query["name"]]
 
     def _finish(self, body: Any, _query: Any) -> Answer:
         self.finishes.append(body)
@@ -105,7 +108,12 @@ class Orchestrator:
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
+                self.send_header("X-Content-SHA256", hashlib.sha256(data).hexdigest())
                 self.end_headers()
+                if name == "inputs" and outer.cuts:
+                    outer.cuts -= 1
+                    self.close_connection = True
+                    data = data[: len(data) // 2]
                 self.wfile.write(data)
 
             do_GET = do_POST = do_PUT = _serve  # noqa: N815 - the names the base class looks for

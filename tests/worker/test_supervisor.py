@@ -51,9 +51,14 @@ def _steps(script: str) -> list[dict[str, Any]]:
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Worker] = []
 
-    def begin(script: str = "echo one", *, prelude: str = "", **limits: int) -> Worker:
-        """`prelude`: Python that runs in the supervisor before it begins, to break a part of it."""
-        orchestrator = Orchestrator(_steps(script), **limits)
+    def begin(script: str = "echo one", *, prelude: str = "", table: bytes = b"", **limits: int) -> Worker:
+        """`prelude`: Python that runs in the supervisor before it begins, to break a part of it; `table`: a CSV that a step reads first."""
+        read = [{"id": "numbers", "uses": "read", "with": {"dataset": "numbers"}}] if table else []
+        orchestrator = Orchestrator([*read, *_steps(script)], **limits)
+        if table:
+            facts = {"name": "numbers", "kind": "dataset", "dataset": "numbers", "version": 1, "format": "csv", "row_count": None}
+            orchestrator.claim["inputs"].append({**facts, "schema": [{"name": "n", "type": "BIGINT"}]})
+            orchestrator.inputs["numbers"] = table
         argv = [sys.executable, "-c", f"import sys\n{prelude}\nfrom jobs.worker.__main__ import main\nsys.exit(main())"]
         environment = {
             "PATH": os.environ["PATH"],
@@ -270,3 +275,68 @@ def test_a_file_that_claims_any_size_is_refused_before_it_is_read(start: Start) 
     assert accepted is not None
     assert accepted["reason"] == "artifact_limit_exceeded"
     assert worker.orchestrator.artifacts == {}
+
+
+def test_an_input_that_breaks_off_is_fetched_again_and_never_taken_for_whole(start: Start) -> None:
+    table = b"n\n" + b"".join(b"%d\n" % number for number in range(1000))
+    worker = start("true", table=table, prelude="import time; time.sleep(0.5)")
+    worker.orchestrator.cuts = 2
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert accepted["status"] == "succeeded", accepted["message"]
+    assert worker.orchestrator.cuts == 0
+    assert [step["rows"] for step in accepted["result"]["steps"]] == [1000, None]
+
+
+def test_a_disk_that_has_no_room_for_an_input_is_told_at_once(start: Start) -> None:
+    prelude = (
+        "import io\nfrom pathlib import Path\nreal = Path.open\n"
+        "class Full(io.BytesIO):\n    def write(self, data): raise OSError(28, 'No space left on device')\n"
+        "def opened(self, *rest, **named): return Full() if self.parent.name == 'fetched' else real(self, *rest, **named)\nPath.open = opened"
+    )
+    worker = start("true", table=b"n\n1\n", prelude=prelude)
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert accepted["reason"] == "disk_full"
+    assert "No space left on device" in accepted["message"]
+
+
+def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobody(start: Start) -> None:
+    """A process that was left behind goes on writing."""
+    prelude = (
+        "import os, jobs.worker.transfers as t\nreal = t._digest\n"
+        "def digest(file):\n    found = real(file)\n    os.truncate(f'/proc/self/fd/{file.fileno()}', 10)\n    return found\nt._digest = digest"
+    )
+    worker = start("head -c 100000 /dev/zero > outputs/x", prelude=prelude)
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert (accepted["reason"], "it became shorter while it was sent" in accepted["message"]) == ("workload_failed", True)
+
+
+def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away(start: Start) -> None:
+    """Between the look and the delivery: a folder becomes a link to what this process alone may read."""
+    prelude = (
+        "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = Transfers._deliver\n"
+        "def swapped(self, call):\n    folder = os.path.dirname(call['artifact'])\n    shutil.rmtree(folder)\n"
+        "    os.symlink('/proc/self', folder)\n    return real(self, call)\nTransfers._deliver = swapped"
+    )
+    worker = start("mkdir outputs/a; echo x > outputs/a/environ", prelude=prelude)
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert (accepted["status"], "not a file of this job's" in accepted["message"]) == ("failed", True)
+    assert worker.orchestrator.artifacts == {}
+
+
+def test_names_of_tables_in_a_claim_may_be_as_long_as_they_are(start: Start) -> None:
+    """A claim of more than a message of user code may have: wide tables."""
+    worker = start("true", table=b"n\n1\n", prelude="import time; time.sleep(0.5)")
+    schema = [{"name": "x" * 200, "type": "BIGINT"}] * 8000
+    worker.orchestrator.claim["inputs"].append({"name": "wide", "kind": "dataset", "dataset": "w", "version": 1, "format": "csv", "schema": schema})
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert accepted["status"] == "succeeded", accepted["message"]

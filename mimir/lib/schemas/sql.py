@@ -77,7 +77,7 @@ def _connection() -> Any:
 def _complaint(parsed: dict[str, Any], text: str) -> str:
     message = str(parsed.get("error_message", "it cannot be read"))
     if "Only SELECT" in message:
-        return "has to be exactly one SELECT (a PIVOT goes into SELECT * FROM (PIVOT …))"
+        return "has to be exactly one SELECT (a PIVOT has to name its values: PIVOT t ON x IN (1, 2) USING sum(y))"
     position = parsed.get("position")
     if isinstance(position, str | int) and str(position).isdigit():
         before = text[: int(position)]
