@@ -178,7 +178,6 @@ ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 HEARTBEAT_SECONDS = 2.0
 LOG_LINE_BYTES_MAX = 16 * 1024  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
-FINISH_RESULT_BYTES_MAX = 64 * 1024
 WORKER_ENV = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
 
 

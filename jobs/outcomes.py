@@ -3,8 +3,11 @@
 A refusal is not an error of the worker's transport: the job fails with the reason given, and nothing of the outcome stays.
 """
 
+import json
 import re
 from typing import Any, TypeGuard
+
+from django.conf import settings
 
 from jobs.contract import ArtifactRole, FailureReason, JobType
 from jobs.models import Artifact, Attempt, Job, JobOutput
@@ -36,7 +39,10 @@ def _pipeline(job: Job, attempt: Attempt, result: dict[str, Any]) -> dict[str, A
         raise _protocol("outputs has to be a list")
     # By name: two jobs that write the same datasets take their locks in one order, and none waits for the other for ever.
     made = {id(output): _dataset(job, attempt, output) for output in sorted(outputs, key=_name_of)}
-    return {"datasets": [made[id(output)] for output in outputs], "steps": _steps(result.get("steps", []))}
+    public = {"datasets": [made[id(output)] for output in outputs], "steps": _steps(result.get("steps", []))}
+    if len(json.dumps(public)) > settings.ENV.result_bytes_max:
+        raise _protocol(f"it is larger than {settings.ENV.result_bytes_max} bytes (RESULT_BYTES_MAX)")
+    return public
 
 
 def _name_of(output: object) -> str:

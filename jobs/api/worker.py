@@ -83,6 +83,7 @@ class FinishRequest(_Any):
     peak_memory_bytes = serializers.IntegerField(allow_null=True, min_value=0, max_value=2**62)
     log_end = serializers.IntegerField(min_value=0, max_value=2**62)
     log_sha256 = serializers.RegexField(r"[0-9a-f]{64}")
+    log_missing = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
 
 
 def _token(request: Request) -> str:
@@ -249,6 +250,7 @@ class FinishView(WorkerView):
             status=FinishStatus(body["status"]),
             log_end=body["log_end"],
             log_sha256=body["log_sha256"],
+            log_missing=body["log_missing"],
             reason=FailureReason(body["reason"]) if body["reason"] else None,
             message=body["message"],
             detail=body["detail"],

@@ -35,7 +35,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             return JobStatus(job.status)
         if attempt.log_end < report.log_end:
             raise Conflict("The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end})
-        _close(job, attempt, complete=whole and attempt.log_end == report.log_end)
+        _close(job, attempt, complete=whole and attempt.log_end == report.log_end, missing=report.log_missing)
         _keep_exit(attempt, report)
         status = _apply(job, attempt, report)
         crash_point("finish.before_commit")
@@ -48,9 +48,9 @@ def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
 
 
-def _close(job: Job, attempt: Attempt, *, complete: bool) -> None:
-    marker = None if complete else "The stored log is not what the worker sent: its checksum differs."
-    log_close(attempt=attempt, complete=complete, marker=marker)
+def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
+    marker = missing or (None if complete else "The stored log is not what the worker sent: its checksum differs.")
+    log_close(attempt=attempt, complete=marker is None, marker=marker)
     event_add(
         job=job,
         attempt=attempt.number,

@@ -19,11 +19,15 @@ class WorkerEvent:
 
 @dataclass(frozen=True, slots=True)
 class FinishReport:
-    """How a worker says its attempt ended. `log_end` (bytes) and `log_sha256` are of all stored bytes of its log."""
+    """How a worker says its attempt ended. `log_end` (bytes) and `log_sha256` are of all stored bytes of its log.
+
+    `log_missing`: what of the workload's output never got there, as a sentence; empty when nothing is missing.
+    """
 
     status: FinishStatus
     log_end: int
     log_sha256: str
+    log_missing: str = ""
     reason: FailureReason | None = None
     message: str = ""
     detail: dict[str, Any] = field(default_factory=dict)

@@ -24,6 +24,7 @@ def main() -> int:
     if environment.lock_descriptor is not None:
         _fork_off(environment)
     family.become_supervisor()
+    family.forget_token("JOB_TOKEN")
     crash_point("worker.before_claim")
     workload = start_workload(environment)
     from jobs.worker.attempt import run_attempt

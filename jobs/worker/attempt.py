@@ -4,14 +4,16 @@ import json
 import os
 import socket
 import sys
+import traceback
 import uuid
+from pathlib import Path
 from typing import Any
 
 from jobs.worker import family
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
 from jobs.worker.environment import EXIT_ACCEPTED, EXIT_CLAIMED, EXIT_ENVIRONMENT, EXIT_FENCED, EXIT_GAVE_UP, WorkerEnvironment
 from jobs.worker.process import WorkloadProcess
-from jobs.worker.stopping import Verdict
+from jobs.worker.stopping import Verdict, broken
 from jobs.worker.supervisor import Supervisor
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
@@ -30,10 +32,21 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
         return _refused_code(error)
     client.token = str(claim["session_token"])
     crash_point("worker.after_claim")
-    supervisor = Supervisor(environment, client, workload, claim)
-    code, verdict = supervisor.run()
+    return _supervise(environment, client, workload, claim)
+
+
+def _supervise(environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> int:
+    """A supervisor that fails itself leaves nothing running, and its word in exit.json: the launcher's reconciler tells it on."""
+    supervisor: Supervisor | None = None
+    try:
+        supervisor = Supervisor(environment, client, workload, claim)
+        code, verdict = supervisor.run()
+    except Exception as error:
+        traceback.print_exc()
+        family.kill_all()
+        code, verdict = EXIT_GAVE_UP, broken("supervisor", error)
     if environment.worker_dir is not None:
-        _leave_exit(environment, supervisor, code, verdict)
+        _leave_exit(environment.worker_dir, supervisor, code, verdict)
     return code
 
 
@@ -51,21 +64,20 @@ def _refused_code(error: Refused | Unreachable) -> int:
     return EXIT_GAVE_UP
 
 
-def _leave_exit(environment: WorkerEnvironment, supervisor: Supervisor, code: int, verdict: Verdict) -> None:
-    """How it ended, for the launcher: written, fsynced, renamed."""
-    assert environment.worker_dir is not None
-    ended: dict[str, Any] = {
-        "code": code,
-        "peak_memory_bytes": supervisor.memory.peak_bytes,
-        "log_end": supervisor.spool.end,
-        "at": utc_now().isoformat(),
-    }
+def _leave_exit(folder: Path, supervisor: Supervisor | None, code: int, verdict: Verdict) -> None:
+    """How it ended, for the launcher: written, fsynced, renamed. On a full disk the orchestrator has been told already, or nobody can be."""
+    ended: dict[str, Any] = {"code": code, "at": utc_now().isoformat()}
+    if supervisor is not None:
+        ended |= {"peak_memory_bytes": supervisor.memory.peak_bytes, "log_end": supervisor.spool.end}
     if code not in (EXIT_ACCEPTED, EXIT_FENCED):
-        message = verdict.message or "Its worker could not deliver its end: the orchestrator did not answer."
-        ended |= {"reason": verdict.reason or "worker_lost", "message": message}
-    temporary = environment.worker_dir / "exit.new"
-    with temporary.open("w") as file:
-        json.dump(ended, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(environment.worker_dir / "exit.json")
+        undelivered = "Its worker could not deliver its end: the orchestrator did not answer."
+        ended |= {"reason": verdict.reason or "worker_lost", "message": verdict.message or ("" if verdict.reason else undelivered)}
+        ended |= {"signal": verdict.detail["signal"]} if "signal" in verdict.detail else {}
+    try:
+        with (folder / "exit.new").open("w") as file:
+            json.dump(ended, file)
+            file.flush()
+            os.fsync(file.fileno())
+        (folder / "exit.new").rename(folder / "exit.json")
+    except OSError as error:
+        print(f"worker: exit.json could not be written: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 See docs/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
 """
 
+import hashlib
 import http.client
 import json
 import random
@@ -34,6 +35,18 @@ class Unreachable(Exception):
     """No answer within the time the caller gave."""
 
 
+class FileTrouble(Exception):
+    """A file of ours, not the connection: what the operating system says of it. No repeat mends it."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.error = error
+
+
+class FileChanged(Exception):
+    """A file became shorter while it was sent."""
+
+
 class Client:
     """Calls for one attempt. Threads may share it: each has its own connection."""
 
@@ -60,26 +73,25 @@ class Client:
     def put_artifact(
         self, name: str, file: IO[bytes], *, size_bytes: int, sha256: str, role: str, media_type: str, patience_seconds: float
     ) -> dict[str, Any]:
-        """PUT a file, repeated from its start. Raises: Refused, Fenced, Unreachable."""
+        """PUT the first `size_bytes` of a file, repeated from its start. Raises: Refused, Fenced, Unreachable, FileTrouble, FileChanged."""
         headers = {"Content-Type": media_type, "Content-Length": str(size_bytes), "X-Content-SHA256": sha256}
 
         def send() -> dict[str, Any]:
-            file.seek(0)
-            return self._json("PUT", f"artifacts/{quote(name)}?role={role}", file, headers)
+            return self._json("PUT", f"artifacts/{quote(name)}?role={role}", _Body(file, size_bytes), headers)
 
         return self._repeat(send, patience_seconds)
 
     def get_input(self, name: str, file: IO[bytes], *, patience_seconds: float) -> None:
-        """GET an input into `file`, repeated from its start. Raises: Refused, Fenced, Unreachable."""
+        """GET an input into `file`, repeated from its start until all of it is there. Raises: Refused, Fenced, Unreachable, FileTrouble."""
 
         def fetch() -> dict[str, Any]:
-            file.seek(0)
-            file.truncate()
             response = self._send("GET", f"inputs/{quote(name)}", None, {})
             if response.status != 200:
                 self._raise(response.status, response.read())
-            while piece := response.read(PIECE_BYTES):
-                file.write(piece)
+            # A connection that breaks looks like an end of the body: only the checksum says that it is whole.
+            if _saved(response, file) != response.getheader("X-Content-SHA256", "").lower():
+                self._drop()
+                raise Unreachable(f"the input {name} arrived with another checksum than it has")
             return {}
 
         self._repeat(fetch, patience_seconds)
@@ -102,13 +114,19 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
+        except (FileTrouble, FileChanged):
+            self._drop()  # half a request is on its way, or half an answer
+            raise
 
-    def _json(self, method: str, name: str, body: bytes | IO[bytes], headers: Mapping[str, str]) -> dict[str, Any]:
+    def _json(self, method: str, name: str, body: "bytes | _Body", headers: Mapping[str, str]) -> dict[str, Any]:
         response = self._send(method, name, body, headers)
         data = response.read()
         if response.status >= 300:
             self._raise(response.status, data)
-        answer = json.loads(data or b"{}")
+        try:
+            answer = json.loads(data or b"{}")
+        except ValueError as error:  # a proxy's own page, for one
+            raise Unreachable(f"{response.status} with a body that is not the orchestrator's") from error
         return answer if isinstance(answer, dict) else {}
 
     def _send(self, method: str, name: str, body: Any, headers: Mapping[str, str]) -> http.client.HTTPResponse:
@@ -119,8 +137,8 @@ class Client:
                 return self._ask(kept, method, name, body, headers)
             except (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError):
                 self._drop()
-                if hasattr(body, "seek"):
-                    body.seek(0)
+                if isinstance(body, _Body):
+                    body.rewind()
         return self._ask(self._connect(), method, name, body, headers)
 
     def _ask(
@@ -158,3 +176,48 @@ class Client:
             raise Unreachable(f"{status} {code}: {message}")
         kind = Fenced if status == 410 else Refused
         raise kind(status, code, message, detail if isinstance(detail, dict) else {})
+
+
+class _Body:
+    """Exactly the first `size_bytes` of a file, whatever else is written to it meanwhile."""
+
+    def __init__(self, file: IO[bytes], size_bytes: int) -> None:
+        self._file, self._size = file, size_bytes
+        self.rewind()
+
+    def rewind(self) -> None:
+        """From the start again."""
+        self._file.seek(0)
+        self._left = self._size
+
+    def read(self, size: int = -1) -> bytes:
+        """As http.client asks for it. Raises: FileTrouble, FileChanged."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        if not wanted:
+            return b""
+        try:
+            data = self._file.read(wanted)
+        except OSError as error:
+            raise FileTrouble(error) from error
+        if not data:
+            raise FileChanged("it became shorter while it was sent")
+        self._left -= len(data)
+        return data
+
+
+def _saved(response: http.client.HTTPResponse, file: IO[bytes]) -> str:
+    """The body in `file`, from its start; hex SHA-256 of it. Raises: FileTrouble."""
+    digest = hashlib.sha256()
+    try:
+        file.seek(0)
+        file.truncate()
+    except OSError as error:
+        raise FileTrouble(error) from error
+    while piece := response.read(PIECE_BYTES):
+        digest.update(piece)
+        try:
+            file.write(piece)
+            file.flush()
+        except OSError as error:
+            raise FileTrouble(error) from error
+    return digest.hexdigest()

@@ -6,35 +6,34 @@ import time
 from jobs.contract import FailureReason
 from jobs.worker import family
 from jobs.worker.stopping import Stop, failed
+from jobs.worker.watched import Watched
 
 KILL_AT = 0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
 SHARE_OF_TIME = 25  # a look may cost one part in so many
 
 
-class MemoryWatch(threading.Thread):
+class MemoryWatch(Watched):
     """Looks at the memory of all descendants, or of our own cgroup where it has a limit. Bytes; CPU in thousandths of a core."""
 
     def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
-        super().__init__(name="memory", daemon=True)
-        self._stop, self._limit, self._own_cgroup = stop, limit_bytes, own_cgroup
+        super().__init__("memory", stop)
+        self.limit_bytes, self._own_cgroup = limit_bytes, own_cgroup
         self.ended = threading.Event()
         self.now_bytes = 0
         self.peak_bytes = 0
         self.step = ""  # what runs now, for the sentence
 
-    def run(self) -> None:
+    def work(self) -> None:
         """Look until `ended`, or until the limit is reached: then nothing of the workload is left."""
         while not self.ended.is_set():
             began = time.monotonic()
             used, limit = self._used()
             self.now_bytes, self.peak_bytes = used, max(self.peak_bytes, used)
-            if used >= KILL_AT * limit and not self._stop.asked:
-                self._stop.ask(
-                    failed(
-                        FailureReason.OUT_OF_MEMORY, "", limit_bytes=limit, peak_bytes=self.peak_bytes, step=self.step or None
-                    )
-                )
+            if used >= KILL_AT * limit:
+                # One that is asked to stop already has its cause; it may not take the machine with it meanwhile.
+                peak = self.peak_bytes
+                self.halt.ask(failed(FailureReason.OUT_OF_MEMORY, "", limit_bytes=limit, peak_bytes=peak, step=self.step or None))
                 family.kill_all()
                 return
             cost = time.monotonic() - began
@@ -42,8 +41,8 @@ class MemoryWatch(threading.Thread):
 
     def _used(self) -> tuple[int, int]:
         if self._own_cgroup and (group := family.cgroup_memory()) is not None:
-            return group[0], min(group[1], self._limit)
-        return family.memory_bytes(), self._limit
+            return group[0], min(group[1], self.limit_bytes)
+        return family.memory_bytes(), self.limit_bytes
 
 
 class CpuMeter:

@@ -61,13 +61,16 @@ class Output:
             lines = lines[: lines.rfind(b"\n", 0, max(room, 0)) + 1]
             self._dropping = True
             message = f"The log reached {self._limit} bytes, all that one attempt may write (LOG_BYTES_MAX)."
+            self._spool.cut(message)
             self._stop.ask(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
         _write_all(1, lines)
         try:
             self._spool.append(lines)
         except OSError as error:
             self._dropping = True
-            self._stop.ask(failed(FailureReason.DISK_FULL, f"The log could not be kept: {error.strerror}."))
+            message = f"The log could not be kept: {error.strerror}."
+            self._spool.cut(message)
+            self._stop.ask(failed(FailureReason.DISK_FULL, message))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

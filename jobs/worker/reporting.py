@@ -9,18 +9,20 @@ from jobs.contract import EventKind, FailureReason, WorkerLimits
 from jobs.worker.client import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Client, Fenced, Refused, Unreachable
 from jobs.worker.memory import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
+from jobs.worker.storable import storable
+from jobs.worker.watched import Watched
 from mimir.lib.clock import utc_now
 
 BATCH = 200
 TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one request
 
 
-class Reporter(threading.Thread):
+class Reporter(Watched):
     """Sends heartbeats and, in order and without gaps, the events that `add` takes."""
 
     def __init__(self, client: Client, stop: Stop, memory: MemoryWatch, *, limits: WorkerLimits, heartbeat_seconds: float) -> None:
-        super().__init__(name="report", daemon=True)
-        self._client, self._stop, self._memory, self._limits = client, stop, memory, limits
+        super().__init__("report", stop)
+        self._client, self._memory, self._limits = client, memory, limits
         self._every = heartbeat_seconds
         self._cpu = CpuMeter()
         self._changed = threading.Condition()
@@ -34,6 +36,7 @@ class Reporter(threading.Thread):
 
     def add(self, kind: EventKind, data: dict[str, Any]) -> None:
         """Take an event. Over the limits it is cut down, or dropped: a chatty step does not fail its job."""
+        data = storable(data)
         if len(json.dumps(data)) > self._limits.event_bytes:
             kept: dict[str, Any] = {key: data[key] for key in ("step", "seconds", "rows", "uses", "index", "count") if key in data}
             data = {**kept, "message": "left out: larger than an event may be"}
@@ -51,7 +54,7 @@ class Reporter(threading.Thread):
         with self._changed:
             self._send_at = 0.0
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._waiting or self._stop.fenced.is_set(), timeout_seconds) and not self._waiting
+            return self._changed.wait_for(lambda: not self._waiting or self.halt.fenced.is_set(), timeout_seconds) and not self._waiting
 
     def end(self) -> None:
         """No more events and heartbeats."""
@@ -59,9 +62,9 @@ class Reporter(threading.Thread):
             self._ended = True
             self._changed.notify_all()
 
-    def run(self) -> None:
+    def work(self) -> None:
         """Until `end`, or a fence."""
-        while not self._stop.fenced.is_set():
+        while not self.halt.fenced.is_set():
             with self._changed:
                 if not self._ended and (early := self._due_at() - time.monotonic()) > 0:
                     self._changed.wait(early)
@@ -75,7 +78,7 @@ class Reporter(threading.Thread):
                 self._not_before = time.monotonic() + self._pause
                 self._pause = min(self._pause * 2, LAST_PAUSE_SECONDS)
             except Fenced:
-                self._stop.fence()
+                self.halt.fence()
             except Refused as refused:
                 self._refused(refused)
             with self._changed:
@@ -101,7 +104,7 @@ class Reporter(threading.Thread):
             "cpu_millicores": self._cpu.read(),
         }
         if self._client.post("heartbeat", body, patience_seconds=0).get("cancel"):
-            self._stop.ask(CANCELLED)
+            self.halt.ask(CANCELLED)
 
     def _stored(self, last: int) -> None:
         with self._changed:
@@ -113,4 +116,4 @@ class Reporter(threading.Thread):
             if refused.code == "gap" and isinstance(last, int) and self._waiting and self._waiting[0]["n"] <= last + 1:
                 return  # sent again from there
             self._waiting.clear()
-        self._stop.ask(failed(FailureReason.PROTOCOL, f"The orchestrator refused a report: {refused.message or refused.code}"))
+        self.halt.ask(failed(FailureReason.PROTOCOL, f"The orchestrator refused a report: {refused.message or refused.code}"))

@@ -1,44 +1,45 @@
 """Sends the log from the spool to the orchestrator, in order, from where the orchestrator says it ends."""
 
 import threading
+import time
 
+from jobs.contract import FailureReason
 from jobs.worker.client import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Client, Fenced, Refused, Unreachable
 from jobs.worker.spool import Spool
+from jobs.worker.stopping import Stop, Verdict, failed
+from jobs.worker.watched import Watched
 from mimir.lib.crash import crash_point
 
 IDLE_SECONDS = 1.0
 
 
-class LogShipper(threading.Thread):
-    """`limit_exceeded` and `refused` say why it stopped before its time; the supervisor looks."""
+class LogShipper(Watched):
+    """Ships until all is told. `fenced` and `refused` say why it stopped before its time; a thread that is dead ships nothing more."""
 
-    def __init__(self, client: Client, spool: Spool) -> None:
-        super().__init__(name="log", daemon=True)
+    def __init__(self, client: Client, spool: Spool, stop: Stop) -> None:
+        super().__init__("log", stop)
         self._client, self._spool = client, spool
-        self.stop = threading.Event()
         self.fenced = threading.Event()
-        self.limit_exceeded = threading.Event()
+        self.refused: Verdict | None = None
 
-    def run(self) -> None:
-        """Ship until `stop` is set, the log is refused for good, or its limit is reached."""
+    def work(self) -> None:
+        """Ship until the log is refused for good, or its limit is reached."""
         pause = FIRST_PAUSE_SECONDS
-        while not self.stop.is_set():
+        while True:
             if not self._spool.wait(beyond=self._spool.accepted, timeout_seconds=IDLE_SECONDS):
                 continue
             try:
                 self._ship_one()
                 pause = FIRST_PAUSE_SECONDS
             except Unreachable:
-                self.stop.wait(pause)
+                time.sleep(pause)
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
             except Fenced:
                 self.fenced.set()
                 return
             except Refused as refused:
-                if refused.code == "log_limit_exceeded":
-                    self.limit_exceeded.set()
-                    return
-                self.stop.wait(LAST_PAUSE_SECONDS)
+                self._refuse(refused)
+                return
 
     def _ship_one(self) -> None:
         offset = self._spool.accepted
@@ -46,12 +47,24 @@ class LogShipper(threading.Thread):
             answer = self._client.post_log(offset, self._spool.read(offset))
         except Refused as refused:
             end = refused.detail.get("end")
-            if refused.code != "wrong_offset" or not isinstance(end, int):
-                raise
-            if end > offset:
-                self._spool.accept(end)  # an earlier copy of this chunk has arrived: go on behind it
-            elif not self._spool.rewind(end):  # a database restored from a backup has less than it said
+            if refused.code != "wrong_offset" or not isinstance(end, int) or not self._go_on_from(end, offset):
                 raise
             return
         crash_point("worker.after_log_answer")
         self._spool.accept(int(answer["end"]))
+
+    def _go_on_from(self, end: int, offset: int) -> bool:
+        """Ahead: an earlier copy of this chunk has arrived. Behind: the orchestrator lost what it had accepted; it may still be here."""
+        if end < offset:
+            return self._spool.rewind(end)
+        self._spool.accept(end)
+        return True
+
+    def _refuse(self, refused: Refused) -> None:
+        """The workload ends for it: what it would print from now on could not be kept."""
+        if refused.code == FailureReason.LOG_LIMIT_EXCEEDED:
+            self.refused = failed(FailureReason.LOG_LIMIT_EXCEEDED, refused.message)
+        else:
+            self.refused = failed(FailureReason.PROTOCOL, f"The orchestrator refused the log: {refused.message or refused.code}")
+        self._spool.cut(self.refused.message)
+        self.halt.ask(self.refused)

@@ -28,6 +28,7 @@ class Spool:
         self._hash = hashlib.sha256()
         self.end = 0  # bytes written
         self.accepted = 0  # bytes the orchestrator has
+        self.missing = ""  # what of the workload's output is not here, as a sentence; empty: nothing is missing
         self._closed = False
 
     @property
@@ -54,7 +55,8 @@ class Spool:
 
     def _open_segment(self) -> None:
         if self._file is not None:
-            os.close(self._file)
+            file, self._file = self._file, None  # if opening the next one fails, this number may be another file's soon
+            os.close(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._file = os.open(self._path(self.end), flags, 0o600)
         self._segments.append(self.end)
@@ -92,6 +94,10 @@ class Spool:
             while len(self._segments) > 1 and self._segments[1] <= self.accepted:
                 self._path(self._segments.pop(0)).unlink(missing_ok=True)
             self._changed.notify_all()
+
+    def cut(self, why: str) -> None:
+        """Say that some of the output is missing, and why. The first cause counts."""
+        self.missing = self.missing or why
 
     def rewind(self, end: int) -> bool:
         """The orchestrator has less than it said before: send from `end` again, if that is still here; whether it is."""

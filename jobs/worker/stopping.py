@@ -31,11 +31,17 @@ def failed(reason: FailureReason, message: str, **detail: Any) -> Verdict:
     return Verdict(FinishStatus.FAILED, reason, message, {key: value for key, value in detail.items() if value is not None})
 
 
+def broken(what: str, error: Exception) -> Verdict:
+    """A defect of ours, or of the machine, in the supervisor itself: no fault of the job's. `what` names the part."""
+    cause = f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return failed(FailureReason.WORKER_LOST, f"Its worker failed by a fault that is not the job's ({what}: {cause}).")
+
+
 class Stop:
     """Set from any thread; `wake` makes the main thread look."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler asks, perhaps while the same thread is asking
         self._wake = wake
         self.verdict: Verdict | None = None
         self.fenced = threading.Event()

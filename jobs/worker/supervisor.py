@@ -8,14 +8,16 @@ import os
 import selectors
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jobs.contract import WORKER_EVENT_KINDS, EventKind, FailureReason, FinishStatus, WorkerLimits
 from jobs.worker import family
 from jobs.worker.channel import MessageTooLarge
-from jobs.worker.client import Client, Fenced, Refused, Unreachable
-from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP, WorkerEnvironment
+from jobs.worker.client import Client
+from jobs.worker.delivery import Delivery
+from jobs.worker.environment import WorkerEnvironment
 from jobs.worker.memory import MemoryWatch
 from jobs.worker.output import FLUSH_SECONDS, Output
 from jobs.worker.process import WorkloadProcess
@@ -23,12 +25,12 @@ from jobs.worker.reporting import Reporter
 from jobs.worker.shipping import LogShipper
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
+from jobs.worker.storable import storable
 from jobs.worker.transfers import Transfers
 
 ASK_SECONDS = 5.0  # between SIGTERM and SIGKILL to the workload
 IDLE_SECONDS = 0.5
 DRAIN_SECONDS = 5.0
-REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log, while that is accepted
 
 
 class Supervisor:
@@ -42,12 +44,12 @@ class Supervisor:
         os.set_blocking(self._wake_write, False)
         self.stop = Stop(self._wake)
         self.spool = Spool(_spool_folder(environment), limit_bytes=self.limits.spool_bytes)
-        self._shipper = LogShipper(client, self.spool)
+        self._shipper = LogShipper(client, self.spool, self.stop)
         self.memory = MemoryWatch(self.stop, limit_bytes=self.limits.memory_bytes, own_cgroup=environment.worker_dir is None)
         self._reporter = Reporter(
             client, self.stop, self.memory, limits=self.limits, heartbeat_seconds=float(claim["heartbeat_seconds"])
         )
-        self._transfers = Transfers(client, self.stop, folder=environment.data_dir / "fetched", answer=self._send)
+        self._transfers = Transfers(client, self.stop, limits=self.limits, data_dir=environment.data_dir, answer=self._send)
         limit = self.limits.log_bytes
         self._outputs = [
             Output("stdout", workload.stdout, self.spool, self.stop, log_bytes_max=limit),
@@ -70,8 +72,11 @@ class Supervisor:
         self.memory.ended.set()
         family.kill_all()
         self._drain()
-        verdict = self._verdict()
-        return self._deliver(verdict), verdict
+        delivery = Delivery(
+            self._client, self.stop, shipper=self._shipper, reporter=self._reporter, spool=self.spool, memory=self.memory
+        )
+        code = self._workload.process.returncode
+        return delivery.run(self._verdict(), exit_code=code, grace_seconds=self.limits.grace_seconds)
 
     def _catch_signals(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self.stop.ask(INTERRUPTED))
@@ -151,10 +156,11 @@ class Supervisor:
             self._done = _done(message["done"])
         elif "call" in message:
             self._transfers.put(message)
-        elif message.get("event") in WORKER_EVENT_KINDS and isinstance(message.get("data"), dict):
-            if message["event"] == EventKind.STEP_STARTED:
-                self._step = self.memory.step = str(message["data"].get("step", ""))
-            self._reporter.add(EventKind(message["event"]), message["data"])
+        elif isinstance(message.get("data"), dict) and str(message.get("event")) in WORKER_EVENT_KINDS:
+            kind = EventKind(str(message["event"]))
+            if kind is EventKind.STEP_STARTED:
+                self._step = self.memory.step = storable(str(message["data"].get("step", "")))[:200]
+            self._reporter.add(kind, message["data"])
 
     def _obey_stop(self) -> None:
         """End the workload when somebody asked for it: at once, or after it had its time."""
@@ -174,15 +180,21 @@ class Supervisor:
             self._workload.channel.socket.setblocking(False)
             self._drain_channel()
         for output in self._outputs:
-            end = time.monotonic() + DRAIN_SECONDS
-            while output.open and time.monotonic() < end:
-                if self.spool.full and not self.spool.wait_room(self.limits.grace_seconds):
-                    break
-                if output.read():
-                    end = time.monotonic() + DRAIN_SECONDS
-                elif output.open:
-                    time.sleep(0.005)
+            self._drain_output(output)
             output.flush()
+
+    def _drain_output(self, output: Output) -> None:
+        """Only somebody who is none of our descendants can still write: that is not waited for longer than a pipe takes to empty."""
+        end = time.monotonic() + DRAIN_SECONDS
+        while output.open and time.monotonic() < end:
+            if self.spool.full:
+                asked = time.monotonic()
+                if not self.spool.wait_room(self.limits.grace_seconds):
+                    self.spool.cut("The end of the log found no room: the orchestrator could not be reached, and the spool was full.")
+                    return
+                end += time.monotonic() - asked
+            if not output.read() and output.open:
+                time.sleep(0.005)
 
     def _drain_channel(self) -> None:
         try:
@@ -196,65 +208,17 @@ class Supervisor:
     # The end
 
     def _verdict(self) -> Verdict:
-        if self.stop.verdict is not None:
-            return self.stop.verdict
-        if self._done is not None:
-            return self._done
+        found = self.stop.verdict or self._done or self._without_a_word()
+        if found.status is FinishStatus.FAILED and self._step and "step" not in found.detail:
+            return replace(found, detail={**found.detail, "step": self._step})
+        return found
+
+    def _without_a_word(self) -> Verdict:
+        """The workload said nothing: its process tells."""
         code = self._workload.process.returncode
-        step = self._step or None
         if code < 0:
-            return failed(FailureReason.SIGNAL, "", signal=-code, step=step)
-        return failed(FailureReason.EXIT_CODE, f"The workload ended with exit code {code} and no result.", exit_code=code, step=step)
-
-    def _deliver(self, verdict: Verdict) -> int:
-        """The rest of the log, the events, then `finish`, for as long as the grace lasts."""
-        end = time.monotonic() + self.limits.grace_seconds
-        while not self.stop.fenced.is_set():
-            left = end - time.monotonic()
-            if left <= 0:
-                return EXIT_GAVE_UP
-            if not self.spool.wait_accepted(min(left, IDLE_SECONDS)):
-                if self._shipper.fenced.is_set() or not self._shipper.is_alive():
-                    break
-                continue
-            if not self._reporter.flush(min(left, IDLE_SECONDS)):
-                continue
-            self._reporter.end()
-            try:
-                self._finish(verdict, left)
-            except Fenced:
-                break
-            except Refused as refused:
-                if not self._again_after(refused):
-                    return EXIT_GAVE_UP
-                continue
-            except Unreachable:
-                return EXIT_GAVE_UP
-            return EXIT_ACCEPTED
-        self._reporter.end()
-        self.spool.wait_accepted(0 if self._shipper.fenced.is_set() else REST_OF_LOG_SECONDS)
-        return EXIT_FENCED
-
-    def _finish(self, verdict: Verdict, patience_seconds: float) -> None:
-        code = self._workload.process.returncode
-        result = verdict.result if verdict.status is FinishStatus.SUCCEEDED else {}
-        body = {
-            "status": verdict.status,
-            "reason": verdict.reason or "",
-            "message": verdict.message,
-            "detail": {**verdict.detail, **({"step": self._step} if self._step and "step" not in verdict.detail else {})},
-            "result": result,
-            "exit": {"code": code if code >= 0 else None, "signal": -code if code < 0 else None},
-            "peak_memory_bytes": self.memory.peak_bytes,
-            "log_end": self.spool.end,
-            "log_sha256": self.spool.sha256,
-        }
-        self._client.post("finish", body, patience_seconds=patience_seconds)
-
-    def _again_after(self, refused: Refused) -> bool:
-        """Whether sending the log from the orchestrator's end makes `finish` acceptable."""
-        end = refused.detail.get("end")
-        return refused.code == "log_incomplete" and isinstance(end, int) and self.spool.rewind(end)
+            return failed(FailureReason.SIGNAL, "", signal=-code)
+        return failed(FailureReason.EXIT_CODE, f"The workload ended with exit code {code} and no result.", exit_code=code)
 
 
 def _spool_folder(environment: WorkerEnvironment) -> Path:
@@ -263,8 +227,7 @@ def _spool_folder(environment: WorkerEnvironment) -> Path:
 
 def _done(value: Any) -> Verdict:
     """The workload's own word. It is user code's neighbour: read with care."""
-    if not isinstance(value, dict):
-        value = {}
+    value = storable(value) if isinstance(value, dict) else {}
     result, detail = value.get("result"), value.get("detail")
     if value.get("status") == FinishStatus.SUCCEEDED:
         return Verdict(FinishStatus.SUCCEEDED, result=result if isinstance(result, dict) else {})
@@ -272,4 +235,4 @@ def _done(value: Any) -> Verdict:
         reason = FailureReason(str(value.get("reason")))
     except ValueError:
         reason = FailureReason.WORKLOAD_FAILED
-    return failed(reason, str(value.get("message", ""))[:2000], **(detail if isinstance(detail, dict) else {}))
+    return Verdict(FinishStatus.FAILED, reason, str(value.get("message", ""))[:2000], detail if isinstance(detail, dict) else {})

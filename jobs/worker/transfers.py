@@ -6,62 +6,75 @@ The workload has no token; it names files, and this process, which has one, move
 import hashlib
 import os
 import queue
-import threading
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from jobs.contract import FailureReason
-from jobs.worker.client import Client, Fenced, Refused, Unreachable
+from jobs.contract import FailureReason, WorkerLimits
+from jobs.worker.client import Client, Fenced, FileChanged, FileTrouble, Refused, Unreachable
 from jobs.worker.stopping import Stop
+from jobs.worker.watched import Watched
 
 PATIENCE_SECONDS = 3600.0  # the attempt's own time limit comes first
 PIECE_BYTES = 1024 * 1024
+Answer = dict[str, Any]
 
 
-class Transfers(threading.Thread):
+class Transfers(Watched):
     """Answers calls of the workload: {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}."""
 
-    def __init__(self, client: Client, stop: Stop, *, folder: Path, answer: Callable[[dict[str, Any]], None]) -> None:
-        super().__init__(name="transfers", daemon=True)
-        self._client, self._stop, self._folder, self._answer = client, stop, folder, answer
-        self._calls: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    def __init__(self, client: Client, stop: Stop, *, limits: WorkerLimits, data_dir: Path, answer: Callable[[Answer], None]) -> None:
+        super().__init__("transfers", stop)
+        self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
+        self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._delivered_bytes = 0
 
     def put(self, call: dict[str, Any]) -> None:
         """Take a call: {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}."""
         self._calls.put(call)
 
-    def end(self) -> None:
-        """No more calls."""
-        self._client.stop.set()
-        self._calls.put(None)
-
-    def run(self) -> None:
-        """Until `end`."""
-        while (call := self._calls.get()) is not None:
+    def work(self) -> None:
+        """For as long as the attempt lives."""
+        while True:
+            call = self._calls.get()
             try:
-                answer = self._fetch(call) if "fetch" in call else self._deliver(call)
+                answer = self._answered(call)
             except Fenced:
-                self._stop.fence()
+                self.halt.fence()
                 return
-            except Refused as refused:
-                answer = _error(_reason(refused), refused.message or refused.code)
-            except Unreachable as error:
-                answer = _error(FailureReason.WORKER_LOST, f"The orchestrator could not be reached: {error}")
-            except OSError as error:
-                answer = _error(FailureReason.DISK_FULL, f"A file could not be written: {error.strerror}")
             self._answer({"answer": call.get("call"), **answer})
 
-    def _fetch(self, call: dict[str, Any]) -> dict[str, Any]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / hashlib.sha256(str(call["fetch"]).encode()).hexdigest()[:32]
-        with path.open("wb") as file:
-            self._client.get_input(str(call["fetch"]), file, patience_seconds=PATIENCE_SECONDS)
+    def _answered(self, call: dict[str, Any]) -> Answer:
+        try:
+            return self._fetch(str(call["fetch"])) if "fetch" in call else self._deliver(call)
+        except Fenced:
+            raise
+        except Refused as refused:
+            return _error(_reason(refused), refused.message or refused.code)
+        except Unreachable as error:
+            return _error(FailureReason.WORKER_LOST, f"The orchestrator could not be reached: {error}")
+        except (FileTrouble, FileChanged) as error:
+            reason = FailureReason.DISK_FULL if "fetch" in call else FailureReason.WORKLOAD_FAILED
+            return _error(reason, f"{_what(call)}: {error}")
+
+    def _fetch(self, name: str) -> Answer:
+        path = self._data_dir / "fetched" / hashlib.sha256(name.encode()).hexdigest()[:32]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+        except OSError as error:
+            raise FileTrouble(error) from error
         return {"path": str(path)}
 
-    def _deliver(self, call: dict[str, Any]) -> dict[str, Any]:
-        descriptor = os.open(str(call["artifact"]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+    def _deliver(self, call: dict[str, Any]) -> Answer:
+        with self._opened(str(call["artifact"])) as file:
+            if self._delivered_bytes + os.fstat(file.fileno()).st_size > self._limits.artifact_bytes:
+                # Said before it is read: a sparse file may claim any size.
+                limit = f"all artifacts of an attempt may have {self._limits.artifact_bytes} bytes together (ARTIFACT_BYTES_MAX)"
+                return _error(FailureReason.ARTIFACT_LIMIT_EXCEEDED, f"{call['name']} is too large: {limit}.")
             digest, size = _digest(file)
             self._client.put_artifact(
                 str(call["name"]),
@@ -72,14 +85,37 @@ class Transfers(threading.Thread):
                 media_type=str(call["media_type"]),
                 patience_seconds=PATIENCE_SECONDS,
             )
+        self._delivered_bytes += size
         return {"sha256": digest, "size_bytes": size}
+
+    def _opened(self, path: str) -> IO[bytes]:
+        """A regular file below scratch. User code may put a link in its place meanwhile, to something this process alone may read."""
+        try:
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        except OSError as error:
+            raise FileTrouble(error) from error
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno(), path):
+            file.close()
+            raise FileChanged("it is not a file of this job's any more")
+        return file
+
+    def _is_scratch(self, descriptor: int, path: str) -> bool:
+        found = os.readlink(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else os.path.realpath(path)
+        return Path(found).is_relative_to(self._data_dir.resolve())
+
+
+def _what(call: dict[str, Any]) -> str:
+    return f"The input {call['fetch']} could not be kept" if "fetch" in call else f"The artifact {call['name']} could not be read"
 
 
 def _digest(file: IO[bytes]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    while piece := file.read(PIECE_BYTES):
-        digest.update(piece)
-        size += len(piece)
+    try:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
+            size += len(piece)
+    except OSError as error:
+        raise FileTrouble(error) from error
     return digest.hexdigest(), size
 
 

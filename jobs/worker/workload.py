@@ -21,7 +21,7 @@ def main() -> int:
     family.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
-    orders = Orders(Channel(socket.socket(fileno=descriptor)), Path(os.environ["MIMIR_DATA_DIR"]))
+    orders = Orders(Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"]))
     signal.signal(signal.SIGTERM, _terminated)
     try:
         orders.done(status="succeeded", result=_run(orders))

@@ -1,5 +1,8 @@
 """Finish: once, whole, and in one transaction with what it does to the project."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -7,6 +10,7 @@ from django.core.files.storage import storages
 from jobs import outcomes
 from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.models import Artifact, Attempt, Job, JobEvent
+from jobs.selectors.logs import log_read
 from jobs.services import finish as finish_service
 from mimir.lib.errors import Conflict, Gone
 from projects.models import DatasetVersion
@@ -122,3 +126,22 @@ def test_an_outcome_of_an_unknown_type_is_refused_not_applied() -> None:
     attempt.job.refresh_from_db()
     with pytest.raises(outcomes.OutcomeRefused):
         outcomes.outcome_apply(job=attempt.job, attempt=attempt, result={})
+
+
+def test_a_log_that_lacks_some_output_says_so_in_its_last_line() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"one")
+    make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DISK_FULL, log_missing="The log could not be kept: No space left on device.")
+    part = log_read(attempt=attempt)
+    assert part.complete is False
+    assert b"".join(part.chunks).endswith(b"stderr F mimir: The log could not be kept: No space left on device.\n")
+
+
+def test_a_result_over_its_limit_fails_the_job(settings: Any) -> None:
+    settings.ENV = replace(settings.ENV, result_bytes_max=300)
+    attempt, result = _with_output()
+    steps = [{"id": f"step{number}", "uses": "sql", "status": "succeeded", "seconds": 1.0, "rows": 1} for number in range(10)]
+    assert make.finish(attempt, result={**result, "steps": steps}) == JobStatus.FAILED
+    job = Job.objects.get(id=attempt.job_id)
+    assert (job.reason, "RESULT_BYTES_MAX" in job.message) == (FailureReason.PROTOCOL, True)
+    assert DatasetVersion.objects.count() == 0

@@ -25,10 +25,11 @@ _KEPT += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 def run_command(run: "Run", step: "Step") -> None:
     """Run the program and deliver what it left. Raises: WorkFailed for an end that is not 0."""
     folder = run.orders.data_dir / "steps" / step.id
-    (folder / "outputs").mkdir(parents=True, exist_ok=True)
+    outputs = folder / "outputs"
+    outputs.mkdir(parents=True, exist_ok=True)
     _lay_out(run, step, folder / "inputs")
     _check(_run(step, folder), step)
-    for path, name in _left(folder / "outputs", run, step):
+    for path, name in _left(outputs, run, step):
         run.orders.deliver(path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name))
 
 
@@ -71,17 +72,30 @@ def _check(code: int, step: "Step") -> None:
     if code < 0:
         raise WorkFailed(FailureReason.SIGNAL, "", signal=-code)
     if code > 0:
-        raise WorkFailed(FailureReason.EXIT_CODE, f"the command ended with exit code {code}", exit_code=code)
+        raise WorkFailed(FailureReason.EXIT_CODE, f"the command ended with exit code {code}{_by_signal(code)}", exit_code=code)
+
+
+def _by_signal(code: int) -> str:
+    """A shell tells of a signal by 128 and its number."""
+    try:
+        return f" (signal {signal.Signals(code - 128).name} ended what it ran)"
+    except ValueError:
+        return ""
 
 
 def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]:
     """Regular files below `outputs`, each with a name no other artifact of the run has. Links are not followed."""
-    for folder, _folders, files in os.walk(outputs):
+    if outputs.is_symlink():
+        raise WorkFailed(FailureReason.WORKLOAD_FAILED, "it replaced its folder outputs/ by a link")
+    for folder, folders, files in os.walk(outputs, onerror=_unreadable):
+        folders.sort()
         for file in sorted(files):
             path = Path(folder) / file
-            if path.is_symlink() or not path.is_file():
-                continue
             relative = str(path.relative_to(outputs))
+            if path.is_symlink() or not path.is_file():
+                shown = relative.encode(errors="replace").decode()
+                print(f"mimir: outputs/{shown} is no regular file: it is not kept", file=sys.stderr, flush=True)
+                continue
             name = _artifact_name(relative)
             if name in run.artifact_names:
                 name = _artifact_name(f"{step.id}-{relative}")
@@ -91,6 +105,10 @@ def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]
                 name = f"{number}-{base}"[:200]
             run.artifact_names.add(name)
             yield path, name
+
+
+def _unreadable(error: OSError) -> None:
+    raise WorkFailed(FailureReason.WORKLOAD_FAILED, f"a folder it left in outputs/ cannot be read: {error.strerror}") from error
 
 
 def _artifact_name(relative: str) -> str:

@@ -9,10 +9,12 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from typing import IO
+from urllib.parse import quote, urljoin, urlsplit
 
 from jobs.contract import FailureReason
 from jobs.worker.orders import WorkFailed
@@ -21,7 +23,9 @@ REDIRECTS_MAX = 5
 CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0
 BYTES_MAX = 10 * 1024**3
 PIECE_BYTES = 1024 * 1024
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_TOO_LONG = f"it took longer than {TOTAL_SECONDS:.0f} s"
+_AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"  # all that a path and a query may hold; the rest is sent percent-encoded, as browsers do
+_NAT64, _NAT64_LOCAL = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -29,35 +33,75 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
     """The body of `url` in the file `path`. `allow`: private hosts and CIDRs an administrator permits (READ_URL_ALLOW).
 
-    Raises: WorkFailed, `source_unavailable` for what another try may mend, else `invalid_input`.
+    Raises: WorkFailed, `source_unavailable` for what another try may mend, else `invalid_input`; `disk_full`.
     """
     end = time.monotonic() + TOTAL_SECONDS
     for _ in range(REDIRECTS_MAX + 1):
         target = _ask(url, path, allow, end)
         if target is None:
             return
-        url = urljoin(url, target)
+        url = _joined(url, target)
     raise WorkFailed(FailureReason.INVALID_INPUT, f"more than {REDIRECTS_MAX} redirects; the last one to {url[:300]}")
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {target[:300]}, which is not a URL: {error}") from error
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
     """One request; where it redirects to, or None when the body is in `path`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {url[:300]}, which is not http or https")
+    scheme, host, port, resource = _parts(url)
+    late = threading.Event()
     try:
-        connection = _connect(parts.scheme, parts.hostname, parts.port, allow)
-        with contextlib.closing(connection):
-            resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = _connect(scheme, host, port, allow, end)
+        with contextlib.closing(connection), _ended_at(connection, end, late):
             connection.request("GET", resource, headers={"Accept-Encoding": "identity", "User-Agent": "mimir-worker"})
             response = connection.getresponse()
             if response.status in (301, 302, 303, 307, 308):
                 return response.getheader("Location") or ""
             _check(response, url)
-            _save(response, path, end)
+            size = _save(response, path)
+            _check_whole(response, size, late)
             return None
     except (OSError, http.client.HTTPException) as error:
-        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {error}") from error
+        why = _TOO_LONG if late.is_set() else str(error) or type(error).__name__
+        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {why}") from error
+
+
+def _parts(url: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and what to ask for. Raises: WorkFailed for what is no address on the web."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url[:300]} is not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {url[:300]}, which is not http or https")
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), quote(resource, safe=_AS_IT_IS)
+
+
+@contextlib.contextmanager
+def _ended_at(connection: http.client.HTTPConnection, end: float, late: threading.Event) -> Iterator[None]:
+    """Cut the connection at `end`: each read has its own time limit, but a source that drips keeps to that for ever."""
+
+    opened = connection.sock  # the connection forgets it when the answer has no length, and reads on
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # not TLS's own, which would talk first
+
+    timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _check(response: http.client.HTTPResponse, url: str) -> None:
@@ -69,40 +113,82 @@ def _check(response: http.client.HTTPResponse, url: str) -> None:
         raise WorkFailed(FailureReason.INVALID_INPUT, f"{url[:300]} answers compressed although it was asked not to")
 
 
-def _save(response: http.client.HTTPResponse, path: Path, end: float) -> None:
-    length, size = response.getheader("Content-Length"), 0
-    with path.open("wb") as file:
+def _save(response: http.client.HTTPResponse, path: Path) -> int:
+    """The body in the file; its size in bytes."""
+    size = 0
+    with _file(path) as file:
         while piece := response.read(PIECE_BYTES):
             size += len(piece)
             if size > BYTES_MAX:
                 raise WorkFailed(FailureReason.INVALID_INPUT, f"it is larger than {BYTES_MAX} bytes")
-            if time.monotonic() > end:
-                raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"it took longer than {TOTAL_SECONDS:.0f} s")
-            file.write(piece)
+            try:
+                file.write(piece)
+            except OSError as error:
+                raise WorkFailed(FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}") from error
+    return size
+
+
+@contextlib.contextmanager
+def _file(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = path.open("wb", buffering=0)
+    except OSError as error:
+        raise WorkFailed(FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def _check_whole(response: http.client.HTTPResponse, size: int, late: threading.Event) -> None:
+    length = response.getheader("Content-Length")
+    if late.is_set():
+        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, _TOO_LONG)
     if length is not None and length.isdigit() and size != int(length):
         raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"it ended after {size} of {length} bytes")
 
 
-def _connect(scheme: str, host: str, port: int | None, allow: Sequence[str]) -> http.client.HTTPConnection:
+def _connect(scheme: str, host: str, port: int, allow: Sequence[str], end: float) -> http.client.HTTPConnection:
     """A connection to an address that was checked, with the host's own name for TLS."""
-    number = port or (443 if scheme == "https" else 80)
-    found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)
-    addresses = [str(info[4][0]) for info in found]
+    opened = _open(_addresses(host, port, allow), port, end)
+    connection: http.client.HTTPConnection
+    try:
+        if scheme == "https":
+            opened = ssl.create_default_context().wrap_socket(opened, server_hostname=host)
+            connection = http.client.HTTPSConnection(host, port)
+        else:
+            connection = http.client.HTTPConnection(host, port)
+    except BaseException:
+        opened.close()
+        raise
+    connection.sock = opened
+    return connection
+
+
+def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
+    """What the host resolves to. Raises: WorkFailed unless every one of them may be read."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"{host[:300]} cannot be the name of a host") from error
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     refused = [address for address in addresses if not is_allowed(host, address, allow)]
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
             f"{host} is at {refused[0]}, a private address: an administrator may allow it in READ_URL_ALLOW",
         )
-    opened = socket.create_connection((addresses[0], number), timeout=CONNECT_SECONDS)
-    connection: http.client.HTTPConnection
-    if scheme == "https":
-        opened = ssl.create_default_context().wrap_socket(opened, server_hostname=host)
-        connection = http.client.HTTPSConnection(host, number)
-    else:
-        connection = http.client.HTTPConnection(host, number)
-    connection.sock = opened
-    return connection
+    return addresses
+
+
+def _open(addresses: Sequence[str], port: int, end: float) -> socket.socket:
+    """The first address that takes the connection: a machine may have no way to its IPv6 one. Raises: OSError."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, port), timeout=_seconds(end))
+    return socket.create_connection((addresses[-1], port), timeout=_seconds(end))
+
+
+def _seconds(end: float) -> float:
+    return max(0.001, min(CONNECT_SECONDS, end - time.monotonic()))
 
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
@@ -114,7 +200,8 @@ def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
         with contextlib.suppress(ValueError):
             if parsed in ipaddress.ip_network(entry, strict=False):
                 return True
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+    local = isinstance(parsed, ipaddress.IPv6Address) and (parsed.is_site_local or parsed in _NAT64_LOCAL)
+    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved or local)
 
 
 def _plain(address: Address) -> Address:

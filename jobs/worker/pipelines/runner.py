@@ -1,5 +1,6 @@
 """Runs the steps of a definition, one after another, in the order of their dependencies, and reports each."""
 
+import errno
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from jobs.contract import EventKind, FailureReason
 from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.run import Run
 from jobs.worker.pipelines.tables import Tables
+from jobs.worker.pipelines.write import artifact_name
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 
 
@@ -18,7 +20,9 @@ def run_pipeline(orders: Orders) -> dict[str, Any]:
     tables = Tables(
         orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"]
     )
-    run = Run(orders, tables, _ancestors(steps))
+    # Names of what `write` steps deliver are taken before any command can leave a file called so.
+    taken = {artifact_name(step.id) for step in steps if step.uses == "write"}
+    run = Run(orders, tables, _ancestors(steps), artifact_names=taken)
     done: list[dict[str, Any]] = []
     for index, step in enumerate(steps):
         orders.event(EventKind.PROGRESS, fraction=index / len(steps), message=f"Step {index + 1} of {len(steps)}: {step.id}")
@@ -39,7 +43,7 @@ def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, 
     run.orders.event(EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps))
     began = time.monotonic()
     try:
-        rows = _STEPS[step.uses]()(run, step)
+        rows = _rows_of(run, step)
     except WorkFailed as failure:
         seconds = round(time.monotonic() - began, 3)
         run.orders.event(EventKind.STEP_FAILED, step=step.id, seconds=seconds, message=failure.message or failure.reason)
@@ -50,6 +54,23 @@ def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, 
     seconds = round(time.monotonic() - began, 3)
     run.orders.event(EventKind.STEP_SUCCEEDED, step=step.id, seconds=seconds, rows=rows)
     return {"id": step.id, "uses": step.uses, "status": "succeeded", "seconds": seconds, "rows": rows}
+
+
+def _rows_of(run: Run, step: Step) -> int | None:
+    """Run the step. Whatever it raises becomes a failure of that step. Raises: WorkFailed."""
+    try:
+        return _STEPS[step.uses]()(run, step)
+    except WorkFailed:
+        raise
+    except MemoryError as error:
+        raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
+    except Exception as error:
+        import traceback  # takes a while: only where it is needed
+
+        traceback.print_exc()
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = FailureReason.DISK_FULL if full else FailureReason.WORKLOAD_FAILED
+        raise WorkFailed(reason, f"{type(error).__name__}: {error}"[:1000]) from error
 
 
 def _named(step: Step, failure: WorkFailed) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from jobs.worker.pipelines.tables import Table, copy_to, view_sql
+from mimir.lib.schemas.sql import without_end
 
 if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run
@@ -17,7 +18,7 @@ def run_sql_step(run: "Run", step: "Step") -> int:
     for name, path in sources.items():
         connection.execute(view_sql(name, path))
     connection.execute("SET lock_configuration = true")
-    rows = copy_to(connection, str(step.options["query"]), target)
+    rows = copy_to(connection, without_end(str(step.options["query"])), target)
     connection.close()
     run.tables.made[step.id] = Table(target, rows)
     return rows

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 PARQUET = "application/vnd.apache.parquet"
 
 
+def artifact_name(step: str) -> str:
+    """What the data of a step is called on its way."""
+    return f"dataset-{step}.parquet"
+
+
 def run_write(run: "Run", step: "Step") -> int:
     """Deliver the table; its number of rows. The orchestrator makes the version in the transaction that ends the job."""
     source = step.tables[0]
     rows = run.tables.rows(source)
-    name = f"dataset-{step.id}.parquet"
-    run.artifact_names.add(name)
+    name = artifact_name(step.id)
     run.orders.deliver(run.tables.made[source].path, name=name, role=ArtifactRole.DATASET, media_type=PARQUET)
     run.outputs.append(
         {

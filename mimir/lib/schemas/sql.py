@@ -41,6 +41,20 @@ def parse_query(text: str) -> Query:
     return Query(tuple(tables.values()))
 
 
+def without_end(text: str) -> str:
+    """A query that was parsed before, without the `;` it may end with, and without comments after that."""
+    import duckdb
+
+    data = text.encode()
+    for position, kind in reversed(duckdb.tokenize(text)):  # positions count bytes
+        if kind == duckdb.token_type.comment:
+            continue
+        if data[position : position + 1] != b";":
+            break
+        data = data[:position]
+    return data.decode()
+
+
 def _parsed(text: str) -> dict[str, Any]:
     import duckdb
 
@@ -63,7 +77,7 @@ def _connection() -> Any:
 def _complaint(parsed: dict[str, Any], text: str) -> str:
     message = str(parsed.get("error_message", "it cannot be read"))
     if "Only SELECT" in message:
-        return "has to be exactly one SELECT (a PIVOT goes into SELECT * FROM (PIVOT …))"
+        return "has to be exactly one SELECT (a PIVOT has to name its values: PIVOT t ON x IN (1, 2) USING sum(y))"
     position = parsed.get("position")
     if isinstance(position, str | int) and str(position).isdigit():
         before = text[: int(position)]

@@ -1,0 +1,107 @@
+"""The last part of an attempt: the rest of the log, the events, then `finish`, for as long as the grace lasts."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from jobs.contract import FailureReason, FinishStatus
+from jobs.worker.client import Client, Fenced, Refused, Unreachable
+from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP
+from jobs.worker.memory import MemoryWatch
+from jobs.worker.reporting import Reporter
+from jobs.worker.shipping import LogShipper
+from jobs.worker.spool import Spool
+from jobs.worker.stopping import Stop, Verdict, failed
+
+IDLE_SECONDS = 0.5
+REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log, while that is accepted
+UNSENT = "The rest of the log could not be sent."
+
+
+class Delivery:
+    """Tells the orchestrator what the attempt came to. Whatever part of the supervisor is broken, what can still be told is told."""
+
+    def __init__(self, client: Client, stop: Stop, *, shipper: LogShipper, reporter: Reporter, spool: Spool, memory: MemoryWatch) -> None:
+        self._client, self._stop = client, stop
+        self._shipper, self._reporter, self._spool, self._memory = shipper, reporter, spool, memory
+        self._bare = False
+
+    def run(self, verdict: Verdict, *, exit_code: int, grace_seconds: float) -> tuple[int, Verdict]:
+        """The worker's exit code, and what the attempt came to in the end. `exit_code`: the workload's, negative for a signal."""
+        end = time.monotonic() + grace_seconds
+        while not self._stop.fenced.is_set():
+            left = end - time.monotonic()
+            if left <= 0:
+                return EXIT_GAVE_UP, verdict
+            if not self._log_is_sent(min(left, IDLE_SECONDS)):
+                continue
+            if self._shipper.fenced.is_set():
+                break
+            if self._reporter.is_alive() and not self._reporter.flush(min(left, IDLE_SECONDS)):
+                continue
+            self._reporter.end()
+            verdict = self._limited(verdict)
+            try:
+                self._client.post("finish", self._body(verdict, exit_code), patience_seconds=left)
+            except Fenced:
+                break
+            except Refused as refused:
+                if self._sends_again(refused):
+                    continue
+                if self._bare:
+                    return EXIT_GAVE_UP, verdict
+                verdict = self._refused(refused)
+            except Unreachable:
+                return EXIT_GAVE_UP, verdict
+            else:
+                return EXIT_ACCEPTED, verdict
+        self._reporter.end()
+        self._spool.wait_accepted(0 if self._shipper.fenced.is_set() else REST_OF_LOG_SECONDS)
+        return EXIT_FENCED, verdict
+
+    def _log_is_sent(self, timeout_seconds: float) -> bool:
+        """Whether all of the log is there, or as much as ever will be."""
+        if self._spool.wait_accepted(timeout_seconds):
+            return True
+        if self._shipper.is_alive():
+            return False
+        self._spool.cut(UNSENT)
+        return True
+
+    def _limited(self, verdict: Verdict) -> Verdict:
+        """A log over its limit fails an attempt, also where the orchestrator is the first to see it, and after the work is done."""
+        refused = self._shipper.refused
+        over = refused is not None and refused.reason is FailureReason.LOG_LIMIT_EXCEEDED
+        return refused if refused is not None and over and verdict.status is FinishStatus.SUCCEEDED else verdict
+
+    def _refused(self, refused: Refused) -> Verdict:
+        """A report that is refused has to become one that is not: why, and nothing else that may be wrong with it."""
+        self._bare = True
+        return failed(FailureReason.PROTOCOL, f"The orchestrator refused the worker's report: {refused.message or refused.code}")
+
+    def _sends_again(self, refused: Refused) -> bool:
+        """Whether sending the log from the orchestrator's end makes `finish` acceptable."""
+        end = refused.detail.get("end")
+        return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)
+
+    def _body(self, verdict: Verdict, exit_code: int) -> dict[str, Any]:
+        verdict = self._with_memory(verdict)
+        return {
+            "status": verdict.status,
+            "reason": verdict.reason or "",
+            "message": verdict.message,
+            "detail": verdict.detail,
+            "result": verdict.result if verdict.status is FinishStatus.SUCCEEDED else {},
+            "exit": {"code": exit_code if exit_code >= 0 else None, "signal": -exit_code if exit_code < 0 else None},
+            "peak_memory_bytes": self._memory.peak_bytes,
+            "log_end": self._spool.accepted,
+            "log_sha256": self._spool.sha256,
+            "log_missing": self._spool.missing,
+        }
+
+    def _with_memory(self, verdict: Verdict) -> Verdict:
+        """DuckDB and Python say that memory ran out, not how much there was."""
+        if verdict.reason is not FailureReason.OUT_OF_MEMORY:
+            return verdict
+        facts = {"limit_bytes": self._memory.limit_bytes, "peak_bytes": self._memory.peak_bytes, **verdict.detail}
+        return replace(verdict, detail=facts)

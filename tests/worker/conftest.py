@@ -1,0 +1,29 @@
+"""One installation for all tests of this folder: small limits, and no second try for what was lost, so that each death is the job's end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stack import Stack, running, wait_for
+
+LOG_BYTES, ARTIFACT_BYTES = 256 * 1024 * 1024, 8 * 1024 * 1024
+
+
+@pytest.fixture(scope="session")
+def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    yield from running(
+        tmp_path_factory.mktemp("worker"),
+        INFRASTRUCTURE_RETRIES="0",
+        ARTIFACT_BYTES_MAX=str(ARTIFACT_BYTES),
+        SPOOL_BYTES_MAX=str(2 * 1024 * 1024),
+        LOG_BYTES_MAX=str(LOG_BYTES),
+        WORKER_GRACE="60",
+        READ_URL_ALLOW="127.0.0.1",
+    )
+
+
+@pytest.fixture
+def stack(_installation: Stack) -> Iterator[Stack]:
+    wait_for(_installation.answers, "the installation is on its feet")
+    yield _installation
+    _installation.disarm()

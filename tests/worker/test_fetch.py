@@ -1,0 +1,255 @@
+"""Reading a URL that a user wrote: which addresses are never asked, and what a source that misbehaves comes to."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.contract import FailureReason
+from jobs.worker.orders import WorkFailed
+from jobs.worker.pipelines import fetch
+from jobs.worker.pipelines.fetch import fetch_url, is_allowed
+
+pytestmark = pytest.mark.timeout(60)
+LOCAL = ["127.0.0.1"]
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server that hands each connection's first line to `answer(line, connection)`; its address."""
+    servers: list[socket.socket] = []
+
+    def begin(answer: Callable[[str, socket.socket], None]) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _address = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+        def one(connection: socket.socket) -> None:
+            with connection:
+                data = b""
+                while b"\r\n\r\n" not in data and (piece := connection.recv(4096)):
+                    data += piece
+                    if not data.startswith(b"GET "):
+                        return
+                try:
+                    answer(data.split(b"\r\n")[0].decode(), connection)
+                except OSError:
+                    return  # the client has gone
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    yield begin
+    for server in servers:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+def _body(data: bytes, **headers: str) -> Callable[[str, socket.socket], None]:
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in {"Content_Length": str(len(data)), **headers}.items())
+    return lambda _line, connection: connection.sendall(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + data)
+
+
+def _failure(url: str, path: Path, allow: list[str] | None = None) -> WorkFailed:
+    with pytest.raises(WorkFailed) as caught:
+        fetch_url(url, path, allow=LOCAL if allow is None else allow)
+    return caught.value
+
+
+def test_a_body_is_saved_as_it_is(serve: Serve, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 9000
+    fetch_url(serve(_body(data)) + "/x", tmp_path / "x", allow=LOCAL)
+    assert (tmp_path / "x").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost", "10.0.0.1",
+     "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "[fe80::1]", "[fc00::1]",
+     "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::127.0.0.1]"],
+)  # fmt: skip
+def test_an_address_that_is_not_public_is_never_asked(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *arguments, **_: asked.append(arguments))
+    failure = _failure(f"http://{host}/x", tmp_path / "x", allow=[])
+    assert failure.reason is FailureReason.INVALID_INPUT
+    assert "READ_URL_ALLOW" in failure.message
+    assert asked == []
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
+def test_a_public_address_may_be_asked(address: str) -> None:
+    assert is_allowed("example.org", address, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "address", "allowed"),
+    [
+        ("10.1.0.0/16", "db.internal", "10.1.2.3", True),
+        ("10.1.0.0/16", "db.internal", "10.2.2.3", False),
+        ("10.1.0.0/16", "db.internal", "::ffff:10.1.2.3", True),
+        ("data.internal", "DATA.internal", "10.9.9.9", True),
+        ("data.internal", "other.internal", "10.9.9.9", False),
+        ("fd00::/8", "six.internal", "fd00::1", True),
+        ("0.0.0.0/0", "six.internal", "fd00::1", False),
+    ],
+)
+def test_an_administrator_allows_hosts_and_networks(entry: str, host: str, address: str, allowed: bool) -> None:
+    assert is_allowed(host, address, [entry]) is allowed
+
+
+def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Names mean these addresses, one list an asking; the addresses that are connected to."""
+    left, connected = list(answers), list[str]()
+    real = socket.create_connection
+
+    def resolved(host: str, port: int, *_rest: Any, **_named: Any) -> list[Any]:
+        found = [host] if host == "127.0.0.1" else left.pop(0) if len(left) > 1 else left[0]
+        return [(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    def connect(address: tuple[str, int], **named: Any) -> socket.socket:
+        connected.append(address[0])
+        if address[0] != "127.0.0.1":
+            raise OSError(101, "Network is unreachable")
+        return real(address, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    return connected
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that means a public address when it is asked for the first time, and this machine ever after."""
+    connected = _resolve(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
+    failure = _failure("http://rebinds.example/x", tmp_path / "x", allow=[])
+    assert failure.reason is FailureReason.SOURCE_UNAVAILABLE
+    assert connected == ["8.8.8.8"]
+
+
+def test_one_private_address_among_public_ones_refuses_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = _resolve(monkeypatch, ["8.8.8.8", "127.0.0.1"])
+    assert _failure("http://mixed.example/x", tmp_path / "x", allow=[]).reason is FailureReason.INVALID_INPUT
+    assert connected == []
+
+
+def test_an_address_that_cannot_be_reached_is_not_the_last_one_tried(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host with an IPv6 address, on a machine that has no way there."""
+    address = serve(_body(b"a\n1\n"))
+    connected = _resolve(monkeypatch, ["2606:4700::1111", "127.0.0.1"])
+    fetch_url(address.replace("127.0.0.1", "two.example"), tmp_path / "x", allow=LOCAL)
+    assert connected == ["2606:4700::1111", "127.0.0.1"]
+    assert (tmp_path / "x").read_bytes() == b"a\n1\n"
+
+
+def _redirect(*targets: str) -> Callable[[str, socket.socket], None]:
+    left = list(targets)
+
+    def answer(_line: str, connection: socket.socket) -> None:
+        target = left.pop(0) if len(left) > 1 else left[0]
+        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("target", "reason", "says"),
+    [
+        ("http://169.254.169.254/latest/meta-data", FailureReason.INVALID_INPUT, "169.254.169.254, a private address"),
+        ("http://[::1]/x", FailureReason.INVALID_INPUT, "::1, a private address"),
+        ("file:///etc/passwd", FailureReason.INVALID_INPUT, "not http or https"),
+        ("gopher://127.0.0.1/x", FailureReason.INVALID_INPUT, "not http or https"),
+        ("http://[::1", FailureReason.INVALID_INPUT, "is not a URL"),
+        ("http://127.0.0.1:99999/", FailureReason.INVALID_INPUT, "is not a URL"),
+        ("http://" + "a" * 70 + ".example/", FailureReason.INVALID_INPUT, "cannot be the name of a host"),
+        ("/again", FailureReason.INVALID_INPUT, "more than 5 redirects"),
+    ],
+)
+def test_where_a_redirect_leads_is_checked_again(serve: Serve, tmp_path: Path, target: str, reason: FailureReason, says: str) -> None:
+    failure = _failure(serve(_redirect(target)) + "/x", tmp_path / "x")
+    assert failure.reason is reason
+    assert says in failure.message
+
+
+def test_a_redirect_is_followed(serve: Serve, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(line: str, connection: socket.socket) -> None:
+        asked.append(line.split(" ")[1])
+        (_redirect("there%20it/is.csv?a=b") if len(asked) == 1 else _body(b"a\n1\n"))(line, connection)
+
+    fetch_url(serve(answer) + "/größer/x y?q=ü", tmp_path / "x", allow=LOCAL)
+    assert asked == ["/gr%C3%B6%C3%9Fer/x%20y?q=%C3%BC", "/gr%C3%B6%C3%9Fer/there%20it/is.csv?a=b"]
+    assert (tmp_path / "x").read_bytes() == b"a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(404, "invalid_input"), (403, "invalid_input"), (204, "invalid_input"), (429, "source_unavailable"), (500, "source_unavailable")],
+)
+def test_an_error_is_told_with_whether_another_try_helps(serve: Serve, tmp_path: Path, status: int, reason: str) -> None:
+    failure = _failure(serve(lambda _line, connection: connection.sendall(b"HTTP/1.1 %d Odd\r\nContent-Length: 0\r\n\r\n" % status)), tmp_path / "x")
+    assert (failure.reason, f"answered {status} Odd" in failure.message) == (reason, True)
+
+
+def test_a_body_that_ends_early_is_no_table(serve: Serve, tmp_path: Path) -> None:
+    failure = _failure(serve(_body(b"a\n1\n", Content_Length="1000")), tmp_path / "x")
+    assert (failure.reason, failure.message) == (FailureReason.SOURCE_UNAVAILABLE, "it ended after 4 of 1000 bytes")
+
+
+def test_a_body_over_the_limit_is_refused_before_all_of_it_came(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "BYTES_MAX", 3 * fetch.PIECE_BYTES)
+
+    def endless(_line: str, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    failure = _failure(serve(endless), tmp_path / "x")
+    assert failure.reason is FailureReason.INVALID_INPUT
+    assert "larger than" in failure.message
+    assert (tmp_path / "x").stat().st_size <= 3 * fetch.PIECE_BYTES
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_a_source_that_drips_is_cut_at_the_time_limit(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    """Before its head, in it, and in its body, with or without a length: each single read gets something in time."""
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.5)
+
+    def drip(_line: str, connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.02)
+
+    began = time.monotonic()
+    failure = _failure(serve(drip), tmp_path / "x")
+    assert failure.reason is FailureReason.SOURCE_UNAVAILABLE
+    assert "took longer than" in failure.message
+    assert time.monotonic() - began < 20
+
+
+def test_a_source_without_tls_is_not_taken_for_one(serve: Serve, tmp_path: Path) -> None:
+    failure = _failure(serve(_body(b"a\n1\n")).replace("http:", "https:"), tmp_path / "x")
+    assert failure.reason is FailureReason.SOURCE_UNAVAILABLE
+
+
+def test_a_full_disk_is_not_the_sources_fault(serve: Serve, tmp_path: Path) -> None:
+    failure = _failure(serve(_body(b"a\n1\n")), Path("/dev/full"))
+    assert (failure.reason, failure.message) == (FailureReason.DISK_FULL, "it could not be kept: No space left on device")
+
+
+def test_a_compressed_answer_is_refused(serve: Serve, tmp_path: Path) -> None:
+    failure = _failure(serve(_body(b"\x1f\x8b", Content_Encoding="gzip")), tmp_path / "x")
+    assert "compressed although" in failure.message

@@ -1,0 +1,113 @@
+"""The spool: what is in its folder is the log, whoever reads it, in whatever pieces it was written; a full disk damages nothing."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.contract import LOG_CHUNK_BYTES_MAX
+from jobs.launchers.process import spooled
+from jobs.worker import spool as spool_module
+from jobs.worker.spool import Spool
+
+LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
+
+
+def _lines(numbers: list[int]) -> bytes:
+    return b"".join(LINE + b"x" * number + b"\n" for number in numbers)
+
+
+def _read_all(spool: Spool, *, accept: bool) -> bytes:
+    data, at = b"", spool.accepted
+    while piece := spool.read(at):
+        assert len(piece) <= LOG_CHUNK_BYTES_MAX
+        data, at = data + piece, at + len(piece)
+        if accept:
+            spool.accept(at)
+    return data
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3000), min_size=1, max_size=5), max_size=12))
+def test_what_is_written_is_read_by_the_shipper_and_by_who_finds_it(tmp_path_factory: pytest.TempPathFactory, writes: list[list[int]]) -> None:
+    folder = tmp_path_factory.mktemp("spool")
+    before, spool_module.SEGMENT_BYTES = spool_module.SEGMENT_BYTES, 4096
+    try:
+        spool, written = Spool(folder, limit_bytes=10**9), b""
+        for numbers in writes:
+            spool.append(_lines(numbers))
+            written += _lines(numbers)
+        found, at = b"", 0
+        while piece := spooled(folder, at):
+            found, at = found + piece, at + len(piece)
+        assert found == written
+        assert (spool.end, spool.sha256) == (len(written), hashlib.sha256(written).hexdigest())
+        assert _read_all(spool, accept=True) == written
+        assert len(list(folder.iterdir())) <= 1, "segments that are accepted stay"
+    finally:
+        spool_module.SEGMENT_BYTES = before
+
+
+def test_a_write_that_fails_half_way_leaves_the_lines_before_it_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, limit_bytes=10**9)
+    spool.append(_lines([5]))
+    real = os.pwrite
+
+    def half(file: int, data: bytes, offset: int) -> int:
+        if len(data) < 40:
+            raise OSError(28, "No space left on device")
+        return real(file, bytes(data)[:20], offset)
+
+    monkeypatch.setattr(os, "pwrite", half)
+    with pytest.raises(OSError, match="No space"):
+        spool.append(_lines([7]))
+    monkeypatch.undo()
+    assert spooled(tmp_path, 0) == _lines([5])
+    spool.append(_lines([9]))
+    assert spooled(tmp_path, 0) == _read_all(spool, accept=False) == _lines([5, 9])
+
+
+def test_a_segment_that_cannot_be_opened_costs_no_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old segment is closed by then, and its descriptor's number soon belongs to another file."""
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 10)
+    spool = Spool(tmp_path / "spool", limit_bytes=10**9)
+    spool.append(_lines([50]))
+    real = os.open
+
+    def full(*_arguments: object, **_named: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.append(_lines([50]))
+    monkeypatch.setattr(os, "open", real)
+    other = (tmp_path / "other").open("wb")
+    spool.append(_lines([60]))
+    other.write(b"mine")
+    other.close()
+    assert (tmp_path / "other").read_bytes() == b"mine"
+    assert _read_all(spool, accept=False) == _lines([50, 60])
+
+
+def test_an_orchestrator_that_fell_behind_is_served_as_far_as_the_segments_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 10)
+    spool = Spool(tmp_path, limit_bytes=10**9)
+    for _ in range(3):
+        spool.append(_lines([50]))
+    one = len(_lines([50]))
+    spool.accept(2 * one)
+    assert (spool.rewind(2 * one), spool.rewind(one)) == (True, False)
+    assert _read_all(spool, accept=False) == _lines([50])
+
+
+def test_a_full_spool_says_so_until_there_is_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit_bytes=100)
+    assert not spool.full
+    spool.append(_lines([80]))
+    assert spool.full
+    assert not spool.wait_room(0.01)
+    spool.accept(spool.end)
+    assert spool.wait_room(0.01)
