@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
@@ -33,6 +33,12 @@ class ApiView(APIView):
 
     parser_classes: Any = (JSONParser,)
     content_negotiation_class: Any = OneAnswer
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Bodies and queries are UTF-8, whatever charset a Content-Type claims: some of Python's cannot decode a form at all."""
+        if request.encoding is not None:
+            request.encoding = None
+        return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """What this is about goes with every line of the log; a path with U+0000 names nothing. Raises: NotFound."""
