@@ -117,7 +117,7 @@ class DatasetContentView(ApiView):
     @extend_schema(
         operation_id="datasets_content",
         parameters=[_AS],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(400, 404, 429)},
+        responses={**{(200, kind.partition(";")[0]): OpenApiTypes.BINARY for kind in MEDIA_TYPES.values()}, **errors(400, 404, 429)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
         """The table as a file."""
