@@ -78,7 +78,7 @@ class SessionView(ApiView):
 class TokensView(ApiView):
     """Your API tokens."""
 
-    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors()})
+    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors(400)})
     def get(self, request: Request) -> Response:
         """Your tokens, newest first; never the tokens themselves."""
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)
