@@ -92,6 +92,7 @@ SESSION_COOKIE_NAME = "mimir_admin_session"
 SESSION_COOKIE_PATH = "/admin"
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
 WHITENOISE_USE_FINDERS = True
@@ -164,3 +165,4 @@ SPECTACULAR_SETTINGS = {
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # the frontend's: one id for a request through both roles
