@@ -37,7 +37,7 @@ class ApiView(APIView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Bodies and queries are UTF-8, whatever charset a Content-Type claims: some of Python's cannot decode a form at all."""
         if request.encoding is not None:
-            request.encoding = None
+            request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
