@@ -217,8 +217,9 @@ def test_a_job_is_run_again_and_cancelled_by_actions(boss: Admin, api: Api, ran:
 def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(boss: Admin, api: Api, project: str) -> None:
     page = "/admin/jobs/cluster/local/change/"
     before = dict(re.findall(r'name="(capacity_\w+)" value="(\d+)"', boss.client.get(page).text))
-    assert boss.form(page, {**before, "capacity_jobs": "9", "enabled": "on"}).status_code == 302
-    assert 'name="capacity_jobs" value="9"' in boss.client.get(page).text
+    # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
+    assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
+    assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text
     assert boss.form(page, {**before, "enabled": "on"}).status_code == 302
     body = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     assert api.ended(api.post(f"projects/{project}/jobs/", body)["id"])["status"] == "succeeded"
