@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, Limit
 from jobs.services.cancel import job_cancel
-from jobs.services.limits import limit_set, limits_delete
+from jobs.services.clusters import cluster_change
+from jobs.services.limits import limit_check, limit_set, limits_delete
 from jobs.services.retry import job_retry
-from mimir.lib.errors import MimirError
+from mimir.lib.errors import Invalid, MimirError
 from projects.admin import ReadOnly
 
 
@@ -72,6 +74,19 @@ class ArtifactAdmin(ReadOnly):
     show_full_result_count = False
 
 
+class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Says at the field what the service would refuse."""
+
+    def clean(self) -> Any:
+        asked = {"scope": self.instance.scope, "key": self.instance.key, **(super().clean() or {})}
+        try:
+            limit_check(scope=asked["scope"], key=asked["key"], max_jobs=asked.get("max_jobs"))
+        except Invalid as error:
+            for name, message in error.detail.items():
+                self.add_error(name if name in self.fields else None, f"{name} {message}")
+        return asked
+
+
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "launcher", "enabled", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
@@ -83,9 +98,14 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
+        """Only what was changed here: the reconciler writes the same row."""
+        cluster_change(cluster=obj, changes={name: form.cleaned_data[name] for name in form.changed_data})
+
 
 @admin.register(Limit)
 class LimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = LimitForm
     list_display = ("scope", "key", "max_jobs", "paused", "changed_by", "changed_at")
     readonly_fields = ("changed_by", "changed_at")
 
@@ -94,11 +114,7 @@ class LimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Limit, form: Any, change: bool) -> None:
         """By the service, which checks the key and wakes admission."""
-        try:
-            row = limit_set(scope=obj.scope, key=obj.key, actor=f"admin:{request.user}", max_jobs=obj.max_jobs, paused=obj.paused)
-        except MimirError as error:
-            self.message_user(request, f"Not saved: {error.detail or error.message}", messages.ERROR)
-            return
+        row = limit_set(scope=obj.scope, key=obj.key, actor=f"admin:{request.user}", max_jobs=obj.max_jobs, paused=obj.paused)
         obj.pk = row.pk
 
     def delete_model(self, request: HttpRequest, obj: Limit) -> None:

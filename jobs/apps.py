@@ -10,3 +10,18 @@ class JobsConfig(AppConfig):
         from projects.selectors import register_version_origins
 
         register_version_origins(jobs_of_versions)
+        _check_profiles()
+
+
+def _check_profiles() -> None:
+    """Raises: BadEnvironment. At the start, not at somebody's first submit."""
+    from jobs.services.submit import profiles
+    from mimir.env import BadEnvironment
+    from mimir.lib.errors import Invalid
+
+    try:
+        profiles()
+    except Invalid as error:
+        raise BadEnvironment([f"RESOURCE_PROFILES {path}: {message}" for path, message in error.detail.items()]) from None
+    except (ValueError, AttributeError, TypeError):
+        raise BadEnvironment(['RESOURCE_PROFILES has to map job types to {"requests": {…}, "limits": {…}}']) from None

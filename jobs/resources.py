@@ -8,8 +8,10 @@ from typing import Any
 from jobs.contract import JobType
 from mimir.lib.errors import Invalid
 
-_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>|k|M|G|T|Ki|Mi|Gi|Ti)")
-_CPU = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>|m)")
+# So many digits and no more: a float has no room for some hundred of them.
+_NUMBER = r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)"
+_MEMORY = re.compile(_NUMBER + r"(?P<unit>|k|M|G|T|Ki|Mi|Gi|Ti)")
+_CPU = re.compile(_NUMBER + r"(?P<unit>|m)")
 _FACTOR = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 CPU_MILLICORES_MIN, CPU_MILLICORES_MAX = 10, 1_024_000

@@ -6,6 +6,7 @@ message that names each setting and never prints its value.
 """
 
 import ipaddress
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -80,7 +81,11 @@ def _switch(value: str) -> bool:
 
 def _url(*schemes: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise _Fault("has to be a URL") from None
         if parts.scheme not in schemes:
             raise _Fault(f"has to be a URL that begins with {' or '.join(s + '://' for s in schemes)}")
         if parts.scheme in ("http", "https") and not parts.hostname:
@@ -113,6 +118,17 @@ def _cidrs(value: str) -> tuple[str, ...]:
         except ValueError:
             raise _Fault("has to be a comma list of addresses or CIDR blocks") from None
     return parts
+
+
+def _json_object(value: str) -> str:
+    """JSON text of one object, or nothing. What is in it is checked by the room that uses it, at the start too."""
+    try:
+        usable = not value or isinstance(json.loads(value), dict)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _Fault("has to be a JSON object, or empty")
+    return value
 
 
 def _words(value: str) -> tuple[str, ...]:
@@ -176,7 +192,7 @@ class Env:
     capacity_jobs: int = _setting(_integer(0), "0", "jobs the default cluster runs at once; 0: by its cores")
     capacity_cpu_millicores: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
     capacity_memory_bytes: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
-    resource_profiles: str = _setting(_text, "", "JSON: job type -> {requests, limits}; empty: the built-in profiles")
+    resource_profiles: str = _setting(_json_object, "", "JSON: job type -> {requests, limits}; empty: the built-in profiles")
 
     log_bytes_max: int = _setting(_integer(1), str(2 * _GIB), "log of one attempt")
     spool_bytes_max: int = _setting(_integer(_MIB), str(256 * _MIB), "log a worker keeps while the orchestrator is away")
@@ -204,8 +220,7 @@ def load(role: Role, source: Mapping[str, str] | None = None) -> Env:
     for setting in fields(Env):
         meta = setting.metadata
         values[setting.name] = _value(setting.name, meta, environ, config, faults, needed=role in meta["roles"])
-    if not faults:
-        faults.extend(_together(role, values, environ))
+    faults.extend(_together(role, values, environ))
     if faults:
         raise BadEnvironment(faults)
     return Env(**values)
@@ -221,7 +236,7 @@ def _config_file(environ: Mapping[str, str], faults: list[str]) -> dict[str, str
 
     try:
         loaded = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         faults.append(f"MIMIR_CONFIG: the file {path} cannot be read ({type(error).__name__})")
         return {}
     if not isinstance(loaded, dict):
@@ -248,28 +263,31 @@ def _value(
     needed: bool,
 ) -> Any:
     upper = name.upper()
-    text = environ.get(upper)
-    if text is None and environ.get(f"{upper}_FILE"):
-        try:
-            text = Path(environ[f"{upper}_FILE"]).read_text().strip()
-        except OSError as error:
-            faults.append(f"{upper}_FILE: the file cannot be read ({error.strerror})")
-            return None
-    if text is None:
-        text = config.get(name, meta["default"])
-    if text is None:
+    try:
+        text = _given(upper, environ, config.get(name)) if needed else None
+        if text is None:
+            text = meta["default"]
+        if text is not None:
+            return meta["parse"](text)
         if needed:
             faults.append(f"{upper} is not set: {meta['doc']}")
-        return () if meta["parse"] in (_worker_keys, _cidrs, _words) else ""
-    if not needed and upper in environ:
-        text = meta["default"] if meta["default"] is not None else None
-        if text is None:
-            return () if meta["parse"] is _worker_keys else ""
-    try:
-        return meta["parse"](text)
     except _Fault as fault:
-        faults.append(f"{upper} {fault}")
-        return None
+        faults.append(f"{upper}{fault}" if str(fault).startswith("_FILE") else f"{upper} {fault}")
+    return () if meta["parse"] is _worker_keys else ""
+
+
+def _given(upper: str, environ: Mapping[str, str], configured: str | None) -> str | None:
+    """A setting's text from the first place that has it. Raises: _Fault for a file that cannot be read."""
+    text = environ.get(upper)
+    path = environ.get(f"{upper}_FILE")
+    if text is not None or not path:
+        return configured if text is None else text
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise _Fault(f"_FILE: the file cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise _Fault("_FILE: the file is not text") from None
 
 
 def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:

@@ -3,25 +3,26 @@
 import threading
 import time
 
+import psycopg
 import redis
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
+DATABASE_SECONDS = 2  # the least that libpq keeps to
 REDIS_SECONDS = 0.5
 _migrated = threading.Event()  # migrations do not come undone under a running release
 
 
 def database_problem() -> str:
-    """Whether a statement gets an answer."""
-    connection = connections[DEFAULT_DB_ALIAS]
+    """Whether a statement gets an answer, on a connection of its own: the pool's would be waited for longer than a probe waits."""
+    given = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    given.pop("pool", None)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error as error:
+        with psycopg.connect(**{**given, "connect_timeout": DATABASE_SECONDS}) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
         return f"The database does not answer ({type(error).__name__})."
-    finally:
-        connection.close_if_unusable_or_obsolete()
     return ""
 
 
@@ -29,6 +30,8 @@ def migrations_problem() -> str:
     """Whether every migration of this release is applied."""
     if _migrated.is_set():
         return ""
+    if database_problem():
+        return "Not known while the database does not answer."
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 
+from mimir.lib.errors import Invalid
 from projects.models import AccessToken, Dataset, DatasetVersion, Membership, Pipeline, PipelineVersion, Project
+from projects.names import check_slug
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -28,8 +32,21 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     autocomplete_fields = ("user",)
 
 
+class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Says at the field what the API would refuse."""
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        try:
+            check_slug(slug)
+        except Invalid as error:
+            raise ValidationError(error.detail["slug"]) from error
+        return slug
+
+
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = ProjectForm
     list_display = ("slug", "name", "status", "created_by", "created_at")
     list_filter = ("status",)
     search_fields = ("slug", "name")

@@ -59,7 +59,9 @@ class AttemptsView(ApiView):
     """The tries of a job."""
 
     @extend_schema(
-        operation_id="jobs_attempts", parameters=[CURSOR, LIMIT], responses={200: listing("AttemptList", serializers.AttemptShape), **errors(404)}
+        operation_id="jobs_attempts",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("AttemptList", serializers.AttemptShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Each launched worker, in order."""
@@ -96,7 +98,9 @@ class ArtifactsView(ApiView):
     """The files a job left."""
 
     @extend_schema(
-        operation_id="jobs_artifacts", parameters=[CURSOR, LIMIT], responses={200: listing("ArtifactList", serializers.ArtifactShape), **errors(404)}
+        operation_id="jobs_artifacts",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("ArtifactList", serializers.ArtifactShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Those of its latest attempt, by name."""

@@ -1,5 +1,6 @@
 """Submitting, listing, watching, cancelling and repeating jobs."""
 
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,17 @@ def _asked(request: Request) -> dict[str, Any]:
     return body
 
 
+def _check_filters(statuses: list[str], kind: str | None, texts: dict[str, str | None]) -> None:
+    """Raises: Invalid with each bad filter's name."""
+    faults = {name: "may not hold U+0000" for name, text in texts.items() if "\x00" in (text or "")}
+    if not set(statuses) <= {status.value for status in JobStatus}:
+        faults["status"] = f"has to be one of {', '.join(JobStatus)}"
+    if kind is not None and kind not in {known.value for known in JobType}:
+        faults["type"] = f"has to be one of {', '.join(JobType)}"
+    if faults:
+        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in faults.items()), detail=faults)
+
+
 class JobsView(ApiView):
     """The jobs of a project."""
 
@@ -68,11 +80,8 @@ class JobsView(ApiView):
         project = project_for(caller(request), slug)
         asked = request.query_params
         statuses = [status for status in asked.getlist("status") if status]
-        if not set(statuses) <= {status.value for status in JobStatus}:
-            raise Invalid("status: is not a status of jobs.", detail={"status": f"one of {', '.join(JobStatus)}"})
-        kind, text, label = asked.get("type"), asked.get("q"), asked.get("label")
-        if any("\x00" in (part or "") for part in (kind, text, label)):
-            raise Invalid("A filter may not hold U+0000.")
+        kind, text, label = asked.get("type") or None, asked.get("q"), asked.get("label")
+        _check_filters(statuses, kind, {"q": text, "label": label})
         jobs = job_list(project=project, statuses=statuses, job_type=kind, text=text, label=label)
         page = paginate(jobs, request, keys=("-created_at", "-id"))
         return Response({"results": jobs_as_dicts(page.results), "next": page.next})
@@ -142,11 +151,13 @@ class JobView(ApiView):
 
 
 def _wait_seconds(request: Request) -> float:
-    text = request.query_params.get("wait", "0")
     try:
-        return min(max(float(text), 0.0), WAIT_SECONDS_MAX)
+        seconds = float(request.query_params.get("wait", "0"))
     except ValueError:
-        raise Invalid("wait: has to be a number of seconds.", detail={"wait": "has to be a number"}) from None
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise Invalid("wait: has to be a number of seconds.", detail={"wait": "has to be a number"})
+    return min(max(seconds, 0.0), WAIT_SECONDS_MAX)
 
 
 def _wait(job_id: UUID, seconds: float) -> None:

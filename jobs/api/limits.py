@@ -25,7 +25,7 @@ def _demand_admin(request: Request) -> None:
 class LimitsView(ApiView):
     """What admission keeps to beside the room of the clusters."""
 
-    @extend_schema(operation_id="limits_list", parameters=[CURSOR, LIMIT], responses={200: serializers.LimitsShape, **errors(403)})
+    @extend_schema(operation_id="limits_list", parameters=[CURSOR, LIMIT], responses={200: serializers.LimitsShape, **errors(400, 403)})
     def get(self, request: Request) -> Response:
         """Every limit and pause that is set."""
         _demand_admin(request)

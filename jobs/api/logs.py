@@ -82,8 +82,13 @@ def _part(request: Request, attempt: Attempt) -> tuple[LogSlice, int | None]:
     if limit is not None and limit < 0:
         raise Invalid("limit: has to be 0 or more.", detail={"limit": "has to be 0 or more"})
     form, stream = request.query_params.get("format"), request.query_params.get("stream")
-    if form not in (None, "", "raw", "cri") or stream not in (None, "", "stdout", "stderr"):
-        raise Invalid("format is raw; stream is stdout or stderr.", detail={"format": "raw", "stream": "stdout or stderr"})
+    faults = {}
+    if form not in (None, "", "raw", "cri"):
+        faults["format"] = "has to be raw, or left out"
+    if stream not in (None, "", "stdout", "stderr"):
+        faults["stream"] = "has to be stdout or stderr"
+    if faults:
+        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in faults.items()), detail=faults)
     if form == "raw":
         part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream or None))
     elif stream:

@@ -16,7 +16,7 @@ def limit_set(*, scope: str, key: str, actor: str, max_jobs: int | None, paused:
 
     Raises: Invalid.
     """
-    _check(scope, key, max_jobs)
+    limit_check(scope=scope, key=key, max_jobs=max_jobs)
     with transaction.atomic():
         row, _ = Limit.objects.update_or_create(
             scope=scope, key=key, defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]}
@@ -25,7 +25,8 @@ def limit_set(*, scope: str, key: str, actor: str, max_jobs: int | None, paused:
     return row
 
 
-def _check(scope: str, key: str, max_jobs: int | None) -> None:
+def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
+    """Raises: Invalid with each bad field. Writes nothing."""
     faults: dict[str, str] = {}
     if scope == Limit.Scope.GLOBAL and key:
         faults["key"] = "has to be empty for global"

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -23,6 +24,8 @@ from projects.selectors import dataset_version_find, pipeline_version_find
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 20
 TIMEOUT_SECONDS_MAX = 30 * 86400
@@ -116,7 +119,7 @@ def job_submit(
 
     Raises: Invalid, Conflict (archived, or `idempotency_conflict`: the key came with another body), TooMany.
     """
-    digest = _digest(request)
+    digest = _digest(request | ({"retry_of": retry_of.id} if retry_of else {}))
     if idempotency_key is not None:
         earlier = _earlier(project, user, idempotency_key, digest)
         if earlier is not None:
@@ -180,6 +183,7 @@ def _insert(
         data={"status": JobStatus.QUEUED} | ({"retry_of": str(retry_of.id)} if retry_of else {}),
     )
     feed.publish_job(job_id=job.id, project_id=project.id)
+    transaction.on_commit(lambda: log.info("job submitted", job_id=str(job.id), project=project.slug, type=job.type), robust=True)
     wake_on_commit(job=job)
     return job
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -18,6 +19,8 @@ from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.models import Attempt, Job, JobEvent
 from jobs.states import may_move
 from mimir.lib.clock import utc_now
+
+log = structlog.get_logger(__name__)
 
 
 def job_lock(*, job_id: UUID) -> Job:
@@ -72,9 +75,16 @@ def job_move(
     job.refresh_from_db()
     JobEvent.objects.create(job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {})
     feed.publish_job(job_id=job.id, project_id=job.project_id)
+    _log_on_commit(job, number, target, kind)
     if target in TERMINAL or target == JobStatus.QUEUED:
         wake_on_commit(job=job)
     return True
+
+
+def _log_on_commit(job: Job, attempt: int, target: JobStatus, kind: EventKind) -> None:
+    """One line for each move, once it is true. It bears the request's id when a request did it."""
+    facts = {"job_id": str(job.id), "attempt": attempt, "status": target.value, "kind": kind.value, "reason": str(job.reason)}
+    transaction.on_commit(lambda: log.info("job moved", **facts), robust=True)
 
 
 def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]]) -> int:

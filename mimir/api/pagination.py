@@ -86,6 +86,7 @@ def _decode(model: type[Model], keys: tuple[str, ...], cursor: str) -> list[Any]
         texts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(texts, list) or not all(isinstance(text, str) and "\x00" not in text for text in texts):
             raise ValueError("not a list of texts")
+        "".join(texts).encode()  # half a surrogate pair is no text that the database can be asked for
         return [_field(model, key).to_python(text) for key, text in zip(keys, texts, strict=True)]
     except (ValueError, binascii.Error, ValidationError, RecursionError) as error:
         raise Invalid("The cursor is not one of this list. Leave it out to begin again.", detail={"cursor": "not valid"}) from error

@@ -36,6 +36,8 @@ def target(raw_path: bytes) -> Target:
     NOWHERE is a path below a proxied prefix, by its spelling or by its meaning, that another server could read otherwise than we do:
     with an encoded slash, dot segments, a backslash, a doubled slash, an escape of an escape, or a control character.
     """
+    if raw_path == b"/admin":
+        return Target.PAGES  # what people type: a page sends them to /admin/
     plain = unquote_to_bytes(raw_path)
     spelled = next((name for prefix, name in PREFIXES.items() if raw_path.startswith(prefix)), None)
     if spelled is None:

@@ -89,7 +89,9 @@ def _in_our_words(complaint: str) -> str:
         return f"{where} is longer than 2 MB."
     if "Out of Memory" in complaint or "Out of Range" in complaint:
         return "The file needs more memory to read than uploads may use. Split it, or upload it as Parquet with smaller row groups."
-    first = re.sub(r' in file "[^"]*"|"/[^"]*"', "", complaint.splitlines()[0])  # the path is ours, not the user's
+    if "parquet" in complaint.lower() or "Footer length" in complaint:
+        return "The Parquet file is damaged: it begins and ends as one, and cannot be read in between. Write it again."
+    first = re.sub(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""", "", complaint.splitlines()[0])  # the path is ours, not the user's
     return f"The file cannot be read: {first[:500]}"
 
 

@@ -75,7 +75,8 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 # Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_COOLOFF_TIME = 0.25  # hours; `projects.api.lockout` says so
+AXES_LOCKOUT_CALLABLE = "projects.api.lockout.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -90,6 +91,7 @@ SESSION_COOKIE_NAME = "mimir_admin_session"
 SESSION_COOKIE_PATH = "/admin"
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
 WHITENOISE_USE_FINDERS = True
@@ -162,3 +164,4 @@ SPECTACULAR_SETTINGS = {
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # the frontend's: one id for a request through both roles

@@ -42,7 +42,9 @@ class DatasetsView(ApiView):
     parser_classes = (MultiPartParser, JSONParser)
 
     @extend_schema(
-        operation_id="datasets_list", parameters=[CURSOR, LIMIT], responses={200: listing("DatasetList", serializers.DatasetShape), **errors(404)}
+        operation_id="datasets_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("DatasetList", serializers.DatasetShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every dataset with its newest version, by name."""
@@ -79,7 +81,7 @@ class DatasetsView(ApiView):
 class DatasetView(ApiView):
     """One dataset."""
 
-    @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(404)})
+    @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(400, 404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         dataset = dataset_get(project=project_for(caller(request), slug), name=name)
@@ -117,7 +119,7 @@ class DatasetContentView(ApiView):
     @extend_schema(
         operation_id="datasets_content",
         parameters=[_AS],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(400, 404, 429)},
+        responses={**{(200, kind.partition(";")[0]): OpenApiTypes.BINARY for kind in MEDIA_TYPES.values()}, **errors(400, 404, 429)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
         """The table as a file."""

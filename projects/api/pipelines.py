@@ -22,7 +22,7 @@ class PipelinesView(ApiView):
     @extend_schema(
         operation_id="pipelines_list",
         parameters=[CURSOR, LIMIT],
-        responses={200: listing("PipelineList", serializers.PipelineShape), **errors(404)},
+        responses={200: listing("PipelineList", serializers.PipelineShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every pipeline with its newest version, by name."""
@@ -69,7 +69,7 @@ class PipelineValidateView(ApiView):
 class PipelineView(ApiView):
     """One pipeline."""
 
-    @extend_schema(operation_id="pipelines_read", parameters=[CURSOR, LIMIT], responses={200: serializers.PipelineVersions, **errors(404)})
+    @extend_schema(operation_id="pipelines_read", parameters=[CURSOR, LIMIT], responses={200: serializers.PipelineVersions, **errors(400, 404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)

@@ -24,7 +24,7 @@ class ProjectsView(ApiView):
     """The projects you may see."""
 
     @extend_schema(
-        operation_id="projects_list", parameters=[CURSOR, LIMIT], responses={200: listing("ProjectList", serializers.ProjectShape), **errors()}
+        operation_id="projects_list", parameters=[CURSOR, LIMIT], responses={200: listing("ProjectList", serializers.ProjectShape), **errors(400)}
     )
     def get(self, request: Request) -> Response:
         """Every project you are a member of, by slug."""
@@ -69,7 +69,7 @@ class MembersView(ApiView):
     """The members of a project."""
 
     @extend_schema(
-        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(404)}
+        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(400, 404)}
     )
     def get(self, request: Request, slug: str) -> Response:
         """Who may what here, by user name."""

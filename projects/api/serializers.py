@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
 from projects.models import DataFormat, ProjectStatus, Role
@@ -113,12 +112,6 @@ class DatasetVersions(_Any):
 class UploadRequest(_Any):
     name = serializers.CharField(max_length=200)
     file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
-
-    def validate_file(self, file: Any) -> Any:
-        """The size again, in words: the server refuses a larger body before it is read."""
-        if file.size > settings.ENV.max_upload_bytes:
-            raise serializers.ValidationError(f"is larger than {settings.ENV.max_upload_bytes} bytes")
-        return file
 
 
 class Rows(_Any):

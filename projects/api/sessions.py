@@ -13,13 +13,12 @@ from rest_framework.response import Response
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.errors import NotAuthenticated, TooMany
+from mimir.lib.errors import NotAuthenticated
 from projects.api import serializers, shapes
+from projects.api.lockout import locked
 from projects.models import AccessToken, TokenKind
 from projects.services import session_create, token_create, token_delete
 from projects.services.tokens import session_delete
-
-LOCKED_SECONDS = 15 * 60
 
 
 def _token(request: Request) -> AccessToken:
@@ -51,7 +50,7 @@ class SessionView(ApiView):
         django_request = request._request
         credentials = {"username": body["username"], "password": body["password"]}
         if AxesProxyHandler.is_locked(django_request, credentials):
-            raise TooMany("Too many wrong passwords. Wait a quarter of an hour.", code="locked", retry_after_seconds=LOCKED_SECONDS)
+            raise locked()
         user = authenticate(django_request, **credentials)
         if user is None:
             raise NotAuthenticated("The user name or the password is wrong.", code="bad_credentials")
@@ -79,7 +78,7 @@ class SessionView(ApiView):
 class TokensView(ApiView):
     """Your API tokens."""
 
-    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors()})
+    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors(400)})
     def get(self, request: Request) -> Response:
         """Your tokens, newest first; never the tokens themselves."""
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)

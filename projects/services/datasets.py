@@ -30,7 +30,8 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     check_name(name)
     demand_active(project)
     if size_bytes > settings.ENV.max_upload_bytes:
-        raise TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet.")
+        limit: int = settings.ENV.max_upload_bytes
+        raise TooLarge(f"The file is larger than {limit} bytes. Split it, or upload it as Parquet.", detail={"file": f"at most {limit} bytes"})
     if size_bytes == 0:
         raise runner.Unreadable("The file is empty.", detail={"file": "is empty"})
     inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())

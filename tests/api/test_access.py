@@ -250,6 +250,43 @@ def test_a_workers_token_ends_with_its_attempt_but_for_the_log_until_that_is_clo
     assert post(f"logs?offset={len(line)}", line, "application/octet-stream") == 410
 
 
+def test_a_workers_token_ends_when_its_result_is_accepted_but_for_that_same_report(world: World) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens['worker']}"}
+    base = f"/worker/v1/attempts/{world.attempt.id}"
+    make.log(world.attempt, b"one")
+    assert make.finish(world.attempt) == "succeeded"
+
+    def ask(method: str, call: str, data: Any = "{}", kind: str = "application/json") -> int:
+        return Client().generic(method, f"{base}/{call}", data, content_type=kind, headers=headers).status_code
+
+    beat = json.dumps({"memory_bytes": 1, "peak_memory_bytes": 1, "cpu_millicores": 1})
+    assert ask("POST", "heartbeat", beat) == 410
+    assert ask("POST", "events", json.dumps({"events": []})) == 410
+    assert ask("GET", "inputs/t") == 410
+    assert ask("PUT", "artifacts/late.txt", b"x", "application/octet-stream") == 410
+    world.attempt.refresh_from_db()
+    assert ask("POST", f"logs?offset={world.attempt.log_end}", make.LINE + b"late\n", "application/octet-stream") == 410
+    assert not Artifact.objects.filter(name="late.txt").exists()
+    assert world.attempt.log_closed_at is not None
+
+
+def test_a_launch_token_opens_the_claim_of_its_own_attempt_until_that_ended(world: World) -> None:
+    other = _other_attempt(world)
+
+    def claim(attempt: Attempt, token: str, claim_id: object) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        body = json.dumps({"claim_id": str(claim_id)})
+        return Client().post(f"/worker/v1/attempts/{attempt.id}/claim", body, content_type="application/json", headers=headers).status_code
+
+    own = launch_token(world.attempt.id)
+    assert claim(world.attempt, own, world.attempt.claim_id) == 200, "the same claim again has its answer again"
+    assert claim(world.attempt, own, uuid4()) == 409
+    assert claim(other, own, other.claim_id) == 401
+    assert claim(world.attempt, world.tokens["worker"], world.attempt.claim_id) == 401
+    make.finish(world.attempt)
+    assert claim(world.attempt, own, world.attempt.claim_id) == 410
+
+
 @pytest.mark.parametrize("route", sorted(SOCKETS))
 async def test_access_to_a_socket(world: World, route: str) -> None:
     path = "/" + route.replace("<str:job_id>", str(world.job.id)).replace("<str:slug>", world.project.slug).replace("^.*$", "ws/other/")
@@ -267,18 +304,40 @@ async def test_access_to_a_socket(world: World, route: str) -> None:
         await socket.disconnect()
 
 
+ADMIN_OPEN = {"admin/login/", "admin/logout/", "admin/jsi18n/"}
+
+
+def _admin_paths(world: World) -> list[str]:
+    """Every address of the admin's resolver, with values for its variable parts."""
+    routes = [route for route, _view in _routes() if route.startswith(ADMIN)]
+    named = {"<path:object_id>": str(world.job.id), "<int:content_type_id>": "1", "<id>": "1", "<url>": "x", "<app_label>": "jobs"}
+    paths = []
+    for route in routes:
+        if "(?P" in route:  # Django's own: one application's index, and the catch-all
+            route = ADMIN + ("jobs/" if "app_label" in route else "no-such-page")
+        for part, value in named.items():
+            route = route.replace(part, value).replace(f"<path:{part[1:]}", value).replace(f"<str:{part[1:]}", value)
+        paths.append("/" + route.replace("\\Z", ""))
+    assert len(paths) > 60
+    return paths
+
+
 def test_the_admin_is_for_staff_alone(world: World) -> None:
-    boss = make.user("boss", is_staff=True, is_superuser=True)
-    for route, _view in _routes():
-        if route.startswith(ADMIN) and "<" not in route and "(" not in route:
-            status = Client().get("/" + route.replace("\\Z", "")).status_code
-            assert status in (200, 302, 404), route
-            if status == 200:
-                assert route in ("admin/login/", "admin/jsi18n/"), route
+    """Nobody, members of any role and staff without rights see no page but the sign-in; a Bearer token opens none."""
+    for path in _admin_paths(world):
+        for person in ("nobody", "maintainer", "worker"):
+            token = world.tokens.get(person)
+            answer = Client().get(path, headers={"Authorization": f"Bearer {token}"} if token else {})
+            if path.removeprefix("/") not in ADMIN_OPEN:
+                assert answer.status_code in (302, 404), (path, person)
+                assert answer.status_code == 404 or answer["Location"].startswith("/admin/login/"), (path, answer["Location"])
     client = Client()
-    client.force_login(User.objects.get(username="stranger"))
+    client.force_login(User.objects.get(username="maintainer"))
     assert client.get("/admin/jobs/job/").status_code == 302
-    client.force_login(boss)
+    client.force_login(make.user("clerk", is_staff=True))
+    for path in ("/admin/jobs/job/", f"/admin/jobs/job/{world.job.id}/change/", "/admin/jobs/limit/add/", "/admin/projects/accesstoken/"):
+        assert client.get(path).status_code == 403, path
+    client.force_login(make.user("boss", is_staff=True, is_superuser=True))
     assert client.get("/admin/jobs/job/").status_code == 200
 
 

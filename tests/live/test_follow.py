@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.live.follow import Followed, follow
+from tests.live.lossy import SENT
 from tests.support.stack import Stack, running, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -64,6 +65,31 @@ async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_message
 
     delays = await asyncio.gather(*(late(job) for job in jobs))
     assert max(delays) <= 6.0, delays
+    _assert_lossy(stack)
+
+
+def _assert_lossy(stack: Stack) -> None:
+    """The line really lost and doubled: a layer that nobody uses would prove nothing."""
+    sent = (stack.var / SENT).read_text()
+    assert len(sent) > 20
+    assert 0.1 < sent.count("0") / len(sent) < 0.5
+    assert sent.count("2") > 0
+
+
+async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_messages(stack: Stack) -> None:
+    headers = {"Authorization": f"Bearer {_token(stack)}"}
+    await asyncio.to_thread(stack.project)
+    delays: dict[str, float] = {}
+    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None, max_queue=None) as socket:
+        await asyncio.wait_for(socket.recv(), 10)
+        jobs = {await asyncio.to_thread(stack.submit, f"sleep {0.2 * number}; exit {number % 2}") for number in range(8)}
+        while delays.keys() != jobs:
+            message = json.loads(await asyncio.wait_for(socket.recv(), 60))
+            job = message.get("job", {})
+            if job.get("id") in jobs and job["finished_at"] and job["id"] not in delays:
+                delays[job["id"]] = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(job["finished_at"])).total_seconds()
+    assert max(delays.values()) <= 6.0, delays
+    _assert_lossy(stack)
 
 
 async def test_an_ended_job_is_told_whole_and_ended_at_once(stack: Stack) -> None:

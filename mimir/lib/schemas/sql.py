@@ -30,6 +30,14 @@ def parse_query(text: str) -> Query:
         raise BadQuery(f"has to have at most {QUERY_CHARACTERS_MAX} characters")
     if "\x00" in text:
         raise BadQuery("may not hold U+0000")
+    try:
+        return Query(tuple(_tables(text).values()))
+    except RecursionError:
+        # Said of the query, not of our stack: a definition that is saved here is read by a worker, whose stack has more room.
+        raise BadQuery("is nested too deeply: split it into several steps") from None
+
+
+def _tables(text: str) -> dict[str, str]:
     parsed = _parsed(text)
     if parsed.get("error"):
         raise BadQuery(_complaint(parsed, text))
@@ -38,7 +46,7 @@ def parse_query(text: str) -> Query:
         raise BadQuery(f"has to be exactly one SELECT; here are {len(statements)} statements")
     tables: dict[str, str] = {}
     _collect(statements[0], frozenset(), tables)
-    return Query(tuple(tables.values()))
+    return tables
 
 
 def without_end(text: str) -> str:

@@ -1,0 +1,181 @@
+"""One real installation for all tests of the contract, used through the frontend's port alone."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.document import Document, document_of
+from tests.support.stack import Stack, running
+
+PASSWORD = "correct-horse-battery"
+ROLES = ("viewer", "operator", "maintainer")
+QUEUED_MAX = 12
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With a short line a project, so that it can be full."""
+    yield from running(tmp_path_factory.mktemp("contract"), QUEUED_JOBS_PER_PROJECT=str(QUEUED_MAX), CAPACITY_JOBS="4", CANCEL_GRACE="2")
+
+
+@pytest.fixture(scope="package")
+def document(stack: Stack) -> Document:
+    return document_of(stack.client)
+
+
+class Api:
+    """A program's client. It validates: every answer is judged by the OpenAPI document before anybody looks at it."""
+
+    def __init__(self, stack: Stack, document: Document, token: str | None) -> None:
+        self.token = token
+        self.client = stack.client_for(token)
+        self._document = document
+
+    def __call__(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        answer = self.client.request(method, path if path.startswith("/") else f"/api/v1/{path}", **arguments)
+        self._document.judge(answer)
+        return answer
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The body of a GET that is answered with 200."""
+        answer = self("GET", path, params=query or None)  # an empty dict would take away what `next` asks for
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any, status: int = 201, **headers: str) -> Any:
+        """The body of a POST that is answered with `status`."""
+        answer = self("POST", path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def refused(self, method: str, path: str, status: int, *fields: str, **arguments: Any) -> dict[str, Any]:
+        """The error of a call that is refused with `status`, with `fields` among its detail."""
+        answer = self(method, path, **arguments)
+        assert answer.status_code == status, answer.text
+        error: dict[str, Any] = answer.json()
+        assert sorted(error) == ["code", "detail", "message"]
+        assert set(fields) <= set(error["detail"]), error
+        return error
+
+    def every(self, path: str, **query: Any) -> list[Any]:
+        """All rows of a list, page by page by `next`."""
+        page = self.get(path, **query)
+        rows = list(page["results"])
+        while page["next"]:
+            assert page["next"].startswith("/api/v1/")
+            page = self.get(page["next"])
+            rows += page["results"]
+        return rows
+
+    def ended(self, job: str) -> dict[str, Any]:
+        """The job, once it has ended: asked for by `wait`, as the contract offers."""
+        for _ in range(6):
+            shown: dict[str, Any] = self.get(f"jobs/{job}/", wait=20)
+            if shown["status"] in TERMINAL:
+                return shown
+        raise AssertionError(f"{job} did not end")
+
+
+@pytest.fixture(scope="package")
+def api(stack: Stack, document: Document) -> Api:
+    """As the installation's first administrator."""
+    return Api(stack, document, stack.described["token"])
+
+
+@pytest.fixture(scope="package")
+def as_user(stack: Stack, document: Document) -> Callable[[str | None], Api]:
+    """A client with another token, or none."""
+    return lambda token: Api(stack, document, token)
+
+
+@pytest.fixture(scope="package")
+def project(api: Api) -> str:
+    """A project with a small dataset `numbers` and a pipeline `echo`."""
+    api.post("projects/", {"slug": "contract", "name": "Contract"})
+    upload(api, "contract", "numbers", b"n,word\n1,one\n2,two\n3,three\n")
+    argv = ["sh", "-c", "echo to stdout; echo to stderr >&2"]
+    api.post("projects/contract/pipelines/", {"name": "echo", "definition": {"steps": [command("say", argv)]}})
+    return "contract"
+
+
+def command(name: str, argv: list[str], **fields: Any) -> dict[str, Any]:
+    """A step that runs a program."""
+    return {"id": name, "uses": "command", "with": {"argv": argv}, **fields}
+
+
+def upload(api: Api, project: str, name: str, content: bytes, status: int = 201) -> Any:
+    """Upload the next version of a dataset."""
+    answer = api("POST", f"projects/{project}/datasets/", data={"name": name}, files={"file": ("any.bin", content)})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+class Admin:
+    """A person in the admin, without a browser: cookies, forms, their CSRF token."""
+
+    def __init__(self, client: httpx.Client, username: str, password: str) -> None:
+        self.client = client
+        self.signed_in = self.form("/admin/login/", {"username": username, "password": password})
+
+    def form(self, path: str, fields: dict[str, Any], **headers: str) -> httpx.Response:
+        """Open a page with a form, send it with these fields."""
+        page = self.client.get(path, headers=headers)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        return self.client.post(path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""}, headers=headers)
+
+
+@pytest.fixture(scope="package")
+def admin(stack: Stack) -> Iterator[Admin]:
+    with stack.client_for(None) as client:
+        admin = Admin(client, stack.described["username"], stack.described["password"])
+        assert admin.signed_in.status_code == 302
+        yield admin
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who can sign in, and a session of theirs."""
+
+    username: str
+    token: str
+
+
+@pytest.fixture(scope="package")
+def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
+    """A member of each role in `project`, and a stranger. Users are made where administrators make them."""
+    made = {}
+    for name in (*ROLES, "stranger"):
+        form = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+        answer = admin.form("/admin/auth/user/add/", form)
+        assert answer.status_code == 302, answer.text
+        if name in ROLES:
+            assert api("PUT", f"projects/{project}/members/{name}/", json={"role": name}).status_code == 200
+        made[name] = Person(name, api.post("session/", {"username": name, "password": PASSWORD})["token"])
+    return made
+
+
+@pytest.fixture(scope="package")
+def ran(api: Api, project: str) -> dict[str, Any]:
+    """A job that used every kind of step, printed to both streams and left a file; ended, its log complete."""
+    script = (
+        "import os, sys, hashlib; "
+        "print('first'); print('to stderr', file=sys.stderr, flush=True); "
+        "sys.stdout.flush(); sys.stdout.buffer.write(b'x' * 40000 + b'\\n' + b'bad \\xff byte\\n'); "
+        "open('outputs/made.txt', 'w').write('made by ' + os.environ['JOB_ID'])"
+    )
+    steps = [
+        {"id": "numbers", "uses": "read", "with": {"dataset": "numbers"}},
+        {"id": "large", "uses": "sql", "with": {"query": "SELECT * FROM numbers WHERE n > 1"}},
+        {"id": "kept", "uses": "write", "with": {"dataset": "large", "from": "large"}},
+        command("say", ["python3", "-c", script], needs=["kept"]),
+    ]
+    api.post(f"projects/{project}/pipelines/", {"name": "rich", "definition": {"steps": steps}})
+    body = {"type": "pipeline_execution", "parameters": {"pipeline": "rich"}, "name": "The rich one", "labels": {"kind": "rich"}}
+    job = api.ended(api.post(f"projects/{project}/jobs/", body)["id"])
+    assert job["status"] == "succeeded", job
+    return job

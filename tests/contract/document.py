@@ -1,0 +1,89 @@
+"""The OpenAPI document as a judge: every answer has a documented status, a documented media type, and exactly the documented keys."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator, FormatChecker
+
+# What the framework itself may answer to any request; in our one error shape too.
+ANYWHERE = (405, 411, 413, 415)
+_STATUSES = re.compile(r"[1-5][0-9]{2}")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one address."""
+
+    method: str
+    template: str
+    described: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.described["operationId"])
+
+
+class Document:
+    """`GET /api/schema/`, read once."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._components = {"schemas": {name: _strict(schema) for name, schema in document["components"]["schemas"].items()}}
+        self.operations = [
+            Operation(method.upper(), template, described)
+            for template, methods in document["paths"].items()
+            for method, described in methods.items()
+        ]
+        # An address with fewer variable parts is meant where two fit: `pipelines/validate/`, not a pipeline of that name.
+        self.operations.sort(key=lambda operation: operation.template.count("{"))
+
+    def operation(self, method: str, path: str) -> Operation:
+        """The one that answers. Raises: AssertionError when the document does not have it."""
+        for operation in self.operations:
+            pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(operation.template))
+            if operation.method == method and re.fullmatch(pattern, path):
+                return operation
+        raise AssertionError(f"{method} {path} is not in the document")
+
+    def judge(self, answer: httpx.Response) -> None:
+        """Raises: AssertionError for an answer that the document does not have."""
+        method, path, status = answer.request.method, answer.request.url.path, answer.status_code
+        assert status < 500, f"{method} {path}: {status} {answer.text[:500]}"
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        if status in ANYWHERE:
+            self._judge_body({"$ref": "#/components/schemas/Error"}, answer)
+            return
+        responses = self.operation(method, path).described["responses"]
+        assert str(status) in responses, f"{method} {path}: {status} is not documented: {answer.text[:300]}"
+        content = responses[str(status)].get("content")
+        if not content:
+            assert answer.content == b""
+            return
+        assert kind in content, f"{method} {path}: {kind} is not documented"
+        if kind == "application/json":
+            self._judge_body(_strict(content[kind]["schema"]), answer)
+
+    def _judge_body(self, schema: dict[str, Any], answer: httpx.Response) -> None:
+        validator = Draft202012Validator({**schema, "components": self._components}, format_checker=FormatChecker())
+        faults = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(answer.json())]
+        assert not faults, f"{answer.request.method} {answer.request.url.path} {answer.status_code}: {faults[:5]}"
+
+
+def _strict(schema: Any) -> Any:
+    """OpenAPI 3.0's dialect as JSON Schema, in which an object has the keys that are listed and no others, and all of them."""
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _strict(value) for key, value in schema.items() if key not in ("nullable", "readOnly", "writeOnly")}
+    if made.get("type") == "object" and "properties" in made:
+        made.setdefault("additionalProperties", False)
+    return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") is True else made
+
+
+def document_of(client: httpx.Client) -> Document:
+    """The document that an installation serves to anybody."""
+    answer = client.get("/api/schema/", headers={"Accept": "application/json"})
+    assert answer.status_code == 200, answer.text
+    return Document(answer.json())

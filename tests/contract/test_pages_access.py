@@ -1,0 +1,155 @@
+"""Who may open and do what on the frontend's pages: one table over every route of its resolver. A route without a rule fails."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.contract.conftest import Api, Person
+from tests.frontend.process import session_cookie
+from tests.support.stack import Stack
+
+AsUser = Callable[[str | None], Api]
+PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "operator", "maintainer"
+FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
+RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
+OUT = ("nobody", "expired", "worker")
+PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
+
+RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
+    ("admin", "GET"): (PUBLIC, None),
+    ("", "GET"): (PUBLIC, None),
+    ("signin/", "GET"): (PUBLIC, None),
+    ("signout/", "POST"): (PUBLIC, {}),
+    ("tokens/", "GET"): (SIGNED, None),
+    ("tokens/<uuid:token_id>/delete/", "POST"): (SIGNED, {}),
+    ("projects/", "GET"): (SIGNED, None),
+    ("projects/new/", "GET"): (FORM, None),
+    ("projects/new/", "POST"): (SIGNED, {"slug": "contract", "name": "Taken"}),
+    ("projects/<str:slug>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/settings/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/settings/", "POST"): (MAINTAINER, {"name": "Contract", "description": ""}),
+    ("projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/jobs/new/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"pipeline": "echo"}),
+    ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
+    ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
+    ("jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
+    ("jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
+}
+
+
+def _routes(patterns: Any = None, prefix: str = "") -> Iterator[str]:
+    for pattern in get_resolver("mimir.urls_frontend").url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, prefix + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield prefix + str(pattern.pattern)
+
+
+def test_every_page_has_a_rule_and_every_rule_a_page() -> None:
+    assert set(_routes()) == {route for route, _ in RULES}
+
+
+class Visitor:
+    """A browser, as far as cookies go."""
+
+    def __init__(self, stack: Stack, session: str) -> None:
+        self._client = stack.client_for(None)
+        form = self._client.get("/signin/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        assert token
+        self._token = token[1]
+        self._cookie = f"mimir_csrf={form.cookies['mimir_csrf']}" + (f"; mimir_session={session}" if session else "")
+        self._client.cookies.clear()
+        self._client.headers["Cookie"] = self._cookie
+        self.origin = stack.described["frontend_url"]
+
+    def get(self, path: str) -> httpx.Response:
+        """Open a page."""
+        return self._asked("GET", path)
+
+    def send(self, path: str, form: dict[str, str]) -> httpx.Response:
+        """Send a form of one of our pages."""
+        return self._asked("POST", path, data={**form, "csrfmiddlewaretoken": self._token}, headers={"Origin": self.origin})
+
+    def post(self, path: str, **arguments: Any) -> httpx.Response:
+        """Send something that no page of ours made."""
+        return self._asked("POST", path, **arguments)
+
+    def _asked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        answer = self._client.request(method, path, **arguments)
+        self._client.cookies.clear()  # each request is by the person as they came
+        return answer
+
+
+@pytest.fixture(scope="module")
+def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser) -> dict[str, Visitor]:
+    """A browser of each kind of person: all but nobody with a session cookie that the frontend itself would have signed."""
+    key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
+    ended = api.post("tokens/", {"name": "ended"})
+    assert api("DELETE", f"tokens/{ended['id']}/").status_code == 204
+    # Tokens that signing out does not end: the people are needed again.
+    tokens = {name: as_user(person.token).post("tokens/", {"name": "visitor"})["token"] for name, person in people.items()}
+    tokens |= {"expired": ended["token"], "worker": "f" * 64}
+    return {name: Visitor(stack, session_cookie(tokens[name], key=key) if name in tokens else "") for name in PEOPLE}
+
+
+def _path(route: str, ran: dict[str, Any]) -> str:
+    name = "echo" if "pipelines" in route else "numbers"
+    values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
+    for part, value in values.items():
+        route = route.replace(part, value)
+    return f"/{route}"
+
+
+@pytest.mark.parametrize(("route", "method"), sorted(RULES))
+def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], route: str, method: str) -> None:
+    need, form = RULES[route, method]
+    for person, visitor in visitors.items():
+        path = _path(route, ran)
+        answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
+        told = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
+        out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
+        if need == PUBLIC:
+            assert answer.status_code < 400, told
+        elif need == FORM:
+            assert out if person == "nobody" else answer.status_code == 200, told
+        elif person in OUT:
+            assert out, told
+        elif need == SIGNED:
+            assert not out, told
+            assert answer.status_code in (200, 302, 400, 404, 409), told
+        elif person == "stranger":
+            assert answer.status_code == 404, told
+        elif RANK[person] < RANK[need]:
+            assert answer.status_code == 403, told
+        else:
+            assert not out, told
+            assert answer.status_code in (200, 302, 400, 409), told
+
+
+@pytest.mark.parametrize("path", ["/projects/new/", "/jobs/00000000-0000-7000-8000-000000000000/cancel/", "/signout/", "/tokens/"])
+def test_a_form_of_another_site_is_refused(visitors: dict[str, Visitor], path: str) -> None:
+    for headers in ({"Origin": "https://evil.example"}, {}):
+        assert visitors["maintainer"].post(path, data={"name": "x"}, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("prefix", ["/api/v1/projects/", "/api/v1/projects/contract/jobs/"])
+def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(visitors: dict[str, Visitor], prefix: str) -> None:
+    member = visitors["operator"]
+    assert member.get(prefix).status_code == 200
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": member.origin}, {}):
+        answer = member.post(prefix, json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed"), headers
+    for person in ("expired", "worker"):
+        assert visitors[person].get(prefix).status_code == 401
+    assert visitors["nobody"].get(prefix).status_code == 401
