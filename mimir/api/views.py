@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -14,10 +15,23 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+class OneForm(DefaultContentNegotiation):
+    """Each answer has one form, whatever Accept says.
+
+    DRF weighs Accept against its renderers only, and so refused (406) whoever asked for a log as text/plain or a dataset as text/csv:
+    those answers pass the renderers by.
+    """
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """The first one, which is JSON's."""
+        return renderers[0], renderers[0].media_type
+
+
 class ApiView(APIView):
     """Bearer token, JSON body with limits, errors in one shape. A method validates, calls one function, serialises."""
 
     parser_classes: Any = (JSONParser,)
+    content_negotiation_class = OneForm
 
 
 def validated(serializer: type[Serializer[Any]], request: Request, **kwargs: Any) -> dict[str, Any]:
