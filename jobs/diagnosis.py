@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.resources import format_cpu, format_memory
+from jobs.resources import format_cpu, format_memory, told_memory
 
 Diagnosis = dict[str, Any]
 _AGAIN = {"label": "Run again", "patch": {}}
@@ -36,7 +36,7 @@ def diagnose(
 def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
     """A job that no cluster can ever hold."""
     limits = resources["requests"]
-    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {format_memory(limits['memory_bytes'])} of memory"
+    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {told_memory(limits['memory_bytes'])} of memory"
     if limits.get("gpus"):
         asked += f" and {limits['gpus']} GPU"
     return _made(
@@ -51,14 +51,9 @@ def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, An
     return {"category": reason.value, "summary": summary, "detail": detail, "next_steps": list(steps[:3])}
 
 
-def _size(value: object) -> str:
-    """A size as people read it: powers of 1000, three digits."""
-    number = float(value) if isinstance(value, int | float) else 0.0
-    for unit in ("B", "KB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
+def _number(value: object) -> float:
+    """A worker's number; 0 for what is none."""
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _span(seconds: float) -> str:
@@ -116,15 +111,15 @@ def _signal(reason: FailureReason, message: str, facts: Mapping[str, Any], _reso
 
 
 def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resources: Any, _timeout: int) -> Diagnosis:
-    limit = facts.get("limit_bytes") or resources["limits"]["memory_bytes"]
-    peak = facts.get("peak_bytes")
-    used = f"Used {_size(peak)} of its {_size(limit)}" if peak else f"Its limit is {_size(limit)}"
-    more = format_memory(2 * resources["limits"]["memory_bytes"])
+    limit = _number(facts.get("limit_bytes")) or resources["limits"]["memory_bytes"]
+    peak = _number(facts.get("peak_bytes"))
+    used = f"Used {told_memory(peak)} of its {told_memory(limit)}" if peak else f"Its limit is {told_memory(limit)}"
+    more = 2 * resources["limits"]["memory_bytes"]
     return _made(
         reason,
         f"Ran out of memory{_in_step(facts)}. {used}.",
         f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {more}", "patch": {"resources": {"memory": more}}},
+        {"label": f"Run again with {told_memory(more)}", "patch": {"resources": {"memory": format_memory(more)}}},
         {"label": "Read fewer rows or columns", "patch": None},
     )
 
