@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.resources import format_cpu, format_memory, told_memory
+from jobs.resources import format_cpu, format_memory
+from mimir.lib.words import told_memory, told_span
 
 Diagnosis = dict[str, Any]
 _AGAIN = {"label": "Run again", "patch": {}}
@@ -54,18 +55,6 @@ def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, An
 def _number(value: object) -> float:
     """A worker's number; 0 for what is none."""
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _span(seconds: float) -> str:
-    """A duration as people read it."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
-    hours, rest = divmod(whole // 60, 60)
-    return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
 
 
 def _in_step(facts: Mapping[str, Any]) -> str:
@@ -127,9 +116,9 @@ def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resou
 def _deadline(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, timeout: int) -> Diagnosis:
     return _made(
         reason,
-        f"Stopped at its time limit of {_span(timeout)}{_in_step(facts)}.",
+        f"Stopped at its time limit of {told_span(timeout)}{_in_step(facts)}.",
         f"Raise the limit, give it more CPU, or read less. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
+        {"label": f"Run again with {told_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
         _AGAIN,
     )
 

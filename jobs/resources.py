@@ -73,16 +73,6 @@ def format_memory(size_bytes: int) -> str:
     return str(size_bytes)
 
 
-def told_memory(size_bytes: float) -> str:
-    """Memory as people read it, three digits in the units that limits are given in: `4 GiB`, `380 MiB`."""
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1024
-    return f"{amount:.3g} TiB"
-
-
 def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
     """Requests and limits of a job that asks for `asked` ({"cpu", "memory", "gpu"}, each optional, as limits).
 

@@ -14,9 +14,10 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from jobs.admission import Check, Decision, Snapshot, admit
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
-from jobs.resources import format_cpu, told_memory
+from jobs.resources import format_cpu
 from jobs.selectors.admission import snapshot
 from mimir.lib.clock import utc_now
+from mimir.lib.words import told_memory, told_span
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
@@ -80,7 +81,7 @@ def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> s
     used, limit = facts.get("used"), facts.get("limit")
     sentences = {
         WaitRule.READY: "Starts at the next pass of the dispatcher.",
-        WaitRule.BACK_OFF: f"Tries again in {facts.get('seconds', 0):.0f} s." if "seconds" in facts else "Tries again soon.",
+        WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}." if "seconds" in facts else "Tries again soon.",
         WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
         WaitRule.EXCLUSIVE: f"{line}another job holds {facts.get('key', 'it')}. Starts when that one ends.",
         WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",

@@ -42,6 +42,7 @@ function cancelled(job) {
 
 function waiting(found) {
   if (!found) return "";
+  if (found.blocked_by === "back_off") return found.detail || ""; // it says when
   return found.detail && found.estimate_seconds >= 1 ? `${found.detail} In about ${about(found.estimate_seconds)}.` : found.detail || "";
 }
 

@@ -26,7 +26,10 @@ _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions
 @require_GET
 @signed_in
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
-    """`/jobs/<id>/?attempt=&steps=graph|table`. The page's script asks for it again when the socket tells of a change, and takes over what differs."""
+    """`/jobs/<id>/?attempt=&steps=graph|table`.
+
+    The page's script asks for it again when the socket tells of a change, and takes over what differs.
+    """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
     attempt = _attempt_asked(request, row)
@@ -54,6 +57,9 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
     steps_as = _steps_as(asked, len(steps))
     diagnosis = _diagnosis(row)
     tries = jobstory.attempts(got["attempts"]["results"], row)
+    shown = next((one for one in tries if one["number"] == attempt), None)
+    starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
+    usage = _usage(got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved)
     return {
         "job": row,
         "look": job_look(row),
@@ -76,14 +82,14 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "may_draw": len(graph["nodes"]) in range(2, graphs.DRAWN_MAX + 1),
         "attempt": attempt,
         "attempts": tries,
-        "log_attempt": next((one for one in tries if one["number"] == attempt), None),
         "history": jobstory.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
         "events_cut": got["events"]["next"],
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
         "made": datasets_made(row),
-        "usage": _usage(got["usage"]),
+        "usage": usage,
+        "memory_is_evidence": starved and bool(usage and usage["plot"]),
         "pipeline": next((one for one in row["inputs"] if one["kind"] == "pipeline"), None),
         "reads": [one for one in row["inputs"] if one["kind"] == "dataset"],
         "more_parameters": {key: value for key, value in (row["parameters"] or {}).items() if key not in ("pipeline", "version")},
@@ -95,7 +101,10 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
 def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
     asked = request.GET.get("attempt", "")
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
-    return number if 1 <= number <= row["attempt"] else row["attempt"]
+    if 1 <= number <= row["attempt"]:
+        return number
+    between = row["status"] == "queued" and row["attempt"] > 1  # the next one has no worker yet
+    return int(row["attempt"]) - 1 if between else int(row["attempt"])
 
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
@@ -212,17 +221,17 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
     return {**found, "next_steps": steps}
 
 
-def _usage(found: dict[str, Any]) -> dict[str, Any] | None:
-    """The memory plot and the words for those who do not see it."""
+def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:
+    """The memory plot and the words for those who do not see it. `peak_bytes`: what the worker saw between two measures."""
     points = found["results"]
     if not points:
         return None
     start = points[0]["at"]
     curve = [(text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points]
-    peak = max(value for _, value in curve)
+    peak = max([value for _, value in curve] + [peak_bytes or 0])
     limit = found["limit_bytes"]
     return {
-        "plot": graphs.plot(curve, limit),
+        "plot": graphs.plot(curve, limit, width=460) if wide else graphs.plot(curve, limit),
         "now": points[-1]["memory_bytes"],
         "peak": peak,
         "limit": limit,

@@ -110,7 +110,8 @@ def cancelled(job: Job) -> str:
 def _waiting(waiting: Mapping[str, Any]) -> str:
     detail = str(waiting.get("detail") or "")
     estimate = waiting.get("estimate_seconds")
-    if detail and isinstance(estimate, int | float) and estimate >= 1:
+    told = waiting.get("blocked_by") == "back_off"  # its detail says when
+    if detail and not told and isinstance(estimate, int | float) and estimate >= 1:
         return f"{detail} In about {text.about(estimate)}."
     return detail
 
