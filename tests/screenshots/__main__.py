@@ -17,7 +17,8 @@ from tests.support.stack import Stack, running, wait_for
 
 OUT = ROOT / "var" / "screenshots"
 TALLEST = 2400  # CSS pixels of a page that goes on
-BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # the widths at which the layout changes; light only
+BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
+AT_BETWEEN = ("project", "jobs", "job-running", "job-failed", "job-waiting", "job-long", "dataset-wide", "pipeline-errors", "submit-errors")
 
 Act = Callable[[Page], None]
 Shot = tuple[str, Act | None]  # a path, and what to do there first
@@ -86,16 +87,17 @@ def take(page: Page, shot: Shot, file: Path) -> None:
 def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, wanted: str) -> None:
     """All pages of one visitor."""
     page = context.new_page()
+    between = page.viewport_size in BETWEEN
     for word, act in (("signin", None), ("signin-error", acts.wrong_password)):
-        if wanted in word:
+        if wanted in word and not between:
             take(page, ("/signin/", act), OUT / f"{word}-{end}")
     sign_in(page, stack.described["username"], stack.described["password"])
     for word, shot in shots(scene).items():
-        if wanted in word:
+        if wanted in word and (not between or word in AT_BETWEEN):
             take(page, shot, OUT / f"{word}-{end}")
     if wanted in "menu" and page.viewport_size == PHONE:
         take(page, (f"/projects/{PROJECT}/jobs/", acts.open_menu), OUT / f"menu-{end}")
-    if wanted in "away":
+    if wanted in "away" and not between:
         stack.kill("web")
         take(page, ("/projects/", None), OUT / f"away-{end}")
         wait_for(stack.answers, "it answers again")
