@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.resources import format_cpu, format_memory
+from mimir.lib.words import told_memory, told_span
 
 Diagnosis = dict[str, Any]
 _AGAIN = {"label": "Run again", "patch": {}}
@@ -36,7 +37,7 @@ def diagnose(
 def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
     """A job that no cluster can ever hold."""
     limits = resources["requests"]
-    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {format_memory(limits['memory_bytes'])} of memory"
+    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {told_memory(limits['memory_bytes'])} of memory"
     if limits.get("gpus"):
         asked += f" and {limits['gpus']} GPU"
     return _made(
@@ -51,26 +52,9 @@ def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, An
     return {"category": reason.value, "summary": summary, "detail": detail, "next_steps": list(steps[:3])}
 
 
-def _size(value: object) -> str:
-    """A size as people read it: powers of 1000, three digits."""
-    number = float(value) if isinstance(value, int | float) else 0.0
-    for unit in ("B", "KB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
-def _span(seconds: float) -> str:
-    """A duration as people read it."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
-    hours, rest = divmod(whole // 60, 60)
-    return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
+def _number(value: object) -> float:
+    """A worker's number; 0 for what is none."""
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _in_step(facts: Mapping[str, Any]) -> str:
@@ -116,15 +100,15 @@ def _signal(reason: FailureReason, message: str, facts: Mapping[str, Any], _reso
 
 
 def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resources: Any, _timeout: int) -> Diagnosis:
-    limit = facts.get("limit_bytes") or resources["limits"]["memory_bytes"]
-    peak = facts.get("peak_bytes")
-    used = f"Used {_size(peak)} of its {_size(limit)}" if peak else f"Its limit is {_size(limit)}"
-    more = format_memory(2 * resources["limits"]["memory_bytes"])
+    limit = _number(facts.get("limit_bytes")) or resources["limits"]["memory_bytes"]
+    peak = _number(facts.get("peak_bytes"))
+    used = f"Used {told_memory(peak)} of its {told_memory(limit)}" if peak else f"Its limit is {told_memory(limit)}"
+    more = 2 * resources["limits"]["memory_bytes"]
     return _made(
         reason,
         f"Ran out of memory{_in_step(facts)}. {used}.",
         f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {more}", "patch": {"resources": {"memory": more}}},
+        {"label": f"Run again with {told_memory(more)}", "patch": {"resources": {"memory": format_memory(more)}}},
         {"label": "Read fewer rows or columns", "patch": None},
     )
 
@@ -132,9 +116,9 @@ def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resou
 def _deadline(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, timeout: int) -> Diagnosis:
     return _made(
         reason,
-        f"Stopped at its time limit of {_span(timeout)}{_in_step(facts)}.",
+        f"Stopped at its time limit of {told_span(timeout)}{_in_step(facts)}.",
         f"Raise the limit, give it more CPU, or read less. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
+        {"label": f"Run again with {told_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
         _AGAIN,
     )
 

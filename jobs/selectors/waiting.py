@@ -15,9 +15,10 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from jobs.admission import Check, Decision, Snapshot, admit
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
-from jobs.resources import format_cpu, format_memory
+from jobs.resources import format_cpu
 from jobs.selectors.admission import snapshot
 from mimir.lib.clock import utc_now
+from mimir.lib.words import told_memory, told_span
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
@@ -95,7 +96,7 @@ def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> s
     used, limit = facts.get("used"), facts.get("limit")
     sentences = {
         WaitRule.READY: "Starts at the next pass of the dispatcher.",
-        WaitRule.BACK_OFF: f"Tries again in {facts.get('seconds', 0):.0f} s." if "seconds" in facts else "Tries again soon.",
+        WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}." if "seconds" in facts else "Tries again soon.",
         WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
         WaitRule.EXCLUSIVE: f"{line}another job holds {facts.get('key', 'it')}. Starts when that one ends.",
         WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
@@ -118,7 +119,7 @@ def _capacity(facts: Mapping[str, Any]) -> str:
         return f"all {slots} places for workers are taken. Starts when a job ends."
     free, asked = facts.get("free_memory_bytes"), facts.get("memory_bytes")
     if free is not None and asked is not None and asked > free:
-        return f"asks for {format_memory(asked)} of memory, {format_memory(max(0, free))} is free. Starts when jobs end."
+        return f"asks for {told_memory(asked)} of memory, {told_memory(max(0, free))} is free. Starts when jobs end."
     cpu_free, cpu = facts.get("free_cpu_millicores"), facts.get("cpu_millicores")
     if cpu_free is not None and cpu is not None:
         return f"asks for {format_cpu(cpu)} CPU, {format_cpu(max(0, cpu_free))} is free. Starts when jobs end."
@@ -128,7 +129,7 @@ def _capacity(facts: Mapping[str, Any]) -> str:
 def _never(facts: Mapping[str, Any]) -> str:
     asked, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
     if asked is not None and largest is not None and asked > largest:
-        return f"Cannot start: asks for {format_memory(asked)}, the largest cluster has {format_memory(largest)}."
+        return f"Cannot start: asks for {told_memory(asked)}, the largest cluster has {told_memory(largest)}."
     return "Cannot start: asks for more than any cluster has."
 
 

@@ -25,6 +25,12 @@ def job_cancel(*, job_id: UUID, actor: str) -> Job:
     return job
 
 
+def _by(actor: str) -> str:
+    """Who asked, as people read it: actors are written `user:ada`, `admin:ada`."""
+    kind, _, name = actor.partition(":")
+    return f"Cancelled by {name or kind}."
+
+
 def _cancel_waiting(job: Job, actor: str) -> None:
     now = utc_now()
     job_move(
@@ -35,7 +41,7 @@ def _cancel_waiting(job: Job, actor: str) -> None:
         actor=actor,
         data={"before": "start"},
         reason=FailureReason.CANCELLED,
-        message="",
+        message=_by(actor),
         diagnosis=None,
         cancel_requested_at=now,
     )
@@ -51,6 +57,7 @@ def _ask(job: Job, actor: str) -> None:
         target=JobStatus.CANCELLING,
         kind=EventKind.CANCEL_REQUESTED,
         actor=actor,
+        message=_by(actor),
         cancel_requested_at=now,
     )
     if not claimed:

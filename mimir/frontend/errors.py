@@ -7,6 +7,7 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from mimir.frontend.client import ApiError, Unavailable
+from mimir.lib.clock import utc_now
 
 _TITLES = {
     400: "This cannot be read",
@@ -17,6 +18,8 @@ _TITLES = {
     413: "Too large",
     429: "Too many at once",
 }
+_NOT_FOUND = "Not here, or not yours. Check the address, or ask a maintainer of the project."
+_API_NOT_FOUND = "There is nothing here."  # what the API says where it gives no reason of its own
 _BROKEN = "Something is broken here"
 
 
@@ -31,14 +34,14 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
         return unavailable(request, error)
     if error.code == "bad_answer" or error.status >= 500:
         return page(request, 502, "The orchestrator answered with an error of its own. Its log says more.", _BROKEN)
-    return page(request, error.status, error.message)
+    return page(request, error.status, _NOT_FOUND if error.status == 404 and error.message == _API_NOT_FOUND else error.message)
 
 
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
     """`unavailable.html`, which also has `retry_after`: the whole seconds after which the page is to ask again."""
     seconds = max(1, round(error.retry_after or 1))
     message = "The orchestrator does not answer. Jobs that run go on. This page asks again by itself."
-    response = _rendered(request, "unavailable.html", 503, "Not reachable", message, retry_after=seconds)
+    response = _rendered(request, "unavailable.html", 503, "Not reachable", message, retry_after=seconds, now=utc_now())
     response["Retry-After"] = str(seconds)
     return response
 
@@ -55,7 +58,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler404`: the same page as for what one may not see."""
-    return page(request, 404, "There is nothing here, or nothing that you may see. Check the address.")
+    return page(request, 404, _NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -6,6 +6,7 @@ import re
 from django.utils.dateparse import parse_datetime
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+_MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KUBERNETES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "": 1}
 # Directional and invisible characters change what a reader believes to see; they are shown by their number instead.
 _HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
@@ -47,6 +48,26 @@ def size(value: object) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
         amount /= 1000
     return f"{amount:.3g} {_UNITS[-1]}"
+
+
+def memory(value: object) -> str:
+    """Memory in the units its limits are given in: 84.3 MiB, 4 GiB."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    amount = float(value)
+    for unit in _MEMORY_UNITS[:-1]:
+        if abs(amount) < 999.5:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
+        amount /= 1024
+    return f"{amount:.3g} {_MEMORY_UNITS[-1]}"
+
+
+def limit(value: object) -> str:
+    """A Kubernetes quantity of memory as people read it: 4Gi is 4 GiB, 2G is 2 GB."""
+    size_bytes = quantity(value)
+    if size_bytes is None:
+        return str(value)
+    return memory(size_bytes) if str(value).endswith("i") else size(size_bytes)
 
 
 def span(value: object) -> str:

@@ -26,6 +26,8 @@ WORDS = {
     "retrying": "Retrying",
 }
 
+FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
+
 
 @register.simple_tag
 def icon(name: str, kind: str = "") -> SafeString:
@@ -42,14 +44,14 @@ def node_icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def status(value: str, kind: str = "pill", word: str = "") -> SafeString:
-    """A status three ways: shape, word and colour."""
+def status(value: str, kind: str = "pill", word: str = "", shape: str = "") -> SafeString:
+    """A status three ways: shape, word and colour. `shape` is another status's look, as a job that tries again has it."""
     return format_html(
         '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>',
-        value,
+        shape or value,
         kind,
         value,
-        icon(value),
+        icon(shape or value),
         word or WORDS.get(value, value),
     )
 
@@ -73,6 +75,15 @@ def clock(value: object) -> SafeString:
     return format_html('<time datetime="{}" data-clock title="{}">{}</time>', at.isoformat(), _exact(at), shown)
 
 
+@register.filter
+def clock_seconds(value: object) -> SafeString:
+    """The time of day without parts of a second."""
+    at = text.parsed(value)
+    if at is None:
+        return SafeString("")
+    return format_html('<time datetime="{}" data-clock="seconds" title="{}">{}</time>', at.isoformat(), _exact(at), f"{at:%H:%M:%S}")
+
+
 def _exact(at: dt.datetime) -> str:
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -81,6 +92,24 @@ def _exact(at: dt.datetime) -> str:
 def size(value: object) -> str:
     """Bytes."""
     return text.size(value)
+
+
+@register.filter
+def memory(value: object) -> str:
+    """Bytes of memory."""
+    return text.memory(value)
+
+
+@register.filter
+def limit(value: object) -> str:
+    """A Kubernetes quantity of memory."""
+    return text.limit(value)
+
+
+@register.filter
+def file_format(value: object) -> str:
+    """What a dataset is stored as."""
+    return FORMATS.get(str(value), str(value))
 
 
 @register.filter

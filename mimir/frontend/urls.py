@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import datasets, job, jobs, pipelines, projects, session, submit, tokens
+from mimir.frontend.pages import datasets, job, jobs, members, pipelines, projects, session, submit, tokens
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.project_new, name="project-new"),
     path("projects/<str:slug>/", projects.project, name="project"),
+    path("projects/<str:slug>/members/", members.members, name="members"),
     path("projects/<str:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<str:slug>/jobs/", jobs.jobs, name="jobs"),
     path("projects/<str:slug>/jobs/new/", submit.submit, name="job-new"),

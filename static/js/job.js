@@ -45,6 +45,9 @@ async function readPage() {
   const before = root.dataset.status;
   morph(root, next);
   document.title = page.title;
+  const icon = document.getElementById("favicon");
+  const nextIcon = page.getElementById("favicon")?.getAttribute("href");
+  if (nextIcon && icon.getAttribute("href") !== nextIcon) icon.setAttribute("href", nextIcon);
   tick(root);
   announce(before);
 }

@@ -17,10 +17,12 @@ const fresh = new Set();
 const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
 
 function statusWord(job) {
-  if (job.status === "queued" && job.attempt > 1) return `Retrying, ${job.attempt}`;
-  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, try ${job.attempt}`;
+  if (job.status === "queued" && job.attempt > 1) return `Retrying, ${job.attempt} of ${Math.max(job.attempt, job.max_attempts)}`;
+  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, after ${job.attempt} tries`;
   return WORDS[job.status] || job.status;
 }
+
+const statusShape = (job) => (job.status === "queued" && job.attempt > 1 ? "retrying" : job.status);
 
 function why(job) {
   if (job.status === "queued") return waiting(job.waiting) || job.message;
@@ -28,12 +30,19 @@ function why(job) {
   if (job.status === "running") return job.progress?.message || job.message;
   if (job.status === "cancelling") return "Asked to stop. If it has not soon, it is ended.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
-  if (job.status === "succeeded") return made(job) || job.message;
-  return job.message;
+  if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote no dataset.";
+  return `${cancelled(job)}. Nothing was written.`;
+}
+
+function cancelled(job) {
+  const who = (job.message || "").replace(/\.$/, "") || "Cancelled";
+  if (!job.started_at || !job.finished_at) return `${who} before it started`;
+  return `${who} after ${span((new Date(job.finished_at) - new Date(job.started_at)) / 1000)}`;
 }
 
 function waiting(found) {
   if (!found) return "";
+  if (found.blocked_by === "back_off") return found.detail || ""; // it says when
   return found.detail && found.estimate_seconds >= 1 ? `${found.detail} In about ${about(found.estimate_seconds)}.` : found.detail || "";
 }
 
@@ -50,18 +59,19 @@ function put(element, text) { if (element && element.textContent !== text) eleme
 
 function statusCell(cell, job) {
   const shown = cell.querySelector(".st");
-  if (shown && shown.dataset.status === job.status) {
+  const shape = statusShape(job);
+  if (shown && shown.dataset.status === job.status && shown.classList.contains(`st-${shape}`)) {
     put(shown.querySelector("span"), statusWord(job));
     return;
   }
   const made = document.createElement("span");
-  made.className = `st st-${job.status}`;
+  made.className = `st st-${shape}`;
   made.dataset.status = job.status;
   const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   icon.setAttribute("class", "i");
   icon.setAttribute("aria-hidden", "true");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${sprite}#${job.status}`);
+  use.setAttribute("href", `${sprite}#${shape}`);
   icon.append(use);
   const word = document.createElement("span");
   word.textContent = statusWord(job);

@@ -96,7 +96,7 @@ export class Live {
     this.show("off");
     this.bannerTimer = setTimeout(() => {
       const at = this.lostAt?.toLocaleTimeString("en-GB");
-      if (at) this.banner(`Live updates are lost, trying again. What you see is from ${at}.`);
+      if (at) this.banner(`Live updates are lost since ${at}, trying again. What you see is from that moment.`);
     }, BANNER_MS);
   }
 

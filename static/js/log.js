@@ -161,7 +161,7 @@ export class LogView extends EventTarget {
     const byUs = this.own !== undefined && Math.abs(position - this.own) < 1.5;
     if (!byUs) {
       if (position < (this.seen ?? position) - 1) this.setFollow(false);
-      else if (this.live && this.atEnd && this.atBottom()) this.setFollow(true);
+      else if (this.live && !this.query && this.atEnd && this.atBottom()) this.setFollow(true);
     }
     this.own = undefined;
     this.seen = position;

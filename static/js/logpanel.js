@@ -8,6 +8,8 @@ import { size } from "./logtext.js";
 const stored = (name, fallback) => { try { return localStorage.getItem(`mimir-log-${name}`) ?? fallback; } catch { return fallback; } };
 const store = (name, value) => { try { localStorage.setItem(`mimir-log-${name}`, value); } catch { /* storage may be off */ } };
 
+const SHORT_LINES = 10;
+
 export class LogPanel {
   constructor(root) {
     this.root = root;
@@ -272,6 +274,8 @@ export class LogPanel {
     part.follow.hidden = !view.live;
     part.empty.hidden = view.end > 0;
     part.lines.hidden = !view.end;
+    part.lines.classList.toggle("short", !view.live && view.lineCount <= SHORT_LINES); // no empty box below a few lines
+    part.state.parentElement.parentElement.hidden = !view.end;
     if (!view.end) part.empty.textContent = this.ended || !view.live ? "This attempt wrote nothing." : "No output yet. Lines appear here as soon as the worker starts.";
     const lines = view.lineCount;
     part["lines-count"].textContent = view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";

@@ -1,6 +1,7 @@
 // The form that runs a job: the same request as curl, and what the API says to it before it is sent (a dry run).
 
 import { postJson } from "./api.js";
+import { span } from "./time.js";
 
 const form = document.querySelector("[data-submit]");
 const number = (text) => (/^\d{1,10}$/.test(text) ? Number(text) : text);
@@ -49,6 +50,10 @@ function facts(rows) {
   }));
 }
 
+// 4Gi is read as 4 GiB; what is no such quantity stays as it is.
+const memory = (quantity) => quantity.replace(/^([\d.]+)([KMGT])i$/, "$1 $2iB");
+const range = (low, high) => (low === high ? high : `${low} to ${high}`);
+
 function told(answer) {
   const { resources } = answer;
   const inputs = answer.inputs.filter((input) => input.kind === "dataset").map((input) => `${input.dataset} v${input.version}`);
@@ -56,8 +61,8 @@ function told(answer) {
   facts([
     ...(pipeline ? [["Runs", `${pipeline.pipeline} v${pipeline.version}`]] : []),
     ["Reads", inputs.join(", ") || "no dataset"],
-    ["Room", `${resources.requests.cpu} to ${resources.cpu} CPU, ${resources.requests.memory} to ${resources.memory}`],
-    ["Time limit", `${answer.timeout_seconds} s for each attempt`],
+    ["Room", `${range(resources.requests.cpu, resources.cpu)} CPU, ${range(memory(resources.requests.memory), memory(resources.memory))}`],
+    ["Time limit", `${span(answer.timeout_seconds)} for each attempt`],
     ["Attempts", `at most ${answer.max_attempts}`],
     ["Priority", answer.priority],
   ]);

@@ -63,7 +63,7 @@ export function tick(root = document) {
     const title = exact(at);
     if (element.title !== title) element.title = title;
     if ("rel" in element.dataset) put(element, ago(at, now));
-    if ("clock" in element.dataset) put(element, clock(at));
+    if ("clock" in element.dataset) put(element, element.dataset.clock === "seconds" ? clock(at).slice(0, 8) : clock(at));
   }
   for (const element of root.querySelectorAll("[data-since]")) {
     const at = new Date(element.dataset.since).getTime();

@@ -133,6 +133,13 @@ def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
     assert late.blocked[small.job_id].rule is WaitRule.RESERVED
 
 
+def test_no_room_is_told_as_kept_where_none_is_kept() -> None:
+    full = tuple(held(number) for number in range(ROOM.jobs))
+    decision = admit(snap(job(1), held=full), explain=[uuid.UUID(int=1)])
+    failing = [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes]
+    assert failing == [WaitRule.CAPACITY]
+
+
 def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
     decision = admit(snap(job(1), limits=Limits(jobs_by_project={"a": 0})), explain=[uuid.UUID(int=1)])
     checks = {check.rule: check.passes for check in decision.checks[uuid.UUID(int=1)]}

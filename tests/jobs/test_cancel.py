@@ -24,6 +24,7 @@ def test_a_waiting_job_is_cancelled_at_once() -> None:
     assert _status(job.id) == JobStatus.CANCELLED
     event = JobEvent.objects.get(job=job, kind=EventKind.CANCELLED)
     assert event.actor == "user:ada"
+    assert Job.objects.get(id=job.id).message == "Cancelled by ada."
 
 
 def test_a_running_job_is_asked_by_its_heartbeat() -> None:
@@ -34,6 +35,7 @@ def test_a_running_job_is_asked_by_its_heartbeat() -> None:
     assert answer["cancel"] is True
     make.finish(attempt, FinishStatus.CANCELLED)
     assert _status(attempt.job_id) == JobStatus.CANCELLED
+    assert Job.objects.get(id=attempt.job_id).message == "Cancelled by test."
 
 
 def test_a_success_in_cancelling_changes_nothing_in_the_project() -> None:

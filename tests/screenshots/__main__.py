@@ -3,55 +3,104 @@
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.demo import DATASET, PIPELINE, PROJECT
 from mimir.dev.places import ROOT
+from tests.screenshots import acts
 from tests.screenshots.scene import Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
-from tests.support.stack import Stack, running
+from tests.support.stack import Stack, running, wait_for
 
 OUT = ROOT / "var" / "screenshots"
 TALLEST = 2400  # CSS pixels of a page that goes on
+BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
+AT_BETWEEN = ("project", "jobs", "job-running", "job-failed", "job-waiting", "job-long", "dataset-wide", "pipeline-errors", "submit-errors")
+
+Act = Callable[[Page], None]
+Shot = tuple[str, Act | None]  # a path, and what to do there first
 
 
-def addresses(scene: Scene) -> dict[str, str]:
+def shots(scene: Scene) -> dict[str, Shot]:
     """Every page that one sees signed in, by a word for its file."""
     project = f"/projects/{PROJECT}"
+    patch = "%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D"
     return {
-        "projects": "/projects/",
-        "project-new": "/projects/new/",
-        "project": f"{project}/",
-        "project-settings": f"{project}/settings/",
-        "datasets": f"{project}/datasets/",
-        "dataset": f"{project}/datasets/{DATASET}/",
-        "pipelines": f"{project}/pipelines/",
-        "pipeline": f"{project}/pipelines/{PIPELINE}/",
-        "pipeline-new": f"{project}/pipelines/new/",
-        "jobs": f"{project}/jobs/",
-        "jobs-failed": f"{project}/jobs/?status=failed",
-        "jobs-none": f"{project}/jobs/?status=cancelled&q=nothing",
-        **{f"job-{word}": f"/jobs/{job}/" for word, job in scene.jobs.items()},
-        "submit": f"{project}/jobs/new/?pipeline={PIPELINE}",
-        "submit-again": f"{project}/jobs/new/?from={scene.jobs['memory']}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
-        "tokens": "/tokens/",
-        "not-found": "/projects/no-such-project/",
+        "projects": ("/projects/", None),
+        "project-new": ("/projects/new/", None),
+        "project-new-errors": ("/projects/new/", acts.wrong_project),
+        "project": (f"{project}/", None),
+        "project-empty": ("/projects/sea-water/", None),
+        "project-settings": (f"{project}/settings/", None),
+        "members": (f"{project}/members/", None),
+        "members-error": (f"{project}/members/", acts.no_such_user),
+        "datasets": (f"{project}/datasets/", None),
+        "datasets-none": ("/projects/sea-water/datasets/", None),
+        "dataset": (f"{project}/datasets/{DATASET}/", None),
+        "dataset-made": (f"{project}/datasets/weather-by-month/", None),
+        "dataset-wide": (f"{project}/datasets/forty-columns/", None),
+        "pipelines": (f"{project}/pipelines/", None),
+        "pipelines-none": ("/projects/sea-water/pipelines/", None),
+        "pipeline": (f"{project}/pipelines/{PIPELINE}/", None),
+        "pipeline-errors": (f"{project}/pipelines/{PIPELINE}/", acts.wrong_definition),
+        "pipeline-many-steps": (f"{project}/pipelines/many-steps/", None),
+        "pipeline-new": (f"{project}/pipelines/new/", None),
+        "jobs": (f"{project}/jobs/", None),
+        "jobs-failed": (f"{project}/jobs/?status=failed", None),
+        "jobs-none": (f"{project}/jobs/?status=cancelled&q=nothing", None),
+        "jobs-empty": ("/projects/sea-water/jobs/", None),
+        **{f"job-{word}": (f"/jobs/{job}/", None) for word, job in scene.jobs.items()},
+        "job-running-table": (f"/jobs/{scene.jobs['running']}/?steps=table", None),
+        "job-many-steps-graph": (f"/jobs/{scene.jobs['many-steps']}/?steps=graph", None),
+        "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
+        "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
+        "submit": (f"{project}/jobs/new/?pipeline={PIPELINE}", None),
+        "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
+        "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+        "tokens": ("/tokens/", None),
+        "token-made": ("/tokens/", acts.new_token),
+        "not-found": ("/projects/no-such-project/", None),
     }
 
 
-def take(page: Page, path: str, file: Path) -> None:
-    """One page, down to TALLEST."""
+def take(page: Page, shot: Shot, file: Path) -> None:
+    """One page, down to TALLEST. Raises: AssertionError for a page that scrolls sideways."""
+    path, act = shot
     page.goto(path)
+    if act:
+        act(page)
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(900 if "/jobs/" in path else 250)  # the socket's first messages
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert over <= 0, f"{file.name}: the page is {over} pixels wider than its window"
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
     size = page.viewport_size or WIDE
     page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
     page.wait_for_timeout(150)
     page.screenshot(path=file)
     page.set_viewport_size(size)
+
+
+def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, wanted: str) -> None:
+    """All pages of one visitor."""
+    page = context.new_page()
+    between = page.viewport_size in BETWEEN
+    for word, act in (("signin", None), ("signin-error", acts.wrong_password)):
+        if wanted in word and not between:
+            take(page, ("/signin/", act), OUT / f"{word}-{end}")
+    sign_in(page, stack.described["username"], stack.described["password"])
+    for word, shot in shots(scene).items():
+        if wanted in word and (not between or word in AT_BETWEEN):
+            take(page, shot, OUT / f"{word}-{end}")
+    if wanted in "menu" and page.viewport_size == PHONE:
+        take(page, (f"/projects/{PROJECT}/jobs/", acts.open_menu), OUT / f"menu-{end}")
+    if wanted in "away" and not between:
+        stack.kill("web")
+        take(page, ("/projects/", None), OUT / f"away-{end}")
+        wait_for(stack.answers, "it answers again")
 
 
 def main(stack: Stack, wanted: str) -> None:
@@ -62,20 +111,16 @@ def main(stack: Stack, wanted: str) -> None:
     OUT.mkdir(parents=True)
     with browser() as opened:
         for theme in ("light", "dark"):
-            for size in (WIDE, PHONE):
-                context = context_of(opened, stack, viewport=size, color_scheme=theme, device_scale_factor=1 if size is WIDE else 2)
-                page = context.new_page()
-                end = f"{theme}-{size['width']}.png"
-                if wanted in "signin":
-                    take(page, "/signin/", OUT / f"signin-{end}")
-                sign_in(page, stack.described["username"], stack.described["password"])
-                for word, path in addresses(scene).items():
-                    if wanted in word:
-                        take(page, path, OUT / f"{word}-{end}")
+            for size in (WIDE, PHONE, *(BETWEEN if theme == "light" else ())):
+                context = context_of(opened, stack, viewport=size, color_scheme=theme, device_scale_factor=2 if size is PHONE else 1)
+                take_all(stack, scene, context, f"{theme}-{size['width']}.png", wanted)
                 context.close()
+    scene.end()
     print(f"{len(list(OUT.iterdir()))} pictures in {OUT}")
 
 
+_SLOW = {"RETRY_BACK_OFF": "3000", "RETRY_BACK_OFF_MAX": "3000", "LAUNCH_TIMEOUT": "3000"}  # states that pass stay for their pictures
+
 with tempfile.TemporaryDirectory(prefix="mimir-screenshots-") as folder:
-    for started in running(Path(folder), MIMIR_CRASH_POINTS=""):
+    for started in running(Path(folder), **_SLOW):
         main(started, sys.argv[1] if len(sys.argv) > 1 else "")

@@ -1,5 +1,7 @@
 """An installation with something to see: the demo, jobs in every state, data sets, a log that moves."""
 
+import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -40,6 +42,24 @@ print("AssertionError: member_share 1.08 in row 97", file=sys.stderr)
 sys.exit(1)
 """.strip()
 
+_GREEDY = """
+import time
+rows = []
+for number in range(4096):
+    rows.append(b"x" * (4 << 20))
+    if number % 10 == 0:
+        print(f"{number} of 4096 parts loaded", flush=True)
+    time.sleep(0.15)
+""".strip()
+
+_LONG_LINES = """
+print("{" + ", ".join(f'"station_{number}": {number * 7}' for number in range(4000)) + "}")
+print("reading inputs/\\u202etxt.exe and <script>alert(1)</script>")
+for number in range(60):
+    print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
+""".strip()
+
+LONG_NAME = ("Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3)[:200]
 _READ = {"id": "trips", "uses": "read", "with": {"dataset": "bike-trips"}}
 _QUERY = """
 SELECT day, sum(trips) AS trips, avg(member_share) AS member_share
@@ -60,6 +80,7 @@ class Scene:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.jobs: dict[str, str] = {}
+        self._held = 0  # the worker that is kept from claiming
 
     def make(self) -> None:
         """All of it; what is to run still runs."""
@@ -68,19 +89,20 @@ class Scene:
         self.jobs["succeeded"] = rows[0]["id"]
         self._bikes()
         self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
-        greedy = "rows = [b'x' * (1 << 20) for _ in range(4096)]"
-        load = [_READ, _command("load", greedy, "trips")]
+        load = [_READ, _command("load", _GREEDY, "trips")]
         self.jobs["memory"] = self._run("all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"})
         self.jobs["cancelled"] = self._run("long-export", [_command("export", "import time; time.sleep(600)")], "Export of the year")
         self.stack.wait_status(self.jobs["cancelled"], "running")
         self.stack.call("POST", f"/api/v1/jobs/{self.jobs['cancelled']}/cancel/")
-        for word in ("failed", "memory", "cancelled"):
+        self._extremes()
+        for word in ("failed", "memory", "cancelled", "long", "many-steps"):
             self.stack.end_of(self.jobs[word])
+        self._between_states()
         save = {"id": "save", "uses": "write", "with": {"dataset": "daily-trips", "from": "daily"}}
         steps = [_READ, _DAILY, _command("clean", _CLEAN, "daily"), save, _command("report", "print('done')", "clean")]
         self.jobs["running"] = self._run("nightly-bikes", steps, "Nightly bikes", labels={"team": "mobility", "run": "nightly"})
         self.stack.wait_status(self.jobs["running"], "running")
-        fillers = [self._run("hourly", [_command("wait", "import time; time.sleep(600)")], f"Hour {hour}") for hour in range(3)]
+        fillers = [self._run("hourly", [_command("wait", "import time; time.sleep(600)")], f"Hour {hour}") for hour in range(1, 3)]
         for job in fillers:
             self.stack.wait_status(job, "running")
         self.jobs["waiting"] = self._run("hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 4")
@@ -88,9 +110,42 @@ class Scene:
         wait_for(lambda: (self.stack.job(self.jobs["waiting"])["waiting"] or {}).get("detail"), "the waiting job knows why")
         wait_for(lambda: int(self.stack.log(self.jobs["running"], limit=0).headers["Log-End"]) > 12_000, "the log moves")
 
+    def end(self) -> None:
+        """Let who is held go on, so that it can be stopped with the rest."""
+        os.kill(self._held, signal.SIGCONT)
+
+    def _extremes(self) -> None:
+        """What is longer, wider and more than usual; a project in which nothing is."""
+        self.jobs["long"] = self._run("long-lines", [_command("print", _LONG_LINES)], LONG_NAME)
+        chain = [_READ] + [
+            {"id": f"s{number:02d}", "uses": "sql", "with": {"query": f"SELECT * FROM {'trips' if number < 3 else f's{number - 2:02d}'}"}}
+            for number in range(1, 70)
+        ]
+        self.jobs["many-steps"] = self._run("many-steps", chain, "Seventy steps")
+        head = ",".join(f"reading_{number}_of_a_sensor" for number in range(40))
+        rows = "\n".join(",".join(str(row * number / 8) if number % 5 else f"text {row}" for number in range(40)) for row in range(60))
+        self._upload("forty-columns", f"{head}\n{rows}\n".encode())
+        made = self.stack.call("POST", "/api/v1/projects/", json={"slug": "sea-water", "name": "Sea water"})
+        assert made.status_code == 201, made.text
+
+    def _between_states(self) -> None:
+        """A job whose worker is being started, and one that waits for its next try."""
+        self.stack.arm("worker.before_claim", "hold")
+        self.jobs["starting"] = self._run("hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 0")
+        self.stack.wait_hit("worker.before_claim")
+        self._held = self.stack.worker_pid(self.jobs["starting"])
+        os.kill(self._held, signal.SIGSTOP)  # a crash point holds for a minute only
+        flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
+        self.jobs["retrying"] = self._run("flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3)
+        wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
+
     def _bikes(self) -> None:
         made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout
-        answer = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/datasets/", data={"name": "bike-trips"}, files={"file": ("trips.csv", made)})
+        self._upload("bike-trips", made)
+
+    def _upload(self, name: str, content: bytes) -> None:
+        address = f"/api/v1/projects/{PROJECT}/datasets/"
+        answer = self.stack.call("POST", address, data={"name": name}, files={"file": (f"{name}.csv", content)})
         assert answer.status_code == 201, answer.text
 
     def _run(self, pipeline: str, steps: list[dict[str, Any]], name: str, **fields: Any) -> str:

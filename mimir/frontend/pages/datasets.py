@@ -89,6 +89,7 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "table": _table(shown["rows"]),
         "rows_error": shown["rows"].get("error", ""),
         "job": shown["job"],
+        "reads": [one for one in shown["job"].get("inputs", []) if one["kind"] == "dataset"],
         "job_title": job_title(shown["job"]) if shown["job"] else "",
         "downloads": _downloads(base, version["format"]),
         "use_url": f"/{project_path(slug, 'pipelines', 'new')}?dataset={quote(name)}",

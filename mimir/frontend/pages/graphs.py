@@ -8,7 +8,8 @@ NODE_WIDTH, NODE_HEIGHT = 168, 48
 GAP_X, GAP_Y = 36, 16
 LANE_HEIGHT = 8  # of an arrow that passes a layer
 EDGE = 1  # room for a node's border
-NODES_MAX = 60  # above it a picture says less than a list
+NODES_MAX = 60  # above it a picture says less than a list, and is drawn only when asked for
+DRAWN_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class Drawing:
     edges: list[tuple[str, str, str]]
 
 
-def draw(nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]]) -> Drawing | None:
+def draw(nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]], most: int = NODES_MAX) -> Drawing | None:
     """The drawing of `nodes` ({"id", "uses"}) and `edges` ([from, to]); None when there is nothing or too much to draw."""
-    if not 1 <= len(nodes) <= NODES_MAX:
+    if not 1 <= len(nodes) <= most:
         return None
     uses = {node["id"]: node["uses"] for node in nodes}
     arrows = [(edge[0], edge[1]) for edge in edges if edge[0] in uses and edge[1] in uses]
@@ -134,9 +135,11 @@ class Plot:
     limit_y: float | None
     ticks: list[tuple[float, int]]  # (y, bytes)
     last: tuple[float, float]
+    left: int
+    right: int
 
 
-LEFT, TOP, BOTTOM = 52, 18, 22
+LEFT, TOP, BOTTOM, RIGHT = 52, 18, 22, 8
 
 
 def plot(points: Sequence[tuple[float, int]], limit: int | None, *, width: int = 290, height: int = 150) -> Plot | None:
@@ -148,7 +151,7 @@ def plot(points: Sequence[tuple[float, int]], limit: int | None, *, width: int =
     floor = height - BOTTOM
 
     def across(seconds: float) -> float:
-        return round(LEFT + (seconds - first) / (last - first) * (width - LEFT - 8), 1)
+        return round(LEFT + (seconds - first) / (last - first) * (width - LEFT - RIGHT), 1)
 
     def up(value: float) -> float:
         return round(floor - value / top * (floor - TOP), 1)
@@ -156,4 +159,5 @@ def plot(points: Sequence[tuple[float, int]], limit: int | None, *, width: int =
     line = "M" + "L".join(f"{across(seconds)} {up(value)}" for seconds, value in points)
     area = f"{line}L{across(last)} {floor}L{across(first)} {floor}Z"
     ticks = [(up(top * part / 2), round(top * part / 2)) for part in range(3)]
-    return Plot(width, height, line, area, up(limit) if limit else None, ticks, (across(last), up(points[-1][1])))
+    end = (across(last), up(points[-1][1]))
+    return Plot(width, height, line, area, up(limit) if limit else None, ticks, end, LEFT, width - RIGHT)

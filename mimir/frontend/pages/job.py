@@ -12,9 +12,11 @@ from django.views.decorators.http import require_GET, require_POST
 from mimir.frontend import text
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages import graphs, jobstory
-from mimir.frontend.pages.joblook import ENDED, datasets_made, job_look
+from mimir.frontend.pages.joblook import ENDED, cancelled, datasets_made, job_look, status_shape
+from mimir.frontend.pages.logtail import log_tail
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.ui import WORDS
 
 EVENT_PAGES_MAX = 5  # of 1,000
 _GRAPHS_KEPT = 256
@@ -24,7 +26,10 @@ _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions
 @require_GET
 @signed_in
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
-    """`/jobs/<id>/?attempt=`. The page's script asks for it again when the socket tells of a change, and takes over what differs."""
+    """`/jobs/<id>/?attempt=&steps=graph|table`.
+
+    The page's script asks for it again when the socket tells of a change, and takes over what differs.
+    """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
     attempt = _attempt_asked(request, row)
@@ -36,19 +41,25 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         artifacts=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": 200}),
         usage=optional(lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}), {"results": [], "limit_bytes": None}),
         graph=partial(_graph, row),
+        tail=partial(_tail, row),
     )
-    context = {**_context(row, got, attempt), "retry_key": str(uuid.uuid4())}
+    context = {**_context(row, got, attempt, request.GET.get("steps", "")), "retry_key": str(uuid.uuid4())}
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
 
-def _context(row: dict[str, Any], got: dict[str, Any], attempt: int) -> dict[str, Any]:
+def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str) -> dict[str, Any]:
     events = got["events"]["results"]
     graph = got["graph"]
     steps = jobstory.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
     for step in steps:
         step["uses"] = step["uses"] or uses.get(step["id"], "")
+    steps_as = _steps_as(asked, len(steps))
+    diagnosis = _diagnosis(row)
     tries = jobstory.attempts(got["attempts"]["results"], row)
+    shown = next((one for one in tries if one["number"] == attempt), None)
+    starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
+    usage = _usage(got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved)
     return {
         "job": row,
         "look": job_look(row),
@@ -57,21 +68,31 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int) -> dict[str
         "waiting": row["waiting"],
         "rules": jobstory.rules(row["waiting"] or {}),
         "estimate": text.about((row["waiting"] or {}).get("estimate_seconds")),
-        "diagnosis": _diagnosis(row),
+        "diagnosis": diagnosis,
+        "last_lines": got["tail"]["lines"],
+        "again_is_best": not (diagnosis and diagnosis["next_steps"]),
+        "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
+        "launching_since": _launching_since(row, events),
+        "status_word": WORDS.get(row["status"], row["status"]),
+        "favicon": f"img/job-{status_shape(row)}.svg",
         "steps": steps,
         "steps_told": _steps_told(steps),
-        "drawing": _drawing(graph, steps),
+        "steps_as": steps_as,
+        "drawing": _drawing(graph, steps) if steps_as == "graph" else None,
+        "may_draw": len(graph["nodes"]) in range(2, graphs.DRAWN_MAX + 1),
         "attempt": attempt,
         "attempts": tries,
-        "log_attempt": next((one for one in tries if one["number"] == attempt), None),
-        "history": jobstory.history(events),
+        "history": jobstory.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
         "events_cut": got["events"]["next"],
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
         "made": datasets_made(row),
-        "usage": _usage(got["usage"]),
-        "inputs": row["inputs"],
+        "usage": usage,
+        "memory_is_evidence": starved and bool(usage and usage["plot"]),
+        "pipeline": next((one for one in row["inputs"] if one["kind"] == "pipeline"), None),
+        "reads": [one for one in row["inputs"] if one["kind"] == "dataset"],
+        "more_parameters": {key: value for key, value in (row["parameters"] or {}).items() if key not in ("pipeline", "version")},
         "cancels_at_once": row["status"] == "queued",
         "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
     }
@@ -80,7 +101,10 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int) -> dict[str
 def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
     asked = request.GET.get("attempt", "")
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
-    return number if 1 <= number <= row["attempt"] else row["attempt"]
+    if 1 <= number <= row["attempt"]:
+        return number
+    between = row["status"] == "queued" and row["attempt"] > 1  # the next one has no worker yet
+    return int(row["attempt"]) - 1 if between else int(row["attempt"])
 
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
@@ -92,6 +116,13 @@ def _events(job_id: str, client: Api) -> dict[str, Any]:
         rows += found["results"]
         pages += 1
     return {"results": rows, "next": found["next"]}
+
+
+def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
+    """The end of a failed job's log; nothing for others, and where it cannot be read."""
+    if row["status"] != "failed":
+        return {"lines": []}
+    return optional(lambda asked: log_tail(asked, row["id"], row["attempt"]), {"lines": []})(client)
 
 
 def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
@@ -129,8 +160,20 @@ def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
         found = client.get(found["next"])
 
 
+def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
+    """When the attempt that is being started was admitted; empty in every other state."""
+    if row["status"] != "launching":
+        return ""
+    return next((str(event["at"]) for event in reversed(events) if event["kind"] == "job.admitted"), "")
+
+
+def _steps_as(asked: str, count: int) -> str:
+    """What was asked for; else a graph, but a table where a graph says less."""
+    return asked if asked in ("graph", "table") else "table" if count > graphs.NODES_MAX else "graph"
+
+
 def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any] | None:
-    drawn = graphs.draw(graph["nodes"], graph["edges"])
+    drawn = graphs.draw(graph["nodes"], graph["edges"], graphs.DRAWN_MAX)
     if drawn is None:
         return None
     states = {step["id"]: step for step in steps}
@@ -138,7 +181,7 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
         "width": drawn.width,
         "height": drawn.height,
         "nodes": [
-            {"x": node.x, "y": node.y, "uses": node.uses, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses}
+            {"x": node.x, "y": node.y, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses}
             for node in drawn.nodes
         ],
         "edges": [{"path": path, "todo": states[end]["status"] in ("queued", "skipped")} for _, end, path in drawn.edges],
@@ -178,17 +221,17 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
     return {**found, "next_steps": steps}
 
 
-def _usage(found: dict[str, Any]) -> dict[str, Any] | None:
-    """The memory plot and the words for those who do not see it."""
+def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:
+    """The memory plot and the words for those who do not see it. `peak_bytes`: what the worker saw between two measures."""
     points = found["results"]
     if not points:
         return None
     start = points[0]["at"]
     curve = [(text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points]
-    peak = max(value for _, value in curve)
+    peak = max([value for _, value in curve] + [peak_bytes or 0])
     limit = found["limit_bytes"]
     return {
-        "plot": graphs.plot(curve, limit),
+        "plot": graphs.plot(curve, limit, width=460) if wide else graphs.plot(curve, limit),
         "now": points[-1]["memory_bytes"],
         "peak": peak,
         "limit": limit,

@@ -15,6 +15,16 @@ TYPES = {
     "digital_twin_update": "Twin update",
 }
 ENDED = ("succeeded", "failed", "cancelled")
+MARKS = {  # of a window's title, beside the icon of the same status
+    "queued": "\u2026",
+    "launching": "\u2191",
+    "running": "\u25b6",
+    "cancelling": "\u25a0",
+    "succeeded": "\u2713",
+    "failed": "\u2717",
+    "cancelled": "\u2298",
+    "retrying": "\u21bb",
+}
 Job = Mapping[str, Any]
 
 
@@ -28,6 +38,8 @@ def job_look(job: Job) -> dict[str, Any]:
         "type_word": TYPES.get(job["type"], job["type"]),
         "status": job["status"],
         "word": status_word(job),
+        "shape": status_shape(job),
+        "mark": MARKS.get(status_shape(job), ""),
         "why": why(job),
         "percent": percent(job, fraction),
         "created_at": job["created_at"],
@@ -50,12 +62,17 @@ def job_title(job: Job) -> str:
 
 
 def status_word(job: Job) -> str:
-    """The word of its status, with the tries it took."""
+    """The word of its status, with the tries it took; empty where the status has a word of its own."""
     if job["status"] == "queued" and job["attempt"] > 1:
-        return f"Retrying, {job['attempt']}"
+        return f"Retrying, {job['attempt']} of {max(job['attempt'], job['max_attempts'])}"
     if job["status"] == "succeeded" and job["attempt"] > 1:
-        return f"Succeeded, try {job['attempt']}"
+        return f"Succeeded, after {job['attempt']} tries"
     return ""
+
+
+def status_shape(job: Job) -> str:
+    """Whose icon and colour it has: a job that waits for another try does not look like one that never began."""
+    return "retrying" if job["status"] == "queued" and job["attempt"] > 1 else str(job["status"])
 
 
 def percent(job: Job, fraction: object) -> int | None:
@@ -79,14 +96,22 @@ def why(job: Job) -> str:
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
-        return made(job) or str(job["message"])
-    return str(job["message"])
+        return made(job) or str(job["message"]) or "Done. It wrote no dataset."
+    return f"{cancelled(job)}. Nothing was written."
+
+
+def cancelled(job: Job) -> str:
+    """Who cancelled it, and after how long."""
+    who = str(job["message"]).removesuffix(".") or "Cancelled"
+    seconds = text.seconds_between(job["started_at"], job["finished_at"])
+    return f"{who} before it started" if seconds is None else f"{who} after {text.span(seconds)}"
 
 
 def _waiting(waiting: Mapping[str, Any]) -> str:
     detail = str(waiting.get("detail") or "")
     estimate = waiting.get("estimate_seconds")
-    if detail and isinstance(estimate, int | float) and estimate >= 1:
+    told = waiting.get("blocked_by") == "back_off"  # its detail says when
+    if detail and not told and isinstance(estimate, int | float) and estimate >= 1:
         return f"{detail} In about {text.about(estimate)}."
     return detail
 

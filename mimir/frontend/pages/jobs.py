@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.pages.joblook import TYPES, job_look
+from mimir.frontend.pages.joblook import ENDED, TYPES, job_look
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
 
@@ -40,8 +40,10 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         ),
     )
     following = cursor_of(got["jobs"]["next"])
+    rows = [job_look(job) for job in got["jobs"]["results"]]
     context = {
-        "rows": [job_look(job) for job in got["jobs"]["results"]],
+        "rows": rows,
+        "groups": _groups(rows) if not statuses else [],
         "segments": _segments(statuses, given, got["counts"]),
         "statuses": statuses,
         "asked": asked,
@@ -53,6 +55,13 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "first_page": not cursor,
     }
     return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
+
+
+def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What still moves before what has ended, each newest first; no headings where all are of one kind."""
+    moving = [row for row in rows if row["status"] not in ENDED]
+    ended = [row for row in rows if row["status"] in ENDED]
+    return [{"word": "Now", "rows": moving}, {"word": "Ended", "rows": ended}] if moving and ended else []
 
 
 def _query(statuses: list[str], given: Mapping[str, str]) -> str:

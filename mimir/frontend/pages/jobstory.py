@@ -1,5 +1,6 @@
 """What happened to a job, from its events: the state of each step, the history with its gaps, attempts, the rules it waits for. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ _STEP_STATES = {
     "step.failed": "failed",
     "step.skipped": "skipped",
 }
+_STEP_ENDS = ("step.succeeded", "step.failed", "step.skipped")
+_PLACE = re.compile(r"^[\d,]+(st|nd|rd|th) in line: ")
 _QUIET = ("step.progress", "progress", "metric")  # too many for the history; the page counts them
 _SHOWN_MAX = 300
 RULES = {
@@ -56,7 +59,7 @@ _LABELS = {
     "job.submitted": "Submitted",
     "job.admitted": "Admitted",
     "job.launched": "Worker created",
-    "job.claimed": "Claimed by its worker",
+    "job.claimed": "Claimed",
     "job.attempt_ended": "Attempt ended, another follows",
     "job.cancel_requested": "Asked to stop",
     "job.cancelled": "Cancelled",
@@ -116,17 +119,21 @@ def step_line(step: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def history(events: Sequence[Event]) -> dict[str, Any]:
-    """{"rows": events people care about with the gap to the one before, "quiet": how many were left out, "cut": how many older ones}."""
+def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
+    """{"rows": events people care about with the gap to the one before, "quiet": how many were left out, "cut": how many older ones}.
+
+    A step's end tells of its start too. `by`: who submitted it.
+    """
     rows: list[dict[str, Any]] = []
     before: object = None
-    for event in events:
-        if event["kind"] in _QUIET:
-            continue
+    shown = [event for event in events if event["kind"] not in _QUIET]
+    ended = {_step_key(event) for event in shown if event["kind"] in _STEP_ENDS}
+    shown = [event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended]
+    for event in shown:
         gap = text.seconds_between(before, event["at"])
         rows.append(
             {
-                **_told(event),
+                **_told(event, by),
                 "seq": event["seq"],
                 "at": event["at"],
                 "attempt": event["attempt"],
@@ -134,11 +141,14 @@ def history(events: Sequence[Event]) -> dict[str, Any]:
             }
         )
         before = event["at"]
-    quiet = sum(1 for event in events if event["kind"] in _QUIET)
-    return {"rows": rows[-_SHOWN_MAX:], "cut": max(0, len(rows) - _SHOWN_MAX), "quiet": quiet}
+    return {"rows": rows[-_SHOWN_MAX:], "cut": max(0, len(rows) - _SHOWN_MAX), "quiet": len(events) - len(shown)}
 
 
-def _told(event: Event) -> dict[str, Any]:
+def _step_key(event: Event) -> tuple[int, str]:
+    return int(event["attempt"]), str(event["data"].get("step"))
+
+
+def _told(event: Event, by: str) -> dict[str, Any]:
     kind, data = str(event["kind"]), event["data"]
     label = _LABELS.get(kind, kind)
     detail = str(data.get("message") or "")
@@ -147,25 +157,29 @@ def _told(event: Event) -> dict[str, Any]:
     elif kind == "notice":
         label, detail = "Notice", detail
     elif kind == "job.launched":
-        detail = str(data.get("name") or "")
+        detail = "found, not started twice" if data.get("adopted") else ""
+    elif kind in ("job.admitted", "job.claimed"):
+        place = data.get("cluster") or data.get("host")
+        detail = f"on {place}" if place else ""
     elif kind == "job.log_closed":
         whole = "whole" if data.get("complete") else "its last lines may be missing"
         detail = f"{text.size(data.get('end'))}, {whole}"
     elif kind == "job.attempt_ended" and data.get("next_attempt"):
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
-    elif kind == "job.submitted" and data.get("retry_of"):
-        detail = f"again after {text.short_id(data['retry_of'])}"
+    elif kind == "job.submitted":
+        again = f"again after {text.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
     return {"icon": _ICONS.get(kind, "info"), "label": label, "detail": detail, "bad": kind in ("job.failed", "step.failed"), "kind": kind}
 
 
 def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     name = str(data.get("step") or "?")
     if kind == "step.started":
-        place = f"{data['index']} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
-        return f"Step {name}", place
+        place = f"{data['index'] + 1} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
+        return f"Step {name} started", place
     if kind == "step.succeeded":
         rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
-        took = f"after {text.span(data['seconds'])}" if isinstance(data.get("seconds"), int | float) else ""
+        took = f"took {text.span(data['seconds'])}" if isinstance(data.get("seconds"), int | float) else ""
         return f"Step {name} done", ", ".join(part for part in (rows, took) if part)
     if kind == "step.skipped":
         return f"Step {name} skipped", ""
@@ -193,13 +207,21 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
 
 
 def _ended(row: Mapping[str, Any]) -> str:
+    """How it came to its end, in words; empty while it runs."""
+    if row["ended_at"] is None:
+        return ""
+    if row.get("message"):
+        return str(row["message"])
     if row.get("exit_signal"):
-        return f"signal {row['exit_signal']}"
-    if row.get("exit_code") is not None:
-        return f"exit code {row['exit_code']}"
-    return ""
+        return f"Ended by signal {row['exit_signal']}."
+    reason = str(row.get("reason") or "")
+    return f"Ended: {reason.replace('_', ' ')}." if reason else ""
 
 
 def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every rule that decides about a waiting job, in words."""
-    return [{**rule, "label": RULES.get(rule["rule"], rule["rule"])} for rule in waiting.get("rules") or []]
+    """Every rule that decides about a waiting job, in words; those that block it first. Its place stands in the headline already."""
+    told = [
+        {**rule, "label": RULES.get(rule["rule"], rule["rule"]), "detail": _PLACE.sub("", str(rule.get("detail") or ""))}
+        for rule in waiting.get("rules") or []
+    ]
+    return sorted(told, key=lambda rule: bool(rule["passes"]))

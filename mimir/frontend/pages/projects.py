@@ -11,6 +11,7 @@ from mimir.frontend.pages.joblook import job_look
 from mimir.frontend.pages.session import sign_in_page
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import current, signed_in
+from mimir.lib.clock import utc_now
 
 OPEN = ("queued", "launching", "running", "cancelling")
 RECENT = 10
@@ -25,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
     try:
         return _listing(request)
     except Unavailable:
-        return page(request, "projects/away.html", {"retry_after": 5}, here="projects")
+        return page(request, "projects/away.html", {"retry_after": 5, "now": utc_now()}, here="projects")
 
 
 @require_GET
@@ -97,6 +98,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"limit": RECENT}),
     )
     context = {
+        "begins": not got["open"]["results"] and not got["ended"]["results"],
         "numbers": _numbers(got["counts"]),
         "now": [job_look(job) for job in got["open"]["results"]],
         "recent": [job_look(job) for job in got["ended"]["results"]],

@@ -1,0 +1,94 @@
+"""What the pages tell of a job: sentences, its history, the rules it waits for."""
+
+from typing import Any
+
+import pytest
+
+from mimir.frontend import text
+from mimir.frontend.pages.joblook import status_shape, status_word, why
+from mimir.frontend.pages.jobstory import history, rules
+
+JOB: dict[str, Any] = {
+    "status": "queued",
+    "attempt": 1,
+    "max_attempts": 3,
+    "message": "",
+    "reason": "",
+    "waiting": None,
+    "started_at": None,
+    "finished_at": None,
+    "result": None,
+}
+
+
+def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]:
+    return {"seq": seq, "at": f"2026-11-25T07:18:{seq:02d}+00:00", "attempt": attempt, "kind": kind, "data": data}
+
+
+def test_a_job_between_two_tries_looks_like_one() -> None:
+    again = {**JOB, "attempt": 2}
+    assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, 2 of 3")
+    assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
+
+
+def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> None:
+    assert status_word({**JOB, "attempt": 5, "max_attempts": 1}) == "Retrying, 5 of 5"
+
+
+def test_a_success_says_how_many_tries_it_took() -> None:
+    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded, after 2 tries"
+
+
+def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
+    ended = {**JOB, "status": "cancelled", "message": "Cancelled by ada."}
+    assert why(ended) == "Cancelled by ada before it started. Nothing was written."
+    times = {"started_at": "2026-11-25T07:18:00Z", "finished_at": "2026-11-25T07:19:12Z"}
+    assert why({**ended, **times}) == "Cancelled by ada after 1 min 12 s. Nothing was written."
+
+
+def test_a_pause_before_the_next_try_says_once_how_long() -> None:
+    waiting = {"detail": "Tries again in 49 min.", "blocked_by": "back_off", "estimate_seconds": 2940}
+    assert why({**JOB, "waiting": waiting}) == "Tries again in 49 min."
+    waiting |= {"detail": "2nd in line.", "blocked_by": "capacity"}
+    assert why({**JOB, "waiting": waiting}) == "2nd in line. In about 49 min."
+
+
+def test_the_end_of_a_step_tells_of_its_start_too() -> None:
+    events = [
+        _event(1, "job.submitted"),
+        _event(2, "step.started", step="trips", index=0, count=2),
+        _event(3, "step.succeeded", step="trips", rows=140, seconds=1.0),
+        _event(4, "step.started", step="daily", index=1, count=2),
+    ]
+    told = history(events, "ada")
+    assert [(row["label"], row["detail"]) for row in told["rows"]] == [
+        ("Submitted", "by ada"),
+        ("Step trips done", "140 rows, took 1.0 s"),
+        ("Step daily started", "2 of 2"),
+    ]
+    assert told["quiet"] == 1
+
+
+def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
+    events = [_event(1, "step.started", step="a", index=0, count=1), _event(2, "step.failed", attempt=2, step="a")]
+    assert [row["label"] for row in history(events)["rows"]] == ["Step a started", "Step a failed"]
+
+
+def test_rules_that_block_come_first_without_the_place_that_the_headline_gives() -> None:
+    waiting = {
+        "rules": [
+            {"rule": "paused", "passes": True, "detail": ""},
+            {"rule": "capacity", "passes": False, "detail": "1,002nd in line: all 4 places for workers are taken."},
+        ]
+    }
+    found = rules(waiting)
+    assert [rule["rule"] for rule in found] == ["capacity", "paused"]
+    assert found[0]["detail"] == "all 4 places for workers are taken."
+
+
+@pytest.mark.parametrize(
+    ("quantity", "told"),
+    [("4Gi", "4 GiB"), ("512Mi", "512 MiB"), ("2G", "2 GB"), ("1536Mi", "1.5 GiB"), ("lots", "lots")],
+)
+def test_quantities_are_told_in_their_own_units(quantity: str, told: str) -> None:
+    assert text.limit(quantity) == told

@@ -1,0 +1,74 @@
+"""What a person does on a page before its picture is taken: wrong input, so that each form shows its messages at their fields."""
+
+from playwright.sync_api import Page
+
+_FAULTY = """{
+  "steps": [
+    {"id": "trips", "uses": "read", "with": {"dataset": "no-such-dataset"}},
+    {"id": "daily", "uses": "sql", "with": {"query": "DELETE FROM trips"}},
+    {"id": "save", "uses": "write", "with": {"dataset": "daily", "from": "nothing"}}
+  ]
+}"""
+
+
+def wrong_password(page: Page) -> None:
+    """Refused under the fields."""
+    page.get_by_label("User name").fill("ines")
+    page.get_by_label("Password").fill("not-the-password")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#signin-error").wait_for()
+
+
+def wrong_request(page: Page) -> None:
+    """Run a job with values that do not fit."""
+    page.get_by_label("Version").fill("newest")
+    page.get_by_label("Memory").fill("plenty")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".errbox").wait_for()
+
+
+def wrong_project(page: Page) -> None:
+    """A new project at an address that is none."""
+    page.get_by_label("Name").fill("Seattle bikes")
+    page.get_by_label("Address").fill("Seattle Bikes!")
+    page.get_by_role("button", name="Make the project").click()
+    page.locator(".errbox").wait_for()
+
+
+def wrong_definition(page: Page) -> None:
+    """A definition with a fault in each step, checked."""
+    page.get_by_role("textbox", name="Steps", exact=True).fill(_FAULTY)
+    page.get_by_role("button", name="Check").click()
+    page.locator("[data-faults] li").first.wait_for()
+
+
+def no_such_user(page: Page) -> None:
+    """A member that is no user."""
+    page.get_by_label("User name").fill("nobody-yet")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.locator(".errbox").wait_for()
+
+
+def new_token(page: Page) -> None:
+    """A token, shown once."""
+    page.get_by_label("Name").fill("nightly-upload")
+    page.get_by_role("button", name="Make a token").click()
+    page.locator("#token").wait_for()
+
+
+def searched_log(page: Page) -> None:
+    """A search in the log, at its first hit."""
+    page.get_by_label("Search the log").fill("left out")
+    page.keyboard.press("Enter")
+    page.locator(".ln mark").first.wait_for()
+
+
+def asked_to_confirm(page: Page) -> None:
+    """The question before a running job is cancelled."""
+    page.get_by_role("button", name="Cancel job").click()
+    page.locator("dialog").wait_for()
+
+
+def open_menu(page: Page) -> None:
+    """The navigation of a phone."""
+    page.get_by_role("button", name="Menu").click()
