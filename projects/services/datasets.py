@@ -5,7 +5,7 @@ from typing import IO, TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from mimir.lib.errors import TooLarge
+from mimir.lib.errors import MimirError, TooLarge
 from mimir.lib.ids import uuid7
 from projects import storage
 from projects.access import demand_active
@@ -30,10 +30,14 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     check_name(name)
     demand_active(project)
     if size_bytes > settings.ENV.max_upload_bytes:
-        raise TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet.")
+        raise _at_file(TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."))
     if size_bytes == 0:
-        raise runner.Unreadable("The file is empty.", detail={"file": "is empty"})
-    inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+        raise _at_file(runner.Unreadable("The file is empty."))
+    try:
+        inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+    except runner.Unreadable as error:
+        _at_file(error)
+        raise
     version_id = uuid7()
     stored = storage.object_save(storage.object_key(project.id, version_id), file)
     try:
@@ -55,6 +59,12 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     except BaseException:
         storage.object_delete(stored.key)
         raise
+
+
+def _at_file(fault: MimirError) -> MimirError:
+    """The same, said of the request's field."""
+    fault.detail = {"file": fault.message}
+    return fault
 
 
 def dataset_version_from_job(
