@@ -7,6 +7,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
+from mimir.api.negotiation import TolerantNegotiation
 from mimir.api.parsers import JSONParser
 from mimir.lib.errors import NotAuthenticated
 
@@ -18,6 +19,7 @@ class ApiView(APIView):
     """Bearer token, JSON body with limits, errors in one shape. A method validates, calls one function, serialises."""
 
     parser_classes: Any = (JSONParser,)
+    content_negotiation_class: Any = TolerantNegotiation
 
 
 def validated(serializer: type[Serializer[Any]], request: Request, **kwargs: Any) -> dict[str, Any]:
