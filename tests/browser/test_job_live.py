@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import SLOTS
 from tests.browser.gated import GatedJob
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_for
 
 Gated = Callable[..., GatedJob]
 
@@ -56,8 +56,7 @@ def test_who_scrolled_up_is_left_there_and_told_how_much_came(page: Page, gated:
     follow = page.get_by_role("button", name="Follow", exact=True)
     expect(follow).to_have_attribute("aria-pressed", "false")
     expect(page.locator("[data-log-state]")).to_have_text("live")
-    page.wait_for_function("document.querySelector('[data-log-lines]').scrollTop > 0")
-    where = page.evaluate("document.querySelector('[data-log-lines]').scrollTop")
+    where = wait_for(lambda: page.evaluate("document.querySelector('[data-log-lines]').scrollTop"), "the wheel has moved it")
     job.say(*(f"new {number}" for number in range(1, 31)))
     pill = page.get_by_role("button", name="30 new lines")
     expect(pill).to_be_visible()

@@ -30,8 +30,8 @@ class Watch:
         return [text for text in self._troubles if not any(re.search(pattern, text) for pattern in self._expected)]
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self._troubles.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+        if message.type == "error":
+            self._troubles.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def _error(self, error: WebError) -> None:
         self._troubles.append(f"script: {error.error}")
