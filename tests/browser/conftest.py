@@ -15,7 +15,7 @@ from tests.browser.watch import Watch
 from tests.support.browser import browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
-SLOTS = 3  # jobs that run at once
+SLOTS = 4  # jobs that run at once, as many as the scene of the screenshots needs
 PATIENCE_MS = 30_000  # a bound on every wait, never a time that passes
 
 Visit = Callable[..., Page]
