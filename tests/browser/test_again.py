@@ -28,6 +28,8 @@ def test_a_failed_job_says_why_and_shows_the_line_that_tells_it(page: Page, stac
     page.locator("#log").scroll_into_view_if_needed()
     expect(page.locator("[data-log-rows] .ln.target")).to_be_in_viewport()
     expect(page.locator("#job-steps")).to_contain_text("1 failed")
+    expect(page.locator("#job-history")).to_contain_text("1 of 1")
+    expect(page.locator("#job-attempts")).not_to_contain_text("exit code 0")
 
 
 def test_the_next_step_of_a_job_out_of_memory_opens_the_form_with_the_change_marked(page: Page, stack: Stack) -> None:

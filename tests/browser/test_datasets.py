@@ -17,7 +17,8 @@ SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThrough
 
 _OBSERVE = """() => {
   const place = document.querySelector("[data-progress]");
-  const tell = () => { if (!place.hidden) window.saw([place.querySelector("progress").value, place.querySelector("[data-progress-text]").textContent]); };
+  const [bar, words] = [place.querySelector("progress"), place.querySelector("[data-progress-text]")];
+  const tell = () => { if (!place.hidden) window.saw([bar.value, words.textContent]); };
   new MutationObserver(tell).observe(place, { attributes: true, childList: true, characterData: true, subtree: true });
 }"""
 

@@ -76,9 +76,10 @@ def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
     data = f"{'c' * 120},n\n{'v' * 3000},1\n".encode()
     assert stack.call("POST", f"{base}datasets/", data={"name": name}, files={"file": ("a.csv", data)}).status_code == 201
     table = "t" * 60
+    fails = f"printf '%03000d\\n' 7; echo {'e' * 300} >&2; touch outputs/{'f' * 180}; exit 5"
     steps = [
         {"id": table, "uses": "read", "with": {"dataset": name}},
-        {"id": "out", "uses": "command", "needs": [table], "with": {"argv": ["sh", "-c", f"printf '%03000d\\n' 7; echo {'e' * 300} >&2; touch outputs/{'f' * 180}; exit 5"]}},
+        {"id": "out", "uses": "command", "needs": [table], "with": {"argv": ["sh", "-c", fails]}},
         {"id": "save", "uses": "write", "with": {"dataset": name, "from": table}},
     ]
     assert stack.call("POST", f"{base}pipelines/", json={"name": name, "definition": {"steps": steps}}).status_code == 201

@@ -42,7 +42,9 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_words_under_the_field
     expect(page.get_by_label("User name")).to_have_value(stack.described["username"])
     below = page.locator("#signin-error").bounding_box()
     field = password.bounding_box()
-    assert below and field and below["y"] >= field["y"] + field["height"]
+    assert below
+    assert field
+    assert below["y"] >= field["y"] + field["height"]
     assert _try(page, "nobody-has-this-name", "not-the-password") == wrong
     assert stack.described["username"] not in wrong
 

@@ -161,7 +161,7 @@ def _told(event: Event) -> dict[str, Any]:
 def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     name = str(data.get("step") or "?")
     if kind == "step.started":
-        place = f"{data['index']} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
+        place = f"{data['index'] + 1} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
         return f"Step {name}", place
     if kind == "step.succeeded":
         rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
@@ -195,7 +195,7 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
 def _ended(row: Mapping[str, Any]) -> str:
     if row.get("exit_signal"):
         return f"signal {row['exit_signal']}"
-    if row.get("exit_code") is not None:
+    if row.get("exit_code"):  # 0 is the worker's own good end, whatever its workload came to
         return f"exit code {row['exit_code']}"
     return ""
 
