@@ -31,6 +31,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     job.say("before")
     page.goto(job.path)
     expect(page.locator("[data-log-rows] .ln > span").get_by_text("before")).to_be_visible()
+    expect(page.locator("[data-live=live]").first).to_be_visible()
     page.evaluate(_COUNT)
     banner = page.get_by_role("alert").filter(has_text="Live updates are lost")
     other = page.context.new_page()
