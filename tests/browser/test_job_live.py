@@ -21,6 +21,7 @@ def _open(page: Page, job: GatedJob) -> None:
     page.goto(job.path)
     page.evaluate("window.stayed = true")
     expect(page.locator("[data-live=live]").first).to_be_visible()
+    page.locator("#log").scroll_into_view_if_needed()
 
 
 def _status(page: Page) -> Locator:
@@ -50,10 +51,11 @@ def test_who_scrolled_up_is_left_there_and_told_how_much_came(page: Page, gated:
     job = gated().running()
     job.say(*(f"old {number}" for number in range(1, 201)))
     _open(page, job)
+    follow = page.get_by_role("button", name="Follow", exact=True)
+    expect(follow).to_have_attribute("aria-pressed", "true")
     expect(_line(page, "old 200")).to_be_in_viewport()
     page.get_by_role("region", name="Log lines").hover()
     page.mouse.wheel(0, -2000)
-    follow = page.get_by_role("button", name="Follow", exact=True)
     expect(follow).to_have_attribute("aria-pressed", "false")
     expect(page.locator("[data-log-state]")).to_have_text("live")
     where = wait_for(lambda: page.evaluate("document.querySelector('[data-log-lines]').scrollTop"), "the wheel has moved it")
