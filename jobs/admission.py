@@ -279,6 +279,7 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
     yield Check(WaitRule.CLUSTER_UNREACHABLE, any(room.open for room in able))
     fits = [room for room in able if room.open and board.has_room(room, job)]
     yield Check(WaitRule.CAPACITY, bool(fits), _free(job, snapshot, board))
+    # Without any free room it is not the room kept for another job that is in the way.
     yield Check(WaitRule.RESERVED, not fits or any(room.cluster not in board.reserved for room in fits))
 
 

@@ -78,12 +78,12 @@ def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
 
 
 def attempt_of(*, job: Job, number: int | None) -> Attempt | None:
-    """One attempt, the latest without a number. Raises: NotFound for a number that was never launched."""
+    """One attempt, the latest without a number; None for one that still waits for its worker. Raises: NotFound for any other number."""
     rows = Attempt.objects.filter(job=job).select_related("cluster")
     if number is None:
         return rows.order_by("-number").first()
     found = rows.filter(number=number).first()
-    if found is None:
+    if found is None and number != job.attempt:
         raise NotFound(f"This job has no attempt {number}.")
     return found
 

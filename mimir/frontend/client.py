@@ -19,7 +19,9 @@ from django.conf import settings
 from django.http import HttpRequest
 
 PREFIX = "/api/v1/"
-TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds; the API's own long reads end at 30
+TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
+READ_TIMEOUTS = httpx.Timeout(10.0, connect=2.0, pool=5.0)  # of a GET: somebody looks at an empty page meanwhile
+UPLOAD_TIMEOUTS = httpx.Timeout(90.0, connect=2.0, pool=5.0)  # the API reads a file for up to a minute before it answers
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)  # uvicorn hangs up after 5 s idle
 _RETRY_SECONDS = 5.0
 
@@ -86,7 +88,7 @@ class Api:
     def upload(self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]) -> dict[str, Any]:
         """POST a multipart form; the files are read while they are sent, never held in memory."""
         with _translated():
-            response = _client().post(_path(path), data=dict(data), files=dict(files), headers=self._headers)
+            response = _client().post(_path(path), data=dict(data), files=dict(files), headers=self._headers, timeout=UPLOAD_TIMEOUTS)
         return _object(response)
 
     def request_raw(
@@ -95,7 +97,13 @@ class Api:
         """The whole answer, whatever its status. A GET whose connection broke before an answer is tried once more."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
         build = functools.partial(
-            _client().build_request, method, _path(path), params=given or None, json=json, headers={**self._headers, **(headers or {})}
+            _client().build_request,
+            method,
+            _path(path),
+            params=given or None,
+            json=json,
+            headers={**self._headers, **(headers or {})},
+            timeout=READ_TIMEOUTS if method == "GET" else TIMEOUTS,
         )
         with _translated():
             try:

@@ -16,6 +16,7 @@ from mimir.lib.asgi import Receive, Scope, Send, header
 _log = structlog.get_logger(__name__)
 
 OPEN_SECONDS = 5.0
+PING_SECONDS, PONG_SECONDS = 5.0, 5.0  # an orchestrator that stands still is noticed after both: its connections stay open
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # what our own server accepts
 QUEUE_FRAMES = 4  # above it the orchestrator has to wait for the browser
 NOT_SIGNED_IN, FOREIGN_ORIGIN, NOT_THERE = 4401, 4403, 4404
@@ -81,6 +82,8 @@ class SocketProxy:
             compression=None,  # between two processes of one cluster
             proxy=None,
             open_timeout=OPEN_SECONDS,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PONG_SECONDS,
             close_timeout=2,
             max_size=MESSAGE_BYTES_MAX,
             max_queue=QUEUE_FRAMES,

@@ -30,11 +30,14 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     check_name(name)
     demand_active(project)
     if size_bytes > settings.ENV.max_upload_bytes:
-        limit: int = settings.ENV.max_upload_bytes
-        raise TooLarge(f"The file is larger than {limit} bytes. Split it, or upload it as Parquet.", detail={"file": f"at most {limit} bytes"})
+        raise _at_file(TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."))
     if size_bytes == 0:
-        raise runner.Unreadable("The file is empty.", detail={"file": "is empty"})
-    inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+        raise _at_file(runner.Unreadable("The file is empty."))
+    try:
+        inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+    except runner.Unreadable as error:
+        _at_file(error)
+        raise
     version_id = uuid7()
     stored = storage.object_save(storage.object_key(project.id, version_id), file)
     try:
@@ -56,6 +59,12 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     except MimirError:
         storage.object_delete(stored.key)
         raise
+
+
+def _at_file(fault: MimirError) -> MimirError:
+    """The same, said of the request's field."""
+    fault.detail = {"file": fault.message}
+    return fault
 
 
 def dataset_version_from_job(

@@ -2,7 +2,7 @@
 
 import { toSignIn } from "./api.js";
 
-const WAITS = [300, 1000, 2000, 4000, 8000]; // ms between tries
+const WAITS = [300, 1000, 2000, 4000]; // ms between tries
 const BANNER_MS = 1500; // a loss shorter than this is not worth a word
 const QUIET_MS = 30_000; // an open socket that says nothing for so long is compared with the API
 
@@ -30,10 +30,10 @@ export class Live {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.address()}`);
     this.socket = socket;
     this.opened = false;
-    socket.onopen = () => { this.opened = true; this.heard(); };
+    socket.onopen = () => { this.opened = true; }; // says nothing yet: the proxy opens it also to close it with a code
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
-      this.heard();
+      this.heard(); // the first message comes at once: every socket begins with what is known
       this.tries = 0;
       const message = JSON.parse(event.data);
       if (message.kind === "end") this.finish();
@@ -154,6 +154,7 @@ export class Live {
       element.querySelector("span").textContent = words[state];
     }
     document.documentElement.dataset.lost = state === "off" ? "1" : "";
+    window.dispatchEvent(new Event("live"));
   }
 
   banner(text, withButton = true) {

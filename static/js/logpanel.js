@@ -78,6 +78,7 @@ export class LogPanel {
       const selection = document.getSelection();
       if (view.follow && selection && !selection.isCollapsed && part.lines.contains(selection.anchorNode)) view.setFollow(false);
     });
+    window.addEventListener("live", () => this.foot());
     window.addEventListener("hashchange", () => {
       const line = Number(/^#L(\d{1,12})$/.exec(location.hash)?.[1] || 0);
       if (line && this.linked !== location.hash) this.goToLine(line, null);

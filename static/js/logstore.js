@@ -13,13 +13,7 @@ export class LogStore {
   }
 
   async bytes(offset, limit) {
-    let response;
-    try {
-      response = await request(`${this.path}?attempt=${this.attempt}&offset=${offset}&limit=${limit}`, { headers: { Accept: "text/plain" } });
-    } catch (error) {
-      if (error.status === 404) return { data: new Uint8Array(), offset: 0, line: 1 }; // this attempt has no worker yet
-      throw error;
-    }
+    const response = await request(`${this.path}?attempt=${this.attempt}&offset=${offset}&limit=${limit}`, { headers: { Accept: "text/plain" } });
     const number = (name) => Number(response.headers.get(name) || 0);
     this.end = Math.max(this.end, number("Log-End"));
     this.complete = response.headers.get("Log-Complete") === "true";

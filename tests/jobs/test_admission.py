@@ -148,6 +148,12 @@ def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
     assert len(checks) == 13
 
 
+def test_a_full_cluster_keeps_no_room_for_others_and_does_not_say_so() -> None:
+    one = Room("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(snap(job(1), rooms=(one,), held=(held(1),)), explain=[uuid.UUID(int=1)])
+    assert [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes] == [WaitRule.CAPACITY]
+
+
 candidates = st.builds(
     lambda number, project, priority, cpu, memory, gpus, key: job(
         number, project=project, priority=priority, cpu_millicores=cpu, memory_bytes=memory, gpus=gpus, exclusive_key=key

@@ -1,0 +1,35 @@
+"""What is answered with 200 although one might refuse it: a client that names its type, a log that has not begun."""
+
+import pytest
+from django.test import Client
+
+from projects.services import session_create
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _get(path: str, accept: str) -> tuple[int, str]:
+    token = session_create(user=make.User.objects.get(username="ada")).token
+    answer = Client().get(path, headers={"Accept": accept, "Authorization": f"Bearer {token}"})
+    return answer.status_code, answer["Content-Type"]
+
+
+def test_a_log_is_given_to_who_asks_for_text() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"one line")
+    status, media_type = _get(f"/api/v1/jobs/{attempt.job_id}/logs/", "text/plain")
+    assert (status, media_type.split(";")[0]) == (200, "text/plain")
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/xml", "image/png, text/html;q=0.9"])
+def test_what_is_json_is_json_for_everybody(accept: str) -> None:
+    make.project()
+    assert _get("/api/v1/projects/demo/", accept) == (200, "application/json")
+
+
+def test_the_log_of_a_job_that_waits_for_its_worker_is_empty_and_not_missing() -> None:
+    job = make.job()
+    for query in ("", "?attempt=1", "?attempt=1&offset=-1&limit=1"):
+        assert _get(f"/api/v1/jobs/{job.id}/logs/{query}", "*/*")[0] == 200
+    assert _get(f"/api/v1/jobs/{job.id}/logs/?attempt=2", "*/*")[0] == 404

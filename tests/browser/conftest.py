@@ -1,0 +1,95 @@
+"""One installation and one browser for all these tests; each test has visitors of its own, and none of their pages may complain.
+
+Of package scope: while the browser is open its event loop runs in this thread, and no asynchronous test could.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
+
+from tests.browser.gated import GatedJob
+from tests.browser.watch import Watch
+from tests.support.browser import browser, context_of, sign_in
+from tests.support.stack import Stack, running, wait_for
+
+SLOTS = 4  # jobs that run at once, as many as the scene of the screenshots needs
+PATIENCE_MS = 30_000  # a bound on every wait, never a time that passes
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    yield from running(tmp_path_factory.mktemp("browser"), CAPACITY_JOBS=str(SLOTS), CANCEL_GRACE="5")
+
+
+@pytest.fixture(scope="package")
+def chromium(stack: Stack) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def session(stack: Stack, chromium: Browser) -> StorageState:
+    """The cookies of somebody who signed in."""
+    context = context_of(chromium, stack)
+    context.set_default_timeout(PATIENCE_MS)
+    sign_in(context.new_page(), stack.described["username"], stack.described["password"])
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    made = Watch()
+    yield made
+    assert made.troubles == []
+
+
+@pytest.fixture
+def visit(stack: Stack, chromium: Browser, watch: Watch) -> Iterator[Visit]:
+    """`visit(**options)`: the page of a new visitor whom nobody knows."""
+    contexts: list[BrowserContext] = []
+
+    def made(**options: Any) -> Page:
+        context = context_of(chromium, stack, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        watch.follow(context)
+        return context.new_page()
+
+    yield made
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def member(visit: Visit, session: StorageState) -> Visit:
+    """`member(**options)`: the page of somebody who is signed in."""
+    return lambda **options: visit(storage_state=session, **options)
+
+
+@pytest.fixture
+def page(member: Visit) -> Page:
+    """The page of somebody who is signed in, on a wide screen."""
+    return member()
+
+
+@pytest.fixture
+def gated(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., GatedJob]]:
+    """Jobs that a test holds in its hand; none of them stays."""
+    made: list[GatedJob] = []
+
+    def submitted(**fields: Any) -> GatedJob:
+        made.append(GatedJob(stack, tmp_path, **fields))
+        return made[-1]
+
+    yield submitted
+    wait_for(stack.answers, "the installation answers")
+    for job in made:
+        job.be_gone()

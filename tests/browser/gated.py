@@ -1,0 +1,57 @@
+"""Jobs that do what a test tells them, when it tells them: no test has to wait for a job's own time."""
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.support.stack import TERMINAL, Stack
+
+_PROGRAM = """
+n=1
+while :; do
+  while [ ! -e {folder}/$n ] && [ ! -e {folder}/end ]; do sleep 0.05; done
+  [ -e {folder}/$n ] || break
+  cat {folder}/$n
+  n=$((n+1))
+done
+"""
+
+
+class GatedJob:
+    """Prints what `say` gives, ends at `end`."""
+
+    def __init__(self, stack: Stack, folder: Path, **fields: Any) -> None:
+        self._stack = stack
+        self._folder = folder / uuid.uuid4().hex
+        self._folder.mkdir()
+        self._said = 0
+        self.id = stack.submit(_PROGRAM.format(folder=self._folder), **fields)
+
+    @property
+    def path(self) -> str:
+        """Its page."""
+        return f"/jobs/{self.id}/"
+
+    def running(self) -> "GatedJob":
+        """Once its worker has it."""
+        self._stack.wait_status(self.id, "running")
+        return self
+
+    def say(self, *lines: str) -> None:
+        """It prints these lines."""
+        self._said += 1
+        draft = self._folder / f"draft-{self._said}"
+        draft.write_text("".join(f"{line}\n" for line in lines))
+        os.rename(draft, self._folder / str(self._said))
+
+    def end(self) -> None:
+        """It ends, with success."""
+        (self._folder / "end").touch()
+
+    def be_gone(self) -> None:
+        """Ended, whatever it was in."""
+        self.end()
+        if self._stack.status(self.id) not in TERMINAL:
+            self._stack.call("POST", f"/api/v1/jobs/{self.id}/cancel/")
+            self._stack.end_of(self.id)

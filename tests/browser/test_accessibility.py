@@ -1,0 +1,132 @@
+"""axe finds nothing: every page, both themes, a wide screen and a phone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from mimir.dev.demo import DATASET, PIPELINE, PROJECT
+from mimir.frontend import urls
+from tests.browser.conftest import Visit
+from tests.browser.watch import Watch
+from tests.screenshots.scene import Scene
+from tests.support.browser import PHONE, WIDE
+from tests.support.stack import TERMINAL, Stack
+
+_P = f"/projects/{PROJECT}"
+# By the name of its route, and a word where one route has several faces. What only answers a POST has no face.
+PAGES = {
+    "root": "/",
+    "projects": "/projects/",
+    "project-new": "/projects/new/",
+    "project": f"{_P}/",
+    "project begins": "/projects/demo/",
+    "project-settings": f"{_P}/settings/",
+    "jobs": f"{_P}/jobs/",
+    "jobs filtered": f"{_P}/jobs/?status=failed&q=e",
+    "jobs none": f"{_P}/jobs/?q=nothing",
+    "job-new": f"{_P}/jobs/new/?pipeline={PIPELINE}",
+    "job-new changed": _P + "/jobs/new/?from={memory}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
+    "datasets": f"{_P}/datasets/",
+    "dataset": f"{_P}/datasets/{DATASET}/",
+    "pipelines": f"{_P}/pipelines/",
+    "pipeline": f"{_P}/pipelines/{PIPELINE}/",
+    "pipeline-new": f"{_P}/pipelines/new/",
+    **{f"job {state}": f"/jobs/{{{state}}}/" for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")},
+    "tokens": "/tokens/",
+    "not found": "/projects/no-such-project/",
+}
+WITHOUT_A_FACE = {"signin", "signout", "token-delete", "job-cancel", "job-retry"}  # signin is looked at signed out, below
+AXE = Axe()
+OF_COLOURS = ["color-contrast", "link-in-text-block"]
+
+
+@pytest.fixture(scope="module")
+def scene(stack: Stack) -> Iterator[dict[str, str]]:
+    """Jobs in every state, by a word for each."""
+    stack.project("demo")
+    made = Scene(stack)
+    made.make()
+    yield made.jobs
+    rows = stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
+    for row in rows:
+        if row["status"] not in TERMINAL:
+            stack.call("POST", f"/api/v1/jobs/{row['id']}/cancel/")
+    for row in rows:
+        stack.end_of(row["id"])
+
+
+def _findings(page: Page) -> list[str]:
+    """What axe finds, a line for each element. The dark theme changes colours and nothing else: it is asked of colours alone."""
+    found: list[str] = []
+    page.evaluate(AXE.axe_script)
+    for theme, options in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": OF_COLOURS}})):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        answer: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", {"resultTypes": ["violations"], **options})
+        for rule in answer["violations"]:
+            found += [f"{theme} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for node in rule["nodes"][:3]]
+    return found
+
+
+def test_axe_sees_what_is_wrong_in_either_theme(page: Page) -> None:
+    page.goto("/projects/")
+    assert _findings(page) == []
+    page.evaluate("document.querySelector('.me .trunc').style.color = 'light-dark(#999999, #666666)'")
+    page.locator("[data-theme-toggle]").first.evaluate("(one) => { one.removeAttribute('aria-label'); one.title = ''; }")
+    found = " ".join(_findings(page))
+    assert "light button-name" in found
+    assert "light color-contrast" in found
+    assert "dark color-contrast" in found
+
+
+def test_every_page_is_looked_at() -> None:
+    names = {pattern.name for pattern in urls.urlpatterns} - WITHOUT_A_FACE
+    assert names == {word.split()[0] for word in PAGES} - {"not"}
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing_on_any_page(member: Visit, scene: dict[str, str], watch: Watch, size: Any) -> None:
+    watch.expects("status of 404")
+    page = member(viewport=size)
+    findings = {}
+    for word, path in PAGES.items():
+        page.goto(path.format(**scene))
+        if word.startswith("job "):
+            expect(page.locator("[data-log-state]")).not_to_be_empty() if word != "job waiting" else None
+        if found := _findings(page):
+            findings[word] = found
+    assert findings == {}
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing_where_something_is_wrong(
+    visit: Visit, member: Visit, scene: dict[str, str], watch: Watch, size: Any
+) -> None:
+    watch.expects("status of 40[01]")
+    stranger = visit(viewport=size)
+    stranger.goto("/signin/")
+    findings = {"signin": _findings(stranger)}
+    stranger.get_by_label("User name").fill("nobody-at-all")
+    stranger.get_by_label("Password").fill("wrong")
+    stranger.get_by_role("button", name="Sign in").click()
+    expect(stranger.locator("#signin-error")).to_be_visible()
+    findings["signin refused"] = _findings(stranger)
+
+    page = member(viewport=size)
+    page.goto(f"{_P}/jobs/new/?pipeline={PIPELINE}")
+    page.get_by_label("Memory").fill("plenty")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#e-memory")).to_be_visible()
+    findings["job refused"] = _findings(page)
+    page.goto(f"{_P}/pipelines/new/")
+    page.get_by_role("textbox", name="Steps").fill('{"steps": [{"id": "a", "uses": "nothing"}]}')
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#faults li").first).to_be_visible()
+    findings["pipeline checked"] = _findings(page)
+    page.goto(f"/jobs/{scene['running']}/")
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    findings["question"] = _findings(page)
+    assert {word: found for word, found in findings.items() if found} == {}

@@ -1,0 +1,128 @@
+"""Uploading a file, and what one sees of it."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.watch import Watch
+from tests.support.stack import Stack
+
+HEAD, ROW = "station,day,trips\n", "Pier 69,2026-10-{day:02d},{trips}\n"
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}  # bytes a second
+
+_OBSERVE = """() => {
+  const place = document.querySelector("[data-progress]");
+  const [bar, words] = [place.querySelector("progress"), place.querySelector("[data-progress-text]")];
+  const tell = () => { if (!place.hidden) window.saw([bar.value, words.textContent]); };
+  new MutationObserver(tell).observe(place, { attributes: true, childList: true, characterData: true, subtree: true });
+}"""
+
+
+def _csv(rows: int) -> bytes:
+    return (HEAD + "".join(ROW.format(day=number % 28 + 1, trips=number) for number in range(rows))).encode()
+
+
+def _choose(page: Page, stack: Stack, project: str, file: Path, name: str = "") -> None:
+    page.goto(f"/projects/{stack.project(project)}/datasets/")
+    page.get_by_label("File", exact=True).set_input_files(file)
+    if name:
+        page.get_by_label("Name").fill(name)
+
+
+def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "bike trips.csv"
+    file.write_bytes(_csv(100_000))
+    saw: list[tuple[float, str]] = []
+    page.expose_function("saw", lambda seen: saw.append(tuple(seen)))
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
+    _choose(page, stack, "uploads", file)
+    expect(page.get_by_label("Name")).to_have_value("bike_trips")  # suggested by the file
+    page.evaluate(_OBSERVE)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**/datasets/bike_trips/")
+    values = [value for value, _ in saw]
+    assert values == sorted(values)
+    assert any(0 < value < 100 and " of 2.4" in text for value, text in saw), saw
+    assert saw[-1][1] == "Sent. The file is being read and checked."
+
+    expect(page.get_by_role("heading", name="bike_trips")).to_be_visible()
+    preview = page.get_by_role("region", name="First rows")
+    expect(preview.get_by_role("columnheader")).to_have_text(["row", "stationvarchar", "daydate", "tripsbigint"])
+    expect(preview.get_by_role("row").nth(1)).to_have_text("1Pier 692026-10-010")
+    expect(preview.get_by_role("row")).to_have_count(101)
+    expect(page.get_by_text("first 100 of 100,000 rows")).to_be_visible()
+
+
+def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(page: Page, stack: Stack, tmp_path: Path) -> None:
+    for rows in (3, 5):
+        file = tmp_path / f"{rows}.csv"
+        file.write_bytes(_csv(rows))
+        _choose(page, stack, "uploads", file, "grows")
+        page.get_by_role("button", name="Upload").click()
+        page.wait_for_url("**/datasets/grows/")
+    expect(page.get_by_text("v2, newest")).to_be_visible()
+    page.get_by_role("link", name="Version 1").click()
+    expect(page.get_by_text("This is an older version")).to_be_visible()
+    expect(page.get_by_role("region", name="First rows").get_by_role("row")).to_have_count(4)
+
+
+def _zipped(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("trips.csv", data)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(("pack", "word"), [(gzip.compress, "gzip"), (_zipped, "zip")])
+def test_a_packed_file_is_refused_by_its_content_whatever_its_name(
+    page: Page, stack: Stack, tmp_path: Path, watch: Watch, pack: object, word: str
+) -> None:
+    watch.expects("status of 400")
+    assert callable(pack)
+    file = tmp_path / "trips.csv"
+    file.write_bytes(pack(_csv(50)))
+    _choose(page, stack, "packed", file, f"from-{word}")
+    page.get_by_role("button", name="Upload").click()
+    message = page.locator("[data-field=file] .errm")
+    expect(message).to_contain_text(word)
+    expect(page.get_by_label("File", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Name")).to_have_value(f"from-{word}")
+    assert stack.call("GET", f"/api/v1/projects/packed/datasets/from-{word}/").status_code == 404
+
+    file.write_bytes(_csv(50))
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Upload").click()  # the same form, mended
+    page.wait_for_url(f"**/datasets/from-{word}/")
+
+
+def test_an_upload_that_is_stopped_saves_nothing(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    file.write_bytes(_csv(100_000))
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {**SLOW, "uploadThroughput": 50_000})
+    _choose(page, stack, "uploads", file, "stopped")
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("[data-field=file] .errm")).to_have_text("Stopped. Nothing was saved.")
+    expect(page.get_by_role("button", name="Upload")).to_be_enabled()
+    assert stack.call("GET", "/api/v1/projects/uploads/datasets/stopped/").status_code == 404
+
+
+def test_without_script_the_form_uploads_and_refuses_just_the_same(member: Visit, stack: Stack, tmp_path: Path, watch: Watch) -> None:
+    watch.expects("status of 400")
+    page = member(java_script_enabled=False)
+    file = tmp_path / "trips.csv"
+    file.write_bytes(gzip.compress(_csv(9)))
+    _choose(page, stack, "plain", file, "by-form")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("[data-field=file] .errm")).to_contain_text("gzip")
+    expect(page.get_by_label("Name")).to_have_value("by-form")
+    file.write_bytes(_csv(9))
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**/datasets/by-form/")
+    expect(page.get_by_text("9 rows").first).to_be_visible()

@@ -1,0 +1,37 @@
+"""What must not happen on any page: a script's error, an error in the console, something that the content security policy refused."""
+
+import re
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, WebError
+
+_TELLS = "document.addEventListener('securitypolicyviolation', (event) => console.error('policy', event.violatedDirective, event.blockedURI));"
+
+
+class Watch:
+    """Collects the troubles of every page of the contexts it follows. `expects` names those that a test provokes on purpose."""
+
+    def __init__(self) -> None:
+        self._troubles: list[str] = []
+        self._expected: list[str] = []
+
+    def follow(self, context: BrowserContext) -> None:
+        """From now on, for every page of it."""
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+        context.add_init_script(_TELLS)
+
+    def expects(self, *patterns: str) -> None:
+        """A trouble that one of these patterns is found in belongs to the test."""
+        self._expected += patterns
+
+    @property
+    def troubles(self) -> list[str]:
+        """What nobody expected."""
+        return [text for text in self._troubles if not any(re.search(pattern, text) for pattern in self._expected)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._troubles.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _error(self, error: WebError) -> None:
+        self._troubles.append(f"script: {error.error}")
