@@ -4,7 +4,7 @@ A worker is a folder `<WORKERS_DIR>/<name>`:
 
     worker.json   {"attempt_id", "uid", "installation", "name", "created_at"}, written before anything is started
     lock          flock held by the starter, then by the supervisor that inherits the descriptor: held means alive, whatever died since
-    pid           the supervisor's pid, valid only while the lock is held
+    pid           its first process's pid, valid only while the lock is held: a guardian, whose child the supervisor is
     exit.json     how it ended (docs/worker-protocol.md); lock free without it means the worker is lost
     spool/        log bytes not accepted yet, one file a segment, named by its start offset
     data/         scratch
@@ -149,7 +149,7 @@ class ProcessLauncher:
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
         folder = self._own_folder(name, attempt_id)
-        pid = _supervisor(folder) if folder is not None and _is_locked(folder) else None
+        pid = _first_process(folder) if folder is not None and _is_locked(folder) else None
         if pid is not None and grace_seconds > 0:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(pid).send_signal(signal.SIGTERM)
@@ -301,7 +301,7 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _supervisor(folder: Path) -> int | None:
+def _first_process(folder: Path) -> int | None:
     with contextlib.suppress(OSError, ValueError):
         return int((folder / "pid").read_text())
     return None

@@ -1,7 +1,8 @@
 """`python -m jobs.worker`: claims the attempt that its environment names, runs it, reports, exits. Exit codes: docs/worker-protocol.md.
 
-Started by the process launcher it first forks itself off, so that nobody is its parent, and keeps the lock it inherited. The workload's
-interpreter is started before the supervisor's modules are imported: the two take their time side by side.
+Started by the process launcher it first forks itself off, so that nobody of ours is its parent, keeps the lock it inherited, and leaves a
+guardian above the supervisor. The workload's interpreter is started before the supervisor's modules are imported: the two take their time
+side by side.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 from jobs.worker import environment as _environment
 from jobs.worker import family
 from jobs.worker.environment import EXIT_ENVIRONMENT, BadWorkerEnvironment, WorkerEnvironment
+from jobs.worker.guardian import stand_guard
 from jobs.worker.process import start_workload
 from mimir.lib.crash import crash_point
 
@@ -25,6 +27,9 @@ def main() -> int:
         _fork_off(environment)
     family.become_supervisor()
     family.forget_token("JOB_TOKEN")
+    if environment.lock_descriptor is not None:
+        stand_guard()
+        family.become_subreaper()  # a fork does not inherit that
     crash_point("worker.before_claim")
     workload = start_workload(environment)
     from jobs.worker.attempt import run_attempt

@@ -23,6 +23,11 @@ ROUNDS = 500
 def become_supervisor() -> None:
     """Not dumpable, so that user code of the same user does not read our token from /proc; and a subreaper."""
     _prctl(_PR_SET_DUMPABLE, 0)
+    become_subreaper()
+
+
+def become_subreaper() -> None:
+    """Descendants that lose their parent become this process's children."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

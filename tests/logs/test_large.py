@@ -98,7 +98,7 @@ class Peaks(threading.Thread):
         path = self._stack.var / "workers" / f"worker-job-{self._job}-1" / "pid"
         with contextlib.suppress(OSError, ValueError, psutil.Error):
             pid = int(path.read_text())
-            return [pid, *(child.pid for child in psutil.Process(pid).children())]
+            return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
         return []
 
     def _note(self, name: str, pid: int) -> None:

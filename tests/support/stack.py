@@ -161,6 +161,11 @@ class Stack:
 
     def worker_pid(self, job: str, attempt: int = 1) -> int:
         """The supervisor of a job's worker."""
+        guardian = psutil.Process(self.guardian_pid(job, attempt))
+        return int(wait_for(lambda: [each.pid for each in guardian.children()], "its guardian has a supervisor")[0])
+
+    def guardian_pid(self, job: str, attempt: int = 1) -> int:
+        """The process above the supervisor."""
         path = self.var / "workers" / f"worker-job-{job}-{attempt}" / "pid"
         return int(wait_for(lambda: path.exists() and path.read_text(), "the worker's pid"))
 

@@ -87,7 +87,7 @@ def _assert_told(stack: Stack, person: httpx.Client, ended: dict[str, Any], deat
 def _assert_page_says(person: httpx.Client, ended: dict[str, Any]) -> None:
     """The card on top of the job's page: the cause as a heading, the next step under it."""
     page = person.get(f"/jobs/{ended['id']}/").raise_for_status().text
-    card = re.search(r'<section id="job-why".*?</section></div>.*?</section>', page, re.DOTALL)
+    card = re.search(r'<section id="job-why".*?\n</section>', page, re.DOTALL)
     assert card, "the page has no card that says why"
     said = html.unescape(card[0])
     assert 'data-why="failed"' in said
@@ -127,6 +127,25 @@ def test_a_worker_that_is_asked_to_stop_says_so_and_lets_its_command_end_in_orde
     ended = stack.end_of(job)
     _assert_told(stack, person, ended, Death("", "", "interrupted", r"asked to stop by its machine \(SIGTERM\)", "Run again"))
     assert stack.log(job, format="raw").text == "begun\nin order\n"
+
+
+def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(stack: Stack, person: httpx.Client) -> None:
+    job = stack.submit(f"{_ESCAPED} echo begun; sleep 300")
+    wait_for(lambda: stack.log(job).content, "its command has begun, and its daemons run")
+    os.kill(stack.worker_pid(job), signal.SIGKILL)
+    ended = stack.end_of(job)
+    _assert_told(stack, person, ended, Death("", "", "worker_lost", "Its worker vanished", "Run again"))
+    wait_for(lambda: not _escaped(), "what escaped is gone")
+
+
+def test_a_job_goes_on_when_the_guardian_above_its_supervisor_is_killed(stack: Stack) -> None:
+    job = _running(stack, "sleep 1; echo done")
+    os.kill(stack.guardian_pid(job), signal.SIGKILL)
+    ended = stack.end_of(job)
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
+    assert stack.log(job, format="raw").text == "begun\ndone\n"
+    wait_for(lambda: not stack.workers(), "its worker is cleaned up")
+    assert not left_of(job)
 
 
 def test_what_escapes_from_its_session_and_environment_does_not_outlive_a_success(stack: Stack) -> None:
