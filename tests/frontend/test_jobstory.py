@@ -63,7 +63,7 @@ def test_the_end_of_a_step_tells_of_its_start_too() -> None:
     told = history(events, "ada")
     assert [(row["label"], row["detail"]) for row in told["rows"]] == [
         ("Submitted", "by ada"),
-        ("Step trips done", "140 rows, took 1.0 s"),
+        ("Step trips done", "1 of 2, 140 rows, took 1.0 s"),
         ("Step daily started", "2 of 2"),
     ]
     assert told["quiet"] == 1

@@ -106,7 +106,7 @@ def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, want
 def main(stack: Stack, wanted: str) -> None:
     """Take them all."""
     scene = Scene(stack)
-    scene.make()
+    scene.make(more=True)
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with browser() as opened:

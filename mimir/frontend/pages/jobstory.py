@@ -127,13 +127,14 @@ def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     before: object = None
     shown = [event for event in events if event["kind"] not in _QUIET]
+    places = {_step_key(event): _place(event["data"]) for event in shown if event["kind"] == "step.started"}
     ended = {_step_key(event) for event in shown if event["kind"] in _STEP_ENDS}
     shown = [event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended]
     for event in shown:
         gap = text.seconds_between(before, event["at"])
         rows.append(
             {
-                **_told(event, by),
+                **_told(event, by, places.get(_step_key(event), "")),
                 "seq": event["seq"],
                 "at": event["at"],
                 "attempt": event["attempt"],
@@ -148,12 +149,18 @@ def _step_key(event: Event) -> tuple[int, str]:
     return int(event["attempt"]), str(event["data"].get("step"))
 
 
-def _told(event: Event, by: str) -> dict[str, Any]:
+def _place(data: Mapping[str, Any]) -> str:
+    """Which of how many steps it is, as its start told."""
+    return f"{data['index'] + 1} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
+
+
+def _told(event: Event, by: str, place: str) -> dict[str, Any]:
     kind, data = str(event["kind"]), event["data"]
     label = _LABELS.get(kind, kind)
     detail = str(data.get("message") or "")
     if kind.startswith("step."):
         label, detail = _step_told(kind, data)
+        detail = ", ".join(part for part in (place, detail) if part)
     elif kind == "notice":
         label, detail = "Notice", detail
     elif kind == "job.launched":
@@ -175,8 +182,7 @@ def _told(event: Event, by: str) -> dict[str, Any]:
 def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     name = str(data.get("step") or "?")
     if kind == "step.started":
-        place = f"{data['index'] + 1} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
-        return f"Step {name} started", place
+        return f"Step {name} started", ""
     if kind == "step.succeeded":
         rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
         took = f"took {text.span(data['seconds'])}" if isinstance(data.get("seconds"), int | float) else ""
