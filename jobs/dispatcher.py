@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from jobs import queue
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record, beats_sweep
-from jobs.services.clusters import cluster_ensure
+from jobs.services.clusters import cluster_configure
 from jobs.services.launch import attempts_launch, attempts_to_launch
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,7 @@ def _ensure(stop: threading.Event) -> None:
     """The default cluster's row; the database may still be starting."""
     while not stop.is_set():
         try:
-            cluster_ensure()
+            cluster_configure()
         except Error:
             log.warning("the database does not answer yet")
             connection.close()

@@ -21,7 +21,7 @@ CHANGEABLE = frozenset({"enabled", "capacity_jobs", "capacity_cpu_millicores", "
 
 
 def cluster_ensure() -> Cluster:
-    """The default cluster's row, made at the first start. CAPACITY_* in the environment, where set, win over the row at each start.
+    """The default cluster's row, made at the first start.
 
     On the process launcher the room is worker slots: what jobs request of CPU and memory is recorded, and limits are clamped to the machine.
     """
@@ -36,6 +36,12 @@ def cluster_ensure() -> Cluster:
             "capacity_memory_bytes": env.capacity_memory_bytes,
         },
     )
+    return row
+
+
+def cluster_configure() -> None:
+    """At the dispatcher's start: CAPACITY_* in the environment, where set, win over the row; until the next start an administrator's edit does."""
+    env, row = settings.ENV, cluster_ensure()
     asked = {
         "launcher": env.launcher,
         "capacity_jobs": env.capacity_jobs or row.capacity_jobs,
@@ -43,8 +49,6 @@ def cluster_ensure() -> Cluster:
         "capacity_memory_bytes": env.capacity_memory_bytes or row.capacity_memory_bytes,
     }
     Cluster.objects.filter(name=DEFAULT).exclude(**asked).update(**asked)
-    row.refresh_from_db()
-    return row
 
 
 def launcher_of(cluster: Cluster) -> Launcher:

@@ -110,10 +110,18 @@ class Reporter(Watched):
         with self._changed:
             self._waiting = [event for event in self._waiting if event["n"] > last]
 
+    def _count_on_from(self, last: int) -> None:
+        """The orchestrator has events up to `last` and no further: those between are gone with a database that was restored."""
+        missing = max(0, self._waiting[0]["n"] - 1 - last)
+        for event in self._waiting:
+            event["n"] -= missing
+        self._count -= missing
+
     def _refused(self, refused: Refused) -> None:
         last = refused.detail.get("last")
         with self._changed:
-            if refused.code == "gap" and isinstance(last, int) and self._waiting and self._waiting[0]["n"] <= last + 1:
-                return  # sent again from there
+            if refused.code == "gap" and isinstance(last, int) and self._waiting:
+                self._count_on_from(last)
+                return
             self._waiting.clear()
         self.halt.ask(failed(FailureReason.PROTOCOL, f"The orchestrator refused a report: {refused.message or refused.code}"))

@@ -1,6 +1,7 @@
 """What is answered with 200 although one might refuse it: a client that names its type, a log that has not begun."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from projects.services import session_create
@@ -33,3 +34,18 @@ def test_the_log_of_a_job_that_waits_for_its_worker_is_empty_and_not_missing() -
     for query in ("", "?attempt=1", "?attempt=1&offset=-1&limit=1"):
         assert _get(f"/api/v1/jobs/{job.id}/logs/{query}", "*/*")[0] == 200
     assert _get(f"/api/v1/jobs/{job.id}/logs/?attempt=2", "*/*")[0] == 404
+
+
+def test_a_dataset_is_given_to_who_asks_for_csv() -> None:
+    token = session_create(user=make.project().created_by).token
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    address = "/api/v1/projects/demo/datasets/"
+    made = client.post(address, {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n")})
+    assert made.status_code == 201
+    answer = client.get(f"{address}numbers/versions/latest/content/?as=csv", headers={"Accept": "text/csv"})
+    assert (answer.status_code, b"".join(answer).split()) == (200, [b"n", b"1"])
+
+
+def test_an_error_is_json_for_everybody() -> None:
+    make.project()
+    assert _get("/api/v1/projects/none/", "text/html") == (404, "application/json")

@@ -24,6 +24,7 @@ PAGES = {
     "project": f"{_P}/",
     "project begins": "/projects/demo/",
     "project-settings": f"{_P}/settings/",
+    "members": f"{_P}/members/",
     "jobs": f"{_P}/jobs/",
     "jobs filtered": f"{_P}/jobs/?status=failed&q=e",
     "jobs none": f"{_P}/jobs/?q=nothing",

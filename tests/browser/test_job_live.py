@@ -43,7 +43,7 @@ def test_the_log_moves_while_one_watches(page: Page, gated: Gated) -> None:
     expect(page.locator("[data-log-state]")).to_have_text("complete")
     expect(page.get_by_role("button", name="Run again", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
-    expect(page).to_have_title("Succeeded: watched · Mimir")
+    expect(page).to_have_title("✓ Succeeded: watched · Mimir")
     assert page.evaluate("window.stayed") is True
 
 
@@ -116,7 +116,7 @@ def test_a_waiting_job_is_cancelled_without_a_question(page: Page, stack: Stack,
     _open(page, job)
     page.get_by_role("button", name="Cancel job").click()
     expect(_status(page)).to_have_text("Cancelled")
-    expect(page.locator("#job-why")).to_contain_text("Cancelled before it started")
+    expect(page.locator("#job-why")).to_contain_text("Cancelled by admin before it started")
     assert stack.job(job.id)["started_at"] is None
 
 

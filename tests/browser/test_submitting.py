@@ -83,7 +83,7 @@ def test_a_button_pressed_twice_runs_one_job_and_its_page_reaches_the_end_by_its
     page.wait_for_url("**/jobs/*-*/")
     page.evaluate("window.stayed = true")
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
-    expect(page).to_have_title("Succeeded: pressed twice · Mimir")
+    expect(page).to_have_title("✓ Succeeded: pressed twice · Mimir")
     expect(page.locator("[data-log-rows] .ln > span").filter(has_text="it ran")).to_have_count(1)
     expect(page.locator("[data-log-state]")).to_have_text("complete")
     assert page.evaluate("window.stayed") is True

@@ -43,7 +43,7 @@ class Death:
 _GROW = "held = []\nfor _ in range(4000): held.append(b'x' * 1048576)\n"
 _CHILD = "import subprocess; subprocess.run(['python3', '-c', 'held = b\"x\" * (1 << 30); import time; time.sleep(300)'])"
 _SMALL = (("resources", {"memory": "300Mi"}),)
-_MEMORY = r"Ran out of memory in step run\. Used (\d+(?:\.\d+)?) (MB|GB) of its 315 MB\."
+_MEMORY = r"Ran out of memory in step run\. Used (\d+(?:\.\d+)?) (MiB|GiB) of its 300 MiB\."
 _DAEMON = 'import os; os.fork() or os.setsid() or os.fork() or os.execvp("sleep", ["sleep", "4343"])'
 _COUNT = "until [ $(grep -lxzs '434[3]' /proc/[0-9]*/cmdline | wc -l) = 2 ]; do sleep 0.05; done"
 _ESCAPED = f"env -i setsid sleep 4343 & python3 -c '{_DAEMON}'; {_COUNT};"
@@ -53,8 +53,8 @@ DEATHS = [
     Death("segfault behind a shell", "python3 -c 'import ctypes; ctypes.string_at(0)'; exit $?", "exit_code", r"exit code 139 \(signal SIGSEGV"),
     Death("abort", "exec python3 -c 'import os; os.abort()'", "signal", r"signal 6: it aborted itself in step run"),
     Death("exit code", "echo on its way; exit 7", "exit_code", r"Step run failed: the command ended with exit code 7"),
-    Death("slow growth", ["python3", "-c", _GROW], "out_of_memory", _MEMORY, "Run again with 600Mi", _SMALL),
-    Death("sudden growth of a child", ["python3", "-c", _CHILD], "out_of_memory", _MEMORY, "Run again with 600Mi", _SMALL),
+    Death("slow growth", ["python3", "-c", _GROW], "out_of_memory", _MEMORY, "Run again with 600 MiB", _SMALL),
+    Death("sudden growth of a child", ["python3", "-c", _CHILD], "out_of_memory", _MEMORY, "Run again with 600 MiB", _SMALL),
     Death("time limit", "sleep 300", "deadline_exceeded", r"Stopped at its time limit of 1 s", "Run again with 2 s", (("timeout_seconds", 1),)),
     Death("the program is not there", "exec /nowhere/at/all", "exit_code", r"exit code 127"),
     Death("it kills its parent", "kill -9 $PPID; sleep 300", "signal", r"signal 9: it was killed in step run"),

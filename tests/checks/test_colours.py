@@ -89,3 +89,9 @@ def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
     rules = re.findall(r"([^{}]+)\{([^{}]*#[0-9a-fA-F]{3,8}\b[^{}]*)\}", css)
     outside = {selector.split("*/")[-1].strip() for selector, _ in rules}
     assert all(re.search(r"\.a-|\.ln mark|\.toast|\.why\.bad \.ic", selector) for selector in outside), outside
+
+
+def test_what_the_pages_add_takes_its_colours_from_tokens() -> None:
+    rules = (STYLE / "pages.css").read_text()
+    found = [line for line in rules.splitlines() if re.search(r"#[0-9a-fA-F]{3,8}\b", line.partition("{")[2])]
+    assert [line for line in found if ".a-bl" not in line] == []  # one of a terminal's own colours

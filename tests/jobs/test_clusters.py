@@ -1,0 +1,29 @@
+"""The default cluster's row: what the environment sets wins at a start, what an administrator edits until the next one."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from jobs.models import Cluster
+from jobs.services.clusters import DEFAULT, cluster_configure, cluster_ensure
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_environments_capacity_wins_at_a_start_and_an_edit_until_the_next(settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, capacity_jobs=3)
+    cluster_configure()
+    assert cluster_ensure().capacity_jobs == 3
+    Cluster.objects.filter(name=DEFAULT).update(capacity_jobs=7)
+    assert cluster_ensure().capacity_jobs == 7
+    cluster_configure()
+    assert cluster_ensure().capacity_jobs == 3
+
+
+def test_without_a_word_of_the_environment_an_edit_stays(settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, capacity_jobs=0)
+    cluster_configure()
+    Cluster.objects.filter(name=DEFAULT).update(capacity_jobs=7)
+    cluster_configure()
+    assert cluster_ensure().capacity_jobs == 7
