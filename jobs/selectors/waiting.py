@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import DurationField, ExpressionWrapper, F, Max
 
 from jobs.admission import Check, Decision, Snapshot, admit
 from jobs.contract import JobStatus, WaitRule
@@ -33,7 +33,7 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
         return {}
     view = _view([job.id for job in queued])
     decision = admit(view, explain=[job.id for job in queued])
-    places = {job_id: index for index, job_id in enumerate(decision.order, start=1)}
+    places = _places(decision)
     away = _dispatcher_away_since()
     unreachable = Cluster.objects.filter(unreachable_since__isnull=False).first()
     usual = _usual_seconds({(job.project_id, job.type) for job in queued})
@@ -42,6 +42,16 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
         job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)), ends)
         for job in queued
     }
+
+
+def _places(decision: Decision) -> dict[UUID, int]:
+    """Each job's place in the line. One that waits for the time of its next try stands in nobody's way until then."""
+    places, before = {}, 0
+    for job_id in decision.order:
+        places[job_id] = before + 1
+        check = decision.blocked.get(job_id)
+        before += check is None or check.rule is not WaitRule.BACK_OFF
+    return places
 
 
 def _view(asked: Sequence[UUID]) -> Snapshot:
@@ -163,10 +173,9 @@ def _estimate(
 
 def _ends_in(usual: Mapping[tuple[UUID, str], float]) -> list[float]:
     """In how many seconds running jobs of the kinds in `usual` should end, soonest first; without those that are late."""
-    rows = Job.objects.filter(status__in=(JobStatus.LAUNCHING, JobStatus.RUNNING)).values_list("project_id", "type", "started_at")
-    now = utc_now()
-    known = [(usual[project, kind], started) for project, kind, started in rows if (project, kind) in usual]
-    left = [seconds - ((now - started).total_seconds() if started else 0.0) for seconds, started in known]
+    live = Job.objects.filter(status__in=(JobStatus.LAUNCHING, JobStatus.RUNNING)).annotate(began=Max("attempts__created_at"))
+    rows, now = live.values_list("project_id", "type", "began"), utc_now()
+    left = [usual[project, kind] - (now - began).total_seconds() for project, kind, began in rows if began and (project, kind) in usual]
     return sorted(seconds for seconds in left if seconds > 0)
 
 
