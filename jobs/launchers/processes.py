@@ -1,7 +1,6 @@
 """Finding and ending operating system processes by what they bear, never by a remembered pid alone.
 
-Linux reads /proc; elsewhere psutil does the same, slower. psutil's handles compare the start time before each signal, so that a reused
-pid is never hit.
+psutil's handles compare the start time before each signal, so that a reused pid is never hit.
 """
 
 import contextlib
@@ -29,16 +28,11 @@ def bearers() -> dict[str, list[int]]:
 
 
 def _attempt_of(pid: int) -> str:
-    if _PROC.is_dir():
-        try:
-            environ = (_PROC / str(pid) / "environ").read_bytes()
-        except OSError:
-            return ""
-        return next((part[len(_KEY) :].decode("ascii", "replace") for part in environ.split(b"\0") if part.startswith(_KEY)), "")
     try:
-        return psutil.Process(pid).environ().get("ATTEMPT_ID", "")
-    except (psutil.Error, OSError):
+        environ = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
         return ""
+    return next((part[len(_KEY) :].decode("ascii", "replace") for part in environ.split(b"\0") if part.startswith(_KEY)), "")
 
 
 def is_zombie(pid: int) -> bool:

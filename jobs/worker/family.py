@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -33,8 +32,6 @@ def become_subreaper() -> None:
 
 def forget_token(name: str) -> None:
     """Blank a variable in the memory /proc shows as our environment: not being dumpable hides that from everybody but root, as which we may run."""
-    if sys.platform != "linux":
-        return
     libc = ctypes.CDLL(None)
     libc.getenv.restype = ctypes.c_void_p
     address = libc.getenv(name.encode())
@@ -51,15 +48,12 @@ def die_with_parent() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def descendants(pid: int | None = None) -> list[int]:
-    """Living descendants of `pid` (default: this process), zombies left out. Without /proc: psutil."""
+    """Living descendants of `pid` (default: this process), zombies left out."""
     root = os.getpid() if pid is None else pid
-    if not _PROC.is_dir():
-        return _descendants_by_psutil(root)
     children: dict[int, list[int]] = defaultdict(list)
     states: dict[int, str] = {}
     for name in os.listdir(_PROC):
@@ -75,15 +69,6 @@ def descendants(pid: int | None = None) -> list[int]:
             if states.get(child) not in ("Z", "X"):
                 found.append(child)
     return found
-
-
-def _descendants_by_psutil(root: int) -> list[int]:
-    import psutil  # only where there is no /proc
-
-    try:
-        return [child.pid for child in psutil.Process(root).children(recursive=True) if child.status() != "zombie"]
-    except psutil.Error:
-        return []
 
 
 def reap(keep: int | None = None) -> None:

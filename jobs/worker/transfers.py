@@ -7,7 +7,6 @@ import hashlib
 import os
 import queue
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -94,13 +93,13 @@ class Transfers(Watched):
             file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except OSError as error:
             raise FileTrouble(error) from error
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno(), path):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno()):
             file.close()
             raise FileChanged("it is not a file of this job's any more")
         return file
 
-    def _is_scratch(self, descriptor: int, path: str) -> bool:
-        found = os.readlink(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else os.path.realpath(path)
+    def _is_scratch(self, descriptor: int) -> bool:
+        found = os.readlink(f"/proc/self/fd/{descriptor}")
         return Path(found).is_relative_to(self._data_dir.resolve())
 
 

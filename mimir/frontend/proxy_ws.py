@@ -82,8 +82,7 @@ class SocketProxy:
             compression=None,  # between two processes of one cluster
             proxy=None,
             open_timeout=OPEN_SECONDS,
-            ping_interval=PING_SECONDS,
-            ping_timeout=PONG_SECONDS,
+            ping_interval=None,  # our own, below
             close_timeout=2,
             max_size=MESSAGE_BYTES_MAX,
             max_queue=QUEUE_FRAMES,
@@ -99,17 +98,43 @@ async def accept_and_close(send: Send, code: int, reason: str) -> None:
 
 async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> None:
     """Pass messages both ways until one side closes. Each waits for the other side to have taken the last one."""
-    up = asyncio.create_task(_to_orchestrator(upstream, receive))
-    down = asyncio.create_task(_to_client(upstream, send))
+    flow = _Flow()
+    silent = asyncio.create_task(_until_silent(upstream, flow))
+    tasks = (asyncio.create_task(_to_orchestrator(upstream, receive)), asyncio.create_task(_to_client(upstream, send, flow)), silent)
     try:
-        await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (up, down):
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(up, down, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
             raise result
+    if not silent.cancelled():
+        await send({"type": "websocket.close", "code": AWAY, "reason": "The orchestrator does not answer."})
+
+
+class _Flow:
+    """What moves towards the client: how many messages came, and whether one waits for the client to take it."""
+
+    def __init__(self) -> None:
+        self.messages, self.waits = 0, False
+
+
+async def _until_silent(upstream: ClientConnection, flow: _Flow) -> None:
+    """Returns when the orchestrator does not answer a ping. While a client is slow the pong lies behind what it has not taken: no sign."""
+    while True:
+        await asyncio.sleep(PING_SECONDS)
+        before = flow.messages
+        if flow.waits:
+            continue
+        try:
+            pong = asyncio.ensure_future(await upstream.ping())
+            await asyncio.wait((pong,), timeout=PONG_SECONDS)
+        except ConnectionClosed:
+            await asyncio.Event().wait()  # who reads it tells the client, with the code
+        if not pong.done() and not flow.waits and flow.messages == before:
+            return
 
 
 async def _to_orchestrator(upstream: ClientConnection, receive: Receive) -> None:
@@ -126,12 +151,15 @@ async def _to_orchestrator(upstream: ClientConnection, receive: Receive) -> None
             await asyncio.Event().wait()
 
 
-async def _to_client(upstream: ClientConnection, send: Send) -> None:
+async def _to_client(upstream: ClientConnection, send: Send, flow: _Flow) -> None:
     try:
         while True:
             message = await upstream.recv()
+            flow.messages += 1
             kind = "text" if isinstance(message, str) else "bytes"
+            flow.waits = True
             await send({"type": "websocket.send", kind: message})
+            flow.waits = False
     except ConnectionClosed as error:
         code, reason = _how_closed(error.rcvd, error.sent)
         await send({"type": "websocket.close", "code": code, "reason": reason})

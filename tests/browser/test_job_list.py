@@ -21,7 +21,7 @@ def many(stack: Stack) -> str:
 
 
 def _rows(page: Page) -> Locator:
-    return page.locator("[data-joblist] tbody tr")
+    return page.locator("[data-joblist] tbody tr:not(.grp)")
 
 
 def _names(page: Page) -> list[str]:

@@ -65,7 +65,7 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(pa
     page.get_by_label("Memory").fill("1Gi")
     page.get_by_label("Name", exact=False).first.fill("it's mine")
     page.get_by_label("Name", exact=False).first.blur()
-    expect(facts).to_contain_text("1Gi")
+    expect(facts).to_contain_text("1 GiB")
     shown = page.locator("#curl").inner_text()
     body = json.loads(shown.split("-d '", 1)[1].removesuffix("'").replace("'\\''", "'"))
     assert body == {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}, "name": "it's mine", "resources": {"memory": "1Gi"}}

@@ -19,6 +19,7 @@ FORM = "form"  # an empty form, which needs nothing from the API: the cookie ope
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
+_DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -26,11 +27,14 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("signin/", "GET"): (PUBLIC, None),
     ("signout/", "POST"): (PUBLIC, {}),
     ("tokens/", "GET"): (SIGNED, None),
+    ("tokens/", "POST"): (SIGNED, {"name": "made by a form", "days": "1"}),
     ("tokens/<uuid:token_id>/delete/", "POST"): (SIGNED, {}),
     ("projects/", "GET"): (SIGNED, None),
     ("projects/new/", "GET"): (FORM, None),
     ("projects/new/", "POST"): (SIGNED, {"slug": "contract", "name": "Taken"}),
     ("projects/<str:slug>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/members/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/members/", "POST"): (MAINTAINER, {"username": "viewer", "role": "viewer"}),
     ("projects/<str:slug>/settings/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/settings/", "POST"): (MAINTAINER, {"name": "Contract", "description": ""}),
     ("projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
@@ -40,6 +44,7 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/pipelines/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _DEFINITION}),
     ("projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),

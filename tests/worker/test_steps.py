@@ -195,8 +195,8 @@ def test_sql_that_runs_out_of_memory_says_limit_and_peak(stack: Stack) -> None:
     ended = stack.end_of(stack.submit([_step("big", "sql", query=query)], resources={"memory": "256Mi"}))
     assert (ended["status"], ended["reason"]) == ("failed", "out_of_memory")
     assert ended["diagnosis"]["summary"].startswith("Ran out of memory in step big. Used ")
-    assert "of its 268 MB" in ended["diagnosis"]["summary"]
-    assert ended["diagnosis"]["next_steps"][0] == {"label": "Run again with 512Mi", "patch": {"resources": {"memory": "512Mi"}}}
+    assert "of its 256 MiB" in ended["diagnosis"]["summary"]
+    assert ended["diagnosis"]["next_steps"][0] == {"label": "Run again with 512 MiB", "patch": {"resources": {"memory": "512Mi"}}}
 
 
 def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(stack: Stack, numbers: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ def _change(request: HttpRequest, slug: str, form: Form) -> None:
         else:
             api(request).put(path, {"role": form.value("role")})
     except ApiError as error:
-        if error.status not in (400, 403, 404, 409):
+        if error.status not in (400, 404, 409):
             raise
         if error.status == 404:
             form.errors["username"] = error.message

@@ -65,7 +65,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "source": got["source"],
         "source_title": job_title(got["source"]) if got["source"] else "",
         "changed": changed,
-        "marked": dict.fromkeys(changed, True),
+        "differs": dict.fromkeys(changed, True),
         "advanced_open": any(form.errors.get(name) or name in changed or form.value(name) for name in _ADVANCED),
         "jobs_url": f"/api/v1/{project_path(slug, 'jobs')}",
         "latest": {row["name"]: row["number"] for row in pipelines},
