@@ -276,7 +276,8 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
     yield _limit(WaitRule.JOBS_GLOBAL, board.total, limits.jobs_global)
     yield _limit(WaitRule.JOBS_TYPE, board.by_type[job.type], limits.jobs_by_type.get(job.type))
     yield _limit(WaitRule.JOBS_PROJECT, board.by_project[job.project], limits.jobs_by_project.get(job.project))
-    yield Check(WaitRule.CLUSTER_UNREACHABLE, any(room.open for room in able))
+    # Where no cluster could ever hold it, that is the reason, and not that one is away.
+    yield Check(WaitRule.CLUSTER_UNREACHABLE, any(room.open for room in able) or (not able and bool(snapshot.rooms)))
     fits = [room for room in able if room.open and board.has_room(room, job)]
     yield Check(WaitRule.CAPACITY, bool(fits), _free(job, snapshot, board))
     # Without any free room it is not the room kept for another job that is in the way.

@@ -68,7 +68,7 @@ class SessionView(ApiView):
             }
         )
 
-    @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors()})
+    @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors(409)})
     def delete(self, request: Request) -> Response:
         """Sign out: the token ends now."""
         session_delete(session=_token(request))

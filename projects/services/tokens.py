@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from mimir.api.authentication import Identity
 from mimir.lib.clock import utc_now
-from mimir.lib.errors import Invalid, NotFound, TooMany
+from mimir.lib.errors import Conflict, Invalid, NotFound, TooMany
 from projects.models import AccessToken, TokenKind
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def token_identify(token: str) -> Identity | None:
 
 
 def session_delete(*, session: AccessToken) -> None:
-    """End a sign-in; harmless the second time."""
+    """End a sign-in; harmless the second time. Raises: Conflict for a token that is no sign-in: it would go on opening."""
+    if session.kind != TokenKind.SESSION:
+        raise Conflict("This is an API token, not a sign-in: DELETE /api/v1/tokens/<id>/ takes it back.", code="not_a_session")
     AccessToken.objects.filter(id=session.id, kind=TokenKind.SESSION).delete()
 
 

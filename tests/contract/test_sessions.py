@@ -21,6 +21,11 @@ def test_a_session_is_a_token_that_works_until_it_is_deleted(stack: Stack, api: 
     assert me.refused("DELETE", "session/", 401)["code"] == "not_authenticated"
 
 
+def test_an_api_token_is_no_sign_in_to_end(api: Api) -> None:
+    assert api.refused("DELETE", "session/", 409)["code"] == "not_a_session"
+    assert api.get("session/")["username"] == "admin"
+
+
 def test_a_wrong_password_is_401_and_says_nothing_of_the_user(stack: Stack, as_user: AsUser) -> None:
     nobody = as_user(None)
     known = {"username": stack.described["username"], "password": "wrong-password"}

@@ -110,6 +110,14 @@ def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> Non
     assert names(decision.admitted) == [3]
 
 
+def test_what_fits_nowhere_is_one_reason_and_no_cluster_at_all_is_another() -> None:
+    large = job(1, gpus=8)
+    failing = {check.rule for check in admit(snap(large), explain=[large.job_id]).checks[large.job_id] if not check.passes}
+    assert WaitRule.NEVER_FITS in failing
+    assert WaitRule.CLUSTER_UNREACHABLE not in failing
+    assert admit(snap(job(1), rooms=())).blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
+
+
 def test_an_unreachable_cluster_gets_no_work() -> None:
     away = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0, open=False)
     decision = admit(snap(job(1), rooms=(away,)))
