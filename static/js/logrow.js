@@ -8,7 +8,7 @@ const LINK = /https?:\/\/[A-Za-z0-9._~:/?#[\]@!$&'()*+,;=%-]*[A-Za-z0-9/_~=#%-]/
 // `look`: {query, mark, onWhole}. `query` is marked wherever it occurs, `mark` is the offset of the line that was asked for.
 export function rowElement(row, look) {
   const line = document.createElement("div");
-  line.className = `ln ${row.stream}`;
+  line.className = `ln ${isOurs(row) ? "sys" : row.stream}`;
   if (row.more) line.classList.add("more");
   if (isTarget(row, look.mark)) line.classList.add("target");
   line.dataset.line = row.number;
@@ -16,6 +16,9 @@ export function rowElement(row, look) {
   line.append(numberOf(row), timeOf(row), streamOf(row), textOf(row, look));
   return line;
 }
+
+// What Mimir itself says stands in the log on stderr, so that stdout is what the work wrote: it is no error.
+const isOurs = (row) => row.stream === "stderr" && row.text.startsWith("mimir: ");
 
 export const isTarget = (row, offset) => offset !== null && offset !== undefined && row.offset <= offset && offset < row.end;
 
@@ -39,7 +42,7 @@ function timeOf(row) {
 
 function streamOf(row) {
   const stream = document.createElement("em");
-  if (row.stream === "stderr") {
+  if (row.stream === "stderr" && !isOurs(row)) {
     stream.textContent = "err";
     stream.title = "standard error";
   }

@@ -103,3 +103,14 @@ def test_keys_and_wheel_reach_both_ends_and_rows_stay_few(page: Page, job: str) 
     shown = _numbers(page)
     assert shown == list(range(shown[0], shown[0] + len(shown)))
     _bounded(page)
+
+
+def test_what_mimir_itself_says_is_told_from_what_the_work_calls_an_error(page: Page, stack: Stack) -> None:
+    job = stack.submit("ln -s /etc outputs/link; echo its own >&2")
+    stack.end_of(job)
+    stack.assert_whole_log(job)
+    page.goto(f"/jobs/{job}/")
+    page.locator("#log").scroll_into_view_if_needed()
+    expect(page.locator("[data-log-rows] .ln.sys span")).to_contain_text("mimir: outputs/link is no regular file")
+    expect(page.locator("[data-log-rows] .ln.sys em")).to_have_text("")
+    expect(page.locator("[data-log-rows] .ln.stderr em")).to_have_text("err")

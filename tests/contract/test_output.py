@@ -79,7 +79,7 @@ def test_the_raw_streams_are_what_was_written(api: Api, ran: dict[str, Any], log
     path = f"jobs/{ran['id']}/logs/"
     assert api("GET", path, params={"format": "raw", "stream": "stdout"}).content == PRINTED
     errors = api("GET", path, params={"format": "raw", "stream": "stderr"}).content
-    assert errors == b"Reading dataset numbers version 1\nto stderr\n", "what the product itself says is no output of a step"
+    assert errors == b"mimir: reading dataset numbers version 1\nto stderr\n", "what the product itself says is no output of a step"
     both = api("GET", path, params={"format": "raw"}).content
     assert sorted(both.splitlines()) == sorted((PRINTED + errors).splitlines())
 

@@ -89,7 +89,8 @@ def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]
         raise WorkFailed(FailureReason.WORKLOAD_FAILED, "it replaced its folder outputs/ by a link")
     for folder, folders, files in os.walk(outputs, onerror=_unreadable):
         folders.sort()
-        for file in sorted(files):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]  # to folders: not walked into
+        for file in sorted([*files, *links]):
             path = Path(folder) / file
             relative = str(path.relative_to(outputs))
             if path.is_symlink() or not path.is_file():

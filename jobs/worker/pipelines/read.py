@@ -19,7 +19,7 @@ def run_read(run: "Run", step: "Step") -> int | None:
     """Make the step's table; its number of rows. Raises: WorkFailed."""
     if "dataset" in step.options:
         facts = next(item for item in run.orders.inputs if item["kind"] == "dataset" and item["name"] == step.id)
-        print(f"Reading dataset {facts['dataset']} version {facts['version']}", file=sys.stderr, flush=True)
+        print(f"mimir: reading dataset {facts['dataset']} version {facts['version']}", file=sys.stderr, flush=True)
         path = run.orders.fetch(step.id)
         schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
         return _table(run, step.id, path, str(facts["format"]), schema, facts.get("row_count"))
@@ -30,7 +30,7 @@ def _from_url(run: "Run", step: "Step") -> int | None:
     from jobs.worker.pipelines.fetch import fetch_url
 
     url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
-    print(f"Reading {url}", file=sys.stderr, flush=True)
+    print(f"mimir: reading {url}", file=sys.stderr, flush=True)
     fetch_url(url, path, allow=run.orders.read_url_allow)
     connection = run.tables.connect(readable=[path])
     try:
