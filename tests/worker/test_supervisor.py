@@ -317,13 +317,13 @@ def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobo
 
 
 def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away(start: Start) -> None:
-    """Between the look and the delivery: a folder becomes a link to what this process alone may read."""
+    """Between the look and the delivery: a folder becomes a link to what is not the job's."""
     prelude = (
         "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = Transfers._deliver\n"
         "def swapped(self, call):\n    folder = os.path.dirname(call['artifact'])\n    shutil.rmtree(folder)\n"
-        "    os.symlink('/proc/self', folder)\n    return real(self, call)\nTransfers._deliver = swapped"
+        "    os.symlink('/etc', folder)\n    return real(self, call)\nTransfers._deliver = swapped"
     )
-    worker = start("mkdir outputs/a; echo x > outputs/a/environ", prelude=prelude)
+    worker = start("mkdir outputs/a; echo x > outputs/a/passwd", prelude=prelude)
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
