@@ -59,9 +59,6 @@ class Follower(AsyncJsonWebsocketConsumer):
         self.hinted.add(str(message.get("job", "")))
         self.wake.set()
 
-    async def feed_ping(self, message: dict[str, Any]) -> None:
-        """A sign that hints arrive."""
-
     async def _run(self) -> None:
         try:
             await self.open()

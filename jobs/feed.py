@@ -24,7 +24,6 @@ LOG_EVERY_SECONDS = 30.0
 SPACING_SECONDS = 0.005  # between two rounds of sends: hints that come meanwhile are joined
 
 HINT = "feed.hint"
-PING = "feed.ping"
 
 failures = 0  # hints that were not sent by this process, for the metrics
 
@@ -49,11 +48,6 @@ def publish_log(*, job_id: UUID) -> None:
     """Hint, once the transaction is committed, that a log of the job grew, was closed or sealed. Never raises."""
     groups = (job_group(job_id),)
     transaction.on_commit(lambda: _put(groups, str(job_id)), robust=True)
-
-
-def ping(*, group: str) -> None:
-    """Send a sign to `group` now: who hears it knows that hints arrive. Never raises."""
-    _sender().put(group, {"type": PING, "key": group})
 
 
 def _put(groups: tuple[str, ...], job_id: str) -> None:

@@ -1,9 +1,8 @@
 """Who may do what in a project. Everything guarded is fetched through here: one query, one 404 for missing and for not theirs."""
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.fields import CharField
 
@@ -27,16 +26,11 @@ def project_for(user: "User", slug: str, need: Role = Role.VIEWER) -> Project:
 
     Raises: NotFound for missing and for not a member, PermissionDenied for a member of a lesser role.
     """
-    return _project(user, Q(slug=slug), need) if "\x00" not in slug else _nothing()
+    return _project(user, slug, need) if "\x00" not in slug else _nothing()
 
 
-def project_for_id(user: "User", project_id: UUID, need: Role = Role.VIEWER) -> Project:
-    """The same by id, for what belongs to a project and was found by its own id."""
-    return _project(user, Q(id=project_id), need)
-
-
-def _project(user: "User", which: Q, need: Role) -> Project:
-    project = Project.objects.filter(which).annotate(access_role=role_subquery(user, "pk")).first()
+def _project(user: "User", slug: str, need: Role) -> Project:
+    project = Project.objects.filter(slug=slug).annotate(access_role=role_subquery(user, "pk")).first()
     if project is None:
         return _nothing()
     demand(project.access_role, need)
@@ -75,14 +69,6 @@ def demand(role: str | None, need: Role) -> None:
 def allows(role: str | None, need: Role) -> bool:
     """Whether `role` may what `need` may."""
     return role is not None and _RANK[role] >= _RANK[need]
-
-
-def role_of(user: "User", project: Project) -> Role | None:
-    """The effective role of `user` in `project`, None for none."""
-    if user.is_superuser:
-        return Role.MAINTAINER
-    found = Membership.objects.filter(project=project, user_id=user.pk).values_list("role", flat=True).first()
-    return Role(found) if found else None
 
 
 def projects_visible_to(user: "User") -> "QuerySet[Project, Any]":

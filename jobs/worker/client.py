@@ -57,7 +57,6 @@ class Client:
         self._path = f"{parts.path.rstrip('/')}/worker/v1/attempts/{attempt_id}/"
         self._local = threading.local()
         self.token = token
-        self.stop = threading.Event()  # set: no more repeats
 
     def post(self, name: str, body: Mapping[str, Any], *, patience_seconds: float) -> dict[str, Any]:
         """POST JSON, repeated for `patience_seconds`; the answer's object. Raises: Refused, Fenced, Unreachable."""
@@ -104,8 +103,9 @@ class Client:
                 return self._once(call)
             except Unreachable:
                 left = end - time.monotonic()
-                if left <= 0 or self.stop.wait(min(left, pause * random.uniform(0.5, 1.0))):  # noqa: S311 - jitter
+                if left <= 0:
                     raise
+                time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
 
     def _once(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:

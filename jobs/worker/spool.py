@@ -29,7 +29,6 @@ class Spool:
         self.end = 0  # bytes written
         self.accepted = 0  # bytes the orchestrator has
         self.missing = ""  # what of the workload's output is not here, as a sentence; empty: nothing is missing
-        self._closed = False
 
     @property
     def full(self) -> bool:
@@ -114,18 +113,12 @@ class Spool:
             return self._changed.wait_for(lambda: self.end - self.accepted < self._limit, timeout_seconds)
 
     def wait(self, *, beyond: int, timeout_seconds: float) -> bool:
-        """Wait until there is something past `beyond`, or `close` was called; whether there is something."""
+        """Wait until there is something past `beyond`; whether there is something."""
         with self._changed:
-            self._changed.wait_for(lambda: self.end > beyond or self._closed, timeout_seconds)
+            self._changed.wait_for(lambda: self.end > beyond, timeout_seconds)
             return self.end > beyond
 
     def wait_accepted(self, timeout_seconds: float) -> bool:
         """Wait until the orchestrator has everything; whether it has."""
         with self._changed:
             return self._changed.wait_for(lambda: self.accepted >= self.end, timeout_seconds)
-
-    def close(self) -> None:
-        """Nothing more will be written."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from mimir.lib.errors import NotFound, PermissionDenied
-from projects.access import ProjectArchived, demand_active, fetched_role, project_for, project_for_id, projects_visible_to, role_of
+from projects.access import ProjectArchived, demand_active, fetched_role, project_for, projects_visible_to
 from projects.models import Project, ProjectStatus, Role
 from tests.api.caller import Caller
 from tests.support import make
@@ -26,7 +26,6 @@ def test_a_member_may_what_lesser_roles_may_and_no_more(project: Project, role: 
     for need in order:
         if order.index(need) <= order.index(role):
             assert fetched_role(project_for(member, "demo", need)) == role
-            assert project_for_id(member, project.id, need) == project
         else:
             with pytest.raises(PermissionDenied) as refused:
                 project_for(member, "demo", need)
@@ -53,7 +52,6 @@ def test_it_is_one_query(project: Project, django_assert_num_queries: Any) -> No
 def test_a_site_administrator_is_a_maintainer_everywhere(project: Project) -> None:
     boss = make.user("boss", is_superuser=True)
     assert fetched_role(project_for(boss, "demo", Role.MAINTAINER)) == Role.MAINTAINER
-    assert role_of(boss, project) == Role.MAINTAINER
     assert list(projects_visible_to(boss)) == [project]
 
 
@@ -61,7 +59,6 @@ def test_one_sees_the_projects_one_is_a_member_of(project: Project) -> None:
     other = make.project("other", make.user("bob"))
     viewer = make.member(other, "viewer", Role.VIEWER)
     assert [row.slug for row in projects_visible_to(viewer)] == ["other"]
-    assert role_of(viewer, project) is None
     assert not projects_visible_to(make.user("stranger")).exists()
 
 
