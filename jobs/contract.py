@@ -56,6 +56,8 @@ class FailureReason(StrEnum):
 
     WORKLOAD_FAILED = "workload_failed"  # the step, the query or the command failed; the message says how
     INVALID_INPUT = "invalid_input"  # the data or the definition does not fit; trying again changes nothing
+    SIGNATURE_MISMATCH = "signature_mismatch"  # the data is not what the model was trained on; the message names each difference
+    MODEL_CORRUPT = "model_corrupt"  # a model's file is not the one that was stored, or holds what a model may not hold
     EXIT_CODE = "exit_code"  # the workload ended with a code that is not 0
     SIGNAL = "signal"  # the workload was ended by a signal (a segfault, for one)
     OUT_OF_MEMORY = "out_of_memory"
@@ -90,6 +92,8 @@ INFRASTRUCTURE = frozenset(
 FINAL = frozenset(
     {
         FailureReason.INVALID_INPUT,
+        FailureReason.SIGNATURE_MISMATCH,
+        FailureReason.MODEL_CORRUPT,
         FailureReason.NEVER_FITS,
         FailureReason.STALE_BASE,
         FailureReason.LOG_LIMIT_EXCEEDED,
@@ -167,10 +171,12 @@ class FinishStatus(StrEnum):
 
 
 class ArtifactRole(StrEnum):
-    """What an uploaded artifact is for: `artifact` is shown to people, `dataset` becomes a dataset version when the job succeeds."""
+    """What an uploaded artifact is for. `artifact` is shown to people; the others become a version when the job succeeds."""
 
     ARTIFACT = "artifact"
     DATASET = "dataset"
+    MODEL = "model"
+    TWIN = "twin"  # the changes of a twin: see docs/worker-protocol.md
 
 
 ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"

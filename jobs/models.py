@@ -220,11 +220,35 @@ class Artifact(models.Model):
         return self.name
 
 
+class JobInput(models.Model):
+    """One version a job was fixed on, as a row, so that a version can tell who used it. `Job.inputs` says the same in the worker's words."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="input_rows")
+    dataset_version = models.ForeignKey("projects.DatasetVersion", null=True, on_delete=models.CASCADE, related_name="+")
+    pipeline_version = models.ForeignKey("projects.PipelineVersion", null=True, on_delete=models.CASCADE, related_name="+")
+    model_version = models.ForeignKey("projects.ModelVersion", null=True, on_delete=models.CASCADE, related_name="+")
+    twin = models.ForeignKey("projects.Twin", null=True, on_delete=models.CASCADE, related_name="+")  # at the revision of its claim
+
+
 class JobOutput(models.Model):
     """What a job made in its project: the link from a version to the job, kept on this side so that projects knows no job."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outputs")
-    dataset_version = models.OneToOneField("projects.DatasetVersion", on_delete=models.CASCADE, related_name="+")
+    dataset_version = models.OneToOneField("projects.DatasetVersion", null=True, on_delete=models.CASCADE, related_name="+")
+    model_version = models.OneToOneField("projects.ModelVersion", null=True, on_delete=models.CASCADE, related_name="+")
+    twin_revision = models.OneToOneField("projects.TwinRevision", null=True, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=(
+                    Q(dataset_version__isnull=False, model_version__isnull=True, twin_revision__isnull=True)
+                    | Q(dataset_version__isnull=True, model_version__isnull=False, twin_revision__isnull=True)
+                    | Q(dataset_version__isnull=True, model_version__isnull=True, twin_revision__isnull=False)
+                ),
+                name="job_output_is_one_thing",
+            ),
+        )
 
 
 class UsageSample(models.Model):

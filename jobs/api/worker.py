@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from jobs.contract import ARTIFACT_NAME_PATTERN, LOG_CHUNK_BYTES_MAX, ArtifactRole, EventKind, FailureReason, FinishStatus
 from jobs.models import ARTIFACTS, Attempt
-from jobs.selectors.inputs import input_version
+from jobs.selectors.inputs import input_content
 from jobs.services.claim import attempt_claim
 from jobs.services.finish import attempt_finish
 from jobs.services.logs import log_append
@@ -29,7 +29,7 @@ from jobs.services.values import FinishReport, WorkerEvent
 from mimir.api.responses import FileStream, attachment
 from mimir.api.views import ApiView, validated
 from mimir.lib.crash import crash_point
-from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, NotAuthenticated, TooLarge
+from mimir.lib.errors import Gone, Invalid, MimirError, NotAuthenticated, TooLarge
 from projects import storage
 
 EVENTS_PER_REQUEST = 200
@@ -170,7 +170,8 @@ class WorkerArtifactView(WorkerView):
         if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
             raise Invalid(f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.", detail={"name": "is not allowed"})
         if role not in {member.value for member in ArtifactRole}:
-            raise Invalid("role is artifact or dataset.", detail={"role": "artifact or dataset"})
+            known = ", ".join(ArtifactRole)
+            raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
         if attempt.fenced_at or attempt.ended_at:
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
         artifact_room_check(attempt_id=attempt.id, size_bytes=_declared(request))
@@ -224,19 +225,15 @@ class _Body(File):  # type: ignore[type-arg]
 
 
 class WorkerInputView(WorkerView):
-    """The bytes of a dataset version the job was fixed on."""
+    """The bytes of something the job was fixed on."""
 
     def get(self, request: Request, attempt_id: UUID, name: str) -> FileStream:
         attempt = self.attempt(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
-        version = input_version(attempt.job, unquote(name))
-        try:
-            file = storage.object_open(version.storage_key)
-        except FileNotFoundError as error:
-            raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
-        response = attachment(file, name=name, media_type="application/octet-stream", length=version.size_bytes)
-        response["X-Content-SHA256"] = version.sha256
+        content = input_content(attempt.job, unquote(name))
+        response = attachment(content.file, name=name, media_type="application/octet-stream", length=content.size_bytes)
+        response["X-Content-SHA256"] = content.sha256
         return response
 
 

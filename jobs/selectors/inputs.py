@@ -1,46 +1,78 @@
-"""The versions a job was fixed on at submit, as the worker gets them.
+"""What a job was fixed on at submit, as its worker gets it. The rows are those of `jobs/services/inputs.py`."""
 
-A job's `inputs` are [{"name", "kind": "pipeline" | "dataset", "pipeline" | "dataset": <name>, "version": <number>, "id": <version id>}].
-"""
-
-from typing import Any
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import IO, Any
 from uuid import UUID
 
 from jobs.models import Job
-from mimir.lib.errors import NotFound
-from projects.models import DatasetVersion, PipelineVersion
+from mimir.lib.errors import Conflict, NotFound
+from projects import storage
+from projects.models import DatasetVersion, ModelVersion, PipelineVersion
+from projects.selectors import twin_state_document
+
+
+@dataclass(frozen=True, slots=True)
+class InputContent:
+    """The bytes of an input: an open file, its size, its SHA-256 in hex."""
+
+    file: IO[bytes]
+    size_bytes: int
+    sha256: str
 
 
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
     """`inputs` of the claim's answer (docs/worker-protocol.md)."""
-    datasets = DatasetVersion.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == "dataset"])
-    pipelines = PipelineVersion.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == "pipeline"])
+    rows = {
+        kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind]) for kind, model in _VERSIONS.items()
+    }
     answer = []
     for row in job.inputs:
         public = {key: value for key, value in row.items() if key != "id"}
-        if row["kind"] == "pipeline":
-            answer.append({**public, "definition": pipelines[UUID(row["id"])].definition})
-            continue
-        version = datasets[UUID(row["id"])]
-        facts = {
-            "format": version.format,
-            "size_bytes": version.size_bytes,
-            "sha256": version.sha256,
-            "schema": version.schema,
-            "row_count": version.row_count,
-        }
+        facts = _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
         answer.append({**public, **facts})
     return answer
 
 
-def input_version(job: Job, name: str) -> DatasetVersion:
-    """The dataset version behind one input. Raises: NotFound for a name that is not an input of this job."""
+def input_content(job: Job, name: str) -> InputContent:
+    """The bytes behind one input: a version's file, or a twin's newest state as JSON lines (docs/worker-protocol.md).
+
+    Raises: NotFound for a name that is not an input of this job with bytes; Conflict `content_missing`.
+    """
     for row in job.inputs:
-        if row["kind"] == "dataset" and row["name"] == name:
-            return DatasetVersion.objects.get(id=row["id"])
+        if row["name"] != name or row["kind"] == "pipeline":
+            continue
+        if row["kind"] == "twin":
+            document = twin_state_document(twin_id=UUID(row["id"]), type=job.parameters["type"])
+            return InputContent(io.BytesIO(document), len(document), hashlib.sha256(document).hexdigest())
+        version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
+        try:
+            file = storage.object_open(version.storage_key)
+        except FileNotFoundError as error:
+            raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
+        return InputContent(file, version.size_bytes, version.sha256)
     raise NotFound(f"This job has no input {name}.")
 
 
 def public_inputs(job: Job) -> list[dict[str, Any]]:
     """`inputs` as the REST shows them: kind, name and version of what is read."""
     return [{key: value for key, value in row.items() if key != "id"} for row in job.inputs]
+
+
+def _dataset(version: DatasetVersion) -> dict[str, Any]:
+    return {
+        "format": version.format,
+        "size_bytes": version.size_bytes,
+        "sha256": version.sha256,
+        "schema": version.schema,
+        "row_count": version.row_count,
+    }
+
+
+def _model(version: ModelVersion) -> dict[str, Any]:
+    return {"size_bytes": version.size_bytes, "sha256": version.sha256, "signature": version.signature}
+
+
+_VERSIONS: dict[str, Any] = {"dataset": DatasetVersion, "pipeline": PipelineVersion, "model": ModelVersion}
+_FACTS: dict[str, Any] = {"dataset": _dataset, "model": _model, "pipeline": lambda version: {"definition": version.definition}}

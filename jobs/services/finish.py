@@ -7,7 +7,7 @@ from django.db import transaction
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.models import Attempt, Job
-from jobs.outcomes import OutcomeRefused, outcome_apply
+from jobs.outcomes import OutcomeRefused, outcome_apply, outcome_prepare
 from jobs.selectors.logs import log_sha256
 from jobs.services.ending import attempt_end, job_finish_cancelled
 from jobs.services.logs import log_close
@@ -24,6 +24,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     Raises: Conflict `log_incomplete` with the stored end in its detail; Gone when the attempt is fenced.
     """
     whole = _log_matches(attempt_id, report)
+    outcome = _prepared(attempt_id, report)
     crash_point("finish.before_transaction")
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -37,7 +38,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             raise Conflict("The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end})
         _close(job, attempt, complete=whole and attempt.log_end == report.log_end, missing=report.log_missing)
         _keep_exit(attempt, report)
-        status = _apply(job, attempt, report)
+        status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
 
@@ -46,6 +47,19 @@ def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
     """Whether the stored bytes are the reported ones. Read before the transaction: a log is long, and what is stored does not change."""
     attempt = Attempt.objects.get(id=attempt_id)
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
+
+
+def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
+    """What a success would apply, or the refusal of it. Files are read before the transaction: what was uploaded does not change."""
+    if report.status is not FinishStatus.SUCCEEDED:
+        return None
+    attempt = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
+    if attempt.ended_at or attempt.fenced_at:
+        return None
+    try:
+        return outcome_prepare(job=attempt.job, attempt=attempt, result=report.result)
+    except OutcomeRefused as refused:
+        return refused
 
 
 def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
@@ -68,7 +82,7 @@ def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
     attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])
 
 
-def _apply(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
+def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
     actor = f"worker:{attempt.id}"
     if job.status == JobStatus.CANCELLING:
         # Whatever it came to: its artifacts stay, its outcome is not applied.
@@ -79,7 +93,7 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
         job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
     if report.status is FinishStatus.SUCCEEDED:
-        return _succeed(job, attempt, report, actor)
+        return _succeed(job, attempt, report, outcome)
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
         reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
@@ -94,10 +108,13 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
     )
 
 
-def _succeed(job: Job, attempt: Attempt, report: FinishReport, actor: str) -> JobStatus:
+def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
+    actor = f"worker:{attempt.id}"
     try:
+        if isinstance(outcome, OutcomeRefused):
+            raise outcome
         with transaction.atomic():  # a savepoint: a refused outcome leaves nothing half-written
-            result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, result=report.result)
+            result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, prepared=outcome)
             crash_point("outcome.inside")
     except OutcomeRefused as refused:
         return attempt_end(

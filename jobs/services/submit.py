@@ -14,13 +14,12 @@ from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Prior
 from jobs.models import Job, JobEvent
 from jobs.resources import as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
+from jobs.services.inputs import input_rows_create, inputs_fix, inputs_of
 from jobs.services.transition import wake_on_commit
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from mimir.lib.schemas.parameters import check_parameters
-from mimir.lib.schemas.pipeline import dataset_references
 from projects.models import Project, ProjectStatus
-from projects.selectors import dataset_version_find, pipeline_version_find
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,7 +29,6 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_MAX = 20
 TIMEOUT_SECONDS_MAX = 30 * 86400
 LABELS_MAX = 32
-RUNNABLE = frozenset({JobType.PIPELINE_EXECUTION})  # what this release's worker runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,7 @@ class JobRequest:
     timeout_seconds: int
     max_attempts: int
     inputs: list[dict[str, Any]]
+    exclusive_key: str
 
 
 def job_check(
@@ -67,16 +66,15 @@ def job_check(
     resources: dict[str, Any] | None = None,
     timeout_seconds: int | None = None,
     max_attempts: int | None = None,
+    fixed_inputs: list[dict[str, Any]] | None = None,
 ) -> JobRequest:
-    """The request, checked whole, with its inputs fixed; writes nothing.
+    """The request, checked whole, with its inputs fixed; writes nothing. `fixed_inputs`: those of the job that is run again.
 
     Raises: Invalid with every bad field's path; Conflict for an archived project.
     """
     if project.status == ProjectStatus.ARCHIVED:
         raise Conflict("The project is archived: a maintainer can make it active again.", code="project_archived")
     faults: dict[str, str] = {}
-    if type not in RUNNABLE:
-        faults["type"] = f"{type.value} does not run in this release: use {', '.join(sorted(RUNNABLE))}"
     faults |= {fault.path: fault.message for fault in check_parameters(type, parameters)}
     labels = _labels(labels or {}, faults)
     timeout = settings.ENV.job_timeout if timeout_seconds is None else timeout_seconds
@@ -90,7 +88,9 @@ def job_check(
         profile = resolve(resources, profiles()[type])
     except Invalid as invalid:
         faults |= invalid.detail
-    inputs = [] if faults else _inputs(project, parameters, faults)
+    inputs = inputs_of(fixed_inputs or [])
+    if fixed_inputs is None and not faults:
+        inputs = inputs_fix(project=project, type=type, parameters=parameters, faults=faults)
     if faults or profile is None:
         raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
     return JobRequest(
@@ -102,7 +102,8 @@ def job_check(
         resources=as_dict(profile),
         timeout_seconds=timeout,
         max_attempts=attempts,
-        inputs=inputs,
+        inputs=inputs.rows,
+        exclusive_key=inputs.exclusive_key,
     )
 
 
@@ -124,7 +125,7 @@ def job_submit(
         earlier = _earlier(project, user, idempotency_key, digest)
         if earlier is not None:
             return Submitted(earlier, created=False)
-    checked = job_check(project=project, **request)
+    checked = job_check(project=project, fixed_inputs=fixed_inputs, **request)
     if queued_count(project_id=project.id) >= settings.ENV.queued_jobs_per_project:
         raise TooMany(
             f"{settings.ENV.queued_jobs_per_project} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT): submit when some have started.",
@@ -132,7 +133,7 @@ def job_submit(
         )
     try:
         with transaction.atomic():
-            job = _insert(project, user, checked, idempotency_key, digest, retry_of, fixed_inputs)
+            job = _insert(project, user, checked, idempotency_key, digest, retry_of)
     except IntegrityError:
         # Two requests with one key at the same time: the other one has committed.
         if idempotency_key is None or (earlier := _earlier(project, user, idempotency_key, digest)) is None:
@@ -154,7 +155,6 @@ def _insert(
     idempotency_key: str | None,
     digest: str,
     retry_of: Job | None,
-    fixed_inputs: list[dict[str, Any]] | None,
 ) -> Job:
     job = Job.objects.create(
         project=project,
@@ -170,9 +170,11 @@ def _insert(
         resources=checked.resources,
         timeout_seconds=checked.timeout_seconds,
         max_attempts=checked.max_attempts,
-        inputs=checked.inputs if fixed_inputs is None else fixed_inputs,
+        inputs=checked.inputs,
+        exclusive_key=checked.exclusive_key,
         event_seq=1,
     )
+    input_rows_create(job)
     JobEvent.objects.create(
         job=job,
         seq=1,
@@ -215,26 +217,3 @@ def _labels(labels: dict[str, str], faults: dict[str, str]) -> dict[str, str]:
 def _bounds(path: str, value: object, high: int, faults: dict[str, str]) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
         faults[path] = f"has to be a whole number from 1 to {high}"
-
-
-def _inputs(project: Project, parameters: dict[str, Any], faults: dict[str, str]) -> list[dict[str, Any]]:
-    """Every version the job reads, fixed now: each attempt and each retry reads the same."""
-    pipeline = pipeline_version_find(project=project, name=parameters["pipeline"], number=parameters.get("version"))
-    if pipeline is None:
-        wanted = parameters["pipeline"] + (f" version {parameters['version']}" if "version" in parameters else "")
-        faults["parameters.version" if "version" in parameters else "parameters.pipeline"] = f"there is no pipeline {wanted} here"
-        return []
-    name = pipeline.pipeline.name
-    inputs: list[dict[str, Any]] = [
-        {"name": "pipeline", "kind": "pipeline", "pipeline": name, "version": pipeline.number, "id": str(pipeline.id)}
-    ]
-    for step, dataset, number in dataset_references(pipeline.definition):
-        version = dataset_version_find(project=project, name=dataset, number=number)
-        if version is None:
-            wanted = dataset + (f" version {number}" if number else "")
-            faults["parameters.pipeline"] = f"step {step} reads dataset {wanted}, which is not here: upload it, or run what makes it"
-            continue
-        inputs.append(
-            {"name": step, "kind": "dataset", "dataset": dataset, "version": version.number, "id": str(version.id)}
-        )
-    return inputs

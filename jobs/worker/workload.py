@@ -40,11 +40,19 @@ def main() -> int:
 
 
 def _run(orders: Orders) -> dict[str, Any]:
-    if orders.job["type"] == JobType.PIPELINE_EXECUTION:
-        from jobs.worker.pipelines.runner import run_pipeline
-
-        return run_pipeline(orders)
-    raise WorkFailed(FailureReason.PROTOCOL, f"This worker does not run {orders.job['type']}.")
+    """The result for `finish`. Each type imports what it needs, and nothing of the others."""
+    match orders.job["type"]:
+        case JobType.PIPELINE_EXECUTION:
+            from jobs.worker.pipelines.runner import run_pipeline as run
+        case JobType.ML_TRAINING:
+            from jobs.worker.training.run import run_training as run
+        case JobType.ML_INFERENCE:
+            from jobs.worker.inference.run import run_inference as run
+        case JobType.DIGITAL_TWIN_UPDATE:
+            from jobs.worker.twins.run import run_update as run
+        case other:
+            raise WorkFailed(FailureReason.PROTOCOL, f"This worker does not run {other}.")
+    return run(orders)
 
 
 def _report(orders: Orders, failure: WorkFailed) -> None:

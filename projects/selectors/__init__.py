@@ -9,6 +9,13 @@ from projects.selectors.datasets import (
     dataset_version_rows,
     dataset_versions,
 )
+from projects.selectors.models import (
+    model_get,
+    model_latest_versions,
+    model_version_find,
+    model_version_get,
+    model_versions,
+)
 from projects.selectors.origins import register_version_origins, version_origins
 from projects.selectors.pipelines import (
     pipeline_get,
@@ -18,6 +25,7 @@ from projects.selectors.pipelines import (
     pipeline_versions,
 )
 from projects.selectors.storage_keys import storage_keys_referenced
+from projects.selectors.twins import twin_definition_find, twin_state_document
 
 __all__ = [
     "DatasetRow",
@@ -27,6 +35,11 @@ __all__ = [
     "dataset_version_get",
     "dataset_version_rows",
     "dataset_versions",
+    "model_get",
+    "model_latest_versions",
+    "model_version_find",
+    "model_version_get",
+    "model_versions",
     "pipeline_get",
     "pipeline_latest_versions",
     "pipeline_version_find",
@@ -34,5 +47,7 @@ __all__ = [
     "pipeline_versions",
     "register_version_origins",
     "storage_keys_referenced",
+    "twin_definition_find",
+    "twin_state_document",
     "version_origins",
 ]

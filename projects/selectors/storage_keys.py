@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 
-from projects.models import DatasetVersion
+from projects.models import DatasetVersion, ModelVersion
 
 
 def storage_keys_referenced(keys: Collection[str]) -> set[str]:
-    """Those of `keys` that a dataset version points at. Whoever sweeps objects asks here first: an artifact may be a version too."""
-    return set(DatasetVersion.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True))
+    """Those of `keys` that a version points at. Whoever sweeps objects asks here first: an artifact may be a version too."""
+    found: set[str] = set()
+    for versions in (DatasetVersion.objects, ModelVersion.objects):
+        found |= set(versions.filter(storage_key__in=keys).values_list("storage_key", flat=True))
+    return found

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from mimir.api.etags import check_etag
 from mimir.lib.errors import Invalid, TooLarge
-from mimir.lib.schemas.pipeline import Fault, check_definition, graph
+from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.pipeline import check_definition, graph
 from projects.access import demand_active
 from projects.models import Pipeline, PipelineVersion, Project
 from projects.names import check_name

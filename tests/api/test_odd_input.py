@@ -48,7 +48,7 @@ def _refused(answer: Any, status: int, *paths: str) -> None:
         ({"type": "bogus"}, "type"),
         ({"type": None}, "type"),
         ({"type": ["pipeline_execution"]}, "type"),
-        ({"type": "ml_training", "parameters": {}}, "type"),
+        ({"type": "ml_training", "parameters": {}}, "parameters.target"),
         ({"parameters": None}, "parameters"),
         ({"parameters": []}, "parameters"),
         ({"parameters": {}}, "parameters.pipeline"),

@@ -7,9 +7,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from jobs import outcomes
 from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, JobStatus
-from jobs.models import Artifact, Attempt, Job, JobEvent
+from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput
 from jobs.selectors.logs import log_read
 from jobs.services import finish as finish_service
 from mimir.lib.errors import Conflict, Gone
@@ -120,12 +119,12 @@ def test_a_failure_that_another_try_cannot_mend_is_final() -> None:
     assert make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.INVALID_INPUT) == JobStatus.FAILED
 
 
-def test_an_outcome_of_an_unknown_type_is_refused_not_applied() -> None:
+def test_an_outcome_that_cannot_be_read_is_refused_and_nothing_stays() -> None:
     attempt = make.claimed()
-    Job.objects.filter(id=attempt.job_id).update(type="ml_training")
+    assert make.finish(attempt, result={"outputs": [{"dataset": "d"}]}) == JobStatus.FAILED
     attempt.job.refresh_from_db()
-    with pytest.raises(outcomes.OutcomeRefused):
-        outcomes.outcome_apply(job=attempt.job, attempt=attempt, result={})
+    assert attempt.job.reason == FailureReason.PROTOCOL
+    assert not JobOutput.objects.exists()
 
 
 def test_a_log_that_lacks_some_output_says_so_in_its_last_line() -> None:

@@ -1,30 +1,194 @@
-"""What the parameters of each job type may be. The types' names are the API's."""
+"""What the parameters of each job type may be: one JSON Schema each, for the API, its OpenAPI document, the page's form and the worker.
 
-from collections.abc import Callable, Iterator
+Beside JSON Schema's own keywords: `title` is a field's label, `description` its hint, `format` (`dataset`, `model`, `pipeline`, `twin`,
+`twin-type`, `column`, `columns`, `version`) tells a form what to offer, `x-of` names the field whose dataset or twin a column or type is
+of, `x-advanced` puts a field behind a fold, `x-when` shows it only beside some values of another field, `x-rule` is the sentence for its
+pattern.
+"""
+
 from typing import Any
 
-from mimir.lib.schemas.pipeline import Fault
+from mimir.lib.schemas import jsonschema
+from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 
-NAME_CHARACTERS_MAX = 200
+NAME_RULE = "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\Z"
+COLUMN: dict[str, Any] = {"type": "string", "pattern": r"^[^\x00]{1,1000}\Z", "x-rule": "the name of a column"}
+_VERSION: dict[str, Any] = {
+    "type": "integer",
+    "title": "Version",
+    "minimum": 1,
+    "maximum": 2**31 - 1,
+    "format": "version",
+    "description": "Left out: the newest, fixed when the job is submitted.",
+    "x-rule": "a whole number from 1, or left out for the newest",
+}
+
+
+def _existing(kind: str, title: str, description: str = "") -> dict[str, Any]:
+    """The name of something of this project."""
+    rule = f"the name of a {kind} of this project"
+    found = {"type": "string", "title": title, "format": kind, "pattern": r"^[^\x00]{1,200}\Z", "x-rule": rule}
+    return found | ({"description": description} if description else {})
+
+
+def _new(title: str, description: str) -> dict[str, Any]:
+    """The name of something that the job makes, or makes a version of."""
+    return {"type": "string", "title": title, "description": description, "pattern": NAME_PATTERN, "x-rule": NAME_RULE}
+
+
+def _object(required: tuple[str, ...], properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+
+
+PIPELINE_EXECUTION = _object(
+    ("pipeline",),
+    {"pipeline": _existing("pipeline", "Pipeline"), "version": {**_VERSION, "x-of": "pipeline"}},
+)
+
+ML_TRAINING = _object(
+    ("dataset", "target", "model"),
+    {
+        "dataset": _existing("dataset", "Dataset", "What the model learns from."),
+        "version": {**_VERSION, "x-of": "dataset"},
+        "target": {**COLUMN, "title": "Target", "format": "column", "x-of": "dataset", "description": "The column to predict."},
+        "features": {
+            "type": "array",
+            "title": "Features",
+            "items": COLUMN,
+            "minItems": 1,
+            "maxItems": 10_000,
+            "uniqueItems": True,
+            "format": "columns",
+            "x-of": "dataset",
+            "description": "The columns to predict from. Left out: every other column that a model can use.",
+        },
+        "model": _new("Model", "A new name makes a model, one that is there gets a new version."),
+        "task": {
+            "type": "string",
+            "title": "Task",
+            "enum": ["regression", "classification"],
+            "description": "Left out: classification for text and truth values, regression for numbers.",
+        },
+        "algorithm": {
+            "type": "string",
+            "title": "Algorithm",
+            "enum": list(HYPERPARAMETERS),
+            "default": "hist_gradient_boosting",
+            "description": "linear is for regression, logistic for classification, the others for both.",
+        },
+        "hyperparameters": {
+            "type": "object",
+            "title": "Hyperparameters",
+            "x-advanced": True,
+            "x-of": "algorithm",
+            "description": "Of the algorithm, named as in scikit-learn. What is left out keeps scikit-learn's default.",
+        },
+        "test_size": {
+            "type": "number",
+            "title": "Held-out part",
+            "minimum": 0.05,
+            "maximum": 0.5,
+            "default": 0.25,
+            "x-advanced": True,
+            "description": "The part of the rows the model never learns from, by which it is judged.",
+        },
+        "seed": {
+            "type": "integer",
+            "title": "Seed",
+            "minimum": 0,
+            "maximum": 2**32 - 1,
+            "default": 0,
+            "x-advanced": True,
+            "description": "The same seed on the same data gives the same split and the same model.",
+        },
+    },
+)
+
+ML_INFERENCE = _object(
+    ("model", "dataset", "output"),
+    {
+        "model": _existing("model", "Model"),
+        "version": {**_VERSION, "title": "Model version", "x-of": "model"},
+        "dataset": _existing("dataset", "Dataset", "The rows to predict for; its newest version is fixed when the job is submitted."),
+        "output": _new("Output", "The dataset that gets a new version with the predictions."),
+        "keys": {
+            "type": "array",
+            "title": "Keys",
+            "items": COLUMN,
+            "maxItems": 10_000,
+            "uniqueItems": True,
+            "format": "columns",
+            "x-of": "dataset",
+            "description": "Columns of the dataset to keep beside each prediction. Left out: all of them.",
+        },
+    },
+)
+
+DIGITAL_TWIN_UPDATE = _object(
+    ("twin", "dataset", "type", "key"),
+    {
+        "twin": _existing("twin", "Twin"),
+        "dataset": _existing("dataset", "Dataset", "One row for each entity."),
+        "version": {**_VERSION, "x-of": "dataset"},
+        "type": {
+            "type": "string",
+            "title": "Entity type",
+            "minLength": 1,
+            "maxLength": 100,
+            "format": "twin-type",
+            "x-of": "twin",
+            "x-rule": "an entity type of the twin's definition",
+        },
+        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column that names the entity of a row."},
+        "properties": {
+            "type": "object",
+            "title": "Properties",
+            "additionalProperties": COLUMN,
+            "minProperties": 1,
+            "maxProperties": 1000,
+            "format": "property-columns",
+            "x-of": "twin",
+            "description": "Each property or relation, and the column it is read from. Left out: those whose column has the same name.",
+        },
+        "missing": {
+            "type": "string",
+            "title": "Entities without a row",
+            "enum": ["keep", "mark", "delete"],
+            "default": "keep",
+            "description": "keep leaves them as they are, mark shows them as missing, delete removes them; their history stays.",
+        },
+    },
+)
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "pipeline_execution": PIPELINE_EXECUTION,
+    "ml_training": ML_TRAINING,
+    "ml_inference": ML_INFERENCE,
+    "digital_twin_update": DIGITAL_TWIN_UPDATE,
+}
 
 
 def check_parameters(job_type: str, parameters: Any) -> list[Fault]:
-    """Everything wrong with a request's parameters, with paths that begin with `parameters`."""
-    if not isinstance(parameters, dict):
-        return [Fault("parameters", "has to be an object")]
-    check = _CHECKS.get(str(job_type))
-    return list(check(parameters)) if check else []
+    """Everything wrong with a request's parameters by themselves, with paths that begin with `parameters`.
+
+    What they name (a dataset, its columns) is checked where the project is known: `jobs/services/inputs.py`.
+    """
+    faults = jsonschema.check(PARAMETERS[str(job_type)], parameters, "parameters")
+    if not faults and str(job_type) == "ml_training":
+        faults = _training(parameters)
+    return faults
 
 
-def _pipeline_execution(parameters: dict[str, Any]) -> Iterator[Fault]:
-    for key in sorted(parameters.keys() - {"pipeline", "version"}):
-        yield Fault(f"parameters.{key}", "is not a parameter of pipeline_execution: use pipeline, version")
-    name = parameters.get("pipeline")
-    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARACTERS_MAX or "\x00" in name:
-        yield Fault("parameters.pipeline", "has to be the name of a pipeline of this project")
-    version = parameters.get("version", 1)
-    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= 2**31 - 1:
-        yield Fault("parameters.version", "has to be a whole number from 1, or left out for the newest")
-
-
-_CHECKS: dict[str, Callable[[dict[str, Any]], Iterator[Fault]]] = {"pipeline_execution": _pipeline_execution}
+def _training(parameters: dict[str, Any]) -> list[Fault]:
+    """What one field allows another."""
+    algorithm = parameters.get("algorithm", "hist_gradient_boosting")
+    faults = []
+    only = {"linear": "regression", "logistic": "classification"}.get(algorithm)
+    task = parameters.get("task")
+    if only and task and task != only:
+        faults.append(Fault("parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"))
+    if parameters["target"] in parameters.get("features", []):
+        faults.append(Fault("parameters.features", f"has to be without the target {parameters['target']}: a model may not see what it predicts"))
+    return faults + jsonschema.check(HYPERPARAMETERS[algorithm], parameters.get("hyperparameters", {}), "parameters.hyperparameters")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.sql import BadQuery, parse_query
 
 STEPS_MAX = 200
@@ -26,14 +27,6 @@ _FIELDS = {
     "write": {"dataset", "from"},
     "command": {"argv"},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong with a definition: where (`steps[2].with.query`) and what, as a sentence without its subject."""
-
-    path: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

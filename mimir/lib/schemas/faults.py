@@ -1,0 +1,11 @@
+"""What is wrong with something a user wrote: where, and what."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong: where (`steps[2].with.query`) and what, as a sentence without its subject."""
+
+    path: str
+    message: str

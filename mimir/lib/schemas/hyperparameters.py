@@ -1,0 +1,74 @@
+"""The hyperparameters of each algorithm. Names, meanings and defaults are scikit-learn's (1.9); what is left out keeps its default."""
+
+from typing import Any
+
+
+def _whole(title: str, low: int, high: int, default: int | None, description: str, *, none: bool = False) -> dict[str, Any]:
+    kind: Any = ["integer", "null"] if none else "integer"
+    return {"type": kind, "title": title, "minimum": low, "maximum": high, "default": default, "description": description}
+
+
+def _number(title: str, low: float, high: float, default: float, description: str) -> dict[str, Any]:
+    return {"type": "number", "title": title, "minimum": low, "maximum": high, "default": default, "description": description}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+_DEPTH = "How many splits lie between the root and a leaf at most. null: no limit."
+_LEAF = "Rows each leaf has to hold at least."
+
+# sklearn.linear_model.LinearRegression
+LINEAR = _object({"fit_intercept": {"type": "boolean", "title": "Intercept", "default": True, "description": "Whether a constant is fitted."}})
+
+# sklearn.linear_model.LogisticRegression; max_iter is higher than scikit-learn's, so that scaled data converges
+LOGISTIC = _object(
+    {
+        "C": _number("C", 1e-6, 1e6, 1.0, "The inverse of the regularisation's strength: smaller is stronger."),
+        "max_iter": _whole("Iterations", 1, 100_000, 1000, "Of the solver, at most."),
+        "fit_intercept": {"type": "boolean", "title": "Intercept", "default": True, "description": "Whether a constant is fitted."},
+        "class_weight": {
+            "type": ["string", "null"],
+            "enum": ["balanced", None],
+            "title": "Class weight",
+            "default": None,
+            "description": "balanced weighs rare classes as much as common ones.",
+        },
+    }
+)
+
+# sklearn.ensemble.RandomForestRegressor, RandomForestClassifier
+RANDOM_FOREST = _object(
+    {
+        "n_estimators": _whole("Trees", 1, 5000, 100, "How many trees are grown."),
+        "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
+        "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 1, _LEAF),
+        "max_features": {
+            "type": ["string", "number", "null"],
+            "enum": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0, None],
+            "title": "Features at a split",
+            "default": None,
+            "description": "How many features each split may choose from. null: scikit-learn's default for the task.",
+        },
+    }
+)
+
+# sklearn.ensemble.HistGradientBoostingRegressor, HistGradientBoostingClassifier
+HIST_GRADIENT_BOOSTING = _object(
+    {
+        "learning_rate": _number("Learning rate", 0.0001, 1.0, 0.1, "How much each tree corrects."),
+        "max_iter": _whole("Trees", 1, 10_000, 100, "How many rounds of trees are grown at most."),
+        "max_leaf_nodes": _whole("Leaves", 2, 100_000, 31, "Of each tree, at most. null: no limit.", none=True),
+        "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
+        "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 20, _LEAF),
+        "l2_regularization": _number("L2 regularisation", 0.0, 1e6, 0.0, "0: none."),
+    }
+)
+
+HYPERPARAMETERS: dict[str, dict[str, Any]] = {
+    "hist_gradient_boosting": HIST_GRADIENT_BOOSTING,
+    "random_forest": RANDOM_FOREST,
+    "linear": LINEAR,
+    "logistic": LOGISTIC,
+}

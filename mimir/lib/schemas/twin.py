@@ -1,0 +1,197 @@
+"""What a twin's definition may be, and what the values of its properties are.
+
+    {"types": [{"name": "station", "title"?: "Station", "key": {"name": "station_id", "title"?},
+                "properties": [{"name": "temperature", "type": "number", "unit"?: "°C", "title"?}],
+                "relations"?: [{"name": "city", "to": "city", "title"?}]}]}
+
+A relation's value is the key of an entity of the type it leads to; that entity need not be there yet. Keys are text: a whole number is
+written without a point.
+"""
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from mimir.lib.schemas import jsonschema
+from mimir.lib.schemas.faults import Fault
+
+TYPES_MAX, FIELDS_MAX = 100, 500
+TEXT_CHARACTERS_MAX = 10_000  # of one value
+KEY_CHARACTERS_MAX = 500
+_NAME = {
+    "type": "string",
+    "pattern": r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z",
+    "x-rule": "a name of 1 to 100 letters, digits and underscores, not beginning with a digit",
+}
+_TITLE = {"type": "string", "pattern": r"^[^\x00]{0,200}\Z", "x-rule": "text of at most 200 characters"}
+VALUE_TYPES = ("number", "integer", "string", "boolean", "date", "datetime")
+
+DEFINITION: dict[str, Any] = {
+    "type": "object",
+    "required": ["types"],
+    "additionalProperties": False,
+    "properties": {
+        "types": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": TYPES_MAX,
+            "title": "Entity types",
+            "items": {
+                "type": "object",
+                "required": ["name", "key", "properties"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": _NAME,
+                    "title": _TITLE,
+                    "key": {
+                        "type": "object",
+                        "required": ["name"],
+                        "additionalProperties": False,
+                        "properties": {"name": _NAME, "title": _TITLE},
+                        "description": "What names an entity, for people; an update says which column holds it.",
+                    },
+                    "properties": {
+                        "type": "array",
+                        "maxItems": FIELDS_MAX,
+                        "items": {
+                            "type": "object",
+                            "required": ["name", "type"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "name": _NAME,
+                                "title": _TITLE,
+                                "type": {"type": "string", "enum": list(VALUE_TYPES)},
+                                "unit": {"type": "string", "pattern": r"^[^\x00]{0,50}\Z", "x-rule": "text of at most 50 characters"},
+                            },
+                        },
+                    },
+                    "relations": {
+                        "type": "array",
+                        "maxItems": FIELDS_MAX,
+                        "items": {
+                            "type": "object",
+                            "required": ["name", "to"],
+                            "additionalProperties": False,
+                            "properties": {"name": _NAME, "title": _TITLE, "to": _NAME},
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property or a relation of an entity type. `type` is one of VALUE_TYPES, or `relation`, then `to` names a type."""
+
+    name: str
+    type: str
+    unit: str = ""
+    title: str = ""
+    to: str = ""
+
+
+class BadValue(ValueError):
+    """A value that its field cannot hold; the message says what it can, as a sentence without its subject."""
+
+
+def check_twin_definition(definition: Any, path: str = "definition") -> list[Fault]:
+    """Everything wrong with a definition, in order; empty when it can be used."""
+    faults = jsonschema.check(DEFINITION, definition, path)
+    return faults or _references(definition, path)
+
+
+def _references(definition: dict[str, Any], path: str) -> list[Fault]:
+    faults: list[Fault] = []
+    names = [kind["name"] for kind in definition["types"]]
+    for index, kind in enumerate(definition["types"]):
+        here = f"{path}.types[{index}]"
+        if names.index(kind["name"]) != index:
+            faults.append(Fault(f"{here}.name", f"is taken by another type: {kind['name']}"))
+        fields: list[str] = []
+        for part in ("properties", "relations"):
+            for position, field in enumerate(kind.get(part, [])):
+                if field["name"] in fields:
+                    faults.append(Fault(f"{here}.{part}[{position}].name", f"is taken by another property or relation: {field['name']}"))
+                fields.append(field["name"])
+                if part == "relations" and field["to"] not in names:
+                    faults.append(Fault(f"{here}.relations[{position}].to", f"has to be one of the types {', '.join(names)}"))
+    return faults
+
+
+def entity_type(definition: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The entity type of that name of a checked definition."""
+    return next((kind for kind in definition["types"] if kind["name"] == name), None)
+
+
+def fields_of(kind: dict[str, Any]) -> dict[str, Field]:
+    """The properties and relations of an entity type, by name, in the definition's order."""
+    fields = [
+        Field(item["name"], item["type"], unit=item.get("unit", ""), title=item.get("title", "")) for item in kind["properties"]
+    ]
+    fields += [Field(item["name"], "relation", title=item.get("title", ""), to=item["to"]) for item in kind.get("relations", [])]
+    return {field.name: field for field in fields}
+
+
+def checked_value(field: Field, value: Any) -> Any:
+    """`value` as the twin keeps it: JSON's own kinds, dates as ISO 8601, times with their zone. Raises: BadValue."""
+    match field.type:
+        case "number":
+            return _number(value)
+        case "integer":
+            return _integer(value)
+        case "boolean":
+            if not isinstance(value, bool):
+                raise BadValue("has to be true or false")
+            return value
+        case "date":
+            return _date(value)
+        case "datetime":
+            return _datetime(value)
+        case "relation":
+            return checked_key(value)
+    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or "\x00" in value:
+        raise BadValue(f"has to be text of at most {TEXT_CHARACTERS_MAX} characters")
+    return value
+
+
+def checked_key(value: Any) -> str:
+    """An entity's key. Raises: BadValue."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadValue("has to be text or a whole number, since it names an entity")
+    text = str(value)
+    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or "\x00" in text:
+        raise BadValue(f"has to have 1 to {KEY_CHARACTERS_MAX} characters, since it names an entity")
+    return text
+
+
+def _number(value: Any) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadValue("has to be a number")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        raise BadValue("has to be a whole number")
+    return value
+
+
+def _date(value: Any) -> str:
+    try:
+        return dt.date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise BadValue("has to be a date such as 2026-03-31") from None
+
+
+def _datetime(value: Any) -> str:
+    try:
+        at = dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadValue("has to be a time such as 2026-03-31T14:05:00+00:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).isoformat()

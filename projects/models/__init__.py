@@ -1,0 +1,43 @@
+"""Rows of projects, their members and the immutable versions of what they hold."""
+
+from projects.models.datasets import DataFormat, Dataset, DatasetProfile, DatasetVersion, VersionSource
+from projects.models.models import Model, ModelVersion
+from projects.models.pipelines import Pipeline, PipelineVersion
+from projects.models.projects import Membership, Project, ProjectStatus, Role
+from projects.models.tokens import AccessToken, TokenKind
+from projects.models.twins import (
+    Change,
+    ChangeLayer,
+    Entity,
+    EntityStatus,
+    RevisionKind,
+    Twin,
+    TwinDefinition,
+    TwinRevision,
+)
+
+__all__ = [
+    "AccessToken",
+    "Change",
+    "ChangeLayer",
+    "DataFormat",
+    "Dataset",
+    "DatasetProfile",
+    "DatasetVersion",
+    "Entity",
+    "EntityStatus",
+    "Membership",
+    "Model",
+    "ModelVersion",
+    "Pipeline",
+    "PipelineVersion",
+    "Project",
+    "ProjectStatus",
+    "RevisionKind",
+    "Role",
+    "TokenKind",
+    "Twin",
+    "TwinDefinition",
+    "TwinRevision",
+    "VersionSource",
+]

@@ -1,0 +1,72 @@
+"""Datasets: a named line of versions, each an immutable file."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from mimir.lib.ids import uuid7
+from projects.models.projects import Project
+
+
+class VersionSource(models.TextChoices):
+    UPLOAD = "upload", "Upload"
+    JOB = "job", "Job"
+
+
+class DataFormat(models.TextChoices):
+    CSV = "csv", "CSV"
+    JSONL = "jsonl", "JSON lines"
+    PARQUET = "parquet", "Parquet"
+
+
+class Dataset(models.Model):
+    """A named line of versions; `latest_number` is 0 until the first one is there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
+    name = models.CharField(max_length=200)
+    latest_number = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("project", "name"), name="dataset_name_once_per_project"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetVersion(models.Model):
+    """One immutable content: a file in the artifact storage and what is known of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    format = models.CharField(max_length=16, choices=DataFormat)
+    schema = models.JSONField()  # [{"name", "type"}] in column order, types as DuckDB names them
+    row_count = models.BigIntegerField()
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    storage_key = models.CharField(max_length=300)
+    source = models.CharField(max_length=16, choices=VersionSource)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(fields=("dataset", "number"), name="dataset_version_number_once"),
+            models.CheckConstraint(condition=Q(number__gte=1) & Q(row_count__gte=0), name="dataset_version_counts"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+
+class DatasetProfile(models.Model):
+    """What the columns of one version hold: computed once, since a version never changes. `fault` says why that could not be done."""
+
+    version = models.OneToOneField(DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    columns = models.JSONField(default=list)  # in column order: see projects/parsing/profile.py
+    fault = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
