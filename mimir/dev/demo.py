@@ -1,12 +1,11 @@
-"""The demo project, made through the public API at the frontend, as any user could: a public data set, a pipeline, one job.
+"""The demo project, made through the public API at the frontend, as any user could: a public data set, a pipeline, a twin, four jobs.
 
-Repeatable: what is there stays, and a second run submits a second job.
+Each job uses what the one before made. Repeatable: what is there stays, and a second run submits four jobs more.
 """
 
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,46 +13,9 @@ import httpx
 
 from mimir.dev.places import Places
 from mimir.dev.secrets import write_private
+from mimir.lib import sample
 
-PROJECT, DATASET, PIPELINE, OUTPUT = "seattle-weather", "weather", "monthly-summary", "weather-by-month"
-DATA = Path(__file__).parent / "data" / "seattle-weather.csv"
 JOB_SECONDS, PATIENCE_SECONDS = 300.0, 60.0
-
-_QUERY = """
-SELECT
-    strftime(date, '%Y-%m') AS month,
-    round(avg((temp_max + temp_min) / 2), 1) AS mean_temperature,
-    round(sum(precipitation), 1) AS precipitation_mm,
-    count(*) FILTER (WHERE weather = 'sun') AS sunny_days,
-    count(*) AS days
-FROM weather
-GROUP BY month
-ORDER BY month
-""".strip()
-
-_REPORT = """
-import time
-import duckdb
-
-rows = duckdb.sql("SELECT * FROM 'inputs/by_month.parquet' ORDER BY month").fetchall()
-print(f"{len(rows)} months", flush=True)
-with open("outputs/report.md", "w") as report:
-    report.write("| month | mean temperature | rain mm | sunny days |\\n|---|---|---|---|\\n")
-    for number, (month, temperature, rain, sunny, days) in enumerate(rows, start=1):
-        report.write(f"| {month} | {temperature} | {rain} | {sunny} of {days} |\\n")
-        print(f"{month}  {temperature:5.1f} degrees  {'#' * round(rain / 10)}", flush=True)
-        time.sleep(0.05)
-print("wrote outputs/report.md", flush=True)
-""".strip()
-
-DEFINITION: dict[str, Any] = {
-    "steps": [
-        {"id": "weather", "uses": "read", "with": {"dataset": DATASET}},
-        {"id": "by_month", "uses": "sql", "with": {"query": _QUERY}},
-        {"id": "report", "uses": "command", "needs": ["by_month"], "with": {"argv": ["python3", "-c", _REPORT]}},
-        {"id": "save", "uses": "write", "with": {"dataset": OUTPUT, "from": "by_month"}},
-    ]
-}
 
 
 class DemoFailed(Exception):
@@ -61,7 +23,7 @@ class DemoFailed(Exception):
 
 
 def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> bool:
-    """Sign in, keep a token in `demo.json`; with `submit` load the project and run its pipeline. Whether the job succeeded.
+    """Sign in, keep a token in `demo.json`; with `submit` load the project and run its jobs. Whether all succeeded.
 
     Raises: DemoFailed, httpx.HTTPError when nobody answers for PATIENCE_SECONDS.
     """
@@ -72,8 +34,8 @@ def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> boo
         if not submit:
             return True
         _load(client, say)
-        _describe(places, described, project=PROJECT)
-        return _run_job(client, described["frontend_url"], say)
+        _describe(places, described, project=sample.PROJECT)
+        return _run_jobs(client, described["frontend_url"], say)
 
 
 def _sign_in(client: httpx.Client, places: Places, described: dict[str, Any]) -> None:
@@ -98,40 +60,56 @@ def _describe(places: Places, described: dict[str, Any], **more: str) -> None:
 
 
 def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
-    base = f"/api/v1/projects/{PROJECT}/"
+    base = f"/api/v1/projects/{sample.PROJECT}/"
     if _call(client, "GET", base).status_code == 404:
-        body = {"slug": PROJECT, "name": "Seattle weather", "description": "Daily weather of Seattle, 2012 to 2015 (NOAA)."}
-        made = _call(client, "POST", "/api/v1/projects/", json=body)
-        if made.status_code != 409:  # a first try whose answer was lost has made it
-            _json(made)
-    if _call(client, "GET", f"{base}datasets/{DATASET}/").status_code == 404:
-        files = {"file": (DATA.name, DATA.read_bytes(), "text/csv")}
-        stored = _json(_call(client, "POST", f"{base}datasets/", data={"name": DATASET}, files=files))
-        say(f"dataset {DATASET}: {stored['version']['row_count']} rows")
-    newest = _call(client, "GET", f"{base}pipelines/{PIPELINE}/")
-    if newest.status_code == 404 or _json(newest)["versions"][0]["definition"] != DEFINITION:
-        _json(_call(client, "POST", f"{base}pipelines/", json={"name": PIPELINE, "definition": DEFINITION}))
-        say(f"pipeline {PIPELINE}: {' > '.join(step['id'] for step in DEFINITION['steps'])}")
+        _make(client, "/api/v1/projects/", {"slug": sample.PROJECT, "name": sample.PROJECT_NAME, "description": sample.DESCRIPTION})
+    if _call(client, "GET", f"{base}datasets/{sample.DATASET}/").status_code == 404:
+        files = {"file": (sample.FILE.name, sample.FILE.read_bytes(), "text/csv")}
+        stored = _json(_call(client, "POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files))
+        say(f"dataset {sample.DATASET}: {stored['version']['row_count']} rows")
+    newest = _call(client, "GET", f"{base}pipelines/{sample.PIPELINE}/")
+    if newest.status_code == 404 or _json(newest)["versions"][0]["definition"] != sample.DEFINITION:
+        _json(_call(client, "POST", f"{base}pipelines/", json={"name": sample.PIPELINE, "definition": sample.DEFINITION}))
+        say(f"pipeline {sample.PIPELINE}: {' > '.join(step['id'] for step in sample.DEFINITION['steps'])}")
 
 
-def _run_job(client: httpx.Client, frontend_url: str, say: Callable[[str], None]) -> bool:
-    body = {"type": "pipeline_execution", "name": "Demo", "parameters": {"pipeline": PIPELINE}}
+def _make(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    made = _call(client, "POST", path, json=body)
+    if made.status_code != 409:  # a first try whose answer was lost has made it
+        _json(made)
+
+
+def _run_jobs(client: httpx.Client, frontend_url: str, say: Callable[[str], None]) -> bool:
+    return bool(_run_job(client, sample.JOBS[0], frontend_url, say)["status"] == "succeeded")
+
+
+def _run_job(client: httpx.Client, body: dict[str, Any], frontend_url: str, say: Callable[[str], None]) -> dict[str, Any]:
     key = {"Idempotency-Key": uuid4().hex}
-    job = _json(_call(client, "POST", f"/api/v1/projects/{PROJECT}/jobs/", json=body, headers=key))
-    say(f"job {job['id']}: watch it at {frontend_url}/jobs/{job['id']}/")
+    job = _json(_call(client, "POST", f"/api/v1/projects/{sample.PROJECT}/jobs/", json=body, headers=key))
+    say(f"{body['type']} job: watch it at {frontend_url}/jobs/{job['id']}/")
     path, end, after = f"/api/v1/jobs/{job['id']}/", time.monotonic() + JOB_SECONDS, 0
     while job["finished_at"] is None and time.monotonic() < end:
         job = _json(_call(client, "GET", path, params={"wait": 1}))
         after = _tell_events(client, path, after, say)
-    say(f"job {job['status']}{': ' + job['message'] if job['message'] else ''}")
-    return bool(job["status"] == "succeeded")
+    say(f"  {job['status']}: {job['message'] or _told(job['result'])}")
+    return job
+
+
+def _told(result: dict[str, Any] | None) -> str:
+    """A job's result in a line."""
+    facts = {key: value for key, value in (result or {}).items() if key not in ("steps", "baseline")}
+    return json.dumps(facts, ensure_ascii=False)
 
 
 def _tell_events(client: httpx.Client, path: str, after: int, say: Callable[[str], None]) -> int:
     for event in _json(_call(client, "GET", f"{path}events/", params={"after": after}))["results"]:
         after = event["seq"]
-        if event["kind"].startswith("step."):
-            data = event["data"]
+        data = event["data"]
+        if event["kind"] == "progress" and data.get("message"):
+            say(f"  {data['message']}")
+        elif event["kind"] == "notice":
+            say(f"  note: {data['message']}")
+        elif event["kind"].startswith("step."):
             facts = ", ".join(f"{key} {data[key]}" for key in ("rows", "seconds", "message") if data.get(key) is not None)
             say(f"  {event['kind'].removeprefix('step.'):9} {data['step']} {facts}".rstrip())
     return after

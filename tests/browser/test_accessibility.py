@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from mimir.dev.demo import DATASET, PIPELINE, PROJECT
 from mimir.frontend import urls
+from mimir.lib.sample import DATASET, PIPELINE, PROJECT
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
 from tests.screenshots.scene import Scene

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
-from mimir.dev.demo import DATASET, PIPELINE, PROJECT
 from mimir.dev.places import ROOT
+from mimir.lib.sample import DATASET, PIPELINE, PROJECT
 from tests.screenshots import acts
 from tests.screenshots.scene import Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from typing import Any
 
-from mimir.dev.demo import PROJECT, run_demo
+from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
+from mimir.lib.sample import PROJECT
 from tests.support.stack import Stack, wait_for
 
 _STATIONS = """
