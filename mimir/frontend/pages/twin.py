@@ -13,6 +13,7 @@ from mimir.frontend.session import signed_in
 
 ENTITIES, REVISIONS, CHANGES = 50, 50, 100  # rows of a page
 LAST_REVISIONS = 6
+KNOWN_REVISIONS = 100  # of which the page of one can say who made it and from what
 
 
 @require_GET
@@ -103,18 +104,19 @@ def revision(request: HttpRequest, slug: str, name: str, number: int) -> HttpRes
         request,
         project=lambda client: client.get(project_path(slug)),
         twin=lambda client: client.get(project_path(slug, "twins", name)),
-        about=lambda client: {} if to else client.get(project_path(slug, "twins", name, "revisions", str(number))),
+        revisions=lambda client: client.get(project_path(slug, "twins", name, "revisions"), {"limit": KNOWN_REVISIONS}),
         diff=lambda client: client.get(
             project_path(slug, "twins", name, "revisions", start, "diff"),
             {"to": end, "cursor": request.GET.get("cursor"), "limit": CHANGES},
         ),
     )
     found, older = got["twin"], cursor_of(got["diff"]["next"])
+    about = next((row for row in got["revisions"]["results"] if row["number"] == number), None)
     context = {
         "twin": found,
         "number": number,
         "to": to,
-        "about": revision_row(got["about"], slug) if got["about"] else None,
+        "about": revision_row(about, slug) if about and not to else None,
         "rows": [diff_row(row, slug=slug, twin=name, definition=found["definition"]) for row in got["diff"]["results"]],
         "older": "?" + urlencode({**({"to": to} if to else {}), "cursor": older}) if older else "",
         "before": number - 1 if number > 1 else None,
