@@ -58,6 +58,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
