@@ -16,9 +16,12 @@ LABELS = (
     "ELSE '{}'::jsonb END"
 )
 PARAMETERS = (
-    "CASE WHEN mod(n, 10) < 7 THEN jsonb_build_object('pipeline', 'p' || mod(n, 25)) WHEN mod(n, 10) = 7 THEN jsonb_build_object('model', 'm' || mod(n, 30)) "
-    "WHEN mod(n, 10) = 8 THEN jsonb_build_object('model', 'm1', 'output', 'o' || mod(n, 30)) ELSE jsonb_build_object('twin', 't' || mod(n, 30)) END"
+    "CASE WHEN mod(n, 10) < 7 THEN jsonb_build_object('pipeline', 'p' || mod(n, 25)) "
+    "WHEN mod(n, 10) = 7 THEN jsonb_build_object('model', 'm' || mod(n, 30)) "
+    "WHEN mod(n, 10) = 8 THEN jsonb_build_object('model', 'm1', 'output', 'o' || mod(n, 30)) "
+    "ELSE jsonb_build_object('twin', 't' || mod(n, 30)) END"
 )
+DIAGNOSIS = '{"category": "exit_code", "summary": "It broke.", "detail": "", "next_steps": []}'
 _OWN = {
     "id": "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' "
     "|| substr(md5(random()::text), 1, 15))::uuid",
@@ -27,7 +30,7 @@ _OWN = {
     "type": TYPES,
     "status": SHARES,
     "parameters": PARAMETERS,
-    "diagnosis": "CASE WHEN mod(n, 20) = 0 THEN '{\"category\": \"exit_code\", \"summary\": \"It broke.\", \"detail\": \"\", \"next_steps\": []}'::jsonb END",
+    "diagnosis": f"CASE WHEN mod(n, 20) = 0 THEN '{DIAGNOSIS}'::jsonb END",
     "reason": "CASE WHEN mod(n, 20) = 0 THEN 'exit_code' ELSE '' END",
     "created_at": "at",
     "queued_at": "at",
