@@ -31,7 +31,7 @@ from projects.selectors import (
     version_origins,
 )
 from projects.selectors.datasets import content_missing, dataset_version_converted
-from projects.services import dataset_upload
+from projects.services import dataset_profile, dataset_upload
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
@@ -110,6 +110,17 @@ class DatasetRowsView(ApiView):
         version = _version(request, slug, name, number)
         shown = dataset_version_rows(version=version, limit=limit_of(request, default=ROWS_DEFAULT, maximum=ROWS_MAX))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
+
+
+class DatasetProfileView(ApiView):
+    """What the columns hold."""
+
+    @extend_schema(operation_id="datasets_profile", responses={200: serializers.ProfileShape, **errors(404, 429)})
+    def get(self, request: Request, slug: str, name: str, number: str) -> Response:
+        """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
+        version = _version(request, slug, name, number)
+        profile = dataset_profile(version=version)
+        return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
 class DatasetContentView(ApiView):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", datasets.DatasetRowsView.as_view(), name="dataset-rows"),
+    path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", datasets.DatasetProfileView.as_view(), name="dataset-profile"),
     path(
         "projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/",
         datasets.DatasetContentView.as_view(),

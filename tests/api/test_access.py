@@ -58,6 +58,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
@@ -69,6 +70,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/jobs/", "POST"): (OPERATOR, _JOB),
     ("api/v1/projects/<str:slug>/jobs/counts/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/lineage/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("api/v1/jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
@@ -167,7 +169,8 @@ def _path(world: World, route: str) -> str:
         route = route.replace(part, value)
     name = "x.txt" if "artifacts" in route else "echo" if "pipelines" in route else "t"
     route = route.replace("<str:name>", name)
-    return "/" + route + ("?q=x" if route.endswith("search/") else "")
+    query = {"search/": "?q=x", "lineage/": "?of=dataset:t@1"}
+    return "/" + route + next((text for end, text in query.items() if route.endswith(end)), "")
 
 
 def _ask(world: World, route: str, method: str, body: Any, token: str | None) -> Any:
