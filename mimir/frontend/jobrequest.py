@@ -77,6 +77,18 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
     return {"type": "object", "properties": {"parameters": parameters, **_COMMON}}
 
 
+def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
+    """The form without the defaults of hyperparameters of an algorithm that was shown and is not the chosen one any more."""
+    kept = {name: list(values) for name, values in texts.items()}
+    if shown == schemaform.given(texts, "parameters.algorithm"):
+        return kept
+    for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
+        path = f"parameters.hyperparameters.{name}"
+        if path in kept and schemaform.read(schema, kept, path) is LEFT_OUT:
+            del kept[path]
+    return kept
+
+
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
     """The API's request; what was left empty is left out."""
     made = schemaform.read(request_schema(job_type, texts), texts)

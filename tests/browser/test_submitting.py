@@ -111,7 +111,7 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     expect(page.get_by_role("checkbox", name="rides")).to_be_disabled()
     page.get_by_role("checkbox", name="hour").check()
     page.get_by_role("radio", name="random_forest").check()
-    page.get_by_label("Trees").fill("7")
+    page.locator("[name='parameters.hyperparameters.n_estimators']").fill("7")
     page.get_by_label("Seed").fill("42")
     page.get_by_label("Seed").blur()
     expect(page.locator("#curl")).to_contain_text("42")
@@ -126,8 +126,8 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     }
     assert _curl(page) == {"type": "ml_training", "parameters": asked}
     expect(page.locator("[data-dry]")).to_contain_text("a version of model demand")
-    page.locator("label", has_text="Twin update").click()
-    expect(page.get_by_text("Entities without a row")).to_be_visible()
+    page.locator("label", has_text="Prediction").click()
+    expect(page.get_by_label("Output")).to_be_visible()
     expect(dataset).to_have_value("trips")
     page.locator("label", has_text="Training").click()
     expect(page.get_by_role("textbox", name="Model", exact=True)).to_be_visible()

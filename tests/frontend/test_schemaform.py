@@ -237,6 +237,14 @@ def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
         assert jobrequest.patched(job["type"], texts, nonsense)[0]["resources.memory"] == ["256Mi"]
 
 
+def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> None:
+    form = {"parameters.algorithm": ["random_forest"], "parameters.hyperparameters.min_samples_leaf": ["20"]}
+    assert jobrequest.settled(form, "hist_gradient_boosting") == {"parameters.algorithm": ["random_forest"]}
+    assert jobrequest.settled(form, "random_forest") == form
+    typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
+    assert jobrequest.settled(typed, "hist_gradient_boosting") == typed
+
+
 def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
     shown = jobrequest.curl("http://h/api/", {"name": "it's \u202e mine"})
     assert shown.startswith("curl -X POST http://h/api/ \\\n")

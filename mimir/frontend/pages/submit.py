@@ -24,7 +24,7 @@ from mimir.lib.schemas.parameters import PARAMETERS
 LISTED_MAX = 200  # names to choose from; where there are more, the name is typed
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
-_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key")
+_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
 _OURS = ("type", "from", "patch")  # in the address
 
 
@@ -55,6 +55,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "general": general,
         "fault_count": len(errors) + len(general),
         "key": str(uuid.uuid4()),
+        "shown_algorithm": next((field.value for field in schemaform.names_of(made) if field.name == "parameters.algorithm"), ""),
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
@@ -86,7 +87,7 @@ def _texts(request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
     if request.method == "POST":
         lists = request.POST.lists()
         texts = {name: [str(one).replace("\r\n", "\n") for one in values] for name, values in lists if name not in _NO_TEXTS}
-        return texts, changed
+        return jobrequest.settled(texts, request.POST.get("shown_algorithm", "")), changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
             texts[name] = [str(one) for one in values]
