@@ -77,9 +77,9 @@ class Api:
         """Change what is at `path`; `headers` may hold If-Match."""
         return _object(self.request_raw("PATCH", path, json=json, headers=headers))
 
-    def put(self, path: str, json: object = None) -> dict[str, Any]:
-        """Make what is at `path`, or replace it."""
-        return _object(self.request_raw("PUT", path, json=json))
+    def put(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Make what is at `path`, or replace it; `headers` may hold If-Match."""
+        return _object(self.request_raw("PUT", path, json=json, headers=headers))
 
     def delete(self, path: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """End or revoke what is at `path`."""
