@@ -161,6 +161,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": "jobs.contract.JobStatus",
         "ProjectStatusEnum": "projects.models.ProjectStatus",
+        "EntityStatusEnum": "projects.models.EntityStatus",
+        "RevisionKindEnum": "projects.models.RevisionKind",
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False

@@ -145,3 +145,20 @@ def settle() -> None:
         quiet = 0 if reconcile_once(cluster, launcher_of(cluster)) else quiet + 1
         if quiet == 2:
             return
+
+
+def twin(of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]) -> Twin:
+    """A twin with entities of its first type, in revision 1, as an update from a dataset `<name>-data` made them."""
+    made = twin_create(project=of, name=name, definition=definition, user=of.created_by)  # type: ignore[arg-type]
+    version = dataset_version(of, f"{name}-data")
+    with transaction.atomic():
+        twin_update_apply(
+            twin_id=made.id,
+            type=definition["types"][0]["name"],
+            base_revision=0,
+            reports=[EntityReport(key, values) for key, values in sorted(entities.items())],
+            dataset_version=version,
+            user=of.created_by,
+        )
+    made.refresh_from_db()
+    return made
