@@ -82,6 +82,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/jobs/<uuid:job_id>/usage/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/artifacts/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/artifacts/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/system/", "GET"): (SITE, None),
     ("api/v1/limits/", "GET"): (SITE, None),
     ("api/v1/limits/", "PATCH"): (SITE, {"scope": "global", "max_jobs": 5}),
     ("worker/v1/attempts/<uuid:attempt_id>/claim", "POST"): (WORKER, {"claim_id": "CLAIM"}),
