@@ -142,7 +142,9 @@ def _twin_made(result: Job) -> str:
     """A revision with how many entities it touched, or that nothing differed."""
     counts = [(result.get("created"), "new"), (result.get("changed"), "changed"), (result.get("removed"), "removed")]
     told = ", ".join(f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count)
-    return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}." if told else f"Twin {result['twin']} is as it was: nothing differed."
+    if not told:
+        return f"Twin {result['twin']} is as it was: nothing differed."
+    return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}."
 
 
 def datasets_made(job: Job) -> list[dict[str, Any]]:
