@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from jobs.contract import FinishStatus, JobType
 from jobs.launchers.memory import MemoryLauncher
@@ -18,8 +19,9 @@ from jobs.services.launch import attempts_launch
 from jobs.services.logs import log_append
 from jobs.services.submit import job_submit
 from jobs.services.values import FinishReport
-from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role
+from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role, Twin
 from projects.services import pipeline_save, project_create
+from projects.services.twins import EntityReport, twin_create, twin_update_apply
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
 LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
