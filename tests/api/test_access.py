@@ -37,7 +37,8 @@ _JOB = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
 _TWIN = {"types": [{"name": "thing", "key": {"name": "id"}, "properties": [{"name": "n", "type": "number"}]}]}
 _DEFINITION = {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]}
 
-_QUERIES = {"logs/search/": "?q=x", "lineage/": "?of=dataset:t@1", "diff/": "?to=0", "/entity/": "?type=thing&key=1"}  # what a route needs beside its path
+# What a route needs beside its path.
+_QUERIES = {"logs/search/": "?q=x", "lineage/": "?of=dataset:t@1", "diff/": "?to=0", "/entity/": "?type=thing&key=1"}
 
 RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/schema/", "GET"): (PUBLIC, None),

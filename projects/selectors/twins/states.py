@@ -46,8 +46,8 @@ def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntitySt
     """By id; an entity that was not there, or removed, has none. One query."""
     last = (
         Change.objects.filter(entity__in=[entity.id for entity in entities], number__lte=number)
-        .order_by("entity", "layer", "property", "-number")
-        .distinct("entity", "layer", "property")
+        .order_by("entity_id", "layer", "property", "-number")
+        .distinct("entity_id", "layer", "property")
     )
     found: dict[UUID, EntityState] = {}
     for entity_id, layer, name, present, value in last.values_list("entity_id", "layer", "property", "present", "value"):
