@@ -162,7 +162,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
         "JobTypeEnum": [kind.value for kind in JobType],
+        "MadeKindEnum": ["dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
+        "EntityStatusEnum": "projects.models.EntityStatus",
+        "RevisionKindEnum": "projects.models.RevisionKind",
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
