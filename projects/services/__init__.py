@@ -2,6 +2,7 @@
 
 from projects.services.datasets import dataset_upload, dataset_version_from_job
 from projects.services.members import member_add, member_change, member_remove, member_set
+from projects.services.models import model_version_from_job
 from projects.services.pipelines import PipelineCheck, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
@@ -18,6 +19,7 @@ __all__ = [
     "member_change",
     "member_remove",
     "member_set",
+    "model_version_from_job",
     "pipeline_check",
     "pipeline_save",
     "project_create",
