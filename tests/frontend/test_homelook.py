@@ -43,7 +43,8 @@ def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
     assert [(bar["tone"], bar["height"]) for bar in shown["bars"]] == [("ok", 16), ("failed", 12), ("stop", 8), ("run", 6)]
     assert [bar["title"] for bar in shown["bars"]] == ["succeeded, took 10 s", "failed, took 5.0 s", "cancelled", "open"]
     assert shown["label"] == "Last 4 runs: 1 succeeded, 1 failed, 1 cancelled, 1 open; the last queued"
-    assert run_bars([])["label"] == "No run"
+    assert run_bars(runs[:1] * 3)["label"] == "Last 3 runs: all succeeded"
+    assert (run_bars(runs[:1])["label"], run_bars([])["label"]) == ("One run: succeeded", "No run")
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,18 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         took = f", took {text.span(run['seconds'])}" if run["seconds"] is not None else ""
         x, y = at * _RUN_STEP, _RUN_HEIGHT - height
         bars.append({"x": x, "y": y, "height": height, "tone": tone, "job": run["job"], "title": f"{word}{took}", "cross": (x + 1, y - 6)})
-    latest = f"; the last {last[-1]['status']}" if last else ""
     return {
         "width": max(len(last) * _RUN_STEP - (_RUN_STEP - _RUN_WIDTH), 1),
         "height": _RUN_HEIGHT,
         "bar": _RUN_WIDTH,
         "bars": bars,
-        "label": f"Last {len(last)} runs: {_told(counts)}{latest}" if last else "No run",
+        "label": _runs_told(last, counts),
     }
+
+
+def _runs_told(last: Sequence[Row], counts: Mapping[str, int]) -> str:
+    if len(last) < 2:
+        return f"One run: {next(iter(counts))}" if last else "No run"
+    if len(counts) == 1:
+        return f"Last {len(last)} runs: all {next(iter(counts))}"
+    return f"Last {len(last)} runs: {_told(counts)}; the last {last[-1]['status']}"
