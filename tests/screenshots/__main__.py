@@ -18,7 +18,18 @@ from tests.support.stack import Stack, running, wait_for
 OUT = ROOT / "var" / "screenshots"
 TALLEST = 2400  # CSS pixels of a page that goes on
 BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
-AT_BETWEEN = ("project", "jobs", "job-running", "job-failed", "job-waiting", "job-long", "dataset-wide", "pipeline-errors", "submit-errors", "submit-training")
+AT_BETWEEN = (
+    "project",
+    "jobs",
+    "job-running",
+    "job-failed",
+    "job-waiting",
+    "job-long",
+    "dataset-wide",
+    "pipeline-errors",
+    "submit-errors",
+    "submit-training",
+)
 
 Act = Callable[[Page], None]
 Shot = tuple[str, Act | None]  # a path, and what to do there first
