@@ -81,7 +81,7 @@ class JobAdmin(LongTable):
     list_display = ("id", "project", "name", "type", "status", "reason", "priority", "attempt", "created_at", "finished_at")
     list_select_related = ("project",)
     list_filter = ("status", "type", Reason, Recent)
-    ordering = ("-created_at", "-id")
+    ordering = ("-created_at", "-id")  # type: ignore[assignment]
     search_help_text = "An id or its end, a project's slug, or a part of a name"
     inlines = (Inputs, Outputs)
     actions = ("cancel", "retry")

@@ -1,15 +1,17 @@
 """Projects in Django admin. Versions are read-only: they never change; names and members are edited here."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from mimir.lib.errors import Invalid
+from mimir.lib.errors import Invalid, MimirError
 from projects.models import (
     AccessToken,
     Dataset,
@@ -87,16 +89,22 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         obj.__dict__.update(made.__dict__)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Members, by their services."""
+        """Members, by their services. What those refuse (the last maintainer, to who is no site administrator) is told and not done."""
         formset.save(commit=False)
-        for gone in formset.deleted_objects:
-            member_remove(project=gone.project, user=gone.user)
+        by = caller_of(request)
+        steps: list[Callable[[], Any]] = [
+            partial(member_remove, project=gone.project, user=gone.user, by=by) for gone in formset.deleted_objects
+        ]
         for row, changed in formset.changed_objects:
             if "user" in changed:
-                member_remove(project=row.project, user=Membership.objects.get(pk=row.pk).user)
-            member_set(project=row.project, user=row.user, role=Role(row.role))
-        for row in formset.new_objects:
-            member_set(project=row.project, user=row.user, role=Role(row.role))
+                steps.append(partial(member_remove, project=row.project, user=Membership.objects.get(pk=row.pk).user, by=by))
+        rows = [*(row for row, _changed in formset.changed_objects), *formset.new_objects]
+        steps += [partial(member_set, project=row.project, user=row.user, role=Role(row.role), by=by) for row in rows]
+        for step in steps:
+            try:
+                step()
+            except MimirError as error:
+                self.message_user(request, error.message, messages.ERROR)
 
 
 def caller_of(request: HttpRequest) -> User:

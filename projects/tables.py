@@ -34,7 +34,8 @@ class CountsFew(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """In the order of the list, so that its index is read and not the table."""
-        return len(self.object_list.values_list("pk", flat=True)[:ROWS_COUNTED])  # type: ignore[union-attr]
+        rows: Any = self.object_list
+        return len(rows.values_list("pk", flat=True)[:ROWS_COUNTED])
 
 
 class LongTable(ReadOnly):
@@ -43,8 +44,8 @@ class LongTable(ReadOnly):
     paginator = CountsFew
     show_full_result_count = False
     list_per_page = 50
-    ordering: Any = ("-pk",)
-    search_fields: Any = ("pk",)  # so that there is a field to search in; `found` is what searches
+    ordering = ("-pk",)
+    search_fields = ("pk",)  # so that there is a field to search in; `found` is what searches
 
     def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str) -> "tuple[QuerySet[Any], bool]":
         """By `found`; never by comparing every row."""

@@ -61,8 +61,7 @@ def _prepared(_installation: Stack) -> None:
 
 
 @pytest.mark.usefixtures("_prepared")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("point", ["outcome.inside", "finish.after_commit_before_answer"])
+@pytest.mark.parametrize(("kind", "point"), [*((kind, "outcome.inside") for kind in KINDS), (KINDS[-1], "finish.after_commit_before_answer")])
 def test_web_dies_and_another_types_outcome_is_applied_once(stack: Stack, kind: str, point: str) -> None:
     """Before the commit nothing stands and the finish comes again; after it the same finish has its answer again."""
     stack.arm(point)
@@ -74,8 +73,7 @@ def test_web_dies_and_another_types_outcome_is_applied_once(stack: Stack, kind: 
 
 
 @pytest.mark.usefixtures("_prepared")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("meanwhile", ["worker dies", "cancel"])
+@pytest.mark.parametrize(("kind", "meanwhile"), [*((kind, "worker dies") for kind in KINDS), (KINDS[-1], "cancel")])
 def test_a_finish_of_another_type_in_flight_meets(stack: Stack, kind: str, meanwhile: str) -> None:
     stack.arm("finish.before_transaction", "hold")
     job, name = job_of(stack, PROJECT, kind)
