@@ -58,6 +58,10 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/pipelines/", "POST"): (MAINTAINER, {"name": "p", "definition": _DEFINITION}),
     ("api/v1/projects/<str:slug>/pipelines/validate/", "POST"): (VIEWER, {"definition": _DEFINITION}),
@@ -135,7 +139,8 @@ def world() -> World:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"a\n1\n")
         file.flush()
-        dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+        table = dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+    make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
     attempt = make.claimed()
     key = storage.artifacts().save("artifacts/access", ContentFile(b"x"))
     Artifact.objects.create(attempt=attempt, name="x.txt", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
