@@ -61,7 +61,7 @@ def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Wa
     page.goto("/projects/twin-maker/twins/")
     expect(page.get_by_text("No twin yet")).to_be_visible()
     page.get_by_role("link", name="Make one from an example").click()
-    page.get_by_label("Dataset").select_option("readings")
+    page.get_by_label("Dataset", exact=True).select_option("readings")
     page.get_by_role("button", name="Fill in").click()
     editor = page.get_by_role("textbox", name="Entity types")
     kind = json.loads(editor.input_value())["types"][0]

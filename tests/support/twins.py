@@ -1,7 +1,7 @@
 """Twins of an installation, made as any program would: definition, data, updates, edits."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from tests.support.stack import Stack
 
@@ -29,6 +29,6 @@ def update_twin(stack: Stack, project: str, name: str, csv: str, **parameters: A
 
 def edit_entity(stack: Stack, project: str, name: str, type: str, key: str, values: dict[str, Any], note: str = "") -> None:
     """Set values over what updates report, as an operator."""
-    path = f"/api/v1/projects/{project}/twins/{name}/entities/{type}/{quote(key, safe='')}/overlay/"
+    path = f"/api/v1/projects/{project}/twins/{name}/entity/overlay/?{urlencode({'type': type, 'key': key})}"
     answer = stack.call("PATCH", path, json={"values": values, "note": note})
     assert answer.status_code == 200, answer.text
