@@ -9,16 +9,27 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.places import ROOT
-from mimir.lib.sample import DATASET, PIPELINE, PROJECT
+from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT, TWIN
 from tests.screenshots import acts
-from tests.screenshots.scene import Scene
+from tests.screenshots.scene import TWIN, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
 OUT = ROOT / "var" / "screenshots"
 TALLEST = 2400  # CSS pixels of a page that goes on
 BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
-AT_BETWEEN = ("project", "jobs", "job-running", "job-failed", "job-waiting", "job-long", "dataset-wide", "pipeline-errors", "submit-errors")
+AT_BETWEEN = (
+    "project",
+    "jobs",
+    "job-running",
+    "job-failed",
+    "job-waiting",
+    "job-long",
+    "dataset-wide",
+    "pipeline-errors",
+    "submit-errors",
+    "submit-training",
+)
 
 Act = Callable[[Page], None]
 Shot = tuple[str, Act | None]  # a path, and what to do there first
@@ -58,8 +69,25 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
         "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
         "submit": (f"{project}/jobs/new/?pipeline={PIPELINE}", None),
+        "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
+        "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
+        "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
+        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={FORECAST}&parameters.type=day", None),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+        "twins": (f"{project}/twins/", None),
+        "twins-none": ("/projects/sea-water/twins/", None),
+        "twin": (f"{project}/twins/{TWIN}/", None),
+        "twin-at": (f"{project}/twins/{TWIN}/?at=1", None),
+        "twin-new": (f"{project}/twins/new/?dataset=bike-trips", None),
+        "twin-errors": (f"{project}/twins/{TWIN}/definition/", acts.wrong_twin),
+        "twin-entity": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
+        "twin-entity-text": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-02&property=label", None),
+        "twin-entity-edit": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
+        "twin-revisions": (f"{project}/twins/{TWIN}/revisions/", None),
+        "twin-revision": (f"{project}/twins/{TWIN}/revisions/2/", None),
+        "twin-revision-two": (f"{project}/twins/{TWIN}/revisions/1/?to=4", None),
+        "system": ("/system/", None),
         "tokens": ("/tokens/", None),
         "token-made": ("/tokens/", acts.new_token),
         "not-found": ("/projects/no-such-project/", None),

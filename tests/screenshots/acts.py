@@ -27,6 +27,15 @@ def wrong_request(page: Page) -> None:
     page.locator(".errbox").wait_for()
 
 
+def wrong_training(page: Page) -> None:
+    """A training whose values do not fit."""
+    page.get_by_role("textbox", name="Model", exact=True).fill("demand forecast")
+    page.locator("#folded > summary").click()
+    page.get_by_label("Held-out part").fill("1.2")
+    page.get_by_role("button", name="Run training").click()
+    page.locator(".errbox").wait_for()
+
+
 def wrong_project(page: Page) -> None:
     """A new project at an address that is none."""
     page.get_by_label("Name").fill("Seattle bikes")
@@ -40,6 +49,26 @@ def wrong_definition(page: Page) -> None:
     page.get_by_role("textbox", name="Steps", exact=True).fill(_FAULTY)
     page.get_by_role("button", name="Check").click()
     page.locator("[data-faults] li").first.wait_for()
+
+
+def wrong_twin(page: Page) -> None:
+    """A definition of a twin with two faults, checked."""
+    editor = page.get_by_role("textbox", name="Entity types", exact=True)
+    editor.fill(editor.input_value().replace('"number"', '"float"', 1).replace('"to": "district"', '"to": "nowhere"'))
+    page.get_by_role("button", name="Check").click()
+    page.locator("[data-faults] li").first.wait_for()
+
+
+def wrong_value(page: Page) -> None:
+    """A value that its property cannot hold."""
+    page.get_by_role("textbox", name="Temperature").fill("warm")
+    page.get_by_role("button", name="Save values").click()
+    page.locator(".errbox").wait_for()
+
+
+def shown_numbers(page: Page) -> None:
+    """The numbers behind a plot."""
+    page.locator("details.numbers summary").click()
 
 
 def no_such_user(page: Page) -> None:
