@@ -48,6 +48,23 @@ def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
     )
 
 
+ADMINISTRATORS = frozenset(
+    {
+        FailureReason.LAUNCH_TIMEOUT,
+        FailureReason.LAUNCH_FAILED,
+        FailureReason.NEVER_FITS,
+        FailureReason.DISK_FULL,
+        FailureReason.PROTOCOL,
+        FailureReason.MODEL_CORRUPT,
+    }
+)  # what only an administrator can mend
+
+
+def remedy(reason: FailureReason) -> str:
+    """What mends failures of this kind, in one sentence, for who looks at many jobs at once."""
+    return _REMEDIES[reason]
+
+
 def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, Any]) -> Diagnosis:
     return {"category": reason.value, "summary": summary, "detail": detail, "next_steps": list(steps[:3])}
 
@@ -183,4 +200,28 @@ _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.LAUNCH_FAILED: _launch_failed,
     FailureReason.WORKER_LOST: _lost,
     FailureReason.INTERRUPTED: _lost,
+}
+
+_REMEDIES: dict[FailureReason, str] = {
+    FailureReason.WORKLOAD_FAILED: "The step's message and the log say what to change in the definition or the parameters.",
+    FailureReason.INVALID_INPUT: "Mend the data or the definition: another try changes nothing.",
+    FailureReason.SIGNATURE_MISMATCH: "Give the model data with the columns it was trained on, or train it anew.",
+    FailureReason.MODEL_CORRUPT: "The model's file is not the one that was stored: look at the storage, and train the model again.",
+    FailureReason.EXIT_CODE: "The end of the log says what the command complained about.",
+    FailureReason.SIGNAL: "Native code of the command crashed: change its version or its input.",
+    FailureReason.OUT_OF_MEMORY: "Run again with more memory, or read fewer rows or columns.",
+    FailureReason.LOG_LIMIT_EXCEEDED: "Write less to the log, or raise LOG_BYTES_MAX.",
+    FailureReason.ARTIFACT_LIMIT_EXCEEDED: "Write less, or raise ARTIFACT_BYTES_MAX or ARTIFACT_COUNT_MAX.",
+    FailureReason.DISK_FULL: "Make room on the disk that workers write to (WORKERS_DIR), or write less.",
+    FailureReason.SOURCE_UNAVAILABLE: "Try again once the source answers; READ_URL_ALLOW says which addresses workers may read.",
+    FailureReason.DEADLINE_EXCEEDED: "Raise the time limit, give it more CPU, or read less.",
+    FailureReason.LAUNCH_TIMEOUT: "Look at the workers' machine and at the address workers reach the orchestrator by.",
+    FailureReason.LAUNCH_FAILED: "Look at the job's message: the launcher refused the worker.",
+    FailureReason.NEVER_FITS: "Add room to a cluster, or have people ask for less.",
+    FailureReason.WORKER_LOST: "Run again; if it comes back, look at the workers' machine.",
+    FailureReason.INTERRUPTED: "Run again: its surroundings stopped the worker.",
+    FailureReason.SHUTDOWN: "Nothing to do: the jobs start again with Mimir.",
+    FailureReason.STALE_BASE: "Run again: it then works on the newest revision.",
+    FailureReason.PROTOCOL: "Worker and orchestrator are of different releases, or the worker is at fault: look at the job's message.",
+    FailureReason.CANCELLED: "Nothing to do: a person cancelled it.",
 }

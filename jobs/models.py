@@ -4,8 +4,11 @@ Lock order, everywhere: the admission lock, then the Job, then the Attempt. Appe
 """
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Collate, Reverse
 
 from jobs.contract import ArtifactRole, JobStatus, JobType, Priority
 from mimir.lib.ids import uuid7
@@ -17,6 +20,21 @@ def _choices(enum: type) -> list[tuple[str, str]]:
 
 ARTIFACTS = "artifacts"  # the folder of their objects in the storage
 ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED))
+
+
+def producer() -> Coalesce:
+    """With the type: what a job is a run of. A pipeline's name, or the dataset, model or twin that it makes a version of."""
+    return Coalesce(*(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin")))
+
+
+def name_parts() -> Func:
+    """Every 1, 2 and 3 characters in a row of a job's name, of all letters the capital ones: what a search in names looks up."""
+    return Func(F("name"), function="jobs_text_parts")
+
+
+def id_from_its_end() -> Collate:
+    """A job's id, last character first, so that an index finds the end of one."""
+    return Collate(Reverse(Cast("id", TextField())), "C")
 
 
 class Cluster(models.Model):
@@ -100,7 +118,14 @@ class Job(models.Model):
                 condition=Q(status__in=("launching", "running", "cancelling")),
                 name="job_live",
             ),  # the sweep, the reconciler, the counts of running jobs
-            models.Index(fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"),  # retention
+            # retention, and what ended in the last 24 hours
+            models.Index(fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"),
+            models.Index(F("created_at").desc(), F("id").desc(), name="job_newest"),  # the admin's list
+            # the runs of one producer, newest first; the list's filter by a rare type
+            models.Index("project", "type", producer(), F("created_at").desc(), name="job_producer"),
+            GinIndex(fields=("labels",), fastupdate=False, name="job_labels"),  # the list's filter by label
+            GinIndex(name_parts(), gin_pending_list_limit=512, name="job_name_parts"),  # the list's search in names
+            models.Index(id_from_its_end(), name="job_id_end"),  # the list's search by the end of an id
         )
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("projects.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
+    path("api/v1/", include("monitoring.api.urls")),
     path("worker/v1/", include("jobs.api.worker_urls")),
     path("admin/", admin.site.urls),
     path("", include("django_prometheus.urls")),

@@ -1,4 +1,4 @@
-"""What the orchestrator says of itself: readiness, and later metrics and the system view.
+"""What the orchestrator says of itself: readiness, the state of the installation, metrics.
 
 Law: reads others, is imported by nobody but the composition root.
 """

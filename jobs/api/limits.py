@@ -9,17 +9,13 @@ from jobs.models import Limit
 from jobs.services.limits import limit_set
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, LIMIT, errors
-from mimir.api.views import ApiView, validated
-from mimir.lib.errors import PermissionDenied
+from mimir.api.views import ApiView, demand_administrator, validated
+
+_ONLY = "Limits are set by site administrators."
 
 
 def _shape(row: Limit) -> dict[str, object]:
     return {"scope": row.scope, "key": row.key, "max_jobs": row.max_jobs, "paused": row.paused}
-
-
-def _demand_admin(request: Request) -> None:
-    if not request.user.is_superuser:
-        raise PermissionDenied("Limits are set by site administrators.")
 
 
 class LimitsView(ApiView):
@@ -28,14 +24,14 @@ class LimitsView(ApiView):
     @extend_schema(operation_id="limits_list", parameters=[CURSOR, LIMIT], responses={200: serializers.LimitsShape, **errors(400, 403)})
     def get(self, request: Request) -> Response:
         """Every limit and pause that is set."""
-        _demand_admin(request)
+        demand_administrator(request, _ONLY)
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
         return Response({"results": [_shape(row) for row in page.results], "next": page.next})
 
     @extend_schema(operation_id="limits_set", request=serializers.LimitShape, responses={200: serializers.LimitShape, **errors(400, 403)})
     def patch(self, request: Request) -> Response:
         """Set one limit or pause. It holds from the next pass of admission on, which this asks for."""
-        _demand_admin(request)
+        demand_administrator(request, _ONLY)
         body = validated(serializers.LimitShape, request)
         row = limit_set(actor=f"user:{request.user.get_username()}", **body)
         return Response(_shape(row))

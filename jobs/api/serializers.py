@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
 from jobs.models import Limit
+from jobs.selectors.lineage import NodeKind
 
 _Any = serializers.Serializer[Any]
 _KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
@@ -163,6 +164,32 @@ class UsageShape(_Any):
 class Usage(_Any):
     results = UsageShape(many=True)
     limit_bytes = serializers.IntegerField(allow_null=True)
+
+
+class LineageNode(_Any):
+    id = serializers.CharField(help_text="dataset:weather@1, twin:town@3 (a revision), job:<id>, …")
+    kind = serializers.ChoiceField(choices=[kind.value for kind in NodeKind])
+    name = serializers.CharField(allow_blank=True)
+    version = serializers.IntegerField(allow_null=True, help_text="null for a job.")
+    job_type = serializers.ChoiceField(choices=[kind.value for kind in JobType], allow_null=True, help_text="Of a job.")
+    status = serializers.ChoiceField(choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job.")
+    at = serializers.DateTimeField(help_text="When it was made, or submitted.")
+    by = serializers.CharField(allow_null=True)
+
+
+class LineageEdge(_Any):
+    to = serializers.CharField(help_text="A node's id.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is no name that a class can have."""
+        return {"from": serializers.CharField(help_text="A node's id."), **super().get_fields()}
+
+
+class LineageShape(_Any):
+    of = serializers.CharField(help_text="The id of the node that was asked for.")
+    nodes = LineageNode(many=True)
+    edges = LineageEdge(many=True)
+    truncated = serializers.BooleanField(help_text="There is more, further away.")
 
 
 class LimitShape(_Any):

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from jobs.api import details, jobs, limits, logs
+from jobs.api import details, jobs, limits, lineage, logs, summary
 
 urlpatterns = [
     path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
     path("projects/<str:slug>/jobs/counts/", jobs.JobCountsView.as_view(), name="job-counts"),
+    path("projects/<str:slug>/summary/", summary.SummaryView.as_view(), name="summary"),
+    path("projects/<str:slug>/lineage/", lineage.LineageView.as_view(), name="lineage"),
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.JobRetryView.as_view(), name="job-retry"),

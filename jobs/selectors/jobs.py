@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.models import Artifact, Attempt, Job
 from jobs.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.selectors.inputs import public_inputs
+from jobs.selectors.search import id_ends, named_like
 from jobs.selectors.waiting import job_waiting
 from mimir.lib.errors import NotFound
 from projects.access import demand, role_subquery
@@ -51,7 +52,7 @@ def job_list(
     if job_type:
         jobs = jobs.filter(type=job_type)
     if text:
-        jobs = jobs.filter(Q(name__icontains=text) | Q(id__iendswith=text) if len(text) <= 36 else Q(name__icontains=text))
+        jobs = jobs.filter(named_like(text) | id_ends(text))
     if label:
         key, given, value = label.partition("=")
         jobs = jobs.filter(labels__contains={key: value}) if given else jobs.filter(labels__has_key=key)

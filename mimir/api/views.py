@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
 from mimir.api.parsers import JSONParser
-from mimir.lib.errors import NotAuthenticated, NotFound
+from mimir.lib.errors import NotAuthenticated, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -75,3 +75,9 @@ def caller(request: Request) -> "User":
     if not request.user.is_authenticated:
         raise NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
     return request.user
+
+
+def demand_administrator(request: Request, message: str) -> None:
+    """Let site administrators pass. Raises: PermissionDenied with `message`."""
+    if not caller(request).is_superuser:
+        raise PermissionDenied(message)

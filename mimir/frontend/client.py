@@ -60,9 +60,9 @@ class Api:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, params: Params | None = None, *, within_seconds: float | None = None) -> dict[str, Any]:
-        """The JSON object at `path`; parameters that are None are left out. Not there `within_seconds`: Unavailable."""
-        return _object(self.request_raw("GET", path, params=params, within_seconds=within_seconds))
+    def get(self, path: str, params: Params | None = None) -> dict[str, Any]:
+        """The JSON object at `path`; parameters that are None are left out."""
+        return _object(self.request_raw("GET", path, params=params))
 
     def get_with_etag(self, path: str) -> tuple[dict[str, Any], str]:
         """The JSON object and its ETag ("" when it has none), to send back as If-Match."""
@@ -77,9 +77,9 @@ class Api:
         """Change what is at `path`; `headers` may hold If-Match."""
         return _object(self.request_raw("PATCH", path, json=json, headers=headers))
 
-    def put(self, path: str, json: object = None) -> dict[str, Any]:
-        """Make what is at `path`, or replace it."""
-        return _object(self.request_raw("PUT", path, json=json))
+    def put(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Make what is at `path`, or replace it; `headers` may hold If-Match."""
+        return _object(self.request_raw("PUT", path, json=json, headers=headers))
 
     def delete(self, path: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """End or revoke what is at `path`."""
@@ -92,14 +92,7 @@ class Api:
         return _object(response)
 
     def request_raw(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        json: object = None,
-        headers: Mapping[str, str] | None = None,
-        within_seconds: float | None = None,
+        self, method: str, path: str, *, params: Params | None = None, json: object = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """The whole answer, whatever its status. A GET whose connection broke before an answer is tried once more."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -110,7 +103,7 @@ class Api:
             params=given or None,
             json=json,
             headers={**self._headers, **(headers or {})},
-            timeout=_timeouts(method, within_seconds),
+            timeout=READ_TIMEOUTS if method == "GET" else TIMEOUTS,
         )
         with _translated():
             try:
@@ -119,12 +112,6 @@ class Api:
                 if method != "GET":
                     raise
                 return _client().send(build())
-
-
-def _timeouts(method: str, within_seconds: float | None) -> httpx.Timeout:
-    if within_seconds is not None:
-        return httpx.Timeout(within_seconds, connect=READ_TIMEOUTS.connect, pool=READ_TIMEOUTS.pool)
-    return READ_TIMEOUTS if method == "GET" else TIMEOUTS
 
 
 def api(request: HttpRequest) -> Api:

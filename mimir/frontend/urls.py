@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import datasets, job, jobs, members, models, pipelines, projects, session, submit, tokens
+from mimir.frontend.pages import datasets, entity, job, jobs, members, models, pipelines, projects, session, submit, system, tokens, twin, twins
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -25,6 +25,14 @@ urlpatterns = [
     path("projects/<str:slug>/pipelines/", pipelines.pipelines, name="pipelines"),
     path("projects/<str:slug>/pipelines/new/", pipelines.pipeline_new, name="pipeline-new"),
     path("projects/<str:slug>/pipelines/<str:name>/", pipelines.pipeline, name="pipeline"),
+    path("projects/<str:slug>/twins/", twins.twins, name="twins"),
+    path("projects/<str:slug>/twins/new/", twins.twin_new, name="twin-new"),
+    path("projects/<str:slug>/twins/<str:name>/", twin.twin, name="twin"),
+    path("projects/<str:slug>/twins/<str:name>/definition/", twins.twin_definition, name="twin-definition"),
+    path("projects/<str:slug>/twins/<str:name>/entity/", entity.entity, name="twin-entity"),
+    path("projects/<str:slug>/twins/<str:name>/revisions/", twin.revisions, name="twin-revisions"),
+    path("projects/<str:slug>/twins/<str:name>/revisions/<int:number>/", twin.revision, name="twin-revision"),
+    path("system/", system.system, name="system"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),

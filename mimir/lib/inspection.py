@@ -30,6 +30,10 @@ from mimir.lib.tables import (
 SAMPLE_ROWS = 10_000  # the type of a CSV column is guessed from these, then checked against all
 
 
+class NoRoom(NotATable):
+    """This machine's disk is full: nothing is said of the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inspected:
     """A readable table file."""
@@ -65,12 +69,14 @@ def read_head(path: str) -> bytes:
 
 
 def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
-    """All rows of a query. Raises: NotATable with DuckDB's complaint in our words."""
+    """All rows of a query. Raises: NotATable with DuckDB's complaint in our words, NoRoom."""
     import duckdb
 
     try:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
     except duckdb.Error as error:
+        if "No space left on device" in str(error):
+            raise NoRoom("There is no room left on this machine's disk to read the file. Tell an administrator.") from error
         raise NotATable(_in_our_words(str(error))) from error
     return rows
 

@@ -4,6 +4,7 @@ import logging.config
 import tempfile
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from jobs.contract import JobStatus, JobType
 from mimir import env as _env
 from mimir.settings.base import common
 
@@ -159,7 +160,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "JobStatusEnum": "jobs.contract.JobStatus",
+        "JobStatusEnum": [status.value for status in JobStatus],
+        "JobTypeEnum": [kind.value for kind in JobType],
+        "MadeKindEnum": ["dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
     },
 }

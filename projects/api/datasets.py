@@ -15,12 +15,14 @@ from mimir.api.parsers import JSONParser
 from mimir.api.responses import FileStream, attachment
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.errors import Invalid, NotFound
+from mimir.lib.errors import Invalid
 from projects import storage
 from projects.access import project_for
 from projects.api import serializers, shapes
+from projects.api.numbers import version_number
 from projects.models import DatasetVersion, Role
 from projects.selectors import (
+    VersionKind,
     dataset_get,
     dataset_latest_versions,
     dataset_version_get,
@@ -29,7 +31,7 @@ from projects.selectors import (
     version_origins,
 )
 from projects.selectors.datasets import content_missing, dataset_version_converted
-from projects.services import dataset_upload
+from projects.services import dataset_profile, dataset_upload
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
@@ -50,7 +52,7 @@ class DatasetsView(ApiView):
         """Every dataset with its newest version, by name."""
         project = project_for(caller(request), slug)
         page = paginate(dataset_latest_versions(project=project), request, keys=("dataset__name",))
-        origins = version_origins([row.id for row in page.results])
+        origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
         rows = [
             {"name": row.dataset.name, "created_at": row.dataset.created_at, "version": shapes.dataset_version(row, origins)}
             for row in page.results
@@ -86,16 +88,13 @@ class DatasetView(ApiView):
         """Its versions, newest first."""
         dataset = dataset_get(project=project_for(caller(request), slug), name=name)
         page = paginate(dataset_versions(dataset=dataset), request, keys=("-number",))
-        origins = version_origins([row.id for row in page.results])
+        origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
         versions = [shapes.dataset_version(row, origins) for row in page.results]
         return Response({"name": dataset.name, "created_at": dataset.created_at, "versions": versions, "next": page.next})
 
 
 def _version(request: Request, slug: str, name: str, number: str) -> DatasetVersion:
-    project = project_for(caller(request), slug)
-    if number != "latest" and not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise NotFound("A version is a number, or latest.")
-    return dataset_version_get(project=project, name=name, number=None if number == "latest" else int(number))
+    return dataset_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))
 
 
 class DatasetRowsView(ApiView):
@@ -111,6 +110,17 @@ class DatasetRowsView(ApiView):
         version = _version(request, slug, name, number)
         shown = dataset_version_rows(version=version, limit=limit_of(request, default=ROWS_DEFAULT, maximum=ROWS_MAX))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
+
+
+class DatasetProfileView(ApiView):
+    """What the columns hold."""
+
+    @extend_schema(operation_id="datasets_profile", responses={200: serializers.ProfileShape, **errors(404, 429)})
+    def get(self, request: Request, slug: str, name: str, number: str) -> Response:
+        """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
+        version = _version(request, slug, name, number)
+        profile = dataset_profile(version=version)
+        return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
 class DatasetContentView(ApiView):

@@ -120,6 +120,36 @@ class Rows(_Any):
     truncated = serializers.BooleanField(help_text="There are more rows.")
 
 
+class Histogram(_Any):
+    edges = serializers.ListField(child=serializers.JSONField(), help_text="One more than counts: numbers, or times as text.")
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class CommonValue(_Any):
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class ColumnProfile(_Any):
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB names it.")
+    kind = serializers.ChoiceField(choices=["number", "category", "time", "boolean", "other"])
+    missing = serializers.IntegerField(allow_null=True, help_text="Empty cells and NaN.")
+    distinct = serializers.IntegerField(allow_null=True, help_text="Different values.")
+    min = serializers.JSONField(allow_null=True, help_text="A number, or a time as text.")
+    max = serializers.JSONField(allow_null=True)
+    mean = serializers.FloatField(allow_null=True)
+    std = serializers.FloatField(allow_null=True, help_text="Of a sample.")
+    histogram = Histogram(allow_null=True, help_text="Of numbers and times: at most 20 bins.")
+    top = CommonValue(many=True, allow_null=True, help_text="Of text and truth values: the 10 most common.")
+
+
+class ProfileShape(_Any):
+    row_count = serializers.IntegerField()
+    columns = ColumnProfile(many=True)
+    fault = serializers.CharField(allow_blank=True, help_text="What could not be described, and why; empty when all could.")
+
+
 class PipelineRequest(_Any):
     name = serializers.CharField(max_length=200)
     definition = serializers.JSONField()

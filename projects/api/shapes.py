@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from projects.models import AccessToken, DatasetVersion, Membership, PipelineVersion, Project
+from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project
 
 
 def token(row: AccessToken) -> dict[str, Any]:
@@ -58,4 +58,41 @@ def pipeline_version(row: PipelineVersion) -> dict[str, Any]:
         "definition": row.definition,
         "created_at": row.created_at,
         "created_by": row.created_by.get_username() if row.created_by else None,
+    }
+
+
+def version_ref(row: DatasetVersion) -> dict[str, Any]:
+    """A dataset version by its name."""
+    return {"name": row.dataset.name, "version": row.number}
+
+
+def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """One version of a model; `origins` names the jobs that made versions."""
+    return {
+        "number": row.number,
+        "task": row.task,
+        "algorithm": row.algorithm,
+        "target": row.target,
+        "metrics": row.metrics,
+        "baseline": row.baseline,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "training_data": version_ref(row.training_data),
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+        "job": origins.get(row.id),
+    }
+
+
+def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """The same with all that is known of it. Importance is kept among the plots and shown beside them."""
+    return {
+        **model_version(row, origins),
+        "name": row.model.name,
+        "hyperparameters": row.hyperparameters,
+        "signature": row.signature,
+        "plots": {name: plot for name, plot in row.plots.items() if name != "importance"},
+        "training": row.training,
+        "libraries": row.libraries,
+        "importance": row.plots.get("importance", []),
     }

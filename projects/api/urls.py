@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from projects.api import datasets, pipelines, projects, sessions
+from projects.api import datasets, models, pipelines, projects, sessions
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
@@ -15,11 +15,16 @@ urlpatterns = [
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", datasets.DatasetRowsView.as_view(), name="dataset-rows"),
+    path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", datasets.DatasetProfileView.as_view(), name="dataset-profile"),
     path(
         "projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/",
         datasets.DatasetContentView.as_view(),
         name="dataset-content",
     ),
+    path("projects/<str:slug>/models/", models.ModelsView.as_view(), name="models"),
+    path("projects/<str:slug>/models/<str:name>/", models.ModelView.as_view(), name="model"),
+    path("projects/<str:slug>/models/<str:name>/versions/<str:number>/", models.ModelVersionView.as_view(), name="model-version"),
+    path("projects/<str:slug>/models/<str:name>/versions/<str:number>/content/", models.ModelContentView.as_view(), name="model-content"),
     path("projects/<str:slug>/pipelines/", pipelines.PipelinesView.as_view(), name="pipelines"),
     path("projects/<str:slug>/pipelines/validate/", pipelines.PipelineValidateView.as_view(), name="pipeline-validate"),
     path("projects/<str:slug>/pipelines/<str:name>/", pipelines.PipelineView.as_view(), name="pipeline"),

@@ -1,8 +1,9 @@
-"""The process that opens a user's file: finds its format and schema, shows rows, converts. Run by `runner`, never imported.
+"""The process that opens a user's file: finds its format and schema, shows rows, converts, describes columns. Run by `runner`, never imported.
 
 `python -m projects.parsing.child <scratch folder>`: reads `request.json` there, writes `answer.json` there: {"ok": {…}} or
-{"fault": "<sentence for the user>"}. A bug in a parser is contained: no network where the kernel lets us drop it, no file but the one
-named (DuckDB's external access is off), 256 MB and one thread for DuckDB, limits of time, memory and file size, no secret in sight.
+{"fault": "<sentence for the user>", "passing": whether another time may do}. A bug in a parser is contained: no network where the kernel
+lets us drop it, no file but the one named (DuckDB's external access is off), 256 MB and one thread for DuckDB, limits of time, memory and
+file size, no secret in sight.
 """
 
 import ctypes
@@ -13,8 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.inspection import inspect_file, read_head, run_sql
+from mimir.lib.inspection import NoRoom, inspect_file, read_head, run_sql
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
+from projects.parsing.profile import Budget, described
 
 MEMORY_LIMIT = "256MB"
 CELL_CHARACTERS = 2_000  # of one cell in a preview
@@ -31,7 +33,7 @@ def main(scratch: Path) -> None:
     try:
         answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
-        answer = {"fault": error.message}
+        answer = {"fault": error.message, "passing": isinstance(error, NoRoom)}
     part = scratch / "answer.part"
     part.write_text(json.dumps(answer))
     part.rename(scratch / "answer.json")
@@ -49,12 +51,12 @@ def _confine(seconds: int, file_bytes_max: int) -> None:
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)
 
 
-def _connect(scratch: Path, *paths: str) -> Any:
+def _connect(scratch: Path, *paths: str, database: str = ":memory:") -> Any:
     """DuckDB that may open `paths` and its own scratch folder, and nothing else."""
     import duckdb  # after `_confine`: a new user namespace needs a process with one thread
 
     connection = duckdb.connect(
-        ":memory:",
+        database,
         config={
             "memory_limit": MEMORY_LIMIT,
             "threads": 1,
@@ -66,6 +68,7 @@ def _connect(scratch: Path, *paths: str) -> Any:
     temporary.mkdir()
     for setting in (
         "TimeZone = 'UTC'",
+        "parquet_metadata_cache = true",  # a profile asks once or twice for each column
         f"allowed_paths = [{', '.join(quoted(path) for path in paths)}]",
         f"temp_directory = {quoted(str(temporary))}",
         "max_temp_directory_size = '1GB'",
@@ -134,7 +137,31 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_OPERATIONS = {"inspect": _inspect, "rows": _rows, "convert": _convert}
+def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """What each column holds. Text formats are parsed once, into a table on the disk: a question to one column then reads that column."""
+    path, schema, budget = request["path"], _schema(request), Budget(request["cpu_seconds"])
+    connection = _connect(scratch, path, database=str(scratch / "table.duckdb"))
+    source = f"read_parquet({quoted(path)})"
+    with budget.watching(connection):
+        if request["format"] != "parquet":
+            scan = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
+            source = "parsed"
+            _parse(connection, f"CREATE TABLE {source} AS {scan}", budget)
+        columns, fault = described(connection, source, schema, budget)
+    return {"columns": columns, "fault": fault}
+
+
+def _parse(connection: Any, sql: str, budget: Budget) -> None:
+    try:
+        run_sql(connection, sql)
+    except NotATable as error:
+        if not budget.spent:
+            raise
+        spent = f"reading it took {budget.seconds:.0f} seconds of computing"
+        raise NotATable(f"The table is too large to describe: {spent}. A version with fewer rows can be.") from error
+
+
+_OPERATIONS = {"inspect": _inspect, "rows": _rows, "convert": _convert, "profile": _profile}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

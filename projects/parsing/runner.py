@@ -23,6 +23,7 @@ import psutil
 from mimir.lib.errors import MimirError
 
 SECONDS_MAX = 60
+PROFILE_CPU_SECONDS = 40.0
 RESIDENT_BYTES_MAX = 768 * 1024**2  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
 FILE_BYTES_MAX = 4 * 1024**3  # a converted copy, or what DuckDB spills
 ANSWER_BYTES_MAX = 16 * 1024**2
@@ -38,8 +39,12 @@ class Unreadable(MimirError):
     status, code = 400, "unreadable_file"
 
 
+class Interrupted(Unreadable):
+    """The reader was stopped by the clock or from outside: at another time the same file may be readable."""
+
+
 class Busy(MimirError):
-    """Too many files are being read at this moment. Answered with 429."""
+    """Too many files are being read at this moment, or this machine has no room to read one. Answered with 429."""
 
     status, code = 429, "busy"
 
@@ -70,6 +75,14 @@ class Preview:
     truncated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What each column holds (see `profile.py`), and a sentence about what could not be described, or empty."""
+
+    columns: list[dict[str, Any]]
+    fault: str
+
+
 def inspect(path: str, *, scratch_dir: str) -> Inspected:
     """Format, schema and row count of the file at `path`. Raises: Unreadable, Busy."""
     with _child({"operation": "inspect", "path": path}, scratch_dir) as (answer, _):
@@ -80,6 +93,12 @@ def preview(table: TableFile, *, limit: int, scratch_dir: str) -> Preview:
     """The first `limit` rows. Raises: Unreadable, Busy."""
     with _child({"operation": "rows", "limit": limit, **_known(table)}, scratch_dir) as (answer, _):
         return Preview(rows=answer["rows"], truncated=answer["truncated"])
+
+
+def profile(table: TableFile, *, scratch_dir: str) -> Profile:
+    """What each column holds. Raises: Unreadable, Interrupted, Busy."""
+    with _child({"operation": "profile", "cpu_seconds": PROFILE_CPU_SECONDS, **_known(table)}, scratch_dir) as (answer, _):
+        return Profile(columns=answer["columns"], fault=answer["fault"])
 
 
 @contextlib.contextmanager
@@ -141,7 +160,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
             process.wait(timeout=0.1)
             return
         if time.monotonic() > end:
-            raise Unreadable(f"Reading the file took longer than {SECONDS_MAX} seconds. Split it, or upload it as Parquet.")
+            raise Interrupted(f"Reading the file took longer than {SECONDS_MAX} seconds. Split it, or upload it as Parquet.")
         with contextlib.suppress(psutil.Error):
             if watched.memory_info().rss > RESIDENT_BYTES_MAX:
                 raise Unreadable("Reading the file took more memory than uploads may use. Split it, or upload it as Parquet.")
@@ -150,10 +169,13 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 def _answer(scratch: Path, code: int) -> dict[str, Any]:
     path = scratch / "answer.json"
     if code != 0 or not path.is_file():
-        raise Unreadable(f"The file made its reader stop (exit {code}). It may be damaged: check it, or save it in another format.")
+        kind = Interrupted if code < 0 else Unreadable
+        raise kind(f"The file made its reader stop (exit {code}). It may be damaged: check it, or save it in another format.")
     if path.stat().st_size > ANSWER_BYTES_MAX:
         raise Unreadable("The file's description is too large. Use fewer or simpler columns.")
     answer: dict[str, Any] = json.loads(path.read_text())
+    if answer.get("passing"):
+        raise Busy(answer["fault"], retry_after_seconds=60)
     if "fault" in answer:
         raise Unreadable(answer["fault"])
     found: dict[str, Any] = answer["ok"]

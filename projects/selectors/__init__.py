@@ -16,7 +16,7 @@ from projects.selectors.models import (
     model_version_get,
     model_versions,
 )
-from projects.selectors.origins import register_version_origins, version_origins
+from projects.selectors.origins import VersionKind, register_version_origins, version_origins
 from projects.selectors.pipelines import (
     pipeline_get,
     pipeline_latest_versions,
@@ -29,6 +29,7 @@ from projects.selectors.twins import twin_definition_find, twin_state_document
 
 __all__ = [
     "DatasetRow",
+    "VersionKind",
     "dataset_get",
     "dataset_latest_versions",
     "dataset_version_find",

@@ -66,7 +66,7 @@ def dataset_version_get(*, project: Project, name: str, number: int | None = Non
 
 def dataset_version_rows(*, version: DatasetVersion, limit: int) -> DatasetRow:
     """The first `limit` rows, read in a bounded process. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
-    with _table(version) as table:
+    with dataset_version_table(version) as table:
         shown = runner.preview(table, limit=limit, scratch_dir=storage.scratch_dir())
     return DatasetRow(columns=version.schema, rows=shown.rows, truncated=shown.truncated)
 
@@ -74,12 +74,13 @@ def dataset_version_rows(*, version: DatasetVersion, limit: int) -> DatasetRow:
 @contextlib.contextmanager
 def dataset_version_converted(*, version: DatasetVersion, to: str) -> Iterator[Path]:
     """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
-    with _table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir()) as path:
+    with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir()) as path:
         yield path
 
 
 @contextlib.contextmanager
-def _table(version: DatasetVersion) -> Iterator[runner.TableFile]:
+def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]:
+    """The version's file on this machine's disk, for the time of the block. Raises: ContentMissing."""
     with storage.local_path(version.storage_key) as path:
         if not Path(path).is_file():
             raise content_missing(version)

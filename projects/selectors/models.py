@@ -6,6 +6,7 @@ from django.db.models import F, QuerySet
 
 from mimir.lib.errors import NotFound
 from projects.models import Model, ModelVersion, Project
+from projects.selectors.datasets import ContentMissing
 
 if TYPE_CHECKING:
     Versions = QuerySet[ModelVersion, ModelVersion]
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def model_latest_versions(*, project: Project) -> "Versions":
     """The newest version of every model of `project`, each with its model and author. To be ordered by `model__name`."""
-    return _versions().filter(model__project=project, number=F("model__latest_number"))
+    return _listed().filter(model__project=project, number=F("model__latest_number"))
 
 
 def model_get(*, project: Project, name: str) -> Model:
@@ -26,7 +27,7 @@ def model_get(*, project: Project, name: str) -> Model:
 
 def model_versions(*, model: Model) -> "Versions":
     """All versions of `model`, to be ordered by `-number`."""
-    return _versions().filter(model=model)
+    return _listed().filter(model=model)
 
 
 def model_version_find(*, project: Project, name: str, number: int | None = None) -> ModelVersion | None:
@@ -45,3 +46,13 @@ def model_version_get(*, project: Project, name: str, number: int | None = None)
 
 def _versions() -> "Versions":
     return ModelVersion.objects.select_related("model", "created_by", "training_data__dataset")
+
+
+def _listed() -> "Versions":
+    """Without what only one version's page shows: the plots and the signature of a wide table are large."""
+    return _versions().defer("plots", "signature", "training", "libraries", "hyperparameters", "training_data__schema")
+
+
+def content_missing(version: ModelVersion) -> ContentMissing:
+    """What to say when the storage does not have a version's file."""
+    return ContentMissing(f"The file of {version.model.name} version {version.number} is not in the artifact storage. Tell an administrator.")

@@ -3,12 +3,14 @@
 from projects.services.datasets import dataset_upload, dataset_version_from_job
 from projects.services.members import member_remove, member_set
 from projects.services.pipelines import PipelineCheck, pipeline_check, pipeline_save
+from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
 from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unreferenced_objects_sweep
 from projects.services.tokens import session_create, token_create, token_delete, token_identify
 
 __all__ = [
     "PipelineCheck",
+    "dataset_profile",
     "dataset_upload",
     "dataset_version_from_job",
     "expired_tokens_sweep",

@@ -1,105 +1,67 @@
-// The form that runs a job: the same request as curl, and what the API says to it before it is sent (a dry run).
+// The form that runs a job: its page is asked for again with what is typed, and says what depends on it, what would run, and the same as curl.
+// Nothing is sent twice, and nothing that was typed meanwhile is taken away.
 
-import { postJson } from "./api.js";
-import { span } from "./time.js";
+import { toSignIn } from "./api.js";
+import { morph } from "./morph.js";
+
+const AGAIN_MS = 300; // after an answer to what is no longer in the form
 
 const form = document.querySelector("[data-submit]");
-const number = (text) => (/^\d{1,10}$/.test(text) ? Number(text) : text);
-
-function labelsOf(text) {
-  const labels = {};
-  for (const line of text.split("\n")) {
-    const [key, ...rest] = line.trim().split("=");
-    if (key.trim()) labels[key.trim()] = rest.join("=").trim();
-  }
-  return labels;
-}
-
-// As mimir/frontend/pages/submit.py builds it.
-function body() {
-  const value = (name) => form.elements[name].value.trim();
-  const made = { type: "pipeline_execution", parameters: { pipeline: value("pipeline") } };
-  if (value("version")) made.parameters.version = number(value("version"));
-  if (value("name")) made.name = value("name");
-  const labels = labelsOf(form.elements.labels.value);
-  if (Object.keys(labels).length) made.labels = labels;
-  if (value("priority")) made.priority = value("priority");
-  const resources = {};
-  for (const name of ["cpu", "memory"]) if (value(name)) resources[name] = value(name);
-  if (value("gpu")) resources.gpu = number(value("gpu"));
-  if (Object.keys(resources).length) made.resources = resources;
-  if (value("timeout")) made.timeout_seconds = number(value("timeout"));
-  if (value("attempts")) made.max_attempts = number(value("attempts"));
-  return made;
-}
-
-function curl(request) {
-  const place = document.getElementById("curl");
-  const quoted = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
-  place.textContent = `curl -X POST ${place.dataset.origin}${form.dataset.submit} \\\n  -H "Authorization: Bearer $TOKEN" \\\n  -H "Idempotency-Key: $(uuidgen)" \\\n  -H "Content-Type: application/json" \\\n  -d '${quoted}'`;
-}
-
-function facts(rows) {
-  const list = document.querySelector("[data-dry-facts]");
-  list.replaceChildren(...rows.flatMap(([name, text]) => {
-    const term = document.createElement("dt");
-    term.textContent = name;
-    const value = document.createElement("dd");
-    value.textContent = text;
-    return [term, value];
-  }));
-}
-
-// 4Gi is read as 4 GiB; what is no such quantity stays as it is.
-const memory = (quantity) => quantity.replace(/^([\d.]+)([KMGT])i$/, "$1 $2iB");
-const range = (low, high) => (low === high ? high : `${low} to ${high}`);
-
-function told(answer) {
-  const { resources } = answer;
-  const inputs = answer.inputs.filter((input) => input.kind === "dataset").map((input) => `${input.dataset} v${input.version}`);
-  const pipeline = answer.inputs.find((input) => input.kind === "pipeline");
-  facts([
-    ...(pipeline ? [["Runs", `${pipeline.pipeline} v${pipeline.version}`]] : []),
-    ["Reads", inputs.join(", ") || "no dataset"],
-    ["Room", `${range(resources.requests.cpu, resources.cpu)} CPU, ${range(memory(resources.requests.memory), memory(resources.memory))}`],
-    ["Time limit", `${span(answer.timeout_seconds)} for each attempt`],
-    ["Attempts", `at most ${answer.max_attempts}`],
-    ["Priority", answer.priority],
-  ]);
-}
-
 let asked = 0;
+let leads = false; // something changed that other fields depend on
 
-async function dryRun() {
-  const card = document.querySelector("[data-dry]");
-  const error = document.querySelector("[data-dry-error]");
-  const request = body();
-  if (!request.parameters.pipeline || form.querySelector("fieldset").disabled) { card.hidden = true; return; }
+const typed = () => new URLSearchParams(new FormData(form)).toString();
+
+async function look() {
   const turn = (asked += 1);
+  const sent = typed();
+  const body = new URLSearchParams(`${sent}&then=look`);
+  let response;
   try {
-    const answer = await postJson(`${form.dataset.submit}?dry_run=1`, request);
-    if (turn !== asked) return;
-    told(answer);
-    error.hidden = true;
-  } catch (problem) {
-    if (turn !== asked || !problem.status) return;
-    facts([]);
-    error.hidden = false;
-    error.textContent = Object.entries(problem.detail).filter(([, text]) => typeof text === "string").map(([path, text]) => `${path}: ${text}`).join("; ") || problem.message;
-  }
-  card.hidden = false;
+    response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, credentials: "same-origin" });
+  } catch { return; } // the next change asks again
+  if (turn !== asked) return;
+  if (response.redirected && new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (turn !== asked) return;
+  if (typed() !== sent) { setTimeout(() => { if (turn === asked) look(); }, AGAIN_MS); return; }
+  take(page);
 }
 
-function versionHint() {
-  const latest = form.elements.pipeline.selectedOptions[0]?.dataset.latest;
-  form.elements.version.placeholder = latest ? `the newest, now ${latest}` : "the newest";
+function take(page) {
+  const rail = page.getElementById("rail");
+  if (rail) document.getElementById("rail").replaceChildren(...rail.childNodes);
+  const fields = page.getElementById("fields");
+  if (!leads || !fields) return;
+  leads = false;
+  fields.querySelectorAll("noscript").forEach((one) => one.remove()); // a page read by script takes them for what they hold
+  const shown = document.getElementById("fields");
+  morph(shown, fields); // the field in hand stays the same element: focus, an open list, what is typed to find in it
+  const answered = [...fields.elements];
+  [...shown.elements].forEach((one, at) => give(one, answered[at]));
+}
+
+// What is typed in a field is no attribute of it.
+function give(field, other) {
+  if (!other || field.name !== other.name) return;
+  if (field.type === "checkbox" || field.type === "radio") field.checked = other.checked;
+  else if ("value" in field && field.value !== other.value) field.value = other.value;
+}
+
+function countPicked(box) {
+  const group = box.closest("fieldset");
+  const boxes = [...group.querySelectorAll("input[type=checkbox]")];
+  const count = boxes.filter((one) => one.checked && one.value).length;
+  const told = group.querySelector("[data-picked]");
+  if (told) told.textContent = count ? `${count} of ${boxes.length}` : "left out";
 }
 
 if (form) {
-  form.addEventListener("input", () => curl(body()));
-  form.addEventListener("change", () => { versionHint(); dryRun(); });
+  form.addEventListener("change", (event) => {
+    if ("leads" in event.target.dataset) leads = true;
+    if (event.target.type === "checkbox") countPicked(event.target);
+    look();
+  });
   form.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); });
-  versionHint();
-  curl(body());
-  dryRun();
 }

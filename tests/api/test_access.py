@@ -58,6 +58,11 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/pipelines/", "POST"): (MAINTAINER, {"name": "p", "definition": _DEFINITION}),
     ("api/v1/projects/<str:slug>/pipelines/validate/", "POST"): (VIEWER, {"definition": _DEFINITION}),
@@ -65,6 +70,8 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/jobs/", "POST"): (OPERATOR, _JOB),
     ("api/v1/projects/<str:slug>/jobs/counts/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/lineage/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/summary/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("api/v1/jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
@@ -75,6 +82,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/jobs/<uuid:job_id>/usage/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/artifacts/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/artifacts/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/system/", "GET"): (SITE, None),
     ("api/v1/limits/", "GET"): (SITE, None),
     ("api/v1/limits/", "PATCH"): (SITE, {"scope": "global", "max_jobs": 5}),
     ("worker/v1/attempts/<uuid:attempt_id>/claim", "POST"): (WORKER, {"claim_id": "CLAIM"}),
@@ -135,7 +143,8 @@ def world() -> World:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"a\n1\n")
         file.flush()
-        dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+        table = dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+    make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
     attempt = make.claimed()
     key = storage.artifacts().save("artifacts/access", ContentFile(b"x"))
     Artifact.objects.create(attempt=attempt, name="x.txt", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
@@ -162,7 +171,8 @@ def _path(world: World, route: str) -> str:
         route = route.replace(part, value)
     name = "x.txt" if "artifacts" in route else "echo" if "pipelines" in route else "t"
     route = route.replace("<str:name>", name)
-    return "/" + route + ("?q=x" if route.endswith("search/") else "")
+    query = {"search/": "?q=x", "lineage/": "?of=dataset:t@1"}
+    return "/" + route + next((text for end, text in query.items() if route.endswith(end)), "")
 
 
 def _ask(world: World, route: str, method: str, body: Any, token: str | None) -> Any:

@@ -47,8 +47,8 @@ def test_the_next_step_of_a_job_out_of_memory_opens_the_form_with_the_change_mar
     expect(memory).not_to_have_value("256Mi")
     expect(page.locator(".f.marked")).to_have_count(1)
     expect(page.locator(".f.marked")).to_contain_text("changed")
-    expect(page.locator(".f.marked #f-memory")).to_have_count(1)
-    expect(page.get_by_label("Name", exact=False).first).to_have_value("too greedy")
+    expect(page.locator(".f.marked [name='resources.memory']")).to_have_count(1)
+    expect(page.locator("[name=name]")).to_have_value("too greedy")
 
 
 def test_run_again_makes_a_new_job_that_names_the_old_one(page: Page, stack: Stack) -> None:
@@ -73,14 +73,15 @@ def test_run_again_with_changes_opens_the_form_filled_in(page: Page, stack: Stac
     pipeline = stack.end_of(job.id)["parameters"]["pipeline"]
     page.goto(job.path)
     page.get_by_role("link", name="Run again with changes").click()
-    expect(page.get_by_label("Pipeline")).to_have_value(pipeline)
-    values = {"name": "filled in", "cpu": "1", "memory": "512Mi", "priority": "high", "timeout": "77", "attempts": "2"}
+    expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(pipeline)
+    values = {"name": "filled in", "resources.cpu": "1", "resources.memory": "512Mi", "timeout_seconds": "77", "max_attempts": "2"}
     for name, value in values.items():
-        expect(page.locator(f"#f-{name}")).to_have_value(value)
+        expect(page.locator(f"[name='{name}']")).to_have_value(value)
+    expect(page.get_by_role("radio", name="high")).to_be_checked()
     expect(page.get_by_label("Labels")).to_have_value("run=nightly\nteam=bikes")
     expect(page.locator(".f.marked")).to_have_count(0)
-    page.locator("#f-name").fill("filled in anew")
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator("[name=name]").fill("filled in anew")
+    page.get_by_role("button", name="Run pipeline").click()
     page.wait_for_url("**/jobs/*-*/")
     made = stack.job(_job_of(page))
     assert (made["name"], made["parameters"]["pipeline"], made["labels"]) == ("filled in anew", pipeline, {"team": "bikes", "run": "nightly"})

@@ -21,15 +21,15 @@ def test_sign_in_run_a_job_and_cancel_it(visit: Visit, stack: Stack, gated: Call
     page.get_by_label("Password").fill(stack.described["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Run a job")).to_be_visible()
-    expect(page.get_by_label("Pipeline")).to_have_value(pipeline)
+    expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(pipeline)
 
     page.locator("#f-name").fill("by hand")
     page.get_by_label("Memory").fill("plenty")
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.locator("#e-memory")).to_contain_text("plenty")
+    page.get_by_role("button", name="Run pipeline").click()
+    expect(page.locator("[id='e-resources.memory']")).to_contain_text("plenty")
     expect(page.locator("#f-name")).to_have_value("by hand")
     page.get_by_label("Memory").fill("512Mi")
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run pipeline").click()
     expect(page.get_by_role("heading", name="by hand")).to_be_visible()
 
     job = page.url.rstrip("/").rsplit("/", 1)[1]

@@ -39,7 +39,7 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/settings/", "POST"): (MAINTAINER, {"name": "Contract", "description": ""}),
     ("projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/jobs/new/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"pipeline": "echo"}),
+    ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
     ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),

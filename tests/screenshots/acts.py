@@ -23,7 +23,7 @@ def wrong_request(page: Page) -> None:
     """Run a job with values that do not fit."""
     page.get_by_label("Version").fill("newest")
     page.get_by_label("Memory").fill("plenty")
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run pipeline").click()
     page.locator(".errbox").wait_for()
 
 

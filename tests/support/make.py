@@ -18,7 +18,7 @@ from jobs.services.launch import attempts_launch
 from jobs.services.logs import log_append
 from jobs.services.submit import job_submit
 from jobs.services.values import FinishReport
-from projects.models import Membership, Project, Role
+from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role
 from projects.services import pipeline_save, project_create
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
@@ -51,6 +51,27 @@ def job(of: Project | None = None, **fields: Any) -> Job:
     owner = fields.pop("user", None) or of.created_by
     asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}, **fields}
     return job_submit(project=of, user=owner, **asked).job
+
+
+def dataset_version(of: Project, name: str = "weather", **fields: Any) -> DatasetVersion:
+    """The next version of a dataset, as a row alone: nothing stands behind its storage key."""
+    dataset, _ = Dataset.objects.get_or_create(project=of, name=name)
+    dataset.latest_number += 1
+    dataset.save()
+    schema = [{"name": "wind", "type": "DOUBLE"}, {"name": "sky", "type": "VARCHAR"}]
+    facts = {"format": "csv", "schema": schema, "row_count": 10, "size_bytes": 1, "sha256": "0" * 64, "storage_key": f"none/{dataset.id}"}
+    return DatasetVersion.objects.create(dataset=dataset, number=dataset.latest_number, **{**facts, "source": "upload", **fields})
+
+
+def model_version(training_data: DatasetVersion, name: str = "fan", **fields: Any) -> ModelVersion:
+    """The next version of a model trained on `training_data`, as a row alone."""
+    model, _ = Model.objects.get_or_create(project=training_data.dataset.project, name=name)
+    model.latest_number += 1
+    model.save()
+    signature = {"features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}], "target": {"name": "wind", "type": "DOUBLE"}}
+    facts = {"task": "regression", "algorithm": "linear", "target": "wind", "signature": {**signature, "task": "regression"}}
+    facts |= {"metrics": {"r2": 0.9}, "baseline": {"r2": 0.0}, "size_bytes": 1, "sha256": "0" * 64, "storage_key": f"none/{model.id}"}
+    return ModelVersion.objects.create(model=model, number=model.latest_number, training_data=training_data, **{**facts, **fields})
 
 
 def launcher() -> MemoryLauncher:

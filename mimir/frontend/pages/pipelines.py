@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages import graphs
+from mimir.frontend.pages import editor, graphs
 from mimir.frontend.pages.joblook import job_look
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -88,12 +88,7 @@ def _example(dataset: str) -> str:
             },
             {"id": "save", "uses": "write", "with": {"dataset": "numbers", "from": "numbers"}},
         ]
-    return _written({"steps": steps})
-
-
-def _written(definition: Any) -> str:
-    """A definition as people edit it."""
-    return json.dumps(definition, indent=2, ensure_ascii=False)
+    return editor.written({"steps": steps})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,7 +110,7 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     found, etag = got["pipeline"]
     version = _version(found["versions"], request.GET.get("version", ""))
     if request.method != "POST":
-        form.values |= {"definition": _written(version["definition"]), "etag": etag}
+        form.values |= {"definition": editor.written(version["definition"]), "etag": etag}
     elif "changed_meanwhile" in form.values:
         form.values["etag"] = etag
     jobs = [job for job in got["jobs"]["results"] if (job["parameters"] or {}).get("pipeline") == name][:SHOWN_JOBS]
@@ -145,12 +140,11 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
     check = together(request, check=optional(partial(_checked, str(project["slug"]), form.value("definition")), nothing))["check"]
     graph, only_checked = check["graph"], bool(form.values.get("checked"))
     drawn = graphs.draw(graph.get("nodes", []), graph.get("edges", []))
-    faults = [{"path": path, "message": message} for path, message in _faults(form).items()]
     shown = {
         "form": form,
         "new": context is None,
         "refused": form.bad and not only_checked,
-        "faults": faults or (check["errors"] if only_checked else []),
+        "faults": editor.faults(form) or (check["errors"] if only_checked else []),
         "okay": only_checked and check["valid"],
         "drawing": _drawing(drawn) if drawn else None,
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
@@ -173,21 +167,9 @@ def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
     return client.post(project_path(slug, "pipelines", "validate"), {"definition": value})
 
 
-def _faults(form: Form) -> dict[str, str]:
-    """Faults of the definition by their path in it."""
-    return {
-        name.removeprefix("definition").removeprefix("."): message for name, message in form.errors.items() if name.startswith("definition")
-    }
-
-
 def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
-    form.values["definition"] = request.POST.get("definition", "").replace("\r\n", "\n")
-    definition: Any = None
-    try:
-        definition = json.loads(form.value("definition"))
-    except ValueError as error:
-        form.errors["definition"] = f"This is no JSON: {error}."
+    definition = editor.read(request, form)
     if request.POST.get("then") == "check":
         form.values["checked"] = "1"
         return None
@@ -215,8 +197,4 @@ def _refused(form: Form, error: ApiError) -> None:
         )
         form.values["changed_meanwhile"] = "1"
         return
-    faults = {path: message for path, message in error.detail.items() if path.startswith("definition") and isinstance(message, str)}
-    form.errors |= faults
-    if not faults or len(faults) < len(error.detail):
-        rest = ApiError(error.status, error.code, error.message, {path: text for path, text in error.detail.items() if path not in faults})
-        form.refused(rest, _FIELDS)
+    editor.refused(form, error, _FIELDS)

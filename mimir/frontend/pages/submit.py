@@ -1,76 +1,68 @@
-"""The form that runs a job: empty, for one pipeline, or filled from an earlier job with the changes that a diagnosis proposes."""
+"""The form that runs a job of any type: empty, filled from the address, or from an earlier job with the changes that a diagnosis proposes.
 
-import json
+What the page shows beside the form (what would run, the same request as curl) is made here from what was typed, with script or without:
+`static/js/submit.js` posts the form with `then=look` and takes over the answer's fields and rail.
+"""
+
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend.client import ApiError, api
-from mimir.frontend.forms import Form
-from mimir.frontend.pages.joblook import job_title
+from mimir.frontend import jobrequest, schemaform
+from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.jobrequest import KINDS
+from mimir.frontend.pages.joblook import TYPES, job_title
 from mimir.frontend.pages.shell import job_path, page, project_path, together
+from mimir.frontend.pages.submitlook import dry_facts, offers_of, refusals
+from mimir.frontend.schemaform import Texts
 from mimir.frontend.session import signed_in
+from mimir.lib.schemas.parameters import PARAMETERS
 
-NAMES = ("pipeline", "version", "name", "labels", "priority", "cpu", "memory", "gpu", "timeout", "attempts", "key")
-PRIORITIES = ("critical", "high", "normal", "low")
-_FIELDS = {
-    "parameters.pipeline": "pipeline",
-    "parameters.version": "version",
-    "parameters": "pipeline",
-    "name": "name",
-    "labels": "labels",
-    "priority": "priority",
-    "resources.cpu": "cpu",
-    "resources.memory": "memory",
-    "resources.gpu": "gpu",
-    "resources": "memory",
-    "timeout_seconds": "timeout",
-    "max_attempts": "attempts",
-}
-_PATCHED = {"timeout_seconds": "timeout", "max_attempts": "attempts", "priority": "priority", "name": "name"}
-_ADVANCED = ("labels", "priority", "gpu", "timeout", "attempts")
+LISTED_MAX = 200  # names to choose from; where there are more, the name is typed
+VERSIONS_MAX = 200
+_LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
+_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
+_OURS = ("type", "from", "patch")  # in the address
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/jobs/new/?pipeline=&version=` or `?from=<job>&patch=<JSON>`."""
-    source = _uuid(request.GET.get("from", ""))
-    got = together(
-        request,
-        project=lambda client: client.get(project_path(slug)),
-        pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"limit": 200}),
-        source=lambda client: client.get(job_path(source)) if source else None,
-    )
-    changed: set[str] = set()
-    if request.method == "POST":
-        form = Form.posted(request.POST, *NAMES)
-        made = _submitted(request, slug, form)
-        if made is not None:
-            return made
-    else:
-        form = Form(dict.fromkeys(NAMES, ""))
-        form.values["key"] = str(uuid.uuid4())
-        changed = _fill(form, request, got["source"])
-    pipelines = [{"name": row["name"], "number": row["version"]["number"]} for row in got["pipelines"]["results"]]
-    wanted = form.value("pipeline")
-    if wanted and wanted not in [row["name"] for row in pipelines]:
-        pipelines.append({"name": wanted, "number": None})
+    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…` (any parameter), or `?from=<job>&patch=<JSON>`."""
+    asked = _uuid(request.GET.get("from", ""))
+    source = api(request).get(job_path(asked)) if asked else None
+    job_type = _type(request, source)
+    texts, changed = _texts(request, job_type, source)
+    errors: dict[str, str] = {}
+    general: list[str] = []
+    if request.method == "POST" and request.POST.get("then") != "look":
+        refused = _submitted(request, slug, job_type, texts)
+        if isinstance(refused, HttpResponse):
+            return refused
+        errors, general = refusals(job_type, texts, refused)
+    got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
+    made = schemaform.fields(jobrequest.request_schema(job_type, texts), texts, offers_of(job_type, texts, got), errors=errors, changed=changed)
     context = {
-        "form": form,
-        "pipelines": pipelines,
-        "priorities": PRIORITIES,
-        "source": got["source"],
-        "source_title": job_title(got["source"]) if got["source"] else "",
+        **_shown(made),
+        "job_type": job_type,
+        "kinds": [{"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type} for kind, words in KINDS.items()],
+        "heading": KINDS[job_type][1],
+        "button": KINDS[job_type][2],
+        "faults": _faults(made, errors),
+        "general": general,
+        "fault_count": len(errors) + len(general),
+        "key": str(uuid.uuid4()),
+        "shown_algorithm": next((field.value for field in schemaform.names_of(made) if field.name == "parameters.algorithm"), ""),
+        "source": source,
+        "source_title": job_title(source) if source else "",
         "changed": changed,
-        "differs": dict.fromkeys(changed, True),
-        "advanced_open": any(form.errors.get(name) or name in changed or form.value(name) for name in _ADVANCED),
-        "jobs_url": f"/api/v1/{project_path(slug, 'jobs')}",
-        "latest": {row["name"]: row["number"] for row in pipelines},
+        "dry": dry_facts(got["dry"], job_type, texts, made),
+        "curl": jobrequest.curl(f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}", jobrequest.body_of(job_type, texts)),
     }
-    return page(request, "jobs/submit.html", context, project=got["project"], here="jobs", status=400 if form.bad else 200)
+    return page(request, "jobs/submit.html", context, project=got["project"], here="jobs", status=400 if errors or general else 200)
 
 
 def _uuid(value: str) -> uuid.UUID | None:
@@ -80,114 +72,113 @@ def _uuid(value: str) -> uuid.UUID | None:
         return None
 
 
-def _fill(form: Form, request: HttpRequest, source: dict[str, Any] | None) -> set[str]:
-    """Fill in what the address asks for; the names of the fields that a patch changed."""
-    if source is None:
-        form.values |= {"pipeline": request.GET.get("pipeline", ""), "version": request.GET.get("version", "")}
-        return set()
-    parameters, resources = source["parameters"] or {}, source["resources"]
-    form.values |= {
-        "pipeline": str(parameters.get("pipeline", "")),
-        "version": str(parameters.get("version", "")),
-        "name": source["name"],
-        "labels": "\n".join(f"{key}={value}" for key, value in sorted(source["labels"].items())),
-        "priority": source["priority"],
-        "cpu": str(resources["cpu"]),
-        "memory": str(resources["memory"]),
-        "gpu": str(resources.get("gpu") or ""),
-        "timeout": str(source["timeout_seconds"]),
-        "attempts": str(source["max_attempts"]),
-    }
-    before = dict(form.values)
-    marked = _patch(form, request.GET.get("patch", ""))
-    return marked | {name for name, value in form.values.items() if before.get(name) != value}
+def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
+    """The type chosen, asked for, or of the job that is run again."""
+    wanted = request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
+    return wanted if wanted in PARAMETERS else jobrequest.FIRST_TYPE
 
 
-def _patch(form: Form, raw: str) -> set[str]:
-    """Apply a patch of the API's request; fields it names without a value are for the reader to change."""
-    try:
-        patch = json.loads(raw) if raw else {}
-    except ValueError:
-        return set()
-    if not isinstance(patch, dict):
-        return set()
-    marked: set[str] = set()
-    for key, name in _PATCHED.items():
-        if isinstance(patch.get(key), str | int) and not isinstance(patch.get(key), bool):
-            form.values[name] = str(patch[key])
-    resources = patch.get("resources")
-    if isinstance(resources, dict):
-        for name in ("cpu", "memory", "gpu"):
-            if name in resources:
-                form.values[name] = str(resources[name])
-        marked |= {"cpu", "memory"} if not resources else set()
-    parameters = patch.get("parameters")
-    if isinstance(parameters, dict):
-        form.values |= {name: str(parameters[name]) for name in ("pipeline", "version") if name in parameters}
-    return marked
+def _texts(request: HttpRequest, job_type: str, source: Mapping[str, Any] | None) -> tuple[dict[str, list[str]], set[str]]:
+    """What stands in the form, and the fields that a patch changed."""
+    texts: dict[str, list[str]] = {}
+    changed: set[str] = set()
+    if source is not None and source["type"] == job_type:
+        texts, changed = jobrequest.patched(job_type, jobrequest.texts_of_job(source), request.GET.get("patch", ""))
+    if request.method == "POST":
+        lists = request.POST.lists()
+        texts = {name: [str(one).replace("\r\n", "\n") for one in values] for name, values in lists if name not in _NO_TEXTS}
+        return jobrequest.settled(texts, request.POST.get("shown_algorithm", "")), changed
+    for name, values in request.GET.lists():
+        if name.startswith("parameters."):
+            texts[name] = [str(one) for one in values]
+        elif name in PARAMETERS[job_type]["properties"] and name not in _OURS:
+            texts[f"parameters.{name}"] = [str(one) for one in values]
+    return texts, changed
 
 
-def _submitted(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
-    """To the new job's page; None when the form has to be shown again."""
-    body = _body(form)
-    if form.bad:
-        return None
-    key = form.value("key")
+def _submitted(request: HttpRequest, slug: str, job_type: str, texts: Texts) -> HttpResponse | ApiError:
+    """To the new job's page; else why not."""
+    key = request.POST.get("idempotency_key", "")
     headers = {"Idempotency-Key": key if 1 <= len(key) <= 200 and key.isascii() and key.isprintable() else str(uuid.uuid4())}
     try:
-        made = api(request).post(project_path(slug, "jobs"), body, headers=headers)
+        made = api(request).post(project_path(slug, "jobs"), jobrequest.body_of(job_type, texts), headers=headers)
     except ApiError as error:
         if error.status not in (400, 409, 413, 429):
             raise
-        form.refused(error, _FIELDS)
-        form.values["key"] = str(uuid.uuid4())
-        return None
+        return error
     return HttpResponseRedirect(f"/{job_path(made['id'])}")
 
 
-def _body(form: Form) -> dict[str, Any]:
-    """The API's request; what was left empty is left out. `static/js/submit.js` builds the same."""
-    form.require("pipeline", "Choose a pipeline.")
-    parameters: dict[str, Any] = {"pipeline": form.value("pipeline")}
-    if (version := _whole(form, "version", "Give the number of a version, or leave it empty for the newest.")) is not None:
-        parameters["version"] = version
-    body: dict[str, Any] = {"type": "pipeline_execution", "parameters": parameters}
-    if form.value("name"):
-        body["name"] = form.value("name")
-    if labels := _labels(form):
-        body["labels"] = labels
-    if form.value("priority"):
-        body["priority"] = form.value("priority")
-    resources: dict[str, Any] = {name: form.value(name) for name in ("cpu", "memory") if form.value(name)}
-    if (gpu := _whole(form, "gpu", "Give a whole number of GPUs, or leave it empty.")) is not None:
-        resources["gpu"] = gpu
-    if resources:
-        body["resources"] = resources
-    if (timeout := _whole(form, "timeout", "Give whole seconds, for example 1800 for half an hour.")) is not None:
-        body["timeout_seconds"] = timeout
-    if (attempts := _whole(form, "attempts", "Give a whole number, for example 3.")) is not None:
-        body["max_attempts"] = attempts
-    return body
+def _calls(slug: str, job_type: str, texts: Texts, *, bare: bool) -> dict[str, Callable[[Api], Any]]:
+    """What the page asks the API for, side by side; `bare`: not what the request would do, since it was refused just now."""
+    properties = PARAMETERS[job_type]["properties"]
+    formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
+    calls: dict[str, Callable[[Api], Any]] = {"project": lambda client: client.get(project_path(slug))}
+    for name in sorted(formats):
+        calls[name] = _list(slug, name)
+    dataset, twin = schemaform.given(texts, "parameters.dataset"), schemaform.given(texts, "parameters.twin")
+    if dataset and "dataset" in formats and properties.get("version", {}).get("x-of") == "dataset" and texts.get("parameters.version", [""]) != [""]:
+        calls["versions"] = _or_nothing(lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": VERSIONS_MAX}))
+    if twin and "twin" in formats:
+        calls["definition"] = _or_nothing(lambda client: client.get(project_path(slug, "twins", twin)))
+    lacks = [name for name in PARAMETERS[job_type]["required"] if not schemaform.given(texts, f"parameters.{name}")]
+    body = jobrequest.body_of(job_type, texts)
+    calls["dry"] = (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
+    return calls
 
 
-def _whole(form: Form, name: str, message: str) -> int | None:
-    """The field as a whole number; None when it is empty or wrong, then with the message at it."""
-    value = form.value(name)
-    if not value:
-        return None
-    if value.isascii() and value.isdigit() and len(value) <= 10:
-        return int(value)
-    form.errors[name] = f"{value[:40]} does not fit. {message}"
-    return None
+def _list(slug: str, name: str) -> Callable[[Api], Any]:
+    return lambda client: client.get(project_path(slug, _LISTS[name]), {"limit": LISTED_MAX})
 
 
-def _labels(form: Form) -> dict[str, str]:
-    """key=value, one on a line."""
-    labels: dict[str, str] = {}
-    for line in form.value("labels").splitlines():
-        key, _, value = line.strip().partition("=")
-        if key.strip():
-            labels[key.strip()] = value.strip()
-        elif line.strip():
-            form.errors["labels"] = f"{line.strip()[:40]} has no key. Write key=value, one on a line."
-    return labels
+def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
+    """What a name that somebody typed leads to; nothing where there is no such thing."""
+
+    def made(client: Api) -> dict[str, Any]:
+        try:
+            return call(client)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return {}
+
+    return made
+
+
+def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """{"answer"} or {"refused"}; nothing for who may not submit."""
+    try:
+        return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
+    except Unavailable:
+        raise
+    except ApiError as error:
+        if error.status in (400, 413, 429):
+            return {"refused": error}
+        if error.status in (403, 409):
+            return {}
+        raise
+
+
+def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
+    """The form's fields, by where they stand."""
+    by_name = {field.name: field for field in made}
+    parameters = by_name["parameters"].fields
+    folded = [field for field in parameters if field.advanced]
+    common = [field for field in made if field.advanced]
+    return {
+        "fields": [field for field in parameters if not field.advanced],
+        "folded": folded,
+        "folded_summary": schemaform.summary(folded) if folded else "",
+        "folded_open": any(field.opened for field in folded),
+        "name": by_name["name"],
+        "resources": by_name["resources"],
+        "common": common,
+        "common_summary": schemaform.summary(common),
+        "common_open": any(field.opened or (field.value and field.value != field.default) for field in common),
+    }
+
+
+def _faults(made: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+    """The messages at fields, for the box above the form."""
+    titles = {field.name: field.title for field in schemaform.names_of(made)}
+    return [{"name": name, "title": titles.get(name, name), "message": message} for name, message in errors.items()]

@@ -1,4 +1,4 @@
-// The editor of a pipeline: line numbers, Tab, and a check that shows each fault at its line before anything is saved.
+// The editor of a definition: line numbers, Tab, and a check that shows each fault at its line before anything is saved.
 
 import { csrf, toSignIn } from "./api.js";
 import { JsonFault, lineOf, readJson } from "./jsonplace.js";

@@ -1,0 +1,45 @@
+"""Lineage: which jobs and versions lie between what."""
+
+import re
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers
+from jobs.selectors.lineage import NODES_MAX, NodeKind, lineage_of
+from mimir.api.schema import errors
+from mimir.api.views import ApiView, caller
+from mimir.lib.errors import Invalid
+from projects.access import project_for
+
+_RULE = "has to be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
+_OF = re.compile(r"(dataset|model|twin):([^@\x00]{1,200})@(latest|[0-9]{1,9})")
+
+
+class LineageView(ApiView):
+    """Where something comes from and what became of it."""
+
+    @extend_schema(
+        operation_id="lineage",
+        parameters=[OpenApiParameter("of", OpenApiTypes.STR, required=True, description=f"The version that is asked for: {_RULE}.")],
+        responses={200: serializers.LineageShape, **errors(400, 404)},
+        description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The graph around one version."""
+        project = project_for(caller(request), slug)
+        kind, name, number = _asked(request)
+        found = lineage_of(project=project, kind=kind, name=name, number=number)
+        return Response({"of": found.of, "nodes": found.nodes, "edges": found.edges, "truncated": found.truncated})
+
+
+
+def _asked(request: Request) -> tuple[NodeKind, str, int | None]:
+    """Raises: Invalid."""
+    match = _OF.fullmatch(request.query_params.get("of", ""))
+    if match is None:
+        raise Invalid(f"of: {_RULE}.", detail={"of": _RULE})
+    kind, name, number = match.groups()
+    return NodeKind(kind), name, None if number == "latest" else int(number)

@@ -1,0 +1,20 @@
+"""A project at a glance."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers_summary
+from jobs.selectors.summary import project_summary
+from mimir.api.schema import errors
+from mimir.api.views import ApiView, caller
+from projects.access import project_for
+
+
+class SummaryView(ApiView):
+    """The home page's data."""
+
+    @extend_schema(operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)})
+    def get(self, request: Request, slug: str) -> Response:
+        """What needs a person, the last 24 hours, new results, use, and what the project keeps up to date."""
+        return Response(project_summary(project=project_for(caller(request), slug)))

@@ -1,0 +1,42 @@
+"""Searching among very many jobs: conditions that the indexes of `Job` serve."""
+
+import re
+
+from django.db.models import BooleanField, F, Func, Q, Value
+from django.db.models.functions import Substr, Upper
+from django.db.models.lookups import StartsWith
+
+from jobs.models import id_from_its_end, name_parts
+
+_PART, _PARTS = 3, 4  # characters of a part (see jobs.models.name_parts), parts that the index is asked for
+
+
+class _HasAll(Func):
+    """An array that holds all of another one's elements."""
+
+    template, arg_joiner, output_field = "%(expressions)s", " @> ", BooleanField()
+
+
+class _Like(Func):
+    """A text that fits a pattern, whatever the case."""
+
+    template, arg_joiner, output_field = "%(expressions)s", " ILIKE ", BooleanField()
+
+
+def named_like(text: str) -> Q:
+    """`text` is in the name, whatever the case: the index finds names with some of its parts, then those are compared whole.
+
+    With all of its parts the planner would take every search for a rare one, since it multiplies how often each is met. The comparison
+    stands first, because it is the cheap one where names are looked at one after the other.
+    """
+    starts = sorted({round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)})
+    parts = [Substr(Upper(Value(text)), start, _PART) for start in starts]
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    return Q(_Like(F("name"), Value(pattern))) & Q(_HasAll(name_parts(), Func(*parts, template="ARRAY[%(expressions)s]")))
+
+
+def id_ends(text: str) -> Q:
+    """The id ends with `text`; no condition for what no id ends with."""
+    if not re.fullmatch(r"[0-9a-fA-F-]{1,36}", text):
+        return Q()
+    return Q(StartsWith(id_from_its_end(), text.lower()[::-1]))

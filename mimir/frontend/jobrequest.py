@@ -1,0 +1,138 @@
+"""The request that submits a job, as one schema for each type: what the form of `pages/submit.py` is made of. Pure.
+
+The parameters are `mimir.lib.schemas.parameters`; beside them stands what every job may ask for.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend import schemaform, text
+from mimir.frontend.schemaform import LEFT_OUT, Texts
+from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
+from mimir.lib.schemas.parameters import PARAMETERS
+
+PRIORITIES = ("critical", "high", "normal", "low")
+FIRST_TYPE = "pipeline_execution"
+# Of the type: what its card says, the heading of its parameters, its button.
+KINDS: dict[str, tuple[str, str, str]] = {
+    "pipeline_execution": ("Read, transform, write data", "What to run", "Run pipeline"),
+    "ml_training": ("Make a model version", "What to learn", "Run training"),
+    "ml_inference": ("Apply a model to data", "What to predict", "Run prediction"),
+    "digital_twin_update": ("Bring a twin up to date", "What to update", "Run twin update"),
+}
+_COMMON: dict[str, Any] = {
+    "name": {"type": "string", "title": "Name", "description": "What the lists show. Without it: what the job does."},
+    "resources": {
+        "type": "object",
+        "title": "Resources",
+        "properties": {
+            "cpu": {"type": "string", "title": "CPU", "description": "At most, for example 2 or 500m.", "x-example": "as usual"},
+            "memory": {"type": "string", "title": "Memory", "description": "At most, for example 4Gi or 512Mi.", "x-example": "as usual"},
+            "gpu": {
+                "type": "integer",
+                "title": "GPU",
+                "description": "Whole GPUs.",
+                "x-example": "none",
+                "x-rule": "a whole number of GPUs, or nothing",
+            },
+        },
+    },
+    "priority": {"type": "string", "title": "Priority", "enum": list(PRIORITIES), "x-advanced": True},
+    "timeout_seconds": {
+        "type": "integer",
+        "title": "Time limit",
+        "description": "Of each attempt.",
+        "x-unit": "seconds",
+        "x-rule": "whole seconds, for example 1800 for half an hour",
+        "x-advanced": True,
+    },
+    "max_attempts": {
+        "type": "integer",
+        "title": "Attempts",
+        "description": "At most; another follows when one fails.",
+        "x-example": "1",
+        "x-rule": "a whole number, for example 3",
+        "x-advanced": True,
+    },
+    "labels": {
+        "type": "object",
+        "title": "Labels",
+        "format": "pairs",
+        "description": "key=value, one on a line. Lists can be filtered by them.",
+        "x-example": "team=bikes",
+        "x-advanced": True,
+    },
+}
+
+
+def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
+    """The schema of a request of this type. What depends on a choice (hyperparameters) is that of what was chosen."""
+    parameters = PARAMETERS[job_type]
+    if "hyperparameters" in parameters["properties"]:
+        properties = parameters["properties"]
+        asked = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
+        of_algorithm = HYPERPARAMETERS.get(asked, {"type": "object", "properties": {}})
+        parameters = {**parameters, "properties": {**properties, "hyperparameters": {**properties["hyperparameters"], **of_algorithm}}}
+    return {"type": "object", "properties": {"parameters": parameters, **_COMMON}}
+
+
+def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
+    """The form without the defaults of hyperparameters of an algorithm that was shown and is not the chosen one any more."""
+    kept = {name: list(values) for name, values in texts.items()}
+    if shown == schemaform.given(texts, "parameters.algorithm"):
+        return kept
+    for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
+        path = f"parameters.hyperparameters.{name}"
+        if path in kept and schemaform.read(schema, kept, path) is LEFT_OUT:
+            del kept[path]
+    return kept
+
+
+def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
+    """The API's request; what was left empty is left out."""
+    made = schemaform.read(request_schema(job_type, texts), texts)
+    return {"type": job_type, "parameters": {}, **({} if made is LEFT_OUT else made)}
+
+
+def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The form of an earlier job's request."""
+    asked = {
+        "parameters": job["parameters"] or {},
+        "name": job["name"] or None,
+        "resources": {name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")},
+        **{name: job[name] or None for name in ("priority", "timeout_seconds", "max_attempts", "labels")},
+    }
+    return {name: values for name, values in texts_of_request(str(job["type"]), asked).items() if values != [""] or name.startswith("parameters.")}
+
+
+def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The form of a request, or of a part of one."""
+    parameters = request.get("parameters")
+    algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
+    asked = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
+    return schemaform.texts_of(request_schema(job_type, asked), {name: value for name, value in request.items() if value is not None})
+
+
+def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]], set[str]]:
+    """The form with a diagnosis' patch of the request applied, and the fields that differ; those named without a value are the reader's."""
+    before = {name: list(values) for name, values in texts.items()}
+    try:
+        patch = json.loads(raw) if raw else {}
+    except ValueError:
+        patch = {}
+    if not isinstance(patch, dict):
+        return before, set()
+    changes = texts_of_request(job_type, patch)
+    marked = {"resources.cpu", "resources.memory"} if patch.get("resources") == {} else set()
+    return {**before, **changes}, marked | {name for name, values in changes.items() if before.get(name) != values}
+
+
+def curl(address: str, body: Mapping[str, Any]) -> str:
+    """The request for a shell. Characters that would not be seen are written by their number."""
+    words = json.dumps(body, indent=2, ensure_ascii=False)
+    words = words if text.visible(words) == words else json.dumps(body, indent=2)
+    quoted = words.replace("'", "'\\''")
+    lines = [f"curl -X POST {address}"]
+    lines += [f'  -H "{header}"' for header in ("Authorization: Bearer $TOKEN", "Idempotency-Key: $(uuidgen)", "Content-Type: application/json")]
+    return " \\\n".join([*lines, f"  -d '{quoted}'"])

@@ -1,0 +1,43 @@
+"""The editor of a definition written as JSON: what the pages of pipelines and twins share of it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+
+from mimir.frontend.client import ApiError
+from mimir.frontend.forms import Form
+
+
+def written(definition: Any) -> str:
+    """A definition as people edit it."""
+    return json.dumps(definition, indent=2, ensure_ascii=False)
+
+
+def read(request: HttpRequest, form: Form) -> Any:
+    """The definition that was posted, its text kept in `form`; None with an error there when it is no JSON."""
+    form.values["definition"] = request.POST.get("definition", "").replace("\r\n", "\n")
+    try:
+        return json.loads(form.value("definition"))
+    except ValueError as error:
+        form.errors["definition"] = f"This is no JSON: {error}."
+    return None
+
+
+def faults(form: Form) -> list[dict[str, str]]:
+    """What is wrong with the definition: {"path" in it, "message"}."""
+    return [
+        {"path": name.removeprefix("definition").removeprefix("."), "message": message}
+        for name, message in form.errors.items()
+        if name.startswith("definition")
+    ]
+
+
+def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
+    """Put what the API says of a definition at its paths, the rest at the form's fields."""
+    found = {path: message for path, message in error.detail.items() if path.startswith("definition") and isinstance(message, str)}
+    form.errors |= found
+    if not found or len(found) < len(error.detail):
+        rest = {path: text for path, text in error.detail.items() if path not in found}
+        form.refused(ApiError(error.status, error.code, error.message, rest), fields)

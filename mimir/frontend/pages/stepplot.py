@@ -1,0 +1,119 @@
+"""How a number went over time, as a line of steps: a value holds until the next one comes. Pure."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimir.frontend import text
+
+WIDE, PHONE, HEIGHT = 720, 360, 200
+LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
+_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line with the word at its end."""
+
+    path: str
+    dots: list[tuple[float, float]]
+    word: str
+    word_y: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlot:
+    """Lines in a box of `width` by `height`; `ticks`: (y, words), `times`: (x, words)."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    lines: list[Line]
+    ticks: list[tuple[float, str]]
+    times: list[tuple[float, str]]
+
+
+Point = tuple[dt.datetime, float | None]  # None: from here on there is no value
+
+
+def points_of(changes: Sequence[Mapping[str, Any]], layer: str) -> list[Point]:
+    """The course of one layer of one property, oldest first, from its history (newest first)."""
+    course: list[Point] = []
+    for change in reversed(changes):
+        at, value = text.parsed(change["at"]), change["value"] if change["present"] else None
+        if change["layer"] == layer and at is not None and (value is None or _is_number(value)):
+            course.append((at, value))
+    return course
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def draw(courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int = WIDE) -> StepPlot | None:
+    """The plot of `courses` by their words, the last values held until `now`; None with fewer than two values."""
+    values = [value for course in courses.values() for _, value in course if value is not None]
+    starts = [at for course in courses.values() for at, _ in course]
+    if len(values) < 2 or min(starts) >= now:
+        return None
+    first, ticks = min(starts), _ticks(min(values), max(values))
+    low, high, floor = ticks[0], ticks[-1], HEIGHT - BOTTOM
+    if not math.isfinite(high - low):
+        return None
+
+    def across(at: dt.datetime) -> float:
+        return round(LEFT + (at - first) / (now - first) * (width - LEFT - RIGHT), 1)
+
+    def up(value: float) -> float:
+        return round(floor - (value - low) / (high - low) * (floor - TOP), 1)
+
+    lines = [
+        _line(word, [(across(at), None if value is None else up(value)) for at, value in course], across(now))
+        for word, course in courses.items()
+        if any(value is not None for _, value in course)
+    ]
+    middle = first + (now - first) / 2
+    times = [(float(LEFT), text.ago(first, now)), (across(middle), text.ago(middle, now)), (across(now), "now")]
+    return StepPlot(width, HEIGHT, LEFT, width - RIGHT, _apart(lines), [(up(tick), _told(tick)) for tick in ticks], times)
+
+
+def _line(word: str, places: Sequence[tuple[float, float | None]], end: float) -> Line:
+    """Level from each place to the next, then up or down; lifted where there is no value."""
+    path, dots, level = "", [], None
+    for x, y in places:
+        if level is not None:
+            path += f"H{x}"
+        if y is not None:
+            path += f"V{y}" if level is not None else f"M{x} {y}"
+            dots.append((x, y))
+        level = y
+    if level is not None:
+        path += f"H{end}"
+    return Line(path, dots, word, dots[-1][1])
+
+
+def _apart(lines: list[Line]) -> list[Line]:
+    """The same lines, with words that would cover each other moved apart."""
+    placed: list[Line] = []
+    for line in sorted(lines, key=lambda one: one.word_y):
+        at = max(line.word_y, placed[-1].word_y + 14) if placed else line.word_y
+        placed.append(Line(line.path, line.dots, line.word, at))
+    return [one for word in (line.word for line in lines) for one in placed if one.word == word]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers around both."""
+    if high - low < 1e-300:
+        low, high = low - max(abs(low) * 0.1, 1), high + max(abs(high) * 0.1, 1)
+    rough = (high - low) / 3
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _told(value: float) -> str:
+    return f"{value:,.6g}"

@@ -1,0 +1,221 @@
+"""A twin of the API as its pages show it: values with their units, where each came from, what a revision changed. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from mimir.frontend import text
+from mimir.frontend.pages.shell import project_path
+
+CELL_CHARS_MAX = 120
+NUMBERS = ("number", "integer")
+KIND_ICONS = {"update": "digital_twin_update", "edit": "pencil", "definition": "file"}
+CHANGES = {"created": ("plus", "New"), "changed": ("pencil", "Changed"), "removed": ("x", "Removed")}
+STATUS_WORDS = {"present": "present", "missing": "missing", "removed": "removed"}
+Row = Mapping[str, Any]
+
+
+def value_shown(value: Any, type: str = "", unit: str = "") -> dict[str, Any]:
+    """{"text", "unit", "null", "whole"}: a value for people; `whole` is what had to be cut or rounded away, else empty."""
+    if value is None:
+        return {"text": "", "unit": "", "null": True, "whole": ""}
+    words = _words(value, type)
+    whole = words if len(words) > CELL_CHARS_MAX else ""
+    if isinstance(value, float) and float(words.replace(",", "")) != value:
+        whole = repr(value)
+    shown = words if len(words) <= CELL_CHARS_MAX else f"{words[:CELL_CHARS_MAX]}…"
+    return {"text": text.visible(shown), "unit": unit, "null": False, "whole": text.visible(whole)}
+
+
+def _words(value: Any, type: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.10g}"
+    at = text.parsed(value) if type == "datetime" else None
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
+
+
+def typed(value: Any) -> str:
+    """A value as it stands in the field of a form."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def twin_url(slug: str, name: str, *parts: str) -> str:
+    """A page of a twin."""
+    return "/" + project_path(slug, "twins", name, *parts)
+
+
+def entity_url(slug: str, twin: str, type: str, key: str, **query: str) -> str:
+    """The page of an entity. A key is free text, so it stands in the query, where every character can."""
+    return f"{twin_url(slug, twin, 'entity')}?{urlencode({'type': type, 'key': key, **query})}"
+
+
+def columns(definition: Row, type: str) -> list[dict[str, Any]]:
+    """The properties and relations of an entity type, in the definition's order: {"name", "title", "type", "unit", "to"}."""
+    kind: Row = next((one for one in definition.get("types", []) if one["name"] == type), {})
+    shown = [
+        {"name": one["name"], "title": one.get("title") or one["name"], "type": one["type"], "unit": one.get("unit", ""), "to": ""}
+        for one in kind.get("properties", [])
+    ]
+    shown += [
+        {"name": one["name"], "title": one.get("title") or one["name"], "type": "relation", "unit": "", "to": one["to"]}
+        for one in kind.get("relations", [])
+    ]
+    return shown
+
+
+def entity_row(row: Row, shown: Sequence[Row], *, slug: str, twin: str) -> dict[str, Any]:
+    """An entity in a table: its cells in the order of `shown` (see `columns`), edited ones marked."""
+    edited = set(row["overlay"])
+    return {
+        "key": row["key"],
+        "url": entity_url(slug, twin, row["type"], row["key"]),
+        "status": row["status"],
+        "changed_revision": row.get("changed_revision"),
+        "cells": [
+            {
+                **value_shown(row["values"].get(column["name"]), column["type"]),
+                "right": column["type"] in NUMBERS,
+                "edited": column["name"] in edited,
+                "url": _relation_url(column, row["values"].get(column["name"]), slug, twin),
+            }
+            for column in shown
+        ],
+    }
+
+
+def state_row(row: Row) -> dict[str, Any]:
+    """An entity of an older state ({"reported", "overlay"}) as one of the newest: edits stand over what was reported."""
+    return {**row, "values": {**row["reported"], **row["overlay"]}, "overlay": list(row["overlay"])}
+
+
+def _relation_url(field: Row, value: Any, slug: str, twin: str) -> str:
+    return entity_url(slug, twin, field["to"], str(value)) if field["type"] == "relation" and value is not None else ""
+
+
+def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
+    """One value of an entity with where it came from; `reported` beside it where an operator set another."""
+    overlay = value["overlay"]
+    return {
+        "name": value["property"],
+        "title": value["title"] or value["property"],
+        "shown": value_shown(value["value"], value["type"], value["unit"]),
+        "url": _relation_url(value, value["value"], slug, twin),
+        "relation": value["type"] == "relation",
+        "right": value["type"] in NUMBERS,
+        "edited": overlay is not None,
+        "reported": value_shown(value["reported"], value["type"], value["unit"]),
+        "source": source_shown(overlay, slug) if overlay is not None else source_shown(value["source"], slug),
+        "below": source_shown(value["source"], slug) if overlay is not None else None,
+    }
+
+
+def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
+    """Where a value came from: {"icon", "revision", "at", "by", "note", "job", "dataset", "dataset_url", "edit"}."""
+    if source is None:
+        return None
+    dataset = source["dataset"]
+    return {
+        "icon": KIND_ICONS.get(source["kind"], "info"),
+        "edit": source["kind"] == "edit",
+        "revision": source["revision"],
+        "at": source["at"],
+        "by": source["by"] or "somebody who is gone",
+        "note": source["note"],
+        "job": source["job"],
+        "dataset": f"{dataset['name']} v{dataset['version']:,}" if dataset else "",
+        "dataset_url": dataset_url(slug, dataset) if dataset else "",
+    }
+
+
+def dataset_url(slug: str, dataset: Row) -> str:
+    """The page of a dataset's version."""
+    return f"/projects/{quote(slug, safe='')}/datasets/{quote(dataset['name'], safe='')}/?version={dataset['version']}"
+
+
+def revision_row(row: Row, slug: str) -> dict[str, Any]:
+    """A revision in a list: what made it, and how many entities it touched."""
+    dataset = row["dataset"]
+    counts = [(row["created"], "new"), (row["changed"], "changed"), (row["removed"], "removed")]
+    told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    return {
+        "number": row["number"],
+        "before": row["number"] - 1,
+        "icon": KIND_ICONS.get(row["kind"], "info"),
+        "word": _made_by(row),
+        "counts": told or ("the definition" if row["kind"] == "definition" else "no entity"),
+        "note": row["note"],
+        "at": row["at"],
+        "job": row["job"],
+        "dataset": f"{dataset['name']} v{dataset['version']:,}" if dataset else "",
+        "dataset_url": dataset_url(slug, dataset) if dataset else "",
+        "definition_number": row["definition_number"],
+    }
+
+
+def _made_by(row: Row) -> str:
+    if row["kind"] == "update":
+        return "Update"
+    who = f" by {row['by']}" if row["by"] else ""
+    return f"Edit{who}" if row["kind"] == "edit" else f"Definition {row['definition_number']}{who}"
+
+
+def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, Any]:
+    """What changed of one entity between two revisions, field by field."""
+    fields = {column["name"]: column for column in columns(definition, row["type"])}
+    icon, word = CHANGES.get(row["change"], ("info", row["change"]))
+    return {
+        "type": row["type"],
+        "key": row["key"],
+        "url": entity_url(slug, twin, row["type"], row["key"]),
+        "change": row["change"],
+        "icon": icon,
+        "word": word,
+        "fields": [_change(field, fields.get(field["property"], {}), field["old"], field["new"]) for field in row["fields"]],
+    }
+
+
+def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -> dict[str, Any]:
+    """One field's change, for `twins/_delta.html`; `known`: whether the old value is."""
+    kind, unit = about.get("type", ""), about.get("unit", "")
+    return {
+        "title": "status" if field["layer"] == "status" else about.get("title") or field["property"],
+        "edit": field["layer"] == "overlay",
+        "known": known,
+        "old": value_shown(old, kind, unit),
+        "new": value_shown(new, kind, unit),
+    }
+
+
+def touched(changes: Sequence[Row], values: Iterable[Row], *, complete: bool) -> list[dict[str, Any]]:
+    """An entity's history, newest first, by revision: which fields each changed, from what to what.
+
+    `complete`: whether `changes` reaches back to the entity's beginning; else the oldest change of a field has no known old value.
+    """
+    about = {value["property"]: value for value in values}
+    latest: dict[tuple[str, str], Row] = {}
+    told: list[tuple[int, dict[str, Any]]] = []
+    for change in reversed(changes):
+        field = (change["layer"], change["property"])
+        earlier = latest.get(field)
+        known = earlier is not None or complete
+        told.append((change["revision"], _change(change, about.get(change["property"], {}), _present(earlier), _present(change), known=known)))
+        latest[field] = change
+    sources = {change["revision"]: change for change in changes}
+    found: dict[int, dict[str, Any]] = {}
+    for number, field_shown in reversed(told):
+        source = sources[number]
+        row = {"number": number, "kind": source["kind"], "icon": KIND_ICONS.get(source["kind"], "info"), "at": source["at"], "by": source["by"]}
+        found.setdefault(number, {**row, "note": source["note"], "fields": []})["fields"].append(field_shown)
+    return list(found.values())
+
+
+def _present(change: Row | None) -> Any:
+    return change["value"] if change is not None and change["present"] else None

@@ -1,0 +1,114 @@
+"""The parts of the installation and their last sign of life. Loops beat into rows; what answers is asked; nothing else is claimed."""
+
+import os
+import time
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from jobs.models import LoopBeat
+from jobs.selectors.waiting import DISPATCHER_AWAY_SECONDS
+from jobs.services.beats import instance_name
+from mimir.lib.clock import utc_now
+from monitoring.readiness import REDIS_SECONDS
+from projects import storage
+
+LOOPS = ("dispatcher", "reconciler")
+LATE_SECONDS = 6.0  # three rounds of either loop
+AWAY_SECONDS = DISPATCHER_AWAY_SECONDS  # a waiting job says so from then on too
+REPLACED_SECONDS = 600.0
+_SERVER = "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), inet_server_port()"
+Row = dict[str, Any]
+
+
+def components() -> tuple[list[Row], dict[str, str]]:
+    """The parts, and the versions of those that told theirs: {"postgresql": …, "redis": …}. Two statements and one question to Redis."""
+    database, database_version = _database()
+    valkey, valkey_version = _redis()
+    rows = [*_loops(), _row("web", instance_name(), None, utc_now(), 0.0), database, valkey, _storage()]
+    return rows, {"postgresql": database_version, **valkey_version}
+
+
+def state_of(age_seconds: float | None) -> str:
+    """alive, late or away, by the age of the last beat; None is none."""
+    if age_seconds is None or age_seconds >= AWAY_SECONDS:
+        return "away"
+    return "alive" if age_seconds < LATE_SECONDS else "late"
+
+
+def _row(component: str, instance: str, started_at: Any, beat_at: Any, age_seconds: float | None) -> Row:
+    return {
+        "component": component,
+        "instance": instance,
+        "started_at": started_at,
+        "beat_at": beat_at,
+        "age_seconds": age_seconds,
+        "state": state_of(age_seconds),
+    }
+
+
+def _loops() -> list[Row]:
+    """Each process of each loop. One that is gone is left out once another of its kind beats in its place; a loop nobody runs is a row too."""
+    now = utc_now()
+    beats = list(LoopBeat.objects.filter(component__in=LOOPS).order_by("component", "-beat_at"))
+    found = []
+    for component in LOOPS:
+        rows = [
+            _row(component, beat.instance, beat.started_at, beat.beat_at, max(0.0, round((now - beat.beat_at).total_seconds(), 1)))
+            for beat in beats
+            if beat.component == component
+        ]
+        found += _without_replaced(rows) or [_row(component, "", None, None, None)]
+    return found
+
+
+def _without_replaced(rows: list[Row]) -> list[Row]:
+    """An away process whose successor began after its last beat has been replaced; so has one that is long gone beside a living one."""
+    living = [row for row in rows if row["state"] != "away"]
+    if not living:
+        return rows[:1]
+    newest = max(row["started_at"] for row in living)
+    gone = [row for row in rows if row["state"] == "away" and row["beat_at"] > newest and row["age_seconds"] < REPLACED_SECONDS]
+    return living + gone
+
+
+def _database() -> tuple[Row, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVER)
+        started_at, now, version, port = cursor.fetchone()
+    where = f"{settings.DATABASES['default']['HOST'] or 'local socket'}{f':{port}' if port else ''}"
+    return _row("database", where, started_at, now, 0.0), version.split()[0]
+
+
+def _redis() -> tuple[Row, dict[str, str]]:
+    """Asked now. Both servers speak one protocol; the version goes under the name of the one that answers."""
+    client = redis.Redis.from_url(settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    where = _place(client)
+    try:
+        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]
+    except (redis.RedisError, OSError):
+        return _row("redis", where, None, None, None), {}
+    finally:
+        client.close()
+    name = "valkey" if "valkey_version" in told else "redis"
+    now = utc_now()
+    started_at = now.fromtimestamp(int(time.time()) - int(told.get("uptime_in_seconds", 0)), tz=now.tzinfo)
+    return _row("redis", where, started_at, now, 0.0), {name: str(told[f"{name}_version"])}
+
+
+def _place(client: "redis.Redis") -> str:
+    """Host and port, or the socket's path; never the password of the address."""
+    known = client.connection_pool.connection_kwargs
+    return str(known["path"]) if "path" in known else f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+
+
+def _storage() -> Row:
+    """Whether its folder can be read and written; an object storage is asked by its first use."""
+    try:
+        path = storage.artifacts().path("")
+    except NotImplementedError:
+        return _row("storage", "object storage", None, utc_now(), 0.0)
+    usable = os.access(path, os.R_OK | os.W_OK | os.X_OK)
+    return _row("storage", path, None, utc_now() if usable else None, 0.0 if usable else None)

@@ -1,0 +1,26 @@
+"""Why jobs failed lately, with what to do about it."""
+
+from typing import Any
+
+from django.db import connection
+
+from jobs.contract import FailureReason, JobStatus
+from jobs.diagnosis import remedy
+
+HOURS = 24
+# By the partial index job_finished: what ended in the last hours, however many jobs there are.
+_BY_REASON = """
+SELECT reason, count(*), max(finished_at), (array_agg(id ORDER BY finished_at DESC))[1]
+FROM jobs_job WHERE finished_at >= now() - make_interval(hours => %s) AND status = %s
+GROUP BY reason ORDER BY 2 DESC, reason
+"""
+
+
+def recent_failures() -> list[dict[str, Any]]:
+    """Failed jobs of the last HOURS hours by reason, the most frequent first, each with the last job and the remedy."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_REASON, [HOURS, JobStatus.FAILED])
+        return [
+            {"reason": reason, "count": count, "last_at": last_at, "job": str(job), "remedy": remedy(FailureReason(reason))}
+            for reason, count, last_at, job in cursor.fetchall()
+        ]

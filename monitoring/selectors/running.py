@@ -1,0 +1,114 @@
+"""What runs and what waits: queues, workers with their use, room in the clusters, limits. Each from the partial indexes of what is live."""
+
+from collections import Counter
+from typing import Any
+
+from django.db.models import Count, F, Min, OuterRef, Subquery, Sum
+from django.db.models.functions import JSONObject
+
+from jobs.contract import JobStatus, Priority
+from jobs.models import Attempt, Cluster, Job, Limit, UsageSample
+from jobs.resources import from_dict
+from jobs.selectors.machine import clamped
+from mimir.lib.clock import utc_now
+
+WORKERS_MAX = 100
+Row = dict[str, Any]
+
+
+def queues() -> list[Row]:
+    """Every priority class, the most urgent first, with how many wait and how long the first of them has."""
+    found = Job.objects.filter(status=JobStatus.QUEUED).order_by().values("priority").annotate(length=Count("id"), oldest=Min("queued_at"))
+    rows, now = {row["priority"]: row for row in found}, utc_now()
+    return [
+        {
+            "priority": priority.value,
+            "length": rows[priority]["length"] if priority in rows else 0,
+            "oldest_seconds": max(0.0, round((now - rows[priority]["oldest"]).total_seconds(), 1)) if priority in rows else None,
+        }
+        for priority in Priority
+    ]
+
+
+def workers() -> list[Row]:
+    """The workers that hold room, the longest first, at most WORKERS_MAX; each with its last sample of use and its limits."""
+    latest = UsageSample.objects.filter(attempt=OuterRef("pk")).order_by("-at")
+    sample = Subquery(latest.values(use=JSONObject(memory="memory_bytes", cpu="cpu_millicores"))[:1])
+    rows = (
+        Attempt.objects.filter(gone_at__isnull=True)
+        .select_related("job__project", "cluster")
+        .annotate(sample=sample)
+        .order_by("created_at", "id")[:WORKERS_MAX]
+    )
+    return [_worker(row) for row in rows]
+
+
+def _worker(row: Any) -> Row:
+    limits = clamped(from_dict(row.job.resources).limits, launcher=row.cluster.launcher)
+    use = row.sample or {"memory": None, "cpu": None}
+    return {
+        "job": str(row.job_id),
+        "attempt": row.number,
+        "project": row.job.project.slug,
+        "type": row.job.type,
+        "name": row.job.name,
+        "cluster": row.cluster_id,
+        "since": row.claimed_at or row.created_at,
+        "memory_bytes": use["memory"],
+        "memory_limit_bytes": limits.memory_bytes,
+        "cpu_millicores": use["cpu"],
+        "cpu_limit_millicores": limits.cpu_millicores,
+    }
+
+
+def room() -> tuple[list[Row], list[Row], int]:
+    """Clusters with what attempts hold of them; limits with what runs under them; how many workers there are."""
+    rows = (
+        Attempt.objects.filter(gone_at__isnull=True)
+        .order_by()
+        .values("cluster_id", type=F("job__type"), project=F("job__project__slug"))
+        .annotate(jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus"))
+    )
+    held: list[Row] = [{**row} for row in rows]
+    return _capacity(held), _limits(held), sum(row["jobs"] for row in held)
+
+
+def _capacity(held: list[Row]) -> list[Row]:
+    used: dict[str, Counter[str]] = {}
+    for row in held:
+        used.setdefault(row["cluster_id"], Counter()).update({name: row[name] for name in ("jobs", "cpu", "memory", "gpu")})
+    return [
+        {
+            "cluster": row.name,
+            "launcher": row.launcher,
+            "enabled": row.enabled,
+            "jobs": row.capacity_jobs,
+            "used_jobs": used.get(row.name, Counter())["jobs"],
+            "cpu_millicores": row.capacity_cpu_millicores or None,
+            "used_cpu_millicores": used.get(row.name, Counter())["cpu"],
+            "memory_bytes": row.capacity_memory_bytes or None,
+            "used_memory_bytes": used.get(row.name, Counter())["memory"],
+            "gpus": row.capacity_gpus,
+            "used_gpus": used.get(row.name, Counter())["gpu"],
+            "reached_at": row.reached_at,
+            "unreachable_message": (row.unreachable_message or "no reason known") if row.unreachable_since else "",
+        }
+        for row in Cluster.objects.order_by("name")
+    ]
+
+
+def _limits(held: list[Row]) -> list[Row]:
+    running = {("global", ""): sum(row["jobs"] for row in held)}
+    for row in held:
+        for key in (("type", row["type"]), ("project", row["project"])):
+            running[key] = running.get(key, 0) + row["jobs"]
+    return [
+        {"scope": row.scope, "key": row.key, "max_jobs": row.max_jobs, "paused": row.paused, "running": running.get((row.scope, row.key), 0)}
+        for row in Limit.objects.order_by("scope", "key")
+    ]
+
+
+def reconcile_lag_seconds() -> float | None:
+    """How long ago the reconciler last saw the cluster whole that it has not seen for longest; None before the first time."""
+    oldest = Cluster.objects.filter(enabled=True, reached_at__isnull=False).aggregate(oldest=Min("reached_at"))["oldest"]
+    return None if oldest is None else max(0.0, round((utc_now() - oldest).total_seconds(), 1))

@@ -1,0 +1,71 @@
+"""What the installation keeps, in bytes, and what runs it, in versions."""
+
+import platform
+import shutil
+import time
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from django.db import connection
+
+from mimir.lib.version import VERSION
+from projects import storage
+from projects.models import VersionSource
+
+# What a job wrote lies where its artifact was put: only uploads come on top. One pass over two narrow columns, not for each viewer.
+_SIZES = """
+SELECT coalesce((SELECT sum(size_bytes) FROM jobs_artifact), 0)
+     + coalesce((SELECT sum(size_bytes) FROM projects_datasetversion WHERE source = %s), 0),
+    pg_database_size(current_database()),
+    coalesce((SELECT sum(log_end) FROM jobs_attempt), 0)
+"""
+KEEP_SECONDS = 30.0
+LIBRARIES = ("django", "djangorestframework", "channels", "rq", "uvicorn", "psycopg", "pyarrow", "duckdb", "scikit-learn", "skops")
+_kept: tuple[float, tuple[int, int, int]] | None = None
+
+
+def stored() -> dict[str, int | None]:
+    """Bytes of artifacts and uploads, of the database and of logs (sums at most KEEP_SECONDS old), and the room of the artifacts' disk.
+
+    The room is None for a storage that is no folder, or one that cannot be read.
+    """
+    artifact_bytes, database_bytes, log_bytes = _sizes()
+    total, free = _disk()
+    return {
+        "artifact_bytes": artifact_bytes,
+        "artifact_free_bytes": free,
+        "artifact_total_bytes": total,
+        "database_bytes": database_bytes,
+        "log_bytes": log_bytes,
+    }
+
+
+def _sizes() -> tuple[int, int, int]:
+    global _kept
+    if _kept is None or time.monotonic() - _kept[0] >= KEEP_SECONDS:
+        with connection.cursor() as cursor:
+            cursor.execute(_SIZES, [VersionSource.UPLOAD])
+            artifacts, database, logs = cursor.fetchone()
+        _kept = (time.monotonic(), (int(artifacts), int(database), int(logs)))
+    return _kept[1]
+
+
+def _disk() -> tuple[int | None, int | None]:
+    try:
+        usage = shutil.disk_usage(storage.artifacts().path(""))
+    except (NotImplementedError, OSError):
+        return None, None
+    return usage.total, usage.free
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Mimir, Python and the libraries that this process has; one that is not installed in this role is left out."""
+    found: dict[str, Any] = {"mimir": VERSION, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,79 @@
+"""Models: list, versions with everything known of them, download."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.pagination import paginate
+from mimir.api.responses import FileStream, attachment
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller
+from projects import storage
+from projects.access import project_for
+from projects.api import serializers_models, shapes
+from projects.api.numbers import version_number
+from projects.models import ModelVersion
+from projects.selectors import VersionKind, model_get, model_latest_versions, model_version_get, model_versions, version_origins
+from projects.selectors.models import content_missing
+
+MEDIA_TYPE = "application/octet-stream"
+
+
+class ModelsView(ApiView):
+    """The models of a project."""
+
+    @extend_schema(
+        operation_id="models_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("ModelList", serializers_models.ModelShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Every model with its newest version, by name."""
+        page = paginate(model_latest_versions(project=project_for(caller(request), slug)), request, keys=("model__name",))
+        origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])
+        rows = [
+            {"name": row.model.name, "created_at": row.model.created_at, "version": shapes.model_version(row, origins)} for row in page.results
+        ]
+        return Response({"results": rows, "next": page.next})
+
+
+class ModelView(ApiView):
+    """One model."""
+
+    @extend_schema(operation_id="models_read", parameters=[CURSOR, LIMIT], responses={200: serializers_models.ModelVersions, **errors(400, 404)})
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """Its versions, newest first."""
+        model = model_get(project=project_for(caller(request), slug), name=name)
+        page = paginate(model_versions(model=model), request, keys=("-number",))
+        origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])
+        versions = [shapes.model_version(row, origins) for row in page.results]
+        return Response({"name": model.name, "created_at": model.created_at, "versions": versions, "next": page.next})
+
+
+def _version(request: Request, slug: str, name: str, number: str) -> ModelVersion:
+    return model_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))
+
+
+class ModelVersionView(ApiView):
+    """One version."""
+
+    @extend_schema(operation_id="models_version", responses={200: serializers_models.ModelVersionDetail, **errors(404)})
+    def get(self, request: Request, slug: str, name: str, number: str) -> Response:
+        """How it was trained, how good it is, what it takes and gives."""
+        version = _version(request, slug, name, number)
+        return Response(shapes.model_version_detail(version, version_origins(VersionKind.MODEL, [version.id])))
+
+
+class ModelContentView(ApiView):
+    """A download."""
+
+    @extend_schema(operation_id="models_content", responses={(200, MEDIA_TYPE): OpenApiTypes.BINARY, **errors(404)})
+    def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
+        """The model as a skops file. Load it with a fixed list of trusted types, as every worker does."""
+        version = _version(request, slug, name, number)
+        try:
+            file = storage.object_open(version.storage_key)
+        except FileNotFoundError as error:
+            raise content_missing(version) from error
+        return attachment(file, name=f"{name}-v{version.number}.skops", media_type=MEDIA_TYPE, length=version.size_bytes)

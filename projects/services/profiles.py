@@ -1,0 +1,32 @@
+"""What the columns of a dataset version hold is computed once, when somebody first asks: a version never changes."""
+
+from projects import storage
+from projects.models import DatasetProfile, DatasetVersion
+from projects.parsing import runner
+from projects.selectors.datasets import dataset_version_table
+
+
+def dataset_profile(*, version: DatasetVersion) -> DatasetProfile:
+    """The profile of `version`, computed now if it is not there yet.
+
+    Two that ask at once both compute; one row is kept, and both answer it. A table that is too large for the bounds of the parsing child,
+    or that cannot be read, is told so in `fault` for good. What may go well at another time is stored nowhere.
+    Raises: Busy, ContentMissing.
+    """
+    known = DatasetProfile.objects.filter(version=version).first()
+    if known is not None:
+        return known
+    with dataset_version_table(version) as table:
+        columns, fault = _computed(table)
+    DatasetProfile.objects.bulk_create([DatasetProfile(version=version, columns=columns, fault=fault)], ignore_conflicts=True)
+    return DatasetProfile.objects.get(version=version)
+
+
+def _computed(table: runner.TableFile) -> tuple[list[dict[str, object]], str]:
+    try:
+        profile = runner.profile(table, scratch_dir=storage.scratch_dir())
+    except runner.Interrupted as error:
+        raise runner.Busy(f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60) from error
+    except runner.Unreadable as error:
+        return [], error.message
+    return profile.columns, profile.fault

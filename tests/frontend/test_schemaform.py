@@ -1,0 +1,251 @@
+"""A schema as fields, and what was typed as JSON: each kind of field, both ways, for all four types of job."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mimir.frontend import jobrequest, schemaform
+from mimir.frontend.schemaform import Choice, Field, Kind, Offers
+from mimir.lib import sample
+from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
+from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
+
+COLUMNS = [{"name": "rides", "type": "BIGINT"}, {"name": "hour", "type": "INTEGER"}, {"name": "photo", "type": "BLOB"}]
+OFFERS = Offers(
+    names={"dataset": [Choice("trips", "trips (v3)")], "model": [], "twin": [Choice("stations", "stations")]},
+    newest={"parameters.dataset": 3},
+    columns=COLUMNS,
+    usable=frozenset({"rides", "hour"}),
+    types=[Choice("station", "Station")],
+    properties=[Choice("bikes", "Bikes"), Choice("docks", "Docks")],
+)
+
+
+def _fields(job_type: str, texts: dict[str, list[str]], offers: Offers = OFFERS, **more: Any) -> dict[str, Field]:
+    schema = jobrequest.request_schema(job_type, texts)
+    made = schemaform.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
+    return {field.name: field for field in schemaform.names_of(made)}
+
+
+READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
+    "nothing": ({"type": "string"}, {}, schemaform.LEFT_OUT),
+    "an empty text": ({"type": "string"}, {"p": ["  "]}, schemaform.LEFT_OUT),
+    "a text": ({"type": "string"}, {"p": [" it "]}, "it"),
+    "a column's name with its spaces": ({"type": "string", "format": "column"}, {"p": [" it "]}, " it "),
+    "a whole number": ({"type": "integer"}, {"p": ["12"]}, 12),
+    "no whole number": ({"type": "integer"}, {"p": ["1.5"]}, "1.5"),
+    "digits that are none of ours": ({"type": "integer"}, {"p": ["１２"]}, "１２"),
+    "a number": ({"type": "number"}, {"p": ["1e-3"]}, 0.001),
+    "a number without a point": ({"type": "number"}, {"p": ["1"]}, 1.0),
+    "no number": ({"type": "number"}, {"p": ["0,5"]}, "0,5"),
+    "infinity is no number": ({"type": "number"}, {"p": ["inf"]}, "inf"),
+    "the default": ({"type": "integer", "default": 7}, {"p": ["7"]}, schemaform.LEFT_OUT),
+    "the default, written in another way": ({"type": "number", "default": 1.0}, {"p": ["1"]}, schemaform.LEFT_OUT),
+    "null where the default is another": ({"type": ["integer", "null"], "default": 31}, {"p": [""]}, None),
+    "null where it is the default": ({"type": ["integer", "null"], "default": None}, {"p": [""]}, schemaform.LEFT_OUT),
+    "a tick": ({"type": "boolean", "default": False}, {"p": ["false", "true"]}, True),
+    "no tick": ({"type": "boolean", "default": True}, {"p": ["false"]}, False),
+    "one of mixed values": ({"enum": ["sqrt", 0.5, None], "type": ["string", "number", "null"]}, {"p": ["0.5"]}, 0.5),
+    "none of them": ({"enum": ["a", "b"]}, {"p": ["c"]}, "c"),
+    "a list": ({"type": "array"}, {"p": ["a", "b"]}, ["a", "b"]),
+    "an empty list": ({"type": "array"}, {"p": [""]}, []),
+    "none of a list but one": ({"type": "array"}, {"p": ["", "a"]}, ["a"]),
+    "a list that is written": ({"type": "array"}, {"p.lines": ["a\n\n b \n"]}, ["a", "b"]),
+    "an object with any names": ({"type": "object"}, {"p.x": ["a"], "p.y": [""], "q.z": ["b"]}, {"x": "a"}),
+    "pairs": ({"type": "object", "format": "pairs"}, {"p": ["team = bikes\nrun\n"]}, {"team": "bikes", "run": ""}),
+    "a pair without a key": ({"type": "object", "format": "pairs"}, {"p": ["=bikes"]}, {"=bikes": ""}),
+}
+
+
+@pytest.mark.parametrize("word", READ)
+def test_what_was_typed_is_read_by_the_schema(word: str) -> None:
+    schema, texts, expected = READ[word]
+    found = schemaform.read(schema, texts, "p")
+    assert (found, type(found)) == (expected, type(expected))
+
+
+REQUESTS: list[dict[str, Any]] = [
+    *sample.JOBS,
+    {"type": "pipeline_execution", "parameters": {"pipeline": "p", "version": 3}, "name": "it's mine", "labels": {"team": "bikes", "run": ""}},
+    {
+        "type": "ml_training",
+        "parameters": {
+            "dataset": "trips",
+            "version": 2,
+            "target": " rides ",
+            "model": "demand",
+            "task": "classification",
+            "algorithm": "logistic",
+            "hyperparameters": {"C": 0.5, "fit_intercept": False, "class_weight": "balanced"},
+            "test_size": 0.5,
+            "seed": 42,
+        },
+        "resources": {"cpu": "2", "memory": "4Gi", "gpu": 1},
+    },
+    {"type": "ml_inference", "parameters": {"model": "demand", "version": 1, "dataset": "trips", "output": "tomorrow", "keys": []}},
+    {
+        "type": "digital_twin_update",
+        "parameters": {"twin": "s", "dataset": "t", "type": "station", "key": "id", "missing": "mark"},
+        "priority": "high",
+        "timeout_seconds": 77,
+        "max_attempts": 2,
+    },
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda one: f"{one['type']}-{len(one['parameters'])}")
+def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(request_: dict[str, Any]) -> None:
+    texts = jobrequest.texts_of_request(request_["type"], request_)
+    defaults = {name: schema.get("default") for name, schema in PARAMETERS[request_["type"]]["properties"].items()}
+    parameters = {name: value for name, value in request_["parameters"].items() if value != defaults[name]}
+    assert jobrequest.body_of(request_["type"], texts) == {**request_, "parameters": parameters}
+
+
+def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if schema["type"] == "boolean":
+        return st.booleans()
+    low, high = schema["minimum"], schema["maximum"]
+    none = st.none() if "null" in schema["type"] else st.nothing()
+    return (st.floats(low, high) if schema["type"] == "number" else st.integers(low, high)) | none
+
+
+@given(data=st.data())
+def test_any_hyperparameters_come_back_or_are_the_defaults(data: st.DataObject) -> None:
+    algorithm = data.draw(st.sampled_from(list(HYPERPARAMETERS)))
+    properties = HYPERPARAMETERS[algorithm]["properties"]
+    asked = {name: data.draw(_value(schema)) for name, schema in properties.items()}
+    parameters = {"dataset": "d", "target": "t", "model": "m", "algorithm": algorithm, "hyperparameters": asked}
+    texts = jobrequest.texts_of_request("ml_training", {"parameters": parameters})
+    read = jobrequest.body_of("ml_training", texts)["parameters"]
+    assert check_parameters("ml_training", read) == []
+    defaults = {name: schema["default"] for name, schema in properties.items()}
+    assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **asked}
+
+
+@pytest.mark.parametrize("job_type", PARAMETERS)
+def test_every_parameter_has_a_field_with_a_label(job_type: str) -> None:
+    made = _fields(job_type, {})
+    for name in PARAMETERS[job_type]["properties"]:
+        field = made[f"parameters.{name}"]
+        assert field.title
+        assert field.required == (name in PARAMETERS[job_type]["required"])
+
+
+def test_the_fields_of_a_training() -> None:
+    made = _fields("ml_training", {"parameters.target": ["rides"], "parameters.algorithm": ["random_forest"], "parameters.seed": ["42"]})
+    kinds = {name.removeprefix("parameters."): field.kind for name, field in made.items() if name.startswith("parameters.")}
+    assert kinds == {
+        "dataset": Kind.SELECT,
+        "version": Kind.TEXT,
+        "target": Kind.SELECT,
+        "features": Kind.PICKS,
+        "model": Kind.TEXT,
+        "task": Kind.RADIOS,
+        "algorithm": Kind.RADIOS,
+        "hyperparameters": Kind.GROUP,
+        "hyperparameters.n_estimators": Kind.TEXT,
+        "hyperparameters.max_depth": Kind.TEXT,
+        "hyperparameters.min_samples_leaf": Kind.TEXT,
+        "hyperparameters.max_features": Kind.SELECT,
+        "test_size": Kind.TEXT,
+        "seed": Kind.TEXT,
+    }
+    assert made["parameters.version"].placeholder == "the newest, now 3"
+    assert (made["parameters.test_size"].value, made["parameters.test_size"].mode) == ("0.25", "decimal")
+    assert (made["parameters.seed"].value, made["parameters.seed"].mode, made["parameters.seed"].advanced) == ("42", "numeric", True)
+    assert made["parameters.hyperparameters.n_estimators"].value == "100"
+    assert [one.value for one in made["parameters.task"].choices if one.chosen] == [""]
+    assert {one.value: one.off for one in made["parameters.features"].choices} == {
+        "rides": "is the target",
+        "hour": "",
+        "photo": "is of a type that no model can use",
+    }
+    assert [name for name, field in made.items() if field.leads] == ["parameters.dataset", "parameters.target", "parameters.algorithm"]
+
+
+def test_a_list_that_may_be_empty_can_be_said_to_be() -> None:
+    choices = _fields("ml_inference", {"parameters.keys": [""]})["parameters.keys"].choices
+    assert [(one.value, one.chosen) for one in choices] == [("", True), ("rides", False), ("hour", False), ("photo", False)]
+    assert [one.value for one in _fields("ml_training", {})["parameters.features"].choices] == ["rides", "hour", "photo"]
+
+
+def test_what_was_given_and_is_not_on_offer_stays_chosen() -> None:
+    texts = {"parameters.dataset": ["gone"], "parameters.features": ["hour", "lost"], "parameters.properties.wheels": ["hour"]}
+    made = _fields("ml_training", texts)
+    assert [one.value for one in made["parameters.dataset"].choices if one.chosen] == ["gone"]
+    assert [one.value for one in made["parameters.features"].choices if one.chosen] == ["hour", "lost"]
+    twin = _fields("digital_twin_update", texts)
+    assert [field.key for field in twin["parameters.properties"].fields] == ["bikes", "docks", "wheels"]
+
+
+def test_where_nothing_is_known_names_are_typed_and_where_nothing_is_there_the_field_says_so() -> None:
+    unknown = Offers({}, {}, columns=None, types=None, properties=None)
+    made = _fields("ml_training", {"parameters.features": ["a", "b"]}, unknown)
+    assert made["parameters.dataset"].kind is Kind.TEXT
+    assert made["parameters.target"].kind is Kind.TEXT
+    assert (made["parameters.features.lines"].kind, made["parameters.features.lines"].value) == (Kind.AREA, "a\nb")
+    assert _fields("ml_inference", {})["parameters.model"].lacks == "model"
+    assert _fields("ml_inference", {})["parameters.dataset"].lacks == ""
+    early = Offers({}, {}, columns=(), types=(), properties=())
+    assert [one.words for one in _fields("ml_training", {}, early)["parameters.target"].choices] == ["Choose the dataset first"]
+
+
+def test_more_columns_than_one_can_tick_are_written() -> None:
+    many = Offers({}, {}, columns=[{"name": f"c{number}", "type": "DOUBLE"} for number in range(schemaform.PICKED_MAX + 1)])
+    assert _fields("ml_training", {}, many)["parameters.features.lines"].kind is Kind.AREA
+
+
+def test_a_message_stands_at_the_field_of_its_path_or_the_nearest_above() -> None:
+    names = ["parameters", "parameters.features", "parameters.keys.lines", "parameters.hyperparameters", "parameters.hyperparameters.C", "name"]
+    at = {path: schemaform.field_at(path, names) for path in ("parameters.features[12]", "parameters.keys[0]", "parameters.hyperparameters.C")}
+    assert list(at.values()) == ["parameters.features", "parameters.keys.lines", "parameters.hyperparameters.C"]
+    assert schemaform.field_at("parameters.hyperparameters.depth", names) == "parameters.hyperparameters"
+    assert schemaform.field_at("parameters.unknown", names) == "parameters"
+    assert schemaform.field_at("Idempotency-Key", names) is None
+
+
+def test_a_fold_says_what_it_hides() -> None:
+    texts = {"parameters.algorithm": ["random_forest"], "parameters.hyperparameters.n_estimators": ["800"], "timeout_seconds": ["60"]}
+    made = _fields("ml_training", texts, errors={"parameters.hyperparameters.max_depth": "Too deep."})
+    folded = [made[f"parameters.{name}"] for name in ("hyperparameters", "test_size", "seed")]
+    assert schemaform.summary(folded) == "Hyperparameters, held-out part, seed: n_estimators 800, 0.25, 0"
+    assert [field.opened for field in folded] == [True, False, False]
+    common = [made[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
+    assert schemaform.summary(common) == "Priority, time limit, attempts, labels: as usual, 60 seconds, as usual, none"
+
+
+def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
+    job = {
+        "type": "pipeline_execution",
+        "name": "nightly",
+        "parameters": {"pipeline": "p"},
+        "resources": {"cpu": "1", "memory": "256Mi", "gpu": 0},
+        "priority": "normal",
+        "timeout_seconds": 60,
+        "max_attempts": 1,
+        "labels": {},
+    }
+    texts = jobrequest.texts_of_job(job)
+    patched, changed = jobrequest.patched(job["type"], texts, '{"resources": {"memory": "512Mi"}}')
+    assert (patched["resources.memory"], patched["resources.cpu"], changed) == (["512Mi"], ["1"], {"resources.memory"})
+    assert jobrequest.patched(job["type"], texts, '{"resources": {}}') == (texts, {"resources.cpu", "resources.memory"})
+    for nonsense in ("", "{", "[]", '{"resources": 3}', '{"parameters": "x"}', '{"unknown": 1}'):
+        assert jobrequest.patched(job["type"], texts, nonsense)[0]["resources.memory"] == ["256Mi"]
+
+
+def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> None:
+    form = {"parameters.algorithm": ["random_forest"], "parameters.hyperparameters.min_samples_leaf": ["20"]}
+    assert jobrequest.settled(form, "hist_gradient_boosting") == {"parameters.algorithm": ["random_forest"]}
+    assert jobrequest.settled(form, "random_forest") == form
+    typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
+    assert jobrequest.settled(typed, "hist_gradient_boosting") == typed
+
+
+def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
+    shown = jobrequest.curl("http://h/api/", {"name": "it's \u202e mine"})
+    assert shown.startswith("curl -X POST http://h/api/ \\\n")
+    assert shown.endswith("""-d '{\n  "name": "it'\\''s \\u202e mine"\n}'""")

@@ -1,0 +1,202 @@
+"""GET /api/v1/system/: what it says of an installation, to whom, and at what price."""
+
+import dataclasses
+import datetime as dt
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs.contract import FailureReason, FinishStatus, JobType
+from jobs.diagnosis import ADMINISTRATORS, remedy
+from jobs.models import Cluster, Job, LoopBeat, UsageSample
+from jobs.services.beats import beat_record
+from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
+from jobs.services.limits import limit_set
+from mimir.lib.clock import utc_now
+from mimir.lib.version import VERSION
+from monitoring.headline import headline
+from monitoring.selectors import stored
+from tests.api.caller import Caller
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def boss() -> Caller:
+    stored._kept = None
+    for loop in ("dispatcher", "reconciler"):
+        beat_record(component=loop)
+    return Caller(make.user("boss", is_superuser=True))
+
+
+def _system(boss: Caller) -> Any:
+    answer = boss.get("system/")
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def test_only_site_administrators_see_it_and_others_are_told_so() -> None:
+    answer = Caller(make.user("clerk", is_staff=True)).get("system/")
+    assert (answer.status_code, answer.json()["message"]) == (403, "The state of the installation is for site administrators.")
+
+
+def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
+    told = _system(boss)
+    assert told["headline"] == {"level": "ok", "message": "All is well.", "remedy": ""}
+    assert {row["component"]: row["state"] for row in told["components"]} == dict.fromkeys(
+        ("dispatcher", "reconciler", "web", "database", "redis", "storage"), "alive"
+    )
+    assert [row["priority"] for row in told["queues"]] == ["critical", "high", "normal", "low"]
+    assert (told["workers"], told["workers_total"], told["failures"]) == ([], 0, [])
+    assert told["versions"]["mimir"] == VERSION
+    assert {"python", "django", "postgresql"} <= told["versions"].keys()
+    assert told["versions"].keys() & {"redis", "valkey"}
+    assert told["storage"]["database_bytes"] > 0
+    assert 0 < told["storage"]["artifact_free_bytes"] <= told["storage"]["artifact_total_bytes"]
+
+
+def test_a_running_worker_is_shown_with_its_last_use_against_its_limits_and_the_room_it_holds(boss: Caller) -> None:
+    attempt = make.claimed(resources={"cpu": "500m", "memory": "1Gi"}, name="Nightly", priority="high")
+    for second, memory in enumerate((100, 300, 200)):
+        at = utc_now() + dt.timedelta(seconds=second)
+        UsageSample.objects.create(attempt=attempt, at=at, memory_bytes=memory, cpu_millicores=second)
+    limit_set(scope="project", key="demo", actor="test", max_jobs=3, paused=False)
+    make.job(priority="low")
+    cluster_reached(cluster=Cluster.objects.get())
+    told = _system(boss)
+    (worker,) = told["workers"]
+    assert (worker["name"], worker["memory_bytes"], worker["cpu_millicores"]) == ("Nightly", 200, 2)
+    assert (worker["memory_limit_bytes"], worker["cpu_limit_millicores"], worker["job"]) == (2**30, 500, str(attempt.job_id))
+    assert told["workers_total"] == 1
+    (cluster,) = told["capacity"]
+    assert (cluster["used_jobs"], cluster["used_memory_bytes"], cluster["used_cpu_millicores"]) == (1, attempt.memory_bytes, attempt.cpu_millicores)
+    assert told["limits"] == [{"scope": "project", "key": "demo", "max_jobs": 3, "paused": False, "running": 1}]
+    assert {row["priority"]: row["length"] for row in told["queues"]} == {"critical": 0, "high": 0, "normal": 0, "low": 1}
+    assert told["reconcile"]["lag_seconds"] < 60
+
+
+def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remedy(boss: Caller) -> None:
+    jobs = []
+    cluster_ensure()
+    Cluster.objects.update(capacity_jobs=10)
+    for reason in (FailureReason.EXIT_CODE, FailureReason.OUT_OF_MEMORY, FailureReason.EXIT_CODE, FailureReason.EXIT_CODE):
+        attempt = make.claimed()
+        make.finish(attempt, FinishStatus.FAILED, reason=reason, message="x")
+        make.settle()
+        jobs.append(attempt.job_id)
+    Job.objects.filter(id=jobs[0]).update(finished_at=utc_now() - dt.timedelta(hours=25))
+    told = _system(boss)["failures"]
+    assert [(row["reason"], row["count"], row["job"]) for row in told] == [("exit_code", 2, str(jobs[3])), ("out_of_memory", 1, str(jobs[1]))]
+    assert told[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
+
+
+def test_every_reason_has_a_remedy() -> None:
+    assert all(remedy(reason) for reason in FailureReason)
+    assert ADMINISTRATORS.issubset(FailureReason)
+
+
+def _age(component: str, seconds: float) -> None:
+    LoopBeat.objects.filter(component=component).update(beat_at=utc_now() - dt.timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(1, "alive"), (8, "late"), (20, "away")])
+def test_a_loop_is_alive_late_or_away_by_its_last_beat(boss: Caller, seconds: float, state: str) -> None:
+    _age("dispatcher", seconds)
+    told = _system(boss)
+    (row,) = [row for row in told["components"] if row["component"] == "dispatcher"]
+    assert (row["state"], row["age_seconds"]) == (state, pytest.approx(seconds, abs=2))
+    assert ("dispatcher is away" in told["headline"]["message"]) == (state == "away")
+
+
+def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:
+    LoopBeat.objects.filter(component="reconciler").delete()
+    told = _system(boss)
+    (row,) = [row for row in told["components"] if row["component"] == "reconciler"]
+    assert (row["state"], row["instance"], row["beat_at"]) == ("away", "", None)
+    assert told["headline"]["message"] == "The reconciler is away."
+
+
+def test_a_process_that_was_replaced_is_left_out(boss: Caller) -> None:
+    now = utc_now()
+    LoopBeat.objects.all().delete()
+    before = now - dt.timedelta(hours=2)
+    LoopBeat.objects.create(component="dispatcher", instance="old:1", started_at=before, beat_at=now - dt.timedelta(hours=1))
+    LoopBeat.objects.create(component="dispatcher", instance="new:2", started_at=now - dt.timedelta(minutes=50), beat_at=now)
+    LoopBeat.objects.create(component="reconciler", instance="a:1", started_at=before, beat_at=now)
+    LoopBeat.objects.create(component="reconciler", instance="b:1", started_at=before, beat_at=now - dt.timedelta(minutes=1))
+    told = _system(boss)
+    loops = [(row["instance"], row["state"]) for row in told["components"] if row["component"] in ("dispatcher", "reconciler")]
+    assert loops == [("new:2", "alive"), ("a:1", "alive"), ("b:1", "away")]
+    assert told["headline"]["level"] == "ok", "another reconciler works"
+
+
+def test_redis_away_is_told_and_the_answer_still_comes(boss: Caller, settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, redis_url="redis://127.0.0.1:1/0")
+    told = _system(boss)
+    assert told["headline"]["message"] == "Redis does not answer."
+    assert not told["versions"].keys() & {"redis", "valkey"}
+
+
+def test_a_cluster_that_does_not_answer_and_a_pause_are_told(boss: Caller) -> None:
+    make.admitted()
+    limit_set(scope="global", key="", actor="test", max_jobs=None, paused=True)
+    assert _system(boss)["headline"]["message"] == "All starts are paused."
+    cluster_unreachable(cluster=Cluster.objects.get(), message="connection refused")
+    told = _system(boss)
+    assert told["headline"]["message"] == "The cluster local does not answer: connection refused"
+    assert told["capacity"][0]["unreachable_message"] == "connection refused"
+
+
+def test_the_statements_do_not_grow_with_what_runs(boss: Caller) -> None:
+    def count() -> int:
+        stored._kept = None
+        with CaptureQueriesContext(connection) as seen:
+            _system(boss)
+        return len(seen)
+
+    make.claimed()
+    count()  # the first use of a token is written down
+    few = count()
+    Cluster.objects.update(capacity_jobs=10)
+    for kind in JobType:
+        make.claimed()
+        limit_set(scope="type", key=kind, actor="x", max_jobs=9, paused=False)
+    for _ in range(3):
+        make.job()
+    assert count() == few
+
+
+_QUIET: dict[str, Any] = {
+    "components": [{"component": name, "state": "alive"} for name in ("dispatcher", "reconciler", "redis", "storage")],
+    "capacity": [],
+    "storage": {"artifact_free_bytes": 50, "artifact_total_bytes": 100},
+    "reconcile": {"lag_seconds": 1.0},
+    "failures": [],
+    "limits": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "All is well."),
+        ({"storage": {"artifact_free_bytes": 4, "artifact_total_bytes": 100}}, "nearly full: 4% is free"),
+        ({"reconcile": {"lag_seconds": 90.0}}, "no cluster whole for 90 seconds"),
+        ({"failures": [{"reason": "launch_failed", "count": 2}]}, "2 jobs failed in the last 24 hours with launch_failed"),
+        ({"failures": [{"reason": "exit_code", "count": 9}]}, "All is well."),
+        ({"limits": [{"scope": "type", "key": "ml_training", "paused": True}]}, "Starts of ml_training are paused."),
+        ({"capacity": [{"cluster": "a", "enabled": False, "unreachable_message": ""}]}, "Every cluster is switched off"),
+        ({"components": [{"component": "reconciler", "state": "alive"}]}, "The dispatcher is away."),
+    ],
+)
+def test_the_headline(change: dict[str, Any], told: str) -> None:
+    assert told in headline({**_QUIET, **change}).message
+
+
+def test_the_version_is_that_of_the_project_file() -> None:
+    assert tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"] == VERSION
