@@ -14,12 +14,12 @@ from tests.frontend.upstream import free_port, wait_for_port
 
 @dataclass
 class CannedApi:
-    """`answers`: body by path below `/api/v1/`, with its query where that decides. Whatever is not there is 404; `slow` is never answered."""
+    """`answers`: body by path below `/api/v1/`, with its query where that decides. What is not there is 404, with the body in `refused`."""
 
     url: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    slow: str = ""
+    refused: dict[str, Any] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -27,18 +27,11 @@ class CannedApi:
         path = scope["raw_path"].decode().removeprefix("/api/v1/")
         whole = f"{path}?{scope['query_string'].decode()}"
         self.asked.append(whole)
-        if path == self.slow:
-            await _hung_up(receive)
-            return
-        found = self.answers.get(whole, self.answers.get(path))
-        body = found if found is not None else {"code": "not_found", "message": "There is nothing here.", "detail": {}}
+        found = None if whole in self.refused else self.answers.get(whole, self.answers.get(path))
+        nothing = {"code": "not_found", "message": "There is nothing here.", "detail": {}}
+        body = self.refused.get(whole, nothing) if found is None else found
         await send({"type": "http.response.start", "status": 404 if found is None else 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
-
-
-async def _hung_up(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @contextmanager

@@ -41,8 +41,8 @@ def regression(number: int, error: float = 1.0) -> dict[str, Any]:
         "task": "regression",
         "algorithm": "hist_gradient_boosting" if number > 1 else "linear",
         "target": "rides",
-        "metrics": {"rmse": 412.3 * error, "mae": 298.1 * error, "r2": 1 - 0.14 * error**2},
-        "baseline": {"rmse": 1105.0, "mae": 871.0, "r2": -0.002},
+        "metrics": {"root_mean_squared_error": 412.3 * error, "mean_absolute_error": 298.1 * error, "r2": 1 - 0.14 * error**2},
+        "baseline": {"root_mean_squared_error": 1105.0, "mean_absolute_error": 871.0, "r2": -0.002},
         "hyperparameters": {"learning_rate": 0.1, "max_iter": 800, "max_depth": None} if number > 1 else {"fit_intercept": True},
         "signature": {
             "features": [{"name": name, "kind": "boolean" if name == "is_holiday" else "number", "type": "DOUBLE"} for name in values],

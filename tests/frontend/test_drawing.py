@@ -156,7 +156,7 @@ def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
     ):
         assert draw(classification.chosen(plots, name)[0]) is None
     assert importance.importance([("", plot)]) is None
-    assert profiles.head({"histogram": plot, "top": plot}, 3).bars == []
+    assert profiles.head({"top": plot}, 3).bars == []
 
 
 def test_the_confusion_says_what_is_right_and_what_is_mistaken_most() -> None:
@@ -291,6 +291,27 @@ HEADS: list[tuple[dict[str, Any], list[str], str]] = [
 def test_the_head_of_a_column_says_range_and_what_is_missing(column: dict[str, Any], lines: list[str], missing: str) -> None:
     head = profiles.head(column, 100)
     assert (head.lines, head.missing) == (lines, missing)
+
+
+@pytest.mark.parametrize("histogram", [None, {}, {"edges": [0], "counts": []}, {"edges": [0, 1], "counts": [0]}, {"edges": 3, "counts": [1]}, "text"])
+def test_a_column_without_a_histogram_has_no_picture(histogram: object) -> None:
+    assert profiles.head({"histogram": histogram, "min": 1, "max": 2}, 3).lines == ["1 to 2"]
+    assert profiles.head({"histogram": histogram}, 3).bars == []
+
+
+def test_the_bins_of_times_are_told_as_times() -> None:
+    column = {
+        "min": "2012-01-01",
+        "max": "2012-12-31",
+        "distinct": 366,
+        "histogram": {"edges": ["2012-01-01", "2012-07-01", "2013-01-01"], "counts": [182, 184]},
+    }
+    assert profiles.bins_of(column)[1] == ("2012-07-01", "2013-01-01", 184)
+    assert profiles.head(column, 366).lines == ["2012-01-01 to 2012-12-31", "366 different values"]
+
+
+def test_a_column_of_one_value_is_one_full_bar() -> None:
+    assert profiles.head({"min": 3, "max": 3, "mean": 3.0, "histogram": {"edges": [3.0, 3.0], "counts": [9]}}, 9).bars == [(0.5, 1.0, 131.0, 33.0)]
 
 
 def test_the_picture_of_a_column_is_as_wide_as_its_place() -> None:

@@ -34,6 +34,7 @@ def _signed_in(frontend: Frontend) -> httpx.Client:
 def _fresh(canned: CannedApi) -> None:
     canned.answers = library.answers()
     canned.asked.clear()
+    canned.refused.clear()
 
 
 def _text(answer: httpx.Response) -> str:
@@ -45,7 +46,7 @@ def _text(answer: httpx.Response) -> str:
 def test_the_list_says_in_words_how_good_each_model_is(pages: httpx.Client) -> None:
     shown = _text(pages.get(f"{P}/models/"))
     assert "demand-forecast histogram gradient boosting, predicts rides" in shown
-    assert "RMSE 412 63 % better than the baseline" in shown
+    assert "Root mean squared error 412 63 % better than the baseline" in shown
     assert "Accuracy 0.861 0.422 above the baseline" in shown
 
 
@@ -133,19 +134,19 @@ def test_a_dataset_shows_its_profile_when_it_is_there(pages: httpx.Client) -> No
     assert "2 rides bigint none 1,311 212 5,871 3,127 900" in columns
 
 
-def test_a_profile_that_takes_its_time_does_not_hold_the_page(pages: httpx.Client, canned: CannedApi) -> None:
-    canned.slow = "projects/bikes/datasets/daily_demand/versions/41/profile/"
+def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(pages: httpx.Client, canned: CannedApi) -> None:
+    stored = "projects/bikes/datasets/daily_demand/versions/41/profile/?stored=true"
+    canned.refused[stored] = {"code": "not_computed", "message": "Not yet.", "detail": {}}
     answer = pages.get(f"{P}/datasets/daily_demand/")
     assert 'data-profile="/api/v1/projects/bikes/datasets/daily_demand/versions/41/profile/"' in answer.text
     assert 'href="?version=41&amp;profile=1"' in answer.text
-    canned.slow = ""
     assert "212 to 5,871" in _text(pages.get(f"{P}/datasets/daily_demand/?version=41&profile=1"))
 
 
 def test_a_profile_that_cannot_be_made_says_why(pages: httpx.Client, canned: CannedApi) -> None:
     told = {"row_count": 0, "columns": [], "fault": "The file cannot be read any more: upload it again."}
     canned.answers["projects/bikes/datasets/daily_demand/versions/41/profile/"] = told
-    assert "No column profile: The file cannot be read any more" in _text(pages.get(f"{P}/datasets/daily_demand/"))
+    assert "The file cannot be read any more" in _text(pages.get(f"{P}/datasets/daily_demand/"))
 
 
 def test_a_dataset_names_where_it_comes_from_and_who_uses_it(pages: httpx.Client) -> None:

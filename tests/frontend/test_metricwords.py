@@ -9,12 +9,12 @@ from mimir.frontend.pages.modellook import compared, compared_plots, list_row, t
 from tests.frontend.library import classification, regression, short
 
 BASELINES = [
-    ("rmse", 412.3, 1105.0, "63 % better than the baseline", "ok"),
-    ("rmse", 1200.0, 1000.0, "20 % worse than the baseline", "failed"),
-    ("rmse", 3000.0, 1000.0, "3 times the error of the baseline", "failed"),
-    ("rmse", 1001.0, 1000.0, "no better than the baseline", ""),
-    ("mae", 0.0, 0.0, "as good as the baseline", ""),
-    ("mae", 1.0, 0.0, "worse than the baseline, which is never wrong", "failed"),
+    ("root_mean_squared_error", 412.3, 1105.0, "63 % better than the baseline", "ok"),
+    ("root_mean_squared_error", 1200.0, 1000.0, "20 % worse than the baseline", "failed"),
+    ("root_mean_squared_error", 3000.0, 1000.0, "3 times the error of the baseline", "failed"),
+    ("root_mean_squared_error", 1001.0, 1000.0, "no better than the baseline", ""),
+    ("mean_absolute_error", 0.0, 0.0, "as good as the baseline", ""),
+    ("mean_absolute_error", 1.0, 0.0, "worse than the baseline, which is never wrong", "failed"),
     ("accuracy", 0.861, 0.439, "0.422 above the baseline", "ok"),
     ("accuracy", 0.4, 0.5, "0.1 below the baseline", "failed"),
     ("r2", 0.0, 0.0001, "no better than the baseline", ""),
@@ -29,7 +29,10 @@ def test_a_metric_against_the_baseline(name: str, value: float, baseline: float,
     assert (said.text, said.tone) == (told, tone)
 
 
-@pytest.mark.parametrize(("name", "value", "baseline"), [("rmse", None, 1.0), ("rmse", 1.0, None), ("unknown", 1.0, 2.0), ("r2", float("nan"), 0.0)])
+@pytest.mark.parametrize(
+    ("name", "value", "baseline"),
+    [("root_mean_squared_error", None, 1.0), ("root_mean_squared_error", 1.0, None), ("unknown", 1.0, 2.0), ("r2", float("nan"), 0.0)],
+)
 def test_nothing_is_said_where_nothing_can_be_said(name: str, value: object, baseline: object) -> None:
     assert against_baseline(name, value, baseline) is None
     assert against_version(name, value, baseline) is None
@@ -38,11 +41,11 @@ def test_nothing_is_said_where_nothing_can_be_said(name: str, value: object, bas
 @pytest.mark.parametrize(
     ("name", "value", "before", "told"),
     [
-        ("rmse", 412.0, 447.0, "−35 better"),
-        ("rmse", 477.0, 468.0, "+9 worse"),
+        ("root_mean_squared_error", 412.0, 447.0, "−35 better"),
+        ("root_mean_squared_error", 477.0, 468.0, "+9 worse"),
         ("accuracy", 0.86, 0.84, "+0.02 better"),
         ("accuracy", 0.84, 0.86, "−0.02 worse"),
-        ("rmse", 412.1, 412.2, "the same"),
+        ("root_mean_squared_error", 412.1, 412.2, "the same"),
     ],
 )
 def test_a_metric_against_the_version_before(name: str, value: float, before: float, told: str) -> None:
@@ -53,15 +56,21 @@ def test_a_metric_against_the_version_before(name: str, value: float, before: fl
 
 @pytest.mark.parametrize(
     ("name", "values", "place"),
-    [("rmse", [2.0, 1.0], 1), ("r2", [2.0, 1.0], 0), ("rmse", [1.0, 1.0001], None), ("rmse", [1.0, None], None), ("x", [1, 2], None)],
+    [
+        ("root_mean_squared_error", [2.0, 1.0], 1),
+        ("r2", [2.0, 1.0], 0),
+        ("root_mean_squared_error", [1.0, 1.0001], None),
+        ("root_mean_squared_error", [1.0, None], None),
+        ("x", [1, 2], None),
+    ],
 )
 def test_the_best_of_two_is_marked_where_there_is_one(name: str, values: list[object], place: int | None) -> None:
     assert best_of(name, values) == place
 
 
 def test_known_metrics_come_first_and_unknown_ones_are_not_lost() -> None:
-    assert ordered({"zeta": 1, "r2": 1, "rmse": 1}, {"alpha": 2}) == ["rmse", "r2", "alpha", "zeta"]
-    assert main_of({"metrics": {"r2": 0.5, "mae": None}}) == "r2"
+    assert ordered({"zeta": 1, "r2": 1, "root_mean_squared_error": 1}, {"alpha": 2}) == ["root_mean_squared_error", "r2", "alpha", "zeta"]
+    assert main_of({"metrics": {"r2": 0.5, "mean_absolute_error": None}}) == "r2"
     assert main_of({"metrics": {"zeta": 1.0}}) == ""
 
 
@@ -77,11 +86,11 @@ def test_a_version_says_how_it_stands_to_the_baseline_and_to_the_one_before() ->
     two, one = regression(2), regression(1, 1.085)
     rows = figures(two, one)
     assert [(row["title"], row["value"], row["baseline"], row["before"]) for row in rows] == [
-        ("RMSE", "412", "1,105", "447"),
-        ("MAE", "298", "871", "323"),
+        ("Root mean squared error", "412", "1,105", "447"),
         ("R²", "0.86", "−0.002", "0.835"),
+        ("Mean absolute error", "298", "871", "323"),
     ]
-    assert [row["change"].text for row in rows] == ["−35 better", "−25.3 better", "+0.025 better"]
+    assert [row["change"].text for row in rows] == ["−35 better", "+0.025 better", "−25.3 better"]
     said = verdict(two)
     assert said
     assert said.text == "63 % better than the baseline"
@@ -97,7 +106,7 @@ def test_what_differs_between_two_versions_stands_first() -> None:
     rows = compared(regression(1, 1.085), regression(2))
     differing = [row["title"] for row in rows if row["differs"]]
     assert [row["title"] for row in rows[: len(differing)]] == differing
-    assert differing == ["RMSE", "MAE", "R²", "Algorithm", "Data", "Intercept", "Learning rate", "Trees", "Depth"]
+    assert differing == ["Root mean squared error", "R²", "Mean absolute error", "Algorithm", "Data", "Intercept", "Learning rate", "Trees", "Depth"]
     assert [row["best"] for row in rows[:3]] == [1, 1, 1]
     intercept = next(row for row in rows if row["title"] == "Intercept")
     assert intercept["cells"] == ["yes", ""]

@@ -6,11 +6,11 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mimir.frontend import text
-from mimir.frontend.drawing.regression import histogram_of
-from mimir.frontend.drawing.scales import figure
+from mimir.frontend.drawing.scales import figure, finite
 
 WIDTH, HEIGHT = 132, 34
 TOP_SHOWN = 3
@@ -32,12 +32,12 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
     """What stands above one column."""
     missing = _missing(column.get("missing"), row_count)
     top = _top(column.get("top"))
-    bins = histogram_of(column.get("histogram"))
+    bins = bins_of(column)
     span = span_of(column)
     mean = f"mean {figure(column['mean'])}" if isinstance(column.get("mean"), int | float) else ""
     if bins:
-        counts = bins[1]
-        lines = [line for line in (span, mean) if line]
+        counts = [count for _, _, count in bins]
+        lines = [line for line in (span, mean or _distinct(column.get("distinct"))) if line]
         return Head(f"Histogram of {len(counts)} bins. {', '.join(lines)}.", _columns(counts), [], lines, missing)
     if top:
         lines = _top_lines(top, column.get("distinct"), row_count)
@@ -49,6 +49,16 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
         return Head(f"Most frequent: {', '.join(lines)}.", rows, [(x, y, float(WIDTH), high) for x, y, _, high in rows], lines, missing)
     lines = [line for line in (span, _distinct(column.get("distinct"))) if line]
     return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
+
+
+def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """(from, to, rows) of each bin of a column's histogram, its edges in words: numbers, or times; empty where there is none."""
+    found = column.get("histogram")
+    counts = finite(found.get("counts")) if isinstance(found, Mapping) else None
+    edges = found.get("edges") if isinstance(found, Mapping) else None
+    if not counts or not isinstance(edges, list) or len(edges) != len(counts) + 1 or max(counts) <= 0:
+        return []
+    return [(value_of(low), value_of(high), count) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
 
 
 def span_of(column: Mapping[str, Any]) -> str:

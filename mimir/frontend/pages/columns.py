@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from mimir.frontend import text
 from mimir.frontend.drawing import profiles
-from mimir.frontend.drawing.regression import histogram_of
 from mimir.frontend.drawing.scales import figure
 
 CELL_CHARS_MAX = 300
@@ -62,9 +60,10 @@ def _by_name(profile: Mapping[str, Any] | None) -> dict[str, Column]:
 
 
 def _facts(column: Column, row_count: int) -> dict[str, str]:
+    """Words; empty for what was not computed."""
     missing = column.get("missing")
     return {
-        "missing": f"{text.number(missing)} ({profiles.share(missing, row_count)})" if missing else "none",
+        "missing": "" if missing is None else f"{text.number(missing)} ({profiles.share(missing, row_count)})" if missing else "none",
         "distinct": text.number(column.get("distinct")),
         "min": profiles.value_of(column.get("min")),
         "max": profiles.value_of(column.get("max")),
@@ -75,10 +74,9 @@ def _facts(column: Column, row_count: int) -> dict[str, str]:
 
 def _numbers(column: Column) -> list[tuple[str, str]]:
     """(bin or value, rows) of what the head of the column draws."""
-    bins = histogram_of(column.get("histogram"))
+    bins = profiles.bins_of(column)
     if bins:
-        edges, counts = bins
-        return [(f"{figure(low)} to {figure(high)}", text.number(round(count))) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
+        return [(low if low == high else f"{low} to {high}", text.number(round(count))) for low, high, count in bins]
     return [(profiles.value_of(row["value"]) or "empty", text.number(row["count"])) for row in column.get("top") or []]
 
 

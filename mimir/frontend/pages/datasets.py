@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import columns
 from mimir.frontend.pages.lineage import NOTHING, lineage_of
@@ -15,7 +15,6 @@ from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, 
 from mimir.frontend.session import signed_in
 
 PREVIEW_ROWS = 100
-PROFILE_SECONDS = 0.25  # that a page waits for it: what was made before is there in less, else the script asks for it afterwards
 TABS = {"": "Preview", "columns": "Columns", "versions": "Versions", "file": "File"}
 _FIELDS = {"name": "name", "file": "file"}
 
@@ -82,7 +81,6 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}), NOTHING),
     )
     profile = shown["profile"]
-    known = profile if profile and not profile["fault"] else None
     context = {
         "name": name,
         "version": version,
@@ -93,8 +91,8 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "older": cursor_of(got["dataset"].get("next")),
         "tab": tab,
         "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
-        "table": columns.table(shown["rows"], known),
-        "columns": columns.listed(version["schema"], known) if tab == "columns" else [],
+        "table": columns.table(shown["rows"], profile),
+        "columns": columns.listed(version["schema"], profile) if tab == "columns" else [],
         "rows_error": shown["rows"].get("error", ""),
         "profile_there": profile is not None,
         "profile_fault": profile["fault"] if profile else "",
@@ -135,14 +133,14 @@ def _rows(path: str, client: Api) -> dict[str, Any]:
 
 
 def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
-    """The profile, or one with the reason why there is none; None while it is not there yet."""
+    """The profile, or one with the reason why there is none; None while nobody has computed it. `wait`: compute it now."""
     try:
-        return client.get(path) if wait else client.get(path, within_seconds=PROFILE_SECONDS)
-    except Unavailable as error:
-        return {"row_count": 0, "columns": [], "fault": error.message} if wait else None
+        return client.get(path, None if wait else {"stored": "true"})
     except ApiError as error:
         if error.status == 401:
             raise
+        if error.code == "not_computed" or (error.status in (429, 503) and not wait):
+            return None
         return {"row_count": 0, "columns": [], "fault": error.message}
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from mimir.frontend.drawing.scales import MINUS, figure
 from mimir.lib.schemas.metrics import METRICS, Metric
 
+# What a version is judged by in one sentence: how far off it is, or how often right. A share of variance says nothing beside a baseline.
+JUDGED = ("root_mean_squared_error", "accuracy")
 OK, BAD, EVEN = "ok", "failed", ""  # the tone of a sentence: a class of its colour, which is never all that says it
 Version = Mapping[str, Any]
 
@@ -21,9 +23,10 @@ class Said:
 
 
 def ordered(*found: Mapping[str, Any]) -> list[str]:
-    """The names of all metrics in any of these, those we know in their order first."""
+    """The names of all metrics in any of these: what is judged by, the others we know in their order, what we do not know."""
     names = {name for metrics in found for name in metrics}
-    return [name for name in METRICS if name in names] + sorted(names - METRICS.keys())
+    known = dict.fromkeys([*JUDGED, *METRICS])
+    return [name for name in known if name in names] + sorted(names - known.keys())
 
 
 def title_of(name: str) -> str:
@@ -32,8 +35,8 @@ def title_of(name: str) -> str:
 
 
 def main_of(version: Version) -> str:
-    """The metric a version is judged by: the first it has; empty when it has none."""
-    return next((name for name in METRICS if _number(version["metrics"].get(name)) is not None), "")
+    """The metric a version is judged by; empty when it has none that we know."""
+    return next((name for name in ordered(version["metrics"]) if name in METRICS and _number(version["metrics"][name]) is not None), "")
 
 
 def against_baseline(name: str, value: object, baseline: object) -> Said | None:
@@ -102,6 +105,7 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
         rows.append(
             {
                 "title": title_of(name),
+                "description": METRICS[name].description if name in METRICS else "",
                 "value": figure(value),
                 "baseline": figure(baseline) if _number(baseline) is not None else "",
                 "before": figure(old) if _number(old) is not None else "",
