@@ -30,7 +30,7 @@ function why(job) {
   if (job.status === "running") return job.progress?.message || job.message;
   if (job.status === "cancelling") return "Asked to stop. If it has not soon, it is ended.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
-  if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote no dataset.";
+  if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote nothing to the project.";
   return `${cancelled(job)}. Nothing was written.`;
 }
 
@@ -47,10 +47,20 @@ function waiting(found) {
 }
 
 function made(job) {
-  const datasets = Array.isArray(job.result?.datasets) ? job.result.datasets : [];
+  const result = job.result || {};
+  if ("model" in result && "version" in result) return `Made model ${result.model} v${result.version}.`;
+  if ("twin" in result) return twinMade(result);
+  const datasets = Array.isArray(result.datasets) ? result.datasets : [];
   if (!datasets.length) return "";
   const names = datasets.slice(0, 3).map((row) => `${row.name} v${row.version}`).join(", ");
-  return `Wrote ${names}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}.`;
+  const rows = Number.isInteger(result.rows) ? `, ${result.rows.toLocaleString("en")} rows` : "";
+  return `Wrote ${names}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}${rows}.`;
+}
+
+function twinMade(result) {
+  const counts = [[result.created, "new"], [result.changed, "changed"], [result.removed, "removed"]];
+  const told = counts.filter(([count]) => Number.isInteger(count) && count).map(([count, word]) => `${count.toLocaleString("en")} ${word}`).join(", ");
+  return told ? `Made revision ${result.revision} of twin ${result.twin}: ${told}.` : `Twin ${result.twin} is as it was: nothing differed.`;
 }
 
 const visible = (text) => pieces(String(text || "")).map((piece) => piece.text).join("");

@@ -114,7 +114,7 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     page.locator("[name='parameters.hyperparameters.n_estimators']").fill("7")
     page.get_by_label("Seed").fill("42")
     page.get_by_label("Seed").blur()
-    expect(page.locator("#curl")).to_contain_text("42")
+    expect(page.locator("#curl")).to_contain_text('"seed": 42')
     asked = {
         "dataset": "trips",
         "target": "rides",

@@ -66,6 +66,8 @@ def test_a_fault_of_a_definition_is_named(definition: Any, path: str, words: str
     [
         ("number", 3, 3),
         ("number", 2.5, 2.5),
+        ("number", 1e23, 10**23),
+        ("number", -1.5e300, -15 * 10**299),
         ("integer", 4.0, 4),
         ("integer", -(2**63), -(2**63)),
         ("string", "ä", "ä"),
@@ -87,14 +89,18 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
         ("number", "3", "a number"),
         ("number", True, "a number"),
         ("number", float("nan"), "a number"),
+        ("number", float("-inf"), "a number"),
+        ("number", 10**400, "a number"),
         ("integer", 2.5, "a whole number"),
         ("integer", 2**63, "a whole number"),
         ("string", 3, "text"),
         ("string", "a\x00", "text"),
+        ("string", "a\ud800", "text"),
         ("string", "x" * 10_001, "at most 10000"),
         ("boolean", 1, "true or false"),
         ("date", "31.3.2026", "such as 2026-03-31"),
         ("datetime", "soon", "such as 2026-03-31T"),
+        ("datetime", "0001-01-01T00:00:00+14:00", "between the years"),
         ("relation", "", "1 to 500"),
     ],
 )
@@ -103,7 +109,7 @@ def test_a_value_that_does_not_fit_says_what_does(kind: str, given: Any, words: 
         checked_value(Field("x", kind), given)
 
 
-@pytest.mark.parametrize("given", ["", "x" * 501, "a\x00b", 1.5, True, None])
+@pytest.mark.parametrize("given", ["", "x" * 501, "a\x00b", "\udc00", 1.5, True, None])
 def test_a_key_is_text_or_a_whole_number(given: Any) -> None:
     with pytest.raises(BadValue):
         checked_key(given)

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend import text
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages import graphs, jobstory
-from mimir.frontend.pages.joblook import ENDED, cancelled, datasets_made, job_look, status_shape
+from mimir.frontend.pages import graphs, jobresult, jobstory, metricplot
+from mimir.frontend.pages.joblook import ENDED, cancelled, job_look, status_shape
 from mimir.frontend.pages.logtail import log_tail
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -59,6 +59,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
     tries = jobstory.attempts(got["attempts"]["results"], row)
     shown = next((one for one in tries if one["number"] == attempt), None)
     starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
+    made = jobresult.made(row)
     usage = _usage(got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved)
     return {
         "job": row,
@@ -87,12 +88,14 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "events_cut": got["events"]["next"],
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
-        "made": datasets_made(row),
+        "made": made,
+        "figures": jobresult.figures(row),
+        "curves": metricplot.curves(events, attempt),
         "usage": usage,
         "memory_is_evidence": starved and bool(usage and usage["plot"]),
-        "pipeline": next((one for one in row["inputs"] if one["kind"] == "pipeline"), None),
-        "reads": [one for one in row["inputs"] if one["kind"] == "dataset"],
-        "more_parameters": {key: value for key, value in (row["parameters"] or {}).items() if key not in ("pipeline", "version")},
+        "subject": jobresult.subject(row, made),
+        "reads": jobresult.reads(row),
+        "asked": jobresult.asked(row),
         "cancels_at_once": row["status"] == "queued",
         "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
     }
@@ -135,9 +138,7 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
     if key not in _graphs:
         try:
             definition = pipeline_definition(client, *key)
-            found = (
-                client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
-            )
+            found = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
         except ApiError as error:
             if error.status >= 500 or error.status == 401:
                 raise
@@ -181,8 +182,7 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
         "width": drawn.width,
         "height": drawn.height,
         "nodes": [
-            {"x": node.x, "y": node.y, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses}
-            for node in drawn.nodes
+            {"x": node.x, "y": node.y, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses} for node in drawn.nodes
         ],
         "edges": [{"path": path, "todo": states[end]["status"] in ("queued", "skipped")} for _, end, path in drawn.edges],
     }
@@ -209,15 +209,19 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         return None
     pipeline = (row["parameters"] or {}).get("pipeline")
+    form = f"/{project_path(row['project'], 'jobs', 'new')}"
     steps = []
     for step in found.get("next_steps") or []:
         patch = step.get("patch")
         url = ""
         if patch:
-            url = f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
-        elif patch is None and isinstance(pipeline, str):
-            url = f"/{project_path(row['project'], 'pipelines', pipeline)}"
-        steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": patch is None})
+            url = f"{form}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
+        elif patch is None:
+            url = (
+                f"/{project_path(row['project'], 'pipelines', pipeline)}" if isinstance(pipeline, str) else f"{form}?{urlencode({'from': row['id']})}"
+            )
+        by_hand = "" if patch is not None else "pipeline" if isinstance(pipeline, str) else "form"
+        steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": by_hand})
     return {**found, "next_steps": steps}
 
 

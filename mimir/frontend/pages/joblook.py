@@ -14,6 +14,12 @@ TYPES = {
     "ml_inference": "Prediction",
     "digital_twin_update": "Twin update",
 }
+_DOES = {  # what a job without a name is called, and the parameter that says with what
+    "pipeline_execution": ("Pipeline", "pipeline"),
+    "ml_training": ("Train", "model"),
+    "ml_inference": ("Predict with", "model"),
+    "digital_twin_update": ("Update twin", "twin"),
+}
 ENDED = ("succeeded", "failed", "cancelled")
 MARKS = {  # of a window's title, beside the icon of the same status
     "queued": "\u2026",
@@ -56,9 +62,9 @@ def job_title(job: Job) -> str:
     """Its name, or what it does."""
     if job["name"]:
         return str(job["name"])
-    kind = TYPES.get(job["type"], str(job["type"]))
-    subject = (job.get("parameters") or {}).get("pipeline")
-    return f"{kind} {subject}" if subject else kind
+    does, names = _DOES.get(str(job["type"]), (str(job["type"]), ""))
+    subject = (job.get("parameters") or {}).get(names)
+    return f"{does} {subject}" if isinstance(subject, str) else TYPES.get(job["type"], does)
 
 
 def status_word(job: Job) -> str:
@@ -96,7 +102,7 @@ def why(job: Job) -> str:
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
-        return made(job) or str(job["message"]) or "Done. It wrote no dataset."
+        return made(job) or str(job["message"]) or "Done. It wrote nothing to the project."
     return f"{cancelled(job)}. Nothing was written."
 
 
@@ -118,12 +124,27 @@ def _waiting(waiting: Mapping[str, Any]) -> str:
 
 def made(job: Job) -> str:
     """What a succeeded job wrote."""
+    result = job.get("result") or {}
+    if "model" in result and "version" in result:
+        return f"Made model {result['model']} v{result['version']}."
+    if "twin" in result:
+        return _twin_made(result)
     datasets = datasets_made(job)
     if not datasets:
         return ""
     names = [f"{row['name']} v{row['version']}" for row in datasets[:3]]
     more = f" and {len(datasets) - 3} more" if len(datasets) > 3 else ""
-    return f"Wrote {', '.join(names)}{more}."
+    rows = f", {result['rows']:,} rows" if isinstance(result.get("rows"), int) else ""
+    return f"Wrote {', '.join(names)}{more}{rows}."
+
+
+def _twin_made(result: Job) -> str:
+    """A revision with how many entities it touched, or that nothing differed."""
+    counts = [(result.get("created"), "new"), (result.get("changed"), "changed"), (result.get("removed"), "removed")]
+    told = ", ".join(f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count)
+    if not told:
+        return f"Twin {result['twin']} is as it was: nothing differed."
+    return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}."
 
 
 def datasets_made(job: Job) -> list[dict[str, Any]]:

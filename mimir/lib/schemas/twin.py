@@ -9,8 +9,9 @@ written without a point.
 """
 
 import datetime as dt
-import math
+import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from mimir.lib.schemas import jsonschema
@@ -153,7 +154,7 @@ def checked_value(field: Field, value: Any) -> Any:
             return _datetime(value)
         case "relation":
             return checked_key(value)
-    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or "\x00" in value:
+    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not _storable(value):
         raise BadValue(f"has to be text of at most {TEXT_CHARACTERS_MAX} characters")
     return value
 
@@ -163,14 +164,24 @@ def checked_key(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadValue("has to be text or a whole number, since it names an entity")
     text = str(value)
-    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or "\x00" in text:
+    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not _storable(text):
         raise BadValue(f"has to have 1 to {KEY_CHARACTERS_MAX} characters, since it names an entity")
     return text
 
 
+def _storable(text: str) -> bool:
+    """Whether PostgreSQL takes it: no U+0000, no half of a surrogate pair."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def _number(value: Any) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
         raise BadValue("has to be a number")
+    if isinstance(value, float) and abs(value) >= 2**53:
+        return int(Decimal(repr(value)))  # as PostgreSQL keeps it, by its digits: read back as the float's own value it would seem another one
     return value
 
 
@@ -194,4 +205,7 @@ def _datetime(value: Any) -> str:
         at = dt.datetime.fromisoformat(str(value))
     except ValueError:
         raise BadValue("has to be a time such as 2026-03-31T14:05:00+00:00") from None
-    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).isoformat()
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).isoformat()
+    except OverflowError:
+        raise BadValue("has to be a time between the years 1 and 9999") from None

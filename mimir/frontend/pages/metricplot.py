@@ -1,0 +1,76 @@
+"""The figures a job reports while it runs, as one small line each. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimir.lib.schemas.metrics import METRICS
+
+WIDTH, HEIGHT = 300, 116
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 20
+CURVES_MAX, POINTS_MAX = 12, 400
+NUMBERS_MAX = 200  # rows of the table behind the lines
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One figure: its line (empty with fewer than two values), its last value, and its last values as they were told."""
+
+    name: str
+    title: str
+    last: str
+    path: str
+    end: tuple[float, float]
+    ticks: list[tuple[float, str]]
+    steps: tuple[str, str]
+    rows: list[tuple[str, str]]
+
+
+def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
+    """What an attempt told by `metric` events, in the order in which each figure first came."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for event in events:
+        data = event["data"]
+        if event["kind"] != "metric" or event["attempt"] != attempt or not _is_number(data.get("value")):
+            continue
+        course = found.setdefault(str(data.get("name") or "metric"), [])
+        course.append((float(data["step"]) if _is_number(data.get("step")) else float(len(course) + 1), float(data["value"])))
+    return [_curve(name, course) for name, course in list(found.items())[:CURVES_MAX]]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _curve(name: str, course: Sequence[tuple[float, float]]) -> Curve:
+    about = METRICS.get(name)
+    rows = [(_told(step), _told(value)) for step, value in course[-NUMBERS_MAX:]]
+    path, end, ticks = _line(_thinned(course))
+    steps = (_told(min(step for step, _ in course)), _told(max(step for step, _ in course)))
+    return Curve(name, about.title if about else name, rows[-1][1], path, end, ticks, steps, rows)
+
+
+def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """At most POINTS_MAX of them, the last one among them."""
+    every = math.ceil(len(course) / POINTS_MAX)
+    return course if every <= 1 else [*course[:-1:every], course[-1]]
+
+
+def _line(course: Sequence[tuple[float, float]]) -> tuple[str, tuple[float, float], list[tuple[float, str]]]:
+    """The line through the points; nothing where they do not make one."""
+    steps, values = [step for step, _ in course], [value for _, value in course]
+    first, last, low, high = min(steps), max(steps), min(values), max(values)
+    if last <= first or not math.isfinite(high - low):
+        return "", (0.0, 0.0), []
+    floor, span = HEIGHT - BOTTOM, (high - low) or 1.0
+    places = [
+        (round(LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1), round(floor - (value - low) / span * (floor - TOP), 1))
+        for step, value in course
+    ]
+    ticks = [(float(floor), _told(low))] + ([(float(TOP), _told(high))] if high > low else [])
+    return "M" + "L".join(f"{x} {y}" for x, y in places), places[-1], ticks
+
+
+def _told(value: float) -> str:
+    return f"{value:,.4g}"
