@@ -16,7 +16,7 @@ async function load(address) {
     await getJson(address);
   } catch (error) {
     if (error.status === 401) { toSignIn(); return; }
-    if (!error.status || error.status >= 500) throw error;
+    if (!error.status || error.status === 429 || error.status >= 500) throw error;
   } // what the API refuses the page says, with its reason
   const again = new URL(document.querySelector("[data-profile-link]").href);
   const response = await fetch(again, { credentials: "same-origin" });

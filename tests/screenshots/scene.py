@@ -8,7 +8,9 @@ from typing import Any
 
 from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
-from mimir.lib.sample import PROJECT
+from mimir.lib.sample import DATASET, PROJECT
+from tests.frontend import library
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 
 _STATIONS = """
@@ -89,6 +91,7 @@ class Scene:
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
         self.jobs["succeeded"] = rows[0]["id"]
         self._bikes()
+        self._models()
         self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
         load = [_READ, _command("load", _GREEDY, "trips")]
         self.jobs["memory"] = self._run("all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"})
@@ -116,6 +119,13 @@ class Scene:
     def end(self) -> None:
         """Let who is held go on, so that it can be stopped with the rest."""
         os.kill(self._held, signal.SIGCONT)
+
+    def _models(self) -> None:
+        """A model of each task, with plots that have something to show."""
+        rides = [library.regression(1, 1.085), library.regression(2)]
+        write_versions(self.stack, project=PROJECT, name="demand-forecast", dataset="bike-trips", versions=rides)
+        weather = [library.classification(1), library.classification(2)]
+        write_versions(self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather)
 
     def _extremes(self) -> None:
         """What is longer, wider and more than usual; a project in which nothing is."""
