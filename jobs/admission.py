@@ -38,6 +38,8 @@ class Held:
     memory_bytes: int
     gpus: int
     exclusive_key: str = ""
+    began: float = 0.0  # Unix seconds of the database's clock; for explanations
+    starting_or_running: bool = True  # for explanations: else its job is being cancelled, or has ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Lock order, everywhere: the admission lock, then the Job, then the Attempt. Appending to a log takes the Attempt alone.
 """
 
+from enum import StrEnum
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -330,3 +332,39 @@ class LoopBeat(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("component", "instance"), name="beat_once_per_instance"),)
+
+
+class Metric(StrEnum):
+    """What is counted for `/metrics`. docs/metrics.md has the names that Prometheus knows them by."""
+
+    SUBMITTED = "submitted"
+    FINISHED = "finished"  # jobs by end status; label: the reason
+    TRIED_AGAIN = "tried_again"  # attempts after which the job went back in the line; label: the reason
+    LAUNCH = "launch"  # attempts by the time from admission to claim; label: the bucket, amount: microseconds
+    DURATION = "duration"  # jobs by the time from first claim to end; label: the bucket, amount: microseconds
+    LOG = "log"  # closed logs; amount: bytes
+
+
+class _Counted(models.Model):
+    """Integers only: sums of them do not depend on the order, so that folding never changes a total, not by a rounding either."""
+
+    metric = models.CharField(max_length=16)  # a Metric
+    type = models.CharField(max_length=32)  # of the job
+    status = models.CharField(max_length=16, blank=True, default="")
+    label = models.CharField(max_length=32, blank=True, default="")
+    count = models.BigIntegerField(default=1)
+    amount = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class MetricDelta(_Counted):
+    """Something that was counted, in the transaction that made it true. Appended only: no row that two transactions wait for."""
+
+
+class MetricTotal(_Counted):
+    """What the leader has folded deltas into. A reader adds both tables in one snapshot."""
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("metric", "type", "status", "label"), name="metric_total_once"),)

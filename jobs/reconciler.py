@@ -22,6 +22,7 @@ from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unre
 from jobs.services.housekeeping import storage_sweep
 from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.logs import log_seal, logs_seal_due
+from jobs.services.metrics import deltas_fold
 from jobs.services.retention import retention_apply
 from mimir.lib.crash import crash_point
 
@@ -227,11 +228,12 @@ def _passes(stop: threading.Event) -> Launcher:
 
 
 def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
-    """Retention and sweeps, on a thread of their own: looking over a large storage must not hold up a pass."""
+    """Counts folded, retention and sweeps, on a thread of their own: looking over a large storage must not hold up a pass."""
     next_sweep = 0.0
     while not stop.is_set():
         try:
             if leads.is_set():
+                deltas_fold()
                 retention_apply()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS

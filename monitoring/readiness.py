@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import psycopg
 import redis
@@ -14,12 +15,17 @@ REDIS_SECONDS = 0.5
 _migrated = threading.Event()  # migrations do not come undone under a running release
 
 
-def database_problem() -> str:
-    """Whether a statement gets an answer, on a connection of its own: the pool's would be waited for longer than a probe waits."""
+def own_connection() -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection that is not the pool's, which would be waited for longer than a probe waits. Raises: psycopg.Error, soon."""
     given = connections[DEFAULT_DB_ALIAS].get_connection_params()
     given.pop("pool", None)
+    return psycopg.connect(**{**given, "connect_timeout": DATABASE_SECONDS})
+
+
+def database_problem() -> str:
+    """Whether a statement gets an answer."""
     try:
-        with psycopg.connect(**{**given, "connect_timeout": DATABASE_SECONDS}) as connection:
+        with own_connection() as connection:
             connection.execute("SELECT 1")
     except psycopg.Error as error:
         return f"The database does not answer ({type(error).__name__})."

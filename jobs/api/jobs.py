@@ -15,7 +15,7 @@ from jobs.api import serializers
 from jobs.contract import TERMINAL, JobStatus, JobType, Priority
 from jobs.models import Job
 from jobs.resources import format_cpu, format_memory
-from jobs.selectors.jobs import job_counts, job_for, job_list, jobs_as_dicts
+from jobs.selectors.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from jobs.services.cancel import job_cancel
 from jobs.services.retry import job_retry
 from jobs.services.submit import JobRequest, job_check, job_submit
@@ -125,7 +125,10 @@ class JobCountsView(ApiView):
 
     @extend_schema(
         operation_id="jobs_counts",
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="Status to number."), **errors(404)},
+        responses={
+            200: OpenApiResponse(OpenApiTypes.OBJECT, description=f"Status to number; one above {COUNTED_MAX} only says that there are more."),
+            **errors(404),
+        },
     )
     def get(self, request: Request, slug: str) -> Response:
         """How many jobs of the project stand in each status."""

@@ -1,11 +1,14 @@
 """The snapshot that admission decides over. Read inside a transaction that holds the admission lock, or for an explanation without it."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Exists, FloatField, OuterRef
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BigIntegerField, Exists, FloatField, OuterRef, QuerySet
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
-from django.db.models.functions import Cast, Extract, Now
+from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from jobs.admission import Candidate, Held, Limits, Room, Snapshot
 from jobs.contract import JobStatus, Priority
@@ -13,17 +16,24 @@ from jobs.models import Attempt, Cluster, Job, Limit
 from projects.models import ProjectStatus
 
 
-def snapshot() -> Snapshot:
-    """Rooms, held room, waiting jobs, limits and the database's time."""
+def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
+    """Rooms, held room, waiting jobs, limits and the database's time: three queries, two with `clusters` that `clusters_seen` brought."""
+    seen = list(clusters_seen()) if clusters is None else clusters
     return Snapshot(
-        now=_now(),
-        rooms=rooms(),
+        now=getattr(seen[0], "seen_at").timestamp() if seen else 0.0,  # noqa: B009 - an annotation of the query
+        rooms=tuple(_room(row) for row in seen),
         held=held(),
         waiting=_waiting(),
-        limits=limits(),
+        limits=limits(getattr(seen[0], "limits") if seen else ()),  # noqa: B009
         ageing_seconds=settings.ENV.ageing_seconds,
         reserve_after_seconds=settings.ENV.reserve_after_seconds,
     )
+
+
+def clusters_seen() -> "QuerySet[Cluster, Cluster]":
+    """Every cluster by name, each with `seen_at`, the database's time, and `limits`, the rows of all limits: what is small, in one query."""
+    rows = Limit.objects.order_by("id").values(row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused"))
+    return Cluster.objects.annotate(seen_at=Now(), limits=ArraySubquery(rows)).order_by("name")
 
 
 def has_free_slot() -> bool:
@@ -31,21 +41,19 @@ def has_free_slot() -> bool:
     used: dict[str, int] = {}
     for name in Attempt.objects.filter(gone_at__isnull=True).values_list("cluster_id", flat=True):
         used[name] = used.get(name, 0) + 1
-    return any(room.open and used.get(room.cluster, 0) < room.jobs for room in rooms())
+    rooms = [_room(row) for row in Cluster.objects.all()]
+    return any(room.open and used.get(room.cluster, 0) < room.jobs for room in rooms)
 
 
-def rooms() -> tuple[Room, ...]:
-    """Every cluster's capacity. Zero CPU or memory in the row means that this amount is not limited there."""
-    return tuple(
-        Room(
-            cluster=row.name,
-            jobs=row.capacity_jobs,
-            cpu_millicores=row.capacity_cpu_millicores or None,
-            memory_bytes=row.capacity_memory_bytes or None,
-            gpus=row.capacity_gpus,
-            open=row.enabled and row.unreachable_since is None,
-        )
-        for row in Cluster.objects.order_by("name")
+def _room(row: Cluster) -> Room:
+    """A cluster's capacity. Zero CPU or memory in the row means that this amount is not limited there."""
+    return Room(
+        cluster=row.name,
+        jobs=row.capacity_jobs,
+        cpu_millicores=row.capacity_cpu_millicores or None,
+        memory_bytes=row.capacity_memory_bytes or None,
+        gpus=row.capacity_gpus,
+        open=row.enabled and row.unreachable_since is None,
     )
 
 
@@ -60,26 +68,28 @@ def held() -> tuple[Held, ...]:
         "memory_bytes",
         "gpus",
         "job__exclusive_key",
+        _epoch("created_at"),
+        "job__status",
     )
-    return tuple(Held(*row) for row in rows)
+    return tuple(Held(*[*row[:-1], row[-1] in (JobStatus.LAUNCHING, JobStatus.RUNNING)]) for row in rows)
 
 
-def limits() -> Limits:
-    """The administrators' limits and pauses."""
+def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
+    """The administrators' limits and pauses, of rows {"scope", "key", "max_jobs", "paused"}."""
     by_type: dict[str, int] = {}
     by_project: dict[str, int] = {}
     paused_types: set[str] = set()
     paused_projects: set[str] = set()
     jobs_global, paused = None, False
-    for row in Limit.objects.all():
-        if row.scope == Limit.Scope.GLOBAL:
-            jobs_global, paused = row.max_jobs, row.paused
+    for row in rows:
+        if row["scope"] == Limit.Scope.GLOBAL:
+            jobs_global, paused = row["max_jobs"], row["paused"]
             continue
-        amounts, pauses = (by_type, paused_types) if row.scope == Limit.Scope.TYPE else (by_project, paused_projects)
-        if row.max_jobs is not None:
-            amounts[row.key] = row.max_jobs
-        if row.paused:
-            pauses.add(row.key)
+        amounts, pauses = (by_type, paused_types) if row["scope"] == Limit.Scope.TYPE else (by_project, paused_projects)
+        if row["max_jobs"] is not None:
+            amounts[row["key"]] = row["max_jobs"]
+        if row["paused"]:
+            pauses.add(row["key"])
     return Limits(jobs_global, by_type, by_project, paused, frozenset(paused_types), frozenset(paused_projects))
 
 
@@ -141,7 +151,3 @@ def _asked(amount: str) -> Cast:
     """An amount of the job's request."""
     return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())
 
-
-def _now() -> float:
-    row = Cluster.objects.annotate(now=Now()).values_list("now", flat=True).first()
-    return row.timestamp() if row else 0.0

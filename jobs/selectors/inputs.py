@@ -1,7 +1,5 @@
 """What a job was fixed on at submit, as its worker gets it. The rows are those of `jobs/services/inputs.py`."""
 
-import hashlib
-import io
 from dataclasses import dataclass
 from typing import IO, Any
 from uuid import UUID
@@ -45,7 +43,7 @@ def input_content(job: Job, name: str) -> InputContent:
             continue
         if row["kind"] == "twin":
             document = twin_state_document(twin_id=UUID(row["id"]), type=job.parameters["type"])
-            return InputContent(io.BytesIO(document), len(document), hashlib.sha256(document).hexdigest())
+            return InputContent(document.file, document.size_bytes, document.sha256)
         version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
         try:
             file = storage.object_open(version.storage_key)

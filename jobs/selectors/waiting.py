@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DurationField, ExpressionWrapper, F, Max
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, FloatField, QuerySet, Subquery
+from django.db.models.functions import Cast, Extract
 
 from jobs.admission import Check, Decision, Snapshot, admit
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
 from jobs.resources import format_cpu
-from jobs.selectors.admission import snapshot
+from jobs.selectors.admission import clusters_seen, snapshot
 from mimir.lib.clock import utc_now
 from mimir.lib.words import told_memory, told_span
 
@@ -31,17 +33,33 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     queued = [job for job in jobs if job.status == JobStatus.QUEUED]
     if not queued:
         return {}
-    view = _view([job.id for job in queued])
+    kinds = sorted({(job.project_id, job.type) for job in queued})
+    clusters = list(_surroundings(kinds))
+    view = _view([job.id for job in queued], clusters)
     decision = admit(view, explain=[job.id for job in queued])
     places = _places(decision)
-    away = _dispatcher_away_since()
-    unreachable = Cluster.objects.filter(unreachable_since__isnull=False).first()
-    usual = _usual_seconds({(job.project_id, job.type) for job in queued})
-    ends = _ends_in(usual)
+    away = _dispatcher_away_since(clusters)
+    unreachable = next((row for row in clusters if row.unreachable_since is not None), None)
+    usual = _usual_seconds(kinds, clusters)
+    slugs = {job.project_id: job.project.slug for job in queued}
+    ends = _ends_in(view, {(slugs[project_id], kind): seconds for (project_id, kind), seconds in usual.items()})
     return {
         job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)), ends)
         for job in queued
     }
+
+
+def _surroundings(kinds: Sequence[tuple[UUID, str]]) -> "QuerySet[Cluster, Cluster]":
+    """The clusters with what else a snapshot needs, when the dispatcher was last seen, and how long the last jobs of each kind took."""
+    beats = LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values("beat_at")[:1]
+    took = {f"took_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)}
+    return clusters_seen().annotate(dispatcher_at=Subquery(beats), **took)
+
+
+def _last_seconds(project_id: UUID, kind: str) -> "QuerySet[Job, Any]":
+    ended = Job.objects.filter(project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False)
+    took = Cast(Extract(F("finished_at") - F("started_at"), "epoch"), FloatField())
+    return ended.annotate(took=took).order_by("-created_at").values("took")[:HISTORY]
 
 
 def _places(decision: Decision) -> dict[UUID, int]:
@@ -54,14 +72,14 @@ def _places(decision: Decision) -> dict[UUID, int]:
     return places
 
 
-def _view(asked: Sequence[UUID]) -> Snapshot:
+def _view(asked: Sequence[UUID], clusters: Sequence[Cluster]) -> Snapshot:
     """A snapshot that has the asked jobs. With a long line one serves for a second: each follower asks again at every change."""
     global _kept
     if _kept is not None:
         taken_at, ids, view = _kept
         if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(asked):
             return view
-    view = snapshot()
+    view = snapshot(clusters)
     _kept = (time.monotonic(), {job.job_id for job in view.waiting}, view) if len(view.waiting) > LONG_LINE else None
     return view
 
@@ -171,31 +189,22 @@ def _estimate(
     return round(ends[place] + rounds * usual_seconds, 1) if place < len(ends) else None
 
 
-def _ends_in(usual: Mapping[tuple[UUID, str], float]) -> list[float]:
+def _ends_in(view: Snapshot, usual: Mapping[tuple[str, str], float]) -> list[float]:
     """In how many seconds running jobs of the kinds in `usual` should end, soonest first; without those that are late."""
-    live = Job.objects.filter(status__in=(JobStatus.LAUNCHING, JobStatus.RUNNING)).annotate(began=Max("attempts__created_at"))
-    rows, now = live.values_list("project_id", "type", "began"), utc_now()
-    left = [usual[project, kind] - (now - began).total_seconds() for project, kind, began in rows if began and (project, kind) in usual]
+    known = [held for held in view.held if held.starting_or_running and (held.project, held.type) in usual]
+    left = [usual[held.project, held.type] - (view.now - held.began) for held in known]
     return sorted(seconds for seconds in left if seconds > 0)
 
 
-def _usual_seconds(kinds: set[tuple[UUID, str]]) -> dict[tuple[UUID, str], float]:
+def _usual_seconds(kinds: Sequence[tuple[UUID, str]], clusters: Sequence[Cluster]) -> dict[tuple[UUID, str], float]:
     """The median run time of the last jobs of each project and type."""
-    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
-    usual: dict[tuple[UUID, str], float] = {}
-    for project_id, kind in kinds:
-        ended = Job.objects.filter(
-            project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False
-        ).order_by("-created_at")
-        seconds = [span.total_seconds() for span in ended.annotate(took=took).values_list("took", flat=True)[:HISTORY]]
-        if seconds:
-            usual[(project_id, kind)] = statistics.median(seconds)
-    return usual
+    took = {kind: getattr(clusters[0], f"took_{index}") for index, kind in enumerate(kinds)} if clusters else {}
+    return {kind: statistics.median(seconds) for kind, seconds in took.items() if seconds}
 
 
-def _dispatcher_away_since() -> dt.datetime | None:
+def _dispatcher_away_since(clusters: Sequence[Cluster]) -> dt.datetime | None:
     """When the dispatcher was last seen, if that is too long ago; None while one is there."""
-    last = LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values_list("beat_at", flat=True).first()
+    last: dt.datetime | None = getattr(clusters[0], "dispatcher_at") if clusters else None  # noqa: B009 - an annotation of the query
     if last is None or (utc_now() - last).total_seconds() > DISPATCHER_AWAY_SECONDS:
         return last or utc_now()
     return None

@@ -12,6 +12,7 @@ from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.inputs import claim_inputs
 from jobs.selectors.machine import clamped
+from jobs.services.metrics import launch_count
 from jobs.services.tokens import session_token
 from jobs.services.transition import attempt_lock, job_move
 from mimir.lib.clock import utc_now
@@ -53,6 +54,7 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
     attempt.claim_id = claim_id
     attempt.claimed_at = attempt.heartbeat_at = now
     attempt.save(update_fields=["claim_id", "claimed_at", "heartbeat_at"])
+    launch_count(job=job, attempt=attempt)
 
 
 def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:

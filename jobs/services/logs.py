@@ -16,6 +16,7 @@ from jobs.contract import LOG_CHUNK_BYTES_MAX, LOG_LINE_BYTES_MAX
 from jobs.models import Attempt, LogChunk
 from jobs.selectors.logs_hash import stored as hash_stored
 from jobs.services.logs_seal import log_objects_sweep, log_seal, logs_seal_due
+from jobs.services.metrics import log_count
 from mimir.lib.clock import rfc3339_nano, utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, NotFound, TooLarge
 
@@ -100,6 +101,7 @@ def log_close(*, attempt: Attempt, complete: bool, marker: str | None) -> None:
     attempt.log_closed_at = utc_now()
     attempt.log_complete = complete
     attempt.save(update_fields=["log_closed_at", "log_complete"])
+    log_count(attempt=attempt)
     feed.publish_log(job_id=attempt.job_id)
 
 

@@ -15,6 +15,7 @@ from jobs.models import Job, JobEvent
 from jobs.resources import as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
 from jobs.services.inputs import input_rows_create, inputs_fix, inputs_of
+from jobs.services.metrics import submitted_count
 from jobs.services.transition import wake_on_commit
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
@@ -184,6 +185,7 @@ def _insert(
         actor=f"user:{user.get_username()}" if user else "system",
         data={"status": JobStatus.QUEUED} | ({"retry_of": str(retry_of.id)} if retry_of else {}),
     )
+    submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
     transaction.on_commit(lambda: log.info("job submitted", job_id=str(job.id), project=project.slug, type=job.type), robust=True)
     wake_on_commit(job=job)

@@ -17,6 +17,7 @@ from django.db.models import F
 from jobs import feed, queue
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.models import Attempt, Job, JobEvent
+from jobs.services.metrics import ended_count, tried_again_count
 from jobs.states import may_move
 from mimir.lib.clock import utc_now
 
@@ -76,6 +77,10 @@ def job_move(
     JobEvent.objects.create(job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {})
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     _log_on_commit(job, number, target, kind)
+    if target in TERMINAL:
+        ended_count(job=job)
+    elif target == JobStatus.QUEUED:
+        tried_again_count(job=job)
     if target in TERMINAL or target == JobStatus.QUEUED:
         wake_on_commit(job=job)
     return True

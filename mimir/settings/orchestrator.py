@@ -164,6 +164,8 @@ SPECTACULAR_SETTINGS = {
         "JobTypeEnum": [kind.value for kind in JobType],
         "MadeKindEnum": ["dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
+        "EntityStatusEnum": "projects.models.EntityStatus",
+        "RevisionKindEnum": "projects.models.RevisionKind",
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from projects.api import datasets, models, pipelines, projects, sessions
+from projects.api import datasets, entities, models, pipelines, projects, sessions, twins
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
@@ -28,4 +28,18 @@ urlpatterns = [
     path("projects/<str:slug>/pipelines/", pipelines.PipelinesView.as_view(), name="pipelines"),
     path("projects/<str:slug>/pipelines/validate/", pipelines.PipelineValidateView.as_view(), name="pipeline-validate"),
     path("projects/<str:slug>/pipelines/<str:name>/", pipelines.PipelineView.as_view(), name="pipeline"),
+    path("projects/<str:slug>/twins/", twins.TwinsView.as_view(), name="twins"),
+    path("projects/<str:slug>/twins/validate/", twins.TwinValidateView.as_view(), name="twin-validate"),
+    path("projects/<str:slug>/twins/<str:name>/", twins.TwinView.as_view(), name="twin"),
+    path("projects/<str:slug>/twins/<str:name>/definition/", twins.TwinDefinitionView.as_view(), name="twin-definition"),
+    path("projects/<str:slug>/twins/<str:name>/revisions/", twins.RevisionsView.as_view(), name="twin-revisions"),
+    path("projects/<str:slug>/twins/<str:name>/revisions/<str:number>/state/", twins.StateView.as_view(), name="twin-state"),
+    path("projects/<str:slug>/twins/<str:name>/revisions/<str:number>/diff/", twins.DiffView.as_view(), name="twin-diff"),
+    path("projects/<str:slug>/twins/<str:name>/entity/", entities.EntityByQueryView.as_view(), name="entity-by-query"),
+    path("projects/<str:slug>/twins/<str:name>/entity/overlay/", entities.OverlayByQueryView.as_view(), name="overlay-by-query"),
+    path("projects/<str:slug>/twins/<str:name>/entity/history/", entities.HistoryByQueryView.as_view(), name="history-by-query"),
+    path("projects/<str:slug>/twins/<str:name>/entities/", entities.EntitiesView.as_view(), name="entities"),
+    path("projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/overlay/", entities.OverlayView.as_view(), name="overlay"),
+    path("projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/", entities.HistoryView.as_view(), name="history"),
+    path("projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/", entities.EntityView.as_view(), name="entity"),
 ]

@@ -34,7 +34,11 @@ RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 PEOPLE = ("nobody", "expired", "stranger", "viewer", "operator", "maintainer", "worker")
 
 _JOB = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
+_TWIN = {"types": [{"name": "thing", "key": {"name": "id"}, "properties": [{"name": "n", "type": "number"}]}]}
 _DEFINITION = {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]}
+
+# What a route needs beside its path.
+_QUERIES = {"logs/search/": "?q=x", "lineage/": "?of=dataset:t@1", "diff/": "?to=0", "/entity/": "?type=thing&key=1"}
 
 RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/schema/", "GET"): (PUBLIC, None),
@@ -54,6 +58,21 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/members/<str:username>/", "PUT"): (MAINTAINER, {"role": "viewer"}),
     ("api/v1/projects/<str:slug>/members/<str:username>/", "DELETE"): (MAINTAINER, None),
     ("api/v1/projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/", "POST"): (MAINTAINER, {"name": "town", "definition": _TWIN}),
+    ("api/v1/projects/<str:slug>/twins/validate/", "POST"): (VIEWER, {"definition": _TWIN}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/definition/", "PUT"): (MAINTAINER, {"definition": _TWIN}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/state/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/diff/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entity/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entity/overlay/", "PATCH"): (OPERATOR, {"values": {"n": 1}}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entity/history/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/overlay/", "PATCH"): (OPERATOR, {"values": {"n": 1}}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/", "POST"): (MAINTAINER, "upload"),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
@@ -145,6 +164,7 @@ def world() -> World:
         file.flush()
         table = dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
     make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
+    make.twin(project, "t", _TWIN, {"1": {"n": 1}})
     attempt = make.claimed()
     key = storage.artifacts().save("artifacts/access", ContentFile(b"x"))
     Artifact.objects.create(attempt=attempt, name="x.txt", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
@@ -166,13 +186,15 @@ def _path(world: World, route: str) -> str:
         "<uuid:token_id>": str(world.own_token.id),
         "<str:number>": "latest",
         "<str:username>": "viewer",
+        "<str:type>": "thing",
+        "<path:key>": "1",
     }
     for part, value in values.items():
         route = route.replace(part, value)
     name = "x.txt" if "artifacts" in route else "echo" if "pipelines" in route else "t"
     route = route.replace("<str:name>", name)
-    query = {"search/": "?q=x", "lineage/": "?of=dataset:t@1"}
-    return "/" + route + next((text for end, text in query.items() if route.endswith(end)), "")
+    query = next((query for part, query in _QUERIES.items() if part in route), "")
+    return f"/{route}{query}"
 
 
 def _ask(world: World, route: str, method: str, body: Any, token: str | None) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from jobs.contract import FinishStatus, JobType
 from jobs.launchers.memory import MemoryLauncher
@@ -18,8 +19,9 @@ from jobs.services.launch import attempts_launch
 from jobs.services.logs import log_append
 from jobs.services.submit import job_submit
 from jobs.services.values import FinishReport
-from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role
+from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role, Twin
 from projects.services import pipeline_save, project_create
+from projects.services.twins import EntityReport, twin_create, twin_update_apply
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
 LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
@@ -145,3 +147,20 @@ def settle() -> None:
         quiet = 0 if reconcile_once(cluster, launcher_of(cluster)) else quiet + 1
         if quiet == 2:
             return
+
+
+def twin(of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]) -> Twin:
+    """A twin with entities of its first type, in revision 1, as an update from a dataset `<name>-data` made them."""
+    made = twin_create(project=of, name=name, definition=definition, user=of.created_by)  # type: ignore[arg-type]
+    version = dataset_version(of, f"{name}-data")
+    with transaction.atomic():
+        twin_update_apply(
+            twin_id=made.id,
+            type=definition["types"][0]["name"],
+            base_revision=0,
+            reports=[EntityReport(key, values) for key, values in sorted(entities.items())],
+            dataset_version=version,
+            user=of.created_by,
+        )
+    made.refresh_from_db()
+    return made

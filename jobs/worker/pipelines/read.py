@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
-from jobs.worker.pipelines.tables import Table, copy_to
+from jobs.worker.orders import Orders, WorkFailed
+from jobs.worker.pipelines.tables import Table, Tables, copy_to
 from mimir.lib.inspection import inspect_file, read_head
 from mimir.lib.tables import Column, NotATable, scan_sql
 
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 def run_read(run: "Run", step: "Step") -> int | None:
     """Make the step's table; its number of rows. Raises: WorkFailed."""
     if "dataset" in step.options:
-        facts = next(item for item in run.orders.inputs if item["kind"] == "dataset" and item["name"] == step.id)
-        print(f"mimir: reading dataset {facts['dataset']} version {facts['version']}", file=sys.stderr, flush=True)
-        path = run.orders.fetch(step.id)
-        schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
-        return _table(run, step.id, path, str(facts["format"]), schema, facts.get("row_count"))
+        return read_dataset(run.orders, run.tables, step.id)
     return _from_url(run, step)
+
+
+def read_dataset(orders: Orders, tables: Tables, name: str) -> int:
+    """Make the table `name` of the dataset version that is the job's input `name`; its number of rows. Raises: WorkFailed."""
+    facts = next(item for item in orders.inputs if item["kind"] == "dataset" and item["name"] == name)
+    print(f"mimir: reading dataset {facts['dataset']} version {facts['version']}", file=sys.stderr, flush=True)
+    path = orders.fetch(name)
+    schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
+    return _table(tables, name, path, str(facts["format"]), schema, facts.get("row_count"))
 
 
 def _from_url(run: "Run", step: "Step") -> int | None:
@@ -39,19 +44,19 @@ def _from_url(run: "Run", step: "Step") -> int | None:
         raise WorkFailed(FailureReason.INVALID_INPUT, f"{url} is not a table we can read. {error.message}") from error
     finally:
         connection.close()
-    return _table(run, step.id, path, found.format, found.schema, found.row_count)
+    return _table(run.tables, step.id, path, found.format, found.schema, found.row_count)
 
 
-def _table(run: "Run", step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int | None:
+def _table(tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int:
     """Parquet stays the file it is; CSV and JSON lines become one."""
     if format_name == "parquet":
-        run.tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)
-        return run.tables.rows(step)
-    target = run.tables.path(step)
-    connection = run.tables.connect(readable=[path], writable=target)
+        tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)
+        return tables.rows(step)
+    target = tables.path(step)
+    connection = tables.connect(readable=[path], writable=target)
     head = read_head(str(path)) if format_name == "csv" else b""
     count = copy_to(connection, scan_sql(str(path), format_name, schema, head), target)
     connection.close()
     path.unlink()
-    run.tables.made[step] = Table(target, count)
+    tables.made[step] = Table(target, count)
     return count

@@ -1,0 +1,163 @@
+"""The rows of a dataset as what they say of entities: a key, and the values of its properties as the definition has them."""
+
+import datetime as dt
+import math
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.worker.orders import WorkFailed
+from jobs.worker.pipelines.tables import Tables
+from jobs.worker.twins.compare import Row
+from mimir.lib.schemas.twin import BadValue, Field, checked_key, checked_value
+from mimir.lib.tables import identifier, quoted
+
+BATCH_ROWS = 10_000
+SHOWN_MAX = 5
+_SHOWN_CHARACTERS = 100
+_NOT_KEYS = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "BLOB", "STRUCT", "MAP", "UNION")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows of a table, in its order."""
+
+    tables: Tables
+    table: str
+    key: str
+    columns: dict[str, str]  # property -> column
+    fields: dict[str, Field]
+    count: int
+
+    def __iter__(self) -> Iterator[Row]:
+        """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
+        names = list(self.columns)
+        selected = ", ".join(identifier(column) for column in [self.key, *self.columns.values()])
+        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        result = connection.execute(f"SELECT {selected} FROM {self._scan()}")
+        number = 0
+        while rows := result.fetchmany(BATCH_ROWS):
+            for row in rows:
+                number += 1
+                values = {name: self._value(name, value, number) for name, value in zip(names, row[1:], strict=True)}
+                yield _key_text(row[0]), values
+        connection.close()
+
+    def check_keys(self) -> None:
+        """Raises: WorkFailed unless each row has a key of its own."""
+        key, numbered = identifier(self.key), f"(SELECT *, row_number() OVER () AS row_ FROM {self._scan()})"
+        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
+        without = connection.execute(f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}").fetchone()
+        twice = connection.execute(
+            f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} GROUP BY {key} HAVING count(*) > 1 "
+            f"ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
+        ).fetchall()
+        connection.close()
+        if without[0]:
+            raise _bad(
+                f"{without[0]:,} of {self.count:,} rows have nothing in the key column {self.key}, the first is row {without[1]:,}. "
+                "Each row has to name its entity: fill them, or leave those rows out.",
+                column=self.key,
+                row=without[1],
+            )
+        if twice:
+            shown = "; ".join(f"{_shown(_key_text(found))} in rows {', '.join(map(str, rows))}" for found, rows in twice[:SHOWN_MAX])
+            more = " and more" if len(twice) > SHOWN_MAX else ""
+            raise _bad(
+                f"The key column {self.key} names the same entity more than once: {shown}{more}. Keep one row for each entity.",
+                column=self.key,
+                row=twice[0][1][0],
+            )
+
+    def _scan(self) -> str:
+        return f"read_parquet({quoted(str(self.tables.made[self.table].path))})"
+
+    def _value(self, name: str, value: Any, number: int) -> Any:
+        field = self.fields[name]
+        plain = _plain(value, field)
+        if plain is None:
+            return None
+        try:
+            return checked_value(field, plain)
+        except BadValue as error:
+            column = self.columns[name]
+            raise _bad(
+                f"Row {number:,} of column {column} holds {_shown(value)}; the property {name} {error}. "
+                f"Correct the row, or change the property's type.",
+                column=column,
+                row=number,
+            ) from error
+
+
+def open_source(tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]) -> Source:
+    """The rows that the parameters speak of, their keys checked. Raises: WorkFailed."""
+    types = {column["name"]: column["type"] for column in tables.schema(table)}
+    asked = parameters.get("properties")
+    columns = asked if asked is not None else {name: name for name in fields if name in types}
+    unknown = [name for name in columns if name not in fields]
+    if unknown:
+        raise _bad(f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties.")
+    for column in (parameters["key"], *columns.values()):
+        if column not in types:
+            raise _bad(f"There is no column {column}: the dataset has {', '.join(list(types)[:20])}.", column=column)
+    key_type = types[parameters["key"]]
+    if key_type.startswith(_NOT_KEYS) or key_type.endswith("]"):
+        raise _bad(
+            f"The key column {parameters['key']} is {key_type}: a key has to be text, a whole number or a date, since it names an entity.",
+            column=parameters["key"],
+        )
+    source = Source(tables, table, parameters["key"], dict(columns), fields, tables.rows(table))
+    source.check_keys()
+    return source
+
+
+def _key_text(value: Any) -> str:
+    try:
+        return checked_key(value if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+    except BadValue as error:
+        raise _bad(f"A key {error}: {_shown(value)} is not.") from error
+
+
+def _plain(value: Any, field: Field) -> Any:
+    """A cell as JSON has it; what a property of text or a relation holds is written out."""
+    if value is None:
+        return None
+    if field.type in ("string", "relation") and not isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if field.type == "date" and value.time() == dt.time() else value.isoformat()
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, float) and math.isnan(value):
+        return None  # what a table calls a missing number
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str | int | float | Decimal | uuid.UUID | dt.time) else json_text(value)
+
+
+def json_text(value: Any) -> str:
+    """Nested values and bytes, as text."""
+    import json
+
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def _bad(message: str, **facts: Any) -> WorkFailed:
+    return WorkFailed(FailureReason.INVALID_INPUT, message, **facts)

@@ -1,0 +1,144 @@
+"""Entities of twins: as they stand, where each value came from, edits over them.
+
+An entity has two addresses: by path, where its key may hold slashes as they are, and by query (`entity/?type=&key=`), for keys that no
+path can carry through every proxy, with `//`, `..` or a backslash.
+"""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller, validated
+from mimir.lib.errors import Invalid
+from projects.api import serializers_twins as serializers
+from projects.api import shapes_twins as shapes
+from projects.api.twins import TYPE, asked_text, twin_for
+from projects.models import Entity, Role, Twin
+from projects.selectors.twins import entity_changes, entity_detail, entity_get, entity_list, sources_of
+from projects.services.twins import overlay_edit
+
+_BY_QUERY = [
+    OpenApiParameter("type", OpenApiTypes.STR, required=True, description="The entity's type."),
+    OpenApiParameter("key", OpenApiTypes.STR, required=True, description="The entity's key."),
+]
+_HISTORY = listing("EntityHistory", serializers.ChangeShape)
+_PROPERTY = OpenApiParameter("property", OpenApiTypes.STR, description="Only of this property; left out: of all, and of the entity itself.")
+
+
+class EntitiesView(ApiView):
+    """The entities of a twin."""
+
+    @extend_schema(
+        operation_id="twins_entities",
+        parameters=[TYPE, OpenApiParameter("q", OpenApiTypes.STR, description="In the key."), CURSOR, LIMIT],
+        responses={200: listing("EntityList", serializers.EntityShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """As they stand, by type and key; removed ones are left out."""
+        twin = twin_for(request, slug, name)
+        entities = entity_list(twin=twin, type=asked_text(request, "type"), text=asked_text(request, "q"))
+        page = paginate(entities, request, keys=("type", "key"))
+        return Response({"results": [shapes.entity(row) for row in page.results], "next": page.next})
+
+
+def _named(request: Request, type: str | None, key: str | None) -> tuple[str, str]:
+    """Type and key, from the path or else from the query. Raises: Invalid."""
+    if type is not None and key is not None:
+        return type, key
+    found = {name: asked_text(request, name) for name in ("type", "key")}
+    missing = {name: "is missing: it names the entity" for name, value in found.items() if not value}
+    if missing:
+        raise Invalid(" ".join(f"{name}: {message}." for name, message in missing.items()), detail=missing)
+    return str(found["type"]), str(found["key"])
+
+
+def _entity(request: Request, twin: Twin, type: str | None, key: str | None) -> Entity:
+    kind, name = _named(request, type, key)
+    return entity_get(twin=twin, type=kind, key=name)
+
+
+def _detail(twin: Twin, entity: Entity) -> Response:
+    return Response(shapes.entity_detail(entity_detail(twin=twin, entity=entity)))
+
+
+class EntityView(ApiView):
+    """One entity."""
+
+    @extend_schema(operation_id="twins_entity", responses={200: serializers.EntityDetailShape, **errors(404)})
+    def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+        """Each value with its source; an edit beside what is reported."""
+        twin = twin_for(request, slug, name)
+        return _detail(twin, _entity(request, twin, type, key))
+
+
+class OverlayView(ApiView):
+    """Edits over what updates report."""
+
+    @extend_schema(
+        operation_id="twins_edit",
+        request=serializers.OverlayRequest,
+        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409)},
+    )
+    def patch(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+        """Set values that no update overwrites; null takes an edit away. A revision of its own."""
+        twin = twin_for(request, slug, name, Role.OPERATOR)
+        kind, entity_key = _named(request, type, key)
+        body = validated(serializers.OverlayRequest, request)
+        overlay_edit(twin=twin, type=kind, key=entity_key, values=body["values"], note=body["note"], user=caller(request))
+        return _detail(twin, entity_get(twin=twin, type=kind, key=entity_key))
+
+
+class HistoryView(ApiView):
+    """What became of an entity's values."""
+
+    @extend_schema(
+        operation_id="twins_history",
+        parameters=[_PROPERTY, CURSOR, LIMIT],
+        responses={200: _HISTORY, **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+        """Each change with its source, newest first."""
+        twin = twin_for(request, slug, name)
+        entity = _entity(request, twin, type, key)
+        page = paginate(entity_changes(entity=entity, name=asked_text(request, "property")), request, keys=("-number", "-id"))
+        sources = sources_of(twin=twin, numbers=[row.number for row in page.results])
+        return Response({"results": [shapes.change(row, sources) for row in page.results], "next": page.next})
+
+
+class EntityByQueryView(EntityView):
+    """The same, named by the query."""
+
+    @extend_schema(operation_id="twins_entity_by_query", parameters=_BY_QUERY, responses={200: serializers.EntityDetailShape, **errors(400, 404)})
+    def get(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
+        """Each value with its source; an edit beside what is reported."""
+        return super().get(request, slug, name)
+
+
+class OverlayByQueryView(OverlayView):
+    """The same, named by the query."""
+
+    @extend_schema(
+        operation_id="twins_edit_by_query",
+        parameters=_BY_QUERY,
+        request=serializers.OverlayRequest,
+        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409)},
+    )
+    def patch(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
+        """Set values that no update overwrites; null takes an edit away. A revision of its own."""
+        return super().patch(request, slug, name)
+
+
+class HistoryByQueryView(HistoryView):
+    """The same, named by the query."""
+
+    @extend_schema(
+        operation_id="twins_history_by_query",
+        parameters=[*_BY_QUERY, _PROPERTY, CURSOR, LIMIT],
+        responses={200: _HISTORY, **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
+        """Each change with its source, newest first."""
+        return super().get(request, slug, name)

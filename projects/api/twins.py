@@ -1,0 +1,187 @@
+"""Twins: definitions, entities, revisions. An operator's edits are in `entities.py`."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.etags import wanted_etags
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller, validated
+from mimir.lib.errors import Invalid
+from projects.access import project_for
+from projects.api import serializers_twins as serializers
+from projects.api import shapes_twins as shapes
+from projects.api.numbers import version_number
+from projects.models import Role, Twin
+from projects.selectors.origins import VersionKind, version_origins
+from projects.selectors.twins import (
+    entities_between,
+    entities_until,
+    revision_get,
+    revision_list,
+    states_at,
+    states_differ,
+    twin_facts,
+    twin_get,
+    twin_list,
+)
+from projects.services.twins import twin_check, twin_create, twin_definition_change, twin_etag
+
+TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of this type.")
+
+
+def twin_for(request: Request, slug: str, name: str, need: Role = Role.VIEWER) -> Twin:
+    """A twin of a project in which the caller may `need`. Raises: NotFound, PermissionDenied."""
+    return twin_get(project=project_for(caller(request), slug, need), name=name)
+
+
+def asked_text(request: Request, name: str) -> str | None:
+    """A text of the query. Raises: Invalid for one that no row can hold."""
+    text = request.query_params.get(name)
+    if text and "\x00" in text:
+        raise Invalid(f"{name}: may not hold U+0000.", detail={name: "may not hold U+0000"})
+    return text or None
+
+
+class TwinsView(ApiView):
+    """The twins of a project."""
+
+    @extend_schema(
+        operation_id="twins_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("TwinList", serializers.TwinShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """By name."""
+        page = paginate(twin_list(project=project_for(caller(request), slug)), request, keys=("name",))
+        facts = twin_facts(page.results)
+        return Response({"results": [shapes.twin(row, facts[row.id]) for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="twins_create",
+        request=serializers.TwinRequest,
+        responses={201: serializers.TwinDetail, **errors(400, 403, 404, 409, 413)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """A twin by its definition; jobs of type digital_twin_update fill it."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        body = validated(serializers.TwinRequest, request)
+        twin = twin_create(project=project, name=body["name"], definition=body["definition"], user=caller(request))
+        return _detail(twin, status=201)
+
+
+def _detail(twin: Twin, *, status: int = 200) -> Response:
+    facts = twin_facts([twin])[twin.id]
+    answer = {**shapes.twin(twin, facts), "definition": facts.definition}
+    return Response(answer, status=status, headers={"ETag": twin_etag(twin.definition_number)})
+
+
+class TwinValidateView(ApiView):
+    """A check that saves nothing."""
+
+    @extend_schema(
+        operation_id="twins_validate",
+        request=serializers.TwinDefinitionRequest,
+        responses={200: serializers.TwinDefinitionCheck, **errors(400, 404, 413)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """What is wrong with a definition, each fault with its path in it."""
+        project_for(caller(request), slug)
+        check = twin_check(definition=validated(serializers.TwinDefinitionRequest, request)["definition"])
+        faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
+        return Response({"valid": not faults, "errors": faults})
+
+
+class TwinView(ApiView):
+    """One twin."""
+
+    @extend_schema(operation_id="twins_read", responses={200: serializers.TwinDetail, **errors(404)})
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """With its definition, whose number is the ETag."""
+        return _detail(twin_for(request, slug, name))
+
+
+class TwinDefinitionView(ApiView):
+    """A twin's definition."""
+
+    @extend_schema(
+        operation_id="twins_define",
+        parameters=[IF_MATCH],
+        request=serializers.TwinDefinitionRequest,
+        responses={200: serializers.TwinDetail, **errors(400, 403, 404, 409, 412, 413)},
+    )
+    def put(self, request: Request, slug: str, name: str) -> Response:
+        """The next definition. Values that no longer fit are taken away, by a revision; a running update's base is stale after this."""
+        twin = twin_for(request, slug, name, Role.MAINTAINER)
+        body = validated(serializers.TwinDefinitionRequest, request)
+        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=wanted_etags(request))
+        return _detail(twin_for(request, slug, name))
+
+
+class RevisionsView(ApiView):
+    """The history of a twin."""
+
+    @extend_schema(
+        operation_id="twins_revisions",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("TwinRevisionList", serializers.RevisionShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str) -> Response:
+        """Newest first."""
+        page = paginate(revision_list(twin=twin_for(request, slug, name)), request, keys=("-number",))
+        jobs = version_origins(VersionKind.TWIN, [row.id for row in page.results])
+        return Response({"results": [shapes.revision(row, jobs) for row in page.results], "next": page.next})
+
+
+def _revision(twin: Twin, text: str) -> int:
+    number = version_number(text)
+    return twin.latest_revision if number is None else revision_get(twin=twin, number=number)
+
+
+class StateView(ApiView):
+    """A twin as it was."""
+
+    @extend_schema(
+        operation_id="twins_state",
+        parameters=[TYPE, CURSOR, LIMIT],
+        responses={200: serializers.StateShape, **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str, number: str) -> Response:
+        """Every entity at a revision, with what was reported and what operators had set over it. A page may be short, and not be the last."""
+        twin = twin_for(request, slug, name)
+        at = _revision(twin, number)
+        page = paginate(entities_until(twin=twin, number=at, type=asked_text(request, "type")), request, keys=("type", "key"))
+        states = states_at(entities=page.results, number=at)
+        rows = [shapes.entity_state(row, states[row.id]) for row in page.results if row.id in states]
+        return Response({"revision": at, "results": rows, "next": page.next})
+
+
+class DiffView(ApiView):
+    """What happened between two revisions."""
+
+    @extend_schema(
+        operation_id="twins_diff",
+        parameters=[
+            OpenApiParameter("to", OpenApiTypes.STR, required=True, description="The other revision: a number, or latest."),
+            CURSOR,
+            LIMIT,
+        ],
+        responses={200: serializers.DiffShape, **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str, name: str, number: str) -> Response:
+        """What has to be done to this revision to make it the other one, earlier or later. A page may be short, and not be the last."""
+        twin = twin_for(request, slug, name)
+        wanted = request.query_params.get("to")
+        if not wanted:
+            raise Invalid("to: has to be the number of a revision, or latest.", detail={"to": "has to be the number of a revision"})
+        first, second = _revision(twin, number), _revision(twin, wanted)
+        page = paginate(entities_between(twin=twin, first=first, second=second), request, keys=("type", "key"))
+        old, new = (states_at(entities=page.results, number=at) for at in (first, second))
+        rows = []
+        for row in page.results:
+            changes = states_differ(old.get(row.id), new.get(row.id))
+            if changes:
+                rows.append(shapes.entity_diff(row, old.get(row.id), new.get(row.id), changes))
+        return Response({"from": first, "to": second, "results": rows, "next": page.next})

@@ -1,0 +1,78 @@
+"""The state of entities at a revision: the last change of each field up to it; and what differs between two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from projects.models import Change, ChangeLayer, Entity, EntityStatus, Twin
+
+
+@dataclass(slots=True)
+class EntityState:
+    """One entity at a revision: {property: value} in each layer."""
+
+    status: str
+    reported: dict[str, Any] = field(default_factory=dict)
+    overlay: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What differs of one field; None: no value."""
+
+    layer: ChangeLayer
+    property: str
+    old: Any
+    new: Any
+
+
+def entities_until(*, twin: Twin, number: int, type: str | None = None) -> "QuerySet[Entity, Entity]":
+    """Those that had been there by revision `number`, to be ordered by `type`, `key`."""
+    entities = Entity.objects.filter(twin=twin, created_revision__lte=number)
+    return entities.filter(type=type) if type else entities
+
+
+def entities_between(*, twin: Twin, first: int, second: int) -> "QuerySet[Entity, Entity]":
+    """Those that changed after the earlier of two revisions and up to the later, to be ordered by `type`, `key`."""
+    low, high = sorted((first, second))
+    touched = Change.objects.filter(entity=OuterRef("pk"), number__gt=low, number__lte=high)
+    return Entity.objects.filter(Exists(touched), twin=twin)
+
+
+def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntityState]:
+    """By id; an entity that was not there, or removed, has none. One query."""
+    last = (
+        Change.objects.filter(entity__in=[entity.id for entity in entities], number__lte=number)
+        .order_by("entity_id", "layer", "property", "-number")
+        .distinct("entity_id", "layer", "property")
+    )
+    found: dict[UUID, EntityState] = {}
+    for entity_id, layer, name, present, value in last.values_list("entity_id", "layer", "property", "present", "value"):
+        state = found.setdefault(entity_id, EntityState(EntityStatus.REMOVED))
+        if layer == ChangeLayer.STATUS:
+            state.status = str(value)
+        elif present:
+            (state.reported if layer == ChangeLayer.REPORTED else state.overlay)[name] = value
+    return {entity_id: state for entity_id, state in found.items() if state.status != EntityStatus.REMOVED}
+
+
+def states_differ(old: EntityState | None, new: EntityState | None) -> list[FieldChange]:
+    """Each field that differs; a state that is None has no field at all."""
+    before, after = _fields(old), _fields(new)
+    changes = []
+    for layer, name in sorted(before.keys() | after.keys()):
+        was, now = before.get((layer, name)), after.get((layer, name))
+        if was != now or isinstance(was, bool) != isinstance(now, bool):
+            changes.append(FieldChange(ChangeLayer(layer), name, was, now))
+    return changes
+
+
+def _fields(state: EntityState | None) -> dict[tuple[str, str], Any]:
+    if state is None:
+        return {}
+    fields: dict[tuple[str, str], Any] = {(ChangeLayer.STATUS.value, ""): state.status}
+    fields |= {(ChangeLayer.REPORTED.value, name): value for name, value in state.reported.items()}
+    return fields | {(ChangeLayer.OVERLAY.value, name): value for name, value in state.overlay.items()}

@@ -1,0 +1,186 @@
+"""One revision in the making: what changes of which entity, and how it is written at the end, all at once.
+
+Rows go in by COPY and by UPDATE from arrays: an update of 50,000 entities is some hundred thousand changes, and the twin's row is locked
+meanwhile.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+
+from mimir.lib.ids import uuid7
+from projects.models import Change, ChangeLayer, DatasetVersion, Entity, EntityStatus, RevisionKind, Twin, TwinRevision
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import User
+
+_BATCH = 5000
+_ENTITY_COLUMNS = "id, twin_id, type, key, status, status_revision, reported, overlay, created_revision, changed_revision"
+_CHANGE_COLUMNS = "revision_id, twin_id, entity_id, number, layer, property, present, value"
+
+
+def twin_lock(twin_id: "UUID") -> Twin:
+    """The twin's row, locked until the transaction ends: its revisions are written one after another. Raises: Twin.DoesNotExist."""
+    return Twin.objects.select_for_update().get(id=twin_id)
+
+
+@dataclass(slots=True)
+class Draft:
+    """The next revision of a locked twin. Its methods change the given entities and note each change; nothing is written before `write`."""
+
+    twin: Twin
+    id: "UUID" = field(default_factory=uuid7)
+    created: int = 0
+    changed: int = 0
+    removed: int = 0
+    _changes: list[tuple[Any, ...]] = field(default_factory=list)
+    _new: list[Entity] = field(default_factory=list)
+    _old: dict["UUID", Entity] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """The number it will have."""
+        return self.twin.latest_revision + 1
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has changed."""
+        return not self._changes
+
+    def create(self, type: str, key: str) -> Entity:
+        """A new entity without values."""
+        entity = Entity(twin=self.twin, type=type, key=key, created_revision=self.number, changed_revision=self.number)
+        self._new.append(entity)
+        self._status(entity, EntityStatus.PRESENT)
+        self.created += 1
+        return entity
+
+    def status(self, entity: Entity, status: EntityStatus) -> bool:
+        """Whether that changed anything. What is removed has no reported values any more; its overlay waits for it to come again."""
+        if entity.status == status:
+            return False
+        if status == EntityStatus.REMOVED:
+            for name in list(entity.reported):
+                self.report(entity, name, None)
+        self._status(entity, status)
+        return True
+
+    def report(self, entity: Entity, name: str, value: Any) -> bool:
+        """Set a reported value; None: it has none. Whether that changed anything."""
+        return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
+
+    def overlay(self, entity: Entity, name: str, value: Any) -> bool:
+        """Set a value over the reported one; None takes it away. Whether that changed anything."""
+        return self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, value)
+
+    def _set(self, entity: Entity, values: dict[str, Any], layer: ChangeLayer, name: str, value: Any) -> bool:
+        before = values.get(name)
+        if value is None and before is None:
+            return False
+        if before is not None and value is not None and _same(before["value"], value):
+            return False
+        if value is None:
+            del values[name]
+        else:
+            values[name] = {"value": value, "revision": self.number}
+        self._note(entity, layer, name, value)
+        return True
+
+    def _status(self, entity: Entity, status: EntityStatus) -> None:
+        entity.status, entity.status_revision = status, self.number
+        self._note(entity, ChangeLayer.STATUS, "", status.value)
+
+    def _note(self, entity: Entity, layer: ChangeLayer, name: str, value: Any) -> None:
+        entity.changed_revision = self.number
+        if not entity._state.adding:
+            self._old[entity.id] = entity
+        stored = None if value is None else json.dumps(value)
+        self._changes.append((self.id, self.twin.id, entity.id, self.number, layer.value, name, value is not None, stored))
+
+    def write(
+        self,
+        *,
+        kind: RevisionKind,
+        user: "User | None",
+        dataset_version: DatasetVersion | None = None,
+        note: str = "",
+    ) -> TwinRevision:
+        """The revision and all its changes, inside the caller's transaction. An edit leaves the base of updates as it is."""
+        if not transaction.get_connection().in_atomic_block:
+            raise RuntimeError("a revision is written in the transaction that holds the twin's lock")
+        revision = TwinRevision.objects.create(
+            id=self.id,
+            twin=self.twin,
+            number=self.number,
+            kind=kind,
+            definition_number=self.twin.definition_number,
+            dataset_version=dataset_version,
+            created=self.created,
+            changed=self.changed,
+            removed=self.removed,
+            note=note,
+            created_by=user,
+        )
+        _copy(Entity, _ENTITY_COLUMNS, (_entity_row(entity) for entity in self._new))
+        _update(list(self._old.values()))
+        _copy(Change, _CHANGE_COLUMNS, self._changes)
+        self.twin.latest_revision = revision.number
+        if kind != RevisionKind.EDIT:
+            self.twin.base_revision = revision.number
+        self.twin.save(update_fields=["latest_revision", "base_revision", "definition_number"])
+        return revision
+
+
+def _same(before: Any, after: Any) -> bool:
+    """1 and 1.0 are one number; true is not 1."""
+    return before == after and isinstance(before, bool) == isinstance(after, bool)
+
+
+def _entity_row(entity: Entity) -> tuple[Any, ...]:
+    return (
+        entity.id,
+        entity.twin_id,
+        entity.type,
+        entity.key,
+        entity.status,
+        entity.status_revision,
+        json.dumps(entity.reported),
+        json.dumps(entity.overlay),
+        entity.created_revision,
+        entity.changed_revision,
+    )
+
+
+def _copy(model: type[Any], columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _update(entities: list[Entity]) -> None:
+    """The changed columns of many entities, some thousand in one statement."""
+    statement = f"""
+        UPDATE {Entity._meta.db_table} AS entity
+        SET status = given.status, status_revision = given.status_revision, reported = given.reported::jsonb,
+            overlay = given.overlay::jsonb, changed_revision = given.changed_revision
+        FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::text[], %s::int[])
+            AS given(id, status, status_revision, reported, overlay, changed_revision)
+        WHERE entity.id = given.id
+    """
+    for start in range(0, len(entities), _BATCH):
+        batch = entities[start : start + _BATCH]
+        columns: list[Any] = [
+            [entity.id for entity in batch],
+            [str(entity.status) for entity in batch],
+            [entity.status_revision for entity in batch],
+            [json.dumps(entity.reported) for entity in batch],
+            [json.dumps(entity.overlay) for entity in batch],
+            [entity.changed_revision for entity in batch],
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(statement, columns)

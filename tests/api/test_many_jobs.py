@@ -1,0 +1,144 @@
+"""Lists and searches at 100,000 jobs: as few queries as at ten, and none that reads the table from end to end."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs.contract import JobStatus
+from jobs.models import Job
+from jobs.services.clusters import cluster_ensure
+from projects.models import Project
+from tests.api.caller import Caller
+from tests.support import make, many
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
+
+QUERIES_MAX = 6
+JOBS = 100_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Written once for all tests here. Some jobs wait, so that the list explains why."""
+    with django_db_blocker.unblock():
+        cluster_ensure()
+        project, small = make.project("many"), make.project("few")
+        waiting = [make.job(project) for _ in range(3)]
+        many.jobs_like(waiting[0], JOBS)
+        many.jobs_like(make.job(small), 1000)
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE jobs_job, jobs_cluster, projects_project, auth_user CASCADE")
+
+
+@pytest.fixture
+def caller() -> Caller:
+    caller = Caller(User.objects.get(username="ada"))
+    caller.get("projects/")  # the first use of a token is written down
+    return caller
+
+
+def _asked(caller: Caller, path: str) -> tuple[Any, list[str]]:
+    """The answer, and every statement it took."""
+    with CaptureQueriesContext(connection) as queries:
+        answer = caller.get(path)
+    assert answer.status_code == 200, answer.content
+    return answer.json(), [query["sql"] for query in queries.captured_queries]
+
+
+def _plan(sql: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def _assert_by_index(statements: list[str]) -> None:
+    for sql in statements:
+        assert "Seq Scan on jobs_job" not in _plan(sql), _plan(sql)
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("", 50),
+        ("limit=200", 200),
+        ("status=queued", 3),
+        ("status=running", 0),
+        ("status=failed", 50),
+        ("status=succeeded", 50),
+        ("status=failed&status=cancelled", 50),
+        ("type=pipeline_execution", 50),
+        ("type=ml_training", 50),
+        ("q=nightly load of", 50),
+        ("q=NIGHTLY", 50),
+        ("q=r", 50),
+        ("q=quarterly", 10),
+        ("q=y c", 10),
+        ("q=region 42", 50),
+        ("q=region 41", 0),
+        ("q=zz", 0),
+        ("q=nowhere", 0),
+        ("q=100%", 0),
+        ("label=team", 50),
+        ("label=team=team 0", 50),
+        ("label=case", 10),
+        ("label=case=K-4711", 10),
+        ("label=none", 0),
+        ("status=failed&type=pipeline_execution&q=nightly&label=team", 50),
+    ],
+)
+def test_the_list_takes_six_queries_and_no_scan_of_the_table(caller: Caller, query: str, rows: int) -> None:
+    shown, statements = _asked(caller, f"projects/many/jobs/?{query}")
+    assert len(shown["results"]) == rows
+    assert len(statements) <= QUERIES_MAX, statements
+    _assert_by_index(statements)
+    if shown["next"]:
+        further, statements = _asked(caller, shown["next"].removeprefix("/api/v1/"))
+        assert further["results"][0]["created_at"] <= shown["results"][-1]["created_at"]
+        assert len(statements) <= QUERIES_MAX
+        _assert_by_index(statements)
+
+
+@pytest.mark.parametrize("characters", [36, 12, 8, 4])
+def test_a_job_is_found_by_the_end_of_its_id_without_a_scan(caller: Caller, characters: int) -> None:
+    job = Job.objects.filter(project__slug="many").order_by("-created_at")[77]
+    shown, statements = _asked(caller, f"projects/many/jobs/?q={str(job.id)[-characters:].upper()}")
+    assert str(job.id) in [row["id"] for row in shown["results"]]
+    _assert_by_index(statements)
+
+
+def test_a_small_project_beside_it_is_listed_without_a_scan(caller: Caller) -> None:
+    for query in ("", "q=nightly", "q=quarterly", "label=team", "status=failed", "type=ml_training"):
+        shown, statements = _asked(caller, f"projects/few/jobs/?{query}")
+        assert {row["project"] for row in shown["results"]} <= {"few"}
+        _assert_by_index(statements)
+
+
+def test_counts_end_at_their_bound(caller: Caller) -> None:
+    shown, statements = _asked(caller, "projects/many/jobs/counts/")
+    _assert_by_index(statements)
+    assert (shown["queued"], shown["running"], shown["failed"]) == (3, 0, JOBS // 20)
+    assert (shown["succeeded"], shown["launching"], sorted(shown)) == (10_001, 0, sorted(status.value for status in JobStatus))
+
+
+def test_the_summary_reads_no_table_of_jobs_from_end_to_end(caller: Caller) -> None:
+    shown, statements = _asked(caller, "projects/many/summary/")
+    assert (len(shown["attention"]), shown["counts"]["waiting"]) == (1, 3)
+    assert sum(hour["succeeded"] for hour in shown["hourly"]) == shown["counts"]["succeeded"] > 1000
+    assert len(statements) <= 15
+    _assert_by_index(statements)
+
+
+def test_all_jobs_newest_first_are_read_by_an_index() -> None:
+    _assert_by_index([str(Job.objects.order_by("-created_at", "-id")[:100].query)])
+
+
+def test_what_is_written_here_is_what_services_would_write() -> None:
+    """The rows are made by hand: they have to be rows that the rules of the table and of the shapes allow."""
+    project = Project.objects.get(slug="many")
+    assert Job.objects.filter(project=project, finished_at__isnull=True).exclude(status=JobStatus.QUEUED).count() == 0
+    assert Job.objects.filter(project=project).count() == JOBS + 3
