@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.api import document as _document  # noqa: F401 - registers the request's shapes with the OpenAPI generator
+from jobs.api.serializers_results import ResultField
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
 from jobs.models import Limit
 from jobs.selectors.lineage import NodeKind
@@ -14,7 +16,7 @@ _KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
 
 class JobRequest(_Any):
     type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
-    parameters = serializers.JSONField(help_text='pipeline_execution: {"pipeline": name, "version"?: number}')
+    parameters = serializers.JSONField()
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     labels = serializers.DictField(child=serializers.CharField(max_length=200, allow_blank=True), required=False, default=dict)
     priority = serializers.ChoiceField(
@@ -93,7 +95,7 @@ class JobShape(_Any):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
-    result = serializers.DictField(allow_null=True)
+    result = ResultField(allow_null=True, help_text="Of a job that succeeded; by its type.")
     waiting = Waiting(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True)
 

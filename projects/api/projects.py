@@ -1,7 +1,6 @@
-"""Projects and their members."""
+"""Projects."""
 
-from django.contrib.auth import get_user_model
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,11 +8,10 @@ from mimir.api.etags import wanted_etags
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.errors import NotFound
 from projects.access import fetched_role, project_for, projects_visible_to
 from projects.api import serializers, shapes
-from projects.models import Membership, Project, Role
-from projects.services import member_remove, member_set, project_create, project_etag, project_update
+from projects.models import Project, Role
+from projects.services import project_create, project_etag, project_update
 
 
 def _answer(project: Project, role: str, status: int = 200) -> Response:
@@ -63,41 +61,3 @@ class ProjectView(ApiView):
         role = fetched_role(project)
         changed = project_update(project=project, etags=wanted_etags(request), **validated(serializers.ProjectChange, request))
         return _answer(changed, role)
-
-
-class MembersView(ApiView):
-    """The members of a project."""
-
-    @extend_schema(
-        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(400, 404)}
-    )
-    def get(self, request: Request, slug: str) -> Response:
-        """Who may what here, by user name."""
-        project = project_for(caller(request), slug)
-        page = paginate(Membership.objects.filter(project=project).select_related("user"), request, keys=("user__username",))
-        return Response({"results": [shapes.member(row) for row in page.results], "next": page.next})
-
-
-class MemberView(ApiView):
-    """One member of a project."""
-
-    @extend_schema(
-        operation_id="members_set", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404)}
-    )
-    def put(self, request: Request, slug: str, username: str) -> Response:
-        """Make a user a member, or change their role."""
-        project = project_for(caller(request), slug, Role.MAINTAINER)
-        body = validated(serializers.MemberRequest, request)
-        user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
-        if user is None:
-            raise NotFound(f"There is no user {username[:150]}. An administrator makes users.")
-        return Response(shapes.member(member_set(project=project, user=user, role=Role(body["role"]))))
-
-    @extend_schema(operation_id="members_remove", request=None, responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404)})
-    def delete(self, request: Request, slug: str, username: str) -> Response:
-        """End a membership; harmless when there is none."""
-        project = project_for(caller(request), slug, Role.MAINTAINER)
-        user = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
-        if user is not None:
-            member_remove(project=project, user=user)
-        return Response(status=204)

@@ -68,6 +68,11 @@ class MemberRequest(_Any):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+class MemberAddRequest(_Any):
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
 class Member(_Any):
     username = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)

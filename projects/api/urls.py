@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from projects.api import datasets, entities, models, pipelines, projects, sessions, twins
+from projects.api import datasets, entities, members, models, pipelines, projects, sessions, twins
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
@@ -10,8 +10,8 @@ urlpatterns = [
     path("tokens/<uuid:token_id>/", sessions.TokenView.as_view(), name="token"),
     path("projects/", projects.ProjectsView.as_view(), name="projects"),
     path("projects/<str:slug>/", projects.ProjectView.as_view(), name="project"),
-    path("projects/<str:slug>/members/", projects.MembersView.as_view(), name="members"),
-    path("projects/<str:slug>/members/<str:username>/", projects.MemberView.as_view(), name="member"),
+    path("projects/<str:slug>/members/", members.MembersView.as_view(), name="members"),
+    path("projects/<str:slug>/members/<str:username>/", members.MemberView.as_view(), name="member"),
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", datasets.DatasetRowsView.as_view(), name="dataset-rows"),

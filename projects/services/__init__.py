@@ -1,7 +1,8 @@
 """Writes of projects. Law: keyword-only; each is one transaction, or takes part in its caller's where it says so."""
 
 from projects.services.datasets import dataset_upload, dataset_version_from_job
-from projects.services.members import member_remove, member_set
+from projects.services.members import member_add, member_change, member_remove, member_set
+from projects.services.models import model_version_from_job
 from projects.services.pipelines import PipelineCheck, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
@@ -14,8 +15,11 @@ __all__ = [
     "dataset_upload",
     "dataset_version_from_job",
     "expired_tokens_sweep",
+    "member_add",
+    "member_change",
     "member_remove",
     "member_set",
+    "model_version_from_job",
     "pipeline_check",
     "pipeline_save",
     "project_create",

@@ -1,11 +1,139 @@
-"""`ml_inference`: a model and a dataset version become predictions."""
+"""`ml_inference`: a model and a dataset version become predictions, batch by batch: memory does not grow with the rows."""
 
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from jobs.contract import FailureReason
+from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.worker.libraries import limit_threads, warnings_told
+from jobs.worker.modelfile import load_model
 from jobs.worker.orders import Orders, WorkFailed
+from jobs.worker.pipelines.read import read_dataset
+from jobs.worker.pipelines.tables import Table, Tables
+from jobs.worker.pipelines.write import PARQUET
+from jobs.worker.tabular import Feature, batches, feature_sql, frame_of, stored_sql
+from mimir.lib.schemas.metrics import CLASSIFICATION
+from mimir.lib.schemas.signature import prediction_columns, signature_faults
+
+INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
+LOADED = 0.1  # of the job's progress
+TELL_SECONDS = 1.0
 
 
 def run_inference(orders: Orders) -> dict[str, Any]:
-    """The result for `finish`. Raises: WorkFailed."""
-    raise WorkFailed(FailureReason.WORKLOAD_FAILED, "not built yet")
+    """The result for `finish`: {"output"}. Raises: WorkFailed."""
+    threads = limit_threads(orders)
+    facts = next(item for item in orders.inputs if item["kind"] == "model")
+    dataset = next(item for item in orders.inputs if item["kind"] == "dataset")
+    _check_signature(facts, dataset)
+    with warnings_told(orders):
+        orders.event(EventKind.PROGRESS, fraction=0.02, message=f"Loading {facts['model']} version {facts['version']}")
+        model = _loaded(orders, facts, threads)
+        tables = _tables(orders)
+        rows = read_dataset(orders, tables, INPUT)
+        path = tables.path("predictions")
+        done = _Predicting(orders, model, facts["signature"], tables, rows).write(path)
+    tables.made["predictions"] = Table(path, done)
+    orders.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET)
+    output = {"dataset": orders.job["parameters"]["output"], "artifact": OUTPUT, "format": "parquet", "row_count": done}
+    return {"output": output | {"schema": tables.schema("predictions")}}
+
+
+def _tables(orders: Orders) -> Tables:
+    return Tables(orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"])
+
+
+def _check_signature(facts: dict[str, Any], dataset: dict[str, Any]) -> None:
+    """Also checked at submit; here it is enforced. Raises: WorkFailed."""
+    faults = signature_faults(facts["signature"], dataset["schema"])
+    if faults:
+        which = f"{dataset['dataset']} version {dataset['version']} does not fit {facts['model']} version {facts['version']}"
+        raise WorkFailed(FailureReason.SIGNATURE_MISMATCH, f"{which}: {'; '.join(faults[:20])}.", differences=faults[:20])
+
+
+def _loaded(orders: Orders, facts: dict[str, Any], threads: int) -> Any:
+    """The model, which has to be what its signature says. Raises: WorkFailed `model_corrupt`."""
+    from sklearn.pipeline import Pipeline
+
+    signature = facts["signature"]
+    model = load_model(orders.fetch(MODEL), memory_bytes=orders.limits["memory_bytes"])
+    names = [feature["name"] for feature in signature["features"]]
+    classes = len(getattr(model, "classes_", ()))
+    fits = isinstance(model, Pipeline) and list(getattr(model, "feature_names_in_", ())) == names
+    if not fits or classes != len(signature.get("classes", ())):
+        which = f"{facts['model']} version {facts['version']}"
+        raise WorkFailed(
+            FailureReason.MODEL_CORRUPT,
+            f"The file of {which} is another model than its signature says: its features or classes differ. Train it again, or use another version.",
+        )
+    if hasattr(model[-1], "n_jobs"):
+        model[-1].set_params(n_jobs=threads)
+    return model
+
+
+class _Predicting:
+    """Reads, predicts and writes, one batch at a time."""
+
+    def __init__(self, orders: Orders, model: Any, signature: dict[str, Any], tables: Tables, rows: int) -> None:
+        self._orders, self._model, self._signature, self._tables, self._rows = orders, model, signature, tables, rows
+        self._features = [Feature(**feature) for feature in signature["features"]]
+        schema = tables.schema(INPUT)
+        asked = orders.job["parameters"].get("keys")
+        self._keys = [column for column in schema if asked is None or column["name"] in asked]
+        self._began = self._told = time.monotonic()
+
+    def write(self, path: Path) -> int:
+        """The predictions as Parquet; how many. Raises: WorkFailed."""
+        import pyarrow
+        import pyarrow.parquet
+
+        columns = [*map(feature_sql, self._features), *(stored_sql(key["name"], key["type"]) for key in self._keys)]
+        writer, done = None, 0
+        try:
+            for batch in batches(self._tables, self._tables.made[INPUT], columns, or_empty=True):
+                made = self._predicted(batch, done)
+                writer = writer or pyarrow.parquet.ParquetWriter(path, made.schema, compression="zstd")
+                writer.write_batch(made)
+                done += batch.num_rows
+                self._tell(done)
+        finally:
+            if writer is not None:
+                writer.close()
+        return done
+
+    def _predicted(self, batch: Any, done: int) -> Any:
+        """The keys of a batch, and what the model says of each row."""
+        import pyarrow
+
+        count = len(self._features)
+        frame = frame_of(self._features, batch.columns[:count], first_row=done + 1)
+        values = self._classified(frame) if self._signature["task"] == CLASSIFICATION else self._estimated(frame)
+        names = [key["name"] for key in self._keys] + prediction_columns(self._signature)
+        return pyarrow.record_batch([*batch.columns[count:], *values], names=names)
+
+    def _estimated(self, frame: Any) -> Sequence[Any]:
+        import pyarrow
+
+        return [pyarrow.array(self._model.predict(frame) if len(frame) else [], type=pyarrow.float64())]
+
+    def _classified(self, frame: Any) -> Sequence[Any]:
+        """The likeliest class, of the target's own kind, and the probability of each."""
+        import numpy
+        import pyarrow
+
+        classes = pyarrow.array(self._model.classes_)
+        chances = self._model.predict_proba(frame) if len(frame) else numpy.empty((0, len(classes)))
+        likeliest = classes.take(pyarrow.array(chances.argmax(axis=1)))
+        return [likeliest, *(pyarrow.array(numpy.ascontiguousarray(chances[:, index])) for index in range(len(classes)))]
+
+    def _tell(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._told < TELL_SECONDS and done < self._rows:
+            return
+        self._told = now
+        rate = done / max(now - self._began, 1e-6)
+        fraction = LOADED + (0.95 - LOADED) * min(1.0, done / max(1, self._rows))
+        message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"
+        self._orders.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=message)
+        self._orders.event(EventKind.METRIC, name="rows_per_second", value=round(rate, 1), step=done)

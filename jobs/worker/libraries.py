@@ -1,0 +1,43 @@
+"""What training and inference ask of the libraries they use: how many threads, and what becomes of warnings."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from jobs.contract import EventKind
+from jobs.worker.orders import Orders
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+
+
+def limit_threads(orders: Orders) -> int:
+    """As many threads as the job has cores; said before the libraries that ask for it are imported."""
+    threads = max(1, int(orders.limits["cpu_millicores"]) // 1000)
+    for name in _THREADS:
+        os.environ[name] = str(threads)
+    return threads
+
+
+@contextlib.contextmanager
+def warnings_told(orders: Orders) -> Iterator[None]:
+    """What the libraries warn of: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())[:500]
+        if text in told:
+            return
+        told.add(text)
+        if issubclass(category, ConvergenceWarning):
+            orders.event(EventKind.NOTICE, message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}")
+        print(f"mimir: {category.__name__}: {text}", file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show  # restored by catch_warnings
+        yield

@@ -1,0 +1,114 @@
+"""A dataset's columns as a model sees them, the same in training and in inference.
+
+Numbers and truth values become floats, dates and times days since 1970-01-01 (UTC) as floats, text stays text; a missing value is NaN in
+each. DuckDB converts, so that a column means the same whatever file it came from.
+
+Law: what training and inference share of tables; the shapes of signatures are in `mimir/lib/schemas/signature.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.worker.orders import WorkFailed
+from jobs.worker.pipelines.tables import Table, Tables, in_our_words
+from mimir.lib.tables import identifier, quoted
+
+FLOAT_MAX = 3.4e38  # trees calculate in 32 bits
+CELLS_A_BATCH, ROWS_A_BATCH_MIN, ROWS_A_BATCH_MAX = 4_000_000, 1024, 65_536
+_SQL = {
+    "number": "CAST({0} AS DOUBLE)",
+    "boolean": "CAST(CAST({0} AS TINYINT) AS DOUBLE)",
+    "time": "CASE WHEN isfinite({0}) THEN epoch({0}) / 86400 END",
+    "category": "CAST({0} AS VARCHAR)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column a model learns from; `type` as DuckDB names it, `kind` as `signature.kind_of` says."""
+
+    name: str
+    kind: str
+    type: str
+
+
+def feature_sql(feature: Feature) -> str:
+    """What a SELECT reads of a feature."""
+    return _SQL[feature.kind].format(identifier(feature.name))
+
+
+def stored_sql(name: str, column_type: str) -> str:
+    """What a SELECT reads of a column that is written again: Parquet has no whole numbers of 128 bits."""
+    column = identifier(name)
+    return f"CAST({column} AS BIGINT)" if column_type in ("HUGEINT", "UHUGEINT") else column
+
+
+def batches(tables: Tables, table: Table, columns: Sequence[str], *, or_empty: bool = False) -> Iterator[Any]:
+    """Arrow record batches of the SQL expressions `columns`, called c0, c1…, in the order of the rows. Raises: WorkFailed.
+
+    `or_empty`: a table without rows gives one batch without rows, which still has its columns' types.
+    """
+    import duckdb
+    import pyarrow
+
+    rows = max(ROWS_A_BATCH_MIN, min(ROWS_A_BATCH_MAX, CELLS_A_BATCH // max(1, len(columns))))
+    selected = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(columns))
+    connection = tables.connect(readable=[table.path])
+    try:
+        reader = connection.sql(f"SELECT {selected} FROM read_parquet({quoted(str(table.path))})").to_arrow_reader(rows)
+        empty = True
+        for batch in reader:
+            empty = False
+            yield batch
+        if or_empty and empty:
+            yield pyarrow.RecordBatch.from_pylist([], schema=reader.schema)
+    except duckdb.OutOfMemoryException as error:
+        raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
+    except duckdb.Error as error:
+        raise WorkFailed(FailureReason.INVALID_INPUT, in_our_words(str(error))) from error
+    finally:
+        connection.close()
+
+
+def frame_of(features: Sequence[Feature], columns: Sequence[Any], *, first_row: int = 1) -> Any:
+    """A pandas frame of Arrow arrays, one for each feature. `first_row`: the number of its first row, for messages. Raises: WorkFailed."""
+    import pandas
+
+    made = {
+        feature.name: _texts(column) if feature.kind == "category" else _numbers(feature, column, first_row)
+        for feature, column in zip(features, columns, strict=True)
+    }
+    return pandas.DataFrame(made)
+
+
+def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
+    import numpy
+
+    values = column.to_numpy(zero_copy_only=False)
+    if values.dtype != numpy.float64:  # a batch without any value
+        values = values.astype(numpy.float64)
+    with numpy.errstate(invalid="ignore"):
+        wrong = numpy.abs(values) > FLOAT_MAX
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"Column {feature.name} is {values[row]} in row {first_row + row}: a model can use numbers up to {FLOAT_MAX:g}. "
+            "Leave such rows out, or make the value missing, in a pipeline.",
+            column=feature.name,
+            row=first_row + row,
+        )
+    return values
+
+
+def _texts(column: Any) -> Any:
+    """Text as objects; each distinct text is one object, however often it stands there."""
+    import numpy
+
+    encoded = column.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    words = numpy.empty(len(known) + 1, dtype=object)
+    words[:-1], words[-1] = known, numpy.nan
+    return words[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]

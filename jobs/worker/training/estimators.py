@@ -1,0 +1,90 @@
+"""What is trained: the preprocessing, fitted with the model on the training part alone and kept in it, and the algorithm behind it.
+
+What is done here is described for users in `docs/training.md`, exactly enough to do the same without Mimir: keep the two alike.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.worker.tabular import Feature
+from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
+from mimir.lib.schemas.metrics import REGRESSION
+
+DEFAULT_ALGORITHM = "hist_gradient_boosting"
+ONE_HOT_CATEGORIES_MAX = 100
+ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting takes 255 of one column
+MISSING_TEXT = "missing"
+
+
+def hyperparameters_of(algorithm: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """All of them, with the defaults of those that were not asked for."""
+    return {name: asked.get(name, shape["default"]) for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()}
+
+
+def make_model(
+    algorithm: str, task: str, features: Sequence[Feature], hyperparameters: dict[str, Any], *, seed: int, threads: int, **more: Any
+) -> Any:
+    """An unfitted scikit-learn Pipeline of the steps `prepare` and `model`. `more` goes to the algorithm as it is."""
+    from sklearn.pipeline import Pipeline
+
+    groups = {kind: [feature.name for feature in features if feature.kind == kind] for kind in ("number", "time", "boolean", "category")}
+    if algorithm == "hist_gradient_boosting":
+        numbers = groups["number"] + groups["time"] + groups["boolean"]
+        prepare = _as_it_is(numbers, groups["category"])
+        more["categorical_features"] = list(range(len(numbers), len(features))) or None
+    else:
+        prepare = _filled(groups, scaled=algorithm in ("linear", "logistic"))
+    estimator = _estimator(algorithm, task, dict(hyperparameters), seed, threads, more)
+    return Pipeline([("prepare", prepare), ("model", estimator)])
+
+
+def _filled(groups: dict[str, list[str]], *, scaled: bool) -> Any:
+    """Numbers and times: the median where missing, perhaps scaled. Truth values: the most frequent. Text: one column a category."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers: list[Any] = [("fill", SimpleImputer(strategy="median"))]
+    if scaled:
+        numbers.append(("scale", StandardScaler()))
+    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_CATEGORIES_MAX, sparse_output=False)
+    fill = SimpleImputer(strategy="constant", fill_value=MISSING_TEXT)
+    steps = [
+        ("numbers", Pipeline(numbers), groups["number"] + groups["time"]),
+        ("booleans", SimpleImputer(strategy="most_frequent"), groups["boolean"]),
+        ("categories", Pipeline([("fill", fill), ("encode", encode)]), groups["category"]),
+    ]
+    return ColumnTransformer([step for step in steps if step[2]])
+
+
+def _as_it_is(numbers: list[str], categories: list[str]) -> Any:
+    """Histogram gradient boosting takes missing values, and categories as numbers, by itself."""
+    import numpy
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    encode = OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=numpy.nan,
+        encoded_missing_value=numpy.nan,
+        max_categories=ORDINAL_CATEGORIES_MAX,
+    )
+    steps = [("numbers", "passthrough", numbers), ("categories", encode, categories)]
+    return ColumnTransformer([step for step in steps if step[2]])
+
+
+def _estimator(algorithm: str, task: str, chosen: dict[str, Any], seed: int, threads: int, more: dict[str, Any]) -> Any:
+    from sklearn import ensemble, linear_model
+
+    if algorithm == "linear":
+        return linear_model.LinearRegression(**chosen, **more)
+    if algorithm == "logistic":
+        return linear_model.LogisticRegression(random_state=seed, **chosen, **more)
+    if algorithm == "random_forest":
+        if chosen["max_features"] is None:
+            del chosen["max_features"]  # scikit-learn's default differs with the task
+        kind = ensemble.RandomForestRegressor if task == REGRESSION else ensemble.RandomForestClassifier
+        return kind(random_state=seed, n_jobs=threads, **chosen, **more)
+    kind = ensemble.HistGradientBoostingRegressor if task == REGRESSION else ensemble.HistGradientBoostingClassifier
+    return kind(random_state=seed, **chosen, **more)

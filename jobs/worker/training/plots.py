@@ -1,0 +1,98 @@
+"""What a model's page draws, as data: bounded in size, whatever the number of rows and classes."""
+
+from typing import Any
+
+from mimir.lib.schemas.metrics import REGRESSION
+
+POINTS_MAX, CURVE_POINTS_MAX, BINS, CALIBRATION_BINS = 500, 100, 30, 10
+CURVES_MAX = 10  # classes with curves of their own: the most frequent ones
+CONFUSION_MAX = 30  # classes with a row of their own; the others are one
+OTHERS = "(other classes)"
+
+
+def plots_of(model: Any, task: str, rows: Any, truth: Any, classes: list[str]) -> dict[str, Any]:
+    """`classes`: the texts of the model's classes, in its order; empty for a regression."""
+    if task == REGRESSION:
+        return _regression(model.predict(rows), truth)
+    chances, predicted = model.predict_proba(rows), model.predict(rows)
+    code = {value: index for index, value in enumerate(model.classes_)}
+    import numpy
+
+    true = numpy.array([code.get(value, -1) for value in truth])
+    guessed = numpy.array([code[value] for value in predicted])
+    plots: dict[str, Any] = {"confusion": _confusion(true, guessed, classes)}
+    return plots | _curves(true, chances, classes)
+
+
+def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
+    import numpy
+
+    picked = _spread(len(truth), POINTS_MAX)
+    counts, edges = numpy.histogram(truth - predicted, bins=BINS)
+    return {
+        "predicted_actual": {"actual": _floats(truth[picked]), "predicted": _floats(predicted[picked])},
+        "residuals": {"edges": _floats(edges), "counts": [int(count) for count in counts]},
+    }
+
+
+def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
+    """Rows are the true classes, columns the predicted ones."""
+    import numpy
+
+    known = true >= 0
+    true, guessed = true[known], guessed[known]
+    if len(classes) <= CONFUSION_MAX:
+        names, place = list(classes), numpy.arange(len(classes))
+    else:
+        shown = sorted(numpy.argsort(-numpy.bincount(true, minlength=len(classes)), kind="stable")[:CONFUSION_MAX])
+        names = [classes[index] for index in shown] + [OTHERS]
+        place = numpy.full(len(classes), len(shown))
+        place[shown] = numpy.arange(len(shown))
+    counts = numpy.zeros((len(names), len(names)), dtype=int)
+    numpy.add.at(counts, (place[true], place[guessed]), 1)
+    return {"classes": names, "counts": counts.tolist()}
+
+
+def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
+    """One against the rest, for each of the most frequent classes; of two classes the second says all."""
+    import numpy
+    from sklearn import metrics
+
+    frequent = numpy.argsort(-numpy.bincount(true[true >= 0], minlength=len(classes)), kind="stable")[:CURVES_MAX]
+    found: dict[str, list[Any]] = {"roc": [], "precision_recall": [], "calibration": []}
+    for index in [1] if len(classes) == 2 else sorted(int(index) for index in frequent):
+        is_it, chance = true == index, chances[:, index]
+        if is_it.all() or not is_it.any():
+            continue
+        wrong, right, _ = metrics.roc_curve(is_it, chance)
+        picked = _spread(len(wrong), CURVE_POINTS_MAX)
+        area = float(metrics.roc_auc_score(is_it, chance))
+        found["roc"].append({"class": classes[index], "fpr": _floats(wrong[picked]), "tpr": _floats(right[picked]), "auc": area})
+        precision, recall, _ = metrics.precision_recall_curve(is_it, chance)
+        picked = _spread(len(recall), CURVE_POINTS_MAX)
+        found["precision_recall"].append({"class": classes[index], "recall": _floats(recall[picked]), "precision": _floats(precision[picked])})
+        found["calibration"].append({"class": classes[index], **_calibration(is_it, chance)})
+    return found
+
+
+def _calibration(is_it: Any, chance: Any) -> dict[str, Any]:
+    """Of the rows with about the same probability: the mean probability, and the part that was of the class."""
+    import numpy
+
+    bins = numpy.minimum((chance * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    used = [number for number in range(CALIBRATION_BINS) if (bins == number).any()]
+    return {
+        "predicted": [float(chance[bins == number].mean()) for number in used],
+        "observed": [float(is_it[bins == number].mean()) for number in used],
+    }
+
+
+def _spread(count: int, most: int) -> Any:
+    """Positions of at most so many of `count` values, the first and the last among them."""
+    import numpy
+
+    return numpy.arange(count) if count <= most else numpy.unique(numpy.linspace(0, count - 1, most).round().astype(int))
+
+
+def _floats(values: Any) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]

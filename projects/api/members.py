@@ -1,0 +1,83 @@
+"""The members of a project."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller, validated
+from mimir.lib.errors import NotFound
+from projects.access import project_for
+from projects.api import serializers, shapes
+from projects.models import Membership, Role
+from projects.services import member_add, member_change, member_remove, member_set
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def _user(username: str) -> "User":
+    """Raises: NotFound."""
+    found = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+    if found is None:
+        raise NotFound(f"There is no user {username[:150]}. An administrator makes users.", detail={"username": "is no user here"})
+    return found
+
+
+class MembersView(ApiView):
+    """Everybody who may do something here."""
+
+    @extend_schema(
+        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(400, 404)}
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Who may what here, by user name."""
+        project = project_for(caller(request), slug)
+        page = paginate(Membership.objects.filter(project=project).select_related("user"), request, keys=("user__username",))
+        return Response({"results": [shapes.member(row) for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="members_add", request=serializers.MemberAddRequest, responses={201: serializers.Member, **errors(400, 403, 404, 409)}
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Make a user a member. 404 for a user who is not there, 409 for one who is a member already."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        body = validated(serializers.MemberAddRequest, request)
+        return Response(shapes.member(member_add(project=project, user=_user(body["username"]), role=Role(body["role"]))), status=201)
+
+
+class MemberView(ApiView):
+    """One member. The last maintainer can be taken away, or given a lesser role, by a site administrator alone: 409 for everybody else."""
+
+    @extend_schema(
+        operation_id="members_set", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404, 409)}
+    )
+    def put(self, request: Request, slug: str, username: str) -> Response:
+        """Make a user a member, or change their role."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        body = validated(serializers.MemberRequest, request)
+        return Response(shapes.member(member_set(project=project, user=_user(username), role=Role(body["role"]), by=caller(request))))
+
+    @extend_schema(
+        operation_id="members_change", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404, 409)}
+    )
+    def patch(self, request: Request, slug: str, username: str) -> Response:
+        """Change a member's role."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        body = validated(serializers.MemberRequest, request)
+        return Response(shapes.member(member_change(project=project, user=_user(username), role=Role(body["role"]), by=caller(request))))
+
+    @extend_schema(
+        operation_id="members_remove", request=None, responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404, 409)}
+    )
+    def delete(self, request: Request, slug: str, username: str) -> Response:
+        """End a membership; harmless when there is none."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        user = get_user_model().objects.filter(username=username).first()
+        if user is not None:
+            member_remove(project=project, user=user, by=caller(request))
+        return Response(status=204)

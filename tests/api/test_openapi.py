@@ -1,0 +1,104 @@
+"""The OpenAPI document says of a job's request and result what the service takes and gives."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from jsonschema import Draft202012Validator
+
+from jobs.api.document import in_openapi
+from jobs.contract import JobType
+from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
+from tests.contract.document import Document
+
+pytestmark = pytest.mark.django_db
+
+GOOD: dict[JobType, dict[str, Any]] = {
+    JobType.PIPELINE_EXECUTION: {"pipeline": "p", "version": 2},
+    JobType.ML_TRAINING: {
+        "dataset": "d", "target": "y", "features": ["a"], "model": "m", "algorithm": "random_forest", "task": "regression",
+        "hyperparameters": {"n_estimators": 5, "max_depth": None}, "test_size": 0.2, "seed": 1,
+    },
+    JobType.ML_INFERENCE: {"model": "m", "dataset": "d", "output": "o", "keys": ["k"]},
+    JobType.DIGITAL_TWIN_UPDATE: {"twin": "t", "dataset": "d", "type": "x", "key": "k", "properties": {"a": "b"}, "missing": "mark"},
+}  # fmt: skip
+BAD: list[tuple[JobType, dict[str, Any]]] = [
+    (JobType.PIPELINE_EXECUTION, {}),
+    (JobType.PIPELINE_EXECUTION, {"pipeline": "p", "version": 0}),
+    (JobType.PIPELINE_EXECUTION, {"pipeline": "p", "other": 1}),
+    (JobType.ML_TRAINING, {"dataset": "d", "model": "m"}),
+    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "model": "no spaces"}),
+    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "algorithm": "magic"}),
+    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "hyperparameters": {"trees": 5}}),
+    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "test_size": 0.9}),
+    (JobType.ML_INFERENCE, {"model": "m", "dataset": "d"}),
+    (JobType.DIGITAL_TWIN_UPDATE, {**GOOD[JobType.DIGITAL_TWIN_UPDATE], "missing": "forget"}),
+]
+RESULTS: dict[JobType, dict[str, Any]] = {
+    JobType.PIPELINE_EXECUTION: {"datasets": [{"name": "d", "version": 1}], "steps": [{"id": "a", "uses": "sql", "status": "succeeded", "rows": 3}]},
+    JobType.ML_TRAINING: {"model": "m", "version": 1, "metrics": {"r2": 0.9}, "baseline": {"r2": 0.0}},
+    JobType.ML_INFERENCE: {"datasets": [{"name": "o", "version": 1}], "rows": 10},
+    JobType.DIGITAL_TWIN_UPDATE: {"twin": "t", "revision": 1, "created": 1, "changed": 0, "removed": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
+    with django_db_blocker.unblock():
+        found: dict[str, Any] = Client().get("/api/schema/", headers={"Accept": "application/json"}).json()
+    return found
+
+
+def _fits(served: dict[str, Any], name: str, value: Any) -> bool:
+    """Judged as answers are judged: an object has the keys that are listed and no others."""
+    validator = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": Document(served)._components})
+    return not list(validator.iter_errors(value))
+
+
+def test_a_request_names_its_shape_by_its_type(served: dict[str, Any]) -> None:
+    described = served["components"]["schemas"]["JobRequest"]
+    mapping = described["discriminator"]["mapping"]
+    assert (described["discriminator"]["propertyName"], set(mapping)) == ("type", {kind.value for kind in JobType})
+    assert [part["$ref"] for part in described["oneOf"]] == list(mapping.values())
+
+
+@pytest.mark.parametrize("kind", JobType)
+def test_what_the_service_takes_is_in_the_document(served: dict[str, Any], kind: JobType) -> None:
+    assert check_parameters(kind, GOOD[kind]) == []
+    assert _fits(served, "JobRequest", {"type": kind.value, "parameters": GOOD[kind], "name": "n", "priority": "high"})
+    other = next(each for each in JobType if each is not kind)
+    assert not _fits(served, "JobRequest", {"type": other.value, "parameters": GOOD[kind]})
+
+
+@pytest.mark.parametrize(("kind", "parameters"), BAD)
+def test_what_the_service_refuses_is_not_in_the_document(served: dict[str, Any], kind: JobType, parameters: dict[str, Any]) -> None:
+    assert check_parameters(kind, parameters) != []
+    assert not _fits(served, "JobRequest", {"type": kind.value, "parameters": parameters})
+
+
+@pytest.mark.parametrize("kind", JobType)
+def test_the_fields_of_the_form_are_those_of_the_document(served: dict[str, Any], kind: JobType) -> None:
+    name = "".join(word.capitalize() for word in kind.value.split("_"))
+    described = served["components"]["schemas"][f"{name}Parameters"]
+    assert set(described["properties"]) == set(PARAMETERS[kind]["properties"])
+    assert described["required"] == PARAMETERS[kind]["required"]
+    assert described["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("kind", JobType)
+def test_a_result_of_each_type_is_in_the_document(served: dict[str, Any], kind: JobType) -> None:
+    assert _fits(served, "JobResult", RESULTS[kind])
+    assert not _fits(served, "JobResult", {**RESULTS[kind], "other": 1})
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": ["integer", "null"], "minimum": 1}, {"type": "integer", "nullable": True, "minimum": 1}),
+        ({"type": ["string", "number", "null"]}, {"anyOf": [{"type": "string"}, {"type": "number"}], "nullable": True}),
+        ({"type": "string", "pattern": r"^a\Z"}, {"type": "string", "pattern": "^a$"}),
+        ({"items": {"pattern": r"^a\Z"}, "x-of": "dataset"}, {"items": {"pattern": "^a$"}, "x-of": "dataset"}),
+    ],
+)
+def test_newer_words_of_json_schema_become_those_of_openapi(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert in_openapi(schema) == expected

@@ -1,0 +1,47 @@
+"""Training and inference as a worker does them, in this process: tables in, delivered files and events out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.worker.inference.run import run_inference
+from jobs.worker.training.run import run_training
+from mimir.lib.tables import quoted
+from tests.support.orders import KeptOrders
+
+
+def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
+    """As Parquet; its schema as the upload's parser would show it."""
+    pq.write_table(table, path)
+    rows = duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
+    return [{"name": row[0], "type": row[1]} for row in rows]
+
+
+def _orders(folder: Path, kind: str, table: pa.Table, parameters: dict[str, Any], **limits: Any) -> KeptOrders:
+    folder.mkdir(parents=True, exist_ok=True)
+    orders = KeptOrders(folder, type=kind, parameters=parameters, **limits)
+    schema = write_table(folder / "table.parquet", table)
+    facts = {"kind": "dataset", "dataset": "table", "version": 1, "format": "parquet", "schema": schema, "row_count": table.num_rows}
+    orders.give(folder / "table.parquet", name="dataset", **facts)
+    return orders
+
+
+def train(folder: Path, table: pa.Table, **parameters: Any) -> tuple[KeptOrders, dict[str, Any]]:
+    """The orders, and the delivered report."""
+    orders = _orders(folder, "ml_training", table, {"dataset": "table", "model": "m", **parameters})
+    result = run_training(orders)  # type: ignore[arg-type]
+    assert result == {"artifact": "model.skops", "report": "model.json"}
+    assert orders.roles == {"model.skops": "model", "model.json": "model"}
+    return orders, json.loads(orders.delivered["model.json"].read_text())
+
+
+def infer(folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any) -> tuple[KeptOrders, dict[str, Any], pa.Table]:
+    """The orders, the result's output, and the table it names."""
+    orders = _orders(folder, "ml_inference", table, {"dataset": "table", "model": "m", "output": "p", **parameters})
+    orders.give(model, name="model", kind="model", model="m", version=1, signature=signature)
+    output = run_inference(orders)["output"]  # type: ignore[arg-type]
+    return orders, output, pq.read_table(orders.delivered[output["artifact"]])
