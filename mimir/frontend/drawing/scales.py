@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 MINUS = "\u2212"
+LARGEST = 1e150
 
 
 def finite(values: object) -> list[float] | None:
-    """The numbers of a list; None for what is not a list of finite numbers."""
+    """The numbers of a list; None for what is not a list of numbers that can be placed on an axis."""
     if not isinstance(values, list | tuple):
         return None
-    found = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)]
+    found = [number for value in values if (number := number_of(value)) is not None]
     return found if len(found) == len(values) else None
+
+
+def number_of(value: object) -> float | None:
+    """A number to calculate with; None for anything else, and for one whose square or difference would have no room."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) <= LARGEST else None
 
 
 def step_of(low: float, high: float, most: int) -> float:
@@ -80,8 +88,10 @@ def figure(value: object) -> str:
     """A measured value for people: three digits that count, no zeros behind them."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "missing"
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
+    if abs(value) > LARGEST:
+        return f"beyond {LARGEST:.0e}"
     if value == 0:
         return "0"
     size = abs(value)

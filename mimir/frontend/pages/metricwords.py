@@ -1,11 +1,10 @@
 """What the metrics of a model version say in words: against the baseline, and against another version. Pure."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend.drawing.scales import MINUS, figure
+from mimir.frontend.drawing.scales import MINUS, figure, number_of
 from mimir.lib.schemas.metrics import METRICS, Metric
 
 # What a version is judged by in one sentence: how far off it is, or how often right. A share of variance says nothing beside a baseline.
@@ -36,12 +35,12 @@ def title_of(name: str) -> str:
 
 def main_of(version: Version) -> str:
     """The metric a version is judged by; empty when it has none that we know."""
-    return next((name for name in ordered(version["metrics"]) if name in METRICS and _number(version["metrics"][name]) is not None), "")
+    return next((name for name in ordered(version["metrics"]) if name in METRICS and number_of(version["metrics"][name]) is not None), "")
 
 
 def against_baseline(name: str, value: object, baseline: object) -> Said | None:
     """`63 % better than the baseline`; None where one of them is missing or nobody knows which way is better."""
-    metric, one, two = METRICS.get(name), _number(value), _number(baseline)
+    metric, one, two = METRICS.get(name), number_of(value), number_of(baseline)
     if metric is None or one is None or two is None:
         return None
     if metric.higher_is_better:
@@ -65,7 +64,7 @@ def _above(value: float, baseline: float) -> Said:
 
 def against_version(name: str, value: object, before: object) -> Said | None:
     """`−35 better`; None where there is nothing to compare."""
-    metric, one, two = METRICS.get(name), _number(value), _number(before)
+    metric, one, two = METRICS.get(name), number_of(value), number_of(before)
     if metric is None or one is None or two is None:
         return None
     if figure(one) == figure(two):
@@ -83,7 +82,7 @@ def better(metric: Metric, one: float, two: float) -> bool:
 def best_of(name: str, values: Sequence[object]) -> int | None:
     """The place of the best of several values; None when no one is better than all others."""
     metric = METRICS.get(name)
-    numbers = [_number(value) for value in values]
+    numbers = [number_of(value) for value in values]
     if metric is None or any(value is None for value in numbers) or len(numbers) < 2:
         return None
     found = sorted(((value, place) for place, value in enumerate(numbers) if value is not None), reverse=metric.higher_is_better)
@@ -107,8 +106,8 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
                 "title": title_of(name),
                 "description": METRICS[name].description if name in METRICS else "",
                 "value": figure(value),
-                "baseline": figure(baseline) if _number(baseline) is not None else "",
-                "before": figure(old) if _number(old) is not None else "",
+                "baseline": figure(baseline) if number_of(baseline) is not None else "",
+                "before": figure(old) if number_of(old) is not None else "",
                 "verdict": against_baseline(name, value, baseline),
                 "change": against_version(name, value, old),
             }
@@ -125,7 +124,3 @@ def verdict(version: Version) -> Said | None:
 def _apart(one: float, two: float) -> str:
     """The difference, as exact as the two values are shown."""
     return figure(abs(float(f"{one:.3g}") - float(f"{two:.3g}"))) if max(abs(one), abs(two)) < 100 else figure(abs(one - two))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
