@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import datasets, entity, job, jobs, members, models, pipelines, projects, session, submit, system, tokens, twin, twins
+from mimir.frontend.pages import datasets, entity, home, job, jobs, members, models, pipelines, projects, session, submit, system, tokens, twin, twins
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -12,7 +12,8 @@ urlpatterns = [
     path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.project_new, name="project-new"),
-    path("projects/<str:slug>/", projects.project, name="project"),
+    path("projects/<str:slug>/", home.project, name="project"),
+    path("projects/<str:slug>/sample/", home.sample_load, name="project-sample"),
     path("projects/<str:slug>/members/", members.members, name="members"),
     path("projects/<str:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<str:slug>/jobs/", jobs.jobs, name="jobs"),

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from mimir.frontend import urls
-from mimir.lib.sample import DATASET, PIPELINE, PROJECT
+from mimir.lib.sample import DATASET, HISTORY, PIPELINE, PROJECT, TWIN
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
 from tests.screenshots.scene import Scene
@@ -30,6 +30,9 @@ PAGES = {
     "jobs none": f"{_P}/jobs/?q=nothing",
     "job-new": f"{_P}/jobs/new/?pipeline={PIPELINE}",
     "job-new changed": _P + "/jobs/new/?from={memory}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
+    "job-new training": f"{_P}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
+    "job-new prediction": f"{_P}/jobs/new/?type=ml_inference&dataset={DATASET}",
+    "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",
     "datasets": f"{_P}/datasets/",
     "dataset": f"{_P}/datasets/{DATASET}/",
     "dataset columns": f"{_P}/datasets/{DATASET}/?tab=columns",
@@ -47,7 +50,7 @@ PAGES = {
     "tokens": "/tokens/",
     "not found": "/projects/no-such-project/",
 }
-WITHOUT_A_FACE = {"signin", "signout", "token-delete", "job-cancel", "job-retry"}  # signin is looked at signed out, below
+WITHOUT_A_FACE = {"signin", "signout", "token-delete", "job-cancel", "job-retry", "project-sample"}  # signin is looked at signed out, below
 AXE = Axe()
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 

@@ -35,6 +35,7 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/new/", "GET"): (FORM, None),
     ("projects/new/", "POST"): (SIGNED, {"slug": "contract", "name": "Taken"}),
     ("projects/<str:slug>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/sample/", "POST"): (MAINTAINER, {}),
     ("projects/<str:slug>/members/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/members/", "POST"): (MAINTAINER, {"username": "viewer", "role": "viewer"}),
     ("projects/<str:slug>/settings/", "GET"): (VIEWER, None),

@@ -155,7 +155,7 @@ def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
         ("precision_recall", classification.precision_recall),
         ("calibration", classification.calibration),
     ):
-        assert draw(classification.chosen(plots, name)[0]) is None
+        assert draw(classification.chosen(plots, name)) is None
     assert importance.importance([("", plot)]) is None
     assert profiles.head({"top": plot}, 3).bars == []
 
@@ -187,9 +187,8 @@ def test_a_perfect_model_has_no_mistake_to_tell() -> None:
 def test_curves_are_drawn_for_the_four_most_frequent_classes() -> None:
     plots = classified(1, classes=6)["plots"]
     plots["confusion"]["counts"] = [[10 + number if column == number else 0 for column in range(6)] for number in range(6)]
-    curves, left_out = classification.chosen(plots, "roc")
+    curves = classification.chosen(plots, "roc")
     assert [name for name, _ in curves] == ["class 5", "class 4", "class 3", "class 2"]
-    assert left_out == 2
     chart = classification.roc(curves)
     assert chart
     assert [line.series for line in chart.lines] == [1, 2, 3, 4]
@@ -238,7 +237,7 @@ def test_every_plot_of_a_version_lies_in_its_frame() -> None:
         ("precision_recall", classification.precision_recall),
         ("calibration", classification.calibration),
     ):
-        drawn = curve(classification.chosen(plots, name)[0])
+        drawn = curve(classification.chosen(plots, name))
         assert drawn
         assert len(drawn.lines) == SERIES_MAX
         _inside(drawn)

@@ -60,10 +60,10 @@ SAME: dict[str, Any] = {**UPDATED, "result": {"twin": "s", "revision": 4, "creat
 @pytest.mark.parametrize(
     ("job", "title", "sentence", "links"),
     [
-        (TRAINED, "Train demand", "Made model demand v3.", ["/projects/p/models/demand/?version=3"]),
-        (PREDICTED, "Predict with demand", "Wrote o v1, 1,200 rows.", ["/projects/p/datasets/o/?version=1"]),
-        (UPDATED, "Update twin s", "Made revision 4 of twin s: 2 new, 1 removed.", ["/projects/p/twins/s/revisions/4/"]),
-        (SAME, "Update twin s", "Twin s is as it was: nothing differed.", ["/projects/p/twins/s/"]),
+        (TRAINED, "Train demand on t", "Made model demand v3.", ["/projects/p/models/demand/?version=3"]),
+        (PREDICTED, "Predict with demand for t", "Wrote o v1, 1,200 rows.", ["/projects/p/datasets/o/?version=1"]),
+        (UPDATED, "Update s from o", "Made revision 4 of twin s: 2 new, 1 removed.", ["/projects/p/twins/s/revisions/4/"]),
+        (SAME, "Update s from o", "Twin s is as it was: nothing differed.", ["/projects/p/twins/s/"]),
         (JOB, "Pipeline", "Done. It wrote nothing to the project.", []),
     ],
 )

@@ -33,7 +33,7 @@ def test_the_end_of_a_chain_knows_all_that_led_to_it_nearest_first() -> None:
 def test_every_kind_leads_to_its_own_page() -> None:
     found = lineage_of(lineage("twin:stations@318"), "bikes")
     assert found
-    assert found["here"]["url"] == "/projects/bikes/twins/stations/?revision=318"
+    assert found["here"]["url"] == "/projects/bikes/twins/stations/revisions/318/"
     assert found["makers"]["items"][0]["url"].startswith("/jobs/")
     named = {item["name"]: item["url"] for item in found["upstream"]}
     assert named["trips-by-weather"] == "/projects/bikes/pipelines/trips-by-weather/?version=12"

@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.places import ROOT
-from mimir.lib.sample import DATASET, PIPELINE, PROJECT
+from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT, TWIN
 from tests.screenshots import acts
 from tests.screenshots.scene import Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
@@ -18,7 +18,18 @@ from tests.support.stack import Stack, running, wait_for
 OUT = ROOT / "var" / "screenshots"
 TALLEST = 2400  # CSS pixels of a page that goes on
 BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
-AT_BETWEEN = ("project", "jobs", "job-running", "job-failed", "job-waiting", "job-long", "dataset-wide", "pipeline-errors", "submit-errors")
+AT_BETWEEN = (
+    "project",
+    "jobs",
+    "job-running",
+    "job-failed",
+    "job-waiting",
+    "job-long",
+    "dataset-wide",
+    "pipeline-errors",
+    "submit-errors",
+    "submit-training",
+)
 
 Act = Callable[[Page], None]
 Shot = tuple[str, Act | None]  # a path, and what to do there first
@@ -68,6 +79,10 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
         "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
         "submit": (f"{project}/jobs/new/?pipeline={PIPELINE}", None),
+        "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
+        "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
+        "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
+        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={FORECAST}&parameters.type=day", None),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
         "tokens": ("/tokens/", None),

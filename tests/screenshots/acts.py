@@ -27,6 +27,15 @@ def wrong_request(page: Page) -> None:
     page.locator(".errbox").wait_for()
 
 
+def wrong_training(page: Page) -> None:
+    """A training whose values do not fit."""
+    page.get_by_role("textbox", name="Model", exact=True).fill("demand forecast")
+    page.locator("#folded > summary").click()
+    page.get_by_label("Held-out part").fill("1.2")
+    page.get_by_role("button", name="Run training").click()
+    page.locator(".errbox").wait_for()
+
+
 def wrong_project(page: Page) -> None:
     """A new project at an address that is none."""
     page.get_by_label("Name").fill("Seattle bikes")

@@ -88,15 +88,14 @@ def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> 
     return f"{told}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {text.number(count)} times." if count else f"{told}."
 
 
-def chosen(plots: Mapping[str, Any], name: str) -> tuple[list[tuple[str, Mapping[str, Any]]], int]:
-    """The entries of one plot by class, at most four, the most frequent classes first; and how many classes are left out."""
+def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The entries of one plot by class, at most four, the most frequent classes first."""
     found = plots.get(name)
     entries = [(str(entry.get("class")), entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
-    matrix = _matrix(plots.get("confusion"))
-    if matrix and len(entries) > SERIES_MAX:
-        size = {name: sum(row) for name, row in zip(*matrix, strict=True)}
-        entries.sort(key=lambda entry: -size.get(entry[0], 0))
-    return entries[:SERIES_MAX], max(0, len(entries) - SERIES_MAX)
+    if len(entries) > SERIES_MAX:
+        order = classes_of(plots)
+        entries.sort(key=lambda entry: order.index(entry[0]) if entry[0] in order else len(order))
+    return entries[:SERIES_MAX]
 
 
 def classes_of(plots: Mapping[str, Any]) -> list[str]:

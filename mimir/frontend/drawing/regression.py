@@ -92,7 +92,7 @@ def _bars(bins: Bins) -> Chart:
         left, right = x.at(low), x.at(high)
         told = f"{figure(low)} to {figure(high)}: {text.number(round(count))}"
         bars.append(Bar(round(left + 0.75, 1), y.at(count), round(max(0.5, right - left - 1.5), 1), round(_FLOOR - y.at(count), 1), told))
-    x_axis, y_axis = axes(x, "predicted minus actual", y, "held-out rows")
+    x_axis, y_axis = axes(x, "actual minus predicted", y, "held-out rows")
     rows = [[figure(low), figure(high), text.number(round(count))] for (low, high), count in zip(pairwise(edges), counts, strict=True)]
     told = _told_bins("", bins)
     return Chart(told, x_axis, y_axis, place.left, place.right, _FLOOR, numbers(["From", "To", "Rows"], rows), bars=bars)
@@ -110,7 +110,7 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
         for (low, high), share in zip(pairwise(edges), densities, strict=True):
             corners += [(x.at(low), y.at(share)), (x.at(high), y.at(share))]
         lines.append(Line(number, path_of([*corners, (x.at(edges[-1]), float(_FLOOR))])))
-    x_axis, y_axis = axes(x, "predicted minus actual", y, "share of the held-out rows")
+    x_axis, y_axis = axes(x, "actual minus predicted", y, "share of the held-out rows")
     rows = [
         [name, figure(low), figure(high), text.number(round(count))]
         for name, (edges, counts) in found

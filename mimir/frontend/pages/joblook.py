@@ -14,11 +14,11 @@ TYPES = {
     "ml_inference": "Prediction",
     "digital_twin_update": "Twin update",
 }
-_DOES = {  # what a job without a name is called, and the parameter that says with what
-    "pipeline_execution": ("Pipeline", "pipeline"),
-    "ml_training": ("Train", "model"),
-    "ml_inference": ("Predict with", "model"),
-    "digital_twin_update": ("Update twin", "twin"),
+_DOES = {  # what a job without a name is called; in braces, a parameter
+    "pipeline_execution": "Pipeline {pipeline}",
+    "ml_training": "Train {model} on {dataset}",
+    "ml_inference": "Predict with {model} for {dataset}",
+    "digital_twin_update": "Update {twin} from {dataset}",
 }
 ENDED = ("succeeded", "failed", "cancelled")
 MARKS = {  # of a window's title, beside the icon of the same status
@@ -62,9 +62,11 @@ def job_title(job: Job) -> str:
     """Its name, or what it does."""
     if job["name"]:
         return str(job["name"])
-    does, names = _DOES.get(str(job["type"]), (str(job["type"]), ""))
-    subject = (job.get("parameters") or {}).get(names)
-    return f"{does} {subject}" if isinstance(subject, str) else TYPES.get(job["type"], does)
+    parameters = {name: value for name, value in (job.get("parameters") or {}).items() if isinstance(value, str)}
+    try:
+        return _DOES[str(job["type"])].format_map(parameters)
+    except KeyError:  # a type or a request that this page does not know
+        return TYPES.get(job["type"], str(job["type"]))
 
 
 def status_word(job: Job) -> str:

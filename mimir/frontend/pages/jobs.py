@@ -53,6 +53,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "newest": _query(statuses, given) if cursor else "",
         "older": _query(statuses, {**given, "cursor": following}) if following else "",
         "first_page": not cursor,
+        "active_jobs": sum(got["counts"].get(status, 0) for status in ("queued", "launching", "running", "cancelling")),
     }
     return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
 

@@ -93,8 +93,12 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
             "url": f"/{job_path(str(node['id']).partition(':')[2])}",
         }
     kind, version = node["kind"], node.get("version")
-    library = _LIBRARY.get(kind, "datasets")
-    asked = f"?{'revision' if kind == 'twin' else 'version'}={quote(str(version))}" if version is not None else ""
+    parts = [_LIBRARY.get(kind, "datasets"), str(node["name"])]
+    asked = ""
+    if version is not None and kind == "twin":
+        parts += ["revisions", str(version)]
+    elif version is not None:
+        asked = f"?version={quote(str(version))}"
     return {
         **_common(node),
         "icon": _ICONS.get(kind, "dataset"),
@@ -102,7 +106,7 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
         "name": node["name"],
         "version": "" if version is None else f"rev {version}" if kind == "twin" else f"v{version}",
         "short": "",
-        "url": f"/{project_path(slug, library, str(node['name']))}{asked}",
+        "url": f"/{project_path(slug, *parts)}{asked}",
     }
 
 

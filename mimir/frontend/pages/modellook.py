@@ -139,12 +139,13 @@ def plots(version: Version) -> dict[str, Any]:
         }
     else:
         found = {name: classification.chosen(data, name) for name in ("roc", "precision_recall", "calibration")}
+        classes = len(version["signature"].get("classes") or [])
         drawn = {
             "confusion": classification.confusion(data),
-            "roc": classification.roc(found["roc"][0]),
-            "precision_recall": classification.precision_recall(found["precision_recall"][0]),
-            "calibration": classification.calibration(found["calibration"][0]),
-            "classes_left_out": max(left_out for _, left_out in found.values()),
+            "roc": classification.roc(found["roc"]),
+            "precision_recall": classification.precision_recall(found["precision_recall"]),
+            "calibration": classification.calibration(found["calibration"]),
+            "classes_left_out": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
         }
     return {**drawn, "importance": importance.importance([("", version["importance"])])}
 

@@ -1,20 +1,17 @@
-"""The projects one may see, a new one, one project's home, and its settings."""
+"""The projects one may see, a new one, and one project's settings."""
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.client import ApiError, Unavailable, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.joblook import job_look
 from mimir.frontend.pages.session import sign_in_page
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import current, signed_in
 from mimir.lib.clock import utc_now
 
-OPEN = ("queued", "launching", "running", "cancelling")
-RECENT = 10
 _FIELDS = {"slug": "slug", "name": "name", "description": "description", "status": "status"}
 
 
@@ -82,39 +79,6 @@ def project_new(request: HttpRequest) -> HttpResponse:
                 if error.status == 409 and not form.errors:
                     form.errors, form.general = {"slug": error.message}, []
     return page(request, "projects/new.html", {"form": form}, here="projects", status=400 if form.bad else 200)
-
-
-@require_GET
-@signed_in
-def project(request: HttpRequest, slug: str) -> HttpResponse:
-    """One project: what runs, what failed, what there is."""
-    got = together(
-        request,
-        project=lambda client: client.get(project_path(slug)),
-        counts=lambda client: client.get(project_path(slug, "jobs", "counts")),
-        open=_jobs(slug, OPEN),
-        ended=_jobs(slug, ("succeeded", "failed", "cancelled")),
-        datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": RECENT}),
-        pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"limit": RECENT}),
-    )
-    context = {
-        "begins": not got["open"]["results"] and not got["ended"]["results"],
-        "numbers": _numbers(got["counts"]),
-        "now": [job_look(job) for job in got["open"]["results"]],
-        "recent": [job_look(job) for job in got["ended"]["results"]],
-        "datasets": got["datasets"]["results"],
-        "more_datasets": got["datasets"]["next"],
-        "pipelines": got["pipelines"]["results"],
-        "more_pipelines": got["pipelines"]["next"],
-    }
-    return page(request, "projects/home.html", context, project=got["project"], here="home")
-
-
-def _jobs(slug: str, statuses: tuple[str, ...]) -> Any:
-    def call(client: Api) -> dict[str, Any]:
-        return client.get(project_path(slug, "jobs"), {"status": list(statuses), "limit": RECENT})
-
-    return call
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
