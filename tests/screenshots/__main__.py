@@ -9,9 +9,10 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.places import ROOT
-from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT, TWIN
+from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
+from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts
-from tests.screenshots.scene import Scene
+from tests.screenshots.scene import TWIN, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
@@ -58,6 +59,7 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "models": (f"{project}/models/", None),
         "models-none": ("/projects/sea-water/models/", None),
         "model": (f"{project}/models/demand-forecast/", None),
+        "model-made": (f"{project}/models/{MODEL}/", acts.open_lineage),
         "model-numbers": (f"{project}/models/demand-forecast/", acts.open_numbers),
         "model-classes": (f"{project}/models/weather-class/", None),
         "model-compare": (f"{project}/models/demand-forecast/compare/", None),
@@ -82,9 +84,22 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
         "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
         "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
-        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={FORECAST}&parameters.type=day", None),
+        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={SAMPLE_TWIN}&dataset={FORECAST}&parameters.type=day", None),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+        "twins": (f"{project}/twins/", None),
+        "twins-none": ("/projects/sea-water/twins/", None),
+        "twin": (f"{project}/twins/{TWIN}/", None),
+        "twin-at": (f"{project}/twins/{TWIN}/?at=1", None),
+        "twin-new": (f"{project}/twins/new/?dataset=bike-trips", None),
+        "twin-errors": (f"{project}/twins/{TWIN}/definition/", acts.wrong_twin),
+        "twin-entity": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
+        "twin-entity-text": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-02&property=label", None),
+        "twin-entity-edit": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
+        "twin-revisions": (f"{project}/twins/{TWIN}/revisions/", None),
+        "twin-revision": (f"{project}/twins/{TWIN}/revisions/2/", None),
+        "twin-revision-two": (f"{project}/twins/{TWIN}/revisions/1/?to=4", None),
+        "system": ("/system/", None),
         "tokens": ("/tokens/", None),
         "token-made": ("/tokens/", acts.new_token),
         "not-found": ("/projects/no-such-project/", None),
