@@ -8,7 +8,9 @@ from typing import Any
 
 from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
-from mimir.lib.sample import PROJECT
+from mimir.lib.sample import DATASET, PROJECT
+from tests.frontend import library
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
 
@@ -116,6 +118,7 @@ class Scene:
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
         self.jobs["succeeded"] = next(row["id"] for row in rows if row["type"] == "pipeline_execution")
         self._bikes()
+        self._models(trained=more)
         self._twin()
         self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
         load = [_READ, _command("load", _GREEDY, "trips")]
@@ -144,6 +147,24 @@ class Scene:
     def end(self) -> None:
         """Let who is held go on, so that it can be stopped with the rest."""
         os.kill(self._held, signal.SIGCONT)
+
+    def _models(self, *, trained: bool) -> None:
+        """A model of each task, with plots that have something to show; `trained`: the classes by real jobs."""
+        rides = [library.regression(1, 1.085), library.regression(2)]
+        write_versions(self.stack, project=PROJECT, name="demand-forecast", dataset="bike-trips", versions=rides)
+        if trained:
+            for algorithm in ("random_forest", "logistic"):
+                self.jobs["training"] = self._train(algorithm)
+                self.stack.end_of(self.jobs["training"])
+            return
+        weather = [library.classification(1), library.classification(2)]
+        write_versions(self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather)
+
+    def _train(self, algorithm: str) -> str:
+        parameters = {"dataset": DATASET, "target": "weather", "model": "weather-class", "algorithm": algorithm}
+        made = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/", json={"type": "ml_training", "parameters": parameters})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
 
     def _extremes(self) -> None:
         """What is longer, wider and more than usual; a project in which nothing is."""
