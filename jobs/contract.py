@@ -207,3 +207,4 @@ class WorkerLimits:
     event_bytes: int  # one event's data as JSON
     event_count: int
     result_bytes: int
+    model_cache_bytes: int  # models of the project that its machine keeps between jobs

@@ -175,6 +175,26 @@ def _input(reason: FailureReason, message: str, facts: Mapping[str, Any], _resou
     )
 
 
+def _mismatch(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "The dataset does not fit the model.",
+        f"A model takes the columns it was trained on, each of its kind; a pipeline can rename and convert them. {_NOTHING_WRITTEN}",
+        {"label": "Choose a dataset that fits", "patch": None},
+        {"label": "Train a model on this dataset", "patch": None},
+    )
+
+
+def _corrupt(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "The model's file cannot be used.",
+        f"It was not loaded. An administrator should look at the artifact storage: somebody or something changed a file in it. {_NOTHING_WRITTEN}",
+        {"label": "Train it again", "patch": None},
+        {"label": "Use another version of the model", "patch": None},
+    )
+
+
 def _limit(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
     return _made(
         reason,
@@ -188,6 +208,8 @@ _Maker = Callable[[FailureReason, str, Mapping[str, Any], Any, int], Diagnosis]
 _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.WORKLOAD_FAILED: _workload,
     FailureReason.INVALID_INPUT: _input,
+    FailureReason.SIGNATURE_MISMATCH: _mismatch,
+    FailureReason.MODEL_CORRUPT: _corrupt,
     FailureReason.EXIT_CODE: _exit_code,
     FailureReason.SIGNAL: _signal,
     FailureReason.OUT_OF_MEMORY: _memory,

@@ -198,6 +198,7 @@ class Env:
     spool_bytes_max: int = _setting(_integer(_MIB), str(256 * _MIB), "log a worker keeps while the orchestrator is away")
     artifact_bytes_max: int = _setting(_integer(1), str(10 * _GIB), "all artifacts of one attempt")
     artifact_count_max: int = _setting(_integer(1), "1000", "artifacts of one attempt")
+    model_cache_bytes_max: int = _setting(_integer(0), str(10 * _GIB), "models of one project that a machine of workers keeps between jobs")
     event_bytes_max: int = _setting(_integer(256), str(16 * 1024), "data of one event")
     event_count_max: int = _setting(_integer(1), "100000", "events of one attempt")
     result_bytes_max: int = _setting(_integer(256), str(64 * 1024), "result of one job")

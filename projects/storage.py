@@ -95,6 +95,11 @@ def object_open(key: str) -> IO[bytes]:
     return opened
 
 
+def object_size(key: str) -> int:
+    """In bytes, as the storage has it. Raises: FileNotFoundError."""
+    return artifacts().size(key)
+
+
 def object_delete(key: str) -> None:
     """Harmless when it is not there."""
     artifacts().delete(key)

@@ -41,6 +41,7 @@ SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # somebody who only looks holds the lock for microseconds
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -119,6 +120,7 @@ class ProcessLauncher:
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             **spec.extra_env,
+            **_gpus(spec.gpu_count),
             "HOME": str(data),
             "PYTHONPATH": str(SOURCE_DIR),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -225,6 +227,11 @@ class ProcessLauncher:
         if not uid:
             raise LaunchUncertain("another starter is just making this worker")
         return str(uid)
+
+
+def _gpus(count: int) -> dict[str, str]:
+    """A worker that asked for no GPU sees none; one that did sees those we see ourselves: nothing here divides them."""
+    return {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ} if count else dict.fromkeys(GPU_VARIABLES, "")
 
 
 def spooled(spool: Path, offset: int) -> bytes:

@@ -36,7 +36,7 @@ def claim_inputs(job: Job) -> list[dict[str, Any]]:
 def input_content(job: Job, name: str) -> InputContent:
     """The bytes behind one input: a version's file, or a twin's newest state as JSON lines (docs/worker-protocol.md).
 
-    Raises: NotFound for a name that is not an input of this job with bytes; Conflict `content_missing`.
+    Raises: NotFound for a name that is not an input of this job with bytes; Conflict `content_missing`, `content_changed`.
     """
     for row in job.inputs:
         if row["name"] != name or row["kind"] == "pipeline":
@@ -46,9 +46,13 @@ def input_content(job: Job, name: str) -> InputContent:
             return InputContent(document.file, document.size_bytes, document.sha256)
         version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
         try:
+            size = storage.object_size(version.storage_key)
             file = storage.object_open(version.storage_key)
         except FileNotFoundError as error:
             raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
+        if size != version.size_bytes:
+            file.close()
+            raise Conflict(_CHANGED.format(row[row["kind"]], row["version"]), code="content_changed")
         return InputContent(file, version.size_bytes, version.sha256)
     raise NotFound(f"This job has no input {name}.")
 
@@ -72,5 +76,6 @@ def _model(version: ModelVersion) -> dict[str, Any]:
     return {"size_bytes": version.size_bytes, "sha256": version.sha256, "signature": version.signature}
 
 
+_CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version, and tell an administrator."
 _VERSIONS: dict[str, Any] = {"dataset": DatasetVersion, "pipeline": PipelineVersion, "model": ModelVersion}
 _FACTS: dict[str, Any] = {"dataset": _dataset, "model": _model, "pipeline": lambda version: {"definition": version.definition}}

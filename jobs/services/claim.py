@@ -13,7 +13,7 @@ from jobs.resources import from_dict
 from jobs.selectors.inputs import claim_inputs
 from jobs.selectors.machine import clamped
 from jobs.services.metrics import launch_count
-from jobs.services.tokens import session_token
+from jobs.services.tokens import cache_key, session_token
 from jobs.services.transition import attempt_lock, job_move
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, NotFound
@@ -59,6 +59,8 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
 
 def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
     assert attempt.claim_id is not None
+    inputs = claim_inputs(job)
+    reads_model = any(item["kind"] == "model" for item in inputs)
     return {
         "session_token": session_token(attempt.id, attempt.claim_id),
         "job": {
@@ -69,10 +71,11 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
             "parameters": job.parameters,
         },
         "limits": asdict(worker_limits(job=job, attempt=attempt)),
-        "inputs": claim_inputs(job),
+        "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "log_end": attempt.log_end,
+        **({"cache_key": cache_key(job.project_id)} if reads_model else {}),
     }
 
 
@@ -92,4 +95,5 @@ def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
         event_bytes=env.event_bytes_max,
         event_count=env.event_count_max,
         result_bytes=env.result_bytes_max,
+        model_cache_bytes=env.model_cache_bytes_max,
     )

@@ -1,4 +1,7 @@
-"""The worker's two tokens. Neither is stored: both are HMACs under WORKER_KEYS; the first key signs, the second is still accepted."""
+"""The worker's two tokens and its key of cached models: HMACs under WORKER_KEYS, none of them stored.
+
+The first key signs, the second is still accepted for tokens.
+"""
 
 import hashlib
 import hmac
@@ -17,6 +20,11 @@ def launch_token(attempt_id: UUID) -> str:
 def session_token(attempt_id: UUID, claim_id: UUID) -> str:
     """The token a claim gives: it opens the rest of the worker API for that claim of that attempt."""
     return _sign(settings.ENV.worker_keys[0], f"session:{attempt_id}:{claim_id}")
+
+
+def cache_key(project_id: UUID) -> str:
+    """The key of a project's models in the workers' caches, in hex. Other WORKER_KEYS: what is cached is fetched again."""
+    return _sign(settings.ENV.worker_keys[0], f"models:{project_id}")
 
 
 def is_launch_token(attempt_id: UUID, token: str) -> bool:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
 PIECE_BYTES = 256 * 1024
+WRONG_MAX = 3  # times an input may arrive whole and wrong, before it is its content and not the way here
 
 
 class Refused(Exception):
@@ -41,6 +42,10 @@ class FileTrouble(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
         self.error = error
+
+
+class ContentChanged(Exception):
+    """An input arrives whole, and again and again with another checksum than it has: what is stored was changed."""
 
 
 class FileChanged(Exception):
@@ -81,15 +86,23 @@ class Client:
         return self._repeat(send, patience_seconds)
 
     def get_input(self, name: str, file: IO[bytes], *, patience_seconds: float) -> None:
-        """GET an input into `file`, repeated from its start until all of it is there. Raises: Refused, Fenced, Unreachable, FileTrouble."""
+        """GET an input into `file`, repeated from its start until all of it is there.
+
+        Raises: Refused, Fenced, Unreachable, FileTrouble, ContentChanged.
+        """
+        wrong = 0
 
         def fetch() -> dict[str, Any]:
+            nonlocal wrong
             response = self._send("GET", f"inputs/{quote(name)}", None, {})
             if response.status != 200:
                 self._raise(response.status, response.read())
             # A connection that breaks looks like an end of the body: only the checksum says that it is whole.
             if _saved(response, file) != response.getheader("X-Content-SHA256", "").lower():
                 self._drop()
+                wrong += file.tell() == int(response.getheader("Content-Length") or -1)
+                if wrong >= WRONG_MAX:
+                    raise ContentChanged(f"the input {name} has another checksum than it was stored with")
                 raise Unreachable(f"the input {name} arrived with another checksum than it has")
             return {}
 

@@ -19,6 +19,7 @@ from jobs.worker.client import Client
 from jobs.worker.delivery import Delivery
 from jobs.worker.environment import WorkerEnvironment
 from jobs.worker.memory import MemoryWatch
+from jobs.worker.modelcache import ModelCache
 from jobs.worker.output import FLUSH_SECONDS, Output
 from jobs.worker.process import WorkloadProcess
 from jobs.worker.reporting import Reporter
@@ -49,7 +50,15 @@ class Supervisor:
         self._reporter = Reporter(
             client, self.stop, self.memory, limits=self.limits, heartbeat_seconds=float(claim["heartbeat_seconds"])
         )
-        self._transfers = Transfers(client, self.stop, limits=self.limits, data_dir=environment.data_dir, answer=self._send)
+        self._transfers = Transfers(
+            client,
+            self.stop,
+            limits=self.limits,
+            data_dir=environment.data_dir,
+            answer=self._send,
+            inputs=claim["inputs"],
+            models=self._model_cache(environment.models_dir),
+        )
         limit = self.limits.log_bytes
         self._outputs = [
             Output("stdout", workload.stdout, self.spool, self.stop, log_bytes_max=limit),
@@ -61,6 +70,11 @@ class Supervisor:
         self._done: Verdict | None = None
         self._step = ""
         self._kill_at: float | None = None
+
+    def _model_cache(self, folder: Path) -> ModelCache | None:
+        """Only where a model is read. The key goes no further than this process."""
+        key = self._claim.get("cache_key")
+        return ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
 
     def run(self) -> tuple[int, Verdict]:
         """Run the workload to its end and deliver that; the exit code and what the attempt came to."""

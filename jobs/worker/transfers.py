@@ -7,12 +7,13 @@ import hashlib
 import os
 import queue
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from jobs.contract import FailureReason, WorkerLimits
-from jobs.worker.client import Client, Fenced, FileChanged, FileTrouble, Refused, Unreachable
+from jobs.worker.client import Client, ContentChanged, Fenced, FileChanged, FileTrouble, Refused, Unreachable
+from jobs.worker.modelcache import ModelCache
 from jobs.worker.stopping import Stop
 from jobs.worker.watched import Watched
 
@@ -24,8 +25,19 @@ Answer = dict[str, Any]
 class Transfers(Watched):
     """Answers calls of the workload: {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}."""
 
-    def __init__(self, client: Client, stop: Stop, *, limits: WorkerLimits, data_dir: Path, answer: Callable[[Answer], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        stop: Stop,
+        *,
+        limits: WorkerLimits,
+        data_dir: Path,
+        answer: Callable[[Answer], None],
+        inputs: Sequence[Mapping[str, Any]] = (),
+        models: ModelCache | None = None,
+    ) -> None:
         super().__init__("transfers", stop)
+        self._inputs, self._models = {str(item["name"]): item for item in inputs}, models
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._delivered_bytes = 0
@@ -51,7 +63,9 @@ class Transfers(Watched):
         except Fenced:
             raise
         except Refused as refused:
-            return _error(_reason(refused), refused.message or refused.code)
+            return _error(self._reason(call, refused), refused.message or refused.code)
+        except ContentChanged:
+            return _error(self._changed(call), self._what_changed(call))
         except Unreachable as error:
             return _error(FailureReason.WORKER_LOST, f"The orchestrator could not be reached: {error}")
         except (FileTrouble, FileChanged) as error:
@@ -62,11 +76,45 @@ class Transfers(Watched):
         path = self._data_dir / "fetched" / hashlib.sha256(name.encode()).hexdigest()[:32]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+            with path.open("w+b") as file:
+                self._fill(name, file)
         except OSError as error:
             raise FileTrouble(error) from error
         return {"path": str(path)}
+
+    def _fill(self, name: str, file: IO[bytes]) -> None:
+        """The input's bytes; a model's from the cache where it is kept. What the claim says of a model holds, whatever is answered later."""
+        facts = self._inputs.get(name, {})
+        if facts.get("kind") != "model":
+            self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+            return
+        sha256, size = str(facts["sha256"]), int(facts["size_bytes"])
+        if self._models is not None and self._models.load(sha256, size, file):
+            return
+        self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+        file.seek(0)
+        if _digest(file) != (sha256, size):
+            raise ContentChanged(name)
+        if self._models is not None:
+            self._models.keep(sha256, size, file)
+
+    def _changed(self, call: Mapping[str, Any]) -> FailureReason:
+        is_model = self._inputs.get(str(call.get("fetch")), {}).get("kind") == "model"
+        return FailureReason.MODEL_CORRUPT if is_model else FailureReason.INVALID_INPUT
+
+    def _what_changed(self, call: Mapping[str, Any]) -> str:
+        facts = self._inputs.get(str(call.get("fetch")), {})
+        kind = str(facts.get("kind", "input"))
+        what = f"{facts.get(kind, call.get('fetch'))} version {facts.get('version', '?')}"
+        again = "Train it again, or use another version" if kind == "model" else "Upload it again, or use another version"
+        return f"The file of {kind} {what} is not the one that was stored: its checksum differs. {again}, and tell an administrator."
+
+    def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:
+        if refused.code == FailureReason.ARTIFACT_LIMIT_EXCEEDED:
+            return FailureReason.ARTIFACT_LIMIT_EXCEEDED
+        if refused.code in ("content_missing", "content_changed"):
+            return self._changed(call)
+        return FailureReason.PROTOCOL
 
     def _deliver(self, call: dict[str, Any]) -> Answer:
         with self._opened(str(call["artifact"])) as file:
@@ -116,12 +164,6 @@ def _digest(file: IO[bytes]) -> tuple[str, int]:
     except OSError as error:
         raise FileTrouble(error) from error
     return digest.hexdigest(), size
-
-
-def _reason(refused: Refused) -> FailureReason:
-    if refused.code == FailureReason.ARTIFACT_LIMIT_EXCEEDED:
-        return FailureReason.ARTIFACT_LIMIT_EXCEEDED
-    return FailureReason.PROTOCOL
 
 
 def _error(reason: FailureReason, message: str) -> dict[str, Any]:

@@ -15,11 +15,15 @@ from tests.support.stack import Stack
 
 AsUser = Callable[[str | None], Api]
 PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "operator", "maintainer"
+ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
 _DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
+
+_TWIN = '{"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}'
+QUERIES = {"projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"}  # what a page's address needs beside its path
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -47,6 +51,17 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _DEFINITION}),
     ("projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/new/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _TWIN}),
+    ("projects/<str:slug>/twins/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/definition/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/definition/", "POST"): (MAINTAINER, {"definition": _TWIN}),
+    ("projects/<str:slug>/twins/<str:name>/entity/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/entity/", "POST"): (OPERATOR, {"v-word": "uno"}),
+    ("projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/revisions/<int:number>/", "GET"): (VIEWER, None),
+    ("system/", "GET"): (ADMINISTRATOR, None),
     ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
@@ -112,9 +127,10 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
 def _path(route: str, ran: dict[str, Any]) -> str:
     name = "echo" if "pipelines" in route else "numbers"
     values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
-    for part, value in values.items():
-        route = route.replace(part, value)
-    return f"/{route}"
+    path = f"/{route}"
+    for part, value in {**values, "<int:number>": "1"}.items():
+        path = path.replace(part, value)
+    return path + QUERIES.get(route, "")
 
 
 @pytest.mark.parametrize(("route", "method"), sorted(RULES))
@@ -134,6 +150,8 @@ def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], rou
         elif need == SIGNED:
             assert not out, told
             assert answer.status_code in (200, 302, 400, 404, 409), told
+        elif need == ADMINISTRATOR:
+            assert answer.status_code == 403, told
         elif person == "stranger":
             assert answer.status_code == 404, told
         elif RANK[person] < RANK[need]:

@@ -43,7 +43,7 @@ def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
         made.terminate(seen.name, seen.attempt_id, grace_seconds=0)
 
 
-def _spec(name: str = "worker-job-x-1", attempt_id: str = "") -> LaunchSpec:
+def _spec(name: str = "worker-job-x-1", attempt_id: str = "", gpu_count: int = 0) -> LaunchSpec:
     return LaunchSpec(
         name=name,
         job_id="x",
@@ -55,7 +55,7 @@ def _spec(name: str = "worker-job-x-1", attempt_id: str = "") -> LaunchSpec:
         orchestrator_url="http://127.0.0.1:1",
         cpu_millicores=1000,
         memory_bytes=2**30,
-        gpu_count=0,
+        gpu_count=gpu_count,
         priority="normal",
         active_deadline_seconds=60,
     )
@@ -238,3 +238,14 @@ ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executab
     seen = launcher.observe()[0]
     assert seen.alive
     launcher.terminate(seen.name, seen.attempt_id, grace_seconds=0)
+
+
+@pytest.mark.parametrize(("count", "seen"), [(0, ""), (1, "3")])
+def test_a_worker_sees_a_gpu_only_when_its_job_asked_for_one(
+    count: int, seen: str, launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    spec = _spec(gpu_count=count)
+    launcher.launch(spec, still_wanted=lambda: True)
+    wait_for(lambda: _ran(launcher), "it runs")
+    assert psutil.Process(_pid(launcher, spec.name)).environ()["CUDA_VISIBLE_DEVICES"] == seen

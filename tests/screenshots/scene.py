@@ -10,6 +10,7 @@ from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
 from mimir.lib.sample import PROJECT
 from tests.support.stack import Stack, wait_for
+from tests.support.twins import edit_entity, make_twin, update_twin
 
 _STATIONS = """
 import random, sys
@@ -60,6 +61,32 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
+TWIN = "stations"
+_STREETS = ("3rd Ave & Broad St", "2nd Ave & Vine St", "Cedar St & 3rd Ave", "6th Ave & Blanchard St", "Pier 69", "Westlake Ave & 6th Ave")
+_TWIN: dict[str, Any] = {
+    "types": [
+        {
+            "name": "station",
+            "title": "Station",
+            "key": {"name": "station_id", "title": "Station"},
+            "properties": [
+                {"name": "label", "title": "Label", "type": "string"},
+                {"name": "bikes", "title": "Bikes available", "type": "integer", "unit": "bikes"},
+                {"name": "temperature", "title": "Temperature", "type": "number", "unit": "°C"},
+                {"name": "in_service", "title": "In service", "type": "boolean"},
+                {"name": "opened_on", "title": "Opened", "type": "date"},
+            ],
+            "relations": [{"name": "district", "title": "In district", "to": "district"}],
+        },
+        {
+            "name": "district",
+            "title": "District",
+            "key": {"name": "name"},
+            "properties": [{"name": "residents", "title": "Residents", "type": "integer"}],
+        },
+    ]
+}
+
 LONG_NAME = ("Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3)[:200]
 _READ = {"id": "trips", "uses": "read", "with": {"dataset": "bike-trips"}}
 _QUERY = """
@@ -87,8 +114,9 @@ class Scene:
         """All of it; what is to run still runs. `more`: also what is rare, for which the installation has to retry and launch slowly."""
         assert run_demo(Places(self.stack.var), submit=True, say=lambda line: None)
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
-        self.jobs["succeeded"] = rows[0]["id"]
+        self.jobs["succeeded"] = next(row["id"] for row in rows if row["type"] == "pipeline_execution")
         self._bikes()
+        self._twin()
         self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
         load = [_READ, _command("load", _GREEDY, "trips")]
         self.jobs["memory"] = self._run("all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"})
@@ -141,6 +169,22 @@ class Scene:
         flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
         self.jobs["retrying"] = self._run("flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3)
         wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
+
+    def _twin(self) -> None:
+        """Twelve stations in two districts, three updates of which the last one leaves one out, and two edits."""
+        make_twin(self.stack, PROJECT, TWIN, _TWIN)
+        update_twin(self.stack, PROJECT, TWIN, "name,residents\nBelltown,12401\nFremont,30187\n", type="district", key="name")
+        for hour, count in enumerate((12, 12, 11)):
+            rows = ["station_id,label,bikes,temperature,in_service,opened_on,district"]
+            for number in range(1, count + 1):
+                bikes = "" if number == 7 else (number * 5 + hour * (number % 3)) % 19
+                where = "Belltown" if number < 9 else "Fremont"
+                street = _STREETS[number % len(_STREETS)]
+                rows.append(f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}")
+            update_twin(self.stack, PROJECT, TWIN, "\n".join(rows) + "\n", type="station", key="station_id", missing="mark")
+            if hour == 1:
+                edit_entity(self.stack, PROJECT, TWIN, "station", "BT-01", {"in_service": False, "bikes": 4}, "dock 4 broken")
+        edit_entity(self.stack, PROJECT, TWIN, "station", "BT-02", {"label": "2nd Ave & Vine St, north side"}, "moved")
 
     def _bikes(self) -> None:
         made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout

@@ -20,6 +20,7 @@ LIMITS = {
     "event_bytes": 16384,
     "event_count": 1000,
     "result_bytes": 65536,
+    "model_cache_bytes": 10**9,
 }
 Answer = tuple[int, Any]
 

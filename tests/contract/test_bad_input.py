@@ -1,0 +1,262 @@
+"""What cannot work, through the public API: refused at once or failed in words, with what to do, a stable code, and nothing half-written.
+
+A row of a table is one bad thing. UPLOADS are refused when they come, REQUESTS when a job is submitted, JOBS end as failed.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.chaos.beside import environment_of
+from tests.contract.conftest import Api, upload
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.timeout(180)
+SLUG = "bad-input"
+P = f"projects/{SLUG}"
+MIB = 2**20
+ROWS = [(number, "abc"[number % 3], ["cold", "warm"][number % 40 >= 20], number * 1.5) for number in range(60)]
+GOOD = "size,kind,state,price\n" + "".join(f"{size},{kind},{state},{price}\n" for size, kind, state, price in ROWS)
+TABLES = {
+    "good": GOOD,
+    "one-class": GOOD.replace("warm", "cold"),
+    "rare": GOOD + "1,a,hot,3\n",
+    "few": "size,price\n1,2\n2,3\n3,4\n",
+    "no-target": "size,price\n" + "".join(f"{number},\n" for number in range(30)) + "5,7\n",
+    "late-text": GOOD + "many,a,cold,7\n",
+    "other": "Size,kind\n1,a\n",
+    "infinite": GOOD + "inf,a,cold,1\n",
+}
+TRAINING = {"dataset": "good", "target": "state", "model": "state", "algorithm": "logistic", "features": ["size", "kind"]}
+INFERENCE = {"model": "good-model", "dataset": "good", "output": "guesses", "keys": ["size"]}
+
+
+@pytest.fixture(scope="module")
+def there(api: Api) -> str:
+    """A project with tables that are good or nearly so, and a model of one of them."""
+    api.post("projects/", {"slug": SLUG, "name": "Bad input"})
+    for name, content in TABLES.items():
+        upload(api, SLUG, name, content.encode())
+    return SLUG
+
+
+@pytest.fixture(scope="module")
+def model(api: Api, there: str) -> str:
+    ended = _run(api, "ml_training", {**TRAINING, "model": "good-model"})
+    assert ended["status"] == "succeeded", ended
+    assert ended["result"]["version"] == 1
+    assert ended["result"]["metrics"].keys() == ended["result"]["baseline"].keys() >= {"accuracy", "log_loss"}
+    return "good-model"
+
+
+def _run(api: Api, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return api.ended(api.post(f"{P}/jobs/", {"type": kind, "parameters": parameters})["id"])
+
+
+def _versions(api: Api) -> dict[str, int]:
+    """How much there is of everything that a job or an upload can make."""
+    counts = {row["name"]: row["version"]["number"] for row in api.every(f"{P}/datasets/")}
+    counts |= {f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")}
+    return counts | {f"twin {row['name']}": row["revision"] for row in api.every(f"{P}/twins/")}
+
+
+# What is refused when it is uploaded
+
+UPLOADS: dict[str, tuple[bytes, str]] = {
+    "an empty file": (b"", "The file is empty."),
+    "a ragged CSV": (b"a,b\n1,2\n3\n", "Line 3 has 1 cells, but line 1 names 2 columns."),
+    "Latin-1": ("town\nÅlesund\n".encode("latin-1"), "UTF-8"),
+    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "Save it as UTF-8"),
+    "a Parquet file cut off": (b"PAR1" + b"\0" * 100, "cut off"),
+    "a zip": (b"PK\x03\x04" + b"\0" * 100, "Unpack it"),
+}
+
+
+@pytest.mark.parametrize("what", UPLOADS)
+def test_an_upload_that_is_no_table_is_refused(what: str, api: Api, there: str) -> None:
+    content, message = UPLOADS[what]
+    before = _versions(api)
+    for name in ("good", "brand-new"):
+        answer = api("POST", f"{P}/datasets/", data={"name": name}, files={"file": ("any.bin", content)})
+        assert answer.status_code in (400, 422), answer.text
+        error = answer.json()
+        assert message in error["detail"]["file"], error
+    assert _versions(api) == before
+
+
+# What is refused when it is submitted
+
+REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "a target that is not there": ("ml_training", {**TRAINING, "target": "nothing"}, "parameters.target", "there is no column nothing"),
+    "a number column with text at its end, as the target of a regression": (
+        "ml_training",
+        {"dataset": "late-text", "target": "size", "model": "m", "task": "regression"},
+        "parameters.target",
+        "is VARCHAR: regression needs numbers",
+    ),
+    "a feature that is the target": ("ml_training", {**TRAINING, "features": ["state"]}, "parameters.features", "without the target"),
+    "an algorithm of another task": ("ml_training", {**TRAINING, "algorithm": "linear"}, "parameters.target", "regression needs numbers"),
+    "a model that is not there": ("ml_inference", {**INFERENCE, "model": "nobody"}, "parameters.model", "train it first"),
+    "a signature that does not fit": (
+        "ml_inference",
+        {**INFERENCE, "dataset": "other"},
+        "parameters.dataset",
+        "column size is missing (there is Size)",
+    ),
+    "a signature with another kind": (
+        "ml_inference",
+        {**INFERENCE, "dataset": "late-text"},
+        "parameters.dataset",
+        "column size is VARCHAR, and the model was trained on a number",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REQUESTS)
+def test_a_request_that_cannot_work_is_refused_with_the_field(what: str, api: Api, there: str, model: str) -> None:
+    kind, parameters, path, message = REQUESTS[what]
+    before = _versions(api)
+    error = api.refused("POST", f"{P}/jobs/", 400, path, json={"type": kind, "parameters": parameters})
+    assert message in error["detail"][path], error
+    assert _versions(api) == before
+
+
+# What fails in a worker
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A job that fails: why, in which words. `before` does something to the installation first, and gives what mends it."""
+
+    type: str
+    parameters: dict[str, Any]
+    reason: str
+    message: str
+    before: Callable[["Installation"], Callable[[], None]] | None = None
+    steps: tuple[str, ...] = field(default=("Change and run again",))
+
+
+class Installation:
+    """What only somebody with the machine can do to a stored model."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._database = environment_of(stack, "web")["DATABASE_URL"]
+        self._root = stack.var / "artifacts"
+
+    def stored(self) -> Path:
+        """The file of the good model."""
+        return self._root / self._row()[0]
+
+    def replace(self, content: Callable[[bytes], bytes], *, row_agrees: bool) -> Callable[[], None]:
+        """Put other bytes in the place of the stored ones; `row_agrees`: the row says that they are right. Gives what undoes it."""
+        path, (_, size, sha256) = self.stored(), self._row()
+        original = path.read_bytes()
+        made = content(original)
+        path.chmod(0o600)
+        path.write_bytes(made)
+        if row_agrees:
+            self._write(len(made), hashlib.sha256(made).hexdigest())
+
+        def undo() -> None:
+            path.write_bytes(original)
+            self._write(size, sha256)
+
+        return undo
+
+    def _row(self) -> tuple[str, int, str]:
+        with psycopg.connect(self._database) as connection:
+            query = (
+                "SELECT v.storage_key, v.size_bytes, v.sha256 FROM projects_modelversion v JOIN projects_model m ON m.id = v.model_id "
+                "WHERE m.name = 'good-model'"
+            )
+            found = connection.execute(query).fetchone()
+        assert found is not None
+        return found[0], found[1], found[2]
+
+    def _write(self, size: int, sha256: str) -> None:
+        with psycopg.connect(self._database) as connection:
+            connection.execute("UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key = %s", [size, sha256, self._row()[0]])
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[:200] + bytes([data[200] ^ 1]) + data[201:]
+
+
+def _bomb(_: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b"0" * (256 * MIB))
+    return out.getvalue()
+
+
+CORRUPT = ("Train it again", "Use another version of the model")
+JOBS: dict[str, Bad] = {
+    "a target of one class": Bad("ml_training", {**TRAINING, "dataset": "one-class"}, "invalid_input", "has one class only (cold) in 60 rows"),
+    "a class with one row": Bad("ml_training", {**TRAINING, "dataset": "rare"}, "invalid_input", "classes with one row only (hot)"),
+    "too few rows": Bad(
+        "ml_training", {"dataset": "few", "target": "price", "model": "m"}, "invalid_input", "3 rows have a value of the target price; at least 10"
+    ),
+    "a target without values": Bad(
+        "ml_training", {"dataset": "no-target", "target": "price", "model": "m"}, "invalid_input", "1 rows have a value of the target price"
+    ),
+    "an infinite number": Bad("ml_training", {**TRAINING, "dataset": "infinite"}, "invalid_input", "Column size is inf in row 61"),
+    "a model whose bytes were changed": Bad(
+        "ml_inference",
+        INFERENCE,
+        "model_corrupt",
+        "The file of model good-model version 1 is not the one that was stored: its checksum differs",
+        lambda installation: installation.replace(_flipped, row_agrees=False),
+        CORRUPT,
+    ),
+    "a model that was cut off": Bad(
+        "ml_inference",
+        INFERENCE,
+        "model_corrupt",
+        "is not the one that was stored: its size differs",
+        lambda installation: installation.replace(lambda data: data[:-10], row_agrees=False),
+        CORRUPT,
+    ),
+    "a zip bomb as a model": Bad(
+        "ml_inference",
+        INFERENCE,
+        "model_corrupt",
+        "it is a zip bomb, and was not unpacked",
+        lambda installation: installation.replace(_bomb, row_agrees=True),
+        CORRUPT,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", JOBS)
+def test_a_job_that_cannot_work_fails_in_words_and_writes_nothing(what: str, api: Api, stack: Stack, model: str) -> None:
+    bad, before = JOBS[what], _versions(api)
+    undo = bad.before(Installation(stack)) if bad.before else lambda: None
+    try:
+        ended = _run(api, bad.type, bad.parameters)
+    finally:
+        undo()
+    assert (ended["status"], ended["reason"]) == ("failed", bad.reason), ended
+    assert bad.message in ended["message"], ended["message"]
+    assert bad.message in ended["diagnosis"]["summary"]
+    assert [step["label"] for step in ended["diagnosis"]["next_steps"]] == list(bad.steps)
+    assert ended["result"] is None
+    assert _versions(api) == before
+
+
+def test_the_model_serves_again_from_the_cache_after_all_that(api: Api, stack: Stack, model: str) -> None:
+    for number in (1, 2):
+        ended = _run(api, "ml_inference", INFERENCE)
+        assert ended["status"] == "succeeded", ended["message"]
+        assert ended["result"] == {"datasets": [{"name": "guesses", "version": number}], "rows": 60}
+    kept = list((stack.var / "workers" / ".models").glob("*/*.model"))
+    assert kept  # whoever puts a bomb there with a row that agrees has it cached too, and judged at every load
+    for entry in kept:
+        entry.write_bytes(_flipped(entry.read_bytes()))
+    assert _run(api, "ml_inference", INFERENCE)["status"] == "succeeded"
