@@ -9,7 +9,8 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.places import ROOT
-from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT, TWIN
+from mimir.lib import sample
+from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
 from tests.screenshots import acts
 from tests.screenshots.scene import TWIN, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
@@ -72,7 +73,7 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
         "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
         "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
-        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={FORECAST}&parameters.type=day", None),
+        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={sample.TWIN}&dataset={FORECAST}&parameters.type=day", None),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
         "twins": (f"{project}/twins/", None),

@@ -70,9 +70,8 @@ def _sent(form: Form, call: Callable[[], Any]) -> None:
     try:
         call()
     except ApiError as error:
-        if error.status == 404 and error.detail:
-            form.errors["username"] = error.message
-        elif error.status == 409 and error.code != "project_archived":
+        of_member = error.status == 409 and error.code != "project_archived"
+        if of_member or (error.status == 404 and error.detail):
             form.errors["username"] = error.message
         elif error.status == 400:
             form.refused(error, _FIELDS)
