@@ -10,7 +10,9 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.contract.conftest import Api, Person
+from tests.frontend.library import regression
 from tests.frontend.process import session_cookie
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
 AsUser = Callable[[str | None], Api]
@@ -47,6 +49,9 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
     ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/<str:name>/compare/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _DEFINITION}),
@@ -112,6 +117,12 @@ class Visitor:
         return answer
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forecast(stack: Stack, project: str) -> None:
+    """A model to look at."""
+    write_versions(stack, project=project, name="forecast", dataset="numbers", versions=[regression(1), regression(2)])
+
+
 @pytest.fixture(scope="module")
 def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser) -> dict[str, Visitor]:
     """A browser of each kind of person: all but nobody with a session cookie that the frontend itself would have signed."""
@@ -125,7 +136,7 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
 
 
 def _path(route: str, ran: dict[str, Any]) -> str:
-    name = "echo" if "pipelines" in route else "numbers"
+    name = "echo" if "pipelines" in route else "forecast" if "models" in route else "numbers"
     values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
     path = f"/{route}"
     for part, value in {**values, "<int:number>": "1"}.items():

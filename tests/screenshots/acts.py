@@ -98,6 +98,16 @@ def asked_to_confirm(page: Page) -> None:
     page.locator("dialog").wait_for()
 
 
+def open_lineage(page: Page) -> None:
+    """All that led to it, and all that came of it."""
+    page.get_by_text("All that led to it").click()
+
+
+def open_numbers(page: Page) -> None:
+    """The numbers behind a plot."""
+    page.get_by_text("Show numbers").first.click()
+
+
 def open_menu(page: Page) -> None:
     """The navigation of a phone."""
     page.get_by_role("button", name="Menu").click()
