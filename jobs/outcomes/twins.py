@@ -78,7 +78,7 @@ def apply(job: Job, attempt: Attempt, prepared: Prepared) -> dict[str, Any]:
 def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]:
     """Line by line; keys come in order, so that none comes twice. Raises: OutcomeRefused."""
     reports: list[EntityReport] = []
-    last = ""
+    last, most = "", 2 * settings.ENV.twin_entities_max  # all that are there go, and as many others come
     with storage.object_open(artifact.storage_key) as file:
         while line := file.readline(_LINE_BYTES_MAX):
             report = _report(line, fields)
@@ -86,6 +86,9 @@ def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]
                 raise refused_protocol("the keys of its changes are not in order")
             last = report.key
             reports.append(report)
+            if len(reports) > most:
+                message = f"It changes more than {most:,} entities, twice what a twin may have (TWIN_ENTITIES_MAX). Update it from fewer rows."
+                raise OutcomeRefused(FailureReason.INVALID_INPUT, message)
     return reports
 
 

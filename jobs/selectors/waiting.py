@@ -117,6 +117,11 @@ def _waiting(
     }
 
 
+def _exclusive(job: Job) -> str:
+    twin = job.parameters.get("twin")
+    return f"another update of the twin {twin} is under way. Starts when that one ends." if twin else "another job holds what it needs."
+
+
 def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> str:
     """What people read. The thing first, then the number, then what happens next."""
     facts = dict(check.facts) if check else {}
@@ -126,7 +131,7 @@ def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> s
         WaitRule.READY: "Starts at the next pass of the dispatcher.",
         WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}." if "seconds" in facts else "Tries again soon.",
         WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
-        WaitRule.EXCLUSIVE: f"{line}another job holds {facts.get('key', 'it')}. Starts when that one ends.",
+        WaitRule.EXCLUSIVE: line + _exclusive(job),
         WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
         WaitRule.JOBS_TYPE: f"{line}{used} of {limit} jobs of type {job.type} run. Starts when one ends.",
         WaitRule.JOBS_PROJECT: f"{line}this project runs {used} of its {limit} jobs. Starts when one ends.",

@@ -71,6 +71,9 @@ def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
     if newest.status_code == 404 or _json(newest)["versions"][0]["definition"] != sample.DEFINITION:
         _json(_call(client, "POST", f"{base}pipelines/", json={"name": sample.PIPELINE, "definition": sample.DEFINITION}))
         say(f"pipeline {sample.PIPELINE}: {' > '.join(step['id'] for step in sample.DEFINITION['steps'])}")
+    if _call(client, "GET", f"{base}twins/{sample.TWIN}/").status_code == 404:
+        _make(client, f"{base}twins/", {"name": sample.TWIN, "definition": sample.TWIN_DEFINITION})
+        say(f"twin {sample.TWIN}")
 
 
 def _make(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
@@ -80,7 +83,14 @@ def _make(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
 
 
 def _run_jobs(client: httpx.Client, frontend_url: str, say: Callable[[str], None]) -> bool:
-    return bool(_run_job(client, sample.JOBS[0], frontend_url, say)["status"] == "succeeded")
+    """One after another, as each reads what the one before made. Whether all succeeded, and their lineage says so."""
+    done = []
+    for body in sample.JOBS:
+        job = _run_job(client, body, frontend_url, say)
+        if job["status"] != "succeeded":
+            return False
+        done.append(job)
+    return _tell_lineage(client, done, say)
 
 
 def _run_job(client: httpx.Client, body: dict[str, Any], frontend_url: str, say: Callable[[str], None]) -> dict[str, Any]:
@@ -101,13 +111,26 @@ def _told(result: dict[str, Any] | None) -> str:
     return json.dumps(facts, ensure_ascii=False)
 
 
+def _tell_lineage(client: httpx.Client, jobs: list[dict[str, Any]], say: Callable[[str], None]) -> bool:
+    """What the forecast was made of and what it went into, as the API has it. Whether it names each of `jobs`."""
+    forecast = next(job["result"]["datasets"][0] for job in jobs if job["type"] == "ml_inference")
+    of = f"dataset:{forecast['name']}@{forecast['version']}"
+    found = _json(_call(client, "GET", f"/api/v1/projects/{sample.PROJECT}/lineage/", params={"of": of}))
+    say(f"lineage of {of}")
+    names = {node["id"]: node.get("job_type") or node["id"] for node in found["nodes"]}
+    for edge in found["edges"]:
+        say(f"  {names[edge['from']]} > {names[edge['to']]}")
+    missing = [job["type"] for job in jobs if f"job:{job['id']}" not in names]
+    if missing:
+        say(f"  it does not name {', '.join(missing)}")
+    return not missing
+
+
 def _tell_events(client: httpx.Client, path: str, after: int, say: Callable[[str], None]) -> int:
     for event in _json(_call(client, "GET", f"{path}events/", params={"after": after}))["results"]:
         after = event["seq"]
         data = event["data"]
-        if event["kind"] == "progress" and data.get("message"):
-            say(f"  {data['message']}")
-        elif event["kind"] == "notice":
+        if event["kind"] == "notice":
             say(f"  note: {data['message']}")
         elif event["kind"].startswith("step."):
             facts = ", ".join(f"{key} {data[key]}" for key in ("rows", "seconds", "message") if data.get(key) is not None)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import datasets, entity, home, job, jobs, members, pipelines, projects, session, submit, system, tokens, twin, twins
+from mimir.frontend.pages import datasets, entity, home, job, jobs, members, models, pipelines, projects, session, submit, system, tokens, twin, twins
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("projects/<str:slug>/jobs/new/", submit.submit, name="job-new"),
     path("projects/<str:slug>/datasets/", datasets.datasets, name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.dataset, name="dataset"),
+    path("projects/<str:slug>/models/", models.models, name="models"),
+    path("projects/<str:slug>/models/<str:name>/", models.model, name="model"),
+    path("projects/<str:slug>/models/<str:name>/compare/", models.compare, name="model-compare"),
     path("projects/<str:slug>/pipelines/", pipelines.pipelines, name="pipelines"),
     path("projects/<str:slug>/pipelines/new/", pipelines.pipeline_new, name="pipeline-new"),
     path("projects/<str:slug>/pipelines/<str:name>/", pipelines.pipeline, name="pipeline"),

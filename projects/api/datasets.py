@@ -37,6 +37,10 @@ ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
 _AS = OpenApiParameter("as", OpenApiTypes.STR, enum=["csv", "parquet"], description="The format; left out: as it was stored.")
 
+_STORED = OpenApiParameter(
+    "stored", OpenApiTypes.BOOL, description="true: only what was computed before, so at once; 404 `not_computed` while it was not."
+)
+
 
 class DatasetsView(ApiView):
     """The datasets of a project."""
@@ -115,11 +119,14 @@ class DatasetRowsView(ApiView):
 class DatasetProfileView(ApiView):
     """What the columns hold."""
 
-    @extend_schema(operation_id="datasets_profile", responses={200: serializers.ProfileShape, **errors(404, 429)})
+    @extend_schema(operation_id="datasets_profile", parameters=[_STORED], responses={200: serializers.ProfileShape, **errors(400, 404, 429)})
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
         version = _version(request, slug, name, number)
-        profile = dataset_profile(version=version)
+        stored = request.query_params.get("stored", "false")
+        if stored not in ("true", "false"):
+            raise Invalid("stored: has to be true or false.", detail={"stored": "has to be true or false"})
+        profile = dataset_profile(version=version, compute=stored == "false")
         return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 

@@ -1,21 +1,30 @@
 """What the columns of a dataset version hold is computed once, when somebody first asks: a version never changes."""
 
+from mimir.lib.errors import NotFound
 from projects import storage
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import runner
 from projects.selectors.datasets import dataset_version_table
 
 
-def dataset_profile(*, version: DatasetVersion) -> DatasetProfile:
-    """The profile of `version`, computed now if it is not there yet.
+class NotComputed(NotFound):
+    """Nobody has asked for it yet. Answered with 404."""
+
+    code = "not_computed"
+
+
+def dataset_profile(*, version: DatasetVersion, compute: bool = True) -> DatasetProfile:
+    """The profile of `version`, computed now if it is not there yet; without `compute` only one that is there.
 
     Two that ask at once both compute; one row is kept, and both answer it. A table that is too large for the bounds of the parsing child,
     or that cannot be read, is told so in `fault` for good. What may go well at another time is stored nowhere.
-    Raises: Busy, ContentMissing.
+    Raises: Busy, ContentMissing, NotComputed.
     """
     known = DatasetProfile.objects.filter(version=version).first()
     if known is not None:
         return known
+    if not compute:
+        raise NotComputed("The columns of this version have not been described yet.")
     with dataset_version_table(version) as table:
         columns, fault = _computed(table)
     DatasetProfile.objects.bulk_create([DatasetProfile(version=version, columns=columns, fault=fault)], ignore_conflicts=True)

@@ -33,10 +33,17 @@ function hold(next) {
     if (!rows.matches(":hover, :focus-within")) continue;
     const label = rows.closest("section").getAttribute("aria-labelledby");
     const other = nexts.find((one) => one.closest("section").getAttribute("aria-labelledby") === label);
-    if (!other) continue; // the whole table is gone
+    if (!other) { keep(rows.closest("section"), next.querySelector(`section[aria-labelledby="${label}"]`)); continue; }
     const fresh = new Map([...other.children].map((row) => [row.dataset.seq, row]));
     other.replaceChildren(...[...rows.children].map((row) => fresh.get(row.dataset.seq) || gone(row)));
   }
+}
+
+// The last row has ended, and with it the table: the section stays as it is, its rows as gone ones.
+function keep(section, other) {
+  const kept = section.cloneNode(true);
+  for (const row of kept.querySelectorAll("[data-rows] > *")) row.classList.add("gone");
+  other?.replaceWith(kept);
 }
 
 function gone(row) {

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from mimir.frontend import urls
-from mimir.lib.sample import DATASET, HISTORY, PIPELINE, PROJECT, TWIN
+from mimir.lib.sample import DATASET, HISTORY, MODEL, PIPELINE, PROJECT, TWIN
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
 from tests.screenshots.scene import Scene
@@ -35,9 +35,31 @@ PAGES = {
     "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",
     "datasets": f"{_P}/datasets/",
     "dataset": f"{_P}/datasets/{DATASET}/",
+    "dataset columns": f"{_P}/datasets/{DATASET}/?tab=columns",
+    "dataset versions": f"{_P}/datasets/{DATASET}/?tab=versions",
+    "dataset file": f"{_P}/datasets/{DATASET}/?tab=file",
+    "models": f"{_P}/models/",
+    "model": f"{_P}/models/demand-forecast/",
+    "model made": f"{_P}/models/{MODEL}/",
+    "model of classes": f"{_P}/models/weather-class/",
+    "model-compare": f"{_P}/models/demand-forecast/compare/",
+    "model-compare of classes": f"{_P}/models/weather-class/compare/",
     "pipelines": f"{_P}/pipelines/",
     "pipeline": f"{_P}/pipelines/{PIPELINE}/",
     "pipeline-new": f"{_P}/pipelines/new/",
+    "twins": f"{_P}/twins/",
+    "twins none": "/projects/demo/twins/",
+    "twin": f"{_P}/twins/stations/",
+    "twin at": f"{_P}/twins/stations/?at=1",
+    "twin-new": f"{_P}/twins/new/?dataset={DATASET}",
+    "twin-definition": f"{_P}/twins/stations/definition/",
+    "twin-entity": f"{_P}/twins/stations/entity/?type=station&key=BT-01&property=bikes",
+    "twin-entity text": f"{_P}/twins/stations/entity/?type=station&key=BT-01&property=label",
+    "twin-entity edit": f"{_P}/twins/stations/entity/?type=station&key=BT-01&edit=1",
+    "twin-revisions": f"{_P}/twins/stations/revisions/",
+    "twin-revision": f"{_P}/twins/stations/revisions/2/",
+    "twin-revision two": f"{_P}/twins/stations/revisions/1/?to=3",
+    "system": "/system/",
     **{f"job {state}": f"/jobs/{{{state}}}/" for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")},
     "tokens": "/tokens/",
     "not found": "/projects/no-such-project/",

@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.gated import GatedJob
+from tests.frontend.library import regression
 from tests.support.browser import PHONE
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
 SCRIPT = "<script>window.struck=1</script>"
@@ -66,6 +68,14 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
 LONG = {"project": "W" * 200, "name": "w" * 200, "job": "N" * 200, "label": "l" * 200}
 
 
+def _long(version: dict[str, Any]) -> dict[str, Any]:
+    """A model version whose every name is long."""
+    features = [{"name": f"{one['name']}_{'f' * 150}", "kind": "number", "type": "STRUCT(" + "x" * 100} for one in version["signature"]["features"]]
+    signature = {**version["signature"], "features": features, "classes": ["k" * 120, "l" * 120]}
+    importance = [{"feature": one["name"], "value": 0.5} for one in features]
+    return {**version, "signature": signature, "importance": importance, "target": "t" * 150, "libraries": {"n" * 80: "1" * 80}}
+
+
 @pytest.fixture(scope="module")
 def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
     """Everything with a name of 200 characters that knows no place to break."""
@@ -75,6 +85,7 @@ def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
     base = f"/api/v1/projects/{slug}/"
     data = f"{'c' * 120},n\n{'v' * 3000},1\n".encode()
     assert stack.call("POST", f"{base}datasets/", data={"name": name}, files={"file": ("a.csv", data)}).status_code == 201
+    write_versions(stack, project=slug, name=name, dataset=name, versions=[_long(regression(1)), _long(regression(2))])
     table = "t" * 60
     fails = f"printf '%03000d\\n' 7; echo {'e' * 300} >&2; touch outputs/{'f' * 180}; exit 5"
     steps = [
@@ -98,6 +109,11 @@ PAGES = {
     "settings": "/projects/{slug}/settings/",
     "datasets": "/projects/{slug}/datasets/",
     "dataset": "/projects/{slug}/datasets/{name}/",
+    "dataset columns": "/projects/{slug}/datasets/{name}/?tab=columns",
+    "dataset versions": "/projects/{slug}/datasets/{name}/?tab=versions",
+    "models": "/projects/{slug}/models/",
+    "model": "/projects/{slug}/models/{name}/",
+    "model-compare": "/projects/{slug}/models/{name}/compare/",
     "pipelines": "/projects/{slug}/pipelines/",
     "pipeline": "/projects/{slug}/pipelines/{name}/",
     "new pipeline": "/projects/{slug}/pipelines/new/?dataset={name}",

@@ -14,6 +14,7 @@ from tests.support.stack import Stack, running
 PASSWORD = "correct-horse-battery"
 ROLES = ("viewer", "operator", "maintainer")
 QUEUED_MAX = 12
+TWIN = {"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -95,11 +96,15 @@ def as_user(stack: Stack, document: Document) -> Callable[[str | None], Api]:
 
 @pytest.fixture(scope="package")
 def project(api: Api) -> str:
-    """A project with a small dataset `numbers` and a pipeline `echo`."""
+    """A project with a small dataset `numbers`, a pipeline `echo`, and a twin `numbers` filled from the dataset."""
     api.post("projects/", {"slug": "contract", "name": "Contract"})
     upload(api, "contract", "numbers", b"n,word\n1,one\n2,two\n3,three\n")
     argv = ["sh", "-c", "echo to stdout; echo to stderr >&2"]
     api.post("projects/contract/pipelines/", {"name": "echo", "definition": {"steps": [command("say", argv)]}})
+    api.post("projects/contract/twins/", {"name": "numbers", "definition": TWIN})
+    update = {"twin": "numbers", "dataset": "numbers", "type": "number", "key": "n"}
+    job = api.ended(api.post("projects/contract/jobs/", {"type": "digital_twin_update", "parameters": update})["id"])
+    assert job["status"] == "succeeded", job
     return "contract"
 
 

@@ -10,16 +10,22 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.contract.conftest import Api, Person
+from tests.frontend.library import regression
 from tests.frontend.process import session_cookie
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
 AsUser = Callable[[str | None], Api]
 PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "operator", "maintainer"
+ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
 _DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
+
+_TWIN = '{"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}'
+QUERIES = {"projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"}  # what a page's address needs beside its path
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -43,10 +49,24 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
     ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/models/<str:name>/compare/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _DEFINITION}),
     ("projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/new/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _TWIN}),
+    ("projects/<str:slug>/twins/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/definition/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/definition/", "POST"): (MAINTAINER, {"definition": _TWIN}),
+    ("projects/<str:slug>/twins/<str:name>/entity/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/entity/", "POST"): (OPERATOR, {"v-word": "uno"}),
+    ("projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/twins/<str:name>/revisions/<int:number>/", "GET"): (VIEWER, None),
+    ("system/", "GET"): (ADMINISTRATOR, None),
     ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
@@ -97,6 +117,12 @@ class Visitor:
         return answer
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forecast(stack: Stack, project: str) -> None:
+    """A model to look at."""
+    write_versions(stack, project=project, name="forecast", dataset="numbers", versions=[regression(1), regression(2)])
+
+
 @pytest.fixture(scope="module")
 def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser) -> dict[str, Visitor]:
     """A browser of each kind of person: all but nobody with a session cookie that the frontend itself would have signed."""
@@ -110,11 +136,12 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
 
 
 def _path(route: str, ran: dict[str, Any]) -> str:
-    name = "echo" if "pipelines" in route else "numbers"
+    name = "echo" if "pipelines" in route else "forecast" if "models" in route else "numbers"
     values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
-    for part, value in values.items():
-        route = route.replace(part, value)
-    return f"/{route}"
+    path = f"/{route}"
+    for part, value in {**values, "<int:number>": "1"}.items():
+        path = path.replace(part, value)
+    return path + QUERIES.get(route, "")
 
 
 @pytest.mark.parametrize(("route", "method"), sorted(RULES))
@@ -134,6 +161,8 @@ def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], rou
         elif need == SIGNED:
             assert not out, told
             assert answer.status_code in (200, 302, 400, 404, 409), told
+        elif need == ADMINISTRATOR:
+            assert answer.status_code == 403, told
         elif person == "stranger":
             assert answer.status_code == 404, told
         elif RANK[person] < RANK[need]:
@@ -159,3 +188,22 @@ def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(visitors: dic
     for person in ("expired", "worker"):
         assert visitors[person].get(prefix).status_code == 401
     assert visitors["nobody"].get(prefix).status_code == 401
+
+
+def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(visitors: dict[str, Visitor], people: dict[str, Person]) -> None:
+    maintainer, page = visitors["maintainer"], "/projects/by-form/members/"
+    assert maintainer.send("/projects/new/", {"slug": "by-form", "name": "By form"}).status_code == 302
+    name, last = people["stranger"].username, people["maintainer"].username
+    for form, status, told in (
+        ({"username": name, "role": "viewer"}, 302, ""),
+        ({"username": name, "role": "operator"}, 400, "is a member already, with the role viewer"),
+        ({"username": name, "role": "operator", "change": "1"}, 302, ""),
+        ({"username": "no-such-user", "role": "viewer"}, 400, "There is no user no-such-user"),
+        ({"username": last, "role": "viewer", "change": "1"}, 400, "maintainer"),
+        ({"username": last, "remove": "1"}, 400, "maintainer"),
+    ):
+        answer = maintainer.send(page, form)
+        assert (answer.status_code, told in answer.text) == (status, True), form
+    assert "you are operator" in visitors["stranger"].get("/projects/").text
+    assert maintainer.send(page, {"username": name, "remove": "1"}).headers["Location"] == page
+    assert visitors["stranger"].get(page).status_code == 404

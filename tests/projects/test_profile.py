@@ -50,6 +50,17 @@ def _profile(caller: Caller, version: str = "latest") -> Any:
     return answer.json()
 
 
+def test_who_cannot_wait_gets_only_what_was_computed_before(caller: Caller) -> None:
+    _upload(caller, CSV)
+    path = "projects/demo/datasets/t/versions/1/profile/?stored="
+    early = caller.get(f"{path}true")
+    assert (early.status_code, early.json()["code"]) == (404, "not_computed")
+    assert DatasetProfile.objects.count() == 0
+    computed = _profile(caller)
+    assert caller.get(f"{path}true").json() == computed
+    assert caller.get(f"{path}perhaps").status_code == 400
+
+
 def _columns(caller: Caller, content: bytes) -> dict[str, dict[str, Any]]:
     _upload(caller, content)
     return {column["name"]: column for column in _profile(caller)["columns"]}

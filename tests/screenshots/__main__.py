@@ -9,9 +9,10 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 
 from mimir.dev.places import ROOT
-from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT, TWIN
+from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
+from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts
-from tests.screenshots.scene import Scene
+from tests.screenshots.scene import STATIONS, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
@@ -52,6 +53,17 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "datasets-none": ("/projects/sea-water/datasets/", None),
         "dataset": (f"{project}/datasets/{DATASET}/", None),
         "dataset-made": (f"{project}/datasets/weather-by-month/", None),
+        "dataset-columns": (f"{project}/datasets/{DATASET}/?tab=columns", None),
+        "dataset-versions": (f"{project}/datasets/{DATASET}/?tab=versions", None),
+        "dataset-lineage": (f"{project}/datasets/{DATASET}/", acts.open_lineage),
+        "models": (f"{project}/models/", None),
+        "models-none": ("/projects/sea-water/models/", None),
+        "model": (f"{project}/models/demand-forecast/", None),
+        "model-made": (f"{project}/models/{MODEL}/", acts.open_lineage),
+        "model-numbers": (f"{project}/models/demand-forecast/", acts.open_numbers),
+        "model-classes": (f"{project}/models/weather-class/", None),
+        "model-compare": (f"{project}/models/demand-forecast/compare/", None),
+        "model-compare-classes": (f"{project}/models/weather-class/compare/", None),
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
         "pipelines": (f"{project}/pipelines/", None),
         "pipelines-none": ("/projects/sea-water/pipelines/", None),
@@ -72,9 +84,22 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
         "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
         "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
-        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={FORECAST}&parameters.type=day", None),
+        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={SAMPLE_TWIN}&dataset={FORECAST}&parameters.type=day", None),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+        "twins": (f"{project}/twins/", None),
+        "twins-none": ("/projects/sea-water/twins/", None),
+        "twin": (f"{project}/twins/{STATIONS}/", None),
+        "twin-at": (f"{project}/twins/{STATIONS}/?at=1", None),
+        "twin-new": (f"{project}/twins/new/?dataset=bike-trips", None),
+        "twin-errors": (f"{project}/twins/{STATIONS}/definition/", acts.wrong_twin),
+        "twin-entity": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
+        "twin-entity-text": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-02&property=label", None),
+        "twin-entity-edit": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
+        "twin-revisions": (f"{project}/twins/{STATIONS}/revisions/", None),
+        "twin-revision": (f"{project}/twins/{STATIONS}/revisions/2/", None),
+        "twin-revision-two": (f"{project}/twins/{STATIONS}/revisions/1/?to=4", None),
+        "system": ("/system/", None),
         "tokens": ("/tokens/", None),
         "token-made": ("/tokens/", acts.new_token),
         "not-found": ("/projects/no-such-project/", None),

@@ -51,6 +51,26 @@ def wrong_definition(page: Page) -> None:
     page.locator("[data-faults] li").first.wait_for()
 
 
+def wrong_twin(page: Page) -> None:
+    """A definition of a twin with two faults, checked."""
+    editor = page.get_by_role("textbox", name="Entity types", exact=True)
+    editor.fill(editor.input_value().replace('"number"', '"float"', 1).replace('"to": "district"', '"to": "nowhere"'))
+    page.get_by_role("button", name="Check").click()
+    page.locator("[data-faults] li").first.wait_for()
+
+
+def wrong_value(page: Page) -> None:
+    """A value that its property cannot hold."""
+    page.get_by_role("textbox", name="Temperature").fill("warm")
+    page.get_by_role("button", name="Save values").click()
+    page.locator(".errbox").wait_for()
+
+
+def shown_numbers(page: Page) -> None:
+    """The numbers behind a plot."""
+    page.locator("details.numbers summary").click()
+
+
 def no_such_user(page: Page) -> None:
     """A member that is no user."""
     page.get_by_label("User name").fill("nobody-yet")
@@ -76,6 +96,16 @@ def asked_to_confirm(page: Page) -> None:
     """The question before a running job is cancelled."""
     page.get_by_role("button", name="Cancel job").click()
     page.locator("dialog").wait_for()
+
+
+def open_lineage(page: Page) -> None:
+    """All that led to it, and all that came of it."""
+    page.get_by_text("All that led to it").click()
+
+
+def open_numbers(page: Page) -> None:
+    """The numbers behind a plot."""
+    page.get_by_text("Show numbers").first.click()
 
 
 def open_menu(page: Page) -> None:

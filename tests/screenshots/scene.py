@@ -8,8 +8,11 @@ from typing import Any
 
 from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
-from mimir.lib.sample import PROJECT
+from mimir.lib.sample import DATASET, PROJECT
+from tests.frontend import library
+from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
+from tests.support.twins import edit_entity, make_twin, update_twin
 
 _STATIONS = """
 import random, sys
@@ -60,6 +63,32 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
+STATIONS = "stations"
+_STREETS = ("3rd Ave & Broad St", "2nd Ave & Vine St", "Cedar St & 3rd Ave", "6th Ave & Blanchard St", "Pier 69", "Westlake Ave & 6th Ave")
+_TWIN: dict[str, Any] = {
+    "types": [
+        {
+            "name": "station",
+            "title": "Station",
+            "key": {"name": "station_id", "title": "Station"},
+            "properties": [
+                {"name": "label", "title": "Label", "type": "string"},
+                {"name": "bikes", "title": "Bikes available", "type": "integer", "unit": "bikes"},
+                {"name": "temperature", "title": "Temperature", "type": "number", "unit": "°C"},
+                {"name": "in_service", "title": "In service", "type": "boolean"},
+                {"name": "opened_on", "title": "Opened", "type": "date"},
+            ],
+            "relations": [{"name": "district", "title": "In district", "to": "district"}],
+        },
+        {
+            "name": "district",
+            "title": "District",
+            "key": {"name": "name"},
+            "properties": [{"name": "residents", "title": "Residents", "type": "integer"}],
+        },
+    ]
+}
+
 LONG_NAME = ("Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3)[:200]
 _READ = {"id": "trips", "uses": "read", "with": {"dataset": "bike-trips"}}
 _QUERY = """
@@ -87,8 +116,10 @@ class Scene:
         """All of it; what is to run still runs. `more`: also what is rare, for which the installation has to retry and launch slowly."""
         assert run_demo(Places(self.stack.var), submit=True, say=lambda line: None)
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
-        self.jobs["succeeded"] = rows[0]["id"]
+        self.jobs["succeeded"] = next(row["id"] for row in rows if row["type"] == "pipeline_execution")
         self._bikes()
+        self._models(trained=more)
+        self._twin()
         self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
         load = [_READ, _command("load", _GREEDY, "trips")]
         self.jobs["memory"] = self._run("all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"})
@@ -117,6 +148,24 @@ class Scene:
         """Let who is held go on, so that it can be stopped with the rest."""
         os.kill(self._held, signal.SIGCONT)
 
+    def _models(self, *, trained: bool) -> None:
+        """A model of each task, with plots that have something to show; `trained`: the classes by real jobs."""
+        rides = [library.regression(1, 1.085), library.regression(2)]
+        write_versions(self.stack, project=PROJECT, name="demand-forecast", dataset="bike-trips", versions=rides)
+        if trained:
+            for algorithm in ("random_forest", "logistic"):
+                self.jobs["training"] = self._train(algorithm)
+                self.stack.end_of(self.jobs["training"])
+            return
+        weather = [library.classification(1), library.classification(2)]
+        write_versions(self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather)
+
+    def _train(self, algorithm: str) -> str:
+        parameters = {"dataset": DATASET, "target": "weather", "model": "weather-class", "algorithm": algorithm}
+        made = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/", json={"type": "ml_training", "parameters": parameters})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
     def _extremes(self) -> None:
         """What is longer, wider and more than usual; a project in which nothing is."""
         self.jobs["long"] = self._run("long-lines", [_command("print", _LONG_LINES)], LONG_NAME)
@@ -141,6 +190,22 @@ class Scene:
         flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
         self.jobs["retrying"] = self._run("flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3)
         wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
+
+    def _twin(self) -> None:
+        """Twelve stations in two districts, three updates of which the last one leaves one out, and two edits."""
+        make_twin(self.stack, PROJECT, STATIONS, _TWIN)
+        update_twin(self.stack, PROJECT, STATIONS, "name,residents\nBelltown,12401\nFremont,30187\n", type="district", key="name")
+        for hour, count in enumerate((12, 12, 11)):
+            rows = ["station_id,label,bikes,temperature,in_service,opened_on,district"]
+            for number in range(1, count + 1):
+                bikes = "" if number == 7 else (number * 5 + hour * (number % 3)) % 19
+                where = "Belltown" if number < 9 else "Fremont"
+                street = _STREETS[number % len(_STREETS)]
+                rows.append(f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}")
+            update_twin(self.stack, PROJECT, STATIONS, "\n".join(rows) + "\n", type="station", key="station_id", missing="mark")
+            if hour == 1:
+                edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-01", {"in_service": False, "bikes": 4}, "dock 4 broken")
+        edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-02", {"label": "2nd Ave & Vine St, north side"}, "moved")
 
     def _bikes(self) -> None:
         made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout

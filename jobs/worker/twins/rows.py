@@ -1,9 +1,10 @@
 """The rows of a dataset as what they say of entities: a key, and the values of its properties as the definition has them."""
 
+import contextlib
 import datetime as dt
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -30,12 +31,13 @@ class Source:
     key: str
     columns: dict[str, str]  # property -> column
     fields: dict[str, Field]
+    types: dict[str, str]  # of the columns
     count: int
 
     def __iter__(self) -> Iterator[Row]:
         """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
         names = list(self.columns)
-        selected = ", ".join(identifier(column) for column in [self.key, *self.columns.values()])
+        selected = ", ".join(self._selected(column) for column in [self.key, *self.columns.values()])
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         result = connection.execute(f"SELECT {selected} FROM {self._scan()}")
         number = 0
@@ -43,12 +45,12 @@ class Source:
             for row in rows:
                 number += 1
                 values = {name: self._value(name, value, number) for name, value in zip(names, row[1:], strict=True)}
-                yield _key_text(row[0]), values
+                yield _key(row[0], self.key, number), values
         connection.close()
 
     def check_keys(self) -> None:
         """Raises: WorkFailed unless each row has a key of its own."""
-        key, numbered = identifier(self.key), f"(SELECT *, row_number() OVER () AS row_ FROM {self._scan()})"
+        key, numbered = "key_", f"(SELECT {self._selected(self.key)} AS key_, row_number() OVER () AS row_ FROM {self._scan()})"
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
         without = connection.execute(f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}").fetchone()
@@ -65,13 +67,19 @@ class Source:
                 row=without[1],
             )
         if twice:
-            shown = "; ".join(f"{_shown(_key_text(found))} in rows {', '.join(map(str, rows))}" for found, rows in twice[:SHOWN_MAX])
+            shown = "; ".join(f"{_shown(_text(found))} in rows {', '.join(map(str, rows))}" for found, rows in twice[:SHOWN_MAX])
             more = " and more" if len(twice) > SHOWN_MAX else ""
             raise _bad(
                 f"The key column {self.key} names the same entity more than once: {shown}{more}. Keep one row for each entity.",
                 column=self.key,
                 row=twice[0][1][0],
             )
+
+    def _selected(self, column: str) -> str:
+        """The column without its zone, in UTC: DuckDB needs a library of zones to give Python a time that has one."""
+        if "WITH TIME ZONE" not in self.types[column]:
+            return identifier(column)
+        return f"CAST({identifier(column)} AS {'TIMESTAMP' if self.types[column] == 'TIMESTAMP WITH TIME ZONE' else 'VARCHAR'})"
 
     def _scan(self) -> str:
         return f"read_parquet({quoted(str(self.tables.made[self.table].path))})"
@@ -110,16 +118,16 @@ def open_source(tables: Tables, table: str, parameters: dict[str, Any], fields: 
             f"The key column {parameters['key']} is {key_type}: a key has to be text, a whole number or a date, since it names an entity.",
             column=parameters["key"],
         )
-    source = Source(tables, table, parameters["key"], dict(columns), fields, tables.rows(table))
+    source = Source(tables, table, parameters["key"], dict(columns), fields, types, tables.rows(table))
     source.check_keys()
     return source
 
 
-def _key_text(value: Any) -> str:
+def _key(value: Any, column: str, number: int) -> str:
     try:
         return checked_key(value if isinstance(value, int) and not isinstance(value, bool) else _text(value))
     except BadValue as error:
-        raise _bad(f"A key {error}: {_shown(value)} is not.") from error
+        raise _bad(f"Row {number:,} of the key column {column} holds {_shown(value)}; a key {error}.", column=column, row=number) from error
 
 
 def _plain(value: Any, field: Field) -> Any:
@@ -128,8 +136,10 @@ def _plain(value: Any, field: Field) -> Any:
         return None
     if field.type in ("string", "relation") and not isinstance(value, str):
         return _text(value)
+    if isinstance(value, str) and field.type in _READ:
+        return _READ[field.type](value.strip())
     if isinstance(value, Decimal):
-        return float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dt.datetime):
         return value.date().isoformat() if field.type == "date" and value.time() == dt.time() else value.isoformat()
     if isinstance(value, dt.date):
@@ -137,6 +147,27 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None  # what a table calls a missing number
     return value
+
+
+def _number_in(text: str) -> Any:
+    """A column is text as soon as one cell of it is: the others are still numbers, and the one that is none is to be named."""
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            return read(text) if "_" not in text else text
+    return text or None
+
+
+def _truth_in(text: str) -> Any:
+    return {"true": True, "false": False, "": None}.get(text.lower(), text)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "number": _number_in,
+    "integer": _number_in,
+    "boolean": _truth_in,
+    "date": lambda text: text or None,
+    "datetime": lambda text: text or None,
+}
 
 
 def _text(value: Any) -> str:

@@ -1,23 +1,22 @@
-"""Datasets: what there is, upload, and one dataset with its versions, columns and first rows."""
+"""Datasets: what there is, upload, and one dataset with its first rows, columns, versions, where it comes from and who uses it."""
 
-import re
+from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mimir.frontend import text
-from mimir.frontend.client import ApiError, api
+from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.joblook import job_title
-from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
+from mimir.frontend.pages import columns
+from mimir.frontend.pages.lineage import NOTHING, lineage_of
+from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
 
 PREVIEW_ROWS = 100
-CELL_CHARS_MAX = 300
+TABS = {"": "Preview", "columns": "Columns", "versions": "Versions", "file": "File"}
 _FIELDS = {"name": "name", "file": "file"}
-_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE)  # as DuckDB names types
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,7 +63,7 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
 @require_GET
 @signed_in
 def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/datasets/<name>/?version=`."""
+    """`/projects/<slug>/datasets/<name>/?version=&tab=columns|versions|file`. `&profile=1` waits for the profile, however long."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -72,29 +71,43 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     )
     versions = got["dataset"]["versions"]
     version = _version(versions, request.GET.get("version", ""))
-    path = project_path(slug, "datasets", name, "versions", str(version["number"]), "rows")
+    number = version["number"]
+    path = project_path(slug, "datasets", name, "versions", str(number))
+    tab = request.GET.get("tab", "") if request.GET.get("tab") in TABS else ""
     shown = together(
         request,
-        rows=_rows(path),
-        job=optional(lambda client: client.get(job_path(version["job"])), {}) if version["job"] else lambda client: {},
+        rows=partial(_rows, f"{path}rows/") if not tab else lambda client: {"columns": [], "rows": [], "truncated": False},
+        profile=partial(_profile, f"{path}profile/", "profile" in request.GET) if tab in ("", "columns") else lambda client: None,
+        lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}), NOTHING),
     )
-    base = f"/api/v1/{project_path(slug, 'datasets', name)}versions/{version['number']}/content/"
+    profile = shown["profile"]
     context = {
         "name": name,
         "version": version,
         "versions": versions,
+        "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
         "newest": versions[0]["number"],
-        "is_newest": version["number"] == versions[0]["number"],
+        "is_newest": number == versions[0]["number"] and not request.GET.get("cursor"),
         "older": cursor_of(got["dataset"].get("next")),
-        "table": _table(shown["rows"]),
+        "tab": tab,
+        "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
+        "table": columns.table(shown["rows"], profile),
+        "columns": columns.listed(version["schema"], profile) if tab == "columns" else [],
         "rows_error": shown["rows"].get("error", ""),
-        "job": shown["job"],
-        "reads": [one for one in shown["job"].get("inputs", []) if one["kind"] == "dataset"],
-        "job_title": job_title(shown["job"]) if shown["job"] else "",
-        "downloads": _downloads(base, version["format"]),
-        "use_url": f"/{project_path(slug, 'pipelines', 'new')}?dataset={quote(name)}",
+        "profile_there": profile is not None,
+        "profile_fault": profile["fault"] if profile else "",
+        "profile_api": f"/api/v1/{path}profile/",
+        "profile_url": f"{_tab_url(number, tab)}&profile=1",
+        "lineage": lineage_of(shown["lineage"], slug),
+        "origin": f"Uploaded by {version['created_by']}" if version["created_by"] else "Uploaded",
+        "downloads": _downloads(f"/api/v1/{path}content/", version["format"]),
+        "uses": _uses(slug, name, number),
     }
     return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets")
+
+
+def _tab_url(number: int, tab: str) -> str:
+    return f"?{urlencode({'version': number, **({'tab': tab} if tab else {})})}"
 
 
 def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
@@ -109,44 +122,26 @@ def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
     raise ApiError(404, "not_found", f"This dataset has no version {asked[:20]} among the {len(versions)} listed here.")
 
 
-def _rows(path: str) -> Any:
+def _rows(path: str, client: Api) -> dict[str, Any]:
     """The preview; what cannot be previewed still has its page, with the reason."""
-
-    def call(client: Any) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = client.get(path, {"limit": PREVIEW_ROWS})
-            return found
-        except ApiError as error:
-            if error.status in (401, 503):
-                raise
-            return {"columns": [], "rows": [], "truncated": False, "error": error.message}
-
-    return call
+    try:
+        return client.get(path, {"limit": PREVIEW_ROWS})
+    except ApiError as error:
+        if error.status in (401, 503):
+            raise
+        return {"columns": [], "rows": [], "truncated": False, "error": error.message}
 
 
-def _table(found: dict[str, Any]) -> dict[str, Any]:
-    """Columns and cells as text; numbers to the right."""
-    columns = [
-        {"name": text.visible(column["name"]), "type": text.visible(column["type"]).lower(), "right": _is_number(str(column["type"]))}
-        for column in found["columns"]
-    ]
-    rights = [bool(column["right"]) for column in columns]
-    rows = [[_cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
-    return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
-
-
-def _is_number(kind: str) -> bool:
-    return _NUMBERS.fullmatch(kind) is not None
-
-
-def _cell(value: Any, right: bool) -> dict[str, Any]:
-    if value is None:
-        return {"text": "missing", "null": True, "right": right, "whole": ""}
-    shown = (
-        ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
-    )
-    cut = len(shown) > CELL_CHARS_MAX
-    return {"text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""), "null": False, "right": right, "whole": shown[:4000] if cut else ""}
+def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
+    """The profile, or one with the reason why there is none; None while nobody has computed it. `wait`: compute it now."""
+    try:
+        return client.get(path, None if wait else {"stored": "true"})
+    except ApiError as error:
+        if error.status == 401:
+            raise
+        if error.code == "not_computed" or (error.status in (429, 503) and not wait):
+            return None
+        return {"row_count": 0, "columns": [], "fault": error.message}
 
 
 def _downloads(base: str, stored: str) -> list[dict[str, str]]:
@@ -155,3 +150,30 @@ def _downloads(base: str, stored: str) -> list[dict[str, str]]:
     if stored not in ("csv", "parquet"):
         made.append({"word": f"{words.get(stored, stored)}, as stored", "url": base})
     return made
+
+
+def _uses(slug: str, name: str, number: int) -> list[dict[str, str]]:
+    """The forms that begin with this version; `needs` is who may send them."""
+    form = f"/{project_path(slug, 'jobs', 'new')}"
+    about = {"dataset": name, "version": number}
+    return [
+        {"word": "Train a model", "icon": "ml_training", "url": f"{form}?{urlencode({'type': 'ml_training', **about})}", "needs": "run"},
+        {
+            "word": "Predict for its rows",
+            "icon": "ml_inference",
+            "url": f"{form}?{urlencode({'type': 'ml_inference', 'dataset': name})}",
+            "needs": "run",
+        },
+        {
+            "word": "Update a twin",
+            "icon": "digital_twin_update",
+            "url": f"{form}?{urlencode({'type': 'digital_twin_update', **about})}",
+            "needs": "run",
+        },
+        {
+            "word": "Write a pipeline",
+            "icon": "pipeline_execution",
+            "url": f"/{project_path(slug, 'pipelines', 'new')}?{urlencode({'dataset': name})}",
+            "needs": "edit",
+        },
+    ]

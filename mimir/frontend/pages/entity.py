@@ -28,12 +28,12 @@ _PREFIX = "v-"  # of the fields that hold values: a property may have any name
 def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """`/projects/<slug>/twins/<name>/entity/?type=&key=&property=&edit=1`. POST sets values over what updates report, or takes them away."""
     kind, key = request.GET.get("type", ""), request.GET.get("key", "")
-    path = _path(slug, name, kind, key)
-    found = api(request).get(path)
+    path, named = _path(slug, name, kind, key)
+    found = api(request).get(path, named)
     form = Form()
     if request.method == "POST":
         form = _posted(request, found["values"])
-        made = _changed(request, found["values"], form, path, entity_url(slug, name, kind, key))
+        made = _changed(request, found["values"], form, f"{path}overlay/?{urlencode(named)}", entity_url(slug, name, kind, key))
         if made is not None:
             return made
     chosen = _chosen(found["values"], request.GET.get("property", ""))
@@ -41,8 +41,8 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         request,
         project=lambda client: client.get(project_path(slug)),
         twin=lambda client: client.get(project_path(slug, "twins", name)),
-        changes=lambda client: client.get(f"{path}history/", {"limit": CHANGES}),
-        history=_history(path, chosen, request.GET.get("cursor")),
+        changes=lambda client: client.get(f"{path}history/", {**named, "limit": CHANGES}),
+        history=_history(f"{path}history/", named, chosen, request.GET.get("cursor")),
     )
     rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
     changes = touched(got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None)
@@ -65,11 +65,11 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "twins/entity.html", context, project=got["project"], here="twins", status=400 if form.bad else 200)
 
 
-def _path(slug: str, name: str, kind: str, key: str) -> str:
-    """Raises: ApiError 404 for an address that names no entity."""
+def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
+    """The API's address by query: keys are free text, and a path cannot carry them all. Raises: ApiError 404 for one that names no entity."""
     if not kind or not key:
         raise ApiError(404, "not_found", "The address names no entity: it has to say its type and its key.")
-    return project_path(slug, "twins", name, "entities", kind, key)
+    return project_path(slug, "twins", name, "entity"), {"type": kind, "key": key}
 
 
 def _chosen(values: Sequence[Value], asked: str) -> Value | None:
@@ -83,11 +83,11 @@ def _chosen(values: Sequence[Value], asked: str) -> Value | None:
     return next((value for value in known if value["type"] in NUMBERS), known[0] if known else None)
 
 
-def _history(path: str, chosen: Value | None, cursor: str | None) -> Any:
+def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: str | None) -> Any:
     def call(client: Api) -> dict[str, Any]:
         if chosen is None:
             return {}
-        return client.get(f"{path}history/", {"property": chosen["property"], "limit": HISTORY, "cursor": cursor})
+        return client.get(path, {**named, "property": chosen["property"], "limit": HISTORY, "cursor": cursor})
 
     return call
 
@@ -150,7 +150,7 @@ def _changed(request: HttpRequest, values: Sequence[Value], form: Form, path: st
         return None
     body = {"values": wanted, **({"note": form.value("note")} if form.value("note") else {})}
     try:
-        api(request).patch(f"{path}overlay/", body)
+        api(request).patch(path, body)
     except ApiError as error:
         if error.status not in (400, 409):
             raise

@@ -1,0 +1,99 @@
+"""What a model looks at: a bar for each feature. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mimir.frontend.drawing.charts import SERIES_MAX, Numbers, numbers, shortened
+from mimir.frontend.drawing.scales import figure, finite
+
+WIDTH, ROW, THICK, GAP = 460, 30, 12, 5
+SHOWN = 12
+_CHARACTER, _VALUE_ROOM = 6.6, 62
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One line: the bars of each version one below the other."""
+
+    name: str
+    whole: str
+    y: float
+    bars: list[tuple[int, float, float, float, str]]  # (series, top, width, thickness, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The whole plot. `left_out`: features that matter less than those shown."""
+
+    told: str
+    width: int
+    height: int
+    left: float
+    room: float
+    features: list[Feature]
+    names: list[str]
+    left_out: int
+    numbers: Numbers
+
+
+def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
+    """`versions`: (name of the series, [{"feature", "value"}]); in the order of the first that has any, greatest value first."""
+    found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
+    if not found:
+        return None
+    every = list(dict.fromkeys(feature for _, values in found for feature in sorted(values, key=lambda one: -values[one])))
+    shown = every[:SHOWN]
+    top = max(max(values.values()) for _, values in found)
+    left = round(16 + max(len(shortened(feature)) for feature in shown) * _CHARACTER)
+    room = WIDTH - left - _VALUE_ROOM
+    thick = THICK if len(found) == 1 else 8
+    row = max(ROW, len(found) * (thick + GAP) + 8)
+    features = [
+        Feature(
+            shortened(feature),
+            feature,
+            number * row + row / 2,
+            [
+                _bar(series, values.get(feature), top, room, number * row + _offset(series, len(found), thick, row), thick)
+                for series, (_, values) in enumerate(found, start=1)
+            ],
+        )
+        for number, feature in enumerate(shown)
+    ]
+    several = len(found) > 1
+    rows = [[feature, *(figure(values[feature]) if feature in values else "not used" for _, values in found)] for feature in every]
+    return Bars(
+        told=" ".join(_told(name if several else "", values) for name, values in found),
+        width=WIDTH,
+        height=row * len(shown) + 6,
+        left=left,
+        room=room,
+        features=features,
+        names=[name for name, _ in found] if several else [],
+        left_out=len(every) - len(shown),
+        numbers=numbers(["Feature", *([name for name, _ in found] if several else ["Importance"])], rows),
+    )
+
+
+def _values(rows: object) -> dict[str, float]:
+    if not isinstance(rows, list):
+        return {}
+    pairs = [(str(row.get("feature")), finite([row.get("value")])) for row in rows if isinstance(row, Mapping)]
+    return {name: value[0] for name, value in pairs if value}
+
+
+def _offset(series: int, count: int, thick: int, row: float) -> float:
+    return round((row - count * thick - (count - 1) * GAP) / 2 + (series - 1) * (thick + GAP), 1)
+
+
+def _bar(series: int, value: float | None, top: float, room: float, y: float, thick: int) -> tuple[int, float, float, float, str]:
+    """A value at or below 0 has no length, and its number says so."""
+    width = round(max(0.0, value) / top * room, 1) if value is not None and top > 0 else 0.0
+    return series, round(y, 1), width, thick, figure(value) if value is not None else "not used"
+
+
+def _told(name: str, values: Mapping[str, float]) -> str:
+    order = sorted(values, key=lambda one: -values[one])
+    listed = ", ".join(f"{feature} {figure(values[feature])}" for feature in order[:6])
+    more = f" and {len(order) - 6} more" if len(order) > 6 else ""
+    return f"{f'{name}: importance' if name else 'Importance'} of the features: {listed}{more}."

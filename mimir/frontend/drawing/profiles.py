@@ -1,0 +1,139 @@
+"""The head of a dataset's column: a small picture of its values and two or three short lines. Pure.
+
+`column` is an entry of a version's profile; `row_count` the rows of the version.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.drawing.scales import figure, finite
+
+WIDTH, HEIGHT = 132, 34
+TOP_SHOWN = 3
+_TOP_ROW, _TOP_THICK = 12, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`bars`: (x, y, width, height); `tracks` what a bar could be at most, of the same shape. `lines` are the words below."""
+
+    told: str
+    bars: list[tuple[float, float, float, float]]
+    tracks: list[tuple[float, float, float, float]]
+    lines: list[str]
+    missing: str
+
+
+def head(column: Mapping[str, Any], row_count: int) -> Head:
+    """What stands above one column."""
+    missing = _missing(column.get("missing"), row_count)
+    top = _top(column.get("top"))
+    bins = bins_of(column)
+    span = span_of(column)
+    mean = f"mean {figure(column['mean'])}" if isinstance(column.get("mean"), int | float) else ""
+    if bins:
+        counts = [count for _, _, count in bins]
+        lines = [line for line in (span, mean or _distinct(column.get("distinct"))) if line]
+        return Head(f"Histogram of {len(counts)} bins. {', '.join(lines)}.", _columns(counts), [], lines, missing)
+    if top:
+        lines = _top_lines(top, column.get("distinct"), row_count)
+        most = max(count for _, count in top)
+        rows = [
+            (0.0, float(1 + number * _TOP_ROW), round(count / most * WIDTH, 1), float(_TOP_THICK))
+            for number, (_, count) in enumerate(top[:TOP_SHOWN])
+        ]
+        return Head(f"Most frequent: {', '.join(lines)}.", rows, [(x, y, float(WIDTH), high) for x, y, _, high in rows], lines, missing)
+    lines = [line for line in (span, _distinct(column.get("distinct"))) if line]
+    return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
+
+
+def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """(from, to, rows) of each bin of a column's histogram, its edges in words: numbers, or times; empty where there is none."""
+    found = column.get("histogram")
+    counts = finite(found.get("counts")) if isinstance(found, Mapping) else None
+    edges = found.get("edges") if isinstance(found, Mapping) else None
+    if not counts or not isinstance(edges, list) or len(edges) != len(counts) + 1 or max(counts) <= 0:
+        return []
+    return [(value_of(low), value_of(high), count) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
+
+
+def span_of(column: Mapping[str, Any]) -> str:
+    """The least and the greatest value in words; empty where there is neither."""
+    low, high = value_of(column.get("min")), value_of(column.get("max"))
+    if not low and not high:
+        return ""
+    return low if low == high else f"{low} to {high}"
+
+
+def value_of(value: object) -> str:
+    """One value of a profile: a number, a time without the zeros of its clock, or text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return figure(value)
+    shown = text.visible(value)
+    try:
+        at = dt.datetime.fromisoformat(shown)
+    except ValueError:
+        return shown
+    return f"{at:%Y-%m-%d}" if at.time() == dt.time() else f"{at:%Y-%m-%d %H:%M}"
+
+
+def share(count: float, total: int) -> str:
+    """44 %; what is not nothing is not 0 %."""
+    if total <= 0:
+        return "0 %"
+    part = count / total * 100
+    if 0 < part < 0.1:
+        return "< 0.1 %"
+    return f"{part:.1f} %" if part < 10 and round(part, 1) != round(part) else f"{part:.0f} %"
+
+
+def _missing(count: object, row_count: int) -> str:
+    if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
+        return ""
+    return f"{text.number(count)} missing ({share(count, row_count)})"
+
+
+def _columns(counts: Sequence[float]) -> list[tuple[float, float, float, float]]:
+    """A bar for each bin; one with any row at all can be seen."""
+    wide, most = WIDTH / len(counts), max(counts)
+    gap = 1.0 if wide > 3 else 0.0
+    bars = []
+    for number, count in enumerate(counts):
+        high = max(1.0, round(count / most * (HEIGHT - 1), 1)) if count > 0 else 0.0
+        bars.append((round(number * wide + gap / 2, 1), round(HEIGHT - high, 1), round(wide - gap, 1), high))
+    return bars
+
+
+def _top(rows: object) -> list[tuple[str, int]]:
+    if not isinstance(rows, list):
+        return []
+    return [
+        (value_of(row.get("value")), row["count"])
+        for row in rows
+        if isinstance(row, Mapping) and isinstance(row.get("count"), int) and row["count"] > 0
+    ]
+
+
+def _top_lines(top: Sequence[tuple[str, int]], distinct: object, row_count: int) -> list[str]:
+    named = [f"{_cut(value)} {share(count, row_count)}" for value, count in top[:2]]
+    more = distinct - len(named) if isinstance(distinct, int) else 0
+    return [", ".join(named), *([f"{text.number(more)} more"] if more > 0 else [])]
+
+
+def _cut(value: str) -> str:
+    shown = value if value else "empty"
+    return shown if len(shown) <= 14 else f"{shown[:13]}\u2026"
+
+
+def _distinct(count: object) -> str:
+    if not isinstance(count, int) or isinstance(count, bool):
+        return ""
+    return f"{text.number(count)} different value" + ("" if count == 1 else "s")

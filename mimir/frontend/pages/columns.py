@@ -1,0 +1,88 @@
+"""A dataset's columns as its page shows them: of the schema alone, and with the profile where it is there. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.drawing import profiles
+from mimir.frontend.drawing.scales import figure
+
+CELL_CHARS_MAX = 300
+NUMBERS_OF = 100  # columns whose bins and values are listed; more make a page that nobody can load
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE)  # as DuckDB names types
+Column = Mapping[str, Any]
+
+
+def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The first rows: columns with their heads, and cells as text; numbers to the right."""
+    known = _by_name(profile)
+    row_count = profile["row_count"] if profile else 0
+    columns = [
+        {
+            "name": text.visible(column["name"]),
+            "type": text.visible(column["type"]).lower(),
+            "right": is_number(str(column["type"])),
+            "head": profiles.head(known[column["name"]], row_count) if column["name"] in known else None,
+        }
+        for column in found["columns"]
+    ]
+    rights = [bool(column["right"]) for column in columns]
+    rows = [[_cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
+    return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
+
+
+def listed(schema: Sequence[Column], profile: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Every column in a row, with what the profile knows of it."""
+    known = _by_name(profile)
+    row_count = profile["row_count"] if profile else 0
+    rows = []
+    for number, column in enumerate(schema):
+        found = known.get(column["name"])
+        rows.append(
+            {
+                "name": column["name"],
+                "type": str(column["type"]).lower(),
+                "profile": _facts(found, row_count) if found else None,
+                "numbers": _numbers(found) if found and number < NUMBERS_OF else [],
+            }
+        )
+    return rows
+
+
+def is_number(kind: str) -> bool:
+    """Whether DuckDB's type is one of numbers."""
+    return _NUMBERS.fullmatch(kind) is not None
+
+
+def _by_name(profile: Mapping[str, Any] | None) -> dict[str, Column]:
+    return {column["name"]: column for column in profile["columns"]} if profile else {}
+
+
+def _facts(column: Column, row_count: int) -> dict[str, str]:
+    """Words; empty for what was not computed."""
+    missing = column.get("missing")
+    return {
+        "missing": "" if missing is None else f"{text.number(missing)} ({profiles.share(missing, row_count)})" if missing else "none",
+        "distinct": text.number(column.get("distinct")),
+        "min": profiles.value_of(column.get("min")),
+        "max": profiles.value_of(column.get("max")),
+        "mean": figure(column["mean"]) if isinstance(column.get("mean"), int | float) else "",
+        "std": figure(column["std"]) if isinstance(column.get("std"), int | float) else "",
+    }
+
+
+def _numbers(column: Column) -> list[tuple[str, str]]:
+    """(bin or value, rows) of what the head of the column draws."""
+    bins = profiles.bins_of(column)
+    if bins:
+        return [(low if low == high else f"{low} to {high}", text.number(round(count))) for low, high, count in bins]
+    return [(profiles.value_of(row["value"]) or "empty", text.number(row["count"])) for row in column.get("top") or []]
+
+
+def _cell(value: Any, right: bool) -> dict[str, Any]:
+    if value is None:
+        return {"text": "missing", "null": True, "right": right, "whole": ""}
+    shown = ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+    cut = len(shown) > CELL_CHARS_MAX
+    return {"text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""), "null": False, "right": right, "whole": shown[:4000] if cut else ""}

@@ -1,0 +1,48 @@
+"""An API that answers what a test puts into it: a real server, for pages of a real frontend."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+from tests.frontend.upstream import free_port, wait_for_port
+
+
+@dataclass
+class CannedApi:
+    """`answers`: body by path below `/api/v1/`, with its query where that decides. What is not there is 404, with the body in `refused`."""
+
+    url: str = ""
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    refused: dict[str, Any] = field(default_factory=dict)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        path = scope["raw_path"].decode().removeprefix("/api/v1/")
+        whole = f"{path}?{scope['query_string'].decode()}"
+        self.asked.append(whole)
+        found = None if whole in self.refused else self.answers.get(whole, self.answers.get(path))
+        nothing = {"code": "not_found", "message": "There is nothing here.", "detail": {}}
+        body = self.refused.get(whole, nothing) if found is None else found
+        await send({"type": "http.response.start", "status": 404 if found is None else 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+@contextmanager
+def running_canned() -> Iterator[CannedApi]:
+    """It, on a port of its own."""
+    port = free_port()
+    api = CannedApi(f"http://127.0.0.1:{port}")
+    server = uvicorn.Server(uvicorn.Config(api, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_for_port(port, thread.is_alive)
+    yield api
+    server.should_exit = True
+    thread.join(5)
