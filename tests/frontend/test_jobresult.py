@@ -84,7 +84,7 @@ def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versio
         ("Target", "rides", ""),
         ("Features", "a, b", ""),
         ("Model", "demand", ""),
-        ("Hyperparameters", "max_depth null", ""),
+        ("Hyperparameters", "max_depth = null", ""),
     ]
     assert [(row["text"], row["url"], row["version"]) for row in jobresult.asked(PREDICTED)] == [
         ("demand", "/projects/p/models/demand/?version=3", 3),
@@ -105,16 +105,19 @@ def test_reported_figures_become_a_line_each() -> None:
     events = [
         _metric(name="log_loss", value=2.0, step=10),
         _metric(name="log_loss", value=1.0, step=20),
+        _metric(name="log_loss", value=0.5),
         _metric(name="rows", value=5),
+        _metric(name="rows", value=7),
         _metric(name="log_loss", value=9.0, step=5, attempt=2),
         _metric(name="log_loss", value="x", step=30),
         _metric(name="log_loss", value=float("nan"), step=30),
         {"kind": "progress", "attempt": 1, "data": {}},
     ]
     loss, rows = metricplot.curves(events, 1)
-    assert (loss.title, loss.last, loss.rows, loss.steps) == ("Log loss", "1", [("10", "2"), ("20", "1")], ("10", "20"))
-    assert loss.path == "M52.0 12.0L290.0 96.0"
-    assert (rows.name, rows.path, rows.rows) == ("rows", "", [("1", "5")])
+    assert (loss.title, loss.last, loss.rows, loss.steps) == ("Log loss", "0.5", [("10", "2"), ("20", "1"), ("20", "0.5")], ("10", "20"))
+    assert loss.path == "M52.0 12.0L290.0 68.0L290.0 96.0"
+    assert (rows.name, rows.rows) == ("rows", [("1", "5"), ("2", "7")])
+    assert metricplot.curves([_metric(name="rows", value=5)], 1)[0].path == ""
 
 
 def test_a_long_course_is_thinned_and_keeps_its_end() -> None:

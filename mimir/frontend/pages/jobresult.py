@@ -116,7 +116,9 @@ def _value(value: Any) -> str:
         more = f" and {len(value) - _SHOWN_ITEMS} more" if len(value) > _SHOWN_ITEMS else ""
         return (", ".join(str(item) for item in value[:_SHOWN_ITEMS]) or "none") + more
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {json.dumps(inner, ensure_ascii=False)}" for key, inner in list(value.items())[:_SHOWN_ITEMS]) or "none"
+        shown = [(key, inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)) for key, inner in value.items()]
+        more = f" and {len(shown) - _SHOWN_ITEMS} more" if len(shown) > _SHOWN_ITEMS else ""
+        return (", ".join(f"{key} = {inner}" for key, inner in shown[:_SHOWN_ITEMS]) or "none") + more
     return json.dumps(value)
 
 

@@ -30,13 +30,25 @@ class Curve:
 def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
     """What an attempt told by `metric` events, in the order in which each figure first came."""
     found: dict[str, list[tuple[float, float]]] = {}
+    stepped: set[str] = set()
     for event in events:
         data = event["data"]
         if event["kind"] != "metric" or event["attempt"] != attempt or not _is_number(data.get("value")):
             continue
-        course = found.setdefault(str(data.get("name") or "metric"), [])
-        course.append((float(data["step"]) if _is_number(data.get("step")) else float(len(course) + 1), float(data["value"])))
+        name = str(data.get("name") or "metric")
+        course = found.setdefault(name, [])
+        course.append((_step(data.get("step"), course, name in stepped), float(data["value"])))
+        if _is_number(data.get("step")):
+            stepped.add(name)
     return [_curve(name, course) for name, course in list(found.items())[:CURVES_MAX]]
+
+
+def _step(given: Any, course: Sequence[tuple[float, float]], stepped: bool) -> float:
+    """Where a value stands: at its step; without one after the last value, or beside it where that had a step (it is the final one)."""
+    if _is_number(given):
+        return float(given)
+    last = course[-1][0] if course else 0.0
+    return last if stepped else last + 1
 
 
 def _is_number(value: Any) -> bool:
