@@ -1,5 +1,7 @@
 """Jobs in Django admin: rows to read. Cancel and retry go through the services; no form writes a status."""
 
+import datetime as dt
+import re
 from typing import Any
 
 from django import forms
@@ -7,23 +9,81 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, Limit
+from jobs.contract import FailureReason
+from jobs.models import (
+    Artifact,
+    Attempt,
+    Cluster,
+    Job,
+    JobEvent,
+    JobInput,
+    JobOutput,
+    Lease,
+    Limit,
+    LoopBeat,
+    MetricTotal,
+    UsageSample,
+)
+from jobs.selectors.search import id_ends, named_like
 from jobs.services.cancel import job_cancel
 from jobs.services.clusters import cluster_change
 from jobs.services.limits import limit_check, limit_set, limits_delete
 from jobs.services.retry import job_retry
+from mimir.lib.clock import utc_now
 from mimir.lib.errors import Invalid, MimirError
-from projects.admin import ReadOnly
+from projects.models import Project
+from projects.tables import InTable, LongTable, ReadOnly, as_uuid
+
+ID_END = re.compile(r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}")  # as pages show them, or whole
+
+
+class Recent(admin.SimpleListFilter):
+    """By a stretch of time, which the index over the list's order serves; a hierarchy of dates would read them all."""
+
+    title, parameter_name = "submitted", "submitted"
+    DAYS = {"1": "in the last day", "7": "in the last 7 days", "30": "in the last 30 days"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return list(self.DAYS.items())
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Job]") -> "QuerySet[Job]":
+        if self.value() not in self.DAYS:
+            return queryset
+        return queryset.filter(created_at__gte=utc_now() - dt.timedelta(days=int(str(self.value()))))
+
+
+class Reason(admin.SimpleListFilter):
+    """Those that there are, from the contract: asking the table would read all of it."""
+
+    title, parameter_name = "reason", "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(reason.value, reason.value) for reason in FailureReason]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Job]") -> "QuerySet[Job]":
+        return queryset.filter(reason=self.value()) if self.value() else queryset
+
+
+class Inputs(InTable):
+    model = JobInput
+    fields = readonly_fields = ("dataset_version", "pipeline_version", "model_version", "twin")
+    verbose_name_plural = "What it read"
+
+
+class Outputs(InTable):
+    model = JobOutput
+    fields = readonly_fields = ("dataset_version", "model_version", "twin_revision")
+    verbose_name_plural = "What it made"
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnly):
+class JobAdmin(LongTable):
     list_display = ("id", "project", "name", "type", "status", "reason", "priority", "attempt", "created_at", "finished_at")
     list_select_related = ("project",)
-    list_filter = ("status", "type", "priority", "reason")
-    search_fields = ("id", "name", "project__slug")
-    date_hierarchy = "created_at"
-    show_full_result_count = False
+    list_filter = ("status", "type", Reason, Recent)
+    ordering = ("-created_at", "-id")  # type: ignore[assignment]
+    search_help_text = "An id or its end, a project's slug, or a part of a name"
+    inlines = (Inputs, Outputs)
     actions = ("cancel", "retry")
 
     @admin.action(description="Cancel the selected jobs")
@@ -45,33 +105,72 @@ class JobAdmin(ReadOnly):
         if count:
             self.message_user(request, f"{count} jobs {done}.", messages.SUCCESS)
 
+    def found(self, queryset: "QuerySet[Job]", text: str) -> "QuerySet[Job]":
+        project = Project.objects.filter(slug=text).first()
+        if project is not None:
+            return queryset.filter(project=project)
+        if ID_END.fullmatch(text):
+            return queryset.filter(id_ends(text))
+        return queryset.filter(named_like(text))
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 
 
+class OfJob(LongTable):
+    """Rows that belong to a job, found by its id."""
+
+    search_help_text = "The id of a job, whole"
+    job = "job_id"
+
+    def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+        job_id = as_uuid(text)
+        return queryset.none() if job_id is None else queryset.filter(**{self.job: job_id})
+
+
 @admin.register(Attempt)
-class AttemptAdmin(ReadOnly):
+class AttemptAdmin(OfJob):
     list_display = ("name", "number", "cluster", "reason", "created_at", "claimed_at", "ended_at", "gone_at")
-    list_filter = ("cluster", "reason")
-    search_fields = ("name", "job__id")
     exclude = ("claim_id", "log_index")
-    show_full_result_count = False
+    search_help_text = "The id of a job, or the name of a worker: whole"
+
+    def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+        return queryset.filter(name=text) if as_uuid(text) is None else super().found(queryset, text)
 
 
 @admin.register(JobEvent)
-class JobEventAdmin(ReadOnly):
+class JobEventAdmin(OfJob):
     list_display = ("job_id", "seq", "at", "attempt", "kind", "actor")
-    list_filter = ("kind",)
-    search_fields = ("job__id",)
-    show_full_result_count = False
 
 
 @admin.register(Artifact)
-class ArtifactAdmin(ReadOnly):
+class ArtifactAdmin(OfJob):
     list_display = ("name", "role", "size_bytes", "sha256", "created_at")
-    list_filter = ("role",)
-    search_fields = ("name", "sha256", "attempt__job__id")
-    show_full_result_count = False
+    job = "attempt__job_id"
+
+
+@admin.register(UsageSample)
+class UsageSampleAdmin(OfJob):
+    list_display = ("attempt", "at", "memory_bytes", "cpu_millicores")
+    list_select_related = ("attempt",)
+    job = "attempt__job_id"
+
+
+@admin.register(LoopBeat)
+class LoopBeatAdmin(ReadOnly):
+    list_display = ("component", "instance", "started_at", "beat_at")
+    ordering = ("component", "-beat_at")
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnly):
+    list_display = ("name", "holder", "expires_at")
+
+
+@admin.register(MetricTotal)
+class MetricTotalAdmin(ReadOnly):
+    list_display = ("metric", "type", "status", "label", "count", "amount")
+    list_filter = ("metric", "type")
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -122,6 +122,9 @@ class Job(models.Model):
             ),  # the sweep, the reconciler, the counts of running jobs
             # retention, and what ended in the last 24 hours
             models.Index(fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"),
+            # the admin's filters; a reason stands at those alone that did not succeed
+            models.Index(F("status"), F("created_at").desc(), F("id").desc(), name="job_status_newest"),
+            models.Index(F("reason"), F("created_at").desc(), F("id").desc(), condition=~Q(reason=""), name="job_reason_newest"),
             models.Index(F("created_at").desc(), F("id").desc(), name="job_newest"),  # the admin's list
             # the runs of one producer, newest first; the list's filter by a rare type
             models.Index("project", "type", producer(), F("created_at").desc(), name="job_producer"),

@@ -1,29 +1,38 @@
 """Projects in Django admin. Versions are read-only: they never change; names and members are edited here."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from mimir.lib.errors import Invalid
-from projects.models import AccessToken, Dataset, DatasetVersion, Membership, Pipeline, PipelineVersion, Project
+from mimir.lib.errors import Invalid, MimirError
+from projects.models import (
+    AccessToken,
+    Dataset,
+    DatasetProfile,
+    DatasetVersion,
+    Entity,
+    Membership,
+    ModelVersion,
+    Pipeline,
+    PipelineVersion,
+    Project,
+    ProjectStatus,
+    Role,
+    Twin,
+    TwinDefinition,
+    TwinRevision,
+)
+from projects.models import Model as TrainedModel
 from projects.names import check_slug
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from projects.services import member_remove, member_set, project_create, project_update
+from projects.tables import LongTable, ReadOnly
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -33,7 +42,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the API would refuse."""
+    """Says at the field what the service would refuse."""
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]
@@ -43,11 +52,19 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(error.detail["slug"]) from error
         return slug
 
+    def clean(self) -> Any:
+        asked = super().clean() or {}
+        before = self.initial.get("status")
+        if before == ProjectStatus.ARCHIVED and self.changed_data and asked.get("status") != ProjectStatus.ACTIVE:
+            self.add_error(None, "The project is archived and takes no changes: make it active again, with the changes or before them.")
+        return asked
+
 
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ProjectForm
     list_display = ("slug", "name", "status", "created_by", "created_at")
+    list_select_related = ("created_by",)
     list_filter = ("status",)
     search_fields = ("slug", "name")
     readonly_fields = ("created_by", "created_at", "updated_at")
@@ -60,9 +77,40 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return (*self.readonly_fields, "slug") if obj is not None else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change:
-            obj.created_by = request.user
-        super().save_model(request, obj, form, change)
+        """By the services, which know what a project needs. A project that is made here has who made it as its first maintainer."""
+        if change:
+            if form.changed_data:
+                project_update(project=obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+            return
+        asked = form.cleaned_data
+        made = project_create(slug=asked["slug"], name=asked["name"], description=asked["description"], user=caller_of(request))
+        if asked["status"] != ProjectStatus.ACTIVE:
+            made = project_update(project=made, status=asked["status"])
+        obj.__dict__.update(made.__dict__)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Members, by their services. What those refuse (the last maintainer, to who is no site administrator) is told and not done."""
+        formset.save(commit=False)
+        by = caller_of(request)
+        steps: list[Callable[[], Any]] = [
+            partial(member_remove, project=gone.project, user=gone.user, by=by) for gone in formset.deleted_objects
+        ]
+        for row, changed in formset.changed_objects:
+            if "user" in changed:
+                steps.append(partial(member_remove, project=row.project, user=Membership.objects.get(pk=row.pk).user, by=by))
+        rows = [*(row for row, _changed in formset.changed_objects), *formset.new_objects]
+        steps += [partial(member_set, project=row.project, user=row.user, role=Role(row.role), by=by) for row in rows]
+        for step in steps:
+            try:
+                step()
+            except MimirError as error:
+                self.message_user(request, error.message, messages.ERROR)
+
+
+def caller_of(request: HttpRequest) -> User:
+    """The administrator: the admin lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @admin.register(Dataset)
@@ -72,12 +120,83 @@ class DatasetAdmin(ReadOnly):
     search_fields = ("name", "project__slug")
 
 
+class Versions(LongTable):
+    """Versions of what has a name: found by that name, whole."""
+
+    of = ""  # the relation to what has the name
+
+    def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+        return queryset.filter(**{f"{self.of}__name": text})
+
+
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(ReadOnly):
+class DatasetVersionAdmin(Versions):
+    of = "dataset"
     list_display = ("dataset", "number", "format", "row_count", "size_bytes", "source", "created_at")
     list_select_related = ("dataset",)
-    list_filter = ("format", "source")
-    search_fields = ("dataset__name", "sha256")
+    search_help_text = "The name of a dataset, whole"
+
+
+@admin.register(DatasetProfile)
+class DatasetProfileAdmin(LongTable):
+    list_display = ("version", "fault", "created_at")
+    list_select_related = ("version__dataset",)
+    search_help_text = "The name of a dataset, whole"
+
+    def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+        return queryset.filter(version__dataset__name=text)
+
+
+@admin.register(TrainedModel)
+class ModelAdmin(ReadOnly):
+    list_display = ("name", "project", "latest_number", "created_at")
+    list_select_related = ("project",)
+    search_fields = ("name", "project__slug")
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(Versions):
+    of = "model"
+    list_display = ("model", "number", "task", "algorithm", "target", "size_bytes", "created_by", "created_at")
+    list_select_related = ("model", "created_by")
+    search_help_text = "The name of a model, whole"
+
+
+@admin.register(Twin)
+class TwinAdmin(ReadOnly):
+    list_display = ("name", "project", "latest_revision", "created_by", "created_at")
+    list_select_related = ("project", "created_by")
+    search_fields = ("name", "project__slug")
+
+
+@admin.register(TwinDefinition)
+class TwinDefinitionAdmin(Versions):
+    of = "twin"
+    list_display = ("twin", "number", "created_by", "created_at")
+    list_select_related = ("twin", "created_by")
+    search_help_text = "The name of a twin, whole"
+
+
+@admin.register(TwinRevision)
+class TwinRevisionAdmin(Versions):
+    of = "twin"
+    list_display = ("twin", "number", "kind", "created", "changed", "removed", "created_by", "created_at")
+    list_select_related = ("twin", "created_by")
+    search_help_text = "The name of a twin, whole"
+
+
+@admin.register(Entity)
+class EntityAdmin(LongTable):
+    list_display = ("twin", "type", "key", "status")
+    list_select_related = ("twin",)
+    search_help_text = "The key of an entity, or the name of a twin: whole"
+
+    def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+        """By the index over twin and key, in all twins."""
+        named = list(Twin.objects.filter(name=text).values_list("pk", flat=True))
+        if named:
+            return queryset.filter(twin_id__in=named)
+        return queryset.filter(twin_id__in=list(Twin.objects.values_list("pk", flat=True)), key=text)
 
 
 @admin.register(Pipeline)
@@ -88,10 +207,11 @@ class PipelineAdmin(ReadOnly):
 
 
 @admin.register(PipelineVersion)
-class PipelineVersionAdmin(ReadOnly):
+class PipelineVersionAdmin(Versions):
+    of = "pipeline"
     list_display = ("pipeline", "number", "created_by", "created_at")
     list_select_related = ("pipeline", "created_by")
-    search_fields = ("pipeline__name",)
+    search_help_text = "The name of a pipeline, whole"
 
 
 @admin.register(AccessToken)

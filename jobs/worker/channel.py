@@ -42,7 +42,10 @@ class Channel:
 
     def read_ready(self) -> bytes | None:
         """Read once into the buffer; None when the other end is gone. Raises: MessageTooLarge."""
-        data = self.socket.recv(65536)
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionResetError:
+            data = b""  # it died before it had read all that we sent; what it sent itself has been read by now
         if not data:
             return None
         self._rest += data

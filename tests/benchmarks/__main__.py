@@ -1,14 +1,14 @@
-"""`python -m tests.benchmarks [start] [offsets] [api] [joblist]`: one installation, each benchmark on it in turn."""
+"""`python -m tests.benchmarks [start] [offsets] [api] [joblist] [inference]`: one installation, each benchmark on it in turn."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import api, joblist, offsets, start
+from tests.benchmarks import api, inference, joblist, offsets, start
 from tests.support.stack import running
 
-BENCHMARKS = {"start": start.measure, "offsets": offsets.measure, "api": api.measure, "joblist": joblist.measure}
+BENCHMARKS = {"start": start.measure, "offsets": offsets.measure, "api": api.measure, "joblist": joblist.measure, "inference": inference.measure}
 
 
 def main(names: list[str]) -> int:

@@ -1,15 +1,79 @@
 """A project from its first page on: the sample, the first jobs by the form, and a home that tells what came of them."""
 
+import json
+from typing import Any
+
+import pytest
 from playwright.sync_api import Page, expect
 
 from mimir.lib import sample
+from mimir.lib.schemas.metrics import METRICS
+from mimir.lib.schemas.parameters import PARAMETERS
 from tests.browser.conftest import Visit
 from tests.support.stack import Stack
 
 PROJECT = "just-looking"
 
 
-def test_an_empty_project_loads_the_sample_and_leads_to_its_first_results(page: Page, stack: Stack) -> None:
+BUTTONS = {
+    "pipeline_execution": "Run pipeline",
+    "ml_training": "Run training",
+    "ml_inference": "Run prediction",
+    "digital_twin_update": "Run twin update",
+}
+
+
+def _choose(page: Page, name: str, value: Any) -> None:
+    """Give one field its value, as far as it differs from what it says already."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _choose(page, f"{name}.{key}", inner)
+        return
+    for one in value if isinstance(value, list) else [value]:
+        box = page.locator(f"[name='{name}'][value='{one}']:not([type=hidden])")
+        field = page.locator(f"[name='{name}']").first
+        expect(field).to_be_attached()
+        if field.evaluate("(one) => ['checkbox', 'radio'].includes(one.type)"):
+            box.check()
+        elif field.evaluate("(one) => one.localName") == "select":
+            expect(field.locator(f"option[value='{one}']")).to_be_attached()
+            field.select_option(one)
+        else:
+            field.evaluate("(one) => { for (let up = one.parentElement; up; up = up.parentElement) if (up.localName === 'details') up.open = true; }")
+            field.fill(str(one))
+            field.blur()
+
+
+def _sorted(body: dict[str, Any]) -> dict[str, Any]:
+    """With lists in one order: a form ticks columns in that of the dataset."""
+    parameters = {name: sorted(value) if isinstance(value, list) else value for name, value in body["parameters"].items()}
+    return {**body, "parameters": parameters}
+
+
+def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
+    """Fill the form as `body` has it and send it; the job at its end. What the page shows as curl is what was submitted."""
+    page.goto(f"/projects/{PROJECT}/jobs/new/")
+    page.locator(f"#f-type-{body['type']}").locator("..").click()
+    expect(page.get_by_role("button", name=BUTTONS[body["type"]])).to_be_visible()
+    for name, value in body["parameters"].items():
+        _choose(page, f"parameters.{name}", value)
+    _choose(page, "name", body["name"])
+    expect(page.locator("[data-dry] dl")).to_contain_text("Time limit")
+    expect(page.locator("#curl")).to_contain_text(json.dumps(body["name"])[1:5])
+    defaults = {name: schema.get("default") for name, schema in PARAMETERS[body["type"]]["properties"].items()}
+    expected = _sorted({**body, "parameters": {name: value for name, value in body["parameters"].items() if value != defaults[name]}})
+    shown = json.loads(page.locator("#curl").inner_text().split("-d '", 1)[1].removesuffix("'").replace("'\\''", "'"))
+    assert _sorted(shown) == expected
+    page.get_by_role("button", name=BUTTONS[body["type"]]).click()
+    page.wait_for_url("**/jobs/*-*/")
+    job = stack.end_of(page.url.rstrip("/").rsplit("/", 1)[1])
+    assert (job["status"], _sorted({name: job[name] for name in ("type", "name", "parameters")})) == ("succeeded", expected), job["message"]
+    expect(page.locator(".st.pill")).to_have_text("Succeeded")
+    return job
+
+
+@pytest.mark.timeout(300)
+def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(page: Page, stack: Stack) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/"
     page.goto(f"/projects/{PROJECT}/")
     page.get_by_role("button", name="Load the sample").click()
@@ -18,37 +82,37 @@ def test_an_empty_project_loads_the_sample_and_leads_to_its_first_results(page: 
     assert stack.call("GET", f"{base}pipelines/{sample.PIPELINE}/").json()["versions"][0]["definition"] == sample.DEFINITION
     assert stack.call("GET", f"{base}twins/{sample.TWIN}/").json()["definition"] == sample.TWIN_DEFINITION
     run.click()
-    page.get_by_role("button", name="Run pipeline").click()
-    expect(page.locator(".st.pill")).to_have_text("Succeeded")
-    expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
+    expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(sample.PIPELINE)
 
-    page.get_by_role("link", name="Twins", exact=True).click()
-    page.goto(f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin={sample.TWIN}&dataset={sample.RECENT}")
-    page.get_by_role("combobox", name="Entity type").select_option("day")
-    high = page.get_by_role("combobox", name="Highest temperature, °C", exact=False).first
-    high.select_option("temp_max")
-    page.get_by_role("combobox", name="Key column").select_option("date")
-    page.get_by_role("radio", name="mark").check()
-    expect(page.locator("#curl")).to_contain_text('"missing": "mark"')
-    expect(page.locator("[data-dry]")).to_contain_text(sample.TWIN)
-    page.get_by_role("button", name="Run twin update").click()
-    page.wait_for_url("**/jobs/*-*/")
-    job = stack.end_of(page.url.rstrip("/").rsplit("/", 1)[1])
-    asked = {"twin": sample.TWIN, "dataset": sample.RECENT, "type": "day", "key": "date", "properties": {"temp_max": "temp_max"}, "missing": "mark"}
-    assert (job["status"], job["parameters"], job["result"]["created"]) == ("succeeded", asked, 31)
-    page.goto(page.url)
-    expect(page.locator("#job-why")).to_contain_text(f"Made revision {job['result']['revision']} of twin {sample.TWIN}: 31 new.")
+    prepare, learn, predict, update = sample.JOBS
+    _run(page, stack, prepare)
+    expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
+    trained = _run(page, stack, learn)
+    figures = page.get_by_role("region", name="How good it is")
+    for name in trained["result"]["metrics"]:
+        expect(figures).to_contain_text(METRICS[name].title)
+    expect(figures.get_by_text("better").first).to_be_visible()
+    expect(page.locator("#job-results").get_by_role("link", name=sample.MODEL)).to_have_attribute(
+        "href", f"/projects/{PROJECT}/models/{sample.MODEL}/?version=1"
+    )
+    _run(page, stack, predict)
+    expect(page.locator("#job-why")).to_contain_text(f"Wrote {sample.FORECAST} v1, 31 rows.")
+    updated = _run(page, stack, update)
+    revision = updated["result"]["revision"]
+    expect(page.locator("#job-why")).to_contain_text(f"Made revision {revision} of twin {sample.TWIN}: 31 new.")
     page.locator("#job-results").get_by_role("link", name=sample.TWIN).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(str(job["result"]["revision"]))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(str(revision))
 
     page.goto(f"/projects/{PROJECT}/")
     expect(page.get_by_role("region", name="Needs you")).to_contain_text("Nothing needs you")
-    expect(page.get_by_role("region", name="Last 24 hours").locator(".kpi b").first).to_have_text("2")
+    expect(page.get_by_role("region", name="Last 24 hours").locator(".kpi b").first).to_have_text("4")
     kept = page.get_by_role("region", name="What this project keeps up to date")
-    expect(kept.get_by_role("row", name=sample.TWIN)).to_contain_text(f"Update {sample.TWIN} from {sample.RECENT}")
-    expect(kept.get_by_role("row", name=sample.HISTORY).get_by_role("group")).to_have_attribute("aria-label", "One run: succeeded")
+    made_by = f"Update {sample.TWIN} from {sample.FORECAST}"
+    expect(kept.get_by_role("row", name=made_by)).to_contain_text(f"revision {revision}")
+    history = kept.get_by_role("row", name=sample.HISTORY).filter(has_text=sample.PIPELINE)
+    expect(history.get_by_role("group")).to_have_attribute("aria-label", "One run: succeeded")
     results = page.get_by_role("region", name="New results")
-    expect(results.get_by_role("link", name=sample.BY_MONTH)).to_have_attribute("href", f"/projects/{PROJECT}/datasets/{sample.BY_MONTH}/?version=1")
+    expect(results.get_by_role("link", name=sample.FORECAST)).to_have_attribute("href", f"/projects/{PROJECT}/datasets/{sample.FORECAST}/?version=1")
 
 
 def test_the_sample_pressed_again_goes_on_where_it_was_and_doubles_nothing(member: Visit, stack: Stack) -> None:

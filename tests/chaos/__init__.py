@@ -21,6 +21,8 @@ PROMISES = (
     ("finish in flight: fenced", "test_outcome", "test_a_finish_in_flight_meets", "fence"),
     ("finish in flight: cancelling", "test_outcome", "test_a_finish_in_flight_meets", "cancel"),
     ("inside the outcome", "test_outcome", "test_web_dies_and_one_version_is_written", "outcome.inside"),
+    ("inside the outcome of the other types", "test_outcome", "test_web_dies_and_another_types_outcome_is_applied_once", ""),
+    ("finish of the other types in flight", "test_outcome", "test_a_finish_of_another_type_in_flight_meets", ""),
     ("between close and seal", "test_kills", "test_a_process_of_ours_dies_at", "log.after_close_before_seal"),
     ("after the object before the pointer", "test_kills", "test_a_process_of_ours_dies_at", "log.after_object_before_pointer"),
     ("a second sealer after the first", "test_copies", "test_a_second_sealer_leaves_one_object", ""),

@@ -14,7 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.chaos.killer import Killer
+from tests.chaos.learning import SHARED, prepare, shared_twin_faults
 from tests.chaos.oracle import violations
+from tests.chaos.scraper import Scraper, at_the_end, summary
 from tests.chaos.shapes import PROJECTS, Submitted, submit
 from tests.support.stack import TERMINAL, Stack, running, wait_for
 
@@ -38,6 +40,7 @@ class Run:
     def __init__(self, stack: Stack, dice: random.Random) -> None:
         self._stack, self._dice = stack, dice
         self.jobs: list[Submitted] = []
+        self.prepared: dict[str, str] = {}  # by project, the job that made what others use
         self._open: list[Submitted] = []
 
     def go_on(self, seconds: float) -> None:
@@ -104,8 +107,9 @@ def main(arguments: list[str]) -> int:
 
 def _run(stack: Stack, seconds: int, seed: int) -> list[str]:
     run, killer = Run(stack, random.Random(seed)), Killer(stack, random.Random(seed + 1))  # noqa: S311 - no secret
-    for project in PROJECTS:
-        stack.project(project)
+    run.prepared = {project: prepare(stack, project) for project in PROJECTS}
+    scraper = Scraper(stack)
+    scraper.start()
     killer.start()
     try:
         run.go_on(seconds)
@@ -114,11 +118,23 @@ def _run(stack: Stack, seconds: int, seed: int) -> list[str]:
     wait_for(stack.answers, "the installation is on its feet", PEACE_SECONDS)
     began = time.monotonic()
     stuck = _wait_for_ends(run)
+    scraper.end()
+    figures = at_the_end(stack, scraper)
     _print_counts(stack, run, killer, time.monotonic() - began)
+    print(f"{summary(scraper)}; {'they agree with the rows' if not figures else 'THEY DO NOT AGREE'}")
     ended = [job for job in run.jobs if job not in stuck]
     broken = [sentence for job in ended for sentence in violations(stack, job.id, job.expected(harmed=job.id in killer.harmed))]
     broken += [f"{job.id} ({job.shape}) waits for ever: {_why(stack, job)}" for job in stuck]
-    return [*killer.faults, *broken, *_lost_or_doubled(stack, run)]
+    return [*killer.faults, *broken, *figures, *_lost_or_doubled(stack, run), *_shared_twins(stack, run)]
+
+
+def _shared_twins(stack: Stack, run: Run) -> list[str]:
+    """The twin that many jobs of a project updated has just what those that succeeded say."""
+    broken = []
+    for project in PROJECTS:
+        shown = [stack.job(job.id) for job in run.jobs if (job.project, job.made) == (project, SHARED)]
+        broken += shared_twin_faults(stack, project, {each["id"]: each["result"] for each in shown if each["status"] == "succeeded"})
+    return broken
 
 
 def _wait_for_ends(run: Run) -> list[Submitted]:
@@ -146,7 +162,7 @@ def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
             page = stack.call("GET", path).json()
             listed += [row["id"] for row in page["results"]]
             path = page["next"]
-        ours = [job.id for job in run.jobs if job.project == project]
+        ours = [job.id for job in run.jobs if job.project == project] + [run.prepared[project]]
         if sorted(listed) != sorted(ours):
             broken.append(f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: {sorted(set(listed) ^ set(ours))}")
     return broken

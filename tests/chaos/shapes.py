@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chaos.learning import job_of
 from tests.chaos.oracle import Expected
 from tests.support.stack import Stack
 
@@ -40,6 +41,9 @@ SHAPES = {
     ),
     "dataset": Shape("echo rows; sleep 0.5", frozenset({SUCCEEDED}), "rows\n", writes=True),
 }
+TYPES = {"training": "ml_training", "inference": "ml_inference", "twin": "digital_twin_update", "shared twin": "digital_twin_update"}
+# A workload of ours that is killed, not a command of a person's: it ended by a signal, or without a word.
+KILLED = frozenset({SIGNAL, EXIT_CODE, ("failed", "workload_failed")})
 
 
 @dataclass(slots=True)
@@ -51,9 +55,12 @@ class Submitted:
     project: str
     dataset: str = ""
     cancel_at: float | None = None
+    made: str = ""
 
     def expected(self, *, harmed: bool) -> Expected:
         """How it may end; one whose workload itself was killed may end as a command does that is killed."""
+        if self.made:
+            return Expected(frozenset({SUCCEEDED}) | (KILLED if harmed else set()), project=self.project, made=self.made)
         shape = SHAPES[self.shape]
         ends = shape.ends | ({SIGNAL, EXIT_CODE} if harmed else set())
         return Expected(ends, stdout=shape.stdout, project=self.project, dataset=self.dataset)
@@ -61,7 +68,10 @@ class Submitted:
 
 def submit(stack: Stack, dice: random.Random, *, now: float) -> Submitted:
     """Submit a job of a shape by chance to a project by chance."""
-    name, project = dice.choice(list(SHAPES)), dice.choice(PROJECTS)
+    name, project = dice.choice([*SHAPES, *TYPES]), dice.choice(PROJECTS)
+    if name in TYPES:
+        job, made = job_of(stack, project, TYPES[name], shared=name == "shared twin", version=dice.choice((1, 2)) if name == "shared twin" else 1)
+        return Submitted(job, name, project, made=made)
     shape = SHAPES[name]
     command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", stack.oracle_line(shape.then.replace("{oracle}", str(stack.oracle)))]}}
     dataset = f"d{uuid.uuid4().hex[:12]}" if shape.writes else ""

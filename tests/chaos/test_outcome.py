@@ -3,6 +3,7 @@
 import pytest
 
 from tests.chaos.beside import kill_worker, lines
+from tests.chaos.learning import KINDS, job_of, outcome_faults, prepare
 from tests.support.stack import Stack, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -49,3 +50,39 @@ def test_a_finish_in_flight_meets(stack: Stack, meanwhile: str) -> None:
     won = meanwhile == "worker dies"
     stack.assert_whole(job, status="succeeded" if won else "cancelled")
     assert stack.versions(dataset) == int(won)
+
+
+PROJECT = "learning"
+
+
+@pytest.fixture(scope="module")
+def _prepared(_installation: Stack) -> None:
+    prepare(_installation, PROJECT)
+
+
+@pytest.mark.usefixtures("_prepared")
+@pytest.mark.parametrize(("kind", "point"), [*((kind, "outcome.inside") for kind in KINDS), (KINDS[-1], "finish.after_commit_before_answer")])
+def test_web_dies_and_another_types_outcome_is_applied_once(stack: Stack, kind: str, point: str) -> None:
+    """Before the commit nothing stands and the finish comes again; after it the same finish has its answer again."""
+    stack.arm(point)
+    job, name = job_of(stack, PROJECT, kind)
+    stack.wait_hit(point, 60)
+    ended = stack.assert_whole(job, oracle=False)
+    assert outcome_faults(stack, PROJECT, kind, name, ended) == []
+    assert ended["attempts_used"] == 1
+
+
+@pytest.mark.usefixtures("_prepared")
+@pytest.mark.parametrize(("kind", "meanwhile"), [*((kind, "worker dies") for kind in KINDS), (KINDS[-1], "cancel")])
+def test_a_finish_of_another_type_in_flight_meets(stack: Stack, kind: str, meanwhile: str) -> None:
+    stack.arm("finish.before_transaction", "hold")
+    job, name = job_of(stack, PROJECT, kind)
+    stack.wait_hit("finish.before_transaction", 60)
+    if meanwhile == "worker dies":
+        kill_worker(stack, job)
+        wait_for(lambda: stack.job(job)["attempt"] == 2, "the attempt is given up")
+    else:
+        stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    stack.release("finish.before_transaction")
+    ended = stack.assert_whole(job, status="succeeded" if meanwhile == "worker dies" else "cancelled", oracle=False)
+    assert outcome_faults(stack, PROJECT, kind, name, ended) == []

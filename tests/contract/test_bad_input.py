@@ -33,17 +33,23 @@ TABLES = {
     "late-text": GOOD + "many,a,cold,7\n",
     "other": "Size,kind\n1,a\n",
     "infinite": GOOD + "inf,a,cold,1\n",
+    "twice": GOOD + "7,a,cold,1\n7,b,cold,1\n9,b,cold,1\n",
+    "nameless": "kind,size\na,1\n,2\nb,3\n",
 }
 TRAINING = {"dataset": "good", "target": "state", "model": "state", "algorithm": "logistic", "features": ["size", "kind"]}
+UPDATE = {"twin": "shelf", "dataset": "good", "type": "thing", "key": "size", "properties": {"price": "price"}}
+PRICED = [{"name": "price", "type": "number"}, {"name": "size", "type": "integer"}]
+SHELF = {"types": [{"name": "thing", "key": {"name": "size"}, "properties": PRICED}]}
 INFERENCE = {"model": "good-model", "dataset": "good", "output": "guesses", "keys": ["size"]}
 
 
 @pytest.fixture(scope="module")
 def there(api: Api) -> str:
-    """A project with tables that are good or nearly so, and a model of one of them."""
+    """A project with tables that are good or nearly so, and a twin of which nothing is known."""
     api.post("projects/", {"slug": SLUG, "name": "Bad input"})
     for name, content in TABLES.items():
         upload(api, SLUG, name, content.encode())
+    api.post(f"{P}/twins/", {"name": "shelf", "definition": SHELF})
     return SLUG
 
 
@@ -115,6 +121,20 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         {**INFERENCE, "dataset": "late-text"},
         "parameters.dataset",
         "column size is VARCHAR, and the model was trained on a number",
+    ),
+    "an unknown key": (
+        "digital_twin_update",
+        {**UPDATE, "key": "serial"},
+        "parameters.key",
+        "there is no column serial: the dataset has size, kind, state, price",
+    ),
+    "a twin that is not there": ("digital_twin_update", {**UPDATE, "twin": "nobody"}, "parameters.twin", "make it, with a definition, first"),
+    "an entity type that is not there": ("digital_twin_update", {**UPDATE, "type": "box"}, "parameters.type", "it has thing"),
+    "a property that is not there": (
+        "digital_twin_update",
+        {**UPDATE, "properties": {"colour": "kind"}},
+        "parameters.properties.colour",
+        "thing has no property colour: it has price, size",
     ),
 }
 
@@ -230,6 +250,27 @@ JOBS: dict[str, Bad] = {
         "it is a zip bomb, and was not unpacked",
         lambda installation: installation.replace(_bomb, row_agrees=True),
         CORRUPT,
+    ),
+    "duplicate keys": Bad(
+        "digital_twin_update",
+        {**UPDATE, "dataset": "twice"},
+        "invalid_input",
+        'The key column size names the same entity more than once: "7" in rows 8, 61, 62; "9" in rows 10, 63. Keep one row for each entity.',
+    ),
+    "a row without a key": Bad(
+        "digital_twin_update",
+        {**UPDATE, "dataset": "nameless", "key": "kind", "properties": {"size": "size"}},
+        "invalid_input",
+        "1 of 3 rows have nothing in the key column kind, the first is row 2",
+    ),
+    "a key that is no name": Bad(
+        "digital_twin_update", {**UPDATE, "key": "price"}, "invalid_input", "The key column price is DOUBLE: a key has to be text"
+    ),
+    "text in a number column at the last row": Bad(
+        "digital_twin_update",
+        {**UPDATE, "dataset": "late-text", "properties": {"size": "size"}, "key": "size"},
+        "invalid_input",
+        'Row 61 of column size holds "many"; the property size has to be a whole number.',
     ),
 }
 

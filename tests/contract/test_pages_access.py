@@ -188,3 +188,22 @@ def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(visitors: dic
     for person in ("expired", "worker"):
         assert visitors[person].get(prefix).status_code == 401
     assert visitors["nobody"].get(prefix).status_code == 401
+
+
+def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(visitors: dict[str, Visitor], people: dict[str, Person]) -> None:
+    maintainer, page = visitors["maintainer"], "/projects/by-form/members/"
+    assert maintainer.send("/projects/new/", {"slug": "by-form", "name": "By form"}).status_code == 302
+    name, last = people["stranger"].username, people["maintainer"].username
+    for form, status, told in (
+        ({"username": name, "role": "viewer"}, 302, ""),
+        ({"username": name, "role": "operator"}, 400, "is a member already, with the role viewer"),
+        ({"username": name, "role": "operator", "change": "1"}, 302, ""),
+        ({"username": "no-such-user", "role": "viewer"}, 400, "There is no user no-such-user"),
+        ({"username": last, "role": "viewer", "change": "1"}, 400, "maintainer"),
+        ({"username": last, "remove": "1"}, 400, "maintainer"),
+    ):
+        answer = maintainer.send(page, form)
+        assert (answer.status_code, told in answer.text) == (status, True), form
+    assert "you are operator" in visitors["stranger"].get("/projects/").text
+    assert maintainer.send(page, {"username": name, "remove": "1"}).headers["Location"] == page
+    assert visitors["stranger"].get(page).status_code == 404

@@ -12,7 +12,7 @@ from mimir.dev.places import ROOT
 from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
 from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts
-from tests.screenshots.scene import TWIN, Scene
+from tests.screenshots.scene import STATIONS, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
@@ -89,16 +89,16 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
         "twins": (f"{project}/twins/", None),
         "twins-none": ("/projects/sea-water/twins/", None),
-        "twin": (f"{project}/twins/{TWIN}/", None),
-        "twin-at": (f"{project}/twins/{TWIN}/?at=1", None),
+        "twin": (f"{project}/twins/{STATIONS}/", None),
+        "twin-at": (f"{project}/twins/{STATIONS}/?at=1", None),
         "twin-new": (f"{project}/twins/new/?dataset=bike-trips", None),
-        "twin-errors": (f"{project}/twins/{TWIN}/definition/", acts.wrong_twin),
-        "twin-entity": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
-        "twin-entity-text": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-02&property=label", None),
-        "twin-entity-edit": (f"{project}/twins/{TWIN}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
-        "twin-revisions": (f"{project}/twins/{TWIN}/revisions/", None),
-        "twin-revision": (f"{project}/twins/{TWIN}/revisions/2/", None),
-        "twin-revision-two": (f"{project}/twins/{TWIN}/revisions/1/?to=4", None),
+        "twin-errors": (f"{project}/twins/{STATIONS}/definition/", acts.wrong_twin),
+        "twin-entity": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
+        "twin-entity-text": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-02&property=label", None),
+        "twin-entity-edit": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
+        "twin-revisions": (f"{project}/twins/{STATIONS}/revisions/", None),
+        "twin-revision": (f"{project}/twins/{STATIONS}/revisions/2/", None),
+        "twin-revision-two": (f"{project}/twins/{STATIONS}/revisions/1/?to=4", None),
         "system": ("/system/", None),
         "tokens": ("/tokens/", None),
         "token-made": ("/tokens/", acts.new_token),

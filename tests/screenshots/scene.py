@@ -63,7 +63,7 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
-TWIN = "stations"
+STATIONS = "stations"
 _STREETS = ("3rd Ave & Broad St", "2nd Ave & Vine St", "Cedar St & 3rd Ave", "6th Ave & Blanchard St", "Pier 69", "Westlake Ave & 6th Ave")
 _TWIN: dict[str, Any] = {
     "types": [
@@ -193,8 +193,8 @@ class Scene:
 
     def _twin(self) -> None:
         """Twelve stations in two districts, three updates of which the last one leaves one out, and two edits."""
-        make_twin(self.stack, PROJECT, TWIN, _TWIN)
-        update_twin(self.stack, PROJECT, TWIN, "name,residents\nBelltown,12401\nFremont,30187\n", type="district", key="name")
+        make_twin(self.stack, PROJECT, STATIONS, _TWIN)
+        update_twin(self.stack, PROJECT, STATIONS, "name,residents\nBelltown,12401\nFremont,30187\n", type="district", key="name")
         for hour, count in enumerate((12, 12, 11)):
             rows = ["station_id,label,bikes,temperature,in_service,opened_on,district"]
             for number in range(1, count + 1):
@@ -202,10 +202,10 @@ class Scene:
                 where = "Belltown" if number < 9 else "Fremont"
                 street = _STREETS[number % len(_STREETS)]
                 rows.append(f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}")
-            update_twin(self.stack, PROJECT, TWIN, "\n".join(rows) + "\n", type="station", key="station_id", missing="mark")
+            update_twin(self.stack, PROJECT, STATIONS, "\n".join(rows) + "\n", type="station", key="station_id", missing="mark")
             if hour == 1:
-                edit_entity(self.stack, PROJECT, TWIN, "station", "BT-01", {"in_service": False, "bikes": 4}, "dock 4 broken")
-        edit_entity(self.stack, PROJECT, TWIN, "station", "BT-02", {"label": "2nd Ave & Vine St, north side"}, "moved")
+                edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-01", {"in_service": False, "bikes": 4}, "dock 4 broken")
+        edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-02", {"label": "2nd Ave & Vine St, north side"}, "moved")
 
     def _bikes(self) -> None:
         made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout

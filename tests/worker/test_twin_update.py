@@ -155,6 +155,13 @@ def test_an_empty_cell_of_a_csv_is_no_value(tmp_path: Path) -> None:
     assert changes == [{"key": "1", "set": {"load": None, "label": None}}, {"key": "2", "set": {"load": 5, "label": "new"}}]
 
 
+def test_text_is_read_as_what_its_property_holds(tmp_path: Path) -> None:
+    cells = {"load": " 2.50", "starts": "-7", "on": "TRUE", "built": "2026-03-31", "seen": "2026-03-31 14:05:00", "label": "7"}
+    changes, _ = _updated(tmp_path, pa.table({"id": ["a", "b"], **{name: [cell, ""] for name, cell in cells.items()}}))
+    kept = {"load": 2.5, "starts": -7, "on": True, "built": "2026-03-31", "seen": "2026-03-31T14:05:00+00:00", "label": "7"}
+    assert changes == [{"key": "a", "set": kept}, {"key": "b", "set": {"label": ""}}]
+
+
 def test_a_key_that_comes_twice_is_named_with_its_rows(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "b", "a", "c", "b", "a"], "row_": range(6), "load": [1.0] * 6})
     _refused(tmp_path, table, '"a" in rows 1, 3, 6', '"b" in rows 2, 5', "key column id", "Keep one row for each entity")
@@ -176,7 +183,11 @@ def test_what_cannot_name_an_entity_is_no_key(keys: list[Any], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("column", "cells", "words"),
     [
-        ("load", ["1", "a lot"], ['Row 1 of column load holds "1"', "has to be a number"]),
+        ("load", ["1", "a lot"], ['Row 2 of column load holds "a lot"', "has to be a number"]),
+        ("load", ["1", "1_0"], ['Row 2 of column load holds "1_0"', "has to be a number"]),
+        ("load", ["1", "inf"], ['Row 2 of column load holds "inf"', "has to be a number"]),
+        ("starts", ["1", "2.5"], ['Row 2 of column starts holds "2.5"', "has to be a whole number"]),
+        ("on", ["true", "yes"], ['Row 2 of column on holds "yes"', "has to be true or false"]),
         ("load", [1.0, float("inf")], ["Row 2 of column load holds inf", "has to be a number"]),
         ("starts", [1.0, 2.5], ["Row 2 of column starts holds 2.5", "has to be a whole number"]),
         ("on", [None, 1], ["Row 2 of column on holds 1", "has to be true or false"]),

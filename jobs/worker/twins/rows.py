@@ -1,9 +1,10 @@
 """The rows of a dataset as what they say of entities: a key, and the values of its properties as the definition has them."""
 
+import contextlib
 import datetime as dt
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -135,6 +136,8 @@ def _plain(value: Any, field: Field) -> Any:
         return None
     if field.type in ("string", "relation") and not isinstance(value, str):
         return _text(value)
+    if isinstance(value, str) and field.type in _READ:
+        return _READ[field.type](value.strip())
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dt.datetime):
@@ -144,6 +147,27 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None  # what a table calls a missing number
     return value
+
+
+def _number_in(text: str) -> Any:
+    """A column is text as soon as one cell of it is: the others are still numbers, and the one that is none is to be named."""
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            return read(text) if "_" not in text else text
+    return text or None
+
+
+def _truth_in(text: str) -> Any:
+    return {"true": True, "false": False, "": None}.get(text.lower(), text)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "number": _number_in,
+    "integer": _number_in,
+    "boolean": _truth_in,
+    "date": lambda text: text or None,
+    "datetime": lambda text: text or None,
+}
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,9 @@
 """Who may what in a project."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
@@ -14,14 +18,15 @@ _FIELDS = {"username": "username", "role": "role"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def members(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list; POST adds a member, changes a role, or with `remove` ends a membership."""
-    form = Form.posted(request.POST, "username", "role") if request.method == "POST" else Form({"username": "", "role": "operator"})
+    """The list; POST adds a member, with `change` changes a role, with `remove` ends a membership."""
+    form = Form({"username": "", "role": "operator"})
     if request.method == "POST":
-        _change(request, slug, form)
-        if not form.bad and _left(request, form):
-            return HttpResponseRedirect("/projects/")
-        if not form.bad:
-            return HttpResponseRedirect(f"/{project_path(slug, 'members')}")
+        asked = Form.posted(request.POST, "username", "role")
+        done = _remove if request.POST.get("remove") else _change if request.POST.get("change") else _add
+        done(request, slug, asked)
+        if not asked.bad:
+            return HttpResponseRedirect("/projects/" if _left(request, asked) else f"/{project_path(slug, 'members')}")
+        form = asked if done is _add else Form(form.values, general=[*asked.errors.values(), *asked.general])
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -43,21 +48,32 @@ def _left(request: HttpRequest, form: Form) -> bool:
     return bool(request.POST.get("remove")) and me is not None and me.username == form.value("username")
 
 
-def _change(request: HttpRequest, slug: str, form: Form) -> None:
+def _add(request: HttpRequest, slug: str, form: Form) -> None:
     """Carry it out; why not, at the field."""
     form.require("username", "Give the name of a user.")
-    if form.bad:
-        return
-    path = project_path(slug, "members", form.value("username"))
+    if not form.bad:
+        _sent(form, partial(api(request).post, project_path(slug, "members"), dict(form.values)))
+
+
+def _change(request: HttpRequest, slug: str, form: Form) -> None:
+    """Give a member another role."""
+    _sent(form, partial(api(request).patch, project_path(slug, "members", form.value("username")), {"role": form.value("role")}))
+
+
+def _remove(request: HttpRequest, slug: str, form: Form) -> None:
+    """End a membership."""
+    _sent(form, partial(api(request).delete, project_path(slug, "members", form.value("username"))))
+
+
+def _sent(form: Form, call: Callable[[], Any]) -> None:
+    """What the API refuses stands in the form: in its own words where it is of the member, not of a field's text."""
     try:
-        if request.POST.get("remove"):
-            api(request).delete(path)
-        else:
-            api(request).put(path, {"role": form.value("role")})
+        call()
     except ApiError as error:
-        if error.status not in (400, 404, 409):
-            raise
-        if error.status == 404:
+        of_member = error.status == 409 and error.code != "project_archived"
+        if of_member or (error.status == 404 and error.detail):
             form.errors["username"] = error.message
-        else:
+        elif error.status == 400:
             form.refused(error, _FIELDS)
+        else:
+            raise
