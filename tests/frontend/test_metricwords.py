@@ -123,6 +123,6 @@ def test_curves_are_compared_class_by_class() -> None:
 def test_training_facts_leave_out_what_is_not_known() -> None:
     assert training_facts({}) == []
     facts = dict(training_facts(classification(1)["training"]))
-    assert facts["Rows"] == "1,095 to learn from, 366 held out, 25 %"
+    assert facts["Rows"] == "1,095 to learn from, 366 held out, 25\u00a0%"
     assert facts["Split"] == "by chance, each class in its share"
     assert "Left out" not in facts

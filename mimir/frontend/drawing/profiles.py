@@ -37,7 +37,7 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
     mean = f"mean {figure(column['mean'])}" if isinstance(column.get("mean"), int | float) else ""
     if bins:
         counts = [count for _, _, count in bins]
-        lines = [line for line in (span, mean or _distinct(column.get("distinct"))) if line]
+        lines = [line for line in (span, mean) if line] if mean else _ends(column)
         return Head(f"Histogram of {len(counts)} bins. {', '.join(lines)}.", _columns(counts), [], lines, missing)
     if top:
         lines = _top_lines(top, column.get("distinct"), row_count)
@@ -49,6 +49,12 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
         return Head(f"Most frequent: {', '.join(lines)}.", rows, [(x, y, float(WIDTH), high) for x, y, _, high in rows], lines, missing)
     lines = [line for line in (span, _distinct(column.get("distinct"))) if line]
     return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
+
+
+def _ends(column: Mapping[str, Any]) -> list[str]:
+    """A range of times over two lines: side by side they are wider than a column."""
+    low, high = value_of(column.get("min")), value_of(column.get("max"))
+    return [f"{low} to", high] if low != high else [line for line in (low,) if line]
 
 
 def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:

@@ -88,7 +88,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     held = f"{text.number(training.get('train_rows'))} to learn from, {text.number(training.get('test_rows'))} held out"
     if training.get("train_rows") is not None:
         share = training.get("test_size")
-        of_all = f", {share:.0%}".replace("%", " %") if isinstance(share, int | float) else ""
+        of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
         facts.append(("Rows", held + of_all))
     if training.get("dropped_rows"):
         facts.append(("Left out", f"{text.number(training['dropped_rows'])} rows without a target"))
