@@ -92,7 +92,8 @@ def target_fault(column_type: str, parameters: dict[str, Any]) -> str:
     task = parameters.get("task")
     only = {"linear": "regression", "logistic": "classification"}.get(parameters.get("algorithm", ""))
     if kind != "number" and "regression" in (task, only):
-        return f"is {column_type}: regression needs numbers. Choose another target, or task classification"
+        why = f"is {column_type}: regression needs numbers (one cell that is none makes text of a whole column)"
+        return f"{why}. Choose another target, or task classification"
     return ""
 
 

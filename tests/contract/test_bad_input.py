@@ -105,7 +105,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "ml_training",
         {"dataset": "late-text", "target": "size", "model": "m", "task": "regression"},
         "parameters.target",
-        "is VARCHAR: regression needs numbers",
+        "is VARCHAR: regression needs numbers (one cell that is none makes text of a whole column)",
     ),
     "a feature that is the target": ("ml_training", {**TRAINING, "features": ["state"]}, "parameters.features", "without the target"),
     "an algorithm of another task": ("ml_training", {**TRAINING, "algorithm": "linear"}, "parameters.target", "regression needs numbers"),
@@ -222,6 +222,12 @@ JOBS: dict[str, Bad] = {
     "a class with one row": Bad("ml_training", {**TRAINING, "dataset": "rare"}, "invalid_input", "classes with one row only (hot)"),
     "too few rows": Bad(
         "ml_training", {"dataset": "few", "target": "price", "model": "m"}, "invalid_input", "3 rows have a value of the target price; at least 10"
+    ),
+    "text in a column of numbers, in the last row": Bad(
+        "ml_training",
+        {"dataset": "late-text", "target": "size", "model": "m"},
+        "invalid_input",
+        "The target size is text because of 'many' in row 61: 60 of its 61 values are numbers",
     ),
     "a target without values": Bad(
         "ml_training", {"dataset": "no-target", "target": "price", "model": "m"}, "invalid_input", "1 rows have a value of the target price"

@@ -209,11 +209,22 @@ def test_a_number_with_few_values_is_learned_as_a_number_and_said(tmp_path: Path
     assert not orders.notices()
 
 
+def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: Path) -> None:
+    table = pa.table({"x": [str(number % 20) for number in range(40)] + ["many"], "y": [float(number) for number in range(41)]})
+    orders, _ = train(tmp_path, table, target="y", algorithm="linear")
+    assert "Column x is text because of 'many' in row 41: 40 of its 41 values are numbers" in orders.notices()
+
+
 N = 40
 BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "one class": ({"x": list(range(N)), "y": ["a"] * N}, {}, "has one class only (a) in 40 rows"),
     "one number": ({"x": list(range(N)), "y": [2.5] * N}, {}, "is 2.5 in all of 40 rows"),
     "a class with one row": ({"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]}, {}, "classes with one row only (b)"),
+    "one text among numbers": (
+        {"x": list(range(N)), "y": [str(number) for number in range(N - 1)] + ["many"]},
+        {},
+        "The target y is text because of 'many' in row 40: 39 of its 40 values are numbers",
+    ),
     "too few rows": ({"x": [1, 2, 3], "y": [1.0, 2.0, 3.0]}, {}, "at least 10 are needed"),
     "no target at all": ({"x": list(range(N)), "y": pa.array([None] * N, pa.float64())}, {}, "0 rows have a value of the target y"),
     "an infinite feature": ({"x": [1.0] * (N - 1) + [float("inf")], "y": list(range(N))}, {}, "Column x is inf in row 40"),

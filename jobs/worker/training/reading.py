@@ -15,6 +15,7 @@ from mimir.lib.tables import identifier, quoted
 ROWS_MIN = 10
 DISTINCT_SHARE_MAX = 0.9  # text with more distinct values for each row tells rows apart, and nothing else
 DISTINCT_ROWS_MIN = 20  # below so many rows that cannot be told
+NUMBERS_SHARE_MIN = 0.9  # of a text column: its author meant numbers
 NAMES_SHOWN = 20
 INPUT = "dataset"
 _TASK_OF_ALGORITHM = {"linear": REGRESSION, "logistic": CLASSIFICATION}
@@ -43,6 +44,7 @@ def read_learning(orders: Orders) -> Learning:
     target_type = _type_of(parameters["target"], types)
     task = task_of(parameters, target_type)
     features = _features(orders, tables, table, types)
+    _tell_nearly_numbers(orders, tables, table, features, target_type)
     frame, target, dropped = _rows(tables, table, features, (parameters["target"], target_type), task)
     if dropped:
         orders.event(EventKind.NOTICE, message=f"{dropped} of {dropped + len(target)} rows have no {parameters['target']}: they were left out.")
@@ -91,6 +93,40 @@ def _features(orders: Orders, tables: Tables, table: Table, types: dict[str, str
         why = "; ".join(f"{name} {reason}" for name, reason in list(left_out.items())[:NAMES_SHOWN])
         raise WorkFailed(FailureReason.INVALID_INPUT, f"No column is left to learn from. {why}.")
     return usable
+
+
+def _tell_nearly_numbers(orders: Orders, tables: Tables, table: Table, features: list[Feature], target_type: str) -> None:
+    """One cell that is no number makes text of a whole column: say which. Raises: WorkFailed when it is the target, and nobody wants classes."""
+    parameters = orders.job["parameters"]
+    target = parameters["target"]
+    texts = [feature.name for feature in features if feature.kind == "category"]
+    wants_classes = "task" in parameters or parameters.get("algorithm") in _TASK_OF_ALGORITHM
+    if kind_of(target_type) == "category" and not wants_classes:
+        texts.append(target)
+    for name, (numbers, values, row, cell) in _numbers_in(tables, table, texts).items():
+        if not NUMBERS_SHARE_MIN * values <= numbers < values:
+            continue
+        why = f"{name} is text because of {cell[:60]!r} in row {row}: {numbers} of its {values} values are numbers"
+        if name == target:
+            hint = "Correct the cell, leave the row out in a pipeline, or choose task classification"
+            raise WorkFailed(FailureReason.INVALID_INPUT, f"The target {why}. {hint}.", column=name, row=row)
+        orders.event(EventKind.NOTICE, message=f"Column {why}. It is learned as categories; correct the cell to learn it as a number.")
+
+
+def _numbers_in(tables: Tables, table: Table, names: list[str]) -> dict[str, tuple[int, int, int, str]]:
+    """Of each text column: how many values are numbers, how many there are, and the first one that is none, with its row."""
+    found = {}
+    connection = tables.connect(readable=[table.path])
+    source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
+    for name in names:
+        text = f"CAST({identifier(name)} AS VARCHAR)"
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        none = f"FILTER (WHERE {text} IS NOT NULL AND {number} IS NULL)"
+        select = f"count({number}), count({text}), min(file_row_number) {none}, arg_min({text}, file_row_number) {none}"
+        numbers, values, row, cell = connection.execute(f"SELECT {select} FROM {source}").fetchone()
+        found[name] = (numbers, values, (row or 0) + 1, cell or "")
+    connection.close()
+    return found
 
 
 def _useless(tables: Tables, table: Table, features: list[Feature]) -> dict[str, str]:
