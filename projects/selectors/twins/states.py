@@ -38,7 +38,7 @@ def entities_until(*, twin: Twin, number: int, type: str | None = None) -> "Quer
 def entities_between(*, twin: Twin, first: int, second: int) -> "QuerySet[Entity, Entity]":
     """Those that changed after the earlier of two revisions and up to the later, to be ordered by `type`, `key`."""
     low, high = sorted((first, second))
-    touched = Change.objects.filter(entity=OuterRef("pk"), number__gt=low, number__lte=high)
+    touched = Change.objects.filter(twin=twin, entity=OuterRef("pk"), number__gt=low, number__lte=high)
     return Entity.objects.filter(Exists(touched), twin=twin)
 
 
