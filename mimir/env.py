@@ -204,7 +204,7 @@ class Env:
     result_bytes_max: int = _setting(_integer(256), str(64 * 1024), "result of one job")
     definition_bytes_max: int = _setting(_integer(256), str(256 * 1024), "one definition, or the parameters of one job")
     twin_entities_max: int = _setting(_integer(1), "200000", "entities of one twin")
-    twin_changes_bytes_max: int = _setting(_integer(1024), str(256 * 1024**2), "what one update may report of a twin")
+    twin_changes_bytes_max: int = _setting(_integer(1024), str(64 * 1024**2), "what one update may report of a twin")
     queued_jobs_per_project: int = _setting(_integer(1), "10000", "waiting jobs of one project; above it 429")
     session_hours: int = _setting(_integer(1, 24 * 365), "12", "a sign-in lasts this long")
     retention_events_days: int = _setting(_integer(0), "0", "events and usage of ended jobs are kept this long; 0: for ever")
