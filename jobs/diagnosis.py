@@ -60,9 +60,10 @@ ADMINISTRATORS = frozenset(
 )  # what only an administrator can mend
 
 
-def remedy(reason: FailureReason) -> str:
-    """What mends failures of this kind, in one sentence, for who looks at many jobs at once."""
-    return _REMEDIES[reason]
+def remedy(reason: str) -> str:
+    """What mends failures of this kind, in one sentence, for who looks at many jobs at once. Rows may bear another release's reason."""
+    known = {member.value for member in FailureReason}
+    return _REMEDIES[FailureReason(reason)] if reason in known else "This release does not know the reason: look at one of the jobs."
 
 
 def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, Any]) -> Diagnosis:

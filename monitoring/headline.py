@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.contract import FailureReason
 from jobs.diagnosis import ADMINISTRATORS, remedy
 
 STORAGE_FREE_SHARE_LEAST = 0.05
@@ -90,10 +89,9 @@ def _lag(seconds: float | None) -> Iterator[Headline]:
 
 def _failures(failures: Sequence[Row]) -> Iterator[Headline]:
     for row in failures:
-        reason = FailureReason(row["reason"])
-        if reason in ADMINISTRATORS:
+        if row["reason"] in ADMINISTRATORS:
             jobs = "1 job" if row["count"] == 1 else f"{row['count']} jobs"
-            yield _attention(f"{jobs} failed in the last 24 hours with {reason.value}.", remedy(reason))
+            yield _attention(f"{jobs} failed in the last 24 hours with {row['reason']}.", remedy(row["reason"]))
 
 
 def _pauses(limits: Sequence[Row]) -> Iterator[Headline]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection
 
-from jobs.contract import FailureReason, JobStatus
+from jobs.contract import JobStatus
 from jobs.diagnosis import remedy
 
 HOURS = 24
@@ -21,6 +21,6 @@ def recent_failures() -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(_BY_REASON, [HOURS, JobStatus.FAILED])
         return [
-            {"reason": reason, "count": count, "last_at": last_at, "job": str(job), "remedy": remedy(FailureReason(reason))}
+            {"reason": reason, "count": count, "last_at": last_at, "job": str(job), "remedy": remedy(reason)}
             for reason, count, last_at, job in cursor.fetchall()
         ]

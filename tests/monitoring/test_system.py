@@ -95,6 +95,14 @@ def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remed
     assert told[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
 
 
+def test_a_reason_of_another_release_is_shown_and_does_not_take_the_view_away(boss: Caller) -> None:
+    attempt = make.claimed()
+    make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE, message="x")
+    Job.objects.update(reason="eaten_by_wolves")
+    [row] = _system(boss)["failures"]
+    assert (row["reason"], row["remedy"]) == ("eaten_by_wolves", "This release does not know the reason: look at one of the jobs.")
+
+
 def test_every_reason_has_a_remedy() -> None:
     assert all(remedy(reason) for reason in FailureReason)
     assert ADMINISTRATORS.issubset(FailureReason)
