@@ -83,7 +83,9 @@ def test_a_token_made_with_a_token_does_not_outlive_it(api: Api, as_user: AsUser
 
 
 NO_ID = "00000000-0000-7000-8000-000000000000"
-VALUES = {"job_id": NO_ID, "token_id": NO_ID, "slug": "contract", "name": "numbers", "number": "1", "username": "viewer"}
+VALUES = {
+    "job_id": NO_ID, "token_id": NO_ID, "slug": "contract", "name": "numbers", "number": "1", "username": "viewer", "type": "number", "key": "1",
+}
 
 
 def test_nobody_gets_401_from_every_operation_but_the_sign_in(as_user: AsUser, document: Document) -> None:

@@ -44,7 +44,7 @@ def _roles(stack: Stack) -> dict[str, str]:
 def test_a_member_gets_another_role_leaves_and_comes_back(stack: Stack, person: httpx.Client) -> None:
     me, page = stack.described["username"], f"/projects/{SLUG}/members/"
     assert _roles(stack) == {me: "maintainer"}
-    assert _send(person, page, username=me, role="operator").headers["Location"] == page
+    assert _send(person, page, username=me, role="operator", change="1").headers["Location"] == page
     assert _roles(stack) == {me: "operator"}
     assert _send(person, page, username=me, remove="1").headers["Location"] == "/projects/"
     assert _roles(stack) == {}

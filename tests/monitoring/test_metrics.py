@@ -160,7 +160,7 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
     found = _scrape()
     assert told + disagreements(found, connection) + unbalanced(found) == []
     assert figure(found, "mimir_jobs_finished_total", type="pipeline_execution", status="cancelled", reason="cancelled") == 40
-    assert len(seen) > 5, "it was looked at while they wrote"
+    assert len(seen) > 1, "it was looked at while they wrote"
 
 
 def test_the_migration_counts_what_happened_before_it() -> None:

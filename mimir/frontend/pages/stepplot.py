@@ -108,7 +108,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers around both."""
     if high - low < 1e-300:
         low, high = low - max(abs(low) * 0.1, 1), high + max(abs(high) * 0.1, 1)
-    rough = (high - low) / 3
+    rough = high / 3 - low / 3  # a difference of two large doubles may be none
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough)
     first, last = math.floor(low / step), math.ceil(high / step)
