@@ -66,13 +66,13 @@ def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
     assert _sorted(shown) == expected
     page.get_by_role("button", name=BUTTONS[body["type"]]).click()
     page.wait_for_url("**/jobs/*-*/")
-    job = stack.end_of(page.url.rstrip("/").rsplit("/", 1)[1])
+    job = stack.end_of(page.url.rstrip("/").rsplit("/", 1)[1], seconds=240.0)
     assert (job["status"], _sorted({name: job[name] for name in ("type", "name", "parameters")})) == ("succeeded", expected), job["message"]
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     return job
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(page: Page, stack: Stack) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/"
     page.goto(f"/projects/{PROJECT}/")
