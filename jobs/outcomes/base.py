@@ -1,7 +1,7 @@
 """What the outcomes of all types share: the refusal, and the files an attempt left for them."""
 
 import json
-from typing import Any, TypeGuard
+from typing import IO, Any, TypeGuard
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
@@ -39,11 +39,19 @@ def artifact_of(attempt: Attempt, name: object, role: ArtifactRole) -> Artifact:
     return artifact
 
 
+def open_artifact(artifact: Artifact) -> IO[bytes]:
+    """The artifact's bytes. Raises: OutcomeRefused when the storage has them no more: no other try of this finish would find them."""
+    try:
+        return storage.object_open(artifact.storage_key)
+    except FileNotFoundError as error:
+        raise refused_protocol(f"{artifact.name} is not in the artifact storage any more") from error
+
+
 def read_json(artifact: Artifact, *, bytes_max: int) -> dict[str, Any]:
     """The artifact's bytes as one JSON object. Raises: OutcomeRefused."""
     if artifact.size_bytes > bytes_max:
         raise refused_protocol(f"{artifact.name} is larger than {bytes_max} bytes")
-    with storage.object_open(artifact.storage_key) as file:
+    with open_artifact(artifact) as file:
         try:
             value = json.loads(file.read())
         except (ValueError, RecursionError) as error:

@@ -9,10 +9,9 @@ from django.conf import settings
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
-from jobs.outcomes.base import OutcomeRefused, artifact_of, refused_input, refused_protocol
+from jobs.outcomes.base import OutcomeRefused, artifact_of, open_artifact, refused_input, refused_protocol
 from mimir.lib.errors import MimirError
 from mimir.lib.schemas.twin import BadValue, Field, checked_key, checked_value, entity_type, fields_of
-from projects import storage
 from projects.models import DatasetVersion, EntityStatus
 from projects.selectors import twin_definition_find
 from projects.services.twins import EntityReport, StaleBase, twin_update_apply
@@ -79,7 +78,7 @@ def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]
     """Line by line; keys come in order, so that none comes twice. Raises: OutcomeRefused."""
     reports: list[EntityReport] = []
     last, most = "", 2 * settings.ENV.twin_entities_max  # all that are there go, and as many others come
-    with storage.object_open(artifact.storage_key) as file:
+    with open_artifact(artifact) as file:
         while line := file.readline(_LINE_BYTES_MAX):
             report = _report(line, fields)
             if report.key <= last:

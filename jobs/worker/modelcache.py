@@ -51,10 +51,13 @@ class ModelCache:
             except OSError as error:
                 _note("could not be read", error)
                 return False
-            if self._copied(source, target, sha256, size_bytes):
-                with contextlib.suppress(OSError):
-                    os.utime(entry)  # when it was last used
-                return True
+            try:
+                if self._copied(source, target, sha256, size_bytes):
+                    with contextlib.suppress(OSError):
+                        os.utime(entry)  # when it was last used
+                    return True
+            except _CannotRead as error:
+                _note("could not be read", error.error)
         target.seek(0)
         target.truncate()
         print("worker: a cached model was not what it should be: it is thrown away and fetched again", file=sys.stderr)
@@ -72,6 +75,8 @@ class ModelCache:
             self._write(self._name(sha256), source)
         except OSError as error:
             _note("could not be kept", error)
+        except _CannotRead as error:
+            _note("could not be kept", error.error)
 
     def _name(self, sha256: str) -> str:
         return hmac.new(self._names, sha256.encode(), hashlib.sha256).hexdigest() + ".model"
@@ -141,12 +146,27 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _read_nonce(source: IO[bytes] | None) -> bytes:
-    nonce = source.read(NONCE_BYTES) if source is not None else b""
+    nonce = _read(source, NONCE_BYTES) if source is not None else b""
     return nonce.ljust(NONCE_BYTES, b"\0")
 
 
+class _CannotRead(Exception):
+    """The disk does not give an entry back, which is not the trouble of the file it is copied to."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _read(source: IO[bytes], size: int) -> bytes:
+    try:
+        return source.read(size)
+    except OSError as error:
+        raise _CannotRead(error) from error
+
+
 def _pieces(source: IO[bytes], cipher: Any) -> Iterator[bytes]:
-    while piece := source.read(PIECE_BYTES):
+    while piece := _read(source, PIECE_BYTES):
         yield cipher.update(piece)
 
 

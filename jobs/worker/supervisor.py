@@ -8,7 +8,7 @@ import os
 import selectors
 import signal
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Supervisor:
 
     def __init__(self, environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> None:
         self._client, self._workload, self._claim = client, workload, claim
-        self.limits = WorkerLimits(**claim["limits"])
+        # A newer orchestrator may set limits that this worker does not know.
+        self.limits = WorkerLimits(**{field.name: claim["limits"][field.name] for field in fields(WorkerLimits)})
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)

@@ -111,7 +111,6 @@ class Entity(models.Model):
     class Meta:
         ordering = ("type", "key")
         constraints = (models.UniqueConstraint(fields=("twin", "type", "key"), name="entity_key_once"),)  # also the list by type and key
-        indexes = (models.Index(fields=("twin", "key"), name="entity_list"),)  # the list over all types
 
     def __str__(self) -> str:
         return f"{self.type} {self.key}"
@@ -121,8 +120,9 @@ class Change(models.Model):
     """One field of one entity after one revision. `value` null with `present` false: the field has no value any more."""
 
     revision = models.ForeignKey(TwinRevision, on_delete=models.CASCADE, related_name="changes")
-    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="+")
-    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="changes")
+    # The entity's own twin, for the index below; the entity's key vouches for it. No index of its own: those below begin with them.
+    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="changes", db_index=False)
     number = models.PositiveIntegerField()  # the revision's
     layer = models.CharField(max_length=16, choices=ChangeLayer)
     property = models.CharField(max_length=100, blank=True, default="")  # empty in the layer `status`

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.gated import GatedJob
-from tests.frontend.library import regression
+from tests.frontend.shelf import regression
 from tests.support.browser import PHONE
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack

@@ -10,8 +10,8 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.contract.conftest import Api, Person
-from tests.frontend.library import regression
 from tests.frontend.process import session_cookie
+from tests.frontend.shelf import regression
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 

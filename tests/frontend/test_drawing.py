@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mimir.frontend.drawing import classification, importance, profiles, regression
 from mimir.frontend.drawing.charts import HEIGHT, SERIES_MAX, TOP, WIDTH, Chart, frame, labels
 from mimir.frontend.drawing.scales import LARGEST, figure, label, scale
-from tests.frontend.library import classification as classified
-from tests.frontend.library import regression as regressed
+from tests.frontend.shelf import classification as classified
+from tests.frontend.shelf import regression as regressed
 
 FLOOR = 216
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mimir.frontend.pages.lineage import NOTHING, SHOWN, lineage_of
-from tests.frontend.library import AT, lineage
+from tests.frontend.shelf import AT, lineage
 
 
 def _names(group: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from mimir.frontend.pages.metricwords import against_baseline, against_version, best_of, figures, main_of, ordered, verdict
 from mimir.frontend.pages.modellook import compared, compared_plots, list_row, training_facts, version_rows
-from tests.frontend.library import classification, regression, short
+from tests.frontend.shelf import classification, regression, short
 
 BASELINES = [
     ("root_mean_squared_error", 412.3, 1105.0, "63 % better than the baseline", "ok"),

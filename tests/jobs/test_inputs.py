@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from jobs.contract import JobType
-from jobs.models import Job, JobInput
+from jobs.models import Attempt, Cluster, Job, JobInput
+from jobs.services.admit import admit_once
+from jobs.services.clusters import cluster_ensure
+from jobs.services.launch import attempts_launch
 from jobs.services.retry import job_retry
 from jobs.services.submit import job_submit
 from mimir.lib.errors import Invalid
@@ -148,3 +151,14 @@ def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them
         _submit(project, JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "dataset": "other"})
     assert "say which column each is read from" in refused.value.detail["parameters.properties"]
     assert _submit(project, JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "dataset": "other", "properties": {"wind": "breeze"}})
+
+
+def test_a_gpu_that_is_asked_for_reaches_the_launcher(project: Project) -> None:
+    cluster_ensure()
+    Cluster.objects.update(capacity_gpus=2)
+    asked = {"cpu": "1", "memory": "512Mi", "gpu": 2}
+    job = job_submit(project=project, user=project.created_by, type=JobType.ML_TRAINING, parameters=TRAIN, resources=asked).job
+    admit_once()
+    attempt = Attempt.objects.get(job=job)
+    attempts_launch([attempt.id])
+    assert make.launcher().workers[attempt.name].spec.gpu_count == 2

@@ -230,3 +230,13 @@ def test_of_two_updates_of_one_twin_the_second_waits_and_says_for_what(twin: Twi
     waiting = job_waiting([second])[second.id]
     assert waiting["blocked_by"] == WaitRule.EXCLUSIVE
     assert "another update of the twin plant is under way" in waiting["detail"]
+
+
+def test_changes_that_the_storage_has_no_more_end_the_job_with_a_sentence(twin: Twin) -> None:
+    attempt = _claimed()
+    result = _deliver(attempt, {"key": "a", "set": {"wind": 1.0}})
+    storages["artifacts"].delete(Artifact.objects.get().storage_key)
+    assert make.finish(attempt, result=result) == JobStatus.FAILED
+    attempt.job.refresh_from_db()
+    assert (attempt.job.reason, "changes.jsonl is not in the artifact storage any more" in attempt.job.message) == (FailureReason.PROTOCOL, True)
+    assert not TwinRevision.objects.exists()

@@ -17,6 +17,34 @@ class Mutant:
 
 TABLE = (
     Mutant(
+        "a stale base is taken",
+        "projects/services/twins/updates.py",
+        """    if twin.base_revision != base_revision:
+        raise StaleBase""",
+        """    if False:
+        raise StaleBase""",
+        "tests/projects/test_twins.py::test_of_two_updates_with_one_base_exactly_one_is_taken",
+    ),
+    Mutant(
+        "an update overwrites an edit",
+        "projects/services/twins/revision.py",
+        """        return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
+""",
+        """        self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, None)
+        return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
+""",
+        "tests/jobs/test_twin_outcome.py::test_an_edit_leaves_a_running_update_its_base_and_outlives_it",
+    ),
+    Mutant(
+        "a cached model is not checked",
+        "jobs/worker/modelcache.py",
+        """        return size == size_bytes and hmac.compare_digest(digest.hexdigest(), sha256)
+""",
+        """        return True
+""",
+        "tests/worker/test_modelcache.py::test_a_changed_byte_is_noticed_and_the_entry_thrown_away",
+    ),
+    Mutant(
         "no adopt on AlreadyExists",
         "jobs/launchers/process.py",
         """        with _lock(folder) as descriptor:

@@ -205,3 +205,14 @@ def test_an_answer_that_is_not_the_claimed_model_is_not_given_to_the_workload(co
     assert answer["error"]["reason"] == FailureReason.MODEL_CORRUPT
     assert "The file of model prices version 3 is not the one that was stored" in answer["error"]["message"]
     assert not (tmp_path / "models").exists()
+
+
+def test_a_disk_that_does_not_give_an_entry_back_costs_a_download_and_not_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _cache(tmp_path).keep(SHA, len(MODEL), io.BytesIO(MODEL))
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("jobs.worker.modelcache._opened", lambda path: Broken())
+    assert _load(_cache(tmp_path)) is None

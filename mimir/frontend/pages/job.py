@@ -49,12 +49,6 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 
 def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str) -> dict[str, Any]:
     events = got["events"]["results"]
-    graph = got["graph"]
-    steps = jobstory.steps_of(events, row, [node["id"] for node in graph["nodes"]])
-    uses = {node["id"]: node["uses"] for node in graph["nodes"]}
-    for step in steps:
-        step["uses"] = step["uses"] or uses.get(step["id"], "")
-    steps_as = _steps_as(asked, len(steps))
     diagnosis = _diagnosis(row)
     tries = jobstory.attempts(got["attempts"]["results"], row)
     shown = next((one for one in tries if one["number"] == attempt), None)
@@ -76,11 +70,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "launching_since": _launching_since(row, events),
         "status_word": WORDS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
-        "steps": steps,
-        "steps_told": _steps_told(steps),
-        "steps_as": steps_as,
-        "drawing": _drawing(graph, steps) if steps_as == "graph" else None,
-        "may_draw": len(graph["nodes"]) in range(2, graphs.DRAWN_MAX + 1),
+        **_steps(row, events, got["graph"], asked),
         "attempt": attempt,
         "attempts": tries,
         "history": jobstory.history(events, row["created_by"] or "the system"),
@@ -98,6 +88,22 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "asked": jobresult.asked(row),
         "cancels_at_once": row["status"] == "queued",
         "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
+    }
+
+
+def _steps(row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], asked: str) -> dict[str, Any]:
+    """How far each step is, as the table and the drawing show it."""
+    steps = jobstory.steps_of(events, row, [node["id"] for node in graph["nodes"]])
+    uses = {node["id"]: node["uses"] for node in graph["nodes"]}
+    for step in steps:
+        step["uses"] = step["uses"] or uses.get(step["id"], "")
+    steps_as = _steps_as(asked, len(steps))
+    return {
+        "steps": steps,
+        "steps_told": _steps_told(steps),
+        "steps_as": steps_as,
+        "drawing": _drawing(graph, steps) if steps_as == "graph" else None,
+        "may_draw": len(graph["nodes"]) in range(2, graphs.DRAWN_MAX + 1),
     }
 
 

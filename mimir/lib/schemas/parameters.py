@@ -1,9 +1,8 @@
 """What the parameters of each job type may be: one JSON Schema each, for the API, its OpenAPI document, the page's form and the worker.
 
 Beside JSON Schema's own keywords: `title` is a field's label, `description` its hint, `format` (`dataset`, `model`, `pipeline`, `twin`,
-`twin-type`, `column`, `columns`, `version`) tells a form what to offer, `x-of` names the field whose dataset or twin a column or type is
-of, `x-advanced` puts a field behind a fold, `x-when` shows it only beside some values of another field, `x-rule` is the sentence for its
-pattern.
+`twin-type`, `column`, `columns`, `version`, `property-columns`) tells a form what to offer, `x-of` names the field whose dataset, model or
+twin it is of, `x-advanced` puts a field behind a fold, `x-rule` is the sentence for its pattern.
 """
 
 from typing import Any
