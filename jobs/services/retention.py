@@ -26,7 +26,7 @@ def retention_apply() -> int:
 
 
 def _jobs(before: dt.datetime) -> int:
-    """Whole jobs, but not those that made a dataset version (lineage) nor those a worker object is left of.
+    """Whole jobs, but not those that made a version of anything (lineage) nor those a worker object is left of.
 
     Rows first: a file without a row is swept later, a row without its file would be a broken promise.
     """
