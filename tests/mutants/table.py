@@ -67,6 +67,7 @@ TABLE = (
         """        if False:
 """,
         "tests/jobs/test_finish.py::test_a_fenced_attempt_cannot_finish",
+        more=(("jobs/services/finish.py", "    if attempt.ended_at or attempt.fenced_at:\n", "    if False:\n"),),
     ),
     Mutant(
         "no advisory lock",
@@ -146,7 +147,7 @@ TABLE = (
     if report.status is FinishStatus.SUCCEEDED:
         with transaction.atomic():
             early_job, early_attempt = attempt_lock(attempt_id=attempt_id)
-            outcome_apply(job=early_job, attempt=early_attempt, result=report.result)
+            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepared(attempt_id, report))
 """,
         "tests/jobs/test_finish.py::test_nothing_of_an_outcome_stays_when_its_transaction_fails",
     ),
@@ -210,7 +211,7 @@ TABLE = (
         "jobs/services/finish.py",
         "    if job.status == JobStatus.CANCELLING:\n",
         "    if job.status == JobStatus.CANCELLING and report.status is FinishStatus.SUCCEEDED:\n"
-        "        Job.objects.filter(id=job.id).update(result=outcome_apply(job=job, attempt=attempt, result=report.result))\n"
+        "        Job.objects.filter(id=job.id).update(result=outcome_apply(job=job, attempt=attempt, prepared=outcome))\n"
         "    if job.status == JobStatus.CANCELLING:\n",
         "tests/jobs/test_cancel.py::test_a_success_in_cancelling_changes_nothing_in_the_project",
     ),
