@@ -5,7 +5,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
-from tests.frontend import library
+from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
@@ -21,8 +21,8 @@ def bikes(stack: Stack) -> str:
     stack.project("bikes")
     _upload(stack, "days")
     for name, versions in (
-        ("demand forecast?", [library.regression(1, 1.085), library.regression(2)]),
-        ("weather-class", [library.classification(1), library.classification(2)]),
+        ("demand forecast?", [shelf.regression(1, 1.085), shelf.regression(2)]),
+        ("weather-class", [shelf.classification(1), shelf.classification(2)]),
     ):
         write_versions(stack, project="bikes", name=name, dataset="days", versions=versions)
     return "/projects/bikes"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.frontend import library
+from tests.frontend import shelf
 from tests.frontend.canned import CannedApi, running_canned
 from tests.frontend.process import Frontend, running_frontend
 
@@ -32,7 +32,7 @@ def _signed_in(frontend: Frontend) -> httpx.Client:
 
 @pytest.fixture(autouse=True)
 def _fresh(canned: CannedApi) -> None:
-    canned.answers = library.answers()
+    canned.answers = shelf.answers()
     canned.asked.clear()
     canned.refused.clear()
 
@@ -83,7 +83,7 @@ def test_a_page_asks_the_api_at_most_six_times(pages: httpx.Client, canned: Cann
 
 
 def test_hostile_names_are_shown_and_never_obeyed(pages: httpx.Client, canned: CannedApi) -> None:
-    version = library.regression(2)
+    version = shelf.regression(2)
     evil = "</text><script>alert(1)</script>\u202e"
     version["importance"] = [{"feature": evil, "value": 1.0}]
     version["target"] = evil
@@ -97,7 +97,7 @@ def test_hostile_names_are_shown_and_never_obeyed(pages: httpx.Client, canned: C
 
 
 def test_plots_that_are_not_there_leave_the_page_whole(pages: httpx.Client, canned: CannedApi) -> None:
-    version = {**library.regression(2), "plots": {}, "importance": [], "metrics": {}, "baseline": {}, "training": {}, "libraries": {}}
+    version = {**shelf.regression(2), "plots": {}, "importance": [], "metrics": {}, "baseline": {}, "training": {}, "libraries": {}}
     canned.answers["projects/bikes/models/demand-forecast/versions/latest/"] = version
     shown = _text(pages.get(f"{P}/models/demand-forecast/"))
     assert "No metric was measured" in shown
@@ -158,6 +158,6 @@ def test_a_dataset_names_where_it_comes_from_and_who_uses_it(pages: httpx.Client
 
 
 def test_who_may_only_look_is_offered_nothing_to_run(pages: httpx.Client, canned: CannedApi) -> None:
-    canned.answers["projects/bikes/"] = library.project(role="viewer")
+    canned.answers["projects/bikes/"] = shelf.project(role="viewer")
     for path in (f"{P}/models/", f"{P}/models/demand-forecast/", f"{P}/datasets/daily_demand/"):
         assert "/jobs/new/" not in pages.get(path).text

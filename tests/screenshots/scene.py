@@ -9,7 +9,7 @@ from typing import Any
 from mimir.dev.demo import run_demo
 from mimir.dev.places import Places
 from mimir.lib.sample import DATASET, PROJECT
-from tests.frontend import library
+from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
@@ -150,14 +150,14 @@ class Scene:
 
     def _models(self, *, trained: bool) -> None:
         """A model of each task, with plots that have something to show; `trained`: the classes by real jobs."""
-        rides = [library.regression(1, 1.085), library.regression(2)]
+        rides = [shelf.regression(1, 1.085), shelf.regression(2)]
         write_versions(self.stack, project=PROJECT, name="demand-forecast", dataset="bike-trips", versions=rides)
         if trained:
             for algorithm in ("random_forest", "logistic"):
                 self.jobs["training"] = self._train(algorithm)
                 self.stack.end_of(self.jobs["training"])
             return
-        weather = [library.classification(1), library.classification(2)]
+        weather = [shelf.classification(1), shelf.classification(2)]
         write_versions(self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather)
 
     def _train(self, algorithm: str) -> str:
