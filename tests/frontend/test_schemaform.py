@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mimir.frontend import jobrequest, schemaform
+from mimir.frontend.client import ApiError
+from mimir.frontend.pages.submitlook import refusals
 from mimir.frontend.schemaform import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
@@ -249,3 +251,14 @@ def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
     shown = jobrequest.curl("http://h/api/", {"name": "it's \u202e mine"})
     assert shown.startswith("curl -X POST http://h/api/ \\\n")
     assert shown.endswith("""-d '{\n  "name": "it'\\''s \\u202e mine"\n}'""")
+
+
+def test_each_message_of_a_refusal_stands_at_its_field() -> None:
+    detail = {"parameters.model": "has to be a name", "parameters.test_size": "has to be less", "resources.memory": "is not an amount", "odd": "is odd"}
+    errors, general = refusals("ml_training", {}, ApiError(400, "invalid", "The job cannot be accepted.", detail))
+    assert {name: errors.get(name) for name in detail if name != "odd"} == {
+        "parameters.model": "Has to be a name.",
+        "parameters.test_size": "Has to be less.",
+        "resources.memory": "Is not an amount.",
+    }
+    assert general == ["odd: is odd"]

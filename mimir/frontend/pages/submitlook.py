@@ -80,7 +80,7 @@ def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
 def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, str], list[str]]:
     """What the API says to a request: messages by field, and those of none."""
     schema = jobrequest.request_schema(job_type, texts)
-    names = _paths(schema, texts)
+    names = list(_paths(schema, texts))  # asked for each message
     errors = schemaform.misread(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():
