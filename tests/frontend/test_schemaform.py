@@ -254,11 +254,11 @@ def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
 
 
 def test_each_message_of_a_refusal_stands_at_its_field() -> None:
-    detail = {"parameters.model": "has to be a name", "parameters.test_size": "has to be less", "resources.memory": "is not an amount", "odd": "is odd"}
+    detail = {"parameters.model": "has to be a name", "parameters.test_size": "has to be less", "resources.memory": "is none", "odd": "is odd"}
     errors, general = refusals("ml_training", {}, ApiError(400, "invalid", "The job cannot be accepted.", detail))
     assert {name: errors.get(name) for name in detail if name != "odd"} == {
         "parameters.model": "Has to be a name.",
         "parameters.test_size": "Has to be less.",
-        "resources.memory": "Is not an amount.",
+        "resources.memory": "Is none.",
     }
     assert general == ["odd: is odd"]
