@@ -39,12 +39,28 @@ def id_from_its_end() -> Collate:
     return Collate(Reverse(Cast("id", TextField())), "C")
 
 
+class ModelCache(StrEnum):
+    """Where a cluster's workers keep models between jobs."""
+
+    EMPTY_DIR = "empty_dir"  # nowhere: each worker has its own, which goes with it
+    CLAIM = "claim"  # the PersistentVolumeClaim model-cache-pvc, a folder for each project
+
+
 class Cluster(models.Model):
-    """A target that launches workers, with the room it has. Later issues add how to reach more of them."""
+    """A target that launches workers, how to reach it, and the room it has."""
 
     name = models.CharField(max_length=63, primary_key=True)
     launcher = models.CharField(max_length=16, default="process")
     enabled = models.BooleanField(default=True)
+    region = models.CharField(max_length=63, blank=True, default="")
+    context = models.CharField(max_length=253, blank=True, default="")  # of KUBECONFIG_FILE; empty: the cluster we run in
+    namespace = models.CharField(max_length=63, blank=True, default="")  # of its workers; empty: WORKER_NAMESPACE
+    orchestrator_url = models.URLField(max_length=500, blank=True, default="")  # as its workers reach us; empty: ORCHESTRATOR_URL
+    model_cache = models.CharField(max_length=16, choices=_choices(ModelCache), default=ModelCache.EMPTY_DIR)
+    node_selector = models.JSONField(default=dict, blank=True)  # of every worker
+    tolerations = models.JSONField(default=list, blank=True)
+    gpu_node_selector = models.JSONField(default=dict, blank=True)  # of workers with GPUs, beside those above
+    gpu_tolerations = models.JSONField(default=list, blank=True)
     capacity_jobs = models.PositiveIntegerField()
     capacity_cpu_millicores = models.BigIntegerField()
     capacity_memory_bytes = models.BigIntegerField()
@@ -73,6 +89,8 @@ class Job(models.Model):
     parameters = models.JSONField()
     inputs = models.JSONField(default=list)  # every version fixed at submit: see services/submit.py
     exclusive_key = models.CharField(max_length=200, blank=True, default="")
+    cluster = models.CharField(max_length=63, blank=True, default="")  # the one it asks for, by name; empty: any
+    region = models.CharField(max_length=63, blank=True, default="")  # the one it asks for; empty: any
     resources = models.JSONField()  # {"limits": {…}, "requests": {…}} of resources.Amounts as dicts
     timeout_seconds = models.PositiveIntegerField()
     max_attempts = models.PositiveSmallIntegerField(default=1)
@@ -170,6 +188,8 @@ class Attempt(models.Model):
     exit_signal = models.IntegerField(null=True)
     peak_memory_bytes = models.BigIntegerField(null=True)
     event_n = models.BigIntegerField(default=0)  # the highest worker event stored
+    waits_for = models.JSONField(null=True)  # of a launching worker, what its cluster says it waits for: a diagnosis with "since"
+    pods_seen = models.JSONField(default=list)  # the last state seen of each of its pods, as launchers.diagnosis.remember cuts them
 
     log_end = models.BigIntegerField(default=0)
     log_lines = models.BigIntegerField(default=0)  # line ends before log_end

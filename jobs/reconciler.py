@@ -16,6 +16,7 @@ from jobs.launchers.base import Launcher, Observed
 from jobs.models import Cluster
 from jobs.reconciliation import Action, AttemptView, Sight, Times, Verb, decide
 from jobs.selectors.attempts import database_now, open_attempts
+from jobs.selectors.logs import log_last_bytes
 from jobs.services import reconcile as writes
 from jobs.services.beats import beat_record, instance_name
 from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable, launcher_of
@@ -123,7 +124,8 @@ def _gone(row: AttemptView, seen: Observed | None, launcher: Launcher) -> bool:
     crash_point("reconcile.seen_gone")
     if seen is not None:
         writes.log_rest_append(
-            attempt_id=row.id, read=lambda offset: launcher.tail(row.name, str(row.id), after=b"", offset=offset)
+            attempt_id=row.id,
+            read=lambda offset: launcher.tail(row.name, str(row.id), after=log_last_bytes(row.id, offset), offset=offset),
         )
     return writes.gone_if_unchanged(row=row, seen=_sight(seen))
 

@@ -4,9 +4,9 @@
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobs.contract import FailureReason
 
@@ -28,6 +28,8 @@ class LaunchSpec:
     gpu_count: int
     priority: str
     active_deadline_seconds: int
+    requested_cpu_millicores: int = 0  # what a scheduler finds room for; 0: as much as the limit
+    requested_memory_bytes: int = 0
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -57,28 +59,37 @@ class Observed:
     message: str = ""
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
+    pods: tuple[Mapping[str, Any], ...] = ()  # as `diagnosis.remember` cuts them; empty where there are no pods
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterCapacity:
-    """What a cluster has."""
+class Evidence:
+    """All that a cluster shows of one worker, as `diagnosis.diagnose` takes it. `nodes` is None without the right to read them."""
 
-    jobs: int
-    cpu_millicores: int
-    memory_bytes: int
-    gpus: int
+    job: Mapping[str, Any] | None
+    pods: tuple[Mapping[str, Any], ...] = ()
+    events: tuple[Mapping[str, Any], ...] = ()
+    nodes: tuple[Mapping[str, Any], ...] | None = None
 
 
 class LaunchRefused(Exception):
-    """For certain not created. `retryable`: the same launch may work later."""
+    """For certain not created, and asking again changes nothing. `raw`: the cluster's own words."""
 
-    def __init__(self, message: str, *, reason: FailureReason = FailureReason.LAUNCH_FAILED, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, reason: FailureReason = FailureReason.LAUNCH_FAILED, raw: str = "") -> None:
         super().__init__(message)
-        self.reason, self.retryable = reason, retryable
+        self.reason, self.raw = reason, raw
 
 
 class LaunchUncertain(Exception):
     """Perhaps created: launch again under the same name, which adopts it if it is there."""
+
+
+class LaunchLater(LaunchUncertain):
+    """Not created for now: ask again, after `seconds` where the cluster named a time. `reason`: what to tell who waits, if anything."""
+
+    def __init__(self, message: str, *, seconds: float | None = None, reason: FailureReason | None = None, raw: str = "") -> None:
+        super().__init__(message)
+        self.seconds, self.reason, self.raw = seconds, reason, raw
 
 
 class Launcher(Protocol):
@@ -104,11 +115,16 @@ class Launcher(Protocol):
         """Whether nothing of this attempt runs, and nobody is about to start it."""
         ...
 
-    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> bytes | None:
-        """A piece of the log the worker left behind, from stored `offset` on; empty or None when there is no more.
+    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
+        """The log the worker left behind, in bounded pieces, from stored `offset` on.
 
-        `after`: the last stored bytes, for clusters that know no offsets.
+        `after`: the last stored bytes, for clusters that know no offsets. Where they are not found, since the cluster threw the log's
+        older part away, it goes on with what there is: the reader is told by `LOST_LINES` in between.
         """
+        ...
+
+    def evidence(self, name: str) -> Evidence | None:
+        """All the cluster shows of a worker, for a diagnosis; None where there is nothing but what `observe` says."""
         ...
 
     def clean_up(self, name: str, attempt_id: str) -> None:
@@ -117,8 +133,4 @@ class Launcher(Protocol):
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         """Wait until a worker appeared or ended, at most `timeout_seconds`; whether one did. Only a hint to look sooner."""
-        ...
-
-    def capacity(self) -> ClusterCapacity:
-        """What the cluster has now."""
         ...

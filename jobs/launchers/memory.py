@@ -5,11 +5,11 @@ It keeps the promises of `base.Launcher`: idempotent by name, adopts, refuses an
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from jobs.launchers.base import ClusterCapacity, Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.base import Evidence, Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
 
 
 @dataclass(slots=True)
@@ -28,6 +28,7 @@ class MemoryLauncher:
     def __init__(self) -> None:
         self.workers: dict[str, FakeWorker] = {}
         self.launches: list[str] = []
+        self.shows: dict[str, Evidence] = {}  # what a cluster with pods would say of a worker
         self.obeys = True  # whether a worker ends when asked to
         self._failures: deque[tuple[Exception, bool]] = deque()
         self._lock = threading.RLock()
@@ -97,10 +98,15 @@ class MemoryLauncher:
             ours = worker is not None and worker.spec.attempt_id == attempt_id
             return not ours or (worker is not None and not worker.seen.alive and worker.seen.processes == 0)
 
-    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> bytes | None:  # noqa: ARG002 - offsets are known here
+    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         with self._lock:
             worker = self.workers.get(name)
-            return None if worker is None or worker.spec.attempt_id != attempt_id else worker.spool[offset:]
+            rest = b"" if worker is None or worker.spec.attempt_id != attempt_id else worker.spool[offset:]
+        if rest:
+            yield rest
+
+    def evidence(self, name: str) -> Evidence | None:
+        return self.shows.get(name)
 
     def clean_up(self, name: str, attempt_id: str) -> None:
         with self._lock:
@@ -111,6 +117,3 @@ class MemoryLauncher:
         changed = self._changed.wait(timeout_seconds)
         self._changed.clear()
         return changed
-
-    def capacity(self) -> ClusterCapacity:
-        return ClusterCapacity(2, 4000, 8 * 2**30, 0)

@@ -33,7 +33,7 @@ import psutil
 
 from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.launchers import processes
-from jobs.launchers.base import ClusterCapacity, Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.base import Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
 from mimir.lib.crash import crash_point
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -166,9 +166,14 @@ class ProcessLauncher:
             return False
         return not any(not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, []))
 
-    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> bytes | None:  # noqa: ARG002 - offsets are known here
+    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         folder = self._own_folder(name, attempt_id)
-        return None if folder is None else spooled(folder / "spool", offset)
+        while folder is not None and (piece := spooled(folder / "spool", offset)):
+            yield piece
+            offset += len(piece)
+
+    def evidence(self, name: str) -> None:
+        return None
 
     def clean_up(self, name: str, attempt_id: str) -> None:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
@@ -188,10 +193,6 @@ class ProcessLauncher:
             cost = time.monotonic() - began
             time.sleep(min(left, max(0.02, 10 * cost)))
         return False
-
-    def capacity(self) -> ClusterCapacity:
-        cores = os.cpu_count() or 1
-        return ClusterCapacity(max(2, cores), cores * 1000, psutil.virtual_memory().total, 0)
 
     def _signature(self) -> frozenset[tuple[str, bool]]:
         return frozenset((folder.name, _is_locked(folder)) for folder, _identity in self._folders())

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
+from uuid import UUID
 
 from jobs.contract import LOG_LINE_BYTES_MAX
 from jobs.models import Attempt
 from jobs.selectors import logs_hash
 from jobs.selectors.logs_store import LogDamaged, LogState, Piece, log_pieces, log_state
 
-__all__ = ["LogDamaged", "LogSlice", "Stream", "log_read", "log_read_raw", "log_sha256"]
+__all__ = ["LogDamaged", "LogSlice", "Stream", "log_last_bytes", "log_read", "log_read_raw", "log_sha256"]
 
+JOIN_BYTES = 4096
 Stream = Literal["stdout", "stderr"]
 _PARTS = re.compile(rb"[^ \n]* (stdout|stderr) ([FP]) ([^\n]*)\n")
 
@@ -43,6 +45,13 @@ def log_read(*, attempt: Attempt, offset: int = 0, limit: int | None = None) -> 
     start = _position(state, offset)
     stop = state.end if limit is None else min(start + limit, state.end)
     return _slice(state, start, stop)
+
+
+def log_last_bytes(attempt_id: UUID, end: int) -> bytes:
+    """The last stored bytes before `end`, at most JOIN_BYTES: by them a copy of the log is joined to what is stored."""
+    start = max(0, end - JOIN_BYTES)
+    pieces = log_pieces(log_state(attempt_id), start, end)
+    return b"".join(piece.data[max(0, start - piece.start) : max(0, end - piece.start)] for piece in pieces)
 
 
 def log_read_raw(

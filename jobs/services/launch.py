@@ -16,7 +16,7 @@ from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q
 
 from jobs.contract import EventKind, FailureReason, JobStatus
-from jobs.launchers.base import Launched, LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.launchers.base import Launched, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
 from jobs.models import Attempt
 from jobs.resources import from_dict
 from jobs.selectors.machine import clamped
@@ -84,6 +84,9 @@ def _launch(attempt_id: UUID) -> None:
         launched = launcher.launch(_spec(attempt), still_wanted=lambda: _still_wanted(attempt_id))
     except LaunchRefused as refused:
         _refused(attempt_id, refused)
+    except LaunchLater as later:
+        log.warning("a launch has to wait", attempt_id=str(attempt_id), error=str(later))
+        _try_later(attempt_id, seconds=later.seconds)
     except LaunchUncertain as error:
         log.warning("a launch has no sure answer", attempt_id=str(attempt_id), error=str(error))
         _try_later(attempt_id)
@@ -110,11 +113,13 @@ def _spec(attempt: Attempt) -> LaunchSpec:
         attempt=attempt.number,
         project_id=str(job.project_id),
         token=launch_token(attempt.id),
-        orchestrator_url=env.orchestrator_url,
+        orchestrator_url=attempt.cluster.orchestrator_url or env.orchestrator_url,
         cpu_millicores=limits.cpu_millicores,
         memory_bytes=limits.memory_bytes,
         gpu_count=limits.gpus,
         priority=job.priority,
+        requested_cpu_millicores=attempt.cpu_millicores,
+        requested_memory_bytes=attempt.memory_bytes,
         active_deadline_seconds=env.launch_timeout + job.timeout_seconds + env.worker_grace + 600,
         extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
     )
@@ -146,10 +151,11 @@ def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
         attempt_end(job=job, attempt=attempt, reason=reason, actor=ACTOR, message=str(refused))
 
 
-def _try_later(attempt_id: UUID) -> None:
+def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:
+    """Leave the launch to a later sweep: after `seconds`, where the cluster named a time."""
     attempt = Attempt.objects.filter(id=attempt_id).first()
     if attempt is not None:
-        wait = back_off_seconds(attempt.launch_failures + 1)
+        wait = back_off_seconds(attempt.launch_failures + 1) if seconds is None else seconds
         Attempt.objects.filter(id=attempt_id).update(
             launch_failures=F("launch_failures") + 1, launch_not_before=utc_now() + dt.timedelta(seconds=wait)
         )

@@ -1,6 +1,6 @@
 """The writes of the reconciler: each under the rows' locks, and only if they still stand as they were when it decided."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import MimirError
 
 ACTOR = "reconciler"
+TAIL_TRIES = 10
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
@@ -76,19 +77,22 @@ def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
     return True
 
 
-def log_rest_append(*, attempt_id: UUID, read: Callable[[int], bytes | None]) -> None:
-    """Append what the worker's own spool has past the stored end; `read(offset)` gives a piece, empty or None at the end.
+def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:
+    """Append what the worker left past the stored end; `read(offset)` gives it in pieces.
 
     Each piece is bounded. Where somebody else has appended meanwhile (a late copy of a request, another reconciler) it goes on behind
     that. A closed log, or a limit, ends it: what cannot be stored is what the marker line stands for.
     """
     end = Attempt.objects.values_list("log_end", flat=True).get(id=attempt_id)
-    while piece := read(end):
+    for _ in range(TAIL_TRIES):
         try:
-            end = log_append(attempt_id=attempt_id, offset=end, data=piece)
+            for piece in read(end):
+                end = log_append(attempt_id=attempt_id, offset=end, data=piece)
         except WrongOffset as moved:
             end = moved.end
         except MimirError:
+            return
+        else:
             return
 
 

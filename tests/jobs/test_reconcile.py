@@ -1,6 +1,7 @@
 """The reconciler over the shipped fake: what is lost is found, what is new is left alone, nothing runs twice."""
 
 import datetime as dt
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -143,11 +144,11 @@ def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
     spool = b"".join(lines)
     late = iter([lines[0] + lines[1]])
 
-    def read(offset: int) -> bytes:
+    def read(offset: int) -> Iterator[bytes]:
         piece = spool[offset:]
         for data in late:
             log_append(attempt_id=attempt.id, offset=0, data=data)
-        return piece
+        yield piece
 
     log_rest_append(attempt_id=attempt.id, read=read)
     attempt.refresh_from_db()
