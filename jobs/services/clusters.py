@@ -1,23 +1,19 @@
 """Cluster rows: the default one, its launcher, and whether it answers."""
 
 import datetime as dt
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 
-from jobs import queue
 from jobs.launchers.base import Launcher
 from jobs.launchers.factory import launcher_for
 from jobs.models import Cluster
+from jobs.selectors.clusters import OWN
 from jobs.selectors.machine import machine
 from mimir.lib.clock import utc_now
 
-DEFAULT = "local"
-CHANGEABLE = frozenset({"enabled", "capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"})
+DEFAULT = OWN
 
 
 def cluster_ensure() -> Cluster:
@@ -60,13 +56,6 @@ def launcher_of(cluster: Cluster) -> Launcher:
 def _launcher(_name: str, kind: str, installation: str) -> Launcher:
     env = settings.ENV
     return launcher_for(kind, {"workers_dir": env.workers_dir, "installation": installation})
-
-
-def cluster_change(*, cluster: Cluster, changes: Mapping[str, Any]) -> None:
-    """What an administrator changes: whether it gets work, and its room. The loops' own columns are left alone. Wakes admission."""
-    with transaction.atomic():
-        Cluster.objects.filter(name=cluster.name).update(**{name: value for name, value in changes.items() if name in CHANGEABLE})
-        transaction.on_commit(queue.wake_all, robust=True)
 
 
 def cluster_reached(*, cluster: Cluster) -> None:
