@@ -15,7 +15,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check bench chaos mutants screenshots requirements clean
+.PHONY: help demo up test check bench chaos mutants screenshots images requirements clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -50,6 +50,9 @@ mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to no
 
 screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide and phone, into var/screenshots
 	@$(PY) -m tests.screenshots
+
+images: ## build the container images with docker, nerdctl or buildah; prints their sizes (deploy/images/build.sh has the variables)
+	@deploy/images/build.sh
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
 	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \

@@ -1,25 +1,30 @@
 """`python -m jobs.worker`: claims the attempt that its environment names, runs it, reports, exits. Exit codes: docs/worker-protocol.md.
 
 Started by the process launcher it first forks itself off, so that nobody of ours is its parent, keeps the lock it inherited, and leaves a
-guardian above the supervisor. The workload's interpreter is started before the supervisor's modules are imported: the two take their time
-side by side.
+guardian above the supervisor. In a container it is the first process and stays it: the kernel ends the others with it. The workload's
+interpreter is started before the supervisor's modules are imported: the two take their time side by side.
 """
 
 import os
+import signal
 import sys
+from typing import Any
 
 from jobs.worker import environment as _environment
 from jobs.worker import family
-from jobs.worker.environment import EXIT_ENVIRONMENT, BadWorkerEnvironment, WorkerEnvironment
+from jobs.worker.environment import EXIT_ENVIRONMENT, EXIT_STOPPED, BadWorkerEnvironment, WorkerEnvironment
 from jobs.worker.guardian import stand_guard
-from jobs.worker.process import start_workload
+from jobs.worker.process import make_scratch, start_workload
 from mimir.lib.crash import crash_point
 
 
 def main() -> int:
     """One attempt; the exit code."""
+    # A container's first process is sent only the signals that it handles: without this one, SIGTERM would wait for SIGKILL.
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         environment = _environment.read()
+        make_scratch(environment)
     except BadWorkerEnvironment as error:
         print(f"worker: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
@@ -35,6 +40,11 @@ def main() -> int:
     from jobs.worker.attempt import run_attempt
 
     return run_attempt(environment, workload)
+
+
+def _stopped(_number: int, _frame: Any) -> None:
+    """Asked to stop before there is a supervisor that could tell of it."""
+    raise SystemExit(EXIT_STOPPED)
 
 
 def _fork_off(environment: WorkerEnvironment) -> None:

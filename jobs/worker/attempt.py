@@ -18,6 +18,7 @@ from jobs.worker.supervisor import Supervisor
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
+TERMINATION_MESSAGE_MAX = 600  # characters: kubelet keeps 4,096 bytes, and JSON may need six for one
 CLAIM_SECONDS = 3600.0  # the orchestrator's own launch time limit comes first, and answers 410 then
 
 
@@ -36,7 +37,7 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
 
 
 def _supervise(environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> int:
-    """A supervisor that fails itself leaves nothing running, and its word in exit.json: the launcher's reconciler tells it on."""
+    """A supervisor that fails itself leaves nothing running, and its word with its launcher, whose reconciler tells it on."""
     supervisor: Supervisor | None = None
     try:
         supervisor = Supervisor(environment, client, workload, claim)
@@ -45,8 +46,11 @@ def _supervise(environment: WorkerEnvironment, client: Client, workload: Workloa
         traceback.print_exc()
         family.kill_all()
         code, verdict = EXIT_GAVE_UP, broken("supervisor", error)
+    ended = _ended(supervisor, code, verdict)
     if environment.worker_dir is not None:
-        _leave_exit(environment.worker_dir, supervisor, code, verdict)
+        _leave_exit(environment.worker_dir, ended)
+    elif environment.termination_file.exists():
+        _leave_message(environment.termination_file, ended)
     return code
 
 
@@ -64,8 +68,8 @@ def _refused_code(error: Refused | Unreachable) -> int:
     return EXIT_GAVE_UP
 
 
-def _leave_exit(folder: Path, supervisor: Supervisor | None, code: int, verdict: Verdict) -> None:
-    """How it ended, for the launcher: written, fsynced, renamed. On a full disk the orchestrator has been told already, or nobody can be."""
+def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[str, Any]:
+    """How it ended, for the launcher; with the cause where the orchestrator could not be told it."""
     ended: dict[str, Any] = {"code": code, "at": utc_now().isoformat()}
     if supervisor is not None:
         ended |= {"peak_memory_bytes": supervisor.memory.peak_bytes, "log_end": supervisor.spool.end}
@@ -73,6 +77,11 @@ def _leave_exit(folder: Path, supervisor: Supervisor | None, code: int, verdict:
         undelivered = "Its worker could not deliver its end: the orchestrator did not answer."
         ended |= {"reason": verdict.reason or "worker_lost", "message": verdict.message or ("" if verdict.reason else undelivered)}
         ended |= {"signal": verdict.detail["signal"]} if "signal" in verdict.detail else {}
+    return ended
+
+
+def _leave_exit(folder: Path, ended: dict[str, Any]) -> None:
+    """Written, fsynced, renamed. On a full disk the orchestrator has been told already, or nobody can be."""
     try:
         with (folder / "exit.new").open("w") as file:
             json.dump(ended, file)
@@ -81,3 +90,13 @@ def _leave_exit(folder: Path, supervisor: Supervisor | None, code: int, verdict:
         (folder / "exit.new").rename(folder / "exit.json")
     except OSError as error:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)
+
+
+def _leave_message(file: Path, ended: dict[str, Any]) -> None:
+    """The same as the container's last word: on Kubernetes it is the `message` of the container's end. The file is mounted: no rename."""
+    if "message" in ended:
+        ended = {**ended, "message": ended["message"][:TERMINATION_MESSAGE_MAX]}
+    try:
+        file.write_text(json.dumps(ended, ensure_ascii=False))
+    except OSError as error:
+        print(f"worker: {file} could not be written: {error}", file=sys.stderr)

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
+EXIT_STOPPED = 143  # SIGTERM before the claim, as a shell tells it: nothing was begun
+# Where a container has its folders, and where Kubernetes reads a container's last word.
+DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 
 
 class BadWorkerEnvironment(Exception):
@@ -13,7 +16,10 @@ class BadWorkerEnvironment(Exception):
 
 
 class WorkerEnvironment(NamedTuple):
-    """`worker_dir` and `lock_descriptor` are set by the process launcher only. No dataclass: importing those would delay the workload's start."""
+    """`worker_dir` and `lock_descriptor` are set by the process launcher only: without them this is a container of our own.
+
+    `termination_file` is read by Kubernetes. No dataclass: importing those would delay the workload's start.
+    """
 
     job_id: str
     job_type: str
@@ -24,6 +30,7 @@ class WorkerEnvironment(NamedTuple):
     models_dir: Path
     worker_dir: Path | None = None
     lock_descriptor: int | None = None
+    termination_file: Path = Path(TERMINATION_FILE)
     passed_on: Mapping[str, str] = {}  # what user code may see of the surroundings
 
 
@@ -37,7 +44,9 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
     source = os.environ if environ is None else environ
     missing = [name for name in _NEEDED if not source.get(name)]
     if missing:
-        raise BadWorkerEnvironment(f"not set: {', '.join(missing)}")
+        raise BadWorkerEnvironment(f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/worker-protocol.md)")
+    if not source["ORCHESTRATOR_URL"].startswith(("http://", "https://")):
+        raise BadWorkerEnvironment("ORCHESTRATOR_URL has to begin with http:// or https://")
     lock = source.get("WORKER_LOCK_FD")
     return WorkerEnvironment(
         job_id=source["JOB_ID"],
@@ -45,9 +54,10 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
         attempt_id=source["ATTEMPT_ID"],
         job_token=source["JOB_TOKEN"],
         orchestrator_url=source["ORCHESTRATOR_URL"],
-        data_dir=Path(source.get("MIMIR_DATA_DIR", "/app/data")),
-        models_dir=Path(source.get("MIMIR_MODELS_DIR", "/app/models")),
+        data_dir=Path(source.get("MIMIR_DATA_DIR", DATA_DIR)),
+        models_dir=Path(source.get("MIMIR_MODELS_DIR", MODELS_DIR)),
         worker_dir=Path(source["WORKER_DIR"]) if source.get("WORKER_DIR") else None,
         lock_descriptor=int(lock) if lock else None,
+        termination_file=Path(source.get("MIMIR_TERMINATION_FILE", TERMINATION_FILE)),
         passed_on={name: source[name] for name in _PASSED_ON if name in source},
     )

@@ -130,13 +130,3 @@ def cpu_seconds() -> float:
             fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
             total += (int(fields[11]) + int(fields[12])) / _TICKS
     return total
-
-
-def cgroup_memory() -> tuple[int, int] | None:
-    """(used, limit) in bytes of this process's own memory cgroup, without cached files; None where it has no limit of its own."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        line = next(each for each in Path("/proc/self/cgroup").read_text().splitlines() if each.startswith("0::"))
-        folder = Path("/sys/fs/cgroup") / line[3:].lstrip("/")
-        cached = next(int(row.split()[1]) for row in (folder / "memory.stat").read_text().splitlines() if row.startswith("inactive_file "))
-        return int((folder / "memory.current").read_text()) - cached, int((folder / "memory.max").read_text())
-    return None

@@ -4,7 +4,7 @@ import threading
 import time
 
 from jobs.contract import FailureReason
-from jobs.worker import family
+from jobs.worker import cgroup, family
 from jobs.worker.stopping import Stop, failed
 from jobs.worker.watched import Watched
 
@@ -18,7 +18,9 @@ class MemoryWatch(Watched):
 
     def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
         super().__init__("memory", stop)
-        self.limit_bytes, self._own_cgroup = limit_bytes, own_cgroup
+        self.limit_bytes = limit_bytes
+        self._group = cgroup.own_group() if own_cgroup else None
+        self._kills_before = self._group.kills() if self._group else 0
         self.ended = threading.Event()
         self.now_bytes = 0
         self.peak_bytes = 0
@@ -28,7 +30,7 @@ class MemoryWatch(Watched):
         """Look until `ended`, or until the limit is reached: then nothing of the workload is left."""
         while not self.ended.is_set():
             began = time.monotonic()
-            used, limit = self._used()
+            used, limit = self.used()
             self.now_bytes, self.peak_bytes = used, max(self.peak_bytes, used)
             if used >= KILL_AT * limit:
                 # One that is asked to stop already has its cause; it may not take the machine with it meanwhile.
@@ -39,10 +41,16 @@ class MemoryWatch(Watched):
             cost = time.monotonic() - began
             self.ended.wait(min(max(FASTEST_SECONDS, SHARE_OF_TIME * cost), SLOWEST_SECONDS))
 
-    def _used(self) -> tuple[int, int]:
-        if self._own_cgroup and (group := family.cgroup_memory()) is not None:
-            return group[0], min(group[1], self.limit_bytes)
+    def used(self) -> tuple[int, int]:
+        """Now, and the limit."""
+        counted = self._group.read() if self._group else None
+        if counted is not None:
+            return counted[0], min(counted[1], self.limit_bytes)
         return family.memory_bytes(), self.limit_bytes
+
+    def kernel_killed(self) -> bool:
+        """Whether the kernel killed something of ours for want of memory, before we could: a leap between two looks."""
+        return self._group is not None and self._group.kills() > self._kills_before
 
 
 class CpuMeter:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
-from jobs.worker.environment import WorkerEnvironment
+from jobs.worker.environment import BadWorkerEnvironment, WorkerEnvironment
 
 
 class WorkloadProcess(NamedTuple):
@@ -23,9 +23,17 @@ class WorkloadProcess(NamedTuple):
     stderr: int
 
 
+def make_scratch(environment: WorkerEnvironment) -> None:
+    """The folders that the workload starts in. Raises: BadWorkerEnvironment where nothing can be written."""
+    try:
+        _temporary(environment).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        wanted = "mount a volume there that the worker's user may write to"
+        raise BadWorkerEnvironment(f"the scratch folder {environment.data_dir} cannot be used ({error.strerror}): {wanted}") from error
+
+
 def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
     """Start the interpreter in the scratch folder."""
-    environment.data_dir.mkdir(parents=True, exist_ok=True)
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -46,14 +54,16 @@ def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
     return WorkloadProcess(process, Channel(ours), out_read, err_read)
 
 
+def _temporary(environment: WorkerEnvironment) -> Path:
+    return environment.data_dir / "tmp"
+
+
 def _environment(environment: WorkerEnvironment, channel: int) -> dict[str, str]:
-    temporary = environment.data_dir / "tmp"
-    temporary.mkdir(exist_ok=True)
     return {
         **environment.passed_on,
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
         "HOME": str(environment.data_dir),
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(_temporary(environment)),
         "JOB_ID": environment.job_id,
         "JOB_TYPE": environment.job_type,
         "ATTEMPT_ID": environment.attempt_id,

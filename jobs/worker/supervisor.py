@@ -223,10 +223,18 @@ class Supervisor:
     # The end
 
     def _verdict(self) -> Verdict:
-        found = self.stop.verdict or self._done or self._without_a_word()
+        found = self._out_of_memory(self.stop.verdict or self._done or self._without_a_word())
         if found.status is FinishStatus.FAILED and self._step and "step" not in found.detail:
             return replace(found, detail={**found.detail, "step": self._step})
         return found
+
+    def _out_of_memory(self, found: Verdict) -> Verdict:
+        """A process that the kernel killed for want of memory looks like one that somebody killed; a shell above it only has an exit code."""
+        if found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE) or not self.memory.kernel_killed():
+            return found
+        _used, limit = self.memory.used()
+        self.memory.peak_bytes = max(self.memory.peak_bytes, limit)
+        return failed(FailureReason.OUT_OF_MEMORY, "", **{**found.detail, "limit_bytes": limit, "peak_bytes": self.memory.peak_bytes})
 
     def _without_a_word(self) -> Verdict:
         """The workload said nothing: its process tells."""

@@ -95,7 +95,7 @@ CSRF_COOKIE_PATH = "/admin"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = not STATIC_ROOT  # what was collected has its compressed twins, what is found has not
 LOGIN_URL = "/admin/login/"
 
 _database = urlsplit(ENV.database_url)

@@ -150,7 +150,7 @@ def test_a_thread_that_breaks_ends_the_attempt_and_is_told(start: Start, part: s
     broken = {
         "log": "from jobs.worker.shipping import LogShipper as P\nP._ship_one",
         "report": "from jobs.worker.reporting import Reporter as P\nP._beat",
-        "memory": "from jobs.worker.memory import MemoryWatch as P\nP._used",
+        "memory": "from jobs.worker.memory import MemoryWatch as P\nP.used",
         "transfers": "from jobs.worker.transfers import Transfers as P\nP._deliver",
     }[part]
     prelude = f"def broken(*_): raise KeyError('what nobody thought of')\n{broken} = broken"
