@@ -11,7 +11,7 @@ used without a process too. The shapes of objects and the words of Events come f
 
 Control routes, with the same Bearer token as the API; each has a typed method on FakeKubernetes:
 
-    POST   /fake/reset     {seed, now, history, latency_seconds, namespaces, nodes}: a new, empty cluster; open watches break; nothing needs to be given
+    POST   /fake/reset     {seed, now, history, latency_seconds, namespaces, nodes}: a new, empty cluster; open watches break
     GET    /fake/clock     {now, next_due, resourceVersion}
     POST   /fake/clock     {seconds} or {to}: let time pass
     POST   /fake/scripts   {job: name, pattern or "*", ...fields of scripts.PodScript}: how pods that come are to fare
