@@ -75,18 +75,114 @@ class FailureReason(StrEnum):
     STALE_BASE = "stale_base"  # the revision it worked on is no longer the newest
     PROTOCOL = "protocol"  # the worker reported something the orchestrator cannot accept
     CANCELLED = "cancelled"
+    # What a Kubernetes cluster tells (launchers/diagnosis). Most are waits first, and become a reason when the launch time-out ends them.
+    STARTING = "starting"  # nothing wrong is known: the cluster is at work on it, or waits in a way this release has no word for
+    SUSPENDED = "suspended"  # something in the cluster (a queueing controller, a person) holds the Job back
+    IMAGE_PULLING = "image_pulling"  # nothing wrong, it takes its time
+    IMAGE_NOT_FOUND = "image_not_found"
+    IMAGE_PULL_DENIED = "image_pull_denied"
+    IMAGE_PULL_FAILED = "image_pull_failed"  # none of the other causes
+    IMAGE_NAME_INVALID = "image_name_invalid"
+    IMAGE_NEVER_PULL = "image_never_pull"  # not on the node, and the pull policy forbids to fetch it
+    REGISTRY_UNREACHABLE = "registry_unreachable"
+    UNSCHEDULABLE = "unschedulable"  # no node takes it, for none of the causes below
+    UNSCHEDULABLE_CPU = "unschedulable_cpu"
+    UNSCHEDULABLE_MEMORY = "unschedulable_memory"
+    UNSCHEDULABLE_GPU = "unschedulable_gpu"
+    UNSCHEDULABLE_DISK = "unschedulable_disk"  # ephemeral storage
+    UNSCHEDULABLE_SELECTOR = "unschedulable_selector"  # node selector or affinity
+    UNSCHEDULABLE_TAINT = "unschedulable_taint"
+    UNSCHEDULABLE_VOLUME = "unschedulable_volume"  # its volume cannot be had where there is room
+    NODE_REJECTED = "node_rejected"  # the scheduler chose a node, and the node refused it
+    QUOTA_EXCEEDED = "quota_exceeded"
+    LIMIT_RANGE = "limit_range"
+    POD_SECURITY = "pod_security"
+    ADMISSION_DENIED = "admission_denied"  # a webhook, a policy or another rule of the API server
+    ADMISSION_UNAVAILABLE = "admission_unavailable"  # a webhook does not answer
+    MISSING_SECRET = "missing_secret"  # noqa: S105 - a word, no secret
+    MISSING_CONFIG_MAP = "missing_config_map"
+    MISSING_VOLUME_CLAIM = "missing_volume_claim"
+    MISSING_SERVICE_ACCOUNT = "missing_service_account"
+    MISSING_PRIORITY_CLASS = "missing_priority_class"
+    VOLUME_UNBOUND = "volume_unbound"  # its claim has no volume yet
+    MOUNT_FAILED = "mount_failed"
+    BAD_COMMAND = "bad_command"  # the image cannot be run: no such command, wrong rights, another architecture
+    SANDBOX_FAILED = "sandbox_failed"  # the node's container runtime could not make it
+    NETWORK_FAILED = "network_failed"  # the node's network (CNI) could not be set up for it
+    EVICTED = "evicted"  # by its node, for none of the causes below
+    EVICTED_DISK = "evicted_disk"  # the node ran out of disk
+    EVICTED_DISK_LIMIT = "evicted_disk_limit"  # it wrote more than its own limit
+    EVICTED_MEMORY = "evicted_memory"  # the node ran out of memory
+    EVICTED_BY_REQUEST = "evicted_by_request"  # a drain, an autoscaler, a taint set by a person
+    PREEMPTED = "preempted"
+    NODE_LOST = "node_lost"
+    NODE_SHUTDOWN = "node_shutdown"
+    NEVER_CLAIMED = "never_claimed"  # its container was seen to run and did not call; launch_timeout: nobody can see that
+    HEARTBEAT_LOST = "heartbeat_lost"  # it fell silent, and its cluster cannot say what became of it
+    DELETED_BY_HAND = "deleted_by_hand"
+    VANISHED = "vanished"  # gone from the cluster without a trace; worker_lost: the same where there are no traces to look for
 
 
-# Causes that are not the job's fault: they do not use up the user's attempts, but are bounded by a setting of their own.
-INFRASTRUCTURE = frozenset(
+# What only a cluster's diagnosis finds; the job itself cannot.
+CLUSTER = frozenset(
     {
-        FailureReason.LAUNCH_TIMEOUT,
-        FailureReason.LAUNCH_FAILED,
-        FailureReason.WORKER_LOST,
-        FailureReason.INTERRUPTED,
-        FailureReason.SHUTDOWN,
+        FailureReason.STARTING,
+        FailureReason.SUSPENDED,
+        FailureReason.IMAGE_PULLING,
+        FailureReason.IMAGE_NOT_FOUND,
+        FailureReason.IMAGE_PULL_DENIED,
+        FailureReason.IMAGE_PULL_FAILED,
+        FailureReason.IMAGE_NAME_INVALID,
+        FailureReason.IMAGE_NEVER_PULL,
+        FailureReason.REGISTRY_UNREACHABLE,
+        FailureReason.UNSCHEDULABLE,
+        FailureReason.UNSCHEDULABLE_CPU,
+        FailureReason.UNSCHEDULABLE_MEMORY,
+        FailureReason.UNSCHEDULABLE_GPU,
+        FailureReason.UNSCHEDULABLE_DISK,
+        FailureReason.UNSCHEDULABLE_SELECTOR,
+        FailureReason.UNSCHEDULABLE_TAINT,
+        FailureReason.UNSCHEDULABLE_VOLUME,
+        FailureReason.NODE_REJECTED,
+        FailureReason.QUOTA_EXCEEDED,
+        FailureReason.LIMIT_RANGE,
+        FailureReason.POD_SECURITY,
+        FailureReason.ADMISSION_DENIED,
+        FailureReason.ADMISSION_UNAVAILABLE,
+        FailureReason.MISSING_SECRET,
+        FailureReason.MISSING_CONFIG_MAP,
+        FailureReason.MISSING_VOLUME_CLAIM,
+        FailureReason.MISSING_SERVICE_ACCOUNT,
+        FailureReason.MISSING_PRIORITY_CLASS,
+        FailureReason.VOLUME_UNBOUND,
+        FailureReason.MOUNT_FAILED,
+        FailureReason.BAD_COMMAND,
+        FailureReason.SANDBOX_FAILED,
+        FailureReason.NETWORK_FAILED,
+        FailureReason.EVICTED,
+        FailureReason.EVICTED_DISK,
+        FailureReason.EVICTED_DISK_LIMIT,
+        FailureReason.EVICTED_MEMORY,
+        FailureReason.EVICTED_BY_REQUEST,
+        FailureReason.PREEMPTED,
+        FailureReason.NODE_LOST,
+        FailureReason.NODE_SHUTDOWN,
+        FailureReason.NEVER_CLAIMED,
+        FailureReason.HEARTBEAT_LOST,
+        FailureReason.DELETED_BY_HAND,
+        FailureReason.VANISHED,
     }
 )
+
+# Causes that are not the job's fault: they do not use up the user's attempts, but are bounded by a setting of their own.
+# Whatever kept a worker from running its job is none of its fault; of what a cluster ends, only its own disk limit is.
+INFRASTRUCTURE = (CLUSTER - {FailureReason.EVICTED_DISK_LIMIT}) | {
+    FailureReason.LAUNCH_TIMEOUT,
+    FailureReason.LAUNCH_FAILED,
+    FailureReason.WORKER_LOST,
+    FailureReason.INTERRUPTED,
+    FailureReason.SHUTDOWN,
+}
 
 # Causes that another try cannot mend: the job fails at once, whatever attempts are left.
 FINAL = frozenset(
@@ -100,12 +196,18 @@ FINAL = frozenset(
         FailureReason.ARTIFACT_LIMIT_EXCEEDED,
         FailureReason.PROTOCOL,
         FailureReason.CANCELLED,
+        # the next worker is made of the same image, command and security context
+        FailureReason.IMAGE_NAME_INVALID,
+        FailureReason.BAD_COMMAND,
+        FailureReason.POD_SECURITY,
+        FailureReason.LIMIT_RANGE,
+        FailureReason.ADMISSION_DENIED,
     }
 )
 
 
 class WaitRule(StrEnum):
-    """The rule that blocks a waiting job; the last five are our own faults or an administrator's wish, not a lack of room."""
+    """The rule that blocks a waiting job; from `paused` on they are our own faults or an administrator's wish, not a lack of room."""
 
     READY = "ready"  # nothing blocks it: it starts at the next pass
     BACK_OFF = "back_off"  # a retry waits for its time
@@ -120,6 +222,8 @@ class WaitRule(StrEnum):
     PAUSED = "paused"
     PROJECT_PAUSED = "project_paused"
     PROJECT_ARCHIVED = "project_archived"
+    CLUSTER_UNKNOWN = "cluster_unknown"  # no cluster has the name, or is in the region, that it asks for
+    CLUSTER_DISABLED = "cluster_disabled"  # those that could run it are switched off
     CLUSTER_UNREACHABLE = "cluster_unreachable"
     DISPATCHER_AWAY = "dispatcher_away"
 

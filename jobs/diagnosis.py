@@ -7,7 +7,7 @@ a new request that differ (the keys of POST …/jobs/), {} for "again, unchanged
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.contract import FailureReason
+from jobs.contract import CLUSTER, FailureReason
 from jobs.resources import format_cpu, format_memory
 from mimir.lib.words import told_memory, told_span
 
@@ -23,15 +23,30 @@ def diagnose(
     detail: Mapping[str, Any] | None = None,
     resources: Mapping[str, Mapping[str, int]],
     timeout_seconds: int,
+    ready: Mapping[str, Any] | None = None,
 ) -> Diagnosis:
     """The diagnosis of one ended attempt.
 
     `message` is the worker's own sentence, `detail` its facts (see docs/worker-protocol.md), `resources` the job's as `resources.as_dict`
-    made them. Untrusted text stays text: callers cut it to size.
+    made them. `ready` is what the cluster's diagnosis of the same reason tells (`ClusterDiagnosis.told`): it saw more than is known here.
+    Untrusted text stays text: callers cut it to size.
     """
     facts = dict(detail or {})
     maker = _MAKERS.get(reason, _plain)
-    return maker(reason, message, facts, resources, timeout_seconds)
+    made = maker(reason, message, facts, resources, timeout_seconds)
+    if ready is None or ready.get("category") != reason.value:
+        return made
+    return _joined(made, ready, peak_is_known=bool(_number(facts.get("peak_bytes"))))
+
+
+def _joined(made: Diagnosis, ready: Mapping[str, Any], *, peak_is_known: bool) -> Diagnosis:
+    """The cluster's words, save for what only the job's row knows: its own time limit, and the memory that it used."""
+    joined = {**made, **ready}
+    if made["category"] == FailureReason.DEADLINE_EXCEEDED:
+        joined["next_steps"] = made["next_steps"]
+    if made["category"] == FailureReason.OUT_OF_MEMORY and peak_is_known:
+        joined["summary"] = made["summary"]
+    return joined
 
 
 def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
@@ -56,6 +71,38 @@ ADMINISTRATORS = frozenset(
         FailureReason.DISK_FULL,
         FailureReason.PROTOCOL,
         FailureReason.MODEL_CORRUPT,
+        FailureReason.SUSPENDED,
+        FailureReason.IMAGE_NOT_FOUND,
+        FailureReason.IMAGE_PULL_DENIED,
+        FailureReason.IMAGE_PULL_FAILED,
+        FailureReason.IMAGE_NAME_INVALID,
+        FailureReason.IMAGE_NEVER_PULL,
+        FailureReason.REGISTRY_UNREACHABLE,
+        FailureReason.UNSCHEDULABLE,
+        FailureReason.UNSCHEDULABLE_CPU,
+        FailureReason.UNSCHEDULABLE_MEMORY,
+        FailureReason.UNSCHEDULABLE_GPU,
+        FailureReason.UNSCHEDULABLE_DISK,
+        FailureReason.UNSCHEDULABLE_SELECTOR,
+        FailureReason.UNSCHEDULABLE_TAINT,
+        FailureReason.UNSCHEDULABLE_VOLUME,
+        FailureReason.QUOTA_EXCEEDED,
+        FailureReason.LIMIT_RANGE,
+        FailureReason.POD_SECURITY,
+        FailureReason.ADMISSION_DENIED,
+        FailureReason.ADMISSION_UNAVAILABLE,
+        FailureReason.MISSING_SECRET,
+        FailureReason.MISSING_CONFIG_MAP,
+        FailureReason.MISSING_VOLUME_CLAIM,
+        FailureReason.MISSING_SERVICE_ACCOUNT,
+        FailureReason.MISSING_PRIORITY_CLASS,
+        FailureReason.VOLUME_UNBOUND,
+        FailureReason.MOUNT_FAILED,
+        FailureReason.BAD_COMMAND,
+        FailureReason.SANDBOX_FAILED,
+        FailureReason.NETWORK_FAILED,
+        FailureReason.NEVER_CLAIMED,
+        FailureReason.HEARTBEAT_LOST,
     }
 )  # what only an administrator can mend
 
@@ -163,6 +210,11 @@ def _lost(reason: FailureReason, message: str, facts: Mapping[str, Any], _resour
     )
 
 
+def _cluster(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    """Of a cause that only a cluster knows, without the cluster's own words."""
+    return _made(reason, message or f"{reason.value.replace('_', ' ').capitalize()}.", _REMEDIES[reason], _AGAIN)
+
+
 def _source(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
     return _made(reason, message or "A source did not answer.", f"Try again when the source answers. {_NOTHING_WRITTEN}", _AGAIN)
 
@@ -223,6 +275,7 @@ _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.LAUNCH_FAILED: _launch_failed,
     FailureReason.WORKER_LOST: _lost,
     FailureReason.INTERRUPTED: _lost,
+    **dict.fromkeys(CLUSTER, _cluster),
 }
 
 _REMEDIES: dict[FailureReason, str] = {
@@ -247,4 +300,49 @@ _REMEDIES: dict[FailureReason, str] = {
     FailureReason.STALE_BASE: "Run again: it then works on the newest revision.",
     FailureReason.PROTOCOL: "Worker and orchestrator are of different releases, or the worker is at fault: look at the job's message.",
     FailureReason.CANCELLED: "Nothing to do: a person cancelled it.",
+    FailureReason.STARTING: "Run again; if it comes back, look at the worker's pod (kubectl describe pod): the cluster did not get it started.",
+    FailureReason.SUSPENDED: "Release the Job, or look at the queueing controller (Kueue, for one) that holds it back.",
+    FailureReason.IMAGE_PULLING: "Raise LAUNCH_TIMEOUT, or have the worker's image on the nodes beforehand: pulling it takes too long.",
+    FailureReason.IMAGE_NOT_FOUND: "Push the worker's image, or correct WORKER_IMAGE.",
+    FailureReason.IMAGE_PULL_DENIED: "Name a pull secret that the registry accepts in WORKER_IMAGE_PULL_SECRETS, or correct WORKER_IMAGE.",
+    FailureReason.IMAGE_PULL_FAILED: "Look at the job's message: the node could not fetch the worker's image.",
+    FailureReason.IMAGE_NAME_INVALID: "Correct WORKER_IMAGE: it is no image name.",
+    FailureReason.IMAGE_NEVER_PULL: "Load the worker's image on every node, or set WORKER_IMAGE_PULL_POLICY to IfNotPresent.",
+    FailureReason.REGISTRY_UNREACHABLE: "Mend the way from the nodes to the image registry (name, firewall, proxy, certificate, rate limit).",
+    FailureReason.UNSCHEDULABLE: "Look at the job's message: it says what the scheduler found wrong with each node.",
+    FailureReason.UNSCHEDULABLE_CPU: "Add a node with more CPU, or have people ask for less.",
+    FailureReason.UNSCHEDULABLE_MEMORY: "Add a node with more memory, or have people ask for less.",
+    FailureReason.UNSCHEDULABLE_GPU: "Add a GPU node or its device plugin, or have people run without a GPU.",
+    FailureReason.UNSCHEDULABLE_DISK: "Add a node with more ephemeral storage, or lower WORKER_DATA_BYTES.",
+    FailureReason.UNSCHEDULABLE_SELECTOR: "Label a node as the cluster's node selector asks, or correct the selector.",
+    FailureReason.UNSCHEDULABLE_TAINT: "Give the cluster a toleration for the nodes' taint, or remove the taint.",
+    FailureReason.UNSCHEDULABLE_VOLUME: "Make room where the volume is, or use a volume that every node can mount (ReadWriteMany).",
+    FailureReason.NODE_REJECTED: "Run again; if it comes back, look at the node that refuses the workers.",
+    FailureReason.QUOTA_EXCEEDED: "Raise the namespace's ResourceQuota, or let fewer jobs run at once.",
+    FailureReason.LIMIT_RANGE: "Raise the namespace's LimitRange, or have people ask for what it allows.",
+    FailureReason.POD_SECURITY: "Mend the worker's security context, or the namespace's Pod Security label.",
+    FailureReason.ADMISSION_DENIED: "Look at the job's message: a rule of the cluster refuses the worker; change the rule or the worker.",
+    FailureReason.ADMISSION_UNAVAILABLE: "Start the admission webhook named in the job's message, or remove its configuration.",
+    FailureReason.MISSING_SECRET: "Create the secret in the workers' namespace.",
+    FailureReason.MISSING_CONFIG_MAP: "Create the config map in the workers' namespace.",
+    FailureReason.MISSING_VOLUME_CLAIM: "Create the volume claim in the workers' namespace, or let workers run without the model cache.",
+    FailureReason.MISSING_SERVICE_ACCOUNT: "Create the service account in the workers' namespace: deploy/k8s has it.",
+    FailureReason.MISSING_PRIORITY_CLASS: "Create the PriorityClass, or correct WORKER_PRIORITY_CLASSES.",
+    FailureReason.VOLUME_UNBOUND: "Give the claim a volume or a storage class that makes one.",
+    FailureReason.MOUNT_FAILED: "Look at the job's message and at the volume: the node could not mount it.",
+    FailureReason.BAD_COMMAND: "Correct WORKER_IMAGE: the worker's command cannot be run in it.",
+    FailureReason.SANDBOX_FAILED: "Look at the container runtime of the node in the job's message.",
+    FailureReason.NETWORK_FAILED: "Look at the network plugin (CNI) of the node in the job's message.",
+    FailureReason.EVICTED: "Run again; if it comes back, look at the node that evicts workers.",
+    FailureReason.EVICTED_DISK: "Run again; make room on the nodes' disks, or have workers ask for the disk they use.",
+    FailureReason.EVICTED_DISK_LIMIT: "Write less to the scratch folder, or raise WORKER_DATA_BYTES.",
+    FailureReason.EVICTED_MEMORY: "Run again; the node had too little memory: have workers request what they use.",
+    FailureReason.EVICTED_BY_REQUEST: "Nothing to mend: a node was drained; the job runs again elsewhere.",
+    FailureReason.PREEMPTED: "Nothing to mend: something of a higher priority took the room; add nodes if it happens often.",
+    FailureReason.NODE_LOST: "Run again; look at the node that stopped answering.",
+    FailureReason.NODE_SHUTDOWN: "Nothing to mend: the node was shut down; the job runs again elsewhere.",
+    FailureReason.NEVER_CLAIMED: "Look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
+    FailureReason.HEARTBEAT_LOST: "Look at the cluster: neither it nor the worker answered.",
+    FailureReason.DELETED_BY_HAND: "Run again, if it was not deleted on purpose.",
+    FailureReason.VANISHED: "Run again; if it comes back, look for what deletes the workers' pods.",
 }

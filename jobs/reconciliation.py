@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from jobs.contract import FINAL, TERMINAL, FailureReason, JobStatus
+from jobs.contract import CLUSTER, FINAL, TERMINAL, FailureReason, JobStatus
 
 
 class Verb(StrEnum):
@@ -129,9 +129,12 @@ def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times:
 
 
 def _dead_before_claim(seen: Sight) -> Action:
-    """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim."""
+    """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim.
+
+    A cluster can find the worker wanting before it runs.
+    """
     reason = _lost_reason(seen)
-    if reason in FINAL:
+    if reason in FINAL and reason not in CLUSTER:
         return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker ended, and this database does not know that it took the job.")
     return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
 

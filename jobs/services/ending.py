@@ -5,6 +5,7 @@ stop of Mimir itself is neither.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -27,15 +28,17 @@ def attempt_end(
     message: str = "",
     detail: dict[str, Any] | None = None,
     by_worker: FinishStatus | None = None,
+    ready: Mapping[str, Any] | None = None,
 ) -> JobStatus:
     """End the live `attempt` (both rows locked by the caller) and move its job; returns the job's status.
 
     `by_worker`: the worker's own finish says so; otherwise the attempt is fenced: whatever its worker still says is refused.
+    `ready`: what the cluster's diagnosis tells, for the same reason.
     """
     now = utc_now()
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
-        reason, message=clean, detail=detail, resources=job.resources, timeout_seconds=job.timeout_seconds
+        reason, message=clean, detail=detail, resources=job.resources, timeout_seconds=job.timeout_seconds, ready=ready
     )
     counts = reason not in INFRASTRUCTURE and job.status != JobStatus.CANCELLING
     attempt.ended_at = now

@@ -59,3 +59,47 @@ def test_a_job_that_takes_longer_than_usual_promises_nothing_also_while_it_start
     first, second = _running_and_waiting()
     Attempt.objects.filter(job=first).update(created_at=utc_now() - dt.timedelta(seconds=90))
     assert job_waiting([second])[second.id]["estimate_seconds"] is None
+
+
+def _said(job: Job) -> tuple[str, str]:
+    shown = job_waiting([Job.objects.get(id=job.id)])[job.id]
+    return shown["blocked_by"], shown["detail"]
+
+
+def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
+    """Switched off, away, full, taken away: each by its name, however well another one does."""
+    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    asking = make.job(cluster="eu-1")
+    eu = Cluster.objects.filter(name="eu-1")
+    eu.update(enabled=False)
+    assert _said(asking) == ("cluster_disabled", "The cluster eu-1 is switched off. Starts when an administrator switches it on; it keeps its place.")
+    at = utc_now().replace(hour=0, minute=0, second=1)
+    eu.update(enabled=True, unreachable_since=at, unreachable_message="connection refused")
+    assert _said(asking) == ("cluster_unreachable", "The cluster eu-1 does not answer since 00:00:01 UTC: connection refused.")
+    eu.update(unreachable_since=None)
+    first = make.job(cluster="eu-1", priority="critical")
+    admit_once()
+    assert Attempt.objects.get(job=first).cluster_id == "eu-1"
+    assert _said(asking) == ("capacity", "1st in line: all 1 places for workers on eu-1 are taken. Starts when a job ends.")
+    Attempt.objects.all().delete()
+    eu.delete()
+    rule, detail = _said(asking)
+    assert rule == "cluster_unknown"
+    assert "Asks for the cluster eu-1, which there is no more" in detail
+    assert admit_once() == []
+
+
+def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
+    Cluster.objects.create(name="eu-1", launcher="memory", capacity_jobs=9, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    Cluster.objects.filter(name="local").update(capacity_jobs=3)
+    first = make.job()
+    admit_once()
+    assert Attempt.objects.get(job=first).cluster_id == "eu-1"
+    Attempt.objects.update(launch_failures=2)
+    second = make.job()
+    admit_once()
+    assert Attempt.objects.get(job=second).cluster_id == "local"
+    Attempt.objects.filter(job=first).update(reason="launch_failed", ended_at=utc_now(), gone_at=utc_now(), launch_failures=0)
+    Job.objects.filter(id=first.id).update(status=JobStatus.QUEUED, attempt=2)
+    admit_once()
+    assert [row.cluster_id for row in Attempt.objects.filter(job=first)] == ["eu-1", "local"]

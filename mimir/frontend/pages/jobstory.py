@@ -34,6 +34,8 @@ RULES = {
     "paused": "Starts are not paused",
     "project_paused": "Starts of this project are not paused",
     "project_archived": "The project is active",
+    "cluster_unknown": "The cluster it asks for is there",
+    "cluster_disabled": "A cluster is switched on",
     "cluster_unreachable": "A cluster answers",
     "dispatcher_away": "The dispatcher is there",
 }

@@ -139,6 +139,8 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),
+        ("Cluster", answer.get("cluster") or ""),
+        ("Region", answer.get("region") or ""),
     ]
 
 

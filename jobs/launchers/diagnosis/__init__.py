@@ -1,0 +1,21 @@
+"""Why a worker on Kubernetes waits or died, as a pure function of what the cluster shows of it.
+
+Law: plain JSON in, one `ClusterDiagnosis` out; nothing is asked of the cluster, no clock is read, and no input, however mutilated, makes it
+raise. What it does not know it says in the cluster's own words. Nobody relies on labels: objects are told apart by kind, name and uid.
+Imported by the launcher, the reconciler and what ends an attempt.
+"""
+
+from jobs.launchers.diagnosis.judging import diagnose, diagnose_refusal, heartbeat_lost, never_claimed
+from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
+from jobs.launchers.diagnosis.values import ClusterDiagnosis
+
+__all__ = [
+    "ClusterDiagnosis",
+    "diagnose",
+    "diagnose_refusal",
+    "heartbeat_lost",
+    "never_claimed",
+    "remember",
+    "remember_event",
+    "remember_job",
+]

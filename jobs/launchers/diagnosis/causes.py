@@ -1,0 +1,77 @@
+"""Why a pod was taken away, or is being: what the cluster says first, what its events say, who is left to have done it. Pure."""
+
+from jobs.contract import FailureReason
+from jobs.launchers.diagnosis import ending
+from jobs.launchers.diagnosis.pods import Pod
+from jobs.launchers.diagnosis.reading import at, items, text
+from jobs.launchers.diagnosis.scene import Scene, is_ready
+from jobs.launchers.diagnosis.values import Finding
+from jobs.launchers.diagnosis.waits import suspended, wait
+
+
+def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
+    """Why a pod is taken away, or was: what the cluster says first, then what its events say, then who is left to have done it."""
+    stated = ending.disrupted_finding(pod) or ending.of_node(pod) or _by_event(scene, pod)
+    if stated:
+        return refined(scene, pod, stated)
+    if scene.late():
+        return late_finding(scene, pod, ending_now=ending_now)
+    failure = scene.failure()
+    raw = scene.failure_words()
+    if failure.reason == "PodFailurePolicy" and "DisruptionTarget" in failure.message:
+        return ending.evicted_by_request(raw, pod.node)
+    if scene.suspended():
+        return suspended()
+    if scene.node_is_away(pod):
+        return ending.node_lost("its node is not ready, or gone", pod.node)
+    killing = scene.has("Killing")
+    if not scene.job:
+        return ending.deleted_finding(f"Killing: {killing.message}" if killing else "the Job is gone", pod.node, what="Job", ending=ending_now)
+    if killing or pod.deleting or (failure.holds and not scene.ran(pod)):
+        return ending.deleted_finding(f"Killing: {killing.message}" if killing else raw or "the pod is gone", pod.node, ending=ending_now)
+    return ending.vanished_finding(raw or "the pod is gone", pod.node)
+
+
+def _by_event(scene: Scene, pod: Pod) -> Finding | None:
+    evicted, preempted = scene.has("Evicted"), scene.has("Preempted", "Preempting")
+    if evicted:
+        return ending.evicted_finding(evicted.message, pod.node)
+    if preempted:
+        return ending.preempted_finding(preempted.message, pod.node)
+    away = scene.has("TaintManagerEviction") or scene.has("NodeNotReady")
+    if away and "Cancelling" not in away.message:
+        return ending.node_lost(f"{away.reason}: {away.message}", pod.node)
+    return None
+
+
+def refined(scene: Scene, pod: Pod, found: Finding) -> Finding:
+    """A node that answers was not lost: a person tainted it."""
+    if found.category is not FailureReason.NODE_LOST or pod.disruption().reason != "DeletionByTaintManager":
+        return found
+    node = scene.node(pod)
+    if node is None or not is_ready(node):
+        return found
+    taints = [text(each.get("key")) for each in items(at(node, "spec").get("taints")) if each.get("effect") == "NoExecute"]
+    chosen = [key for key in taints if not key.startswith("node.kubernetes.io/")]
+    return ending.evicted_by_request(f"{found.raw} ({', '.join(chosen)})", pod.node) if chosen else found
+
+
+def late_finding(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
+    """Its Job's deadline passed: while it ran, or while it waited for what is then the cause."""
+    if scene.ran(pod):
+        return ending.deadline_finding(scene.failure_words(), scene.asked.deadline_seconds, ending=ending_now)
+    found = wait(scene, pod)
+    if found.category is not FailureReason.STARTING:
+        return found
+    return timed_out(scene.failure_words())
+
+
+def timed_out(raw: str) -> Finding:
+    """It never started in time, for no known cause."""
+    return Finding(
+        FailureReason.LAUNCH_TIMEOUT,
+        "The worker did not start before its Job's deadline, and the cluster does not say what held it up.",
+        "An administrator should look at the cluster.",
+        raw,
+        ("Look at the cluster",),
+    )

@@ -1,0 +1,230 @@
+"""Why the API server makes no pod, or no Job: quota, limits, admission, what does not exist. Pure.
+
+The Job controller meets these when it creates the pod (event `FailedCreate`: there is never a pod to look at), the launcher when it
+creates the Job; the words are the same.
+"""
+
+import re
+
+from jobs.contract import FailureReason
+from jobs.launchers.diagnosis.amounts import quantity, worded
+from jobs.launchers.diagnosis.values import AGAIN, LESS, Finding
+
+_QUOTA = re.compile(r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S)
+_QUOTA_FORM = re.compile(r"failed quota: ([^:\s]+): must specify (.*)$", re.S)
+_QUOTA_SCOPE = re.compile(r"insufficient quota to match these scopes: (.*)$", re.S)
+_LIMIT = re.compile(
+    r"(maximum|minimum) (\S+) usage per (\w+) is ([^,\s\]]+)(?:, but (\w+) is ([^,\s\].]+)|\.\s+No (?:limit|request) is specified)?", re.S
+)
+_RATIO = re.compile(
+    r"(\S+) max limit to request ratio per (\w+) is ([^,\s]+), but (?:provided ratio is ([^,\s\]]+)|no (?:request|limit) is specified)"
+)
+_SECURITY = re.compile(r'violates PodSecurity "([^"]+)": (.*)$', re.S)
+_OPENSHIFT = re.compile(r"unable to validate against any (?:pod security policy|security context constraint)")
+_SERVICE_ACCOUNT = re.compile(r'serviceaccounts? "([^"]+)" not found', re.I)
+_PRIORITY_CLASS = re.compile(r"no PriorityClass with name (\S+) was found")
+_WEBHOOK_AWAY = re.compile(r'failed calling webhook "([^"]+)"(.*)$', re.S)
+_WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: |\.| )?(.*)$', re.S)
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: (.*)$", re.S)
+_TERMINATING = re.compile(r"unable to create new content in namespace (\S+) because it is being terminated")
+_NAMESPACE = re.compile(r'namespaces? "([^"]+)" not found')
+_RUNTIME_CLASS = re.compile(r'RuntimeClass(?:\.node\.k8s\.io)? "([^"]+)" not found|runtimeclass(?:es)?\S* "([^"]+)" not found', re.I)
+_PASSING = re.compile(
+    r"timed? ?out|deadline exceeded|too many requests|try again|etcdserver|connection refused|unable to handle the request"
+    r"|not yet been|object has been modified|Internal error occurred|leader changed|no API token found|service unavailable|EOF",
+    re.I,
+)
+
+
+def refused_finding(message: str, *, reason: str = "FailedCreate") -> Finding:
+    """Why the API server refuses the worker, by its own words."""
+    raw = f"{reason}: {message}" if message else reason
+    found = _quota(message) or _limit_range(message) or _security(message) or _missing(message) or _admission(message)
+    if found is None and _PASSING.search(message):
+        found = Finding(
+            FailureReason.STARTING,
+            "Waiting: the cluster could not make the worker's pod yet, and tries again.",
+            "The cluster's API server did not do as it was asked; this passes by itself in most cases.",
+            "",
+            ("Look at the cluster's API server, if it stays so",),
+        )
+    if found is None:
+        found = _unknown(message)
+    return Finding(found.category, found.summary, found.advice, raw, found.steps, found.hopeless, found.facts)
+
+
+def _quota(message: str) -> Finding | None:
+    match = _QUOTA.search(message)
+    if match is None:
+        return _quota_form(message)
+    name, asked, used, limit = match[1], _pairs(match[2]), _pairs(match[3]), _pairs(match[4])
+    told = "; ".join(
+        f"{_resource(key)}: asked {_short(key, asked[key])}, used {_short(key, used.get(key, '0'))}, limit {_short(key, limit.get(key, '?'))}"
+        for key in asked
+    )
+    small = [key for key in asked if key in limit and quantity(asked[key]) > quantity(limit[key])]
+    advice = (
+        "The quota is too small for it, however few others run: ask for less, or have the quota raised."
+        if small
+        else "It starts once other jobs have ended. Wait, ask for less, or have the quota raised."
+    )
+    return Finding(
+        FailureReason.QUOTA_EXCEEDED,
+        f'Waiting: the namespace\'s quota "{name}" is {"too small" if small else "used up"} ({told}).',
+        advice,
+        "",
+        (LESS, f"Raise the quota {name}"),
+        facts={"quota": name, "asked": match[2], "used": match[3], "limit": match[4], "never_fits": True if small else None},
+    )
+
+
+def _quota_form(message: str) -> Finding | None:
+    form, scope = _QUOTA_FORM.search(message), _QUOTA_SCOPE.search(message)
+    if form is None and scope is None:
+        return None
+    name = form[1] if form else ""
+    if form:
+        why = f'quota "{name}" wants every pod to say {form[2].strip()}'
+    else:
+        why = f"quotas leave no room for pods of this kind ({scope[1].strip() if scope else ''})"
+    return Finding(
+        FailureReason.QUOTA_EXCEEDED,
+        f"The namespace's {why}.",
+        "An administrator has to change the quota: waiting does not help.",
+        "",
+        ("Change the namespace's quota",),
+        hopeless=True,
+        facts={"quota": name},
+    )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """`requests.cpu=500m,pods=1` as a dict."""
+    return {key.strip(): amount.strip() for key, _, amount in (each.partition("=") for each in text.split(",")) if key.strip()}
+
+
+def _resource(key: str) -> str:
+    names = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "ephemeral storage"}
+    kind, _, name = key.rpartition(".") if key.startswith(("requests.", "limits.")) and key.count(".") == 1 else ("", "", key)
+    told = names.get(name, name)
+    return f"{told} {'limits' if kind == 'limits' else 'requests'}" if kind else told
+
+
+def _short(key: str, amount: str) -> str:
+    """The amount as the quota writes it, so that it can be found there, and in words where those differ."""
+    if not amount[:1].isdigit():
+        return amount
+    name = key.rpartition(".")[2] if key.startswith(("requests.", "limits.")) else key
+    return worded(name, amount).partition(" of ")[0] if name in ("memory", "ephemeral-storage") and amount.isdigit() else amount
+
+
+def _limit_range(message: str) -> Finding | None:
+    limits, ratio = list(_LIMIT.finditer(message)), _RATIO.search(message)
+    if not limits and ratio is None:
+        return None
+    told = [f"{m[1]} {m[2]} per {m[3].lower()} is {m[4]}" + (f", its {m[5]} is {m[6]}" if m[5] else ", and it names none") for m in limits]
+    if ratio:
+        present = f", and is {ratio[4]} times" if ratio[4] else ""
+        told.append(f"{ratio[1]} limit may be {ratio[3]} times the request per {ratio[2].lower()}{present}")
+    low = any(match[1] == "minimum" for match in limits)
+    return Finding(
+        FailureReason.LIMIT_RANGE,
+        f"The namespace's LimitRange refuses the worker: {'; '.join(told)}.",
+        f"Ask for {'more' if low else 'less'}, or have an administrator change the LimitRange: waiting does not help.",
+        "",
+        (LESS if not low else "Ask for more", "Change the namespace's LimitRange"),
+        hopeless=True,
+        facts={"limits": "; ".join(told)},
+    )
+
+
+def _security(message: str) -> Finding | None:
+    match = _SECURITY.search(message)
+    if match is None and not _OPENSHIFT.search(message):
+        return None
+    profile = match[1].partition(":")[0] if match else "the cluster's security context constraints"
+    violations = match[2] if match else ""
+    return Finding(
+        FailureReason.POD_SECURITY,
+        f"The cluster refuses this worker (PodSecurity {profile}): {violations or 'its security context is not allowed'}.",
+        "An administrator has to mend the worker's security context or the namespace's Pod Security label: waiting does not help.",
+        "",
+        ("Mend the worker's security context", "Change the namespace's Pod Security label"),
+        hopeless=True,
+        facts={"profile": profile, "violations": violations},
+    )
+
+
+def _missing(message: str) -> Finding | None:
+    account, priority, runtime = _SERVICE_ACCOUNT.search(message), _PRIORITY_CLASS.search(message), _RUNTIME_CLASS.search(message)
+    if account:
+        return Finding(
+            FailureReason.MISSING_SERVICE_ACCOUNT,
+            f'Waiting: the service account "{account[1]}" is missing in the workers\' namespace.',
+            "An administrator has to create it: the worker then starts by itself.",
+            "",
+            (f"Create the service account {account[1]}",),
+            facts={"service_account": account[1]},
+        )
+    if priority:
+        return Finding(
+            FailureReason.MISSING_PRIORITY_CLASS,
+            f'Waiting: the priority class "{priority[1]}" is missing.',
+            "An administrator has to create it (the worker then starts by itself), or to correct WORKER_PRIORITY_CLASSES.",
+            "",
+            (f"Create the priority class {priority[1]}", "Correct WORKER_PRIORITY_CLASSES"),
+            facts={"priority_class": priority[1]},
+        )
+    if runtime:
+        name = runtime[1] or runtime[2]
+        return _denied(f'the runtime class "{name}" does not exist', "Create the runtime class", runtime_class=name)
+    return None
+
+
+def _admission(message: str) -> Finding | None:
+    away, webhook, policy = _WEBHOOK_AWAY.search(message), _WEBHOOK.search(message), _POLICY.search(message)
+    if webhook:
+        why = webhook[2].strip().rstrip(".")
+        told = f'the admission webhook "{webhook[1]}" denies it' + (f": {why}" if why else "")
+        return _denied(told, "Change the rule of the webhook", webhook=webhook[1])
+    if away:
+        return Finding(
+            FailureReason.ADMISSION_UNAVAILABLE,
+            f'Waiting: the admission webhook "{away[1]}" does not answer, and the cluster makes no pod without it.',
+            "An administrator has to start what serves the webhook, or to remove its configuration: the worker then starts by itself.",
+            "",
+            ("Start what serves the webhook", "Remove the webhook's configuration"),
+            facts={"webhook": away[1]},
+        )
+    if policy:
+        return _denied(f'the admission policy "{policy[1]}" denies it: {policy[3].strip()}', "Change the policy", policy=policy[1])
+    terminating, namespace = _TERMINATING.search(message), _NAMESPACE.search(message)
+    if terminating:
+        return _denied(f"the namespace {terminating[1]} is being deleted", "Choose another namespace for the workers", namespace=terminating[1])
+    if namespace:
+        return _denied(f'the namespace "{namespace[1]}" does not exist', "Create the namespace", namespace=namespace[1])
+    return None
+
+
+def _denied(why: str, step: str, **facts: str) -> Finding:
+    return Finding(
+        FailureReason.ADMISSION_DENIED,
+        f"The cluster refuses this worker: {why}.",
+        "An administrator has to change the rule, or what the worker asks for: waiting does not help.",
+        "",
+        (step,),
+        hopeless=True,
+        facts=facts,
+    )
+
+
+def _unknown(message: str) -> Finding:
+    if re.search(r"forbidden|is invalid|denied|not allowed|Unsupported value|Invalid value", message):
+        return _denied(f"it says {message}" if message else "it gives no reason", "Look at what the cluster says")
+    return Finding(
+        FailureReason.LAUNCH_FAILED,
+        f"Waiting: the cluster could not make the worker's pod: {message or 'it gives no reason'}.",
+        "An administrator should look at what the cluster says.",
+        "",
+        ("Look at what the cluster says", AGAIN),
+    )

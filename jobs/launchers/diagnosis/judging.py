@@ -1,0 +1,171 @@
+"""From a Job, its pods and their events to the one thing to say. Pure.
+
+The state of an object comes before events, newer before older, and of several pods of an attempt the newest counts. A pod that is gone is
+judged by what was kept of it and by the events, which outlive it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.launchers.diagnosis import ending
+from jobs.launchers.diagnosis.causes import late_finding, refined, taken_away, timed_out
+from jobs.launchers.diagnosis.creating import refused_finding
+from jobs.launchers.diagnosis.pods import Condition, Pod
+from jobs.launchers.diagnosis.reading import at, whole
+from jobs.launchers.diagnosis.scene import Scene, read_scene
+from jobs.launchers.diagnosis.starting import created_nothing
+from jobs.launchers.diagnosis.values import ClusterDiagnosis, Finding, Stage, told
+from jobs.launchers.diagnosis.waits import suspended, wait
+from mimir.lib.words import told_span
+
+
+def diagnose(
+    job: Mapping[str, Any] | None,
+    pods: Sequence[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
+    *,
+    nodes: Sequence[Mapping[str, Any]] | None = None,
+    kept: Sequence[Mapping[str, Any]] = (),
+    resources: Mapping[str, Any] | None = None,
+) -> ClusterDiagnosis | None:
+    """Why a worker waits, is being ended or ended; None when there is nothing to say: it runs, or succeeded.
+
+    `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `remember_job`, `remember` and `remember_event` cut them;
+    `job` is None when the cluster has none. `kept` are pods as `remember` cut them before they went; `nodes` is None without the right to
+    read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say.
+    """
+    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources)
+    if scene.succeeded():
+        return None
+    if not scene.pods:
+        return _without_pod(scene)
+    pod = scene.pods[0]
+    return _live(scene, pod) if pod.live else _gone(scene, pod)
+
+
+def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagnosis:
+    """Why the API server refused to create a worker's Job (403, 422), by its message."""
+    return told(refused_finding(message, reason=reason), Stage.WAITS)
+
+
+def never_claimed(seconds: float) -> ClusterDiagnosis:
+    """Its container runs, by the cluster's word, and has not called within `seconds`."""
+    return told(
+        Finding(
+            FailureReason.NEVER_CLAIMED,
+            f"The worker runs and has not reported to the orchestrator within {told_span(seconds)}.",
+            "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
+            "",
+            ("Mend the way from the workers to the orchestrator",),
+        ),
+        Stage.ENDED,
+    )
+
+
+def heartbeat_lost(seconds: float) -> ClusterDiagnosis:
+    """It has been silent for `seconds`, and its cluster cannot say what became of it."""
+    return told(
+        Finding(
+            FailureReason.HEARTBEAT_LOST,
+            f"The worker has been silent for {told_span(seconds)}, and its cluster does not say what became of it.",
+            "An administrator should look at the cluster and at the way to it. The log may lack its last lines.",
+            "",
+            ("Look at the cluster",),
+        ),
+        Stage.ENDED,
+    )
+
+
+def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
+    if pod.ended():
+        return _ended(scene, pod)
+    if pod.deleting or pod.disrupted() or scene.late():
+        return _closed(scene, taken_away(scene, pod, ending_now=True), Stage.ENDING)
+    if pod.phase == "Unknown" or (pod.running() and scene.node_is_away(pod)):
+        event = scene.has("NodeNotReady")
+        return told(ending.node_lost(f"NodeNotReady: {event.message}" if event else "NodeNotReady", pod.node, waits=True), Stage.WAITS)
+    if pod.running():
+        return _replaced(scene)
+    return told(wait(scene, pod), Stage.WAITS, before=_earlier(scene))
+
+
+def _ended(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
+    """A pod that says itself how it ended, unless it was ended: then its container only says that it was killed."""
+    found = ending.ended_finding(pod, scene.asked)
+    if found is None:
+        return None
+    killed = found.category is FailureReason.SIGNAL and found.facts.get("signal") in (9, 15)
+    if scene.late() and (killed or found.category is FailureReason.WORKER_LOST):
+        found = late_finding(scene, pod, ending_now=False)
+    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing")):
+        found = taken_away(scene, pod, ending_now=False)
+    return _closed(scene, refined(scene, pod, found), Stage.ENDED)
+
+
+def _gone(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
+    """A pod that the cluster no longer has."""
+    if pod.ended():
+        return _ended(scene, pod)
+    if not pod.uid and not scene.failure().holds and (whole(at(scene.job, "status").get("active")) or 0) > 0:
+        return None if scene.has("Started") else told(wait(scene, pod), Stage.WAITS)  # its Job has it: it was not listed yet
+    return _closed(scene, taken_away(scene, pod, ending_now=False), Stage.ENDED)
+
+
+def _without_pod(scene: Scene) -> ClusterDiagnosis | None:
+    """There never was a pod, as far as anybody knows."""
+    failure = scene.failure()
+    raw = scene.failure_words()
+    stage = Stage.ENDED if failure.holds or not scene.job else Stage.WAITS
+    last = next((event for event in reversed(scene.job_events) if event.reason in ("FailedCreate", "SuccessfulCreate", "Completed")), None)
+    if last and last.reason == "Completed":
+        return None
+    if last and last.reason == "FailedCreate":
+        return _closed(scene, created_nothing(last.message), stage)
+    if not scene.job:
+        return told(ending.vanished_finding("the cluster has neither Job nor pod", ""), stage)
+    if scene.suspended() and not failure.holds:
+        return told(suspended(), stage)
+    if scene.late():
+        ran = (whole(at(scene.job, "status").get("failed")) or 0) > 0
+        return told(ending.deadline_finding(raw, scene.asked.deadline_seconds), stage) if ran else told(timed_out(raw), stage)
+    if failure.holds:
+        return told(_failed_job(raw, failure), stage)
+    return told(Finding(FailureReason.STARTING, "The cluster is making the worker's pod.", "Nothing is wrong so far.", ""), stage)
+
+
+def _failed_job(raw: str, failure: Condition) -> Finding:
+    """What a Job says of the pod that nobody has seen."""
+    code = re.search(r"failed with exit code (\d{1,9})", failure.message)
+    if code and int(code[1]):
+        return ending.exit_finding(int(code[1]), raw)
+    if failure.reason == "PodFailurePolicy" and "DisruptionTarget" in failure.message:
+        return ending.evicted_by_request(raw, "")
+    return ending.vanished_finding(raw, "")
+
+
+def _replaced(scene: Scene) -> ClusterDiagnosis | None:
+    """A running pod has nothing to say, unless an earlier one of the attempt was taken away: then the cluster runs it a second time."""
+    before = next((pod for pod in scene.pods[1:] if pod.disrupted() or pod.reason == "Evicted"), None)
+    found = ending.of_node(before) or ending.disrupted_finding(before) if before else None
+    return told(found, Stage.WAITS, before="The cluster started another pod in its place.") if found else None
+
+
+def _earlier(scene: Scene) -> str:
+    """What became of the pod before this one, as a sentence."""
+    before = next(iter(scene.pods[1:]), None)
+    found = (ending.disrupted_finding(before) or ending.ended_finding(before, scene.asked)) if before else None
+    return f"An earlier pod of this attempt: {found.summary}" if found else ""
+
+
+def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
+    """The diagnosis of a worker that ends or has ended; a wait that did not end well is told as such."""
+    waited = found.summary.startswith("Waiting: ")
+    if stage is Stage.WAITS:
+        return told(found, stage)
+    found = replace(found, summary=f"Never started: {found.summary.removeprefix('Waiting: ')}") if waited else found
+    late = scene.late() and found.category not in (FailureReason.DEADLINE_EXCEEDED, FailureReason.LAUNCH_TIMEOUT)
+    limit = scene.asked.deadline_seconds
+    return told(found, stage, before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it." if late else "")

@@ -1,0 +1,112 @@
+"""All that is known of one worker, put in order: its Job, its newest pod, the events of each. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jobs.launchers.diagnosis.amounts import Asked, read_asked
+from jobs.launchers.diagnosis.pods import NONE, Condition, Pod, read_conditions, read_pods
+from jobs.launchers.diagnosis.reading import Event, Object, at, items, mapping, read_events, remember_job, text
+from jobs.launchers.diagnosis.timeline import node_named, scaling_words
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is known of one worker. `events` are those of its newest pod."""
+
+    job: Object
+    conditions: Mapping[str, Condition]
+    pods: Sequence[Pod]
+    events: Sequence[Event]
+    job_events: Sequence[Event]
+    claim_events: Sequence[Event]
+    nodes: Sequence[Object] | None
+    asked: Asked
+
+    def failure(self) -> Condition:
+        """Why its Job failed, or is about to."""
+        for name in ("Failed", "FailureTarget"):
+            if self.conditions.get(name, NONE).holds:
+                return self.conditions[name]
+        return NONE
+
+    def failure_words(self) -> str:
+        failure = self.failure()
+        return ": ".join(part for part in (failure.reason, failure.message) if part)
+
+    def late(self) -> bool:
+        """Whether its Job's deadline has passed."""
+        return self.failure().reason == "DeadlineExceeded"
+
+    def succeeded(self) -> bool:
+        return any(self.conditions.get(name, NONE).holds for name in ("Complete", "SuccessCriteriaMet"))
+
+    def suspended(self) -> bool:
+        return at(self.job, "spec").get("suspend") is True or self.conditions.get("Suspended", NONE).holds
+
+    def ran(self, pod: Pod) -> bool:
+        """Whether the worker was started in `pod`."""
+        return pod.ran() or self.has("Started") is not None
+
+    def node(self, pod: Pod) -> Object | None:
+        """The node of `pod`, where nodes may be read and it is among them."""
+        return next((each for each in self.nodes or () if pod.node and at(each, "metadata").get("name") == pod.node), None)
+
+    def node_is_away(self, pod: Pod) -> bool:
+        """Whether the node of a pod that should run does not answer, as far as that can be known."""
+        node = self.node(pod)
+        if node is not None:
+            return not is_ready(node)
+        if self.nodes and pod.node:
+            return True  # there are nodes, and its own is not among them
+        ready = pod.conditions.get("Ready")
+        return ready is not None and not ready.holds and self.has("NodeNotReady") is not None
+
+    def more(self) -> str:
+        return scaling_words(self.events, self.claim_events)
+
+    def has(self, *reasons: str) -> Event | None:
+        """The last event of its pod for one of `reasons`."""
+        return next((event for event in reversed(self.events) if event.reason in reasons), None)
+
+
+def is_ready(node: Object) -> bool:
+    """Whether a node says that it is ready."""
+    return read_conditions(at(node, "status")).get("Ready", NONE).holds
+
+
+def read_scene(*, job: object, pods: object, events: object, nodes: object, kept: object, resources: object) -> Scene:
+    """The scene of the arguments of `diagnose`, whatever they lack."""
+    found = mapping(job)
+    present = found if found.get("kind") != "Status" else {}
+    cut = remember_job(present) if present else {}
+    seen = read_pods(pods, kept)
+    all_events = read_events(events)
+    name = text(at(cut, "metadata").get("name"))
+    of_pods = [event for event in all_events if event.kind == "Pod" and (not name or not event.name or event.name.startswith(name))]
+    if not seen and of_pods:
+        seen = [_from_events(of_pods)]
+    pod = seen[0] if seen else None
+    return Scene(
+        job=cut,
+        conditions=read_conditions(at(cut, "status")),
+        pods=seen,
+        events=[event for event in of_pods if pod is not None and _is_about(event, pod)],
+        job_events=[event for event in all_events if event.kind == "Job" and (not name or not event.name or event.name == name)],
+        claim_events=[event for event in all_events if event.kind == "PersistentVolumeClaim"],
+        nodes=None if nodes is None else items(nodes),
+        asked=read_asked(cut, pod.raw if pod else {}, resources),
+    )
+
+
+def _is_about(event: Event, pod: Pod) -> bool:
+    if event.uid and pod.uid:
+        return event.uid == pod.uid
+    return not pod.name or not event.name or event.name == pod.name
+
+
+def _from_events(events: Sequence[Event]) -> Pod:
+    """The newest pod that events tell of, where nothing else is left of it."""
+    last = max(events, key=lambda event: next(other.at for other in events if other.name == event.name))
+    mine = [event for event in events if event.name == last.name]
+    node = next((node_named(event.message) for event in mine if event.reason == "Scheduled"), "")
+    return Pod(name=last.name, uid="", created_at=mine[0].at, deleting=False, node=node, phase="", reason="", message="", live=False, raw={})

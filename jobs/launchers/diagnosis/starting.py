@@ -1,0 +1,220 @@
+"""Why a pod that has a node does not run yet, or could not be run: its sandbox, volumes, configuration, command. Pure."""
+
+import re
+
+from jobs.contract import FailureReason
+from jobs.launchers.diagnosis.amounts import Asked
+from jobs.launchers.diagnosis.creating import refused_finding
+from jobs.launchers.diagnosis.images import IMAGE_REASONS, image_finding
+from jobs.launchers.diagnosis.scheduling import missing_claim
+from jobs.launchers.diagnosis.values import Finding
+
+# What containerd, CRI-O and Docker end a container with that never ran.
+START_REASONS = frozenset(
+    {"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "CreateContainerConfigError", "ContainerCannotStart"}
+)
+QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})  # at work, nothing said
+MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeFailedDelete", "FailedMountOnFilesystemMismatch"})
+SANDBOX_EVENTS = frozenset(
+    {"FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady", "FailedCreatePodContainer", "FailedPodSandBoxStatus", "CNIRequestFailed"}
+)
+
+_SECRET = re.compile(r'secrets? "([^"]+)" not found', re.I)
+_SECRET_KEY = re.compile(r"couldn't find key (\S+) in Secret (\S+)", re.I)
+_CONFIG_MAP = re.compile(r'configmaps? "([^"]+)" not found', re.I)
+_CONFIG_MAP_KEY = re.compile(r"couldn't find key (\S+) in ConfigMap (\S+)", re.I)
+_ABSENT_KEY = re.compile(r"references non-existent (secret|config) key: (\S+)", re.I)
+_CLAIM = re.compile(r'persistentvolumeclaims? "([^"]+)" (?:not found|is being deleted)', re.I)
+_VOLUMES = re.compile(r"unmounted volumes=\[([^\]]*)\]")
+_VOLUME = re.compile(r'(?:volume|PVC|claim) "?([A-Za-z0-9._:/-]+)"?')
+_ROOT = re.compile(r"runAsNonRoot|image will run as root|non-numeric user", re.I)
+_MEMORY = re.compile(r"OOM-killed|memory limit too low|cannot allocate memory|minimum memory limit", re.I)
+_COMMAND = re.compile(
+    r"executable file not found|no such file or directory|exec format error|permission denied|no command specified|is a directory"
+    r"|not a directory|not executable|exec user process|invalid argument: unknown",
+    re.I,
+)
+_EXECUTABLE = re.compile(r'exec:? \\?"([^"\\]+)\\?"|exec ([^\s:]+): |executable file `([^`]+)`|stat (\S+): no such file')
+_MOUNTING = re.compile(r"error mounting|failed to (?:prepare subPath|mount|create subPath)|mountpoint|bind[- ]source|invalid mount|subpath", re.I)
+_NETWORK = re.compile(r"network|\bcni\b|plugin type=|ipam|failed to allocate|no addresses|IP address|calico|cilium|flannel|veth", re.I)
+
+
+def waiting_finding(reason: str, message: str, asked: Asked, image: str) -> Finding | None:
+    """What a container's waiting reason means; None where it says nothing."""
+    if reason in QUIET:
+        return None
+    if reason in IMAGE_REASONS:
+        return image_finding(reason, message, image or asked.image)
+    if reason in START_REASONS:
+        return start_finding(reason, message, asked, image)
+    return Finding(
+        FailureReason.STARTING,
+        f"The worker has not started: {reason}{f': {message}' if message else ''}.",
+        "This release has no better words for it: they are the cluster's. An administrator should look at the worker's pod.",
+        f"{reason}: {message}" if message else reason,
+        ("Look at the worker's pod (kubectl describe pod)",),
+    )
+
+
+def start_finding(reason: str, message: str, asked: Asked, image: str) -> Finding:
+    """Why a container could not be made or run."""
+    raw = f"{reason}: {message}" if message else reason
+    found = _configured(message, raw)
+    if found:
+        return found
+    if _ROOT.search(message):
+        return Finding(
+            FailureReason.POD_SECURITY,
+            "The node refuses to run the image as root, which the worker's security context forbids (runAsNonRoot).",
+            "An administrator has to give the image a numeric user that is not root: waiting does not help.",
+            raw,
+            ("Give the image a numeric user that is not root", "Mend the worker's security context"),
+            hopeless=True,
+            facts={"image": image},
+        )
+    if _MEMORY.search(message):
+        return Finding(
+            FailureReason.OUT_OF_MEMORY,
+            "Ran out of memory before it started: its limit is too small for a worker.",
+            "Ask for more memory.",
+            raw,
+            ("Ask for more memory",),
+            hopeless=True,
+            facts={"image": image},
+        )
+    if _MOUNTING.search(message):
+        return mount_finding(reason, message, asked)
+    if _COMMAND.search(message):
+        return _bad_command(message, raw, asked, image)
+    if _NETWORK.search(message):
+        return sandbox_finding(reason, message, "")
+    return Finding(
+        FailureReason.SANDBOX_FAILED,
+        f"The node's container runtime could not run the worker: {message or reason}.",
+        "An administrator should look at the node and at its container runtime.",
+        raw,
+        ("Look at the node's container runtime",),
+    )
+
+
+def _configured(message: str, raw: str) -> Finding | None:
+    """A secret or config map that is not there, or lacks a key."""
+    for pattern, key_pattern, kind, category in (
+        (_SECRET, _SECRET_KEY, "secret", FailureReason.MISSING_SECRET),
+        (_CONFIG_MAP, _CONFIG_MAP_KEY, "config map", FailureReason.MISSING_CONFIG_MAP),
+    ):
+        whole, part = pattern.search(message), key_pattern.search(message)
+        fact = kind.replace(" ", "_")
+        if whole:
+            return Finding(
+                category,
+                f'Waiting: the {kind} "{whole[1]}" is missing.',
+                "An administrator has to create it in the workers' namespace: the worker then starts by itself.",
+                raw,
+                (f"Create the {kind} {whole[1]}",),
+                facts={fact: whole[1]},
+            )
+        if part:
+            name = part[2].rpartition("/")[2].rstrip(".,:")
+            return Finding(
+                category,
+                f'Waiting: the {kind} "{name}" lacks the key "{part[1]}".',
+                "An administrator has to add the key: the worker then starts by itself.",
+                raw,
+                (f"Add the key {part[1]} to the {kind} {name}",),
+                facts={fact: name, "key": part[1]},
+            )
+    key = _ABSENT_KEY.search(message)
+    if key is None:
+        return None
+    secret = key[1].lower() == "secret"
+    return Finding(
+        FailureReason.MISSING_SECRET if secret else FailureReason.MISSING_CONFIG_MAP,
+        f'Waiting: the {"secret" if secret else "config map"} that it mounts lacks the key "{key[2]}".',
+        "An administrator has to add the key: the worker then starts by itself.",
+        raw,
+        (f"Add the key {key[2]}",),
+        facts={"key": key[2]},
+    )
+
+
+def _bad_command(message: str, raw: str, asked: Asked, image: str) -> Finding:
+    found = _EXECUTABLE.search(message)
+    command = next((part for part in found.groups() if part), "") if found else ""
+    command = command or asked.command
+    named = f"command {command}" if command else "worker's command"
+    if re.search(r"exec format error", message, re.I):
+        why, step = f"the {named} is made for another processor architecture than the node's", "Use an image for the nodes' architecture"
+    elif re.search(r"permission denied|not executable|is a directory", message, re.I):
+        why, step = f"the {named} may not be executed", "Make the command executable in the image"
+    elif re.search(r"no command specified", message, re.I):
+        why, step = "the image names no command", "Give the image a command"
+    else:
+        why, step = f"the {named} was not found in the image", "Correct the command or the image (WORKER_IMAGE)"
+    return Finding(
+        FailureReason.BAD_COMMAND,
+        f"The worker could not be started: {why}.",
+        "Its own code never ran, so there is no log. An administrator has to correct the command or the image: another try changes nothing.",
+        raw,
+        (step,),
+        hopeless=True,
+        facts={"command": command, "image": image or asked.image},
+    )
+
+
+def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
+    """Why a volume cannot be attached or mounted."""
+    raw = f"{reason}: {message}" if message else reason
+    found = _configured(message, raw)
+    if found:
+        return found
+    claim = _CLAIM.search(message)
+    if claim:
+        return missing_claim(claim[1], deleted="deleted" in claim[0])
+    unmounted, named = _VOLUMES.search(message), _VOLUME.search(message)
+    volume = (unmounted[1].replace(" ", ", ") if unmounted else "") or (named[1] if named else "")
+    volume_told = f' "{volume}"' if volume else ""
+    steps: tuple[str, ...] = ("Look at the volume and at its storage driver",)
+    if "Multi-Attach" in message:
+        why = f"the volume{volume_told} is in use on another node and cannot be attached to two"
+        steps = ("Wait until the other pod has ended", "Use a volume that many nodes can mount (ReadWriteMany)")
+    elif reason == "FailedAttachVolume" or "AttachVolume" in message:
+        why = f"the volume{volume_told} cannot be attached to its node"
+    else:
+        why = f"the volume{volume_told} cannot be mounted"
+    return Finding(
+        FailureReason.MOUNT_FAILED,
+        f"Waiting: {why}.",
+        "The node tries again by itself. An administrator should look at the volume.",
+        raw,
+        (*steps, "Let workers run without the shared model cache") if asked.claims else steps,
+        facts={"volume": volume, "claim": asked.claims[0] if asked.claims else ""},
+    )
+
+
+def sandbox_finding(reason: str, message: str, node: str) -> Finding:
+    """Why a node cannot make the pod's sandbox: its network, or its container runtime."""
+    raw = f"{reason}: {message}" if message else reason
+    on = f" on node {node}" if node else ""
+    if reason == "NetworkNotReady" or _NETWORK.search(message):
+        return Finding(
+            FailureReason.NETWORK_FAILED,
+            f"Waiting: the network of the worker's pod cannot be set up{on}.",
+            "The node tries again by itself. An administrator should look at the network plugin (CNI) of the node.",
+            raw,
+            ("Look at the node's network plugin (CNI)",),
+            facts={"node": node},
+        )
+    return Finding(
+        FailureReason.SANDBOX_FAILED,
+        f"Waiting: the container runtime cannot make the sandbox of the worker's pod{on}.",
+        "The node tries again by itself. An administrator should look at the container runtime of the node.",
+        raw,
+        ("Look at the node's container runtime",),
+        facts={"node": node},
+    )
+
+
+def created_nothing(message: str) -> Finding:
+    """The Job controller could not create the pod."""
+    return refused_finding(message.removeprefix("Error creating: "))
