@@ -21,7 +21,10 @@ def test_an_end_that_was_accepted_needs_no_reason() -> None:
     assert read_last_word(_said(log_end=0)) == LastWord(5, log_end=0)
 
 
-@pytest.mark.parametrize("text", [None, "", "worker: not set: JOB_ID", "5", "[]", "{", '{"code": "5", "at": ""}', '{"code": 5}', '{"code": true, "at": ""}'])
+NO_WORD = [None, "", "worker: not set: JOB_ID", "5", "[]", "{", '{"code": "5", "at": ""}', '{"code": 5}', '{"code": true, "at": ""}']
+
+
+@pytest.mark.parametrize("text", NO_WORD)
 def test_lines_of_a_log_are_no_last_word(text: object) -> None:
     assert read_last_word(text) is None
 
