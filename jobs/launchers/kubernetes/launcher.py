@@ -80,7 +80,7 @@ class KubernetesLauncher:
         if found is not None:
             return found
         raw = answer.message()
-        told = diagnosis.diagnose(None, [], [_as_event(spec.name, raw)])
+        told = diagnosis.diagnose({"metadata": {"name": spec.name}}, [], [_as_event(spec.name, raw)])
         if told is None or told.category is FailureReason.STARTING:
             raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}", reason=FailureReason.LAUNCH_FAILED)
         if told.waiting:
