@@ -25,12 +25,15 @@ class Kubelets:
     def __init__(self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes) -> None:
         self.store, self.events, self.ledger, self._scripts, self.nodes = store, recorder, ledger, scripts, nodes
         self.states: dict[str, PodState] = {}
+        self.newest: dict[str, PodState] = {}  # by Job, pod or uid
 
     # the scheduler
 
     def schedule(self, pod: Object, job: str) -> None:
         script = self._scripts.of(job)
-        state = PodState(key_of(pod), pod["metadata"]["uid"], script)
+        state = PodState(key_of(pod), pod["metadata"]["uid"], job, script)
+        for name in (state.uid, job, state.key[1]):
+            self.newest[name] = state
         self.states[state.uid] = state
         self.store.clock.after(script.schedule_seconds, lambda: self._assign(state))
 

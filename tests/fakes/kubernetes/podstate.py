@@ -27,6 +27,7 @@ class PodState:
 
     key: Key
     uid: str
+    job: str
     script: PodScript
     node: str = ""
     scheduled_at: str = ""
