@@ -234,6 +234,7 @@ class EventKind(StrEnum):
     SUBMITTED = "job.submitted"
     ADMITTED = "job.admitted"  # queued -> launching
     LAUNCHED = "job.launched"  # the launcher has the worker: {"name", "uid"}
+    WAITS = "job.waits"  # its cluster says what keeps the worker from starting: {"category", "summary"}
     CLAIMED = "job.claimed"  # launching -> running
     ATTEMPT_ENDED = "job.attempt_ended"  # -> queued for attempt + 1: {"reason", "message", "diagnosis", "counts", "next_attempt"}
     CANCEL_REQUESTED = "job.cancel_requested"  # -> cancelling

@@ -43,6 +43,7 @@ _ICONS = {
     "job.submitted": "clock",
     "job.admitted": "check",
     "job.launched": "bolt",
+    "job.waits": "clock",
     "job.claimed": "key",
     "job.attempt_ended": "retrying",
     "job.cancel_requested": "cancelling",
@@ -61,6 +62,7 @@ _LABELS = {
     "job.submitted": "Submitted",
     "job.admitted": "Admitted",
     "job.launched": "Worker created",
+    "job.waits": "The worker waits",
     "job.claimed": "Claimed",
     "job.attempt_ended": "Attempt ended, another follows",
     "job.cancel_requested": "Asked to stop",
@@ -167,6 +169,8 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
         label, detail = "Notice", detail
     elif kind == "job.launched":
         detail = "found, not started twice" if data.get("adopted") else ""
+    elif kind == "job.waits":
+        detail = str(data.get("summary") or "")
     elif kind in ("job.admitted", "job.claimed"):
         place = data.get("cluster") or data.get("host")
         detail = f"on {place}" if place else ""
