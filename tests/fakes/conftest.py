@@ -25,7 +25,7 @@ def fake(_fake_process: FakeKubernetes) -> FakeKubernetes:
 
 @pytest.fixture(scope="session")
 def _api(_fake_process: FakeKubernetes) -> Iterator[client.ApiClient]:
-    api = config.new_client_from_config(str(_fake_process.kubeconfig))
+    api = config.new_client_from_config(str(_fake_process.kubeconfig))  # type: ignore[no-untyped-call]
     yield api
     api.close()
 
@@ -40,12 +40,12 @@ def jobs(fake: FakeKubernetes, _api: client.ApiClient) -> Jobs:
 def _target() -> Iterator[Target]:
     """With MIMIR_E2E=1 the cluster of KUBECONFIG, else a fake whose clock goes by itself."""
     if os.environ.get("MIMIR_E2E") == "1":
-        api = config.new_client_from_config(os.environ["KUBECONFIG"])
+        api = config.new_client_from_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
         yield Target(api, None)
         api.close()
         return
     with FakeKubernetes(real_time=True) as fake:
-        api = config.new_client_from_config(str(fake.kubeconfig))
+        api = config.new_client_from_config(str(fake.kubeconfig))  # type: ignore[no-untyped-call]
         yield Target(api, fake)
         api.close()
 

@@ -92,7 +92,7 @@ class Jobs:
         return headers
 
     def _url(self, path: str, query: Json) -> str:
-        return self.api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        return f"{self.api.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def path(self, plural: str, name: str = "") -> str:
         base = "/apis/batch/v1" if plural == "jobs" else "/api/v1"
