@@ -106,7 +106,7 @@ class Kubelets:
 
     def _start(self, state: PodState) -> None:
         pod = self.pod(state)
-        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or not self.nodes.is_up(state.node):
+        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or state.ending or not self.nodes.is_up(state.node):
             return
         clock, script = self.store.clock, state.script
         image = pod["spec"]["containers"][0]["image"]
