@@ -38,6 +38,8 @@ def explained(row: AttemptView, seen: Observed | None, launcher: Launcher, kept:
     sight = sight_of(seen)
     if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
         return sight, None
+    if seen is not None and seen.reason:
+        return sight, None  # the worker's own word
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None

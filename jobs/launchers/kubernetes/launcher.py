@@ -19,6 +19,7 @@ from jobs.launchers.manifest import ATTEMPT_ID, WorkerTemplate, selector, worker
 from mimir.lib.clock import utc_now
 
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
+PASSES = frozenset({FailureReason.QUOTA_EXCEEDED, FailureReason.ADMISSION_UNAVAILABLE})  # of refusals, those that end by themselves
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # a 429 that names no time
 
@@ -80,11 +81,11 @@ class KubernetesLauncher:
         if found is not None:
             return found
         raw = answer.message()
-        told = diagnosis.diagnose(None, [], [_as_event(spec.name, raw)])
-        if told is None or told.category is FailureReason.STARTING:
-            raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}", reason=FailureReason.LAUNCH_FAILED)
-        if told.waiting:
+        told = diagnosis.diagnose({"metadata": {"name": spec.name}}, [], [_as_event(spec.name, raw)])
+        if told is not None and told.category in PASSES:
             raise LaunchLater(told.summary, told=told.told())
+        if told is None or not told.hopeless:
+            raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}")
         raise LaunchRefused(told.summary, reason=told.category, told=told.told())
 
     def _adopted(self, spec: LaunchSpec) -> Launched | None:

@@ -5,13 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jobs.contract import FailureReason
 from jobs.launchers import diagnosis
 from jobs.launchers.base import Evidence, Observed
+from jobs.launchers.lastword import read_last_word
 from jobs.launchers.manifest import ATTEMPT_ID, CONTAINER
 
 Object = Mapping[str, Any]
 NAME = "worker-job-"
 JOB_NAME = "batch.kubernetes.io/job-name"
+UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
 ENDED = frozenset({"Complete", "Failed"})
 
 
@@ -84,14 +87,19 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
     jobs, pods = [evidence.job] if evidence.job is not None else [], evidence.pods
     ended = has_ended(jobs, pods, lost_before=lost_before)
     latest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
-    code = _exit_code(latest) if latest is not None and ended else None
+    end = _terminated(latest) if latest is not None and ended else {}
+    said = read_last_word(end.get("message"))
+    code = said.code if said is not None else _code(end)
     return Observed(
         name=name,
         attempt_id=attempt,
         uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
         alive=not ended,
         exit_code=code,
-        signal=code - 128 if code is not None and 128 < code < 160 else None,
+        signal=said.signal if said is not None else code - 128 if code is not None and 128 < code < 160 else None,
+        reason=(said.reason or UNTOLD) if said is not None else "",
+        message=said.message if said is not None else "",
+        peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
         evidence=evidence,
     )
 
@@ -118,13 +126,17 @@ def _finished(job: Object) -> bool:
     return any(each.get("type") in ENDED and each.get("status") == "True" for each in conditions)
 
 
-def _exit_code(pod: Object) -> int | None:
+def _terminated(pod: Object) -> Object:
+    """How its container ended; empty where that is not told."""
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         if container.get("name") == CONTAINER:
-            ended = (container.get("state") or {}).get("terminated") or {}
-            code = ended.get("exitCode")
-            return code if isinstance(code, int) else None
-    return None
+            return (container.get("state") or {}).get("terminated") or {}
+    return {}
+
+
+def _code(end: Object) -> int | None:
+    code = end.get("exitCode")
+    return code if isinstance(code, int) else None
 
 
 def _time(text: object) -> dt.datetime | None:

@@ -2,17 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.fakes.kubernetes import reads, writes
 from tests.fakes.kubernetes.cluster import Cluster
 from tests.fakes.kubernetes.faults import MUTATING, Fault, Rule
 from tests.fakes.kubernetes.http import Refused, Reply, Request, json_reply
+from tests.fakes.kubernetes.resources import NODES
 from tests.fakes.kubernetes.routes import Route, route_of
 from tests.fakes.kubernetes.store import Change
 from tests.fakes.kubernetes.watch import Stream
 
 KEPT_REQUESTS = 100_000
+_OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 HANG_SECONDS = 30.0  # real; a client that waits longer gets a broken connection
 _BEFORE = {
     Fault.ERROR_BEFORE_COMMIT,
@@ -63,19 +65,18 @@ class Api:
         """Answer a request and take the steps that are due. Never raises for what a client did."""
         clock = self.cluster.clock
         clock.run_due()
-        if request.path in ("/healthz", "/livez", "/readyz"):
-            return Reply(200, b"ok", content_type="text/plain; charset=utf-8")
-        if request.path == "/version":
-            return json_reply({"major": "1", "minor": "34", "gitVersion": "v1.34.9", "platform": "linux/amd64"})
+        if request.path in _OPEN_PATHS:
+            return self._about_itself(request)
         try:
             route = route_of(request)
         except Refused as refused:
             return refused.reply()
-        seen = Seen(clock.now, request.method, request.path, route.verb, route.rbac_resource, route.namespace, route.name)
+        name = route.name or writes.name_in(request)
+        seen = Seen(clock.now, request.method, request.path, route.verb, route.rbac_resource, route.namespace, name)
         seen.pages_on = "continue" in request.query
         self.seen.append(seen)
-        rule = self.cluster.faults.on_request(route.verb, route.rbac_resource, route.name or writes.name_in(request))
-        answer = self._answer(request, route, rule)
+        rule = self.cluster.faults.on_request(route.verb, route.rbac_resource, name)
+        answer = self._answer(request, route, rule, name)
         seen.fault = rule.fault if rule else ""
         if isinstance(answer, Reply):
             seen.status = answer.status
@@ -85,19 +86,28 @@ class Api:
         clock.run_due()
         return answer
 
-    def _answer(self, request: Request, route: Route, rule: Rule | None) -> Reply | Stream:
+    def _about_itself(self, request: Request) -> Reply:
+        """What anybody may ask. A fault ordered for any resource breaks it too."""
+        rule = self.cluster.faults.on_request("get", "", request.path)
+        if rule and rule.fault in _BEFORE | _AFTER:
+            return self._trouble(rule.fault, Route(NODES, "get", name=request.path), rule)
+        if request.path == "/version":
+            return json_reply({"major": "1", "minor": "34", "gitVersion": "v1.34.9", "platform": "linux/amd64"})
+        return Reply(200, b"ok", content_type="text/plain; charset=utf-8")
+
+    def _answer(self, request: Request, route: Route, rule: Rule | None, name: str) -> Reply | Stream:
         if rule is None:
             return self._do(request, route)
         if rule.fault in _BEFORE:
-            return self._trouble(rule.fault, route, rule)
+            return self._trouble(rule.fault, replace(route, name=name), rule)
         if rule.fault is Fault.LATE_COMMIT:
             self.cluster.clock.after(rule.seconds, lambda: self._do_late(request, route))
-            return self._trouble(rule.answer, route, rule, hang_seconds=HANG_SECONDS)
+            return self._trouble(rule.answer, replace(route, name=name), rule, hang_seconds=HANG_SECONDS)
         if rule.fault is Fault.LIST_STALE:
             return self._do(request, route, rule)
         answer = self._do(request, route)
         if rule.fault in _AFTER:
-            return self._trouble(rule.fault, route, rule)
+            return self._trouble(rule.fault, replace(route, name=name), rule)
         if isinstance(answer, Reply):
             answer.delay_seconds += rule.seconds
         return answer

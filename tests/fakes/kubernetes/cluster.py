@@ -12,7 +12,7 @@ from tests.fakes.kubernetes.ledger import Ledger
 from tests.fakes.kubernetes.nodes import Nodes
 from tests.fakes.kubernetes.podstate import PodState
 from tests.fakes.kubernetes.quotas import quota_refusal
-from tests.fakes.kubernetes.resources import JOBS, NAMESPACES, PODS, Key, Object
+from tests.fakes.kubernetes.resources import JOBS, NAMESPACES, PODS, Object
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
 from tests.fakes.kubernetes.store import HISTORY, Store
 from tests.fakes.kubernetes.troubles import admission_refusal
@@ -50,6 +50,7 @@ class Cluster:
             self.add_namespace(name)
         for name in settings.nodes:
             self.nodes.add(name)
+        self.store.forget_history()  # no server leads on from its first version
 
     def add_namespace(self, name: str) -> Object:
         found = {"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}, "spec": {"finalizers": ["kubernetes"]}}
@@ -66,11 +67,7 @@ class Cluster:
 
     def state_of(self, name: str) -> PodState | None:
         """The newest pod by its own name or its Job's, also one whose object has gone."""
-        for state in reversed(self.kubelets.states.values()):
-            run_job = state.run.job if state.run else state.key[1].rpartition("-")[0]
-            if name in (state.key[1], run_job, state.uid):
-                return state
-        return None
+        return self.kubelets.newest.get(name)
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
         """Let something happen to the pod of a Job (or to a pod, by its name); whether it still could."""
@@ -86,16 +83,15 @@ class Cluster:
         """A new pod of this Job would run, and the controller tries again now."""
         old = self.scripts.of(job)
         self.scripts.put(job, replace(old, start=Start.RUNS, create_seconds=0.0, schedule_seconds=0.0, start_seconds=0.0))
-        for key in self._keys(job):
-            self.jobs.retry(key)
+        for version in self.store.all(JOBS):
+            if version.key[1] == job:
+                self.jobs.retry(version.key)
 
-    def _keys(self, job: str) -> list[Key]:
-        return [version.key for version in self.store.all(JOBS) if version.key[1] == job]
+    def close(self) -> None:
+        """Let go of everything at once, without waiting for the garbage collector to find the circles."""
+        self.clock.stop()
+        self.store.listeners.clear()
 
     def advance(self, seconds: float) -> None:
         self.clock.run_due()
         self.clock.advance(seconds)
-
-    def reborn(self, **changes: object) -> "Cluster":
-        """A new cluster with the same settings, but for those given."""
-        return Cluster(replace(self.settings, **changes))  # type: ignore[arg-type]

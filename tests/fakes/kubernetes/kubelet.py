@@ -15,21 +15,26 @@ from tests.fakes.kubernetes.resources import PODS, Object, is_deleting, is_termi
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
 from tests.fakes.kubernetes.shapes import condition, container_status, ended_conditions, scheduled_status, started_conditions, unschedulable_status
 from tests.fakes.kubernetes.store import Store
-from tests.fakes.kubernetes.troubles import Waiting, scheduling_refusal, waiting
+from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal, waiting
 
 BACK_OFF_SECONDS = 10.0
+ORPHAN_SECONDS = 1.0  # what a container gets whose object has gone
+MAX_BACK_OFF_SECONDS = 300.0
 
 
 class Kubelets:
     def __init__(self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes) -> None:
         self.store, self.events, self.ledger, self._scripts, self.nodes = store, recorder, ledger, scripts, nodes
         self.states: dict[str, PodState] = {}
+        self.newest: dict[str, PodState] = {}  # by Job, pod or uid
 
     # the scheduler
 
     def schedule(self, pod: Object, job: str) -> None:
         script = self._scripts.of(job)
-        state = PodState(key_of(pod), pod["metadata"]["uid"], script)
+        state = PodState(key_of(pod), pod["metadata"]["uid"], job, script)
+        for name in (state.uid, job, state.key[1]):
+            self.newest[name] = state
         self.states[state.uid] = state
         self.store.clock.after(script.schedule_seconds, lambda: self._assign(state))
 
@@ -72,7 +77,6 @@ class Kubelets:
             return
         message = state.script.message or trouble.message
         reason = {"reason": trouble.reason, **({"message": message} if message else {})}
-        bare = trouble.reason != "CreateContainerConfigError"
         container = pod["spec"]["containers"][0]["name"]
         pod = self.store.update(
             PODS,
@@ -82,14 +86,23 @@ class Kubelets:
                 conditions=started_conditions(self._stamp(), state.scheduled_at, ready=False, sandbox=trouble.sandbox, container=container),
                 startTime=state.scheduled_at,
                 **self._addresses(sandbox=trouble.sandbox),
-                containerStatuses=container_status(pod, {"waiting": reason}, bare=bare),
+                containerStatuses=container_status(pod, {"waiting": reason}, bare=True),
             ),
         )
+        if any(event == "Pulling" for event, _, _ in trouble.events):
+            state.pulling_since = self.store.clock.now
         for event, words, warning in trouble.events:
             self.events.kubelet(pod, PODS, event, words, warning=warning, container=trouble.about_container)
         if trouble.then:
-            follow = trouble.then
-            self.store.clock.after(BACK_OFF_SECONDS, lambda: self._wait(state, follow))
+            self.store.clock.after(BACK_OFF_SECONDS, lambda: self._back_off(state, trouble))
+
+    def _back_off(self, state: PodState, trouble: Waiting) -> None:
+        """Between two tries to pull, each time for longer."""
+        if trouble.then and waiting(state.script.start, "") and not state.ending:
+            self._wait(state, trouble.then)
+            state.tries += 1
+            seconds = min(BACK_OFF_SECONDS * 2 ** (state.tries - 1), MAX_BACK_OFF_SECONDS)
+            self.store.clock.after(seconds, lambda: self._create(state))
 
     def _start(self, state: PodState) -> None:
         pod = self.pod(state)
@@ -99,7 +112,7 @@ class Kubelets:
         image = pod["spec"]["containers"][0]["image"]
         name = pod["spec"]["containers"][0]["name"]
         state.container_id = (self.store.new_uid() + self.store.new_uid()).replace("-", "")
-        self.events.kubelet(pod, PODS, "Pulled", f'Container image "{image}" already present on machine')
+        self.events.kubelet(pod, PODS, "Pulled", self._pulled(state, image))
         self.events.kubelet(pod, PODS, "Created", f"Created container: {name}")
         if script.start is Start.BAD_COMMAND:
             why = script.message or (
@@ -125,6 +138,12 @@ class Kubelets:
         )
         if script.run_seconds is not None:
             clock.after(script.run_seconds, lambda: self._end_by_script(state))
+
+    def _pulled(self, state: PodState, image: str) -> str:
+        if state.pulling_since is None:
+            return present(image)
+        took = f"{self.store.clock.now - state.pulling_since:.3f}s"
+        return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: 91101287 bytes.'
 
     # a kubelet: end
 
@@ -178,6 +197,7 @@ class Kubelets:
             message=ending.pod_message or None,
             conditions=[*kept, *conditions],
             startTime=pod["status"].get("startTime") or state.scheduled_at or None,
+            **({} if never_ran else self._addresses(sandbox=True)),
             containerStatuses=status or pod["status"].get("containerStatuses"),
         )
 
@@ -214,20 +234,28 @@ class Kubelets:
         self.updated(pod)
 
     def _kill(self, state: PodState, grace: float) -> None:
-        if not self.nodes.is_up(state.node) or state.killing:
+        by = self.store.clock.now + grace
+        if not self.nodes.is_up(state.node) or (state.kill_by is not None and by >= state.kill_by):
             return
-        state.killing = True
+        state.kill_by = by
         pod = self.pod(state)
         if state.run is None or state.ending:
             if not state.ending:
                 self.end(state, Ending(137, "ContainerStatusUnknown"))
             return
         if pod:
+            self._observe(pod)
             self.events.kubelet(pod, PODS, "Killing", f"Stopping container {pod['spec']['containers'][0]['name']}")
         stop = state.script.stop_seconds
         obeys = stop is not None and stop <= grace
         ending = Ending(state.script.stop_exit_code, "Error" if state.script.stop_exit_code else "Completed") if obeys else Ending(137)
         self.store.clock.after(stop if obeys and stop is not None else grace, lambda: self.end(state, ending))
+
+    def _observe(self, pod: Object) -> None:
+        """The kubelet has seen the pod's newest generation."""
+        generation = pod["metadata"]["generation"]
+        conditions = [{**each, "observedGeneration": generation} for each in pod["status"].get("conditions", ())]
+        self.store.update(PODS, with_status(pod, observedGeneration=generation, conditions=conditions))
 
     def updated(self, pod: Object) -> None:
         """A pod changed: is it free to go?"""
@@ -295,7 +323,7 @@ class Kubelets:
                 tell()
             pod = self.pod(state)
             if pod is None or is_deleting(pod):
-                self._kill(state, 0.0 if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
+                self._kill(state, ORPHAN_SECONDS if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
             elif state.run is None and not state.ending:
                 self._create(state)
             elif not is_terminal(pod):

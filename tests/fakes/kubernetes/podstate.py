@@ -27,6 +27,7 @@ class PodState:
 
     key: Key
     uid: str
+    job: str
     script: PodScript
     node: str = ""
     scheduled_at: str = ""
@@ -34,6 +35,8 @@ class PodState:
     run: Run | None = None
     log: PodLog = field(default_factory=PodLog)
     ending: Ending | None = None
-    killing: bool = False
+    tries: int = 0  # to pull its image
+    pulling_since: float | None = None
+    kill_by: float | None = None  # when its kubelet stops waiting for it to end
     removed: bool = False  # the API need not keep it: its containers have ended and its deletion was asked for
     missed: list[Callable[[], None]] = field(default_factory=list)  # what the API has to be told once the node is back

@@ -6,8 +6,10 @@ from tests.fakes.kubernetes.resources import JOBS, QUOTAS, Object, Resource, is_
 from tests.fakes.kubernetes.store import Store
 
 _UNITS = {
-    **{unit: 1000 ** (index + 1) for index, unit in enumerate("kMGTP")},
-    **{f"{unit}i": 1024 ** (index + 1) for index, unit in enumerate("KMGTP")},
+    **{unit: 1000.0 ** (index + 1) for index, unit in enumerate("kMGTPE")},
+    **{f"{unit}i": 1024.0 ** (index + 1) for index, unit in enumerate("KMGTPE")},
+    "n": 1e-9,
+    "u": 1e-6,
     "m": 1e-3,
     "": 1,
 }
@@ -19,7 +21,7 @@ def amount(quantity: str | float) -> float:
     if found is None:
         raise ValueError(f"not a quantity: {quantity}")
     unit = found[2] or ""
-    return float(found[1] + unit) if unit[:1] in ("e", "E") and unit[1:] else float(found[1]) * _UNITS[unit]
+    return float(found[1]) * _UNITS[unit] if unit in _UNITS else float(found[1] + unit)
 
 
 def quota_refusal(store: Store, resource: Resource, obj: Object) -> str:

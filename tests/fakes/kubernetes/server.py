@@ -21,6 +21,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._data = b""
         self._busy = False
+        self._last = False  # the client wants no more on this connection
         self._stream: Stream | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
             return None
         first, *lines = self._data[:end].decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self._last = headers.get("connection", "").lower() == "close"
         if "transfer-encoding" in headers:
             raise Refused(411, "LengthRequired", "this fake wants a Content-Length")
         length = int(headers.get("content-length", "0"))
@@ -87,6 +89,9 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.write(_head(reply.status, len(reply.body), reply) + reply.body)
+        if self._last:
+            self._transport.close()
+            return
         if self._busy:
             self._busy = False
             self._next()

@@ -62,7 +62,7 @@ class Store:
 
     def __init__(self, clock: Clock, dice: random.Random, *, history: int = HISTORY) -> None:
         self.clock = clock
-        self.number = 1
+        self.number = 1000
         self._dice = dice
         self._objects: dict[Resource, dict[Key, Version]] = {}
         self.history: deque[Change] = deque(maxlen=history)

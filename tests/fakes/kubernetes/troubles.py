@@ -72,8 +72,8 @@ def waiting(start: Start, image: str) -> Waiting | None:
             f'Container image "{image}" is not present with pull policy of Never',
             "ErrImageNeverPull",
         ),
-        Start.NO_SECRET: lambda: _config_error('secret "redis-worker-secret" not found'),
-        Start.NO_CONFIG_MAP: lambda: _config_error('configmap "worker-config" not found'),
+        Start.NO_SECRET: lambda: _config_error(image, 'secret "redis-worker-secret" not found'),
+        Start.NO_CONFIG_MAP: lambda: _config_error(image, 'configmap "worker-config" not found'),
         Start.PULLING: lambda: _creating(("Pulling", f'Pulling image "{image}"', False)),
         Start.HOLD: lambda: Waiting("ContainerCreating", "", (), sandbox=False),
         Start.MOUNT_FAILED: lambda: _creating(
@@ -118,7 +118,11 @@ def _pull(image: str, why: str) -> Waiting:
 
 
 def _bad_name(image: str) -> Waiting:
-    why = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+    repository = image.partition("/")[2].partition(":")[0] or image
+    why = (
+        f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format: '
+        f"repository name ({repository}) must be lowercase"
+    )
     return Waiting("InvalidImageName", why, (("InspectFailed", why, True), ("Failed", "Error: InvalidImageName", True)))
 
 
@@ -126,8 +130,12 @@ def _simple(reason: str, message: str, event: str) -> Waiting:
     return Waiting(reason, message, ((event, message, True), ("Failed", f"Error: {reason}", True)))
 
 
-def _config_error(why: str) -> Waiting:
-    return Waiting("CreateContainerConfigError", why, (("Failed", f"Error: {why}", True),))
+def _config_error(image: str, why: str) -> Waiting:
+    return Waiting("CreateContainerConfigError", why, (("Pulled", present(image), False), ("Failed", f"Error: {why}", True)))
+
+
+def present(image: str) -> str:
+    return f'Container image "{image}" already present on machine'
 
 
 def _creating(event: tuple[str, str, bool], *, about_container: bool = True) -> Waiting:

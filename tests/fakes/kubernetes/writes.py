@@ -19,8 +19,10 @@ def name_in(request: Request) -> str:
     """The name in a body that creates, for faults that are ordered by name; empty where there is none."""
     if request.method != "POST":
         return ""
-    start = request.body.find(b'"name":')
-    return request.body[start + 7 : start + 400].split(b'"', 2)[1].decode(errors="replace") if start >= 0 else ""
+    try:
+        return str(json.loads(request.body)["metadata"]["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def write(cluster: Cluster, request: Request, route: Route) -> Reply:
