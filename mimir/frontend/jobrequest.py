@@ -140,6 +140,7 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
     if not isinstance(patch, dict):
         return before, set()
     changes = texts_of_request(job_type, patch)
+    changes |= {name: [""] for name in ("cluster", "region") if name in patch and not patch[name] and before.get(name)}  # anywhere
     marked = {"resources.cpu", "resources.memory"} if patch.get("resources") == {} else set()
     return {**before, **changes}, marked | {name for name, values in changes.items() if before.get(name) != values}
 

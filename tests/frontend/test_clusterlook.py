@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mimir.frontend import jobrequest
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.clusterlook import FIELDS, body_of, form_of, look
 from mimir.frontend.pages.submitlook import offers_of, with_places
@@ -85,3 +86,12 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
     names = offers_of("pipeline_execution", {}, _places(("local", "", True), ("eu-1", "eu", False))).names
     assert [choice.words for choice in names["cluster"]] == ["local", "eu-1 (eu, switched off: it would wait)"]
     assert [choice.value for choice in names["region"]] == ["eu"]
+
+
+def test_a_next_step_that_frees_the_place_empties_the_field_and_marks_it() -> None:
+    texts = {"cluster": ["eu-1"], "name": ["n"]}
+    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": null, "region": null}')
+    assert (after["cluster"], "region" in after, changed) == ([""], False, {"cluster"})
+    assert jobrequest.body_of("pipeline_execution", after) == {"type": "pipeline_execution", "parameters": {}, "name": "n"}
+    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": "us-1"}')
+    assert (after["cluster"], changed) == (["us-1"], {"cluster"})
