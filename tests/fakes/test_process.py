@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from kubernetes import client, config
 
-from tests.fakes.kubernetes.client import CONTEXT, FakeKubernetes
+from tests.fakes.kubernetes.client import CONTEXT, FakeKubernetes, write_kubeconfig
 from tests.fakes.support import Jobs, plain_job
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,18 @@ def test_its_kubeconfig_is_for_its_owner_and_names_the_namespace(fake: FakeKuber
 
     assert [each["name"] for each in contexts] == [CONTEXT]
     assert active["context"]["namespace"] == "mimir-aip"
+
+
+def test_one_kubeconfig_can_be_for_several_clusters(fake: FakeKubernetes, tmp_path: Path) -> None:
+    with FakeKubernetes(context="east", namespace="workers") as east:
+        path = write_kubeconfig(tmp_path / "kubeconfig", fake, east)
+        east.reset(namespaces=["workers"])
+        for context, namespace in ((CONTEXT, "mimir-aip"), ("east", "workers")):
+            api = config.new_client_from_config(str(path), context=context)  # type: ignore[no-untyped-call]
+            assert Jobs(api, namespace).create(plain_job(f"in-{context}")).status == 201
+            api.close()
+
+        assert [[run.job for run in each.ledger()] for each in (fake, east)] == [["in-fake"], ["in-east"]]
 
 
 def test_the_typed_client_understands_its_answers(fake: FakeKubernetes, jobs: Jobs) -> None:
