@@ -249,7 +249,7 @@ def _first_failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check |
 def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
     """Keep one cluster's room for a job that only its size has blocked for long: nobody behind it may use it up again."""
     since = max(job.queued_at, job.not_before)
-    if snapshot.now - since < snapshot.reserve_after_seconds:
+    if len(board.reserved) == len(snapshot.rooms) or snapshot.now - since < snapshot.reserve_after_seconds:
         return
     able = [room for room in snapshot.rooms if room.open and may_use(room, job) and can_ever_hold(room, job)]
     if any(room.cluster in board.reserved for room in able):

@@ -13,6 +13,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import NotFound
 
 OWN = "local"  # the installation's own, which its first start makes
+NOT_YET = "not looked at yet"  # of a row that is new, or that points elsewhere now: it gets no work before it has answered
 SHOWN_MAX = 20
 STALE_SECONDS = 60.0  # without a look for so long nobody knows
 
@@ -89,7 +90,7 @@ def health_of(row: Cluster) -> Health:
     if not row.enabled:
         return Health.DISABLED
     if row.unreachable_since is not None:
-        return Health.UNREACHABLE
+        return Health.UNKNOWN if row.unreachable_message == NOT_YET else Health.UNREACHABLE
     stale = row.reached_at is None or row.reached_at < utc_now() - dt.timedelta(seconds=STALE_SECONDS)
     return Health.UNKNOWN if stale else Health.OK
 

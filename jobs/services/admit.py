@@ -98,7 +98,7 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[Attempt]:
 def _fail_never(decision: Decision) -> None:
     for job_id in decision.never:
         job = job_lock(job_id=job_id)
-        diagnosis = never_fits(job.resources)
+        diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
         job_move(
             job=job,
             sources=[JobStatus.QUEUED],

@@ -15,6 +15,7 @@ from jobs.models import ModelCache
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as Kubernetes has them
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_RESERVED = ("new",)  # an address beside the names
 NAME_RULE = "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
 _VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
 ENTRIES_MAX, URL_MAX, CONTEXT_MAX, CONFIG_BYTES_MAX = 32, 500, 253, 1_000_000
@@ -52,7 +53,13 @@ class Operator(StrEnum):
 
 def name_fault(name: object) -> str:
     """Empty where it may be a cluster's name."""
-    return "" if isinstance(name, str) and NAME.fullmatch(name) else f"has to have {NAME_RULE}"
+    if name in _RESERVED:
+        return f"{name} is reserved"
+    return "" if _is_label(name) else f"has to have {NAME_RULE}"
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
 
 
 def launcher_fault(launcher: object) -> str:
@@ -102,7 +109,7 @@ def _context(value: object) -> str:
 
 
 def _namespace(value: object) -> str:
-    return "" if value == "" or not name_fault(value) else f"has to be a namespace: {NAME_RULE}; empty: WORKER_NAMESPACE"
+    return "" if value == "" or _is_label(value) else f"has to be a namespace: {NAME_RULE}; empty: WORKER_NAMESPACE"
 
 
 def _region(value: object) -> str:

@@ -13,10 +13,11 @@ from django.db import IntegrityError, connection, transaction
 
 from jobs import queue
 from jobs.models import Attempt, Cluster
-from jobs.selectors.clusters import OWN, cluster_get, cluster_is_free
+from jobs.selectors.clusters import NOT_YET, OWN, cluster_get, cluster_is_free
 from jobs.services.admit import ADMISSION_LOCK
 from jobs.services.clusters_check import COLUMNS, Launch, column_faults, launcher_fault, name_fault
 from mimir.api.etags import check_etag
+from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,9 @@ def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None)
 
 
 def cluster_create(*, name: str, actor: str, launcher: str = Launch.KUBERNETES, **values: Any) -> Cluster:
-    """A new row. `values`: its columns, each optional but `capacity_jobs`; no CPU or no memory: not limited there.
+    """A new row, which gets work once the reconciler has reached it.
+
+    `values`: its columns, each optional but `capacity_jobs`; no CPU or no memory: not limited there.
 
     Raises: Invalid, Conflict for a name that is taken.
     """
@@ -46,7 +49,7 @@ def cluster_create(*, name: str, actor: str, launcher: str = Launch.KUBERNETES, 
     try:
         with transaction.atomic():
             _hold_admission()
-            row = Cluster.objects.create(name=name, launcher=launcher, **asked)
+            row = Cluster.objects.create(name=name, launcher=launcher, unreachable_since=utc_now(), unreachable_message=NOT_YET, **asked)
             transaction.on_commit(queue.wake_all, robust=True)
     except IntegrityError as error:
         taken = "is taken, choose another one"
@@ -73,10 +76,11 @@ def cluster_change(*, name: str, changes: Mapping[str, Any], actor: str, etags: 
         if moved and Attempt.objects.filter(cluster=row, cleaned_up_at__isnull=True).exists():
             message = f"Workers are on {name}, where it points now: switch it off and wait until they have ended, or add another cluster."
             raise Conflict(message, code="cluster_in_use", detail=moved)
-        for column, value in asked.items():
+        written = asked | ({"reached_at": None, "unreachable_since": utc_now(), "unreachable_message": NOT_YET} if moved else {})
+        for column, value in written.items():
             setattr(row, column, value)
-        if asked:
-            row.save(update_fields=sorted(asked))
+        if written:
+            row.save(update_fields=sorted(written))
         transaction.on_commit(queue.wake_all, robust=True)
     log.info("cluster changed", cluster=name, actor=actor, columns=sorted(asked))
     return row

@@ -11,7 +11,9 @@ from django.test import Client
 
 from jobs import queue
 from jobs.models import Attempt, Cluster, Job
+from jobs.selectors.waiting import job_waiting
 from jobs.services.admit import ADMISSION_LOCK, admit_once
+from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
 from tests.api.caller import Caller
 from tests.support import make
@@ -25,6 +27,7 @@ EU: dict[str, Any] = {"name": "eu-1", "region": "eu", "capacity": CAPACITY}
 @pytest.fixture
 def boss() -> Caller:
     cluster_ensure()
+    beat_record(component="dispatcher")
     return Caller(make.user("boss", is_superuser=True, is_staff=True))
 
 
@@ -37,9 +40,11 @@ def kubeconfig(settings: Any, tmp_path: Path) -> Path:
     return file
 
 
-def _made(boss: Caller, **fields: Any) -> dict[str, Any]:
+def _made(boss: Caller, *, reached: bool = False, **fields: Any) -> dict[str, Any]:
     answer = boss.post("clusters/", EU | fields)
     assert answer.status_code == 201, answer.content
+    if reached:
+        cluster_reached(cluster=Cluster.objects.get(name=answer.json()["name"]))
     made: dict[str, Any] = answer.json()
     return made
 
@@ -56,7 +61,7 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         "gpu_tolerations": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}],
     }
     made = _made(boss, **asked)
-    health = {"state": "unknown", "reached_at": None, "unreachable_since": None, "message": ""}
+    health = {"state": "unknown", "reached_at": None, "unreachable_since": made["health"]["unreachable_since"], "message": "not looked at yet"}
     nothing = {"jobs": 0, "cpu": "0", "memory": "0", "gpu": 0}
     expected = EU | asked | {"launcher": "kubernetes", "enabled": True, "used": nothing, "health": health}
     assert made == expected | {"orchestrator_url": "https://mimir.example.com"}
@@ -168,18 +173,20 @@ def test_a_name_is_given_once(boss: Caller) -> None:
 
 
 def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(boss: Caller, kubeconfig: Path) -> None:
-    _made(boss, launcher="memory")
+    _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     admit_once()
     Cluster.objects.filter(name="eu-1").update(launcher="kubernetes")
     used = boss.get("clusters/eu-1/").json()["used"]
     assert used == {"jobs": 1, "cpu": "1", "memory": "2Gi", "gpu": 0}
     moved = boss.send("PATCH", "clusters/eu-1/", {"context": "us", "namespace": "there"})
-    assert (moved.status_code, set(moved.json()["detail"])) == (409, {"context", "namespace"})
+    assert moved.status_code == 409, moved.content
+    assert set(moved.json()["detail"]) == {"context", "namespace"}
     gone = boss.send("DELETE", "clusters/eu-1/")
     assert (gone.status_code, gone.json()["code"], "switch it off" in gone.json()["message"]) == (409, "cluster_in_use", True)
     Attempt.objects.update(cleaned_up_at="2026-01-01T00:00:00Z")
-    assert boss.send("PATCH", "clusters/eu-1/", {"context": "us"}).json()["context"] == "us"
+    elsewhere = boss.send("PATCH", "clusters/eu-1/", {"context": "us"}).json()
+    assert (elsewhere["context"], elsewhere["health"]["state"], elsewhere["health"]["reached_at"]) == ("us", "unknown", None)
     assert boss.send("DELETE", "clusters/local/").status_code == 409
     Job.objects.all().delete()
     assert boss.send("DELETE", "clusters/eu-1/").status_code == 204
@@ -187,7 +194,7 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(boss:
 
 def test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it(boss: Caller) -> None:
     """The delete waits for the pass, and then sees the attempt it made."""
-    _made(boss, launcher="memory")
+    _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     answers: list[int] = []
 
@@ -202,20 +209,22 @@ def test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it(bos
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         thread = threading.Thread(target=delete)
         thread.start()
-        _until_somebody_waits()
+        waited = _somebody_waits(thread)
         admit_once()
     thread.join()
+    assert waited, "it was taken away although a pass held the admission lock"
     assert (answers, Attempt.objects.get().cluster_id) == ([409], "eu-1")
 
 
-def _until_somebody_waits() -> None:
-    for _ in range(500):
+def _somebody_waits(thread: threading.Thread) -> bool:
+    """Whether another session comes to wait for the admission lock before `thread` ends."""
+    while thread.is_alive():
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
             if cursor.fetchone()[0]:
-                return
+                return True
         threading.Event().wait(0.01)
-    raise TimeoutError("nobody waits for the admission lock")
+    return False
 
 
 def test_what_a_change_allows_starts_at_once(boss: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +234,16 @@ def test_what_a_change_allows_starts_at_once(boss: Caller, monkeypatch: pytest.M
     boss.send("PATCH", "clusters/eu-1/", {"enabled": False})
     boss.send("DELETE", "clusters/eu-1/")
     assert woken == [False, False, False]
+
+
+def test_a_new_cluster_gets_no_work_before_it_has_answered(boss: Caller) -> None:
+    _made(boss, launcher="memory")
+    job = make.job(cluster="eu-1")
+    assert admit_once() == []
+    assert job_waiting([job])[job.id]["detail"].endswith("not looked at yet.")
+    cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
+    admit_once()
+    assert Attempt.objects.get().cluster_id == "eu-1"
 
 
 def test_health_is_what_the_loops_saw(boss: Caller) -> None:
@@ -279,6 +298,7 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
     assert client.post(change, form | {"capacity_jobs": "7", "launcher": "process"}).status_code == 302
     row = Cluster.objects.get(name="eu-1")
     assert (row.capacity_jobs, row.launcher) == (7, "kubernetes")
+    cluster_reached(cluster=row)
     make.job(cluster="eu-1")
     admit_once()
     told = client.post(change, form | {"capacity_jobs": "9", "namespace": "other"}, follow=True)

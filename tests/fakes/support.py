@@ -5,7 +5,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -118,7 +118,7 @@ class Jobs:
     def events_about(self, uid: str) -> Any:
         return self.list("events", fieldSelector=f"involvedObject.uid={uid}")["items"]
 
-    def watch(self, plural: str, version: str, *, timeout: float = WAIT_SECONDS, **query: Any) -> Iterator[Json]:
+    def watch(self, plural: str, version: str, *, timeout: float = WAIT_SECONDS, **query: Any) -> Generator[Json, None, None]:
         """Events from a version on, until the stream ends or nothing comes for so long."""
         url = self._url(self.path(plural), {"watch": "true", "resourceVersion": version, **query})
         answer = self._pool.request("GET", url, headers=self._headers(), preload_content=False, timeout=timeout, retries=False)

@@ -205,3 +205,4 @@ def test_a_node_looks_as_recorded() -> None:
     assert [each["type"] for each in version.obj["status"]["conditions"]] == [each["type"] for each in real["status"]["conditions"]]
     assert version.obj["status"]["allocatable"].items() <= real["status"]["allocatable"].items()
     assert set(version.obj["status"]) <= set(real["status"])
+    assert version.obj["status"]["nodeInfo"].keys() == real["status"]["nodeInfo"].keys()

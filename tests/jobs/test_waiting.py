@@ -11,6 +11,7 @@ from jobs.selectors.waiting import job_waiting
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure
+from jobs.services.submit import job_submit
 from mimir.lib.clock import utc_now
 from tests.support import make
 
@@ -87,6 +88,19 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     assert rule == "cluster_unknown"
     assert "Asks for the cluster eu-1, which there is no more" in detail
     assert admit_once() == []
+
+
+def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
+    room = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
+    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **room)
+    for asked, told in (({"cluster": "eu-1"}, "more than the cluster eu-1 has."), ({"region": "eu"}, "more than any cluster in the region eu has.")):
+        job = make.job(**asked)
+        admit_once()
+        job.refresh_from_db()
+        assert (job.status, told in job.message) == ("failed", True), job.message
+        assert job.diagnosis is not None
+        assert job.diagnosis["next_steps"][-1] == {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
+        assert job_submit(project=job.project, user=job.created_by, type=job.type, parameters=job.parameters, cluster=None, region=None).created
 
 
 def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:

@@ -9,6 +9,13 @@ kubelet.py with nodes, acts, scripts, troubles (what becomes of pods), ledger.py
 control.py and client.py (the test's side), server.py (sockets). Everything but server.py and client.py is without I/O: `Cluster` and `Api` can be
 used without a process too. The shapes of objects and the words of Events come from recordings of a real 1.34 cluster.
 
+    with FakeKubernetes() as fake:
+        fake.script("worker-job-1-1", run_seconds=60, exit_code=3)       # scripts.PodScript
+        fake.fault(Fault.DROP_AFTER_COMMIT, verb="create", count=1)      # faults.Rule
+        ...                                                              # the code under test, by fake.kubeconfig
+        fake.advance(60)
+        assert [run.exit_code for run in fake.ledger()] == [3]
+
 Control routes, with the same Bearer token as the API; each has a typed method on FakeKubernetes:
 
     POST   /fake/reset     {seed, now, history, latency_seconds, namespaces, nodes}: a new, empty cluster; open watches break

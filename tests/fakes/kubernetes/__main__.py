@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--cert", default="", help="certificate and key in one PEM file: serve TLS")
     arguments = parser.parse_args()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # tens of thousands of live objects are looked through at each turn
     asyncio.run(run(arguments))
 
 

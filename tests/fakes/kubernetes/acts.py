@@ -40,6 +40,8 @@ def act(kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0,
     pod = kubelets.pod(state)
     if pod is None or is_terminal(pod) or (is_deleting(pod) and what is not Act.FORCE_DELETE):
         return False
+    if (what is Act.NODE_SHUTDOWN and not kubelets.nodes.is_up(state.node)) or (what is Act.PREEMPT and not state.node):
+        return False
     if what in _EVICTIONS:
         return _evict(kubelets, state, pod, what, message)
     if what is Act.NODE_SHUTDOWN:

@@ -78,11 +78,8 @@ class Api:
         rule = self.cluster.faults.on_request(route.verb, route.rbac_resource, name)
         answer = self._answer(request, route, rule, name)
         seen.fault = rule.fault if rule else ""
-        if isinstance(answer, Reply):
-            seen.status = answer.status
-            answer.delay_seconds += self.cluster.settings.latency_seconds
-        else:
-            seen.status = 200
+        seen.status = answer.status if isinstance(answer, Reply) else 200
+        answer.delay_seconds += self.cluster.settings.latency_seconds
         clock.run_due()
         return answer
 
@@ -107,9 +104,10 @@ class Api:
             return self._do(request, route, rule)
         answer = self._do(request, route)
         if rule.fault in _AFTER:
+            if isinstance(answer, Stream):
+                answer.close()
             return self._trouble(rule.fault, replace(route, name=name), rule)
-        if isinstance(answer, Reply):
-            answer.delay_seconds += rule.seconds
+        answer.delay_seconds += rule.seconds
         return answer
 
     def _do_late(self, request: Request, route: Route) -> None:

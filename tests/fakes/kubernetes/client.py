@@ -22,6 +22,17 @@ ROOT = Path(__file__).parents[3]
 CONTEXT = "fake"
 
 
+def write_kubeconfig(path: Path, *fakes: "FakeKubernetes") -> Path:
+    """One kubeconfig for several clusters, a context for each; the first is the current one."""
+    found: dict[str, Any] = {}
+    for fake in fakes:
+        each = json.loads(fake.kubeconfig.read_text())
+        found = {**each, **{name: found.get(name, []) + each[name] for name in ("clusters", "users", "contexts")}}
+    path.write_text(json.dumps({**found, "current-context": fakes[0].context}))
+    path.chmod(0o600)
+    return path
+
+
 class ControlError(RuntimeError):
     """The fake did not understand an order."""
 
@@ -30,10 +41,17 @@ class FakeKubernetes:
     """`with FakeKubernetes() as fake:` a process of its own until the block ends. Any thread may call it."""
 
     def __init__(
-        self, *, real_time: bool = False, latency_seconds: float = 0.0, seed: int = 0, tls: bool = False, namespace: str = "mimir-aip"
+        self,
+        *,
+        real_time: bool = False,
+        latency_seconds: float = 0.0,
+        seed: int = 0,
+        tls: bool = False,
+        namespace: str = "mimir-aip",
+        context: str = CONTEXT,
     ) -> None:
         self._options = ["--seed", str(seed), "--latency-ms", str(latency_seconds * 1000)] + (["--real-time"] if real_time else [])
-        self._tls, self.namespace = tls, namespace
+        self._tls, self.namespace, self.context = tls, namespace, context
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
 
@@ -74,13 +92,14 @@ class FakeKubernetes:
 
     def _kubeconfig(self, cert: Path | None) -> dict[str, Any]:
         cluster = {"server": self.url, **({"certificate-authority": str(cert)} if cert else {})}
+        name = self.context
         return {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": CONTEXT,
-            "clusters": [{"name": CONTEXT, "cluster": cluster}],
-            "users": [{"name": CONTEXT, "user": {"token": self.token}}],
-            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT, "namespace": self.namespace}}],
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": cluster}],
+            "users": [{"name": name, "user": {"token": self.token}}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": self.namespace}}],
         }
 
     @property
@@ -222,9 +241,14 @@ class FakeKubernetes:
                     if self._context
                     else http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
                 )
-            self._connection.request(method, f"/fake/{path}", body, {"Authorization": f"Bearer {self.token}"})
-            answer = self._connection.getresponse()
-            data = answer.read()
+            try:
+                self._connection.request(method, f"/fake/{path}", body, {"Authorization": f"Bearer {self.token}"})
+                answer = self._connection.getresponse()
+                data = answer.read()
+            except (OSError, http.client.HTTPException):
+                self._connection.close()
+                self._connection = None
+                raise
         if answer.status >= 400:
             raise ControlError(json.loads(data)["message"])
         return data

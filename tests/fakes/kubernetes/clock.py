@@ -46,6 +46,10 @@ class Clock:
     def next_due(self) -> float | None:
         return self._heap[0][0] if self._heap else None
 
+    def stop(self) -> None:
+        """Nothing that waits will happen."""
+        self._heap.clear()
+
     def stamp(self, at: float | None = None) -> str:
         """The time as objects show it: RFC 3339 in whole seconds."""
         second = int(self._now if at is None else at)

@@ -82,6 +82,7 @@ class Control:
         changes: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
         for stream in self.api.streams:
             stream.close(broken=True)
+        self.cluster.close()
         self.api = Api(Cluster(replace(self.settings, **changes)))
         return self._clock()
 

@@ -18,6 +18,7 @@ from tests.fakes.kubernetes.store import Store
 from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal, waiting
 
 BACK_OFF_SECONDS = 10.0
+ORPHAN_SECONDS = 1.0  # what a container gets whose object has gone
 MAX_BACK_OFF_SECONDS = 300.0
 
 
@@ -105,7 +106,7 @@ class Kubelets:
 
     def _start(self, state: PodState) -> None:
         pod = self.pod(state)
-        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or not self.nodes.is_up(state.node):
+        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or state.ending or not self.nodes.is_up(state.node):
             return
         clock, script = self.store.clock, state.script
         image = pod["spec"]["containers"][0]["image"]
@@ -233,9 +234,10 @@ class Kubelets:
         self.updated(pod)
 
     def _kill(self, state: PodState, grace: float) -> None:
-        if not self.nodes.is_up(state.node) or state.killing:
+        by = self.store.clock.now + grace
+        if not self.nodes.is_up(state.node) or (state.kill_by is not None and by >= state.kill_by):
             return
-        state.killing = True
+        state.kill_by = by
         pod = self.pod(state)
         if state.run is None or state.ending:
             if not state.ending:
@@ -321,7 +323,7 @@ class Kubelets:
                 tell()
             pod = self.pod(state)
             if pod is None or is_deleting(pod):
-                self._kill(state, 0.0 if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
+                self._kill(state, ORPHAN_SECONDS if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
             elif state.run is None and not state.ending:
                 self._create(state)
             elif not is_terminal(pod):

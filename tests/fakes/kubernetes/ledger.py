@@ -85,7 +85,7 @@ class PodLog:
         self._lines = self._lines[len(self._lines) - kept :]
 
     def read(self, *, tail_lines: int | None = None, limit_bytes: int | None = None, timestamps: bool = False, since: str = "") -> bytes:
-        lines = [each for each in self._lines if each[0] >= since]
+        lines = [each for each in self._lines if each[0] >= since.removesuffix("Z")]
         if tail_lines is not None:
             lines = lines[len(lines) - tail_lines :] if 0 < tail_lines <= len(lines) else lines if tail_lines else []
         text = b"".join(stamp.encode() + b" " + line if timestamps else line for stamp, line in lines)

@@ -37,6 +37,6 @@ class PodState:
     ending: Ending | None = None
     tries: int = 0  # to pull its image
     pulling_since: float | None = None
-    killing: bool = False
+    kill_by: float | None = None  # when its kubelet stops waiting for it to end
     removed: bool = False  # the API need not keep it: its containers have ended and its deletion was asked for
     missed: list[Callable[[], None]] = field(default_factory=list)  # what the API has to be told once the node is back

@@ -8,9 +8,9 @@ Object = dict[str, Any]
 Key = tuple[str, str]  # namespace ("" for a cluster's own), name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One kind of objects, as its path, its kind and RBAC name it."""
+    """One kind of objects, as its path, its kind and RBAC name it. There is one instance of each."""
 
     plural: str
     kind: str

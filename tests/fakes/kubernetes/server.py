@@ -74,13 +74,17 @@ class Connection(asyncio.Protocol):
             self._write(self._control.handle(request))
         else:
             answer = self._control.api.handle(request)
-            if isinstance(answer, Stream):
-                self._follow(answer)
-            elif answer.delay_seconds:
-                self._busy = True
-                asyncio.get_running_loop().call_later(answer.delay_seconds, self._write, answer)
+            self._busy = True
+            if answer.delay_seconds:
+                asyncio.get_running_loop().call_later(answer.delay_seconds, self._send, answer)
             else:
-                self._write(answer)
+                self._send(answer)
+
+    def _send(self, answer: Reply | Stream) -> None:
+        if isinstance(answer, Stream):
+            self._follow(answer)
+        else:
+            self._write(answer)
 
     def _write(self, reply: Reply) -> None:
         if self._transport.is_closing():
@@ -89,15 +93,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.write(_head(reply.status, len(reply.body), reply) + reply.body)
+        self._busy = False
         if self._last:
             self._transport.close()
-            return
-        if self._busy:
-            self._busy = False
-            self._next()
+        elif self._data:
+            asyncio.get_running_loop().call_soon(self._next)
 
     def _follow(self, stream: Stream) -> None:
-        self._busy, self._stream = True, stream
+        if self._transport.is_closing():
+            stream.close()
+            return
+        self._stream = stream
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-cache, private\r\nTransfer-Encoding: chunked\r\n\r\n"
         self._transport.write(head)
         stream.attach(self._chunk, self._finish)

@@ -207,7 +207,18 @@ def node(name: str, at: str, *, labels: dict[str, str], allocatable: dict[str, s
             "allocatable": allocatable,
             "conditions": [node_condition(kind, status, at, reason, message) for kind, status, reason, message in conditions],
             "addresses": [{"type": "InternalIP", "address": "10.244.0.1"}, {"type": "Hostname", "address": name}],
-            "nodeInfo": {"containerRuntimeVersion": "containerd://1.6.20", "kubeletVersion": "v1.34.9", "operatingSystem": "linux"},
+            "nodeInfo": {
+                "machineID": "3d1219c7c4c5404aaa1f6d2a48adfda4",
+                "systemUUID": "3d1219c7c4c5404aaa1f6d2a48adfda4",
+                "bootID": "94003eb4-a903-4cbc-838f-a0534972cd6e",
+                "kernelVersion": "6.18.44",
+                "osImage": "Debian GNU/Linux 12 (bookworm)",
+                "containerRuntimeVersion": "containerd://1.6.20",
+                "kubeletVersion": "v1.34.9",
+                "kubeProxyVersion": "",
+                "operatingSystem": "linux",
+                "architecture": "amd64",
+            },
         },
     }
 
