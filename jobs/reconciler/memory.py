@@ -19,10 +19,12 @@ class Memory:
     def __init__(self) -> None:
         self._pods: dict[UUID, list[Mapping[str, Any]]] = {}
         self._read = False
+        self.attempts = 0  # that the last pass looked at
         self._orphans: dict[str, dt.datetime] = {}
 
     def keep(self, rows: Mapping[UUID, AttemptView], sights: Mapping[UUID, Observed]) -> None:
         """Write the pods that differ from what rows keep."""
+        self.attempts = len(rows)
         if not self._read:
             self._pods.update(pods_seen(rows))
             self._read = True
