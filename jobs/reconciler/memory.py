@@ -1,6 +1,6 @@
 """What the passes over one cluster remember of one another. It can be lost at any time: then something is read, or written, once more."""
 
-import time
+import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ class Memory:
     def __init__(self) -> None:
         self._pods: dict[UUID, list[Mapping[str, Any]]] = {}
         self._read = False
-        self._orphans: dict[str, float] = {}
+        self._orphans: dict[str, dt.datetime] = {}
 
     def keep(self, rows: Mapping[UUID, AttemptView], sights: Mapping[UUID, Observed]) -> None:
         """Write the pods that differ from what rows keep."""
@@ -46,10 +46,9 @@ class Memory:
         """The last state seen of each pod of an attempt."""
         return self._pods.get(attempt_id, ())
 
-    def orphaned_seconds(self, name: str) -> float:
-        """For how long `name` has been seen without an attempt, this process's passes alone."""
-        now = time.monotonic()
-        return now - self._orphans.setdefault(name, now)
+    def orphaned_seconds(self, name: str, now: dt.datetime) -> float:
+        """For how long `name` has been seen without an attempt, by this process's passes alone."""
+        return (now - self._orphans.setdefault(name, now)).total_seconds()
 
     def orphans_are(self, names: Collection[str]) -> None:
         """Forget the others."""

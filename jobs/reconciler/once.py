@@ -46,7 +46,7 @@ def reconcile_once(cluster: Cluster, launcher: Launcher, memory: Memory | None =
         if earlier is None or earlier.fence() != row.fence():
             continue  # it changed while we looked: only of a row that stood so before the list is the list newer
         moved += _step_safely(row, sights.get(attempt_id), launcher, memory, now)
-    _orphans(observed, before, after, launcher, memory)
+    _orphans(observed, before, after, launcher, memory, now)
     return moved + _seal()
 
 
@@ -66,6 +66,9 @@ def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, me
         if action.verb is Verb.END:
             crash_point("reconcile.decided_to_end")
         return int(_act(row, sight, action, launcher, now, shown=seen is not None))
+    except OSError as error:
+        log.warning("an attempt could not be moved: its cluster", attempt=row.name, verb=action.verb, error=str(error)[:300])
+        return 0
     except Exception:
         log.exception("an attempt could not be moved", attempt=row.name, verb=action.verb)
         connection.close()
@@ -141,6 +144,7 @@ def _orphans(
     after: Mapping[UUID, AttemptView],
     launcher: Launcher,
     memory: Memory,
+    now: dt.datetime,
 ) -> None:
     """Worker objects with our label that no open attempt owns: left by a start that came after its attempt was cleaned up.
 
@@ -151,12 +155,14 @@ def _orphans(
     memory.orphans_are({seen.name for seen in orphans})
     for seen in orphans:
         try:
-            if memory.orphaned_seconds(seen.name) < settings.ENV.orphan_grace:
+            if memory.orphaned_seconds(seen.name, now) < settings.ENV.orphan_grace:
                 continue
             if launcher.is_gone(seen.name, seen.attempt_id):
                 launcher.clean_up(seen.name, seen.attempt_id)
             else:
                 launcher.terminate(seen.name, seen.attempt_id, grace_seconds=0.0)
+        except OSError as error:
+            log.warning("an orphan could not be removed", name=seen.name, error=str(error)[:300])
         except Exception:
             log.exception("an orphan could not be removed", name=seen.name)
 
