@@ -19,6 +19,7 @@ from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
 from jobs.resources import format_cpu
 from jobs.selectors.admission import clusters_seen, snapshot
+from jobs.selectors.clusters import NOT_YET
 from mimir.lib.clock import utc_now
 from mimir.lib.words import told_memory, told_span
 
@@ -162,7 +163,7 @@ def _disabled(names: str) -> str:
 
 
 def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
-    """Since when, and the cluster's own words where it is one."""
+    """Since when. The cluster's own words hold addresses: they are the administrators', under System, Clusters."""
     away = [row for row in clusters if row.name in names.split(", ") and row.unreachable_since is not None]
     if not away:
         return "There is no cluster that could run it: an administrator has to add one."
@@ -170,7 +171,9 @@ def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
     told = f"{since:%H:%M:%S} UTC" if since.date() == utc_now().date() else f"{since:%Y-%m-%d %H:%M:%S} UTC"
     if len(away) > 1:
         return f"The clusters {names} do not answer, the first since {told}. Starts when one does."
-    return f"The cluster {away[0].name} does not answer since {told}: {away[0].unreachable_message or 'no reason known'}."
+    if away[0].unreachable_message == NOT_YET:
+        return f"The cluster {away[0].name} has not answered yet. Starts when it does."
+    return f"The cluster {away[0].name} does not answer since {told}. Starts when it does; an administrator sees why under System, Clusters."
 
 
 def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:

@@ -240,7 +240,7 @@ def test_a_new_cluster_gets_no_work_before_it_has_answered(boss: Caller) -> None
     _made(boss, launcher="memory")
     job = make.job(cluster="eu-1")
     assert admit_once() == []
-    assert job_waiting([job])[job.id]["detail"].endswith("not looked at yet.")
+    assert job_waiting([job])[job.id]["detail"] == "The cluster eu-1 has not answered yet. Starts when it does."
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
     admit_once()
     assert Attempt.objects.get().cluster_id == "eu-1"
