@@ -32,6 +32,10 @@ JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
 LATENCIES = {0.0: 0.5, 0.3: 0.9}  # seconds -> the least ratio wanted
 BARE_WANTED = 200.0
 OWN_P50_SECONDS = 0.050
+WHOLE_PASS = """
+SELECT 1 FROM jobs_loopbeat
+WHERE component = 'reconciler' AND (detail->'followed'->'local'->>'attempts')::int >= %s AND detail->>'pid' = %s
+"""
 RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 10.0, 200, 3
 
 
@@ -102,21 +106,20 @@ def _bare(fake: FakeKubernetes, latency: float) -> float:
     return JOBS / seconds
 
 
-def _creator(fake: FakeKubernetes) -> Callable[[bytes], int]:
+def _creator(fake: FakeKubernetes) -> Callable[[dict[str, Any]], int]:
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = IN_FLIGHT
     config.load_kube_config(str(fake.kubeconfig), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    api = client.ApiClient(configuration)
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {fake.token}"}
-    url = f"{fake.url}/apis/batch/v1/namespaces/{fake.namespace}/jobs"
-    return lambda body: int(api.rest_client.pool_manager.request("POST", url, body=body, headers=headers).status)
+    api = client.BatchV1Api(client.ApiClient(configuration))
+    return lambda body: int(api.create_namespaced_job(fake.namespace, body, _preload_content=False).status)
 
 
-def _object() -> bytes:
-    """The very object that the launcher makes, as bytes."""
+def _object() -> dict[str, Any]:
+    """The very object that the launcher makes, as raw JSON."""
     job_id = str(uuid.uuid4())
     spec = replace(PLAIN, name=worker_name(job_id, 1), job_id=job_id, attempt_id=str(uuid.uuid4()))
-    return json.dumps(worker_job(spec, TEMPLATE)).encode()
+    made: dict[str, Any] = json.loads(json.dumps(worker_job(spec, TEMPLATE)))
+    return made
 
 
 # One launch on an idle installation
@@ -164,10 +167,9 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         fake.clear_requests()
         began = time.monotonic()
         stack.kill("reconciler")
-        pid = wait_for(lambda: [each for each in stack.pids("reconciler")], "a new one")[-1]
+        pid = wait_for(lambda: stack.pids("reconciler"), "a new one")[-1]
         process = psutil.Process(pid)
-        beat = "SELECT count(*) FROM jobs_loopbeat WHERE component = 'reconciler' AND (detail->'followed'->'local'->>'attempts')::int >= %s AND detail->>'pid' = %s"
-        wait_for(lambda: database.execute(beat, (LIVE, str(pid))).fetchone()[0], "a whole pass", 120)
+        wait_for(lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120)
         seconds = time.monotonic() - began
         peak = _peak(process)
         asked = Counter((each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"])
