@@ -149,11 +149,11 @@ def remember_job(job: Object) -> dict[str, Any]:
     return without
 
 
-def _only(source: Object, *names: str) -> dict[str, Any]:
+def _only(source: object, *names: str) -> dict[str, Any]:
     """The named scalars that are there; text is cut."""
     found: dict[str, Any] = {}
     for name in names:
-        value = source.get(name)
+        value = mapping(source).get(name)
         if isinstance(value, str):
             found[name] = value[:TEXT_MAX]
         elif isinstance(value, int | float):

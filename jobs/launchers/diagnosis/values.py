@@ -13,6 +13,9 @@ QUOTED_MAX = 600  # of them in a sentence
 NAME_MAX = 253  # the longest name an object of Kubernetes bears
 
 AGAIN: dict[str, Any] = {"label": "Run again", "patch": {}}
+THEN_BY_ITSELF = "The worker then starts by itself."
+TRIES_AGAIN = "The node tries again by itself."
+NOTHING_TO_DO = "Nothing to do: wait"
 LESS: dict[str, Any] = {"label": "Ask for less", "patch": {"resources": {}}}
 
 
@@ -59,7 +62,8 @@ class ClusterDiagnosis:
 class Finding:
     """A cause as its finder tells it, before it is known whether the worker still waits.
 
-    `steps`: labels stand for what a person has to do first ({"patch": null}). `hopeless`: no waiting mends it.
+    `steps`: labels stand for what a person has to do first ({"patch": null}). `hopeless`: no waiting mends it. `meanwhile`: a sentence that
+    holds while it waits.
     """
 
     category: FailureReason
@@ -69,6 +73,7 @@ class Finding:
     steps: tuple[str | Mapping[str, Any], ...] = ()
     hopeless: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    meanwhile: str = ""
 
 
 def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosis:
@@ -83,7 +88,7 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
     return ClusterDiagnosis(
         category=finding.category,
         summary=clean(finding.summary, 2 * QUOTED_MAX),
-        detail=" ".join(part for part in (finding.advice, before, _said(raw)) if part),
+        detail=" ".join(part for part in (finding.advice, finding.meanwhile if stage is Stage.WAITS else "", before, _said(raw)) if part),
         next_steps=tuple(steps[:3]),
         waiting=stage is Stage.WAITS,
         hopeless=stage is Stage.STUCK,
