@@ -42,8 +42,9 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice); prints kills and jobs
+chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice), then SCENARIOS=10000 of faults of a cluster
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
+	@SCENARIOS=$(or $(SCENARIOS),10000) $(PY) -m pytest -q --timeout=7200 tests/scenarios/test_scenarios.py
 
 mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
 	@$(PY) -m tests.mutants $(ARGS)

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 
 from jobs.contract import FailureReason
 from jobs.models import (
@@ -24,9 +25,11 @@ from jobs.models import (
     MetricTotal,
     UsageSample,
 )
+from jobs.selectors.clusters import cluster_is_free
 from jobs.selectors.search import id_ends, named_like
 from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_change
+from jobs.services.clusters_check import Launch
+from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_faults
 from jobs.services.limits import limit_check, limit_set, limits_delete
 from jobs.services.retry import job_retry
 from mimir.lib.clock import utc_now
@@ -186,20 +189,59 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
         return asked
 
 
+class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Says at the field what the service would refuse."""
+
+    orchestrator_url = forms.CharField(max_length=500, required=False)  # a URL as the service judges it
+
+    def clean(self) -> Any:
+        asked = super().clean() or {}
+        changed = {name: value for name, value in asked.items() if self.instance._state.adding or name in self.changed_data}
+        for name, message in cluster_faults(values=changed, cluster=None if self.instance._state.adding else self.instance).items():
+            self.add_error(name if name in self.fields else None, message)
+        return asked
+
+
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "launcher", "enabled", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
-    readonly_fields = ("name", "launcher", "installation", "reached_at", "unreachable_since", "unreachable_message")
+    form = ClusterForm
+    list_display = ("name", "launcher", "enabled", "region", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
+    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.readonly_fields, "name", "launcher") if obj is not None else self.readonly_fields
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        return {"launcher": Launch.KUBERNETES, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        """One by one, and those alone that nothing refers to."""
+        return obj is not None and cluster_is_free(name=obj.name) and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
-        """Only what was changed here: the reconciler writes the same row."""
-        cluster_change(cluster=obj, changes={name: form.cleaned_data[name] for name in form.changed_data})
+        """By the services, and only what was changed here: the reconciler writes the same row."""
+        asked = {name: form.cleaned_data[name] for name in form.cleaned_data if not change or name in form.changed_data}
+        if change:
+            cluster_change(name=obj.name, changes=asked, actor=f"admin:{request.user}")
+        else:
+            cluster_create(actor=f"admin:{request.user}", **asked)
+
+    def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
+        cluster_delete(name=obj.name, actor=f"admin:{request.user}")
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._told(request, lambda: super(ClusterAdmin, self).changeform_view(request, *args, **kwargs))
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._told(request, lambda: super(ClusterAdmin, self).delete_view(request, *args, **kwargs))
+
+    def _told(self, request: HttpRequest, act: Callable[[], Any]) -> Any:
+        """What shows only while the row is locked, such as workers that are there, is said above the form; nothing was changed."""
+        try:
+            return act()
+        except MimirError as error:
+            self.message_user(request, f"Nothing was changed. {error.message}", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
 
 @admin.register(Limit)

@@ -3,11 +3,15 @@
 The order: strict priority classes, a job rising one class for each `ageing_seconds` it waits (never into `critical`); inside a class the
 project with the fewest workers first (equal shares), then the oldest. A blocked job never blocks those behind it, except that a job
 blocked only by its size for `reserve_after_seconds` keeps the room of one cluster for itself.
+
+The place: only on clusters that a job may use (the one it asks for, or those of its region, or any). Among those with room the healthiest
+first, then the one with the most free slots. Health is what rows really know: one that is switched off or does not answer gets nothing;
+one where launches fail now, and the one where the job's own last worker was lost, come last.
 """
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,6 +28,8 @@ class Room:
     memory_bytes: int | None
     gpus: int
     open: bool = True  # enabled and reachable
+    enabled: bool = True
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Held:
     exclusive_key: str = ""
     began: float = 0.0  # Unix seconds of the database's clock; for explanations
     starting_or_running: bool = True  # for explanations: else its job is being cancelled, or has ended
+    launch_fails: bool = False  # a launch was tried for it and failed, and none has succeeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,9 @@ class Candidate:
     not_before: float = 0.0
     previous_alive: bool = False
     archived: bool = False
+    cluster: str = ""  # the one it asks for; empty: any
+    region: str = ""  # the one it asks for; empty: any
+    lost_on: str = ""  # the cluster on which the attempt before ended by no fault of the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,7 @@ class _Board:
         self.by_project: Counter[str] = Counter()
         self.keys: set[str] = set()
         self.reserved: set[str] = set()
+        self.ailing = {held.cluster for held in snapshot.held if held.launch_fails}
         self.total = 0
         self.failing: dict[tuple[object, ...], Check | None] = {}
         for held in snapshot.held:
@@ -155,15 +166,24 @@ class _Board:
         )
 
     def place_for(self, job: Candidate) -> str | None:
-        """The open, unreserved cluster with the most free slots that has room."""
+        """The healthiest open, unreserved cluster it may use that has room; of equals the one with the most free slots."""
         fitting = [
             room
             for room in self.snapshot.rooms
-            if room.open and room.cluster not in self.reserved and self.has_room(room, job)
+            if room.open and may_use(room, job) and room.cluster not in self.reserved and self.has_room(room, job)
         ]
         if not fitting:
             return None
-        return min(fitting, key=lambda room: (self.jobs[room.cluster] - room.jobs, room.cluster)).cluster
+        return min(fitting, key=lambda room: self._worth(room, job)).cluster
+
+    def _worth(self, room: Room, job: Candidate) -> tuple[bool, bool, int, str]:
+        name = room.cluster
+        return name in self.ailing, name == job.lost_on, self.jobs[name] - room.jobs, name
+
+
+def may_use(room: Room, job: Candidate) -> bool:
+    """Whether the cluster is one the job asks for. A job that asks for none may use each."""
+    return job.cluster in ("", room.cluster) and job.region in ("", room.region)
 
 
 def can_ever_hold(room: Room, job: Candidate) -> bool:
@@ -215,7 +235,8 @@ def _failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check | None:
     """The first rule that fails. Jobs that ask the same fail alike for as long as nothing is taken or reserved: thousands cost as one."""
     if job.not_before > snapshot.now:
         return _first_failing(job, snapshot, board)
-    asks = (job.project, job.type, job.cpu_millicores, job.memory_bytes, job.gpus, job.exclusive_key, job.previous_alive, job.archived)
+    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), (job.cluster, job.region)
+    asks = (job.project, job.type, size, place, job.exclusive_key, job.previous_alive, job.archived)
     if asks not in board.failing:
         board.failing[asks] = _first_failing(job, snapshot, board)
     return board.failing[asks]
@@ -228,9 +249,11 @@ def _first_failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check |
 def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
     """Keep one cluster's room for a job that only its size has blocked for long: nobody behind it may use it up again."""
     since = max(job.queued_at, job.not_before)
-    if board.reserved or snapshot.now - since < snapshot.reserve_after_seconds:
+    if len(board.reserved) == len(snapshot.rooms) or snapshot.now - since < snapshot.reserve_after_seconds:
         return
-    able = [room for room in snapshot.rooms if room.open and can_ever_hold(room, job)]
+    able = [room for room in snapshot.rooms if room.open and may_use(room, job) and can_ever_hold(room, job)]
+    if any(room.cluster in board.reserved for room in able):
+        return  # it waits behind the one that has waited longer, and never for a cluster it may not use
     # Where only slots are short every job is of one size: the order alone is fair, and a reservation would only idle other clusters.
     able = [room for room in able if board.jobs[room.cluster] < room.jobs]
     if able:
@@ -272,16 +295,23 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
         WaitRule.BACK_OFF, job.not_before <= snapshot.now, {"seconds": round(max(0.0, job.not_before - snapshot.now), 1)}
     )
     yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)
-    able = [room for room in snapshot.rooms if can_ever_hold(room, job)]
-    yield Check(WaitRule.NEVER_FITS, bool(able) or not snapshot.rooms, _largest(job, snapshot))
+    asked = [room for room in snapshot.rooms if may_use(room, job)]
+    names = {"cluster": job.cluster, "region": job.region}
+    yield Check(WaitRule.CLUSTER_UNKNOWN, bool(asked) or not (job.cluster or job.region), names)
+    able = [room for room in asked if can_ever_hold(room, job)]
+    yield Check(WaitRule.NEVER_FITS, bool(able) or not asked, names | _largest(job, asked))
     yield Check(WaitRule.EXCLUSIVE, not job.exclusive_key or job.exclusive_key not in board.keys, {"key": job.exclusive_key})
     yield _limit(WaitRule.JOBS_GLOBAL, board.total, limits.jobs_global)
     yield _limit(WaitRule.JOBS_TYPE, board.by_type[job.type], limits.jobs_by_type.get(job.type))
     yield _limit(WaitRule.JOBS_PROJECT, board.by_project[job.project], limits.jobs_by_project.get(job.project))
     # Where no cluster could ever hold it, that is the reason, and not that one is away.
-    yield Check(WaitRule.CLUSTER_UNREACHABLE, any(room.open for room in able) or (not able and bool(snapshot.rooms)))
-    fits = [room for room in able if room.open and board.has_room(room, job)]
-    yield Check(WaitRule.CAPACITY, bool(fits), _free(job, snapshot, board))
+    enabled = [room for room in able if room.enabled]
+    yield Check(WaitRule.CLUSTER_DISABLED, bool(enabled) or not able, {"clusters": ", ".join(room.cluster for room in able)})
+    usable = [room for room in enabled if room.open]
+    away = {"clusters": ", ".join(room.cluster for room in enabled)}
+    yield Check(WaitRule.CLUSTER_UNREACHABLE, bool(usable) or (not enabled and bool(snapshot.rooms)), away)
+    fits = [room for room in usable if board.has_room(room, job)]
+    yield Check(WaitRule.CAPACITY, bool(fits) or not usable, _free(job, usable, board))
     # Without any free room it is not the room kept for another job that is in the way.
     yield Check(WaitRule.RESERVED, not fits or any(room.cluster not in board.reserved for room in fits))
 
@@ -292,33 +322,32 @@ def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:
     return Check(rule, used < limit, {"used": used, "limit": limit})
 
 
-def _largest(job: Candidate, snapshot: Snapshot) -> dict[str, int | float | str]:
-    """What the job asks beside the most any cluster has."""
-    facts: dict[str, int | float | str] = {
-        "cpu_millicores": job.cpu_millicores,
-        "memory_bytes": job.memory_bytes,
-        "gpus": job.gpus,
-    }
-    memory = [room.memory_bytes for room in snapshot.rooms if room.memory_bytes is not None]
-    cpu = [room.cpu_millicores for room in snapshot.rooms if room.cpu_millicores is not None]
+_Facts = dict[str, int | float | str]
+
+
+def _largest(job: Candidate, rooms: Sequence[Room]) -> _Facts:
+    """What the job asks beside the most that any of the clusters it may use has."""
+    facts: _Facts = {"cpu_millicores": job.cpu_millicores, "memory_bytes": job.memory_bytes, "gpus": job.gpus}
+    memory = [room.memory_bytes for room in rooms if room.memory_bytes is not None]
+    cpu = [room.cpu_millicores for room in rooms if room.cpu_millicores is not None]
     if memory:
         facts["largest_memory_bytes"] = max(memory)
     if cpu:
         facts["largest_cpu_millicores"] = max(cpu)
-    facts["largest_gpus"] = max((room.gpus for room in snapshot.rooms), default=0)
+    facts["largest_gpus"] = max((room.gpus for room in rooms), default=0)
     return facts
 
 
-def _free(job: Candidate, snapshot: Snapshot, board: _Board) -> dict[str, int | float | str]:
-    """What is free on the cluster with the most free slots, beside its slots."""
-    rooms = [room for room in snapshot.rooms if room.open]
+def _free(job: Candidate, rooms: Sequence[Room], board: _Board) -> _Facts:
+    """What is free on that cluster among `rooms` which has the most free slots, beside its slots."""
     if not rooms:
         return {}
     best = max(rooms, key=lambda room: room.jobs - board.jobs[room.cluster])
     name = best.cluster
-    facts: dict[str, int | float | str] = {"slots": best.jobs, "used": board.jobs[name], "cluster": name}
+    facts: _Facts = {"slots": best.jobs, "used": board.jobs[name], "cluster": name}
     if best.cpu_millicores is not None:
         facts |= {"free_cpu_millicores": best.cpu_millicores - board.cpu[name], "cpu_millicores": job.cpu_millicores}
     if best.memory_bytes is not None:
         facts |= {"free_memory_bytes": best.memory_bytes - board.memory[name], "memory_bytes": job.memory_bytes}
+    facts |= {"free_gpus": best.gpus - board.gpus[name], "gpus": job.gpus}
     return facts

@@ -207,7 +207,7 @@ FINAL = frozenset(
 
 
 class WaitRule(StrEnum):
-    """The rule that blocks a waiting job; the last five are our own faults or an administrator's wish, not a lack of room."""
+    """The rule that blocks a waiting job; from `paused` on they are our own faults or an administrator's wish, not a lack of room."""
 
     READY = "ready"  # nothing blocks it: it starts at the next pass
     BACK_OFF = "back_off"  # a retry waits for its time
@@ -222,6 +222,8 @@ class WaitRule(StrEnum):
     PAUSED = "paused"
     PROJECT_PAUSED = "project_paused"
     PROJECT_ARCHIVED = "project_archived"
+    CLUSTER_UNKNOWN = "cluster_unknown"  # no cluster has the name, or is in the region, that it asks for
+    CLUSTER_DISABLED = "cluster_disabled"  # those that could run it are switched off
     CLUSTER_UNREACHABLE = "cluster_unreachable"
     DISPATCHER_AWAY = "dispatcher_away"
 
@@ -232,6 +234,7 @@ class EventKind(StrEnum):
     SUBMITTED = "job.submitted"
     ADMITTED = "job.admitted"  # queued -> launching
     LAUNCHED = "job.launched"  # the launcher has the worker: {"name", "uid"}
+    WAITS = "job.waits"  # its cluster says what keeps the worker from starting: {"category", "summary"}
     CLAIMED = "job.claimed"  # launching -> running
     ATTEMPT_ENDED = "job.attempt_ended"  # -> queued for attempt + 1: {"reason", "message", "diagnosis", "counts", "next_attempt"}
     CANCEL_REQUESTED = "job.cancel_requested"  # -> cancelling

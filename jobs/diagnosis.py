@@ -49,17 +49,20 @@ def _joined(made: Diagnosis, ready: Mapping[str, Any], *, peak_is_known: bool) -
     return joined
 
 
-def never_fits(resources: Mapping[str, Mapping[str, int]]) -> Diagnosis:
-    """A job that no cluster can ever hold."""
+def never_fits(resources: Mapping[str, Mapping[str, int]], *, cluster: str = "", region: str = "") -> Diagnosis:
+    """A job that no cluster can ever hold, of those that it asks for by name or region."""
     limits = resources["requests"]
     asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {told_memory(limits['memory_bytes'])} of memory"
     if limits.get("gpus"):
         asked += f" and {limits['gpus']} GPU"
+    which = f"the cluster {cluster} has" if cluster else f"any cluster in the region {region} has" if region else "any cluster has"
+    elsewhere = {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
     return _made(
         FailureReason.NEVER_FITS,
-        f"Cannot start: asks for {asked}, more than any cluster has.",
+        f"Cannot start: asks for {asked}, more than {which}.",
         "An administrator can add a larger cluster; or ask for less.",
         {"label": "Ask for less", "patch": {"resources": {}}},
+        *([elsewhere] if cluster or region else []),
     )
 
 

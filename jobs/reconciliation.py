@@ -6,8 +6,10 @@ compared for it, since rows carry the clocks of several machines, and one that i
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from jobs.contract import CLUSTER, FINAL, TERMINAL, FailureReason, JobStatus
@@ -47,6 +49,7 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
+    waits_for: Mapping[str, Any] | None = None  # what was last told of why its worker does not start
 
     def fence(self) -> tuple[object, ...]:
         """What has to be the same in both reads for an action to be safe."""
@@ -57,7 +60,9 @@ class AttemptView:
 class Sight:
     """What the cluster's list shows of one attempt's worker.
 
-    `alive`: its supervisor runs. `gone`: nothing of it does; a dead supervisor may leave processes of the workload behind.
+    `alive`: its supervisor runs, or is being started. `gone`: nothing of it does; a dead supervisor may leave processes of the workload
+    behind. `reason` and `message`: why it ended, or what it waits for; `hopeless`: it will not start by waiting. `ready`: the diagnosis of
+    that reason, where the cluster tells more than these.
     """
 
     alive: bool
@@ -67,6 +72,8 @@ class Sight:
     reason: str = ""
     message: str = ""
     peak_memory_bytes: int | None = None
+    hopeless: bool = False
+    ready: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +122,22 @@ def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Ti
 def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
-    if _seconds(now, row.created_at) > times.launch_timeout:
-        return Action(
-            Verb.END,
-            FailureReason.LAUNCH_TIMEOUT,
-            f"Its worker did not report within {times.launch_timeout:.0f} s of its admission.",
-        )
     if seen is not None and not seen.alive:
         return _dead_before_claim(seen)
+    if seen is not None and seen.hopeless:
+        return Action(Verb.END, _lost_reason(seen), seen.message)
+    if _seconds(now, row.created_at) > times.launch_timeout:
+        return _late(seen, f"within {times.launch_timeout:.0f} s of its admission.")
     if seen is None and row.launched_at is not None:
         return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
+
+
+def _late(seen: Sight | None, when: str) -> Action:
+    """Not started in time: what it waited for is the reason, where that is known."""
+    if seen is None or not seen.reason:
+        return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker did not report {when}")
+    return Action(Verb.END, _lost_reason(seen), f"{seen.message} It did not report {when}")
 
 
 def _dead_before_claim(seen: Sight) -> Action:

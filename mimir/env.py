@@ -204,6 +204,7 @@ class Env:
     lease_seconds: float = _setting(_number(0.5, 60), "2", "lease of the leading reconciler")
 
     capacity_jobs: int = _setting(_integer(0), "0", "jobs the default cluster runs at once; 0: by its cores")
+    capacity_gpus: int = _setting(_integer(0), "0", "GPUs of the default cluster")
     capacity_cpu_millicores: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
     capacity_memory_bytes: int = _setting(_integer(0), "0", "0: what the machine has, or as much as capacity_jobs need")
     resource_profiles: str = _setting(_json_object, "", "JSON: job type -> {requests, limits}; empty: the built-in profiles")

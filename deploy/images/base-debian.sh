@@ -10,11 +10,11 @@ set -euo pipefail
 name=${1:?usage: base-debian.sh <image name>}
 mirror=${MIRROR:-http://deb.debian.org/debian} security=${SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 read -ra flags <<< "${DEBOOTSTRAP_FLAGS:-}"
-builder=${BUILDER:-}
+read -ra builder <<< "${BUILDER:-}"
 for candidate in docker nerdctl buildah; do
-    [ -n "$builder" ] || ! command -v "$candidate" >/dev/null || builder=$candidate
+    [ -n "${builder[*]}" ] || ! command -v "$candidate" >/dev/null || builder=("$candidate")
 done
-[ -n "$builder" ] || { echo "No docker, nerdctl or buildah is here. On Debian: apt-get install buildah" >&2; exit 1; }
+[ -n "${builder[*]}" ] || { echo "No docker, nerdctl or buildah is here. On Debian: apt-get install buildah" >&2; exit 1; }
 folder=$(mktemp -d)
 trap 'rm -rf --one-file-system "$folder"' EXIT
 
@@ -28,4 +28,4 @@ find root -name __pycache__ -prune -exec rm -rf {} +
 tar -C root --one-file-system --exclude './proc/*' --exclude './sys/*' --exclude './dev/*' -cf root.tar .
 printf 'FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n' > Dockerfile
 printf '*\n!root.tar\n' > .dockerignore
-"$builder" build -t "$name" .
+"${builder[@]}" build -t "$name" .

@@ -5,8 +5,9 @@
 #   TAG           latest
 #   BASE_IMAGE    another base with Python 3.11, its venv module and CA certificates (each Dockerfile names the official one)
 #   IMAGES        which to build (orchestrator frontend worker)
-#   BUILDER       docker, nerdctl or buildah
-#   BUILD_FLAGS   more flags for the builder
+#   BUILDER       docker, nerdctl or buildah, with flags of its own where it needs some: "nerdctl --namespace k8s.io"
+#   BUILD_FLAGS   more flags for each build
+#                 Where nothing may be mounted, in a container for one: BUILDER="buildah --storage-driver vfs" BUILD_FLAGS="--isolation chroot"
 #   HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST   handed to the build, in no image
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,11 +16,11 @@ prefix=${IMAGE_PREFIX:-mimir-aip} tag=${TAG:-latest}
 read -ra images <<< "${IMAGES:-orchestrator frontend worker}"
 read -ra flags <<< "${BUILD_FLAGS:-}"
 
-builder=${BUILDER:-}
+read -ra builder <<< "${BUILDER:-}"
 for candidate in docker nerdctl buildah; do
-    [ -n "$builder" ] || ! command -v "$candidate" >/dev/null || builder=$candidate
+    [ -n "${builder[*]}" ] || ! command -v "$candidate" >/dev/null || builder=("$candidate")
 done
-[ -n "$builder" ] || { echo "No docker, nerdctl or buildah is here. On Debian: apt-get install buildah" >&2; exit 1; }
+[ -n "${builder[*]}" ] || { echo "No docker, nerdctl or buildah is here. On Debian: apt-get install buildah" >&2; exit 1; }
 
 VERSION=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' mimir/lib/version.py)
 REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -33,16 +34,16 @@ for name in BASE_IMAGE VERSION REVISION SOURCE HTTP_PROXY HTTPS_PROXY NO_PROXY P
 done
 
 size() {
-    if [ "$builder" = buildah ]; then
-        buildah images --format '{{.Size}}' "$1"
+    if [ "${builder[0]}" = buildah ]; then
+        "${builder[@]}" images --format '{{.Size}}' "$1"
     else
-        "$builder" image inspect --format '{{.Size}}' "$1" | awk '{ printf "%.0f MB\n", $1 / 1e6 }'
+        "${builder[@]}" image inspect --format '{{.Size}}' "$1" | awk '{ printf "%.0f MB\n", $1 / 1e6 }'
     fi
 }
 
 for image in "${images[@]}"; do
-    echo "building $prefix/$image:$tag with $builder"
-    "$builder" build "${flags[@]}" -t "$prefix/$image:$tag" -f "deploy/images/$image/Dockerfile" .
+    echo "building $prefix/$image:$tag with ${builder[*]}"
+    "${builder[@]}" build "${flags[@]}" -t "$prefix/$image:$tag" -f "deploy/images/$image/Dockerfile" .
 done
 for image in "${images[@]}"; do
     printf '%-40s %s\n' "$prefix/$image:$tag" "$(size "$prefix/$image:$tag")"

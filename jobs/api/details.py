@@ -73,6 +73,7 @@ class AttemptsView(ApiView):
 def _attempt(job: Job, row: Attempt) -> dict[str, object]:
     return {
         "number": row.number,
+        "cluster": row.cluster_id,
         "reason": row.reason,
         "message": row.message,
         "created_at": row.created_at,

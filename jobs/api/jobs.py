@@ -112,6 +112,8 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
         "resources": {**quantities(checked.resources["limits"]), "requests": quantities(checked.resources["requests"])},
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,
+        "cluster": checked.cluster or None,
+        "region": checked.region or None,
         "inputs": [{key: value for key, value in item.items() if key != "id"} for item in checked.inputs],
     }
 

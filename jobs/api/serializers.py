@@ -28,6 +28,12 @@ class JobRequest(_Any):
     resources = serializers.DictField(required=False, allow_null=True, help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}')
     timeout_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="Of each attempt, from its claim.")
     max_attempts = serializers.IntegerField(required=False, allow_null=True)
+    cluster = serializers.CharField(
+        max_length=63, required=False, allow_null=True, allow_blank=True, help_text="The name of the one to run on; left out: any with room."
+    )
+    region = serializers.CharField(
+        max_length=63, required=False, allow_null=True, allow_blank=True, help_text="Run on a cluster of it; left out: anywhere."
+    )
 
 
 class NextStep(_Any):
@@ -91,6 +97,8 @@ class JobShape(_Any):
     attempt = serializers.IntegerField()
     attempts_used = serializers.IntegerField(help_text="Attempts that counted against max_attempts.")
     max_attempts = serializers.IntegerField()
+    cluster = serializers.CharField(allow_null=True, help_text="The one it asks for; null: any. Where it ran is told by its attempts.")
+    region = serializers.CharField(allow_null=True, help_text="The one it asks for; null: any.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -106,6 +114,8 @@ class DryRun(_Any):
     resources = Resources()
     timeout_seconds = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
+    cluster = serializers.CharField(allow_null=True)
+    region = serializers.CharField(allow_null=True)
     inputs = serializers.ListField(child=serializers.DictField())
 
 
@@ -127,6 +137,7 @@ class ArtifactShape(_Any):
 
 class AttemptShape(_Any):
     number = serializers.IntegerField()
+    cluster = serializers.CharField(help_text="Where its worker runs, or ran.")
     reason = serializers.CharField()
     message = serializers.CharField()
     created_at = serializers.DateTimeField()

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from jobs.api import details, jobs, limits, lineage, logs, summary
+from jobs.api import clusters, details, jobs, limits, lineage, logs, summary
 
 urlpatterns = [
     path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
     path("projects/<str:slug>/jobs/counts/", jobs.JobCountsView.as_view(), name="job-counts"),
+    path("projects/<str:slug>/clusters/", clusters.PlacesView.as_view(), name="places"),
     path("projects/<str:slug>/summary/", summary.SummaryView.as_view(), name="summary"),
     path("projects/<str:slug>/lineage/", lineage.LineageView.as_view(), name="lineage"),
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
@@ -19,5 +20,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/usage/", details.UsageView.as_view(), name="job-usage"),
     path("jobs/<uuid:job_id>/artifacts/", details.ArtifactsView.as_view(), name="job-artifacts"),
     path("jobs/<uuid:job_id>/artifacts/<str:name>/", details.ArtifactView.as_view(), name="job-artifact"),
+    path("clusters/", clusters.ClustersView.as_view(), name="clusters"),
+    path("clusters/<str:name>/", clusters.ClusterView.as_view(), name="cluster"),
     path("limits/", limits.LimitsView.as_view(), name="limits"),
 ]

@@ -34,6 +34,19 @@ class LaunchSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a cluster is and how it is asked. `context` empty: the cluster we run in, else the kubeconfig's current one."""
+
+    context: str = ""
+    kubeconfig_file: str = ""
+    namespace: str = ""
+    qps: float = 200.0
+    burst: int = 400
+    timeout_seconds: float = 15.0
+    connections: int = 32
+
+
+@dataclass(frozen=True, slots=True)
 class Launched:
     """The worker object is there. `adopted`: it was there before this call."""
 
@@ -59,7 +72,7 @@ class Observed:
     message: str = ""
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
-    pods: tuple[Mapping[str, Any], ...] = ()  # as `diagnosis.remember` cuts them; empty where there are no pods
+    evidence: "Evidence | None" = None  # None where there is nothing but what stands here
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +86,13 @@ class Evidence:
 
 
 class LaunchRefused(Exception):
-    """For certain not created, and asking again changes nothing. `raw`: the cluster's own words."""
+    """For certain not created, and asking again changes nothing. `told`: the cluster's diagnosis of it."""
 
-    def __init__(self, message: str, *, reason: FailureReason = FailureReason.LAUNCH_FAILED, raw: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: FailureReason = FailureReason.LAUNCH_FAILED, told: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
-        self.reason, self.raw = reason, raw
+        self.reason, self.told = reason, told
 
 
 class LaunchUncertain(Exception):
@@ -85,11 +100,11 @@ class LaunchUncertain(Exception):
 
 
 class LaunchLater(LaunchUncertain):
-    """Not created for now: ask again, after `seconds` where the cluster named a time. `reason`: what to tell who waits, if anything."""
+    """Not created for now: ask again, after `seconds` where the cluster named a time. `told`: the diagnosis of it, for who waits."""
 
-    def __init__(self, message: str, *, seconds: float | None = None, reason: FailureReason | None = None, raw: str = "") -> None:
+    def __init__(self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.seconds, self.reason, self.raw = seconds, reason, raw
+        self.seconds, self.told = seconds, told
 
 
 class Launcher(Protocol):
@@ -133,4 +148,8 @@ class Launcher(Protocol):
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         """Wait until a worker appeared or ended, at most `timeout_seconds`; whether one did. Only a hint to look sooner."""
+        ...
+
+    def close(self) -> None:
+        """Stop what it does in the background: nobody asks it any more."""
         ...

@@ -113,6 +113,9 @@ class MemoryLauncher:
             if name in self.workers and self.workers[name].spec.attempt_id == attempt_id and self.is_gone(name, attempt_id):
                 del self.workers[name]
 
+    def close(self) -> None:
+        """Nothing goes on in the background."""
+
     def wait_for_change(self, timeout_seconds: float) -> bool:
         changed = self._changed.wait(timeout_seconds)
         self._changed.clear()

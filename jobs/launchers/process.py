@@ -183,6 +183,9 @@ class ProcessLauncher:
             if descriptor is not None:
                 _remove(folder)
 
+    def close(self) -> None:
+        """Nothing goes on in the background."""
+
     def wait_for_change(self, timeout_seconds: float) -> bool:
         end = time.monotonic() + timeout_seconds
         before = self._signature()

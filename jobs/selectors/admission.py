@@ -6,12 +6,25 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, Exists, FloatField, OuterRef, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from jobs.admission import Candidate, Held, Limits, Room, Snapshot
-from jobs.contract import JobStatus, Priority
+from jobs.contract import INFRASTRUCTURE, JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
 from projects.models import ProjectStatus
 
@@ -54,11 +67,14 @@ def _room(row: Cluster) -> Room:
         memory_bytes=row.capacity_memory_bytes or None,
         gpus=row.capacity_gpus,
         open=row.enabled and row.unreachable_since is None,
+        enabled=row.enabled,
+        region=row.region,
     )
 
 
 def held() -> tuple[Held, ...]:
     """What attempts hold: until their worker is seen gone, whatever their job's status."""
+    launch_fails = ExpressionWrapper(Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField())
     rows = Attempt.objects.filter(gone_at__isnull=True).values_list(
         "job_id",
         "cluster_id",
@@ -70,8 +86,9 @@ def held() -> tuple[Held, ...]:
         "job__exclusive_key",
         _epoch("created_at"),
         "job__status",
+        launch_fails,
     )
-    return tuple(Held(*[*row[:-1], row[-1] in (JobStatus.LAUNCHING, JobStatus.RUNNING)]) for row in rows)
+    return tuple(Held(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]]) for row in rows)
 
 
 def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
@@ -100,10 +117,13 @@ def queued_count(*, project_id: UUID) -> int:
 
 def _waiting() -> tuple[Candidate, ...]:
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
+    lost = Attempt.objects.filter(job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE)
+    # Asked for those alone that have been tried: with thousands waiting for their first worker it costs nothing.
+    lost_on = Case(When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField())
     rows = (
         Job.objects.filter(status=JobStatus.QUEUED)
         .annotate(since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive))
-        .annotate(cpu=_asked("cpu_millicores"), memory=_asked("memory_bytes"), gpus=_asked("gpus"))
+        .annotate(lost_on=lost_on, cpu=_asked("cpu_millicores"), memory=_asked("memory_bytes"), gpus=_asked("gpus"))
         .values_list(
             "id",
             "project__slug",
@@ -117,6 +137,9 @@ def _waiting() -> tuple[Candidate, ...]:
             "until",
             "previous_alive",
             "project__status",
+            "cluster",
+            "region",
+            "lost_on",
         )
         .order_by("queued_at", "id")
     )
@@ -134,8 +157,11 @@ def _waiting() -> tuple[Candidate, ...]:
             not_before=until or 0.0,
             previous_alive=previous_alive,
             archived=status == ProjectStatus.ARCHIVED,
+            cluster=cluster,
+            region=region,
+            lost_on=lost_on or "",
         )
-        for job_id, project, kind, priority, since, cpu, memory, gpus, key, until, previous_alive, status in rows
+        for job_id, project, kind, priority, since, cpu, memory, gpus, key, until, previous_alive, status, cluster, region, lost_on in rows
     )
 
 

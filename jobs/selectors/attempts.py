@@ -1,6 +1,8 @@
 """The attempts the reconciler looks at: every one whose worker may still be there, or is not cleaned up."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -31,6 +33,7 @@ def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
             "gone_at",
             "terminate_asked_at",
             "log_object",
+            "waits_for",
             "job__id",
             "job__status",
             "job__attempt",
@@ -63,7 +66,19 @@ def view_of(row: Attempt) -> AttemptView:
         terminate_asked_at=row.terminate_asked_at,
         cancel_requested_at=row.job.cancel_requested_at,
         sealed=row.log_object is not None,
+        waits_for=row.waits_for,
     )
+
+
+def pods_seen(attempt_ids: Iterable[UUID]) -> dict[UUID, list[Mapping[str, Any]]]:
+    """The last state seen of each pod of these attempts."""
+    return dict(Attempt.objects.filter(id__in=list(attempt_ids)).exclude(pods_seen=[]).values_list("id", "pods_seen"))
+
+
+def resources_of(attempt_id: UUID) -> dict[str, Any]:
+    """What the attempt's job asks for, as `resources.as_dict` made it."""
+    found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(id=attempt_id)
+    return found
 
 
 def database_now() -> dt.datetime:

@@ -150,6 +150,8 @@ def job_dict(job: Job, waiting: Mapping[str, Any] | None) -> dict[str, Any]:
         "attempt": job.attempt,
         "attempts_used": job.attempts_used,
         "max_attempts": job.max_attempts,
+        "cluster": job.cluster or None,
+        "region": job.region or None,
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),

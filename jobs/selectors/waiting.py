@@ -19,6 +19,7 @@ from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
 from jobs.resources import format_cpu
 from jobs.selectors.admission import clusters_seen, snapshot
+from jobs.selectors.clusters import NOT_YET
 from mimir.lib.clock import utc_now
 from mimir.lib.words import told_memory, told_span
 
@@ -39,12 +40,11 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     decision = admit(view, explain=[job.id for job in queued])
     places = _places(decision)
     away = _dispatcher_away_since(clusters)
-    unreachable = next((row for row in clusters if row.unreachable_since is not None), None)
     usual = _usual_seconds(kinds, clusters)
     slugs = {job.project_id: job.project.slug for job in queued}
     ends = _ends_in(view, {(slugs[project_id], kind): seconds for (project_id, kind), seconds in usual.items()})
     return {
-        job.id: _waiting(job, view, decision, places, away, unreachable, usual.get((job.project_id, job.type)), ends)
+        job.id: _waiting(job, view, decision, places, away, clusters, usual.get((job.project_id, job.type)), ends)
         for job in queued
     }
 
@@ -90,7 +90,7 @@ def _waiting(
     decision: Decision,
     places: Mapping[UUID, int],
     away: dt.datetime | None,
-    unreachable: Cluster | None,
+    clusters: Sequence[Cluster],
     usual_seconds: float | None,
     ends: Sequence[float],
 ) -> dict[str, Any]:
@@ -99,19 +99,17 @@ def _waiting(
     rule = check.rule if check else WaitRule.READY
     if job.id in decision.never:
         rule = WaitRule.NEVER_FITS
-    detail = _sentence(rule, check, position, job)
+    detail = _sentence(rule, check, position, job, clusters)
     if away is not None and rule not in (WaitRule.PAUSED, WaitRule.PROJECT_PAUSED):
         rule = WaitRule.DISPATCHER_AWAY
         detail = f"The dispatcher has not been seen since {away:%H:%M:%S} UTC: an administrator has to start it. Nothing is lost."
-    elif rule is WaitRule.CLUSTER_UNREACHABLE and unreachable is not None:
-        detail = f"The cluster {unreachable.name} does not answer: {unreachable.unreachable_message or 'no reason known'}."
     return {
         "position": position,
         "blocked_by": rule.value,
         "detail": detail,
-        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends),
+        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends) if _may_use_all(job, view) else None,
         "rules": [
-            {"rule": each.rule.value, "passes": each.passes, "detail": _sentence(each.rule, each, position, job) if not each.passes else ""}
+            {"rule": each.rule.value, "passes": each.passes, "detail": _sentence(each.rule, each, position, job, clusters) if not each.passes else ""}
             for each in decision.checks.get(job.id, ())
         ],
     }
@@ -122,7 +120,12 @@ def _exclusive(job: Job) -> str:
     return f"another update of the twin {twin} is under way. Starts when that one ends." if twin else "another job holds what it needs."
 
 
-def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> str:
+def _may_use_all(job: Job, view: Snapshot) -> bool:
+    """Whether its place among all is its place on the clusters it may use: else the estimate would count rooms that are not for it."""
+    return all(job.cluster in ("", room.cluster) and job.region in ("", room.region) for room in view.rooms if room.open)
+
+
+def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job, clusters: Sequence[Cluster]) -> str:
     """What people read. The thing first, then the number, then what happens next."""
     facts = dict(check.facts) if check else {}
     line = f"{_ordinal(position)} in line: "
@@ -135,35 +138,69 @@ def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job) -> s
         WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
         WaitRule.JOBS_TYPE: f"{line}{used} of {limit} jobs of type {job.type} run. Starts when one ends.",
         WaitRule.JOBS_PROJECT: f"{line}this project runs {used} of its {limit} jobs. Starts when one ends.",
-        WaitRule.CAPACITY: line + _capacity(facts),
+        WaitRule.CAPACITY: line + _capacity(facts, named=len(clusters) > 1),
         WaitRule.RESERVED: f"{line}room is kept for a larger job that has waited longer. Starts after it.",
         WaitRule.NEVER_FITS: _never(facts),
         WaitRule.PAUSED: "An administrator has paused all starts. It keeps its place.",
         WaitRule.PROJECT_PAUSED: "An administrator has paused this project's starts. It keeps its place.",
         WaitRule.PROJECT_ARCHIVED: "The project is archived: nothing starts until a maintainer makes it active.",
-        WaitRule.CLUSTER_UNREACHABLE: "No cluster that could run it answers.",
+        WaitRule.CLUSTER_UNKNOWN: _unknown(job),
+        WaitRule.CLUSTER_DISABLED: _disabled(str(facts.get("clusters", ""))),
+        WaitRule.CLUSTER_UNREACHABLE: _unreachable(str(facts.get("clusters", "")), clusters),
     }
     return sentences.get(rule, "")
 
 
-def _capacity(facts: Mapping[str, Any]) -> str:
+def _unknown(job: Job) -> str:
+    asked = f"the cluster {job.cluster}" if job.cluster else f"a cluster in the region {job.region}"
+    asked += f" in the region {job.region}" if job.cluster and job.region else ""
+    return f"Asks for {asked}, which there is no more: an administrator can add it again; or cancel this job and run it elsewhere."
+
+
+def _disabled(names: str) -> str:
+    which = f"The clusters {names} are" if ", " in names else f"The cluster {names} is"
+    return f"{which} switched off. Starts when an administrator switches {'one' if ', ' in names else 'it'} on; it keeps its place."
+
+
+def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
+    """Since when. The cluster's own words hold addresses: they are the administrators', under System, Clusters."""
+    away = [row for row in clusters if row.name in names.split(", ") and row.unreachable_since is not None]
+    if not away:
+        return "There is no cluster that could run it: an administrator has to add one."
+    since = min(row.unreachable_since for row in away if row.unreachable_since is not None)
+    told = f"{since:%H:%M:%S} UTC" if since.date() == utc_now().date() else f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    if len(away) > 1:
+        return f"The clusters {names} do not answer, the first since {told}. Starts when one does."
+    if away[0].unreachable_message == NOT_YET:
+        return f"The cluster {away[0].name} has not answered yet. Starts when it does."
+    return f"The cluster {away[0].name} does not answer since {told}. Starts when it does; an administrator sees why under System, Clusters."
+
+
+def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
+    """`named`: there is more than one cluster, so that it says which one it speaks of."""
     slots, used = facts.get("slots"), facts.get("used")
+    where = f" on {facts.get('cluster')}" if named else ""
     if slots is not None and used is not None and used >= slots:
-        return f"all {slots} places for workers are taken. Starts when a job ends."
+        return f"all {slots} places for workers{where} are taken. Starts when a job ends."
     free, asked = facts.get("free_memory_bytes"), facts.get("memory_bytes")
     if free is not None and asked is not None and asked > free:
-        return f"asks for {told_memory(asked)} of memory, {told_memory(max(0, free))} is free. Starts when jobs end."
+        return f"asks for {told_memory(asked)} of memory, {told_memory(max(0, free))} is free{where}. Starts when jobs end."
+    free, asked = facts.get("free_gpus"), facts.get("gpus")
+    if free is not None and asked is not None and asked > free:
+        return f"asks for {asked} GPU, {max(0, free)} free{where}. Starts when jobs end."
     cpu_free, cpu = facts.get("free_cpu_millicores"), facts.get("cpu_millicores")
     if cpu_free is not None and cpu is not None:
-        return f"asks for {format_cpu(cpu)} CPU, {format_cpu(max(0, cpu_free))} is free. Starts when jobs end."
+        return f"asks for {format_cpu(cpu)} CPU, {format_cpu(max(0, cpu_free))} is free{where}. Starts when jobs end."
     return "no cluster has room. Starts when a job ends."
 
 
 def _never(facts: Mapping[str, Any]) -> str:
     asked, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
+    cluster, region = facts.get("cluster"), facts.get("region")
+    which = f"the cluster {cluster}" if cluster else f"the largest cluster of {region}" if region else "the largest cluster"
     if asked is not None and largest is not None and asked > largest:
-        return f"Cannot start: asks for {told_memory(asked)}, the largest cluster has {told_memory(largest)}."
-    return "Cannot start: asks for more than any cluster has."
+        return f"Cannot start: asks for {told_memory(asked)}, {which} has {told_memory(largest)}."
+    return f"Cannot start: asks for more than {f'the cluster {cluster}' if cluster else f'any cluster of {region}' if region else 'any cluster'} has."
 
 
 def _ordinal(number: int) -> str:

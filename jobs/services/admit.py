@@ -4,6 +4,7 @@ READ COMMITTED, and the lock is the first statement: a snapshot taken before the
 two passes would give the same room away twice.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -16,7 +17,7 @@ from jobs.diagnosis import never_fits
 from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.admission import has_free_slot, snapshot
-from jobs.services.transition import job_lock, job_move
+from jobs.services.transition import job_lock, job_move, jobs_move
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
@@ -37,11 +38,9 @@ def admit_once(*, hint: bool = True) -> list[UUID]:
         view = snapshot()
         decision = admit(view)
         by_class: dict[str, list[UUID]] = {}
-        for job_id, cluster in decision.admitted:
-            attempt = _admit(job_id, cluster)
-            if attempt is not None:
-                created.append(attempt.id)
-                by_class.setdefault(attempt.job.priority, []).append(attempt.id)
+        for attempt in _admit(decision.admitted) if decision.admitted else ():
+            created.append(attempt.id)
+            by_class.setdefault(attempt.job.priority, []).append(attempt.id)
         _fail_never(decision)
         crash_point("admit.before_commit")
         for priority, ids in by_class.items() if hint else ():
@@ -57,17 +56,23 @@ def _worth_a_look() -> bool:
     return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
 
 
-def _admit(job_id: UUID, cluster: str) -> Attempt | None:
-    """The job's new attempt on `cluster`; None when a cancel came between the snapshot and here."""
-    job = job_lock(job_id=job_id)
-    requests = from_dict(job.resources).requests
-    moved = job_move(
-        job=job,
-        sources=[JobStatus.QUEUED],
+def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[Attempt]:
+    """The new attempts of these jobs on their clusters, in order; a job whose cancel came between the snapshot and here has none."""
+    heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
+    chosen = dict(admitted)
+    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).defer(*heavy)
+    jobs = {job.id: job for job in rows.order_by("id").select_for_update()}
+    asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
+    jobs_move(
+        jobs=list(jobs.values()),
+        source=JobStatus.QUEUED,
         target=JobStatus.LAUNCHING,
         kind=EventKind.ADMITTED,
         actor=ACTOR,
-        data={"cluster": cluster, "cpu_millicores": requests.cpu_millicores, "memory_bytes": requests.memory_bytes},
+        data={
+            job_id: {"cluster": chosen[job_id], "cpu_millicores": amounts.cpu_millicores, "memory_bytes": amounts.memory_bytes}
+            for job_id, amounts in asked.items()
+        },
         reason="",
         message="",
         diagnosis=None,
@@ -75,23 +80,25 @@ def _admit(job_id: UUID, cluster: str) -> Attempt | None:
         progress_fraction=None,
         progress_message="",
     )
-    if not moved:
-        return None
-    return Attempt.objects.create(
-        job=job,
-        number=job.attempt,
-        cluster_id=cluster,
-        name=worker_name(str(job.id), job.attempt),
-        cpu_millicores=requests.cpu_millicores,
-        memory_bytes=requests.memory_bytes,
-        gpus=requests.gpus,
+    return Attempt.objects.bulk_create(
+        Attempt(
+            job=jobs[job_id],
+            number=jobs[job_id].attempt,
+            cluster_id=cluster,
+            name=worker_name(str(job_id), jobs[job_id].attempt),
+            cpu_millicores=asked[job_id].cpu_millicores,
+            memory_bytes=asked[job_id].memory_bytes,
+            gpus=asked[job_id].gpus,
+        )
+        for job_id, cluster in admitted
+        if job_id in jobs
     )
 
 
 def _fail_never(decision: Decision) -> None:
     for job_id in decision.never:
         job = job_lock(job_id=job_id)
-        diagnosis = never_fits(job.resources)
+        diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
         job_move(
             job=job,
             sources=[JobStatus.QUEUED],

@@ -58,6 +58,7 @@ def _ask(job: Job, actor: str) -> None:
         kind=EventKind.CANCEL_REQUESTED,
         actor=actor,
         message=_by(actor),
+        diagnosis=None,
         cancel_requested_at=now,
     )
     if not claimed:

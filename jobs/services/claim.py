@@ -48,6 +48,8 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
         actor=f"worker:{attempt.id}",
         data={"host": host[:200]},
         started_at=job.started_at or now,
+        message="",
+        diagnosis=None,
     )
     if not moved:
         raise Gone("This attempt is fenced: its job does not wait for it.", code="fenced")

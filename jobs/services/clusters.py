@@ -1,23 +1,25 @@
 """Cluster rows: the default one, its launcher, and whether it answers."""
 
 import datetime as dt
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+import json
+import threading
+from dataclasses import replace
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 
-from jobs import queue
-from jobs.launchers.base import Launcher
-from jobs.launchers.factory import launcher_for
-from jobs.models import Cluster
+from jobs.launchers.base import Launcher, Target
+from jobs.launchers.factory import LauncherSettings, launcher_for
+from jobs.launchers.manifest import WorkerTemplate
+from jobs.models import Cluster, ModelCache
+from jobs.selectors.clusters import OWN
 from jobs.selectors.machine import machine
 from mimir.lib.clock import utc_now
 
-DEFAULT = "local"
-CHANGEABLE = frozenset({"enabled", "capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"})
+DEFAULT = OWN
+KUBERNETES_JOBS = 100  # unless CAPACITY_JOBS says otherwise: pods that find no node wait, and a node autoscaler sees them
+_launchers: dict[str, tuple[tuple[str, LauncherSettings], Launcher]] = {}
+_making = threading.Lock()
 
 
 def cluster_ensure() -> Cluster:
@@ -26,14 +28,16 @@ def cluster_ensure() -> Cluster:
     On the process launcher the room is worker slots: what jobs request of CPU and memory is recorded, and limits are clamped to the machine.
     """
     env = settings.ENV
-    slots = env.capacity_jobs or max(2, machine().cpu_millicores // 1000)
+    slots = env.capacity_jobs or (KUBERNETES_JOBS if env.launcher == "kubernetes" else max(2, machine().cpu_millicores // 1000))
     row, _created = Cluster.objects.get_or_create(
         name=DEFAULT,
         defaults={
             "launcher": env.launcher,
+            "model_cache": env.model_cache,
             "capacity_jobs": slots,
             "capacity_cpu_millicores": env.capacity_cpu_millicores,
             "capacity_memory_bytes": env.capacity_memory_bytes,
+            "capacity_gpus": env.capacity_gpus,
         },
     )
     return row
@@ -44,29 +48,68 @@ def cluster_configure() -> None:
     env, row = settings.ENV, cluster_ensure()
     asked = {
         "launcher": env.launcher,
+        "model_cache": env.model_cache,
         "capacity_jobs": env.capacity_jobs or row.capacity_jobs,
         "capacity_cpu_millicores": env.capacity_cpu_millicores or row.capacity_cpu_millicores,
         "capacity_memory_bytes": env.capacity_memory_bytes or row.capacity_memory_bytes,
+        "capacity_gpus": env.capacity_gpus or row.capacity_gpus,
     }
     Cluster.objects.filter(name=DEFAULT).exclude(**asked).update(**asked)
 
 
 def launcher_of(cluster: Cluster) -> Launcher:
-    """The launcher for a cluster: one a process, since it may hold connections."""
-    return _launcher(cluster.name, cluster.launcher, str(cluster.installation))
+    """The launcher for a cluster: one a process, since it holds connections and watches; another one once the row says otherwise."""
+    wanted = cluster.launcher, _launcher_settings(cluster)
+    if cluster.launcher != "kubernetes":
+        wanted = cluster.launcher, replace(wanted[1], target=Target(), template=WorkerTemplate(wanted[1].installation, image=""))
+    with _making:
+        made = _launchers.get(cluster.name)
+        if made is None or made[0] != wanted:
+            if made is not None:
+                made[1].close()
+            made = _launchers[cluster.name] = wanted, launcher_for(*wanted)
+        return made[1]
 
 
-@cache
-def _launcher(_name: str, kind: str, installation: str) -> Launcher:
+def launchers_forget() -> None:
+    """Close every launcher of this process; the next use makes them anew."""
+    with _making:
+        for _wanted, launcher in _launchers.values():
+            launcher.close()
+        _launchers.clear()
+
+
+def _launcher_settings(cluster: Cluster) -> LauncherSettings:
     env = settings.ENV
-    return launcher_for(kind, {"workers_dir": env.workers_dir, "installation": installation})
-
-
-def cluster_change(*, cluster: Cluster, changes: Mapping[str, Any]) -> None:
-    """What an administrator changes: whether it gets work, and its room. The loops' own columns are left alone. Wakes admission."""
-    with transaction.atomic():
-        Cluster.objects.filter(name=cluster.name).update(**{name: value for name, value in changes.items() if name in CHANGEABLE})
-        transaction.on_commit(queue.wake_all, robust=True)
+    return LauncherSettings(
+        installation=str(cluster.installation),
+        workers_dir=env.workers_dir,
+        target=Target(
+            context=cluster.context,
+            kubeconfig_file=env.kubeconfig_file,
+            namespace=cluster.namespace or env.worker_namespace,
+            qps=env.kube_qps,
+            burst=env.kube_burst,
+            timeout_seconds=env.kube_timeout,
+            connections=env.launch_concurrency,
+        ),
+        template=WorkerTemplate(
+            installation=str(cluster.installation),
+            image=env.worker_image,
+            image_pull_policy=env.worker_image_pull_policy,
+            image_pull_secrets=env.worker_image_pull_secrets,
+            data_bytes=env.worker_data_bytes,
+            model_cache_bytes=env.model_cache_bytes_max,
+            shared_model_cache=cluster.model_cache == ModelCache.CLAIM,
+            node_selector=cluster.node_selector,
+            tolerations=tuple(cluster.tolerations),
+            gpu_node_selector=cluster.gpu_node_selector,
+            gpu_tolerations=tuple(cluster.gpu_tolerations),
+            priority_classes=json.loads(env.worker_priority_classes or "{}"),
+        ),
+        node_grace_seconds=env.node_grace,
+        reads_nodes=env.kube_nodes,
+    )
 
 
 def cluster_reached(*, cluster: Cluster) -> None:

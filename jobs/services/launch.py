@@ -5,30 +5,35 @@ meets itself. No answer of a launch is needed for what follows: the claim makes 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
+from queue import Empty, SimpleQueue
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
 
 from jobs.contract import EventKind, FailureReason, JobStatus
-from jobs.launchers.base import Launched, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
-from jobs.models import Attempt
+from jobs.launchers.base import Launched, Launcher, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.machine import clamped
 from jobs.services.clusters import launcher_of
 from jobs.services.ending import attempt_end, back_off_seconds
+from jobs.services.reconcile import waits_told
 from jobs.services.tokens import launch_token
-from jobs.services.transition import attempt_lock, event_add
+from jobs.services.transition import attempt_lock, events_add_many
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
 ACTOR = "dispatcher"
+WRITTEN_AT_ONCE = 64
 _WANTED = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, uid="", job__status=JobStatus.LAUNCHING)
 
 
@@ -45,11 +50,35 @@ def attempts_to_launch(*, older_than_seconds: float = 0.0, limit: int = 500) -> 
 
 
 def attempts_launch(attempt_ids: Sequence[UUID]) -> None:
-    """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer."""
-    if len(attempt_ids) == 1:
-        _launch_safely(attempt_ids[0])
-        return
-    list(_pool().map(_launch_in_thread, attempt_ids))
+    """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer.
+
+    The threads ask clusters and nothing else; rows are read before and written after by the caller's thread, many at a time. A start that
+    was admitted is read again just before it is asked for, not a whole batch earlier.
+    """
+    waiting, in_flight = deque(attempt_ids), 0
+    answers: SimpleQueue[_Answer] = SimpleQueue()
+    while waiting or in_flight:
+        room = 2 * settings.ENV.launch_concurrency - in_flight
+        taken = [waiting.popleft() for _ in range(min(room, len(waiting)))]
+        for attempt in _wanted(taken):
+            launcher, spec = _asked_of(attempt)
+            if launcher is None or len(attempt_ids) == 1:
+                answers.put(_ask(attempt, launcher, spec))
+            else:
+                _pool().submit(_ask_in_thread, answers, attempt, launcher, spec)
+            in_flight += 1
+        if in_flight:
+            got = _all_in(answers)
+            in_flight -= len(got)
+            _write(got)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of asking for one worker."""
+
+    attempt: Attempt
+    outcome: Launched | Exception
 
 
 @cache
@@ -57,42 +86,75 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.ENV.launch_concurrency, thread_name_prefix="launch")
 
 
-def _launch_in_thread(attempt_id: UUID) -> None:
+def _wanted(attempt_ids: Sequence[UUID]) -> "QuerySet[Attempt]":
+    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).select_related("job", "cluster")
+    heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
+    return rows.defer("pods_seen", "log_index", *(f"job__{name}" for name in heavy)).order_by("created_at", "id")
+
+
+def _asked_of(attempt: Attempt) -> tuple[Launcher | None, LaunchSpec]:
+    """Who is asked, and for what; no launcher where the cluster's row cannot be used, which `_ask` tells."""
     try:
-        _launch_safely(attempt_id)
-    finally:
-        close_old_connections()
+        return launcher_of(attempt.cluster), _spec(attempt)
+    except Exception:
+        log.exception("a cluster's row cannot be used", cluster=attempt.cluster_id)
+        return None, _spec(attempt)
+
+
+def _ask_in_thread(answers: "SimpleQueue[_Answer]", attempt: Attempt, launcher: Launcher, spec: LaunchSpec) -> None:
+    answer = _ask(attempt, launcher, spec)
+    connection.close()  # a launcher that asks whether the worker is still wanted has opened one
+    answers.put(answer)
+
+
+def _ask(attempt: Attempt, launcher: Launcher | None, spec: LaunchSpec) -> _Answer:
+    """One launch; a failure that no rule knows is tried again later, and holds up nobody else."""
+    crash_point("launch.before")
+    attempt_id = attempt.id
+    if launcher is None:
+        return _Answer(attempt, LaunchUncertain(f"the row of the cluster {attempt.cluster_id} cannot be used"))
+    try:
+        launched = launcher.launch(spec, still_wanted=lambda: _still_wanted(attempt_id))
+    except (LaunchRefused, LaunchUncertain) as error:
+        return _Answer(attempt, error)
+    except Exception as error:
+        log.exception("a launch failed", attempt_id=str(attempt_id))
+        return _Answer(attempt, error)
+    crash_point("launch.after")
+    return _Answer(attempt, launched)
+
+
+def _all_in(answers: "SimpleQueue[_Answer]") -> list[_Answer]:
+    """The answers that are in; waits for one."""
+    got = [answers.get()]
+    while len(got) < WRITTEN_AT_ONCE:
+        try:
+            got.append(answers.get_nowait())
+        except Empty:
+            break
+    return got
+
+
+def _write(answers: Sequence[_Answer]) -> None:
+    """Keep what came of it. What cannot be written now is found again: the worker by its name, the attempt by the sweep."""
+    try:
+        _record({each.attempt.id: each.outcome for each in answers if isinstance(each.outcome, Launched)})
+        for each in answers:
+            if isinstance(each.outcome, LaunchRefused):
+                _refused(each.attempt.id, each.outcome)
+            elif isinstance(each.outcome, Exception):
+                _later(each.attempt, each.outcome)
+    except Exception:
+        log.exception("answers of launches could not be kept")
         connection.close()
 
 
-def _launch_safely(attempt_id: UUID) -> None:
-    """One launch; a failure that no rule knows is logged and tried again later, and holds up nobody else."""
-    try:
-        _launch(attempt_id)
-    except Exception:
-        log.exception("a launch failed", attempt_id=str(attempt_id))
-        _try_later(attempt_id)
-
-
-def _launch(attempt_id: UUID) -> None:
-    attempt = Attempt.objects.select_related("job", "cluster").filter(_WANTED, id=attempt_id).first()
-    if attempt is None:
-        return
-    launcher = launcher_of(attempt.cluster)
-    crash_point("launch.before")
-    try:
-        launched = launcher.launch(_spec(attempt), still_wanted=lambda: _still_wanted(attempt_id))
-    except LaunchRefused as refused:
-        _refused(attempt_id, refused)
-    except LaunchLater as later:
-        log.warning("a launch has to wait", attempt_id=str(attempt_id), error=str(later))
-        _try_later(attempt_id, seconds=later.seconds)
-    except LaunchUncertain as error:
-        log.warning("a launch has no sure answer", attempt_id=str(attempt_id), error=str(error))
-        _try_later(attempt_id)
-    else:
-        crash_point("launch.after")
-        _record(attempt_id, launched)
+def _later(attempt: Attempt, error: Exception) -> None:
+    log.warning("a launch is tried again later", attempt_id=str(attempt.id), error=str(error)[:300])
+    later = error if isinstance(error, LaunchLater) else None
+    _try_later(attempt.id, seconds=later.seconds if later else None)
+    if later is not None and later.told is not None:
+        waits_told(attempt_id=attempt.id, told=later.told)
 
 
 def _still_wanted(attempt_id: UUID) -> bool:
@@ -125,19 +187,26 @@ def _spec(attempt: Attempt) -> LaunchSpec:
     )
 
 
-def _record(attempt_id: UUID, launched: Launched) -> None:
+def _record(launched: Mapping[UUID, Launched]) -> None:
+    """The workers' uids, and an event for each, in one transaction. Locks in the order of ids: nobody else locks several of these jobs."""
+    if not launched:
+        return
+    now = utc_now()
     with transaction.atomic():
-        job, attempt = attempt_lock(attempt_id=attempt_id)
-        if attempt.uid:
-            return
-        attempt.uid, attempt.launched_at = launched.uid, utc_now()
-        attempt.save(update_fields=["uid", "launched_at"])
-        event_add(
-            job=job,
-            attempt=attempt.number,
+        ids = sorted(launched)
+        jobs = {job.id: job for job in Job.objects.filter(attempts__in=ids).only("id", "event_seq", "project_id").order_by("id").select_for_update()}
+        rows = list(Attempt.objects.filter(id__in=ids, uid="").only("id", "job_id", "number", "name").order_by("id").select_for_update())
+        for row in rows:
+            row.uid, row.launched_at = launched[row.id].uid, now
+        Attempt.objects.bulk_update(rows, ["uid", "launched_at"])
+        events_add_many(
             kind=EventKind.LAUNCHED,
             actor=ACTOR,
-            data={"name": attempt.name, "uid": launched.uid, "adopted": launched.adopted},
+            at=now,
+            rows=[
+                (jobs[row.job_id], row.number, {"name": row.name, "uid": row.uid, "adopted": launched[row.id].adopted})
+                for row in rows
+            ],
         )
 
 
@@ -148,7 +217,7 @@ def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
         if attempt.claim_id or attempt.fenced_at or attempt.ended_at or job.status != JobStatus.LAUNCHING:
             return
         reason = FailureReason(refused.reason or FailureReason.LAUNCH_FAILED)
-        attempt_end(job=job, attempt=attempt, reason=reason, actor=ACTOR, message=str(refused))
+        attempt_end(job=job, attempt=attempt, reason=reason, actor=ACTOR, message=str(refused), ready=refused.told)
 
 
 def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:

@@ -1,12 +1,14 @@
 """The writes of the reconciler: each under the rows' locks, and only if they still stand as they were when it decided."""
 
-from collections.abc import Callable, Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 
-from jobs.contract import EventKind, JobStatus
+from jobs import feed
+from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.models import Attempt, Job
 from jobs.reconciliation import Action, AttemptView, Sight
 from jobs.selectors.attempts import view_of
@@ -18,6 +20,7 @@ from mimir.lib.errors import MimirError
 
 ACTOR = "reconciler"
 TAIL_TRIES = 10
+ROUTINE = frozenset({FailureReason.STARTING})  # every worker waits for this; no event
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
@@ -39,8 +42,55 @@ def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) ->
             actor=ACTOR,
             message=action.message,
             detail={key: value for key, value in detail.items() if value is not None},
+            ready=_ready(action, seen),
         )
     return True
+
+
+def _ready(action: Action, seen: Sight | None) -> dict[str, Any] | None:
+    """What the cluster tells of the action's reason; with the action's sentence, which may say more."""
+    if seen is None or seen.ready is None or seen.ready["category"] != action.reason:
+        return None
+    return {**seen.ready, **({"summary": action.message} if action.message else {})}
+
+
+def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None) -> bool:
+    """Keep what an attempt that nobody has claimed waits for, a diagnosis, and tell who watches; None: nothing any more.
+
+    It stands at the attempt, and at the job for as long as this is `launching`.
+
+    A new category is an event; a new sentence of the same one is not.
+    """
+    with transaction.atomic():
+        try:
+            job, attempt = attempt_lock(attempt_id=attempt_id)
+        except Attempt.DoesNotExist:
+            return False
+        open_still = not (attempt.claim_id or attempt.fenced_at or attempt.ended_at)
+        if job.status != JobStatus.LAUNCHING or job.attempt != attempt.number or not open_still:
+            return False
+        before = attempt.waits_for
+        if told is None and before is None:
+            return False
+        fresh = told is not None and (before is None or before["category"] != told["category"])
+        attempt.waits_for = None
+        if told is not None:
+            since = utc_now().isoformat() if before is None or fresh else before["since"]
+            attempt.waits_for = {**told, "since": since}
+        attempt.save(update_fields=["waits_for"])
+        Job.objects.filter(id=job.id).update(message=told["summary"] if told else "", diagnosis=told)
+        if fresh and told is not None and told["category"] not in ROUTINE:
+            data = {"category": told["category"], "summary": told["summary"]}
+            event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
+        else:
+            feed.publish_job(job_id=job.id, project_id=job.project_id)
+    return True
+
+
+def pods_keep(*, pods: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
+    """Keep the last state seen of attempts' pods: the cluster forgets them, and why an attempt ended is told from both."""
+    rows = [Attempt(id=attempt_id, pods_seen=list(seen)) for attempt_id, seen in pods.items()]
+    Attempt.objects.bulk_update(rows, ["pods_seen"], batch_size=200)
 
 
 def fence_if_unchanged(*, row: AttemptView) -> bool:
@@ -54,9 +104,9 @@ def fence_if_unchanged(*, row: AttemptView) -> bool:
     return True
 
 
-def terminate_asked(*, row: AttemptView) -> None:
-    """Remember when the worker was first asked to stop: the grace counts from there, whoever leads, by the database's clock."""
-    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=Now())
+def terminate_asked(*, row: AttemptView, at: dt.datetime) -> None:
+    """Remember when the worker was first asked to stop, by the database's clock: the grace counts from there, whoever leads."""
+    Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=at)
 
 
 def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:

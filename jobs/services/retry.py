@@ -33,5 +33,7 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
         resources=asked,
         timeout_seconds=job.timeout_seconds,
         max_attempts=job.max_attempts,
+        cluster=job.cluster,
+        region=job.region,
     )
     return submitted.job

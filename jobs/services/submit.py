@@ -14,6 +14,7 @@ from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Prior
 from jobs.models import Job, JobEvent
 from jobs.resources import as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
+from jobs.selectors.clusters import place_faults
 from jobs.services.inputs import input_rows_create, inputs_fix, inputs_of
 from jobs.services.metrics import submitted_count
 from jobs.services.transition import wake_on_commit
@@ -54,6 +55,8 @@ class JobRequest:
     max_attempts: int
     inputs: list[dict[str, Any]]
     exclusive_key: str
+    cluster: str = ""
+    region: str = ""
 
 
 def job_check(
@@ -67,6 +70,8 @@ def job_check(
     resources: dict[str, Any] | None = None,
     timeout_seconds: int | None = None,
     max_attempts: int | None = None,
+    cluster: str | None = None,
+    region: str | None = None,
     fixed_inputs: list[dict[str, Any]] | None = None,
 ) -> JobRequest:
     """The request, checked whole, with its inputs fixed; writes nothing. `fixed_inputs`: those of the job that is run again.
@@ -84,6 +89,7 @@ def job_check(
     _bounds("max_attempts", attempts, ATTEMPTS_MAX, faults)
     if "\x00" in name or len(name) > 200:
         faults["name"] = "has to have at most 200 characters and no U+0000"
+    faults |= place_faults(cluster=cluster or "", region=region or "")
     profile = None
     try:
         profile = resolve(resources, profiles()[type])
@@ -105,6 +111,8 @@ def job_check(
         max_attempts=attempts,
         inputs=inputs.rows,
         exclusive_key=inputs.exclusive_key,
+        cluster=cluster or "",
+        region=region or "",
     )
 
 
@@ -173,6 +181,8 @@ def _insert(
         max_attempts=checked.max_attempts,
         inputs=checked.inputs,
         exclusive_key=checked.exclusive_key,
+        cluster=checked.cluster,
+        region=checked.region,
         event_seq=1,
     )
     input_rows_create(job)
@@ -193,7 +203,9 @@ def _insert(
 
 
 def _digest(request: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+    """Of what was asked. A cluster or region left empty is one left out: releases that knew neither made the same digest."""
+    said = {name: value for name, value in request.items() if value or name not in ("cluster", "region")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _earlier(project: Project, user: "User | None", key: str, digest: str) -> Job | None:

@@ -6,7 +6,7 @@ went on after seq N would miss N - 1.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -109,6 +109,45 @@ def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[Eve
     job.event_seq = last
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     return last
+
+
+def events_add_many(*, kind: EventKind, actor: str, at: dt.datetime, rows: Sequence[tuple[Job, int, dict[str, Any]]]) -> None:
+    """One event each for many jobs, whose rows the caller has locked: (job, attempt, data). Moves nothing."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("events are added inside a transaction only")
+    Job.objects.filter(id__in=[job.id for job, _attempt, _data in rows]).update(event_seq=F("event_seq") + 1)
+    JobEvent.objects.bulk_create(
+        JobEvent(job_id=job.id, seq=job.event_seq + 1, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
+        for job, attempt, data in rows
+    )
+    for job, _attempt, _data in rows:
+        job.event_seq += 1
+        feed.publish_job(job_id=job.id, project_id=job.project_id)
+
+
+def jobs_move(
+    *,
+    jobs: Sequence[Job],
+    source: JobStatus,
+    target: JobStatus,
+    kind: EventKind,
+    actor: str,
+    data: Mapping[UUID, dict[str, Any]],
+    **fields: Any,
+) -> None:
+    """`job_move` for many jobs that the caller has locked and found in `source`; for moves that end nothing. `data`: by job.
+
+    Raises: ValueError for a move the table does not have, or one of a row that stands elsewhere (a defect of the caller).
+    """
+    if not may_move(source, target) or target in TERMINAL or target == JobStatus.QUEUED:
+        raise ValueError(f"no move of many from {source} to {target}")
+    moved = Job.objects.filter(id__in=[job.id for job in jobs], status=source).update(status=target, **fields)
+    if moved != len(jobs):
+        raise ValueError("a job that was locked stands elsewhere")
+    events_add_many(kind=kind, actor=actor, at=utc_now(), rows=[(job, job.attempt, data[job.id]) for job in jobs])
+    for job in jobs:
+        job.status = target
+        _log_on_commit(job, job.attempt, target, kind)
 
 
 def event_add(*, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None) -> int:

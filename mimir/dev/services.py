@@ -115,6 +115,7 @@ def _orchestrator(places: Places, secrets: Secrets, addresses: Addresses) -> dic
     defaults = {
         "ENVIRONMENT": "development",
         "LAUNCHER": "process",
+        "ORPHAN_GRACE": "0",
         "ARTIFACTS_URL": f"file://{places.var}/artifacts",
         "SPOOL_DIR": str(places.var / "spool"),
         "WORKERS_DIR": str(places.var / "workers"),

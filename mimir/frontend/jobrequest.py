@@ -55,6 +55,22 @@ _COMMON: dict[str, Any] = {
         "x-rule": "a whole number, for example 3",
         "x-advanced": True,
     },
+    "cluster": {
+        "type": "string",
+        "title": "Cluster",
+        "description": "It waits for this one, however much room others have.",
+        "format": "cluster",
+        "x-none": "any with room",
+        "x-advanced": True,
+    },
+    "region": {
+        "type": "string",
+        "title": "Region",
+        "description": "It runs on a cluster of it.",
+        "format": "region",
+        "x-none": "anywhere",
+        "x-advanced": True,
+    },
     "labels": {
         "type": "object",
         "title": "Labels",
@@ -101,7 +117,7 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")},
-        **{name: job[name] or None for name in ("priority", "timeout_seconds", "max_attempts", "labels")},
+        **{name: job.get(name) or None for name in ("priority", "timeout_seconds", "max_attempts", "cluster", "region", "labels")},
     }
     return {name: values for name, values in texts_of_request(str(job["type"]), asked).items() if values != [""] or name.startswith("parameters.")}
 
@@ -124,6 +140,7 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
     if not isinstance(patch, dict):
         return before, set()
     changes = texts_of_request(job_type, patch)
+    changes |= {name: [""] for name in ("cluster", "region") if name in patch and not patch[name] and before.get(name)}  # anywhere
     marked = {"resources.cpu", "resources.memory"} if patch.get("resources") == {} else set()
     return {**before, **changes}, marked | {name for name, values in changes.items() if before.get(name) != values}
 

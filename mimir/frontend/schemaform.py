@@ -274,7 +274,7 @@ class _Maker:
         offered = self.offered(offers)
         if offered is not None:
             lacking = offers in self.offers.names
-            words = ("Choose one" if required else "left out") if offered or lacking else FIRST.get(offers, "none")
+            words = ("Choose one" if required else schema.get("x-none", "left out")) if offered or lacking else FIRST.get(offers, "none")
             chosen = tuple(Choice(one.value, one.words, one.value == value, one.off) for one in offered)
             lacks = offers if lacking and not offered and not value else ""
             return Field(kind=Kind.SELECT, value=value, choices=_with((Choice("", words, not value), *chosen), value), lacks=lacks, **common)

@@ -2,7 +2,24 @@
 
 from django.urls import path
 
-from mimir.frontend.pages import datasets, entity, home, job, jobs, members, models, pipelines, projects, session, submit, system, tokens, twin, twins
+from mimir.frontend.pages import (
+    clusters,
+    datasets,
+    entity,
+    home,
+    job,
+    jobs,
+    members,
+    models,
+    pipelines,
+    projects,
+    session,
+    submit,
+    system,
+    tokens,
+    twin,
+    twins,
+)
 
 urlpatterns = [
     path("", projects.home, name="root"),
@@ -33,6 +50,9 @@ urlpatterns = [
     path("projects/<str:slug>/twins/<str:name>/entity/", entity.entity, name="twin-entity"),
     path("projects/<str:slug>/twins/<str:name>/revisions/", twin.revisions, name="twin-revisions"),
     path("projects/<str:slug>/twins/<str:name>/revisions/<int:number>/", twin.revision, name="twin-revision"),
+    path("system/clusters/", clusters.clusters, name="clusters"),
+    path("system/clusters/new/", clusters.cluster_new, name="cluster-new"),
+    path("system/clusters/<str:name>/", clusters.cluster, name="cluster"),
     path("system/", system.system, name="system"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),

@@ -162,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
         "JobTypeEnum": [kind.value for kind in JobType],
+        "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
         "EntityStatusEnum": "projects.models.EntityStatus",

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from jobs.contract import FailureReason, JobType, Priority
 from jobs.models import Limit
+from jobs.selectors.clusters import Health
 
 _Any = serializers.Serializer[Any]
 
@@ -48,7 +49,9 @@ class Worker(_Any):
 class Capacity(_Any):
     cluster = serializers.CharField()
     launcher = serializers.CharField()
+    region = serializers.CharField(help_text="Empty: in none.")
     enabled = serializers.BooleanField()
+    state = serializers.ChoiceField(choices=[state.value for state in Health])
     jobs = serializers.IntegerField()
     used_jobs = serializers.IntegerField()
     cpu_millicores = serializers.IntegerField(allow_null=True, help_text="null: not limited there.")

@@ -9,6 +9,7 @@ from django.db.models.functions import JSONObject
 from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit, UsageSample
 from jobs.resources import from_dict
+from jobs.selectors.clusters import health_of
 from jobs.selectors.machine import clamped
 from mimir.lib.clock import utc_now
 
@@ -81,7 +82,9 @@ def _capacity(held: list[Row]) -> list[Row]:
         {
             "cluster": row.name,
             "launcher": row.launcher,
+            "region": row.region,
             "enabled": row.enabled,
+            "state": health_of(row).value,
             "jobs": row.capacity_jobs,
             "used_jobs": used.get(row.name, Counter())["jobs"],
             "cpu_millicores": row.capacity_cpu_millicores or None,

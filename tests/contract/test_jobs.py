@@ -12,8 +12,8 @@ from tests.support.stack import wait_for
 
 AsUser = Callable[[str | None], Api]
 _KEYS = (
-    "attempt attempts_used cancel_requested_at created_at created_by diagnosis finished_at id inputs labels max_attempts message name parameters "
-    "priority progress project reason resources result retry_of started_at status timeout_seconds type waiting"
+    "attempt attempts_used cancel_requested_at cluster created_at created_by diagnosis finished_at id inputs labels max_attempts message name "
+    "parameters priority progress project reason region resources result retry_of started_at status timeout_seconds type waiting"
 )
 
 
@@ -77,6 +77,20 @@ def test_a_request_is_the_lesser_of_the_limit_and_the_profile(api: Api, project:
     checked = api.post(f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": "8Gi"}), 200)
     assert checked["resources"] == {"cpu": "2", "memory": "8Gi", "gpu": 0, "requests": {"cpu": "1", "memory": "2Gi", "gpu": 0}}
     assert (checked["priority"], checked["max_attempts"]) == ("normal", 1)
+
+
+def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, project: str) -> None:
+    path = f"projects/{project}/jobs/"
+    checked = api.post(f"{path}?dry_run=true", _body(cluster="local", region=None), 200)
+    assert (checked["cluster"], checked["region"]) == ("local", None)
+    ended = api.ended(api.post(path, _body(cluster="local"))["id"])
+    assert (ended["status"], ended["cluster"], ended["region"]) == ("succeeded", "local", None)
+    assert [row["cluster"] for row in api.every(f"jobs/{ended['id']}/attempts/")] == ["local"]
+    again = api.post(f"jobs/{ended['id']}/retry/", None)
+    assert (again["cluster"], again["region"]) == ("local", None)
+    for asked in ({"cluster": "moon"}, {"region": "moon"}):
+        error = api.refused("POST", path, 400, *asked, json=_body(**asked))
+        assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
 
 
 def test_the_result_names_the_datasets_it_wrote_and_its_steps(api: Api, ran: dict[str, Any]) -> None:

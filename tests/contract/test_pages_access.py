@@ -1,5 +1,6 @@
 """Who may open and do what on the frontend's pages: one table over every route of its resolver. A route without a rule fails."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,6 +68,11 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/twins/<str:name>/revisions/<int:number>/", "GET"): (VIEWER, None),
     ("system/", "GET"): (ADMINISTRATOR, None),
+    ("system/clusters/", "GET"): (ADMINISTRATOR, None),
+    ("system/clusters/new/", "GET"): (ADMINISTRATOR, None),
+    ("system/clusters/new/", "POST"): (ADMINISTRATOR, {"name": "eu-1", "jobs": "1"}),
+    ("system/clusters/<str:name>/", "GET"): (ADMINISTRATOR, None),
+    ("system/clusters/<str:name>/", "POST"): (ADMINISTRATOR, {"then": "off"}),
     ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
@@ -207,3 +213,32 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(visito
     assert "you are operator" in visitors["stranger"].get("/projects/").text
     assert maintainer.send(page, {"username": name, "remove": "1"}).headers["Location"] == page
     assert visitors["stranger"].get(page).status_code == 404
+
+
+def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(stack: Stack, api: Api) -> None:
+    key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
+    boss = Visitor(stack, session_cookie(api.post("tokens/", {"name": "boss"})["token"], key=key))
+    form = {"name": "by-form", "region": "eu", "jobs": "5", "memory": "64Gi", "node_selector": "pool=jobs\r\ndisk=fast", "model_cache": "empty_dir"}
+    new, page = "/system/clusters/new/", "/system/clusters/by-form/"
+    bad = boss.send(new, {**form, "name": "By form", "jobs": "many", "tolerations": '{"key": "a b"}'})
+    assert (bad.status_code, "Give a whole number, for example 8." in bad.text) == (400, True)
+    bad = boss.send(new, {**form, "name": "By form", "tolerations": '{"key": "a b"}'})
+    told = ("Has to have 1 to 63 small letters", "Number 1: key has to be a label")
+    assert (bad.status_code, [words in bad.text for words in told]) == (400, [True, True])
+    assert boss.send(new, form).headers["Location"] == page
+    etag = re.search(r'name="etag" value="([^"]+)"', boss.get(page).text)
+    assert etag
+    assert boss.send(page, {"then": "off"}).headers["Location"] == page
+    assert "Switched off" in boss.get(page).text
+    late = boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])})
+    assert (late.status_code, "Somebody changed the cluster" in late.text) == (400, True)
+    etag = re.search(r'name="etag" value="([^"]+)"', late.text)
+    assert etag
+    assert boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])}).status_code == 302
+    row = api.get("clusters/by-form/")
+    assert (row["region"], row["enabled"], row["node_selector"]) == ("us", False, {"pool": "jobs", "disk": "fast"})
+    assert row["capacity"] == {"jobs": 5, "cpu": None, "memory": "64Gi", "gpu": 0}
+    assert boss.send(page, {"then": "remove"}).headers["Location"] == "/system/clusters/"
+    assert boss.get(page).status_code == 404
+    kept = boss.send("/system/clusters/local/", {"then": "remove"})
+    assert (kept.status_code, "switch it off instead" in kept.text) == (400, True)

@@ -53,7 +53,7 @@ def test_nothing_is_fetched_but_pinned_wheels_by_their_hashes(image: str) -> Non
     runs = " ".join(_texts(image, "RUN"))
     assert not re.search(r"\b(curl|wget|git|apt|apt-get|apk)\b", runs)
     assert re.findall(r"pip \S+ \S+ install (.*?-r \S+)", runs) == [
-        f"--no-cache-dir --no-compile --only-binary :all: --require-hashes -r {REQUIREMENTS[image]}"
+        f"-q --no-cache-dir --no-compile --only-binary :all: --require-hashes -r {REQUIREMENTS[image]}"
     ]
     pinned = re.split(r"\n(?=\S)", (ROOT / REQUIREMENTS[image]).read_text().strip())
     assert [entry for entry in pinned if not entry.startswith("#") and "--hash=sha256:" not in entry] == []
@@ -73,6 +73,11 @@ def test_it_starts_and_stops_as_its_role_does(image: str) -> None:
     assert _texts(image, "STOPSIGNAL") == ["SIGTERM"]
     assert {"PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/app"} <= set(_texts(image, "ENV")[0].split())
     assert any("compileall" in text and "unchecked-hash" in text for text in _texts(image, "RUN"))
+
+
+def test_the_orchestrator_which_has_no_worker_in_it_launches_on_a_cluster() -> None:
+    assert "rm -r /app/jobs/worker" in _texts("orchestrator", "RUN")
+    assert "LAUNCHER=kubernetes" in _texts("orchestrator", "ENV")[0].split()
 
 
 @each_image

@@ -35,6 +35,7 @@ WORKER = {
 CLUSTER = {
     "cluster": "local",
     "launcher": "process",
+    "region": "",
     "enabled": True,
     "jobs": 4,
     "used_jobs": 1,

@@ -2,12 +2,13 @@
 
 import uuid
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.admission import Candidate, Held, Limits, Room, Snapshot, admit, effective_class
+from jobs.admission import Candidate, Decision, Held, Limits, Room, Snapshot, admit, effective_class
 from jobs.contract import PRIORITIES, Priority, WaitRule
 
 ROOM = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0)
@@ -153,13 +154,76 @@ def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
     checks = {check.rule: check.passes for check in decision.checks[uuid.UUID(int=1)]}
     assert checks[WaitRule.JOBS_PROJECT] is False
     assert checks[WaitRule.CAPACITY] is True
-    assert len(checks) == 13
+    assert len(checks) == 15
 
 
 def test_a_full_cluster_keeps_no_room_for_others_and_does_not_say_so() -> None:
     one = Room("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
     decision = admit(snap(job(1), rooms=(one,), held=(held(1),)), explain=[uuid.UUID(int=1)])
     assert [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes] == [WaitRule.CAPACITY]
+
+
+EU, US = (Room(name, jobs=2, cpu_millicores=4000, memory_bytes=None, gpus=0, region=name[:2]) for name in ("eu-1", "us-1"))
+
+
+def placed(decision: Decision) -> dict[int, str]:
+    return {job_id.int: cluster for job_id, cluster in decision.admitted}
+
+
+def test_a_job_runs_only_where_it_asks_to() -> None:
+    asking = (job(1, cluster="us-1"), job(2, cluster="us-1"), job(3, cluster="us-1"), job(4, region="eu"), job(5))
+    decision = admit(snap(*asking, rooms=(EU, US)))
+    assert placed(decision) == {1: "us-1", 2: "us-1", 4: "eu-1", 5: "eu-1"}
+    assert decision.blocked[asking[2].job_id].rule is WaitRule.CAPACITY
+    assert decision.blocked[asking[2].job_id].facts["cluster"] == "us-1"
+
+
+def test_what_no_cluster_is_called_waits_for_one_and_is_told_by_name() -> None:
+    for asked in ({"cluster": "ap-1"}, {"region": "ap"}, {"cluster": "eu-1", "region": "us"}):
+        check = admit(snap(job(1, **asked), rooms=(EU, US))).blocked[uuid.UUID(int=1)]
+        assert check.rule is WaitRule.CLUSTER_UNKNOWN
+        assert asked.items() <= check.facts.items()
+
+
+def test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons() -> None:
+    off, away = replace(EU, open=False, enabled=False), replace(US, open=False)
+    decision = admit(snap(job(1, cluster="eu-1"), job(2, cluster="us-1"), job(3), rooms=(off, away)))
+    assert [decision.blocked[uuid.UUID(int=number)].rule for number in (1, 2, 3)] == [
+        WaitRule.CLUSTER_DISABLED,
+        WaitRule.CLUSTER_UNREACHABLE,
+        WaitRule.CLUSTER_UNREACHABLE,
+    ]
+    assert [decision.blocked[uuid.UUID(int=number)].facts["clusters"] for number in (1, 2, 3)] == ["eu-1", "us-1", "us-1"]
+
+
+def test_a_job_too_large_for_the_cluster_it_asks_for_never_fits_whatever_others_have() -> None:
+    large = replace(US, cpu_millicores=64000)
+    decision = admit(snap(job(1, cpu_millicores=8000, cluster="eu-1"), job(2, cpu_millicores=8000), rooms=(EU, large)))
+    assert [each.int for each in decision.never] == [1]
+    assert placed(decision) == {2: "us-1"}
+
+
+def test_the_healthier_cluster_goes_before_the_emptier_one() -> None:
+    failing = held(1, cluster="eu-1", launch_fails=True)
+    busy = held(2, cluster="us-1")
+    four = tuple(replace(room, jobs=4 if room is EU else 2) for room in (EU, US))
+    assert placed(admit(snap(job(1), rooms=four, held=(busy,)))) == {1: "eu-1"}
+    assert placed(admit(snap(job(1), job(2), rooms=four, held=(failing, busy)))) == {1: "us-1", 2: "eu-1"}
+
+
+def test_a_job_whose_worker_was_lost_goes_to_another_cluster_if_it_may() -> None:
+    assert placed(admit(snap(job(1, lost_on="eu-1"), rooms=(EU, US)))) == {1: "us-1"}
+    assert placed(admit(snap(job(1, lost_on="eu-1", cluster="eu-1"), rooms=(EU, US)))) == {1: "eu-1"}
+
+
+def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_elsewhere() -> None:
+    running = (held(1, cluster="eu-1"), held(2, cluster="us-1"))
+    large = (job(1, cpu_millicores=4000, cluster="eu-1"), job(2, cpu_millicores=4000, cluster="us-1"))
+    early = admit(snap(large[0], job(3, cluster="us-1"), job(4, cluster="eu-1"), rooms=(EU, US), held=running, now=300.0))
+    assert placed(early) == {3: "us-1"}
+    assert early.blocked[uuid.UUID(int=4)].rule is WaitRule.RESERVED
+    both = admit(snap(*large, job(3), rooms=(EU, US), held=running, now=300.0))
+    assert both.blocked[uuid.UUID(int=3)].rule is WaitRule.RESERVED
 
 
 candidates = st.builds(
@@ -201,22 +265,29 @@ def test_no_pass_gives_away_more_than_there_is(
 
 # Few sizes, so that jobs ask alike, and times on both sides of a back-off and of a reservation.
 _alike = st.builds(
-    lambda number, project, size, key, before: job(number, project=project, cpu_millicores=size, exclusive_key=key, not_before=before),
+    lambda number, project, size, key, before, asked: job(
+        number, project=project, cpu_millicores=size, exclusive_key=key, not_before=before, **asked
+    ),
     st.integers(1, 500),
     st.sampled_from("ab"),
     st.sampled_from([1000, 3000, 9000]),
     st.sampled_from(["", "", "twin:1"]),
     st.sampled_from([0.0, 0.0, 2000.0]),
+    st.sampled_from([{}, {}, {"cluster": "one"}, {"region": "there"}, {"cluster": "gone"}]),
 )
 
 
 @given(st.lists(_alike, max_size=30, unique_by=lambda each: each.job_id), st.integers(0, 4), st.integers(1000, 8000))
 def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(waiting: list[Candidate], slots: int, cpu: int) -> None:
-    rooms = (Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0), Room("two", 1, 3000, None, 0))
+    rooms = (Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0), Room("two", 1, 3000, None, 0, region="there"))
     decision = admit(
         snap(*waiting, rooms=rooms, limits=Limits(jobs_by_project={"b": 2}), now=1000.0, reserve_after_seconds=700.0),
         explain=[each.job_id for each in waiting],
     )
+    asked = {each.job_id: each for each in waiting}
+    for job_id, cluster in decision.admitted:
+        assert asked[job_id].cluster in ("", cluster)
+        assert asked[job_id].region in ("", {"one": "", "two": "there"}[cluster])
     for job_id in decision.order:
         failing = next((check for check in decision.checks[job_id] if not check.passes), None)
         if failing is None:

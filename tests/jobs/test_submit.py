@@ -8,7 +8,10 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from jobs import queue
 from jobs.contract import JobType
-from jobs.models import Job, JobEvent
+from jobs.models import Cluster, Job, JobEvent
+from jobs.services.cancel import job_cancel
+from jobs.services.clusters import cluster_ensure
+from jobs.services.retry import job_retry
 from jobs.services.submit import job_submit
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from projects.services import pipeline_save, project_update
@@ -58,6 +61,43 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
     second = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     assert (first.created, second.created, second.job) == (True, False, first.job)
     assert Job.objects.count() == 1
+
+
+def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
+    """A client that repeats a request over an update sends what an older release digested."""
+    project, cluster = make.project(), cluster_ensure()
+    asked = {"project": project, "user": project.created_by, "type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    first = job_submit(idempotency_key="k", **asked).job
+    assert job_submit(idempotency_key="k", cluster=None, region="", **asked).job == first
+    with pytest.raises(Conflict):
+        job_submit(idempotency_key="k", cluster=cluster.name, **asked)
+
+
+def test_a_place_that_is_not_there_is_refused_with_those_that_are() -> None:
+    project = make.project()
+    Cluster.objects.bulk_create(
+        Cluster(name=name, region=name[:2], enabled=name != "eu-2", capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+        for name in ("eu-1", "eu-2", "us-1")
+    )
+    refused = {
+        ("moon", None): ("cluster", "there is no cluster of that name: use eu-1, eu-2, us-1, or leave it out"),
+        (None, "moon"): ("region", "no cluster is in that region: use eu, us, or leave it out"),
+        ("eu-1", "us"): ("region", "the cluster eu-1 is in eu"),
+    }
+    for (cluster, region), (field, message) in refused.items():
+        with pytest.raises(Invalid) as error:
+            make.job(project, cluster=cluster, region=region)
+        assert error.value.detail == {field: message}
+    for cluster, region in (("eu-1", "eu"), (None, "us"), ("eu-2", None)):
+        made = make.job(project, cluster=cluster, region=region)
+        assert (made.cluster, made.region) == (cluster or "", region or "")
+
+
+def test_a_job_run_again_asks_for_the_same_place() -> None:
+    project, cluster = make.project(), cluster_ensure()
+    job = make.job(project, cluster=cluster.name)
+    job_cancel(job_id=job.id, actor="user:ada")
+    assert job_retry(job=Job.objects.get(id=job.id), user=project.created_by).cluster == cluster.name
 
 
 def test_the_same_key_with_another_body_is_refused() -> None:

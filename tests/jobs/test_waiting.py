@@ -11,6 +11,7 @@ from jobs.selectors.waiting import job_waiting
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure
+from jobs.services.submit import job_submit
 from mimir.lib.clock import utc_now
 from tests.support import make
 
@@ -59,3 +60,62 @@ def test_a_job_that_takes_longer_than_usual_promises_nothing_also_while_it_start
     first, second = _running_and_waiting()
     Attempt.objects.filter(job=first).update(created_at=utc_now() - dt.timedelta(seconds=90))
     assert job_waiting([second])[second.id]["estimate_seconds"] is None
+
+
+def _said(job: Job) -> tuple[str, str]:
+    shown = job_waiting([Job.objects.get(id=job.id)])[job.id]
+    return shown["blocked_by"], shown["detail"]
+
+
+def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
+    """Switched off, away, full, taken away: each by its name, however well another one does."""
+    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    asking = make.job(cluster="eu-1")
+    eu = Cluster.objects.filter(name="eu-1")
+    eu.update(enabled=False)
+    assert _said(asking) == ("cluster_disabled", "The cluster eu-1 is switched off. Starts when an administrator switches it on; it keeps its place.")
+    at = utc_now().replace(hour=0, minute=0, second=1)
+    eu.update(enabled=True, unreachable_since=at, unreachable_message="https://10.0.0.1:6443 refused the connection")
+    rule, detail = _said(asking)
+    assert (rule, detail.partition(". ")[0]) == ("cluster_unreachable", "The cluster eu-1 does not answer since 00:00:01 UTC")
+    assert "10.0.0.1" not in detail, "where clusters are is for administrators"
+    eu.update(unreachable_since=None)
+    first = make.job(cluster="eu-1", priority="critical")
+    admit_once()
+    assert Attempt.objects.get(job=first).cluster_id == "eu-1"
+    assert _said(asking) == ("capacity", "1st in line: all 1 places for workers on eu-1 are taken. Starts when a job ends.")
+    Attempt.objects.all().delete()
+    eu.delete()
+    rule, detail = _said(asking)
+    assert rule == "cluster_unknown"
+    assert "Asks for the cluster eu-1, which there is no more" in detail
+    assert admit_once() == []
+
+
+def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
+    room = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
+    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **room)
+    for asked, told in (({"cluster": "eu-1"}, "more than the cluster eu-1 has."), ({"region": "eu"}, "more than any cluster in the region eu has.")):
+        job = make.job(**asked)
+        admit_once()
+        job.refresh_from_db()
+        assert (job.status, told in job.message) == ("failed", True), job.message
+        assert job.diagnosis is not None
+        assert job.diagnosis["next_steps"][-1] == {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
+        assert job_submit(project=job.project, user=job.created_by, type=job.type, parameters=job.parameters, cluster=None, region=None).created
+
+
+def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
+    Cluster.objects.create(name="eu-1", launcher="memory", capacity_jobs=9, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    Cluster.objects.filter(name="local").update(capacity_jobs=3)
+    first = make.job()
+    admit_once()
+    assert Attempt.objects.get(job=first).cluster_id == "eu-1"
+    Attempt.objects.update(launch_failures=2)
+    second = make.job()
+    admit_once()
+    assert Attempt.objects.get(job=second).cluster_id == "local"
+    Attempt.objects.filter(job=first).update(reason="launch_failed", ended_at=utc_now(), gone_at=utc_now(), launch_failures=0)
+    Job.objects.filter(id=first.id).update(status=JobStatus.QUEUED, attempt=2)
+    admit_once()
+    assert [row.cluster_id for row in Attempt.objects.filter(job=first)] == ["eu-1", "local"]

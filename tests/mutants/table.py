@@ -36,6 +36,42 @@ TABLE = (
         "tests/jobs/test_twin_outcome.py::test_an_edit_leaves_a_running_update_its_base_and_outlives_it",
     ),
     Mutant(
+        "a job runs where it did not ask to",
+        "jobs/admission.py",
+        """            if room.open and may_use(room, job) and room.cluster not in self.reserved and self.has_room(room, job)
+""",
+        """            if room.open and room.cluster not in self.reserved and self.has_room(room, job)
+""",
+        "tests/jobs/test_admission.py::test_a_job_runs_only_where_it_asks_to",
+    ),
+    Mutant(
+        "jobs that ask for different clusters fail as one",
+        "jobs/admission.py",
+        """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), (job.cluster, job.region)
+""",
+        """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), ()
+""",
+        "tests/jobs/test_admission.py::test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons",
+    ),
+    Mutant(
+        "a cluster goes under a pass that places work on it",
+        "jobs/services/clusters_edit.py",
+        """        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
+""",
+        """        cursor.execute("SELECT 1")
+""",
+        "tests/api/test_clusters.py::test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it",
+    ),
+    Mutant(
+        "workers are moved away under their attempts",
+        "jobs/services/clusters_edit.py",
+        """        if moved and Attempt.objects.filter(cluster=row, cleaned_up_at__isnull=True).exists():
+""",
+        """        if False:
+""",
+        "tests/api/test_clusters.py::test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is",
+    ),
+    Mutant(
         "a cached model is not checked",
         "jobs/worker/modelcache.py",
         """        return size == size_bytes and hmac.compare_digest(digest.hexdigest(), sha256)

@@ -69,6 +69,7 @@ def _environment(database_url: str, url: str) -> None:
             "SECRET_KEY": "tests-" + "x" * 40,
             "WORKER_KEYS": "tests-" + "y" * 40,
             "LAUNCHER": "memory",
+            "ORPHAN_GRACE": "0",
             "ARTIFACTS_URL": f"file://{folder}/artifacts",
             "WORKERS_DIR": f"{folder}/workers",
             "PUBLIC_URL": "http://localhost:3000",

@@ -22,7 +22,7 @@ def tls_proxy(folder: Path, *, port: int, upstream_port: int, client: str) -> It
 
     `client`: the address it says its clients have, since tests cannot come from anywhere but loopback.
     """
-    certificate = _certificate(folder)
+    certificate = certificate_file(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     loop, started = asyncio.new_event_loop(), threading.Event()
@@ -83,7 +83,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def _certificate(folder: Path) -> Path:
+def certificate_file(folder: Path) -> Path:
     """A key and a certificate for localhost, signed by itself, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

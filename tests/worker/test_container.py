@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jobs.launchers.lastword import LastWord, read_last_word
 from jobs.worker import cgroup
 from tests.support.images import lay_out
 from tests.support.orchestrator import Orchestrator
@@ -151,10 +152,10 @@ def test_an_end_that_could_not_be_told_is_the_containers_last_word(start: Start)
     container = start("echo one; exit 3", answers={name: lambda _body: (503, {}) for name in ("logs", "finish")}, grace_seconds=1)
     code, out = container.end()
     assert code == 5
-    said = container.last_word
-    assert (said["code"], said["reason"], said["message"]) == (5, "exit_code", "Step run failed: the command ended with exit code 3")
     assert b" stdout F one\n" in out
-    assert said["log_end"] == len(out)
+    said = read_last_word((container.folder / "termination-log").read_text())
+    assert said is not None
+    assert said == LastWord(5, "exit_code", "Step run failed: the command ended with exit code 3", None, said.peak_memory_bytes, len(out))
 
 
 def test_a_last_word_is_never_longer_than_what_is_kept_of_it(start: Start) -> None:

@@ -18,6 +18,21 @@ from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_
 from mimir.frontend.session import signed_in
 from mimir.frontend.ui import WORDS
 
+CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the definition mends
+    {
+        "workload_failed",
+        "invalid_input",
+        "signature_mismatch",
+        "model_corrupt",
+        "exit_code",
+        "signal",
+        "out_of_memory",
+        "log_limit_exceeded",
+        "artifact_limit_exceeded",
+        "disk_full",
+        "evicted_disk_limit",
+    }
+)
 EVENT_PAGES_MAX = 5  # of 1,000
 _GRAPHS_KEPT = 256
 _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions, which never change
@@ -222,13 +237,20 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
         url = ""
         if patch:
             url = f"{form}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
-        elif patch is None:
+        elif patch is None and _by_hand(found, pipeline) != "administrator":
             url = (
                 f"/{project_path(row['project'], 'pipelines', pipeline)}" if isinstance(pipeline, str) else f"{form}?{urlencode({'from': row['id']})}"
             )
-        by_hand = "" if patch is not None else "pipeline" if isinstance(pipeline, str) else "form"
+        by_hand = _by_hand(found, pipeline) if patch is None else ""
         steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": by_hand})
     return {**found, "next_steps": steps}
+
+
+def _by_hand(diagnosis: dict[str, Any], pipeline: object) -> str:
+    """Who does what no request can do: a person in the pipeline or the form, or an administrator outside of both."""
+    if diagnosis.get("category") not in CHANGED_BY_PEOPLE:
+        return "administrator"
+    return "pipeline" if isinstance(pipeline, str) else "form"
 
 
 def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:

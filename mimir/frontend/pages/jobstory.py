@@ -34,6 +34,8 @@ RULES = {
     "paused": "Starts are not paused",
     "project_paused": "Starts of this project are not paused",
     "project_archived": "The project is active",
+    "cluster_unknown": "The cluster it asks for is there",
+    "cluster_disabled": "A cluster is switched on",
     "cluster_unreachable": "A cluster answers",
     "dispatcher_away": "The dispatcher is there",
 }
@@ -41,6 +43,7 @@ _ICONS = {
     "job.submitted": "clock",
     "job.admitted": "check",
     "job.launched": "bolt",
+    "job.waits": "clock",
     "job.claimed": "key",
     "job.attempt_ended": "retrying",
     "job.cancel_requested": "cancelling",
@@ -59,6 +62,7 @@ _LABELS = {
     "job.submitted": "Submitted",
     "job.admitted": "Admitted",
     "job.launched": "Worker created",
+    "job.waits": "The worker waits",
     "job.claimed": "Claimed",
     "job.attempt_ended": "Attempt ended, another follows",
     "job.cancel_requested": "Asked to stop",
@@ -165,6 +169,8 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
         label, detail = "Notice", detail
     elif kind == "job.launched":
         detail = "found, not started twice" if data.get("adopted") else ""
+    elif kind == "job.waits":
+        detail = str(data.get("summary") or "")
     elif kind in ("job.admitted", "job.claimed"):
         place = data.get("cluster") or data.get("host")
         detail = f"on {place}" if place else ""

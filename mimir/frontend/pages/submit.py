@@ -15,8 +15,8 @@ from mimir.frontend import jobrequest, schemaform
 from mimir.frontend.client import Api, ApiError, Unavailable, api
 from mimir.frontend.jobrequest import KINDS
 from mimir.frontend.pages.joblook import TYPES, job_title
-from mimir.frontend.pages.shell import job_path, page, project_path, together
-from mimir.frontend.pages.submitlook import dry_facts, offers_of, refusals
+from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
+from mimir.frontend.pages.submitlook import dry_facts, offers_of, refusals, with_places
 from mimir.frontend.schemaform import Texts
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.parameters import PARAMETERS
@@ -44,7 +44,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
             return refused
         errors, general = refusals(job_type, texts, refused)
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
-    made = schemaform.fields(jobrequest.request_schema(job_type, texts), texts, offers_of(job_type, texts, got), errors=errors, changed=changed)
+    schema = with_places(jobrequest.request_schema(job_type, texts), texts, got)
+    made = schemaform.fields(schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed)
     context = {
         **_shown(made),
         "job_type": job_type,
@@ -114,8 +115,9 @@ def _calls(slug: str, job_type: str, texts: Texts, *, bare: bool) -> dict[str, C
     properties = PARAMETERS[job_type]["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {"project": lambda client: client.get(project_path(slug))}
+    calls["places"] = optional(_list(slug, "clusters"), {"results": [], "next": None})
     for name in sorted(formats):
-        calls[name] = _list(slug, name)
+        calls[name] = _list(slug, _LISTS[name])
     dataset, twin = schemaform.given(texts, "parameters.dataset"), schemaform.given(texts, "parameters.twin")
     if dataset and "dataset" in formats and properties.get("version", {}).get("x-of") == "dataset" and texts.get("parameters.version", [""]) != [""]:
         calls["versions"] = _or_nothing(lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": VERSIONS_MAX}))
@@ -128,7 +130,7 @@ def _calls(slug: str, job_type: str, texts: Texts, *, bare: bool) -> dict[str, C
 
 
 def _list(slug: str, name: str) -> Callable[[Api], Any]:
-    return lambda client: client.get(project_path(slug, _LISTS[name]), {"limit": LISTED_MAX})
+    return lambda client: client.get(project_path(slug, name), {"limit": LISTED_MAX})
 
 
 def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:

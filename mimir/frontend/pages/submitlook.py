@@ -26,6 +26,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
                 names[kind] = [Choice(row["name"], _told(kind, row)) for row in rows]
             chosen = next((row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None)
             newest[f"parameters.{name}"] = chosen["version"]["number"] if chosen and "version" in chosen else None
+    names |= _places(got)
     columns = _columns(texts, got)
     return Offers(
         names,
@@ -35,6 +36,28 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
         types=_types(texts, got),
         properties=_properties(texts, got),
     )
+
+
+def _places(got: Got) -> dict[str, Sequence[Choice]]:
+    """Clusters and regions, where there are few enough to choose from."""
+    rows = got["places"]["results"] if got["places"]["next"] is None else []
+    clusters = [Choice(row["name"], _place(row)) for row in rows]
+    regions = sorted({row["region"] for row in rows if row["region"]})
+    return {"cluster": clusters, "region": [Choice(region, region) for region in regions]} if rows else {}
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    facts = [row["region"]] if row["region"] else []
+    facts += [] if row["enabled"] else ["switched off: it would wait"]
+    return f"{row['name']} ({', '.join(facts)})" if facts else str(row["name"])
+
+
+def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, Any]:
+    """The request's schema without the cluster and the region where there is nothing to choose and nothing was chosen."""
+    rows = got["places"]["results"]
+    offered = {"cluster": len(rows) > 1, "region": len(rows) > 1 and any(row["region"] for row in rows)}
+    idle = {name for name, is_offered in offered.items() if not is_offered and not given(texts, name)}
+    return {**schema, "properties": {name: one for name, one in schema["properties"].items() if name not in idle}}
 
 
 def _told(kind: str, row: Mapping[str, Any]) -> str:
@@ -139,6 +162,8 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),
+        ("Cluster", answer.get("cluster") or ""),
+        ("Region", answer.get("region") or ""),
     ]
 
 

@@ -41,14 +41,14 @@ def look(system: Row) -> dict[str, Any]:
         "parts": [_part(row) for row in system["components"]],
         "limits": [_limit(row) for row in system["limits"]],
         "storage": system["storage"],
-        "storage_bar": _bar(_used(system["storage"]), system["storage"].get("artifact_total_bytes")),
+        "storage_bar": bar(_used(system["storage"]), system["storage"].get("artifact_total_bytes")),
         "versions": system["versions"],
         "version_list": list(system["versions"].items()),
         "lag_seconds": system["reconcile"]["lag_seconds"],
     }
 
 
-def _bar(used: float | None, most: float | None) -> dict[str, Any] | None:
+def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
     """How much of a limit is used, as a bar; None where one of the two is not known."""
     if used is None or not most:
         return None
@@ -67,8 +67,8 @@ def _worker(row: Row) -> dict[str, Any]:
     return {
         **row,
         "title": row["name"] or f"{kind} {text.short_id(row['job'])}",
-        "memory_bar": _bar(row["memory_bytes"], row["memory_limit_bytes"]),
-        "cpu_bar": _bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
+        "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
+        "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
         "cpu": _cpu(row["cpu_millicores"]),
         "cpu_limit": _cpu(row["cpu_limit_millicores"]),
     }
@@ -77,12 +77,12 @@ def _worker(row: Row) -> dict[str, Any]:
 def _cluster(row: Row) -> dict[str, Any]:
     """A cluster's room: what its jobs asked for against what it has."""
     rooms = [
-        ("Jobs", _counted(row["used_jobs"]), _counted(row["jobs"]), _bar(row["used_jobs"], row["jobs"])),
-        ("CPU", _cpu(row["used_cpu_millicores"]), _cpu(row["cpu_millicores"]), _bar(row["used_cpu_millicores"], row["cpu_millicores"])),
-        ("Memory", text.memory(row["used_memory_bytes"]), text.memory(row["memory_bytes"]), _bar(row["used_memory_bytes"], row["memory_bytes"])),
+        ("Jobs", _counted(row["used_jobs"]), _counted(row["jobs"]), bar(row["used_jobs"], row["jobs"])),
+        ("CPU", _cpu(row["used_cpu_millicores"]), _cpu(row["cpu_millicores"]), bar(row["used_cpu_millicores"], row["cpu_millicores"])),
+        ("Memory", text.memory(row["used_memory_bytes"]), text.memory(row["memory_bytes"]), bar(row["used_memory_bytes"], row["memory_bytes"])),
     ]
     if row["gpus"]:
-        rooms.append(("GPUs", _counted(row["used_gpus"]), _counted(row["gpus"]), _bar(row["used_gpus"], row["gpus"])))
+        rooms.append(("GPUs", _counted(row["used_gpus"]), _counted(row["gpus"]), bar(row["used_gpus"], row["gpus"])))
     return {**row, "rooms": [{"word": word, "used": used, "most": most, "bar": bar} for word, used, most, bar in rooms]}
 
 

@@ -1,0 +1,135 @@
+"""Clusters: rows for site administrators, names and regions for who submits jobs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api import serializers_clusters as serializers
+from jobs.models import Cluster
+from jobs.resources import parse_cpu, parse_memory
+from jobs.selectors.clusters import cluster_get, cluster_list, clusters_as_dicts
+from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_etag, cluster_faults
+from mimir.api.etags import wanted_etags
+from mimir.api.pagination import paginate
+from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller, demand_administrator, validated
+from mimir.lib.errors import Invalid
+from projects.access import project_for
+
+_ONLY = "Clusters are for site administrators."
+_COLUMNS = {"jobs": "capacity_jobs", "cpu": "capacity_cpu_millicores", "memory": "capacity_memory_bytes", "gpu": "capacity_gpus"}
+_PARSERS: dict[str, Callable[[str], int]] = {"cpu": parse_cpu, "memory": parse_memory}
+
+
+def _answer(row: Cluster, status: int = 200) -> Response:
+    return Response(clusters_as_dicts([row])[0], status=status, headers={"ETag": cluster_etag(row)})
+
+
+def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
+    """The row's columns of a body, whose capacity is written as quantities; null is no limit. Raises: Invalid with every fault."""
+    made = {name: value for name, value in body.items() if name != "capacity"}
+    faults: dict[str, str] = {}
+    for part, value in body.get("capacity", {}).items():
+        try:
+            made[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
+        except ValueError as error:
+            faults[f"capacity.{part}"] = str(error)
+    if faults:
+        raise Invalid("The cluster cannot be kept so: see the fields.", detail=faults | _paths(cluster_faults(values=made, cluster=cluster)))
+    return made
+
+
+def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
+    """Faults by the body's paths in the place of the columns' names."""
+    paths = {column: f"capacity.{part}" for part, column in _COLUMNS.items()}
+    return {paths.get(name, name): fault for name, fault in faults.items()}
+
+
+@contextmanager
+def _told_by_path() -> Iterator[None]:
+    """What the service refuses, as the body names it."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(error.message, detail=_paths(error.detail)) from None
+
+
+class ClustersView(ApiView):
+    """Where workers are launched."""
+
+    @extend_schema(
+        operation_id="clusters_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("ClusterList", serializers.ClusterShape), **errors(400, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """Every cluster by name, with its health and the room that its workers hold."""
+        demand_administrator(request, _ONLY)
+        page = paginate(cluster_list(), request, keys=("name",))
+        return Response({"results": clusters_as_dicts(page.results), "next": page.next})
+
+    @extend_schema(
+        operation_id="clusters_create",
+        request=serializers.ClusterRequest,
+        responses={201: serializers.ClusterShape, **errors(400, 403, 409)},
+    )
+    def post(self, request: Request) -> Response:
+        """Add a cluster. It gets work as soon as it has been reached, unless `enabled` is false."""
+        demand_administrator(request, _ONLY)
+        columns = _columns(validated(serializers.ClusterRequest, request), None)
+        with _told_by_path():
+            return _answer(cluster_create(actor=_actor(request), **columns), 201)
+
+
+class ClusterView(ApiView):
+    """One cluster."""
+
+    @extend_schema(operation_id="clusters_read", responses={200: serializers.ClusterShape, **errors(403, 404)})
+    def get(self, request: Request, name: str) -> Response:
+        """With its health and the room that its workers hold. Of a kubeconfig it tells the context's name alone."""
+        demand_administrator(request, _ONLY)
+        return _answer(cluster_get(name=name))
+
+    @extend_schema(
+        operation_id="clusters_update",
+        parameters=[IF_MATCH],
+        request=serializers.ClusterChange,
+        responses={200: serializers.ClusterShape, **errors(400, 403, 404, 409, 412)},
+    )
+    def patch(self, request: Request, name: str) -> Response:
+        """Change what is given. Name and launcher stay; context and namespace too while workers are there."""
+        demand_administrator(request, _ONLY)
+        changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
+        with _told_by_path():
+            return _answer(cluster_change(name=name, changes=changes, actor=_actor(request), etags=wanted_etags(request)))
+
+    @extend_schema(operation_id="clusters_delete", parameters=[IF_MATCH], responses={204: None, **errors(403, 404, 409, 412)})
+    def delete(self, request: Request, name: str) -> Response:
+        """Take it away. One on which jobs have run cannot be: switch it off."""
+        demand_administrator(request, _ONLY)
+        cluster_delete(name=name, actor=_actor(request), etags=wanted_etags(request))
+        return Response(status=204)
+
+
+class PlacesView(ApiView):
+    """Where a project's jobs may ask to run."""
+
+    @extend_schema(
+        operation_id="places_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("PlaceList", serializers.PlaceShape), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The names and regions that `cluster` and `region` of a job may hold. Every project may use every cluster."""
+        project_for(caller(request), slug)
+        page = paginate(cluster_list(), request, keys=("name",))
+        rows = [{"name": row.name, "region": row.region, "enabled": row.enabled} for row in page.results]
+        return Response({"results": rows, "next": page.next})
+
+
+def _actor(request: Request) -> str:
+    return f"user:{caller(request).get_username()}"

@@ -1,0 +1,89 @@
+"""Bodies of clusters. Output serializers are the OpenAPI document's."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.models import ModelCache
+from jobs.selectors.clusters import Health
+from jobs.services.clusters_check import Launch
+
+_Any = serializers.Serializer[Any]
+_SELECTOR = '{"label": "value"}, which a node has to have'
+_TOLERATIONS = 'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
+
+
+class CapacityAsked(_Any):
+    jobs = serializers.IntegerField(required=False, help_text="Workers at once.")
+    cpu = serializers.CharField(required=False, allow_null=True, max_length=40, help_text="For example 16 or 500m; null: not limited.")
+    memory = serializers.CharField(required=False, allow_null=True, max_length=40, help_text="For example 64Gi; null: not limited.")
+    gpu = serializers.IntegerField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """A misspelt amount must not pass for no limit."""
+        others = sorted(str(name) for name in data if name not in self.fields) if isinstance(data, dict) else []
+        if others:
+            raise serializers.ValidationError({name: [f"is not an amount: use {', '.join(self.fields)}"] for name in others})
+        return super().to_internal_value(data)
+
+
+class ClusterChange(_Any):
+    enabled = serializers.BooleanField(required=False, help_text="false: it gets no new work; what runs there goes on.")
+    region = serializers.CharField(required=False, allow_blank=True)
+    context = serializers.CharField(  # type: ignore[assignment]
+        required=False, allow_blank=True, help_text="Of KUBECONFIG_FILE; empty: the cluster that Mimir runs in."
+    )
+    namespace = serializers.CharField(required=False, allow_blank=True, help_text="Of its workers; empty: WORKER_NAMESPACE.")
+    orchestrator_url = serializers.CharField(required=False, allow_blank=True, help_text="As its workers reach us; empty: ORCHESTRATOR_URL.")
+    model_cache = serializers.CharField(
+        required=False, help_text=f"{ModelCache.EMPTY_DIR.value}, or {ModelCache.CLAIM.value}: model-cache-pvc of its namespace."
+    )
+    node_selector = serializers.JSONField(required=False, help_text=f"Of every worker: {_SELECTOR}.")
+    tolerations = serializers.JSONField(required=False, help_text=f"Of every worker. {_TOLERATIONS}.")
+    gpu_node_selector = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
+    gpu_tolerations = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
+    capacity = CapacityAsked(required=False)
+
+
+class ClusterRequest(ClusterChange):
+    name = serializers.CharField()
+    launcher = serializers.CharField(required=False, default=Launch.KUBERNETES.value, help_text="kubernetes")
+    capacity = CapacityAsked()
+
+
+class CapacityShape(_Any):
+    jobs = serializers.IntegerField(help_text="Workers.")
+    cpu = serializers.CharField(allow_null=True, help_text="null: not limited.")
+    memory = serializers.CharField(allow_null=True, help_text="null: not limited.")
+    gpu = serializers.IntegerField()
+
+
+class HealthShape(_Any):
+    state = serializers.ChoiceField(choices=[state.value for state in Health])
+    reached_at = serializers.DateTimeField(allow_null=True, help_text="When its workers were last listed.")
+    unreachable_since = serializers.DateTimeField(allow_null=True)
+    message = serializers.CharField(help_text="Why it does not answer; empty while it does.")
+
+
+class ClusterShape(_Any):
+    name = serializers.CharField()
+    launcher = serializers.ChoiceField(choices=[kind.value for kind in Launch])
+    enabled = serializers.BooleanField()
+    region = serializers.CharField()
+    context = serializers.CharField()  # type: ignore[assignment]
+    namespace = serializers.CharField()
+    orchestrator_url = serializers.CharField()
+    model_cache = serializers.ChoiceField(choices=[kind.value for kind in ModelCache])
+    node_selector = serializers.DictField(child=serializers.CharField())
+    tolerations = serializers.ListField(child=serializers.DictField())
+    gpu_node_selector = serializers.DictField(child=serializers.CharField())
+    gpu_tolerations = serializers.ListField(child=serializers.DictField())
+    capacity = CapacityShape()
+    used = CapacityShape(help_text="Held by workers until they are seen gone.")
+    health = HealthShape()
+
+
+class PlaceShape(_Any):
+    name = serializers.CharField()
+    region = serializers.CharField(help_text="Empty: in none.")
+    enabled = serializers.BooleanField(help_text="false: a job that asks for it waits until an administrator switches it on.")

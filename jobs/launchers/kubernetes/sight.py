@@ -1,0 +1,146 @@
+"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.launchers import diagnosis
+from jobs.launchers.base import Evidence, Observed
+from jobs.launchers.lastword import read_last_word
+from jobs.launchers.manifest import ATTEMPT_ID, CONTAINER
+
+Object = Mapping[str, Any]
+NAME = "worker-job-"
+JOB_NAME = "batch.kubernetes.io/job-name"
+UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
+ENDED = frozenset({"Complete", "Failed"})
+
+
+def attempt_id(each: Object) -> str:
+    """The attempt an object says it belongs to; the annotation, since who edits labels by hand seldom edits both."""
+    metadata = each.get("metadata") or {}
+    return str((metadata.get("annotations") or {}).get(ATTEMPT_ID) or (metadata.get("labels") or {}).get(ATTEMPT_ID) or "")
+
+
+def job_name(pod: Object) -> str:
+    """The Job a pod was made by."""
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    return str(labels.get(JOB_NAME) or "")
+
+
+def cut_job(job: Object) -> Object:
+    """A Job without its template."""
+    return _with_head(diagnosis.remember_job(job), job)
+
+
+def cut_pod(pod: Object) -> Object:
+    """A pod without its containers' environment: that holds the token."""
+    return _with_head(diagnosis.remember(pod), pod)
+
+
+def cut_event(event: Object) -> Object | None:
+    """An event about a worker's Job or a pod of it, with the worker's name; None for any other."""
+    about = event.get("involvedObject") or {}
+    name = str(about.get("name") or "")
+    if not name.startswith(NAME):
+        return None
+    return {**diagnosis.remember_event(event), "worker": name.rpartition("-")[0] if about.get("kind") == "Pod" else name}
+
+
+def _with_head(cut: dict[str, Any], whole: Object) -> Object:
+    metadata = whole.get("metadata") or {}
+    labels = metadata.get("labels") or {}
+    head = {name: metadata[name] for name in ("name", "uid", "creationTimestamp", "deletionTimestamp") if metadata.get(name)}
+    head["labels"] = {name: labels[name] for name in (JOB_NAME,) if name in labels}
+    head["annotations"] = {ATTEMPT_ID: attempt_id(whole)}
+    return {**cut, "metadata": {**(cut.get("metadata") or {}), **head}}
+
+
+def observed(
+    jobs: Iterable[Object],
+    pods: Iterable[Object],
+    events: Iterable[Object],
+    nodes: tuple[Object, ...] | None,
+    *,
+    lost_before: dt.datetime,
+) -> list[Observed]:
+    """One line for each attempt that a Job or a pod belongs to. `lost_before`: a pod that should be gone since then is on a lost node."""
+    told: dict[str, list[Object]] = defaultdict(list)
+    for event in events:
+        told[event["worker"]].append(event)
+    by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
+    for job in jobs:
+        by_attempt[attempt_id(job)][0].append(job)
+    for pod in pods:
+        by_attempt[attempt_id(pod)][1].append(pod)
+    seen = []
+    for each, (own_jobs, own_pods) in by_attempt.items():
+        name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
+        evidence = Evidence(own_jobs[0] if own_jobs else None, tuple(own_pods), tuple(told.get(name, ())), nodes)
+        seen.append(_one(each, name, evidence, lost_before))
+    return seen
+
+
+def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observed:
+    jobs, pods = [evidence.job] if evidence.job is not None else [], evidence.pods
+    ended = has_ended(jobs, pods, lost_before=lost_before)
+    latest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
+    end = _terminated(latest) if latest is not None and ended else {}
+    said = read_last_word(end.get("message"))
+    code = said.code if said is not None else _code(end)
+    return Observed(
+        name=name,
+        attempt_id=attempt,
+        uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
+        alive=not ended,
+        exit_code=code,
+        signal=said.signal if said is not None else code - 128 if code is not None and 128 < code < 160 else None,
+        reason=(said.reason or UNTOLD) if said is not None else "",
+        message=said.message if said is not None else "",
+        peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
+        evidence=evidence,
+    )
+
+
+def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt.datetime) -> bool:
+    """Whether nothing of the worker runs, or will.
+
+    A Job of ours never makes a second pod: one that has ended is the end. A Job without any pod is about to make it, until it has failed.
+    """
+    if any(not _over(pod, lost_before) for pod in pods):
+        return False
+    return bool(pods) or all(_finished(job) or job["metadata"].get("deletionTimestamp") for job in jobs)
+
+
+def _over(pod: Object, lost_before: dt.datetime) -> bool:
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    due = _time((pod.get("metadata") or {}).get("deletionTimestamp"))
+    return due is not None and due < lost_before
+
+
+def _finished(job: Object) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") in ENDED and each.get("status") == "True" for each in conditions)
+
+
+def _terminated(pod: Object) -> Object:
+    """How its container ended; empty where that is not told."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        if container.get("name") == CONTAINER:
+            return (container.get("state") or {}).get("terminated") or {}
+    return {}
+
+
+def _code(end: Object) -> int | None:
+    code = end.get("exitCode")
+    return code if isinstance(code, int) else None
+
+
+def _time(text: object) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None

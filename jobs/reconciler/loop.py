@@ -1,0 +1,141 @@
+"""The loops: the lease, a thread for each cluster, and housekeeping."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from jobs.launchers.base import Launcher
+from jobs.models import Cluster
+from jobs.reconciler.memory import Memory
+from jobs.reconciler.once import reconcile_once
+from jobs.services.beats import beat_record, instance_name
+from jobs.services.clusters import cluster_ensure, launcher_of
+from jobs.services.housekeeping import storage_sweep
+from jobs.services.lease import RECONCILER, lease_release, lease_take
+from jobs.services.metrics import deltas_fold
+from jobs.services.retention import retention_apply
+
+log = structlog.get_logger(__name__)
+COMPONENT = "reconciler"
+RETENTION_SECONDS = 20.0
+SWEEP_SECONDS = 3600.0  # looking for objects without a row lists the whole storage
+PASSES_AT_ONCE = 20
+REST_SECONDS_MAX = 0.5
+
+
+class Leader:
+    """Holds the lease by a thread of its own, since a pass may take longer than the lease lasts."""
+
+    def __init__(self) -> None:
+        self.leads = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take and renew the lease."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the lease go."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        seconds = settings.ENV.lease_seconds
+        while not self._stop.is_set():
+            try:
+                held = lease_take(name=RECONCILER, holder=instance_name(), seconds=seconds)
+                (self.leads.set if held else self.leads.clear)()
+            except Exception:
+                self.leads.clear()
+                log.warning("the lease could not be renewed", exc_info=True)
+                connection.close()
+            self._stop.wait(seconds / 4)
+        if self.leads.is_set():
+            lease_release(name=RECONCILER, holder=instance_name())
+        connection.close()
+
+
+def run(stop: threading.Event) -> None:
+    """Lead or wait, until `stop`. A cluster has a thread of its own: one that does not answer holds up no other."""
+    leader = Leader()
+    leader.start()
+    threading.Thread(target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True).start()
+    followed: dict[str, threading.Thread] = {}
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            beat_record(component=COMPONENT, detail={"leads": leader.leads.is_set()})
+            cluster_ensure()
+            for name in Cluster.objects.values_list("name", flat=True):
+                if name not in followed or not followed[name].is_alive():
+                    followed[name] = threading.Thread(
+                        target=_follow, args=(name, stop, leader.leads), name=f"cluster {name}", daemon=True
+                    )
+                    followed[name].start()
+        except Exception:
+            log.exception("the clusters could not be read: the next round tries again")
+            connection.close()
+        stop.wait(settings.ENV.reconcile_seconds)
+    leader.stop()
+
+
+def _follow(name: str, stop: threading.Event, leads: threading.Event) -> None:
+    """Passes over one cluster for as long as its row is there. What a pass raises is logged; the next one comes."""
+    memory = Memory()
+    seconds = settings.ENV.reconcile_seconds
+    try:
+        while not stop.is_set():
+            try:
+                close_old_connections()
+                if not leads.wait(timeout=seconds):
+                    continue
+                cluster = Cluster.objects.filter(name=name).first()
+                if cluster is None:
+                    return
+                launcher = launcher_of(cluster)
+                began = time.monotonic()
+                _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
+                stop.wait(min(REST_SECONDS_MAX, time.monotonic() - began))  # with thousands of workers something always changes
+                launcher.wait_for_change(seconds)
+            except Exception:
+                log.exception("a pass failed: the next one tries again", cluster=name)
+                connection.close()
+                memory = Memory()
+                stop.wait(seconds)
+    finally:
+        connection.close()
+
+
+def _may_go_on(stop: threading.Event, leads: threading.Event) -> bool:
+    return leads.is_set() and not stop.is_set()
+
+
+def _passes(cluster: Cluster, launcher: Launcher, memory: Memory, may_go_on: Callable[[], bool]) -> None:
+    """Pass after pass while something moves: what one pass fences the next one sees gone."""
+    for _ in range(PASSES_AT_ONCE):
+        if not may_go_on() or not reconcile_once(cluster, launcher, memory):
+            return
+
+
+def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
+    """Counts folded, retention and sweeps, on a thread of their own: looking over a large storage must not hold up a pass."""
+    next_sweep = 0.0
+    while not stop.is_set():
+        try:
+            if leads.is_set():
+                deltas_fold()
+                retention_apply()
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + SWEEP_SECONDS
+                    storage_sweep()
+        except Exception:
+            log.exception("housekeeping failed: the next round tries again")
+        finally:
+            connection.close()
+        stop.wait(RETENTION_SECONDS)

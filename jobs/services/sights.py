@@ -1,0 +1,78 @@
+"""What a cluster's look says of an attempt, as the reconciler's decision takes it: alive or not, and why it waits or ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from jobs.contract import FailureReason
+from jobs.launchers.base import Evidence, Launcher, Observed
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose
+from jobs.reconciliation import AttemptView, Sight
+from jobs.selectors.attempts import resources_of
+
+Pods = Sequence[Mapping[str, Any]]
+NOT_CALLED = "Its container runs, and has not called the orchestrator."
+
+
+def sight_of(seen: Observed | None) -> Sight | None:
+    """What the look itself shows."""
+    if seen is None:
+        return None
+    return Sight(
+        alive=seen.alive,
+        gone=not seen.alive and seen.processes == 0,
+        exit_code=seen.exit_code,
+        signal=seen.signal,
+        reason=seen.reason,
+        message=seen.message,
+        peak_memory_bytes=seen.peak_memory_bytes,
+    )
+
+
+def explained(row: AttemptView, seen: Observed | None, launcher: Launcher, kept: Pods) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    """The sight with the cluster's reason in it, and the diagnosis; asked only of attempts that wait, or ended by themselves.
+
+    A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
+    """
+    sight = sight_of(seen)
+    if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
+        return sight, None
+    if seen is not None and seen.reason:
+        return sight, None  # the worker's own word
+    evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
+    if evidence is None:
+        return sight, None
+    never_seen = not (evidence.job or evidence.pods or evidence.events or kept)
+    if seen is None and (never_seen or not row.uid):
+        return sight, None
+    told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
+    if told is None:
+        return _silent(sight, evidence), None
+    known = sight or Sight(alive=False, gone=False)
+    facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
+    return (
+        replace(
+            known,
+            reason=told.category.value,
+            message=told.summary,
+            hopeless=told.hopeless,
+            ready=told.told(),
+            exit_code=known.exit_code if known.exit_code is not None else facts["exit_code"],
+            signal=known.signal if known.signal is not None else facts["signal"],
+        ),
+        told,
+    )
+
+
+def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
+    resources = None if alive else resources_of(attempt_id)
+    return diagnose(evidence.job, evidence.pods, evidence.events, nodes=evidence.nodes, kept=kept, resources=resources)
+
+
+def _silent(sight: Sight | None, evidence: Evidence) -> Sight | None:
+    """Of one that nothing is wrong with: a container that runs and does not claim is told as that."""
+    runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
+    if sight is None or not sight.alive or not runs:
+        return sight
+    return replace(sight, reason=FailureReason.NEVER_CLAIMED.value, message=NOT_CALLED)

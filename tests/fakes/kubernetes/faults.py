@@ -1,0 +1,123 @@
+"""Everything that can go wrong between a client and the API server, to be ordered per verb and resource, by count or by chance."""
+
+import fnmatch
+import random
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Fault(StrEnum):
+    """What `seconds` means is said with each; "real" seconds pass on the wall, all others on the cluster's clock."""
+
+    LATENCY = "latency"  # committed at once, answered after `seconds`, real
+    TOO_MANY_REQUESTS = "too-many-requests"  # 429, Retry-After: `seconds`
+    ERROR_BEFORE_COMMIT = "error-before-commit"  # 500 and nothing done
+    ERROR_AFTER_COMMIT = "error-after-commit"  # done, then 500
+    DROP_BEFORE_COMMIT = "drop-before-commit"  # the connection breaks and nothing is done
+    DROP_AFTER_COMMIT = "drop-after-commit"  # done; the answer is lost
+    TIMEOUT_BEFORE_COMMIT = "timeout-before-commit"  # nothing done, no answer; broken off after `seconds`, real
+    TIMEOUT_AFTER_COMMIT = "timeout-after-commit"  # done, no answer; broken off after `seconds`, real
+    LATE_COMMIT = "late-commit"  # answered as `answer` says; done when `seconds` have passed
+    FORBIDDEN = "forbidden"  # 403 and nothing done
+    FORBIDDEN_AFTER_COMMIT = "forbidden-after-commit"  # 403 although it is done
+    INVALID = "invalid"  # 422
+    QUOTA = "quota"  # 403 of a quota
+    LIST_STALE = "list-stale"  # as it was `changes` ago; with `seconds`: a cached list so old, a true one that arrives so late
+    LIST_GONE = "list-gone"  # 410 to a list: its page or version has expired
+    WATCH_DROP = "watch-drop"  # one event is left out
+    WATCH_DOUBLE = "watch-double"  # one event comes twice
+    WATCH_LATE = "watch-late"  # one event, and what follows, waits `seconds`
+    WATCH_SILENT = "watch-silent"  # the stream stays open and says no more
+    WATCH_CUT = "watch-cut"  # the stream breaks instead of one event
+    WATCH_GONE = "watch-gone"  # an ERROR event with 410 instead of one event, then the end
+    WATCH_REFUSED = "watch-refused"  # HTTP 410 to the watch's start
+
+
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+ON_EVENTS = frozenset({Fault.WATCH_DROP, Fault.WATCH_DOUBLE, Fault.WATCH_LATE, Fault.WATCH_SILENT, Fault.WATCH_CUT, Fault.WATCH_GONE})
+_ONLY = {
+    Fault.LIST_STALE: frozenset({"list"}),
+    Fault.LIST_GONE: frozenset({"list"}),
+    Fault.WATCH_REFUSED: frozenset({"watch"}),
+    Fault.LATE_COMMIT: MUTATING,
+    Fault.INVALID: frozenset({"create", "update", "patch"}),
+    Fault.QUOTA: frozenset({"create"}),
+}
+ANSWERS = (Fault.TIMEOUT_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.ERROR_BEFORE_COMMIT, Fault.FORBIDDEN)
+
+
+@dataclass(slots=True)
+class Rule:
+    """One order: a fault for the requests (or watch events) that fit. Empty means any; `name` may hold `*`; `count` None means always."""
+
+    fault: Fault
+    verb: str = ""
+    resource: str = ""  # "jobs", "pods", "pods/log", "events", "nodes"
+    name: str = ""
+    count: int | None = 1
+    skip: int = 0  # so many that fit pass first
+    probability: float = 1.0
+    seconds: float = 0.0
+    changes: int = 1  # LIST_STALE: how many changes ago, where `seconds` is 0
+    answer: Fault = Fault.ERROR_BEFORE_COMMIT  # LATE_COMMIT: what the client is told meanwhile
+    message: str = ""
+    fired: int = 0
+
+    def fits(self, verb: str, resource: str, name: str) -> bool:
+        only = frozenset({"watch"}) if self.fault in ON_EVENTS else _ONLY.get(self.fault)
+        return (
+            (self.count is None or self.fired < self.count)
+            and (not self.verb or self.verb == verb)
+            and (not self.resource or self.resource == resource)
+            and (only is None or verb in only)
+            and (not self.name or fnmatch.fnmatchcase(name, self.name))
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Faults:
+    """The orders in the order they came; the first that fits fires."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.rules: list[Rule] = []
+
+    def add(self, rule: Rule) -> None:
+        self.rules.append(rule)
+
+    def clear(self) -> None:
+        self.rules.clear()
+
+    def on_request(self, verb: str, resource: str, name: str) -> Rule | None:
+        return self._take(verb, resource, name, events=False) if self.rules else None
+
+    def on_event(self, resource: str, name: str) -> Rule | None:
+        return self._take("watch", resource, name, events=True) if self.rules else None
+
+    def _take(self, verb: str, resource: str, name: str, *, events: bool) -> Rule | None:
+        for rule in self.rules:
+            if (rule.fault in ON_EVENTS) is not events or not rule.fits(verb, resource, name):
+                continue
+            if rule.skip > 0:
+                rule.skip -= 1
+                continue
+            if rule.probability < 1.0 and self._dice.random() >= rule.probability:
+                continue
+            rule.fired += 1
+            return rule
+        return None
+
+
+def rule_from_json(data: dict[str, Any]) -> Rule:
+    """Raises: ValueError, TypeError."""
+    known = {each.name for each in fields(Rule)} - {"fired"}
+    if unknown := set(data) - known:
+        raise ValueError(f"unknown in a fault: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    typed: dict[str, Any] = {name: Fault(value) if name in ("fault", "answer") else value for name, value in data.items()}
+    rule = Rule(**typed)
+    if rule.answer not in ANSWERS:
+        raise ValueError(f"answer has to be one of {', '.join(ANSWERS)}")
+    return rule

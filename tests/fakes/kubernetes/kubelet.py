@@ -1,0 +1,350 @@
+"""The scheduler and the kubelets: a pod from its node to its end, by script.
+
+What a kubelet knows is its own; the API hears of it only while the node is there.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.fakes.kubernetes import acts
+from tests.fakes.kubernetes.events import Recorder
+from tests.fakes.kubernetes.ledger import Ledger
+from tests.fakes.kubernetes.nodes import Nodes
+from tests.fakes.kubernetes.podstate import Ending, PodState
+from tests.fakes.kubernetes.resources import PODS, Object, is_deleting, is_terminal, key_of, with_meta, with_status
+from tests.fakes.kubernetes.scripts import Act, Scripts, Start
+from tests.fakes.kubernetes.shapes import condition, container_status, ended_conditions, scheduled_status, started_conditions, unschedulable_status
+from tests.fakes.kubernetes.store import Store
+from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal, waiting
+
+BACK_OFF_SECONDS = 10.0
+ORPHAN_SECONDS = 1.0  # what a container gets whose object has gone
+MAX_BACK_OFF_SECONDS = 300.0
+
+
+class Kubelets:
+    def __init__(self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes) -> None:
+        self.store, self.events, self.ledger, self._scripts, self.nodes = store, recorder, ledger, scripts, nodes
+        self.states: dict[str, PodState] = {}
+        self.newest: dict[str, PodState] = {}  # by Job, pod or uid
+
+    # the scheduler
+
+    def schedule(self, pod: Object, job: str) -> None:
+        script = self._scripts.of(job)
+        state = PodState(key_of(pod), pod["metadata"]["uid"], job, script)
+        for name in (state.uid, job, state.key[1]):
+            self.newest[name] = state
+        self.states[state.uid] = state
+        self.store.clock.after(script.schedule_seconds, lambda: self._assign(state))
+
+    def _assign(self, state: PodState) -> None:
+        pod = self.pod(state)
+        if pod is None or is_deleting(pod) or state.node:
+            return
+        clock, script = self.store.clock, state.script
+        refusal = (script.message or scheduling_refusal(script.start)) if scheduling_refusal(script.start) else ""
+        node = "" if refusal else self.nodes.pick(script.node)
+        if not node:
+            refusal = refusal or "no nodes available to schedule pods"
+            pod = self.store.update(PODS, {**pod, "status": unschedulable_status(pod["status"], clock.stamp(), refusal)})
+            self.events.scheduler(pod, PODS, "FailedScheduling", refusal, warning=True)
+            return
+        state.node, state.scheduled_at = node, clock.stamp()
+        pod = {**pod, "spec": {**pod["spec"], "nodeName": node}, "status": scheduled_status(pod["status"], state.scheduled_at)}
+        pod = self.store.update(PODS, pod)
+        where = f"{state.key[0]}/{state.key[1]}"
+        self.events.scheduler(pod, PODS, "Scheduled", f"Successfully assigned {where} to {node}", action="Binding")
+        clock.after(0, lambda: self._create(state))
+
+    # a kubelet: start
+
+    def _create(self, state: PodState) -> None:
+        pod = self.pod(state)
+        if pod is None or is_deleting(pod) or not self.nodes.is_up(state.node):
+            return
+        trouble = waiting(state.script.start, pod["spec"]["containers"][0]["image"])
+        if trouble:
+            self._wait(state, trouble)
+            return
+        if state.script.start_seconds:
+            self._wait(state, Waiting("ContainerCreating", "", (), sandbox=False))
+        self.store.clock.after(state.script.start_seconds, lambda: self._start(state))
+
+    def _wait(self, state: PodState, trouble: Waiting) -> None:
+        pod = self.pod(state)
+        if pod is None or is_deleting(pod) or state.run:
+            return
+        message = state.script.message or trouble.message
+        reason = {"reason": trouble.reason, **({"message": message} if message else {})}
+        container = pod["spec"]["containers"][0]["name"]
+        pod = self.store.update(
+            PODS,
+            with_status(
+                pod,
+                observedGeneration=pod["metadata"]["generation"],
+                conditions=started_conditions(self._stamp(), state.scheduled_at, ready=False, sandbox=trouble.sandbox, container=container),
+                startTime=state.scheduled_at,
+                **self._addresses(sandbox=trouble.sandbox),
+                containerStatuses=container_status(pod, {"waiting": reason}, bare=True),
+            ),
+        )
+        if any(event == "Pulling" for event, _, _ in trouble.events):
+            state.pulling_since = self.store.clock.now
+        for event, words, warning in trouble.events:
+            self.events.kubelet(pod, PODS, event, words, warning=warning, container=trouble.about_container)
+        if trouble.then:
+            self.store.clock.after(BACK_OFF_SECONDS, lambda: self._back_off(state, trouble))
+
+    def _back_off(self, state: PodState, trouble: Waiting) -> None:
+        """Between two tries to pull, each time for longer."""
+        if trouble.then and waiting(state.script.start, "") and not state.ending:
+            self._wait(state, trouble.then)
+            state.tries += 1
+            seconds = min(BACK_OFF_SECONDS * 2 ** (state.tries - 1), MAX_BACK_OFF_SECONDS)
+            self.store.clock.after(seconds, lambda: self._create(state))
+
+    def _start(self, state: PodState) -> None:
+        pod = self.pod(state)
+        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or state.ending or not self.nodes.is_up(state.node):
+            return
+        clock, script = self.store.clock, state.script
+        image = pod["spec"]["containers"][0]["image"]
+        name = pod["spec"]["containers"][0]["name"]
+        state.container_id = (self.store.new_uid() + self.store.new_uid()).replace("-", "")
+        self.events.kubelet(pod, PODS, "Pulled", self._pulled(state, image))
+        self.events.kubelet(pod, PODS, "Created", f"Created container: {name}")
+        if script.start is Start.BAD_COMMAND:
+            why = script.message or (
+                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start "
+                'container process: exec: "/app/bin/mimir-worker": stat /app/bin/mimir-worker: no such file or directory: unknown'
+            )
+            self.events.kubelet(pod, PODS, "Failed", f"Error: {why}", warning=True)
+            self.end(state, Ending(128, "StartError", why))
+            return
+        state.run = self.ledger.start(pod, at=clock.now)
+        self.events.kubelet(pod, PODS, "Started", f"Started container {name}")
+        pod = self.store.update(
+            PODS,
+            with_status(
+                pod,
+                observedGeneration=pod["metadata"]["generation"],
+                phase="Running",
+                conditions=started_conditions(self._stamp(), state.scheduled_at, ready=True, sandbox=True, container=name),
+                startTime=state.scheduled_at,
+                **self._addresses(sandbox=True),
+                containerStatuses=container_status(pod, {"running": {"startedAt": self._stamp()}}, container_id=state.container_id),
+            ),
+        )
+        if script.run_seconds is not None:
+            clock.after(script.run_seconds, lambda: self._end_by_script(state))
+
+    def _pulled(self, state: PodState, image: str) -> str:
+        if state.pulling_since is None:
+            return present(image)
+        took = f"{self.store.clock.now - state.pulling_since:.3f}s"
+        return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: 91101287 bytes.'
+
+    # a kubelet: end
+
+    def _end_by_script(self, state: PodState) -> None:
+        self.act(state, state.script.end, exit_code=state.script.exit_code, message=state.script.message)
+
+    def end(self, state: PodState, ending: Ending) -> None:
+        """The container ends now; the API hears of it now or when the node is back."""
+        if state.ending:
+            return
+        state.ending = ending
+        if state.run:
+            self.ledger.end(state.run, at=self.store.clock.now, exit_code=ending.exit_code, reason=ending.reason)
+        finished_at = self._stamp()
+        self._tell(state, lambda: self._report(state, ending, finished_at))
+
+    def _tell(self, state: PodState, what: Callable[[], None]) -> None:
+        if self.nodes.is_up(state.node):
+            what()
+        else:
+            state.missed.append(what)
+
+    def _report(self, state: PodState, ending: Ending, finished_at: str) -> None:
+        pod = self.pod(state)
+        if pod is None:
+            return
+        if not is_terminal(pod):
+            pod = self.store.update(PODS, self._ended(pod, state, ending, finished_at))
+        if is_deleting(pod):
+            state.removed = True
+            self.updated(pod)
+
+    def _ended(self, pod: Object, state: PodState, ending: Ending, finished_at: str) -> Object:
+        succeeded = ending.exit_code == 0 and not ending.pod_reason
+        started = self.store.clock.stamp(state.run.started_at) if state.run else "1970-01-01T00:00:00Z"
+        tail = state.log.last_lines() if ending.exit_code else ""
+        message = ending.message or tail
+        terminated = {"exitCode": ending.exit_code, "reason": ending.reason, **({"message": message} if message else {})}
+        terminated |= {"startedAt": started, "finishedAt": finished_at, "containerID": f"containerd://{state.container_id}"}
+        conditions = ended_conditions(self._stamp(), state.scheduled_at or self._stamp(), succeeded=succeeded)
+        kept = [each for each in pod["status"].get("conditions", ()) if each["type"] == "DisruptionTarget"]
+        if ending.disrupted:
+            kept = [condition("DisruptionTarget", "True", self._stamp(), reason=ending.disrupted, message=ending.disrupted_message)]
+        never_ran = not state.container_id
+        status = [] if never_ran else container_status(pod, {"terminated": terminated}, container_id=state.container_id)
+        return with_status(
+            pod,
+            observedGeneration=pod["metadata"]["generation"],
+            phase="Succeeded" if succeeded else "Failed",
+            reason=ending.pod_reason or None,
+            message=ending.pod_message or None,
+            conditions=[*kept, *conditions],
+            startTime=pod["status"].get("startTime") or state.scheduled_at or None,
+            **({} if never_ran else self._addresses(sandbox=True)),
+            containerStatuses=status or pod["status"].get("containerStatuses"),
+        )
+
+    # deletion
+
+    def delete(self, pod: Object, *, grace_seconds: float | None = None, force: bool = False) -> Object:
+        """Ask for a pod's end, as DELETE on it does: at once where no kubelet has it. The pod as it then stands."""
+        state = self.states[pod["metadata"]["uid"]]
+        spec_grace = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
+        grace = 0.0 if force else spec_grace if grace_seconds is None else grace_seconds
+        if not state.node or is_terminal(pod):
+            grace, force = 0.0, True
+        if is_deleting(pod) and (not force or state.removed):
+            return pod
+        clock = self.store.clock
+        marked = with_meta(
+            pod,
+            deletionTimestamp=clock.stamp(clock.now + grace),
+            deletionGracePeriodSeconds=int(grace),
+            generation=pod["metadata"]["generation"] + 1,
+        )
+        pod = self.store.update(PODS, marked)
+        if force:
+            self._forced(state, pod)
+        self._kill(state, grace)
+        return self.store.get(PODS, state.key) or pod
+
+    def _forced(self, state: PodState, pod: Object) -> None:
+        """The object need not wait for the kubelet any more; a pod that no node has ends so."""
+        if not state.node and not is_terminal(pod):
+            state.ending = Ending(137)
+            pod = self.store.update(PODS, with_status(pod, phase="Failed"))
+        state.removed = True
+        self.updated(pod)
+
+    def _kill(self, state: PodState, grace: float) -> None:
+        by = self.store.clock.now + grace
+        if not self.nodes.is_up(state.node) or (state.kill_by is not None and by >= state.kill_by):
+            return
+        state.kill_by = by
+        pod = self.pod(state)
+        if state.run is None or state.ending:
+            if not state.ending:
+                self.end(state, Ending(137, "ContainerStatusUnknown"))
+            return
+        if pod:
+            self._observe(pod)
+            self.events.kubelet(pod, PODS, "Killing", f"Stopping container {pod['spec']['containers'][0]['name']}")
+        stop = state.script.stop_seconds
+        obeys = stop is not None and stop <= grace
+        ending = Ending(state.script.stop_exit_code, "Error" if state.script.stop_exit_code else "Completed") if obeys else Ending(137)
+        self.store.clock.after(stop if obeys and stop is not None else grace, lambda: self.end(state, ending))
+
+    def _observe(self, pod: Object) -> None:
+        """The kubelet has seen the pod's newest generation."""
+        generation = pod["metadata"]["generation"]
+        conditions = [{**each, "observedGeneration": generation} for each in pod["status"].get("conditions", ())]
+        self.store.update(PODS, with_status(pod, observedGeneration=generation, conditions=conditions))
+
+    def updated(self, pod: Object) -> None:
+        """A pod changed: is it free to go?"""
+        state = self.states.get(pod["metadata"]["uid"])
+        if state and state.removed and is_deleting(pod) and not pod["metadata"].get("finalizers"):
+            self.store.remove(PODS, state.key)
+
+    # what happens to pods
+
+    def act(self, state: PodState, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
+        """Let something happen to a pod; whether it still could."""
+        return acts.act(self, state, act, exit_code=exit_code, message=message)
+
+    def resume(self, state: PodState) -> None:
+        """Whatever kept it from running has been mended."""
+        state.script = replace(state.script, start=Start.RUNS, start_seconds=0.0)
+        if state.node:
+            self._create(state)
+        else:
+            self._assign(state)
+
+    def pod(self, state: PodState) -> Object | None:
+        """Its object, unless that is gone or another of the same name."""
+        pod = self.store.get(PODS, state.key)
+        return pod if pod and pod["metadata"]["uid"] == state.uid else None
+
+    def _stamp(self) -> str:
+        return self.store.clock.stamp()
+
+    @staticmethod
+    def _addresses(*, sandbox: bool) -> Object:
+        host = {"hostIP": "10.244.0.1", "hostIPs": [{"ip": "10.244.0.1"}]}
+        return {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
+
+    # a node that is not heard of
+
+    def node_lost(self, name: str, *, toleration_seconds: float = 300.0) -> None:
+        """The node goes silent; its containers run on. Its pods are given up after the toleration."""
+        self.nodes.silent(name)
+        for state in self._on(name):
+            pod = self.pod(state)
+            if pod and not is_terminal(pod) and "conditions" in pod["status"]:
+                conditions = [
+                    {**each, "status": "False", "lastTransitionTime": self._stamp()} if each["type"] == "Ready" else each
+                    for each in pod["status"]["conditions"]
+                ]
+                pod = self.store.update(PODS, with_status(pod, conditions=conditions))
+                self.events.controller(pod, PODS, "NodeNotReady", "Node is not ready", warning=True, component="node-controller")
+        self.store.clock.after(toleration_seconds, lambda: self._give_up(name))
+
+    def _give_up(self, name: str) -> None:
+        if self.nodes.is_up(name):
+            return
+        for state in self._on(name):
+            pod = self.pod(state)
+            if pod and not is_terminal(pod) and not is_deleting(pod):
+                acts.taint_eviction(self, pod)
+
+    def node_back(self, name: str) -> None:
+        """Its kubelet reports what it could not, and kills what is no longer wanted or whose object has gone."""
+        self.nodes.heard(name)
+        for state in self._on(name):
+            missed, state.missed = state.missed, []
+            for tell in missed:
+                tell()
+            pod = self.pod(state)
+            if pod is None or is_deleting(pod):
+                self._kill(state, ORPHAN_SECONDS if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
+            elif state.run is None and not state.ending:
+                self._create(state)
+            elif not is_terminal(pod):
+                ready = [{**each, "status": "True"} if each["type"] == "Ready" else each for each in pod["status"]["conditions"]]
+                self.store.update(PODS, with_status(pod, conditions=ready))
+
+    def node_gone(self, name: str) -> None:
+        """The node's object is deleted: its pods are garbage, failed and removed. Its containers end with the machine."""
+        self.nodes.remove(name)
+        for state in self._on(name):
+            if state.run and state.run.is_running:
+                self.ledger.end(state.run, at=self.store.clock.now, exit_code=137, reason="NodeGone")
+            state.ending = state.ending or Ending(137)
+            pod = self.pod(state)
+            if pod is None:
+                continue
+            if not is_terminal(pod):
+                kept = [each for each in pod["status"].get("conditions", ()) if each["type"] != "DisruptionTarget"]
+                why = condition("DisruptionTarget", "True", self._stamp(), reason="DeletionByPodGC", message="PodGC: node no longer exists")
+                pod = self.store.update(PODS, with_status(pod, phase="Failed", conditions=[*kept, why]))
+            self.delete(pod, force=True)
+
+    def _on(self, node: str) -> list[PodState]:
+        return [state for state in self.states.values() if state.node == node and not (state.removed and not state.missed and state.ending)]

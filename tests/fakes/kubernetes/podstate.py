@@ -1,0 +1,42 @@
+"""What a kubelet knows of one pod."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.fakes.kubernetes.ledger import PodLog, Run
+from tests.fakes.kubernetes.resources import Key
+from tests.fakes.kubernetes.scripts import PodScript
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a container ended and what the pod then says about it."""
+
+    exit_code: int
+    reason: str = "Error"
+    message: str = ""
+    pod_reason: str = ""
+    pod_message: str = ""
+    disrupted: str = ""  # the reason of a DisruptionTarget condition
+    disrupted_message: str = ""
+
+
+@dataclass(slots=True)
+class PodState:
+    """What the kubelet and this fake know of one pod, by uid: it outlives the pod's object where a node is away."""
+
+    key: Key
+    uid: str
+    job: str
+    script: PodScript
+    node: str = ""
+    scheduled_at: str = ""
+    container_id: str = ""
+    run: Run | None = None
+    log: PodLog = field(default_factory=PodLog)
+    ending: Ending | None = None
+    tries: int = 0  # to pull its image
+    pulling_since: float | None = None
+    kill_by: float | None = None  # when its kubelet stops waiting for it to end
+    removed: bool = False  # the API need not keep it: its containers have ended and its deletion was asked for
+    missed: list[Callable[[], None]] = field(default_factory=list)  # what the API has to be told once the node is back

@@ -1,0 +1,97 @@
+"""Clusters in words, and a typed form as a request: what goes in comes out again."""
+
+from typing import Any
+
+import pytest
+
+from mimir.frontend import jobrequest
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.clusterlook import FIELDS, body_of, form_of, look
+from mimir.frontend.pages.submitlook import offers_of, with_places
+
+ROW: dict[str, Any] = {
+    "name": "eu-1",
+    "launcher": "kubernetes",
+    "enabled": True,
+    "region": "eu",
+    "context": "eu-main",
+    "namespace": "mimir",
+    "orchestrator_url": "https://mimir.example.com",
+    "model_cache": "claim",
+    "node_selector": {"example.com/pool": "jobs", "disk": ""},
+    "tolerations": [{"key": "jobs", "operator": "Exists"}, {"operator": "Exists", "tolerationSeconds": 5, "effect": "NoExecute"}],
+    "gpu_node_selector": {},
+    "gpu_tolerations": [],
+    "capacity": {"jobs": 100, "cpu": "64", "memory": None, "gpu": 0},
+    "used": {"jobs": 3, "cpu": "500m", "memory": "90Gi", "gpu": 0},
+    "health": {"state": "ok", "reached_at": None, "unreachable_since": None, "message": ""},
+}
+_SENT = ("region", "context", "namespace", "orchestrator_url", "model_cache", "node_selector", "tolerations", "gpu_node_selector", "gpu_tolerations")
+
+
+def test_an_untouched_form_sends_what_there_is() -> None:
+    form = Form.posted(form_of(ROW, '"1"').values, *FIELDS)
+    assert body_of(form, kubernetes=True) == {name: ROW[name] for name in _SENT} | {"capacity": ROW["capacity"]}
+    assert (form.bad, form.value("etag")) == (False, '"1"')
+
+
+def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
+    assert body_of(form_of(ROW), kubernetes=False) == {"region": "eu", "capacity": ROW["capacity"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("jobs", "many", "Give a whole number"),
+        ("gpu", "1.5", "Give a whole number"),
+        ("node_selector", "pool", "pool is no label=value."),
+        ("tolerations", "[", "[ is no JSON object"),
+        ("gpu_tolerations", "[" * 5000, "is no JSON object"),
+    ],
+)
+def test_what_cannot_be_read_is_told_at_its_field(name: str, typed: str, told: str) -> None:
+    form = form_of(ROW)
+    form.values[name] = typed
+    body_of(form, kubernetes=True)
+    assert told in form.errors[name]
+
+
+def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
+    rooms = {room["word"]: room for room in look(ROW)["rooms"]}
+    assert [(word, room["used"], room["most"]) for word, room in rooms.items()] == [
+        ("Jobs", "3", "100"),
+        ("CPU", "0.5", "64"),
+        ("Memory", "90 GiB", ""),
+    ]
+    assert (rooms["Jobs"]["bar"]["percent"], rooms["Memory"]["bar"]) == (3, None)
+    away = look({**ROW, "health": {**ROW["health"], "state": "unreachable"}})
+    assert (away["shape"], away["word"]) == ("failed", "does not answer")
+
+
+def _places(*rows: tuple[str, str, bool]) -> dict[str, Any]:
+    results = [{"name": name, "region": region, "enabled": enabled} for name, region, enabled in rows]
+    return {"places": {"results": results, "next": None}, "pipeline": {"results": [], "next": None}}
+
+
+def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
+    schema = {"type": "object", "properties": {name: {"type": "string", "format": name} for name in ("cluster", "region", "name")}}
+
+    def offered(got: dict[str, Any], **texts: list[str]) -> list[str]:
+        return list(with_places(schema, texts, got)["properties"])
+
+    assert offered(_places(("local", "", True))) == ["name"]
+    assert offered(_places(("local", "", True), ("b", "", True))) == ["cluster", "name"]
+    assert offered(_places(("local", "", True), ("eu-1", "eu", True))) == ["cluster", "region", "name"]
+    assert offered(_places(("local", "", True)), cluster=["gone"]) == ["cluster", "name"], "what a job asked for is shown"
+    names = offers_of("pipeline_execution", {}, _places(("local", "", True), ("eu-1", "eu", False))).names
+    assert [choice.words for choice in names["cluster"]] == ["local", "eu-1 (eu, switched off: it would wait)"]
+    assert [choice.value for choice in names["region"]] == ["eu"]
+
+
+def test_a_next_step_that_frees_the_place_empties_the_field_and_marks_it() -> None:
+    texts = {"cluster": ["eu-1"], "name": ["n"]}
+    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": null, "region": null}')
+    assert (after["cluster"], "region" in after, changed) == ([""], False, {"cluster"})
+    assert jobrequest.body_of("pipeline_execution", after) == {"type": "pipeline_execution", "parameters": {}, "name": "n"}
+    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": "us-1"}')
+    assert (after["cluster"], changed) == (["us-1"], {"cluster"})

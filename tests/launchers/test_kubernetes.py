@@ -1,0 +1,247 @@
+"""The Kubernetes launcher against an API server over HTTP: made once, adopted, followed, joined, removed."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from jobs.contract import FailureReason, worker_name
+from jobs.launchers.base import LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed, Target
+from jobs.launchers.kubernetes.api import Unconfigured
+from jobs.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.launchers.manifest import WorkerTemplate
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.faults import Fault
+from tests.fakes.kubernetes.scripts import Act, Start
+from tests.launchers.test_manifest import PLAIN
+from tests.support.stack import wait_for
+
+TEMPLATE = WorkerTemplate(installation=str(uuid4()), image="mimir-aip/worker:latest")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[FakeKubernetes]:
+    with FakeKubernetes() as running:
+        yield running
+
+
+@pytest.fixture
+def fake(cluster: FakeKubernetes) -> FakeKubernetes:
+    cluster.reset()
+    return cluster
+
+
+def _launcher(fake: FakeKubernetes, *, follow: bool = False, **options: object) -> KubernetesLauncher:
+    target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=2)
+    now = lambda: dt.datetime.fromtimestamp(fake.now, dt.UTC)  # noqa: E731
+    return KubernetesLauncher(replace(target, **options), TEMPLATE, follow=follow, now=now)
+
+
+@pytest.fixture
+def launcher(fake: FakeKubernetes) -> KubernetesLauncher:
+    return _launcher(fake)
+
+
+def _spec(number: int = 1) -> LaunchSpec:
+    job_id = str(uuid4())
+    return replace(PLAIN, name=worker_name(job_id, number), job_id=job_id, attempt_id=str(uuid4()), attempt=number)
+
+
+def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
+    return launcher.launch(spec, still_wanted=lambda: True).uid
+
+
+def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observed | None:
+    return next((seen for seen in launcher.observe() if seen.attempt_id == spec.attempt_id), None)
+
+
+def test_a_worker_is_made_seen_and_ends(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    uid = _launch(launcher, spec)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert (seen.uid, seen.alive, seen.name) == (uid, True, spec.name)
+    fake.exit(spec.name, 0)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert (seen.alive, seen.exit_code) == (False, 0)
+    assert launcher.is_gone(spec.name, spec.attempt_id)
+    launcher.clean_up(spec.name, spec.attempt_id)
+    launcher.clean_up(spec.name, spec.attempt_id)
+    assert fake.counts() == {"jobs": 0, "pods": 0}
+
+
+def test_a_repeated_launch_adopts_the_one_that_is_there(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    uid = _launch(launcher, spec)
+    again = launcher.launch(spec, still_wanted=lambda: True)
+    assert (again.uid, again.adopted) == (uid, True)
+    assert len(fake.ledger()) == 1
+
+
+def test_a_name_that_another_attempt_has_is_refused(launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    _launch(launcher, spec)
+    with pytest.raises(LaunchRefused):
+        _launch(launcher, replace(spec, attempt_id=str(uuid4())))
+
+
+AFTER_COMMIT = [Fault.ERROR_AFTER_COMMIT, Fault.DROP_AFTER_COMMIT, Fault.FORBIDDEN_AFTER_COMMIT]
+
+
+@pytest.mark.parametrize("fault", AFTER_COMMIT)
+def test_an_answer_that_is_lost_or_wrong_is_looked_up(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+    spec = _spec()
+    fake.fault(fault, verb="create", resource="jobs")
+    launched = launcher.launch(spec, still_wanted=lambda: True)
+    assert launched.adopted
+    assert launched.uid
+    assert len(fake.ledger()) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.LATE_COMMIT])
+def test_a_launch_that_may_still_come_is_uncertain(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+    spec = _spec()
+    fake.fault(fault, verb="create", resource="jobs", seconds=60)
+    with pytest.raises(LaunchUncertain):
+        _launch(launcher, spec)
+    fake.advance(120)
+    assert _launch(launcher, spec)
+    assert len(fake.ledger()) == 1
+
+
+def test_a_429_says_when(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    fake.fault(Fault.TOO_MANY_REQUESTS, verb="create", resource="jobs", seconds=7)
+    with pytest.raises(LaunchLater) as later:
+        _launch(launcher, _spec())
+    assert later.value.seconds == 7
+
+
+def test_a_quota_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    fake.fault(Fault.QUOTA, verb="create", resource="jobs")
+    with pytest.raises(LaunchLater) as later:
+        _launch(launcher, _spec())
+    assert later.value.told
+    assert later.value.told["category"] == FailureReason.QUOTA_EXCEEDED
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.INVALID])
+def test_a_refusal_says_what_the_cluster_said(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+    fake.fault(fault, verb="create", resource="jobs", message="the words of the cluster")
+    with pytest.raises(LaunchRefused, match="the words of the cluster"):
+        _launch(launcher, _spec())
+
+
+def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
+    fake.kubeconfig.with_name("away").write_text(fake.kubeconfig.read_text().replace(str(fake.port), "1"))
+    launcher = _launcher(fake, kubeconfig_file=str(fake.kubeconfig.with_name("away")))
+    with pytest.raises(OSError, match="no answer"):
+        launcher.observe()
+    with pytest.raises(LaunchUncertain):
+        _launch(launcher, _spec())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"server": "http://127.0.0.1', '"server": "http://10.0.0.1'), ('"server": "http:', '"insecure-skip-tls-verify": true, "server": "https:')],
+)
+def test_nobody_is_talked_to_without_tls_checks(fake: FakeKubernetes, old: str, new: str) -> None:
+    unsafe = fake.kubeconfig.with_name("unsafe")
+    unsafe.write_text(fake.kubeconfig.read_text().replace(old, new))
+    with pytest.raises(Unconfigured):
+        _launcher(fake, kubeconfig_file=str(unsafe)).observe()
+
+
+def test_a_worker_is_asked_to_stop_and_its_pod_has_its_grace(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    fake.script(stop_seconds=None)
+    _launch(launcher, spec)
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=5)
+    assert not launcher.is_gone(spec.name, spec.attempt_id)
+    fake.advance(31)
+    assert launcher.is_gone(spec.name, spec.attempt_id)
+    assert fake.counts() == {"jobs": 0, "pods": 0}
+
+
+def test_what_a_late_look_does_not_show_is_asked_for(fake: FakeKubernetes) -> None:
+    launcher = _launcher(fake, follow=True)
+    assert launcher.observe() == []
+    spec = _spec()
+    fake.fault(Fault.WATCH_SILENT, count=None)
+    _launch(launcher, spec)
+    assert not launcher.is_gone(spec.name, spec.attempt_id)
+    launcher.close()
+
+
+def test_a_pod_on_a_lost_node_counts_as_running_until_its_grace_is_over(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    _launch(launcher, spec)
+    fake.node_lost(toleration_seconds=300)
+    fake.advance(400)
+    assert not launcher.is_gone(spec.name, spec.attempt_id)
+    fake.advance(120)
+    assert launcher.is_gone(spec.name, spec.attempt_id)
+    assert [run.is_running for run in fake.ledger()] == [True], "the fence protects from it, nothing ends it"
+
+
+def test_a_job_without_a_pod_is_about_to_make_it(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    fake.script(start=Start.QUOTA)
+    _launch(launcher, spec)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert seen.alive
+    assert seen.evidence is not None
+    assert any("exceeded quota" in event["message"] for event in seen.evidence.events)
+
+
+def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:
+    launcher = _launcher(fake, follow=True)
+    spec = replace(_spec(), token="a-secret-token")  # noqa: S106 - made up here
+    _launch(launcher, spec)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert seen.evidence is not None
+    assert seen.evidence.job
+    assert seen.evidence.pods
+    assert "a-secret-token" not in repr(seen)
+    launcher.close()
+
+
+@pytest.mark.parametrize("trouble", ["cut", "gone", "end", "silence"])
+def test_a_watch_that_breaks_goes_on(fake: FakeKubernetes, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.05)
+    launcher = _launcher(fake, follow=True)
+    launcher.observe()
+    wait_for(lambda: sorted(fake.open_watches()) == ["events", "jobs", "pods"], "three watches")
+    fake.watches(trouble)
+    spec = _spec()
+    _launch(launcher, spec)
+    wait_for(lambda: _seen(launcher, spec) is not None, "the new worker is seen")
+    fake.exit(spec.name)
+    wait_for(lambda: not (_seen(launcher, spec) or pytest.fail("lost")).alive, "its end is seen")
+    launcher.close()
+
+
+def test_a_change_wakes_who_waits(fake: FakeKubernetes) -> None:
+    launcher = _launcher(fake, follow=True)
+    launcher.observe()
+    launcher.wait_for_change(0)
+    _launch(launcher, _spec())
+    assert launcher.wait_for_change(10)
+    launcher.close()
+
+
+def test_the_rest_of_a_log_comes_from_the_pod(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    spec = _spec()
+    _launch(launcher, spec)
+    lines = [f"2026-11-25T10:00:00.{number:09d}Z stdout F line {number}\n".encode() for number in range(100)]
+    fake.append_log(spec.name, b"".join(lines))
+    fake.act(spec.name, Act.OUT_OF_MEMORY)
+    launcher.observe()
+    stored = b"".join(lines[:60])
+    rest = b"".join(launcher.tail(spec.name, spec.attempt_id, after=stored[-4096:], offset=len(stored)))
+    assert rest == b"".join(lines[60:])

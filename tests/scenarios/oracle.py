@@ -1,0 +1,75 @@
+"""What has to hold at any time, and at the end, by the rows and by the fake's ledger of what really ran."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Count
+
+from jobs.contract import TERMINAL, EventKind, JobStatus
+from jobs.models import Attempt, Job, JobEvent
+
+if TYPE_CHECKING:
+    from tests.scenarios.world import World
+
+ENDS = (EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED)
+
+
+def one_valid_session() -> None:
+    """No job has two attempts whose worker may change it."""
+    valid = Attempt.objects.filter(claim_id__isnull=False, fenced_at=None, ended_at=None)
+    twice = list(valid.values("job_id").annotate(many=Count("id")).filter(many__gt=1))
+    assert not twice, f"two valid sessions: {twice}"
+
+
+def judge(world: "World") -> list[str]:
+    """Everything that is wrong at the end; empty when every promise was kept."""
+    runs: dict[UUID, list[Any]] = {}
+    for run in world.fake.ledger():
+        runs.setdefault(UUID(run.attempt_id), []).append(run)
+    faults: list[str] = []
+    ends = Counter(JobEvent.objects.filter(kind__in=ENDS).values_list("job_id", flat=True))
+    accepted = set(world.workers.successes)
+    asked = {each.job_id for each in world.scenarios if each.cancelled}
+    attempts: dict[UUID, list[Attempt]] = {}
+    for row in Attempt.objects.order_by("number"):
+        attempts.setdefault(row.job_id, []).append(row)
+    for job in Job.objects.all():
+        told = [f"{job.id} {job.status} {job.reason}: {fault}" for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, asked)]
+        faults += told
+    for row in [each for rows in attempts.values() for each in rows]:
+        faults += [f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []))]
+    return faults
+
+
+def _of_job(job: Job, attempts: list[Attempt], ends: int, accepted: set[UUID], asked: set[UUID | None]) -> list[str]:
+    faults = []
+    if job.status not in TERMINAL:
+        faults.append("has not ended")
+    if ends != 1:
+        faults.append(f"ended {ends} times")
+    if (job.status == JobStatus.SUCCEEDED) != any(row.id in accepted for row in attempts):
+        faults.append("its status and what its workers were told differ")
+    if job.status == JobStatus.CANCELLED and job.id not in asked:
+        faults.append("nobody cancelled it")
+    if job.status == JobStatus.FAILED and not (job.reason and job.diagnosis and job.diagnosis["summary"] and job.diagnosis["next_steps"]):
+        faults.append("does not say why")
+    if job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED) and job.diagnosis:
+        faults.append("still says why it waited")
+    return faults
+
+
+def _of_attempt(row: Attempt, runs: list[Any]) -> list[str]:
+    """A container that never started cannot have claimed; one that ended well was told so; the log is closed and sealed."""
+    faults = []
+    if row.claim_id is not None and not runs:
+        faults.append("claimed by nothing that ran")
+    if row.gone_at is None or row.cleaned_up_at is None:
+        faults.append("not cleaned up")
+    if row.log_closed_at is None or row.log_object is None:
+        faults.append("its log is not sealed")
+    if row.end_status == "succeeded" and not row.log_end and row.claim_id is None:
+        faults.append("succeeded without a claim")
+    if row.exit_code is not None and runs and row.exit_code not in {run.exit_code for run in runs}:
+        faults.append(f"exit code {row.exit_code}, the ledger has {[run.exit_code for run in runs]}")
+    return faults

@@ -1,0 +1,173 @@
+"""The scenarios that have a name: each was a way to lose or double a job."""
+
+from collections.abc import Iterator
+from unittest import mock
+from uuid import UUID
+
+import pytest
+
+from jobs.contract import FailureReason, JobStatus
+from jobs.launchers.base import Launched
+from jobs.models import Attempt
+from jobs.services import launch
+from jobs.services.cancel import job_cancel
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.faults import Fault
+from tests.fakes.kubernetes.scripts import Act
+from tests.scenarios.oracle import judge
+from tests.scenarios.troubles import Phase
+from tests.scenarios.world import Scenario, World, world
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[FakeKubernetes]:
+    with FakeKubernetes() as running:
+        yield running
+
+
+@pytest.fixture
+def run(cluster: FakeKubernetes) -> Iterator[World]:
+    """One job, and nothing that goes wrong but what the test says."""
+    with world(cluster, [Scenario(None, Phase.RUNNING)], seed=1) as made:
+        yield made
+
+
+def _answer_is_lost(run: World) -> None:
+    """The create is done, its answer is lost, and so is each look at it, for a while; nobody has claimed yet."""
+    run.fake.fault(Fault.DROP_AFTER_COMMIT, verb="create", resource="jobs")
+    run.fake.fault(Fault.DROP_BEFORE_COMMIT, verb="get", resource="jobs", count=None)
+    run.fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="create", resource="jobs", count=None)
+    run.rounds_of(1, workers_act=False)
+    assert run.attempt().uid == ""
+    assert len(run.fake.ledger(running=True)) == 1
+
+
+def _ends_well(run: World, status: JobStatus, reason: str = "") -> None:
+    run.fake.clear_faults()
+    run.run()
+    job = run.job
+    assert (job.status, job.reason) == (status, reason)
+    assert judge(run) == []
+
+
+def test_created_but_the_answer_lost_and_it_claims(run: World) -> None:
+    _answer_is_lost(run)
+    run.rounds_of(1)
+    assert run.job.status == JobStatus.RUNNING, "the claim makes it run, not the launcher's answer"
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert len(run.fake.ledger()) == 1
+
+
+def test_created_but_the_answer_lost_and_a_cancel(run: World) -> None:
+    _answer_is_lost(run)
+    run.cancel(run.scenarios[0])
+    _ends_well(run, JobStatus.CANCELLED, FailureReason.CANCELLED)
+
+
+def test_created_but_the_answer_lost_until_the_launch_time_limit(run: World) -> None:
+    _answer_is_lost(run)
+    run.rounds_of(4, workers_act=False, seconds=100)
+    assert run.job.attempt == 2, "the first attempt is ended, its worker is there"
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert [run_.exit_code for run_ in run.fake.ledger()] == [143, 0]
+
+
+@pytest.mark.parametrize("how", ["TTL", "deleted by hand"])
+def test_created_but_the_answer_lost_and_the_object_gone(run: World, how: str) -> None:
+    """The same number is launched again: nobody had claimed it, no answer of its launch is known."""
+    _answer_is_lost(run)
+    name = run.attempt().name
+    run.fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="list", count=None)
+    if how == "TTL":
+        run.fake.exit(name, 1)
+        run.advance(290)
+        run.advance(20)
+    else:
+        run.fake.delete_job(name)
+    assert run.fake.counts()["jobs"] == 0
+    run.fake.clear_faults()
+    run.run()
+    assert run.job.status == JobStatus.SUCCEEDED
+    assert judge(run) == []
+    assert Attempt.objects.filter(claim_id__isnull=False, end_status="succeeded").count() == 1
+
+
+def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) -> None:
+    """Its worker is refused, and its object is removed: no open attempt owns it."""
+    run.fake.fault(Fault.LATE_COMMIT, verb="create", resource="jobs", seconds=2000, answer=Fault.ERROR_BEFORE_COMMIT)
+    run.rounds_of(1)
+    run.cancel(run.scenarios[0])
+    run.rounds_of(10)
+    assert run.job.status == JobStatus.CANCELLED
+    assert run.attempt().cleaned_up_at is not None
+    run.advance(2000)
+    assert run.fake.counts() == {"jobs": 1, "pods": 1}
+    run.rounds_of(60, seconds=5)
+    assert run.fake.counts() == {"jobs": 0, "pods": 0}
+    assert judge(run) == []
+
+
+def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
+    """The first object was deleted and the attempt launched again, when the first answer is recorded: presence is judged by the attempt."""
+    answers: list[dict[UUID, Launched]] = []
+    with mock.patch("jobs.services.launch._record", answers.append):
+        run.rounds_of(1, workers_act=False)
+        run.fake.delete_job(run.attempt().name)
+        run.rounds_of(1, workers_act=False)
+    first = next(each for each in answers if each)
+    launch._record(first)
+    attempt = run.attempt()
+    assert attempt.uid == first[attempt.id].uid
+    assert attempt.uid not in {each.job_uid for each in run.fake.ledger(running=True)}, "what runs is the second one"
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 1
+
+
+def test_403_while_the_object_exists(run: World) -> None:
+    run.fake.fault(Fault.FORBIDDEN_AFTER_COMMIT, verb="create", resource="jobs")
+    run.rounds_of(1, workers_act=False)
+    assert run.attempt().uid, "it was looked up and adopted"
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert len(run.fake.ledger()) == 1
+
+
+def test_node_away_attempt_2_node_back(run: World) -> None:
+    """The old worker goes on beside its successor; what it says is refused, and the outcome is applied once."""
+    run.rounds_of(2)
+    assert run.job.status == JobStatus.RUNNING
+    run.fake.add_node("other")
+    run.fake.script(node="other")
+    run.fake.node_lost("node1", toleration_seconds=30)
+    run.rounds_of(8, workers_act=False, seconds=60)
+    assert run.job.attempt == 2
+    assert run.attempt().reason == FailureReason.NODE_LOST
+    old = next(iter(run.workers.by_pod.values()))
+    while old.step in ("claimed", "printed"):
+        run.workers.act(run.fake.ledger(running=True, env=True), held={run.attempt(2).id})
+    assert old.step == "refused"
+    run.fake.node_back("node1")
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert len(run.workers.successes) == 1
+
+
+def test_node_away_for_ever_and_cancel(run: World) -> None:
+    run.rounds_of(2)
+    run.fake.node_lost("node1", toleration_seconds=30)
+    job_cancel(job_id=run.job.id, actor="user:ada")
+    run.scenarios[0].cancelled = True
+    run.rounds_of(12, workers_act=False, seconds=60)
+    job = run.job
+    assert job.status == JobStatus.CANCELLED
+    assert run.attempt().gone_at is not None, "its room is free"
+    assert judge(run) == []
+
+
+def test_out_of_memory_says_the_limit_and_what_to_ask_for(run: World) -> None:
+    run.rounds_of(2)
+    run.fake.act(run.attempt().name, Act.OUT_OF_MEMORY)
+    run.rounds_of(1)
+    event = run.job.diagnosis or {}
+    assert event["category"] == FailureReason.OUT_OF_MEMORY
+    assert event["next_steps"][0]["patch"]["resources"]["memory"]

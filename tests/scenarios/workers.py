@@ -1,0 +1,100 @@
+"""What runs in the fake's containers: claims, prints, finishes, exits; one step at a time, by the services that the worker API calls."""
+
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from jobs.contract import FailureReason, FinishStatus, JobStatus
+from jobs.models import Attempt
+from jobs.selectors.logs import log_sha256
+from jobs.services.claim import attempt_claim
+from jobs.services.finish import attempt_finish
+from jobs.services.logs import log_append
+from jobs.services.values import FinishReport
+from mimir.lib.errors import MimirError
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.ledger import Run
+from tests.support.make import LINE
+
+
+class Step(StrEnum):
+    """What a worker has done last."""
+
+    STARTED = "started"
+    CLAIMED = "claimed"
+    PRINTED = "printed"
+    FINISHED = "finished"
+    REFUSED = "refused"
+    EXITED = "exited"
+
+
+@dataclass(slots=True)
+class Worker:
+    """One container."""
+
+    attempt_id: UUID
+    pod: str
+    succeeds: bool
+    claim_id: UUID = field(default_factory=uuid4)
+    step: Step = Step.STARTED
+    rounds_to_run: int = 2
+
+
+class Workers:
+    """All containers that the ledger shows, each with its own mind."""
+
+    def __init__(self, fake: FakeKubernetes, dice: random.Random, succeeds: dict[UUID, bool]) -> None:
+        """`succeeds`: by job."""
+        self._fake, self._dice, self._succeeds = fake, dice, succeeds
+        self.by_pod: dict[str, Worker] = {}
+        self.successes: list[UUID] = []  # attempts whose success was accepted and made its job succeed
+
+    def act(self, running: list[Run], held: set[UUID]) -> None:
+        """One step of each that runs; those of `held` attempts wait."""
+        for run in running:
+            attempt_id = UUID(run.attempt_id)
+            worker = self.by_pod.get(run.pod_uid)
+            if worker is None:
+                worker = self.by_pod[run.pod_uid] = Worker(attempt_id, run.pod, self._succeeds.get(UUID(run.env["JOB_ID"]), True))
+            if attempt_id not in held:
+                self._step(worker)
+
+    def _step(self, worker: Worker) -> None:
+        try:
+            if worker.step is Step.STARTED:
+                attempt_claim(attempt_id=worker.attempt_id, claim_id=worker.claim_id, host=worker.pod)
+                worker.step = Step.CLAIMED
+            elif worker.step is Step.CLAIMED:
+                self._print(worker)
+            elif worker.step is Step.PRINTED:
+                self._finish(worker)
+            elif worker.step in (Step.FINISHED, Step.REFUSED):
+                self._fake.exit(worker.pod, 0 if worker.step is Step.FINISHED else 3)
+                worker.step = Step.EXITED
+        except MimirError:
+            worker.step = Step.REFUSED
+
+    def _print(self, worker: Worker) -> None:
+        end = Attempt.objects.values_list("log_end", flat=True).get(id=worker.attempt_id)
+        line = LINE + b"a line\n"
+        self._fake.append_log(worker.pod, line)
+        if self._dice.random() < 0.8:  # else it dies, or finishes, before it has delivered
+            log_append(attempt_id=worker.attempt_id, offset=end, data=line)
+        worker.rounds_to_run -= 1
+        if worker.rounds_to_run <= 0:
+            worker.step = Step.PRINTED
+
+    def _finish(self, worker: Worker) -> None:
+        attempt = Attempt.objects.get(id=worker.attempt_id)
+        report = FinishReport(
+            status=FinishStatus.SUCCEEDED if worker.succeeds else FinishStatus.FAILED,
+            log_end=attempt.log_end,
+            log_sha256=log_sha256(attempt),
+            **({} if worker.succeeds else {"reason": FailureReason.WORKLOAD_FAILED, "message": "It said no."}),
+        )
+        before = attempt.ended_at
+        status = attempt_finish(attempt_id=worker.attempt_id, report=report)
+        if worker.succeeds and before is None and status == JobStatus.SUCCEEDED:
+            self.successes.append(worker.attempt_id)
+        worker.step = Step.FINISHED

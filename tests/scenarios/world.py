@@ -1,0 +1,249 @@
+"""One installation and one cluster in virtual time, with many jobs, each with a trouble of its own."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from django.conf import settings
+
+from jobs.contract import TERMINAL
+from jobs.launchers.base import Target
+from jobs.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.launchers.manifest import WorkerTemplate
+from jobs.models import Attempt, Cluster, Job
+from jobs.reconciler import Memory, reconcile_once
+from jobs.services import launch
+from jobs.services.admit import admit_once
+from jobs.services.cancel import job_cancel
+from jobs.services.clusters import cluster_ensure
+from jobs.services.launch import attempts_launch, attempts_to_launch
+from mimir.lib.errors import MimirError
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.clock import VirtualClock, virtual_time
+from tests.scenarios.oracle import one_valid_session
+from tests.scenarios.troubles import OF_NODES, Order, Phase, Trouble, begin, go_on
+from tests.scenarios.workers import Workers
+from tests.support import make
+
+BEGAN = 1_790_000_000.0
+PACE = (2.0, 2.0, 2.0, 30.0, 120.0, 600.0, 600.0, 3600.0)  # how far time goes after so many rounds in which nothing changed
+ROUNDS_MAX = 600
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One job with what happens to it. `cancel_in`: the phase in which somebody cancels it."""
+
+    trouble: Trouble | None
+    phase: Phase
+    succeeds: bool = True
+    cancel_in: Phase | None = None
+    job_id: UUID | None = None
+    order: Order | None = None
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class World:
+    """Everything one run needs. `rounds` counts the steps that were made."""
+
+    fake: FakeKubernetes
+    clock: VirtualClock
+    dice: random.Random
+    launcher: KubernetesLauncher
+    cluster: Cluster
+    workers: Workers
+    scenarios: list[Scenario]
+    memory: Memory = field(default_factory=Memory)
+    rounds: int = 0
+    unrecorded: set[UUID] = field(default_factory=set)  # attempts whose launch was not recorded, once
+    away: Counter[str] = field(default_factory=Counter)  # passes that the cluster did not answer
+
+    def run(self) -> None:
+        """Rounds until everything has ended. Raises: AssertionError when it does not."""
+        last, quiet = None, 0
+        while not self.settled():
+            assert self.rounds < ROUNDS_MAX, f"not settled: {self.open()}"
+            self.advance(PACE[min(quiet, len(PACE) - 1)])
+            self.round()
+            now = self._fingerprint()
+            last, quiet = now, quiet + 1 if now == last else 0
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, here and there."""
+        self.clock.advance_to(self.clock.now + seconds)
+        self.fake.advance_to(self.clock.now)
+
+    def round(self, *, workers_act: bool = True) -> None:
+        """Admit, launch, let containers and troubles act, reconcile."""
+        self.rounds += 1
+        admit_once(hint=False)
+        rows = self._rows()
+        self._troubles(rows, Phase.BEFORE_CREATE)
+        attempts_launch(attempts_to_launch())
+        rows = self._rows()
+        for phase in (Phase.UNRECORDED, Phase.UNCLAIMED, Phase.RUNNING, Phase.FINISHING, Phase.CLEANING):
+            self._troubles(rows, phase)
+        if workers_act:
+            held = {row["id"] for row in rows.values() if self._phase(row) is Phase.UNRECORDED}
+            self.workers.act(self.fake.ledger(running=True, env=True), held)
+        self._troubles(self._rows(), Phase.SEALING)
+        one_valid_session()
+        self.reconcile()
+        one_valid_session()
+
+    def rounds_of(self, count: int, *, workers_act: bool = True, seconds: float = 2.0) -> None:
+        """So many rounds, so far apart."""
+        for _ in range(count):
+            self.advance(seconds)
+            self.round(workers_act=workers_act)
+
+    @property
+    def job(self) -> Job:
+        """The only job, as it is now."""
+        return Job.objects.get()
+
+    def attempt(self, number: int = 1) -> Attempt:
+        """One of its attempts, as it is now."""
+        return Attempt.objects.get(number=number)
+
+    def reconcile(self) -> None:
+        """One pass; a cluster that does not answer is tried again in the next round."""
+        try:
+            reconcile_once(self.cluster, self.launcher, self.memory)
+        except OSError as error:
+            self.away[type(error).__name__] += 1
+
+    def settled(self) -> bool:
+        """Whether every job has ended, and every attempt and object is cleaned up."""
+        if Job.objects.exclude(status__in=TERMINAL).exists() or Attempt.objects.filter(cleaned_up_at=None).exists():
+            return False
+        return self.rounds > 0 and not any(self.left().values())
+
+    def left(self) -> dict[str, int]:
+        """Jobs and pods of the cluster but for those that wait for a node that never comes back."""
+        lost = {each.order.worker for each in self.scenarios if each.order is not None and each.order.trouble in OF_NODES}
+        if not lost:
+            return self.fake.counts()
+        observed = {seen.name for seen in self.launcher.observe()}
+        return {"jobs": len(observed - lost), "pods": 0}
+
+    def open(self) -> list[Any]:
+        """What is not over, for a message."""
+        jobs = Job.objects.exclude(status__in=TERMINAL).values_list("id", "status", "attempt")
+        attempts = Attempt.objects.filter(cleaned_up_at=None).values_list("name", "ended_at", "fenced_at", "gone_at", "log_object")
+        ids = {row[0] for row in jobs} | set(Attempt.objects.filter(cleaned_up_at=None).values_list("job_id", flat=True))
+        mine = [(each.trouble, each.phase, each.cancel_in) for each in self.scenarios if each.job_id in ids]
+        return [list(jobs), list(attempts), mine, self.fake.counts(), self.away]
+
+    def _rows(self) -> dict[UUID, dict[str, Any]]:
+        """The latest attempt of each job."""
+        names = ("id", "job_id", "name", "uid", "claim_id", "ended_at", "fenced_at", "gone_at", "log_object", "cleaned_up_at", "job__status")
+        return {row["job_id"]: row for row in Attempt.objects.order_by("number").values(*names)}
+
+    def _phase(self, row: dict[str, Any]) -> Phase | None:
+        if row["cleaned_up_at"] is not None:
+            return None
+        if row["gone_at"] is not None:
+            return Phase.CLEANING
+        if row["ended_at"] is not None or row["fenced_at"] is not None:
+            alive = any(worker.attempt_id == row["id"] and worker.step != "exited" for worker in self.workers.by_pod.values())
+            return Phase.FINISHING if alive else Phase.SEALING
+        if row["claim_id"] is not None:
+            return Phase.RUNNING
+        if row["uid"]:
+            return Phase.UNCLAIMED
+        return Phase.UNRECORDED if row["id"] in self.unrecorded else Phase.BEFORE_CREATE
+
+    def _troubles(self, rows: dict[UUID, dict[str, Any]], phase: Phase) -> None:
+        for scenario in self.scenarios:
+            row = rows.get(scenario.job_id) if scenario.job_id else None
+            if row is None or self._phase(row) is not phase:
+                continue
+            if scenario.order is None and scenario.phase is phase and scenario.trouble is not None:
+                scenario.order = Order(scenario.trouble, row["name"], self.node_of(scenario), self.clock.now)
+                begin(self.fake, scenario.order, phase, self.dice)
+            if scenario.cancel_in is phase and not scenario.cancelled:
+                self.cancel(scenario)
+        for scenario in self.scenarios:
+            if scenario.order is not None:
+                go_on(self.fake, scenario.order)
+
+    def cancel(self, scenario: Scenario) -> None:
+        """Somebody asks for it; refused once it has ended."""
+        scenario.cancelled = True
+        try:
+            job_cancel(job_id=scenario.job_id, actor="user:ada")
+        except MimirError:
+            scenario.cancelled = False
+            scenario.cancel_in = None
+
+    def node_of(self, scenario: Scenario) -> str:
+        """A node of its own for who loses it."""
+        return f"node-{self.scenarios.index(scenario)}" if scenario.trouble in OF_NODES else "node1"
+
+    def _fingerprint(self) -> object:
+        jobs = tuple(Job.objects.order_by("id").values_list("status", "attempt", "event_seq"))
+        names = ("uid", "ended_at", "gone_at", "cleaned_up_at", "launch_failures", "terminate_asked_at")
+        attempts = tuple(Attempt.objects.order_by("id").values_list(*names))
+        return jobs, attempts, tuple(sorted(self.fake.counts().items())), len(self.fake.ledger(running=True))
+
+
+@contextmanager
+def world(fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow: bool = False) -> Iterator[World]:
+    """A new installation beside a new cluster, with one job for each of `scenarios`."""
+    dice, clock = random.Random(seed), VirtualClock(BEGAN)  # noqa: S311 - the same dice for the same seed
+    fake.reset(seed=seed, now=BEGAN)
+    env = replace(settings.ENV, orphan_grace=60, kubeconfig_file=str(fake.kubeconfig), capacity_jobs=10_000, retry_back_off=1.0)
+    with ExitStack() as stack:
+        stack.enter_context(virtual_time(clock))
+        stack.enter_context(mock.patch.object(settings, "ENV", env))
+        stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.3))
+        stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.02))
+        cluster = cluster_ensure()
+        Cluster.objects.filter(name=cluster.name).update(launcher="kubernetes", capacity_jobs=10_000)
+        cluster.refresh_from_db()
+        target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=5)
+        template = WorkerTemplate(installation=str(cluster.installation), image="mimir-aip/worker:latest")
+        launcher = KubernetesLauncher(target, template, follow=follow, now=clock.utc_now)
+        stack.callback(launcher.close)
+        stack.enter_context(mock.patch("jobs.services.launch.launcher_of", return_value=launcher))
+        made = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
+        stack.enter_context(mock.patch("jobs.services.launch._record", _forgetful(made)))
+        _submit(made)
+        yield made
+
+
+def _submit(made: World) -> None:
+    """The jobs; what loses its node runs on one of its own."""
+    succeeds: dict[UUID, bool] = {}
+    for scenario in made.scenarios:
+        row = make.job(max_attempts=2, timeout_seconds=3600)
+        scenario.job_id = row.id
+        succeeds[row.id] = scenario.succeeds
+        if scenario.trouble in OF_NODES:
+            made.fake.add_node(made.node_of(scenario))
+            made.fake.script(f"worker-job-{row.id}-1", node=made.node_of(scenario), stop_seconds=1.0)
+    made.workers = Workers(made.fake, made.dice, succeeds)
+
+
+def _forgetful(made: World) -> Any:
+    """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
+    real = launch._record
+    def record(launched: Any) -> None:
+        kept = {}
+        for attempt_id, answer in launched.items():
+            job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
+            forget = job_id in {each.job_id for each in made.scenarios if each.phase is Phase.UNRECORDED and each.order is None}
+            if forget and attempt_id not in made.unrecorded:
+                made.unrecorded.add(attempt_id)
+            else:
+                kept[attempt_id] = answer
+        real(kept)
+
+    return record
