@@ -51,12 +51,12 @@ def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagn
     return told(refused_finding(message, reason=reason), Stage.WAITS)
 
 
-def never_claimed(seconds: float) -> ClusterDiagnosis:
-    """Its container runs, by the cluster's word, and has not called within `seconds`."""
+def never_claimed() -> ClusterDiagnosis:
+    """Its container runs, by the cluster's word, and has not called."""
     return told(
         Finding(
             FailureReason.NEVER_CLAIMED,
-            f"The worker runs and has not reported to the orchestrator within {told_span(seconds)}.",
+            "Its container runs, and has not called the orchestrator.",
             "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
             "",
             ("Mend the way from the workers to the orchestrator",),
