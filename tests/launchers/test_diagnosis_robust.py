@@ -73,7 +73,7 @@ def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
     scene = data.draw(st.sampled_from(_scenes())) | {"nodes": data.draw(st.sampled_from([None, [], [kube.node()]]))}
     for _ in range(data.draw(st.integers(1, 4))):
-        path = data.draw(st.sampled_from([path for path in _paths(scene) if path]))
+        path = data.draw(st.sampled_from([path for path in _paths(scene) if path] or [()]))
         scene = _mutilated(scene, path, data.draw(st.one_of(st.just(...), ODD)))
     found = _diagnosed(scene, resources=data.draw(ODD))
     if found is not None:
@@ -134,6 +134,14 @@ def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
         assert TOKEN not in told
         assert "hunter2hunter2" not in told
         assert "traceback" in told
+
+
+def test_what_a_database_refuses_is_not_kept() -> None:
+    pod = kube.terminated(1, message="a\x00b \ud800 c")
+    for told in (remember(pod), diagnose(kube.job(failed=1), [pod], [])):
+        assert "a�b ? c" in str(told)
+        assert str(told).encode()
+    assert diagnose_refusal("a\x00b").raw == "Forbidden: a�b"
 
 
 def test_remembering_what_is_remembered_changes_nothing() -> None:

@@ -15,7 +15,7 @@ TAINTED = "TaintManagerEviction"
 
 def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
     """Why a pod is taken away, or was: what the cluster says first, then what its events say, then who is left to have done it."""
-    stated = ending.disrupted_finding(pod) or ending.of_node(pod) or _by_event(scene, pod)
+    stated = disruption_of(scene, pod)
     if stated:
         return refined(scene, pod, stated)
     if scene.late():
@@ -35,6 +35,11 @@ def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
     if killing or pod.deleting or (failure.holds and not scene.ran(pod)):
         return ending.deleted_finding(f"Killing: {killing.message}" if killing else raw or "the pod is gone", pod.node, ending=ending_now)
     return ending.vanished_finding(raw or "the pod is gone", pod.node)
+
+
+def disruption_of(scene: Scene, pod: Pod) -> Finding | None:
+    """What the cluster itself says of taking the pod away, in the pod or in events."""
+    return ending.disrupted_finding(pod) or ending.of_node(pod) or _by_event(scene, pod)
 
 
 def said_by_job(failure: Condition, raw: str, node: str) -> Finding | None:

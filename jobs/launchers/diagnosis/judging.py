@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
-from jobs.launchers.diagnosis.causes import late_finding, refined, said_by_job, taken_away, timed_out
+from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
 from jobs.launchers.diagnosis.creating import refused_finding
 from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
@@ -143,16 +143,22 @@ def _failed_job(raw: str, failure: Condition) -> Finding:
 
 def _replaced(scene: Scene) -> ClusterDiagnosis | None:
     """A running pod has nothing to say, unless an earlier one of the attempt was taken away: then the cluster runs it a second time."""
-    before = next((pod for pod in scene.pods[1:] if pod.disrupted() or pod.reason == "Evicted"), None)
-    found = ending.of_node(before) or ending.disrupted_finding(before) if before else None
+    found = next(filter(None, (_taken_before(scene, pod) for pod in scene.pods[1:])), None)
     return told(found, Stage.WAITS, before="The cluster started another pod in its place.") if found else None
 
 
 def _earlier(scene: Scene) -> str:
     """What became of the pod before this one, as a sentence."""
     before = next(iter(scene.pods[1:]), None)
-    found = (ending.disrupted_finding(before) or ending.ended_finding(before, scene.asked)) if before else None
+    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked)) if before else None
     return f"An earlier pod of this attempt: {found.summary}" if found else ""
+
+
+def _taken_before(scene: Scene, pod: Pod) -> Finding | None:
+    """Why an earlier pod was taken away. A Job of ours makes a second pod for no other cause than a disruption that its policy ignores."""
+    own = scene.of(pod)
+    killed = own.has("Killing") if not pod.ended() else None
+    return disruption_of(own, pod) or (ending.evicted_by_request(f"Killing: {killed.message}", pod.node) if killed else None)
 
 
 def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.contract import FINAL, INFRASTRUCTURE, FailureReason
+from jobs.launchers.diagnosis.reading import storable
 from mimir.lib.redaction import redact_text
 
 RAW_MAX = 1500  # characters of the cluster's own words
@@ -101,7 +102,7 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
 
 def clean(text: str, most: int) -> str:
     """One line of untrusted text without secrets, at most `most` characters."""
-    line = " ".join(redact_text(text.replace("\x00", "�")).split())
+    line = " ".join(redact_text(storable(text)).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -230,4 +230,20 @@ ENDINGS = [
             ),
         ],
     ),
+    Case(
+        "replaced-by-events",
+        R.PREEMPTED,
+        WAITS,
+        ("another pod in its place",),
+        [kube.running(name=f"{kube.JOB}-zzzzz", created=90)],
+        [kube.event("Started"), kube.event("Preempted", "Preempted by pod 4a1f on node node1"), kube.event("Killing", seconds=11)],
+    ),
+    Case(
+        "replaced-after-a-drain",
+        R.EVICTED_BY_REQUEST,
+        WAITS,
+        ("another pod in its place",),
+        [kube.running(name=f"{kube.JOB}-zzzzz", created=90)],
+        [kube.event("Started"), kube.event("Killing", "Stopping container worker", seconds=11)],
+    ),
 ]
