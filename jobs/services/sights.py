@@ -5,14 +5,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from jobs.contract import FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
 Pods = Sequence[Mapping[str, Any]]
-NOT_CALLED = "Its container runs, and has not called the orchestrator."
 
 
 def sight_of(seen: Observed | None) -> Sight | None:
@@ -78,4 +76,5 @@ def _silent(sight: Sight | None, evidence: Evidence) -> Sight | None:
     runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
     if sight is None or not sight.alive or not runs:
         return sight
-    return replace(sight, reason=FailureReason.NEVER_CLAIMED.value, message=NOT_CALLED)
+    told = never_claimed()
+    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told())

@@ -14,6 +14,7 @@ TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
 ALIVE = Sight(alive=True)
 DEAD = Sight(alive=False, gone=True)
 REFUSED = Sight(alive=False, gone=True, reason="protocol", message="The orchestrator refused a report.")
+NO_COMMAND = Sight(alive=False, gone=True, reason="bad_command", message="The worker could not be started.")
 LEFTOVERS = Sight(alive=False, gone=False)
 
 
@@ -48,6 +49,7 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
         ("vanished before its claim", LAUNCHED, None, 5, Verb.END, FailureReason.WORKER_LOST),
         ("dead before its claim", LAUNCHED, DEAD, 5, Verb.END, FailureReason.WORKER_LOST),
         ("its claim was lost with a restored database", LAUNCHED, REFUSED, 5, Verb.END, FailureReason.WORKER_LOST),
+        ("the cluster found it wanting before its claim", LAUNCHED, NO_COMMAND, 5, Verb.END, FailureReason.BAD_COMMAND),
         ("never claimed", LAUNCHED, ALIVE, 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("cancelled before its claim", dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING), ALIVE, 5, Verb.FENCE, None),
         ("running and seen", RUNNING, ALIVE, 30, Verb.NOTHING, None),

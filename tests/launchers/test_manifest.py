@@ -100,7 +100,5 @@ def test_a_request_is_never_above_its_limit() -> None:
 
 
 def test_projects_share_no_folder_of_the_model_cache() -> None:
-    mounts = {
-        mount["name"]: mount for mount in _container(worker_job(replace(PLAIN, project_id="other"), FULL))["volumeMounts"]
-    }
+    mounts = {mount["name"]: mount for mount in _container(worker_job(replace(PLAIN, project_id="other"), FULL))["volumeMounts"]}
     assert mounts["model-cache"]["subPath"] == "other"

@@ -1,27 +1,32 @@
 """Why a pod was taken away, or is being: what the cluster says first, what its events say, who is left to have done it. Pure."""
 
+import re
+
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
-from jobs.launchers.diagnosis.pods import Pod
+from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, items, text
 from jobs.launchers.diagnosis.scene import Scene, is_ready
 from jobs.launchers.diagnosis.values import Finding
 from jobs.launchers.diagnosis.waits import suspended, wait
 
+TAINTED = "TaintManagerEviction"
+
 
 def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
     """Why a pod is taken away, or was: what the cluster says first, then what its events say, then who is left to have done it."""
-    stated = ending.disrupted_finding(pod) or ending.of_node(pod) or _by_event(scene, pod)
+    stated = disruption_of(scene, pod)
     if stated:
         return refined(scene, pod, stated)
     if scene.late():
         return late_finding(scene, pod, ending_now=ending_now)
     failure = scene.failure()
     raw = scene.failure_words()
-    if failure.reason == "PodFailurePolicy" and "DisruptionTarget" in failure.message:
-        return ending.evicted_by_request(raw, pod.node)
+    stated = said_by_job(failure, raw, pod.node)
+    if stated:
+        return stated
     if scene.suspended():
-        return suspended()
+        return suspended(ran=scene.ran(pod))
     if scene.node_is_away(pod):
         return ending.node_lost("its node is not ready, or gone", pod.node)
     killing = scene.has("Killing")
@@ -32,21 +37,38 @@ def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
     return ending.vanished_finding(raw or "the pod is gone", pod.node)
 
 
+def disruption_of(scene: Scene, pod: Pod) -> Finding | None:
+    """What the cluster itself says of taking the pod away, in the pod or in events."""
+    return ending.disrupted_finding(pod) or ending.of_node(pod) or _by_event(scene, pod)
+
+
+def said_by_job(failure: Condition, raw: str, node: str) -> Finding | None:
+    """What a Job says of its pod when its podFailurePolicy ended it."""
+    if failure.reason != "PodFailurePolicy":
+        return None
+    code = re.search(r"failed with exit code (\d{1,9})", failure.message)
+    if code and int(code[1]):
+        return ending.exit_finding(int(code[1]), raw)
+    return ending.evicted_by_request(raw, node) if "DisruptionTarget" in failure.message else None
+
+
 def _by_event(scene: Scene, pod: Pod) -> Finding | None:
     evicted, preempted = scene.has("Evicted"), scene.has("Preempted", "Preempting")
     if evicted:
         return ending.evicted_finding(evicted.message, pod.node)
     if preempted:
         return ending.preempted_finding(preempted.message, pod.node)
-    away = scene.has("TaintManagerEviction") or scene.has("NodeNotReady")
-    if away and "Cancelling" not in away.message:
-        return ending.node_lost(f"{away.reason}: {away.message}", pod.node)
+    tainted, away, killing = scene.has("TaintManagerEviction"), scene.has("NodeNotReady"), scene.has("Killing")
+    if tainted and "Cancelling" not in tainted.message:
+        return ending.node_lost(f"{TAINTED}: {tainted.message}", pod.node)
+    if away and (killing is None or killing.at <= away.at):  # a node that came back does the killing itself
+        return ending.node_lost(f"NodeNotReady: {away.message}", pod.node)
     return None
 
 
 def refined(scene: Scene, pod: Pod, found: Finding) -> Finding:
     """A node that answers was not lost: a person tainted it."""
-    if found.category is not FailureReason.NODE_LOST or pod.disruption().reason != "DeletionByTaintManager":
+    if found.category is not FailureReason.NODE_LOST or not found.raw.startswith((TAINTED, "DeletionByTaintManager")):
         return found
     node = scene.node(pod)
     if node is None or not is_ready(node):

@@ -5,16 +5,17 @@ creates the Job; the words are the same.
 """
 
 import re
+from dataclasses import replace
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import quantity, worded
-from jobs.launchers.diagnosis.values import AGAIN, LESS, Finding
+from jobs.launchers.diagnosis.values import AGAIN, LESS, THEN_BY_ITSELF, Finding
 
 _QUOTA = re.compile(r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S)
 _QUOTA_FORM = re.compile(r"failed quota: ([^:\s]+): must specify (.*)$", re.S)
 _QUOTA_SCOPE = re.compile(r"insufficient quota to match these scopes: (.*)$", re.S)
 _LIMIT = re.compile(
-    r"(maximum|minimum) (\S+) usage per (\w+) is ([^,\s\]]+)(?:, but (\w+) is ([^,\s\].]+)|\.\s+No (?:limit|request) is specified)?", re.S
+    r"(maximum|minimum) (\S+) usage per (\w+) is ([^,\s\]]+)(?:, but (\w+) is ([^,\s\]]+)|\.\s+No (?:limit|request) is specified)?", re.S
 )
 _RATIO = re.compile(
     r"(\S+) max limit to request ratio per (\w+) is ([^,\s]+), but (?:provided ratio is ([^,\s\]]+)|no (?:request|limit) is specified)"
@@ -50,7 +51,7 @@ def refused_finding(message: str, *, reason: str = "FailedCreate") -> Finding:
         )
     if found is None:
         found = _unknown(message)
-    return Finding(found.category, found.summary, found.advice, raw, found.steps, found.hopeless, found.facts)
+    return replace(found, raw=raw)
 
 
 def _quota(message: str) -> Finding | None:
@@ -122,7 +123,10 @@ def _limit_range(message: str) -> Finding | None:
     limits, ratio = list(_LIMIT.finditer(message)), _RATIO.search(message)
     if not limits and ratio is None:
         return None
-    told = [f"{m[1]} {m[2]} per {m[3].lower()} is {m[4]}" + (f", its {m[5]} is {m[6]}" if m[5] else ", and it names none") for m in limits]
+    told = [
+        f"{m[1]} {m[2]} per {m[3].lower()} is {m[4].rstrip('.')}" + (f", its {m[5]} is {m[6].rstrip('.')}" if m[5] else ", and it names none")
+        for m in limits
+    ]
     if ratio:
         present = f", and is {ratio[4]} times" if ratio[4] else ""
         told.append(f"{ratio[1]} limit may be {ratio[3]} times the request per {ratio[2].lower()}{present}")
@@ -161,19 +165,21 @@ def _missing(message: str) -> Finding | None:
         return Finding(
             FailureReason.MISSING_SERVICE_ACCOUNT,
             f'Waiting: the service account "{account[1]}" is missing in the workers\' namespace.',
-            "An administrator has to create it: the worker then starts by itself.",
+            "An administrator has to create it.",
             "",
             (f"Create the service account {account[1]}",),
             facts={"service_account": account[1]},
+            meanwhile=THEN_BY_ITSELF,
         )
     if priority:
         return Finding(
             FailureReason.MISSING_PRIORITY_CLASS,
             f'Waiting: the priority class "{priority[1]}" is missing.',
-            "An administrator has to create it (the worker then starts by itself), or to correct WORKER_PRIORITY_CLASSES.",
+            "An administrator has to create it, or to correct WORKER_PRIORITY_CLASSES.",
             "",
             (f"Create the priority class {priority[1]}", "Correct WORKER_PRIORITY_CLASSES"),
             facts={"priority_class": priority[1]},
+            meanwhile=THEN_BY_ITSELF,
         )
     if runtime:
         name = runtime[1] or runtime[2]
@@ -191,10 +197,11 @@ def _admission(message: str) -> Finding | None:
         return Finding(
             FailureReason.ADMISSION_UNAVAILABLE,
             f'Waiting: the admission webhook "{away[1]}" does not answer, and the cluster makes no pod without it.',
-            "An administrator has to start what serves the webhook, or to remove its configuration: the worker then starts by itself.",
+            "An administrator has to start what serves the webhook, or to remove its configuration.",
             "",
             ("Start what serves the webhook", "Remove the webhook's configuration"),
             facts={"webhook": away[1]},
+            meanwhile=THEN_BY_ITSELF,
         )
     if policy:
         return _denied(f'the admission policy "{policy[1]}" denies it: {policy[3].strip()}', "Change the policy", policy=policy[1])

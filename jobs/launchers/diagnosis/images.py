@@ -8,7 +8,7 @@ registries. The order of the rules matters: a name that does not resolve while a
 import re
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis.values import NAME_MAX, Finding
+from jobs.launchers.diagnosis.values import NAME_MAX, NOTHING_TO_DO, THEN_BY_ITSELF, TRIES_AGAIN, Finding
 
 PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 IMAGE_REASONS = PULLING | {
@@ -79,7 +79,20 @@ def pulling_finding(message: str, image: str) -> Finding:
         f"Pulling the image {name}.",
         "Nothing is wrong: the node does not have this image yet. The worker starts once it is there.",
         f"Pulling: {message}" if message else "Pulling",
+        steps=(NOTHING_TO_DO,),
         facts={"image": name},
+    )
+
+
+def never_pulled(image: str, raw: str) -> Finding:
+    """It was still on its way when its worker was ended."""
+    return Finding(
+        FailureReason.IMAGE_PULLING,
+        f"Never started: the image {image} was still being pulled.",
+        "An administrator can have the image on the nodes beforehand, or give workers more time to start (LAUNCH_TIMEOUT).",
+        raw,
+        ("Have the image on the nodes beforehand", "Give workers more time to start (LAUNCH_TIMEOUT)"),
+        facts={"image": image},
     )
 
 
@@ -136,10 +149,11 @@ def _unreachable(name: str, raw: str, words: str) -> Finding | None:
     return Finding(
         FailureReason.REGISTRY_UNREACHABLE,
         f"The image {name} cannot be pulled: {why}.",
-        "The node tries again by itself, with growing pauses. An administrator should look at the way from the nodes to the registry.",
+        "An administrator should look at the way from the nodes to the registry.",
         raw,
         (step,),
         facts={"image": name},
+        meanwhile=TRIES_AGAIN,
     )
 
 
@@ -166,10 +180,11 @@ def _refused(name: str, raw: str, words: str) -> Finding | None:
         return Finding(
             FailureReason.IMAGE_NOT_FOUND,
             f"The image {name} does not exist in its registry, or its name or tag is wrong.",
-            "An administrator has to correct name or tag (WORKER_IMAGE), or to push the image: the worker then starts by itself.",
+            "An administrator has to correct name or tag (WORKER_IMAGE), or to push the image.",
             raw,
             ("Push the image", "Correct the image name or tag (WORKER_IMAGE)"),
             facts={"image": name},
+            meanwhile=THEN_BY_ITSELF,
         )
     return None
 
@@ -185,8 +200,9 @@ def _other(name: str, raw: str, reason: str) -> Finding:
     return Finding(
         FailureReason.IMAGE_PULL_FAILED,
         f"The image {name} could not be pulled: {why}{f' ({told})' if told else ''}.",
-        "The node tries again by itself. An administrator should look at the node and at its container runtime.",
+        "An administrator should look at the node and at its container runtime.",
         raw,
         ("Make room on the node's disk" if "disk" in why else "Look at the node's container runtime",),
         facts={"image": name},
+        meanwhile=TRIES_AGAIN,
     )

@@ -4,20 +4,20 @@ The state of an object comes before events, newer before older, and of several p
 judged by what was kept of it and by the events, which outlive it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
-from jobs.launchers.diagnosis.causes import late_finding, refined, taken_away, timed_out
+from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
 from jobs.launchers.diagnosis.creating import refused_finding
+from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
 from jobs.launchers.diagnosis.scene import Scene, read_scene
 from jobs.launchers.diagnosis.starting import created_nothing
-from jobs.launchers.diagnosis.values import ClusterDiagnosis, Finding, Stage, told
+from jobs.launchers.diagnosis.values import NOTHING_TO_DO, ClusterDiagnosis, Finding, Stage, told
 from jobs.launchers.diagnosis.waits import suspended, wait
 from mimir.lib.words import told_span
 
@@ -51,12 +51,12 @@ def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagn
     return told(refused_finding(message, reason=reason), Stage.WAITS)
 
 
-def never_claimed(seconds: float) -> ClusterDiagnosis:
-    """Its container runs, by the cluster's word, and has not called within `seconds`."""
+def never_claimed() -> ClusterDiagnosis:
+    """Its container runs, by the cluster's word, and has not called."""
     return told(
         Finding(
             FailureReason.NEVER_CLAIMED,
-            f"The worker runs and has not reported to the orchestrator within {told_span(seconds)}.",
+            "Its container runs, and has not called the orchestrator.",
             "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
             "",
             ("Mend the way from the workers to the orchestrator",),
@@ -84,7 +84,7 @@ def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
         return _ended(scene, pod)
     if pod.deleting or pod.disrupted() or scene.late():
         return _closed(scene, taken_away(scene, pod, ending_now=True), Stage.ENDING)
-    if pod.phase == "Unknown" or (pod.running() and scene.node_is_away(pod)):
+    if pod.phase == "Unknown" or scene.node_is_away(pod):
         event = scene.has("NodeNotReady")
         return told(ending.node_lost(f"NodeNotReady: {event.message}" if event else "NodeNotReady", pod.node, waits=True), Stage.WAITS)
     if pod.running():
@@ -133,39 +133,43 @@ def _without_pod(scene: Scene) -> ClusterDiagnosis | None:
         return told(ending.deadline_finding(raw, scene.asked.deadline_seconds), stage) if ran else told(timed_out(raw), stage)
     if failure.holds:
         return told(_failed_job(raw, failure), stage)
-    return told(Finding(FailureReason.STARTING, "The cluster is making the worker's pod.", "Nothing is wrong so far.", ""), stage)
+    return told(Finding(FailureReason.STARTING, "The cluster is making the worker's pod.", "Nothing is wrong so far.", "", (NOTHING_TO_DO,)), stage)
 
 
 def _failed_job(raw: str, failure: Condition) -> Finding:
     """What a Job says of the pod that nobody has seen."""
-    code = re.search(r"failed with exit code (\d{1,9})", failure.message)
-    if code and int(code[1]):
-        return ending.exit_finding(int(code[1]), raw)
-    if failure.reason == "PodFailurePolicy" and "DisruptionTarget" in failure.message:
-        return ending.evicted_by_request(raw, "")
-    return ending.vanished_finding(raw, "")
+    return said_by_job(failure, raw, "") or ending.vanished_finding(raw, "")
 
 
 def _replaced(scene: Scene) -> ClusterDiagnosis | None:
     """A running pod has nothing to say, unless an earlier one of the attempt was taken away: then the cluster runs it a second time."""
-    before = next((pod for pod in scene.pods[1:] if pod.disrupted() or pod.reason == "Evicted"), None)
-    found = ending.of_node(before) or ending.disrupted_finding(before) if before else None
+    found = next(filter(None, (_taken_before(scene, pod) for pod in scene.pods[1:])), None)
     return told(found, Stage.WAITS, before="The cluster started another pod in its place.") if found else None
 
 
 def _earlier(scene: Scene) -> str:
     """What became of the pod before this one, as a sentence."""
     before = next(iter(scene.pods[1:]), None)
-    found = (ending.disrupted_finding(before) or ending.ended_finding(before, scene.asked)) if before else None
+    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked)) if before else None
     return f"An earlier pod of this attempt: {found.summary}" if found else ""
+
+
+def _taken_before(scene: Scene, pod: Pod) -> Finding | None:
+    """Why an earlier pod was taken away. A Job of ours makes a second pod for no other cause than a disruption that its policy ignores."""
+    own = scene.of(pod)
+    killed = own.has("Killing") if not pod.ended() else None
+    return disruption_of(own, pod) or (ending.evicted_by_request(f"Killing: {killed.message}", pod.node) if killed else None)
 
 
 def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
     """The diagnosis of a worker that ends or has ended; a wait that did not end well is told as such."""
-    waited = found.summary.startswith("Waiting: ")
     if stage is Stage.WAITS:
         return told(found, stage)
-    found = replace(found, summary=f"Never started: {found.summary.removeprefix('Waiting: ')}") if waited else found
+    if found.category is FailureReason.IMAGE_PULLING:
+        found = never_pulled(str(found.facts.get("image", "")), found.raw)
+    for waits, never in (("Waiting: ", "Never started: "), ("Waiting for ", "Never started, for want of ")):
+        if found.summary.startswith(waits):
+            found = replace(found, summary=never + found.summary.removeprefix(waits))
     late = scene.late() and found.category not in (FailureReason.DEADLINE_EXCEEDED, FailureReason.LAUNCH_TIMEOUT)
     limit = scene.asked.deadline_seconds
     return told(found, stage, before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it." if late else "")

@@ -28,8 +28,8 @@ def items(value: object) -> list[Object]:
 
 
 def text(value: object) -> str:
-    """A string, cut; empty for anything else."""
-    return value[:TEXT_MAX] if isinstance(value, str) else ""
+    """A string, cut, of characters that a database takes; empty for anything else."""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def whole(value: object) -> int | None:
@@ -149,20 +149,25 @@ def remember_job(job: Object) -> dict[str, Any]:
     return without
 
 
-def _only(source: Object, *names: str) -> dict[str, Any]:
+def _only(source: object, *names: str) -> dict[str, Any]:
     """The named scalars that are there; text is cut."""
     found: dict[str, Any] = {}
     for name in names:
-        value = source.get(name)
+        value = mapping(source).get(name)
         if isinstance(value, str):
-            found[name] = value[:TEXT_MAX]
-        elif isinstance(value, int | float):
+            found[name] = storable(value)
+        elif isinstance(value, int):
             found[name] = value
     return found
 
 
+def storable(value: str) -> str:
+    """Cut, and without NUL and halves of characters: what a worker logged is in here, and the database refuses those."""
+    return value[:TEXT_MAX].replace("\x00", "�").encode("utf-8", "replace").decode()
+
+
 def _texts(source: object) -> dict[str, str]:
-    return {str(name): value for name, value in mapping(source).items() if isinstance(value, str)}
+    return {str(name): storable(value) for name, value in mapping(source).items() if isinstance(value, str)}
 
 
 def _conditions(status: Object) -> list[dict[str, Any]]:
@@ -190,7 +195,7 @@ def _asked(source: Object) -> dict[str, Any]:
     kept["resources"] = {name: _amounts(at(resources, name)) for name in ("requests", "limits")}
     command = source.get("command")
     if isinstance(command, list) and command and isinstance(command[0], str):
-        kept["command"] = [command[0][:TEXT_MAX]]
+        kept["command"] = [storable(command[0])]
     return kept
 
 
@@ -199,7 +204,7 @@ def _claim(source: Object) -> dict[str, Any]:
 
 
 def _amounts(source: Object) -> dict[str, str]:
-    return {str(name): str(value) for name, value in source.items() if isinstance(value, str | int)}
+    return {str(name): storable(str(value)) for name, value in source.items() if isinstance(value, str | int)}
 
 
 def _secrets(pod: Object) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """All that is known of one worker, put in order: its Job, its newest pod, the events of each. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.launchers.diagnosis.amounts import Asked, read_asked
 from jobs.launchers.diagnosis.pods import NONE, Condition, Pod, read_conditions, read_pods
@@ -11,12 +11,13 @@ from jobs.launchers.diagnosis.timeline import node_named, scaling_words
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is known of one worker. `events` are those of its newest pod."""
+    """All that is known of one worker. `events` are those of its newest pod, `pod_events` those of all."""
 
     job: Object
     conditions: Mapping[str, Condition]
     pods: Sequence[Pod]
     events: Sequence[Event]
+    pod_events: Sequence[Event]
     job_events: Sequence[Event]
     claim_events: Sequence[Event]
     nodes: Sequence[Object] | None
@@ -42,6 +43,10 @@ class Scene:
 
     def suspended(self) -> bool:
         return at(self.job, "spec").get("suspend") is True or self.conditions.get("Suspended", NONE).holds
+
+    def of(self, pod: Pod) -> "Scene":
+        """The scene as it is for another pod of the attempt."""
+        return replace(self, events=[event for event in self.pod_events if _is_about(event, pod)])
 
     def ran(self, pod: Pod) -> bool:
         """Whether the worker was started in `pod`."""
@@ -83,14 +88,14 @@ def read_scene(*, job: object, pods: object, events: object, nodes: object, kept
     all_events = read_events(events)
     name = text(at(cut, "metadata").get("name"))
     of_pods = [event for event in all_events if event.kind == "Pod" and (not name or not event.name or event.name.startswith(name))]
-    if not seen and of_pods:
-        seen = [_from_events(of_pods)]
+    seen += _from_events([event for event in of_pods if not any(_is_about(event, pod) for pod in seen)])
     pod = seen[0] if seen else None
     return Scene(
         job=cut,
         conditions=read_conditions(at(cut, "status")),
         pods=seen,
         events=[event for event in of_pods if pod is not None and _is_about(event, pod)],
+        pod_events=of_pods,
         job_events=[event for event in all_events if event.kind == "Job" and (not name or not event.name or event.name == name)],
         claim_events=[event for event in all_events if event.kind == "PersistentVolumeClaim"],
         nodes=None if nodes is None else items(nodes),
@@ -104,9 +109,14 @@ def _is_about(event: Event, pod: Pod) -> bool:
     return not pod.name or not event.name or event.name == pod.name
 
 
-def _from_events(events: Sequence[Event]) -> Pod:
-    """The newest pod that events tell of, where nothing else is left of it."""
-    last = max(events, key=lambda event: next(other.at for other in events if other.name == event.name))
-    mine = [event for event in events if event.name == last.name]
-    node = next((node_named(event.message) for event in mine if event.reason == "Scheduled"), "")
-    return Pod(name=last.name, uid="", created_at=mine[0].at, deleting=False, node=node, phase="", reason="", message="", live=False, raw={})
+def _from_events(events: Sequence[Event]) -> list[Pod]:
+    """The pods that only events tell of, the newest first."""
+    by_name: dict[str, list[Event]] = {}
+    for event in events:
+        by_name.setdefault(event.name, []).append(event)
+    return [_pod_of(name, mine) for name, mine in sorted(by_name.items(), key=lambda each: each[1][0].at, reverse=True)]
+
+
+def _pod_of(name: str, events: Sequence[Event]) -> Pod:
+    node = next((node_named(event.message) for event in events if event.reason == "Scheduled"), "")
+    return Pod(name=name, uid="", created_at=events[0].at, deleting=False, node=node, phase="", reason="", message="", live=False, raw={})

@@ -7,12 +7,12 @@ affinity: so a lack of room is what bars the worker from the nodes it is meant f
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import CPU, DISK, MEMORY, Asked, ever_fits, is_gpu, labelled, largest, offering, quantity, worded
-from jobs.launchers.diagnosis.reading import Object
-from jobs.launchers.diagnosis.values import LESS, Finding
+from jobs.launchers.diagnosis.reading import Object, at, items, text
+from jobs.launchers.diagnosis.values import LESS, THEN_BY_ITSELF, Finding
 
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available:?\s*")
 _TAIL = re.compile(r"\.?\s*(?:no new claims to deallocate|preemption:|Preemption is not helpful|no new victims).*", re.S)
@@ -20,7 +20,11 @@ _PART = re.compile(r"^(\d+)\s+(.*)$", re.S)
 _TAINT = re.compile(r"taint(?:\(s\))?\s*\{([^}]*)\}|taint \{([^}]*)\}")
 _CLAIM_MISSING = re.compile(r'persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)')
 _CLASS_MISSING = re.compile(r'storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not found', re.I)
-_UNBOUND = re.compile(r"unbound immediate PersistentVolumeClaims|waiting for (?:ephemeral volume controller|a volume to be created)", re.I)
+_UNBOUND = re.compile(
+    r"unbound immediate PersistentVolumeClaims|waiting for (?:ephemeral volume controller|a volume to be created)|binding volumes"
+    r"|provisioning failed",
+    re.I,
+)
 _VOLUME = re.compile(
     r"volume node affinity|persistent volumes? to bind|volume zone|max volume count|available volume|non-existent p(?:v|ersistentvolume)"
     r"|ReadWriteOncePod|enough free storage|disk conflict|persistentvolumeclaim|PersistentVolume|volume limit",
@@ -67,7 +71,7 @@ def unschedulable_finding(message: str, asked: Asked, nodes: Sequence[Object] | 
     verdict = read_verdict(message)
     found = _claim(verdict, asked, more) or _room(verdict, asked, nodes) or _place(verdict, asked, nodes) or _plain(verdict)
     advice = f"{found.advice} {more}".strip() if more and more not in found.advice else found.advice
-    return Finding(found.category, found.summary, advice, f"Unschedulable: {message}", found.steps, found.hopeless, found.facts)
+    return replace(found, advice=advice, raw=f"Unschedulable: {message}")
 
 
 def _claim(verdict: Verdict, asked: Asked, more: str) -> Finding | None:
@@ -82,19 +86,21 @@ def _claim(verdict: Verdict, asked: Asked, more: str) -> Finding | None:
         return Finding(
             FailureReason.VOLUME_UNBOUND,
             f'Waiting: the volume {named} has no volume, since its storage class "{storage_class[1]}" does not exist.',
-            "An administrator has to create the storage class, or a volume for the claim: the worker then starts by itself.",
+            "An administrator has to create the storage class, or a volume for the claim.",
             "",
             ("Create the storage class", "Create a volume for the claim"),
             facts={"claim": claim, "storage_class": storage_class[1]},
+            meanwhile=THEN_BY_ITSELF,
         )
     if _UNBOUND.search(verdict.message):
         return Finding(
             FailureReason.VOLUME_UNBOUND,
             f"Waiting: the volume {named} has no volume yet (unbound).",
-            "An administrator has to give it a volume, or a storage class that makes one: the worker then starts by itself.",
+            "An administrator has to give it a volume, or a storage class that makes one.",
             "",
             ("Give the claim a volume or a storage class", "Let workers run without the shared model cache"),
             facts={"claim": claim},
+            meanwhile=THEN_BY_ITSELF,
         )
     return None
 
@@ -104,11 +110,11 @@ def missing_claim(claim: str, *, deleted: bool = False) -> Finding:
     return Finding(
         FailureReason.MISSING_VOLUME_CLAIM,
         f'Waiting: the volume claim "{claim}" is {"being deleted" if deleted else "missing"}.',
-        "An administrator has to create it in the workers' namespace (the worker then starts by itself), or to let workers run without the"
-        " model cache.",
+        "An administrator has to create it in the workers' namespace, or to let workers run without the model cache.",
         f'persistentvolumeclaim "{claim}" {"is being deleted" if deleted else "not found"}',
         (f"Create the volume claim {claim}", "Let workers run without the shared model cache"),
         facts={"claim": claim},
+        meanwhile=THEN_BY_ITSELF,
     )
 
 
@@ -201,7 +207,7 @@ def _place(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Fi
         return _volume(verdict, asked)
     if any(_SELECTOR.search(part.words) for part in verdict.parts):
         return _selector(verdict, asked, nodes)
-    return _taint(verdict) if any("taint" in part.words for part in verdict.parts) else None
+    return _taint(verdict, nodes) if any("taint" in part.words for part in verdict.parts) else None
 
 
 def _volume(verdict: Verdict, asked: Asked) -> Finding:
@@ -256,8 +262,19 @@ def _taints(verdict: Verdict) -> list[str]:
     return list(dict.fromkeys(taint.strip().rstrip(":").strip() for taint in found))
 
 
-def _taint(verdict: Verdict) -> Finding:
-    taints = _taints(verdict)
+def _taints_of(nodes: Sequence[Object]) -> list[str]:
+    """The taints that keep pods off nodes, as `key: value`."""
+    found = [
+        f"{text(taint.get('key'))}: {text(taint.get('value'))}".rstrip(": ")
+        for node in nodes
+        for taint in items(at(node, "spec").get("taints"))
+        if taint.get("effect") in ("NoSchedule", "NoExecute")
+    ]
+    return list(dict.fromkeys(found))[:5]
+
+
+def _taint(verdict: Verdict, nodes: Sequence[Object] | None) -> Finding:
+    taints = _taints(verdict) or _taints_of(nodes or ())  # a scheduler from 1.34 on does not name them
     states = [_NODE_TAINTS[taint] for taint in taints if taint in _NODE_TAINTS]
     other = [taint for taint in taints if taint not in _NODE_TAINTS]
     who = " and ".join(

@@ -7,7 +7,7 @@ from jobs.launchers.diagnosis.amounts import Asked
 from jobs.launchers.diagnosis.creating import refused_finding
 from jobs.launchers.diagnosis.images import IMAGE_REASONS, image_finding
 from jobs.launchers.diagnosis.scheduling import missing_claim
-from jobs.launchers.diagnosis.values import Finding
+from jobs.launchers.diagnosis.values import THEN_BY_ITSELF, TRIES_AGAIN, Finding
 
 # What containerd, CRI-O and Docker end a container with that never ran.
 START_REASONS = frozenset(
@@ -50,7 +50,7 @@ def waiting_finding(reason: str, message: str, asked: Asked, image: str) -> Find
     return Finding(
         FailureReason.STARTING,
         f"The worker has not started: {reason}{f': {message}' if message else ''}.",
-        "This release has no better words for it: they are the cluster's. An administrator should look at the worker's pod.",
+        "These are the cluster's own words: this release has no better ones. An administrator should look at the worker's pod.",
         f"{reason}: {message}" if message else reason,
         ("Look at the worker's pod (kubectl describe pod)",),
     )
@@ -109,20 +109,22 @@ def _configured(message: str, raw: str) -> Finding | None:
             return Finding(
                 category,
                 f'Waiting: the {kind} "{whole[1]}" is missing.',
-                "An administrator has to create it in the workers' namespace: the worker then starts by itself.",
+                "An administrator has to create it in the workers' namespace.",
                 raw,
                 (f"Create the {kind} {whole[1]}",),
                 facts={fact: whole[1]},
+                meanwhile=THEN_BY_ITSELF,
             )
         if part:
             name = part[2].rpartition("/")[2].rstrip(".,:")
             return Finding(
                 category,
                 f'Waiting: the {kind} "{name}" lacks the key "{part[1]}".',
-                "An administrator has to add the key: the worker then starts by itself.",
+                "An administrator has to add the key.",
                 raw,
                 (f"Add the key {part[1]} to the {kind} {name}",),
                 facts={fact: name, "key": part[1]},
+                meanwhile=THEN_BY_ITSELF,
             )
     key = _ABSENT_KEY.search(message)
     if key is None:
@@ -131,10 +133,11 @@ def _configured(message: str, raw: str) -> Finding | None:
     return Finding(
         FailureReason.MISSING_SECRET if secret else FailureReason.MISSING_CONFIG_MAP,
         f'Waiting: the {"secret" if secret else "config map"} that it mounts lacks the key "{key[2]}".',
-        "An administrator has to add the key: the worker then starts by itself.",
+        "An administrator has to add the key.",
         raw,
         (f"Add the key {key[2]}",),
         facts={"key": key[2]},
+        meanwhile=THEN_BY_ITSELF,
     )
 
 
@@ -185,10 +188,11 @@ def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
     return Finding(
         FailureReason.MOUNT_FAILED,
         f"Waiting: {why}.",
-        "The node tries again by itself. An administrator should look at the volume.",
+        "An administrator should look at the volume.",
         raw,
         (*steps, "Let workers run without the shared model cache") if asked.claims else steps,
         facts={"volume": volume, "claim": asked.claims[0] if asked.claims else ""},
+        meanwhile=TRIES_AGAIN,
     )
 
 
@@ -200,18 +204,20 @@ def sandbox_finding(reason: str, message: str, node: str) -> Finding:
         return Finding(
             FailureReason.NETWORK_FAILED,
             f"Waiting: the network of the worker's pod cannot be set up{on}.",
-            "The node tries again by itself. An administrator should look at the network plugin (CNI) of the node.",
+            "An administrator should look at the network plugin (CNI) of the node.",
             raw,
             ("Look at the node's network plugin (CNI)",),
             facts={"node": node},
+            meanwhile=TRIES_AGAIN,
         )
     return Finding(
         FailureReason.SANDBOX_FAILED,
         f"Waiting: the container runtime cannot make the sandbox of the worker's pod{on}.",
-        "The node tries again by itself. An administrator should look at the container runtime of the node.",
+        "An administrator should look at the container runtime of the node.",
         raw,
         ("Look at the node's container runtime",),
         facts={"node": node},
+        meanwhile=TRIES_AGAIN,
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.contract import FINAL, INFRASTRUCTURE, FailureReason
+from jobs.launchers.diagnosis.reading import storable
 from mimir.lib.redaction import redact_text
 
 RAW_MAX = 1500  # characters of the cluster's own words
@@ -13,6 +14,9 @@ QUOTED_MAX = 600  # of them in a sentence
 NAME_MAX = 253  # the longest name an object of Kubernetes bears
 
 AGAIN: dict[str, Any] = {"label": "Run again", "patch": {}}
+THEN_BY_ITSELF = "The worker then starts by itself."
+TRIES_AGAIN = "The node tries again by itself."
+NOTHING_TO_DO = "Nothing to do: wait"
 LESS: dict[str, Any] = {"label": "Ask for less", "patch": {"resources": {}}}
 
 
@@ -59,7 +63,8 @@ class ClusterDiagnosis:
 class Finding:
     """A cause as its finder tells it, before it is known whether the worker still waits.
 
-    `steps`: labels stand for what a person has to do first ({"patch": null}). `hopeless`: no waiting mends it.
+    `steps`: labels stand for what a person has to do first ({"patch": null}). `hopeless`: no waiting mends it. `meanwhile`: a sentence that
+    holds while it waits.
     """
 
     category: FailureReason
@@ -69,6 +74,7 @@ class Finding:
     steps: tuple[str | Mapping[str, Any], ...] = ()
     hopeless: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    meanwhile: str = ""
 
 
 def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosis:
@@ -83,7 +89,7 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
     return ClusterDiagnosis(
         category=finding.category,
         summary=clean(finding.summary, 2 * QUOTED_MAX),
-        detail=" ".join(part for part in (finding.advice, before, _said(raw)) if part),
+        detail=" ".join(part for part in (finding.advice, finding.meanwhile if stage is Stage.WAITS else "", before, _said(raw)) if part),
         next_steps=tuple(steps[:3]),
         waiting=stage is Stage.WAITS,
         hopeless=stage is Stage.STUCK,
@@ -96,7 +102,7 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
 
 def clean(text: str, most: int) -> str:
     """One line of untrusted text without secrets, at most `most` characters."""
-    line = " ".join(redact_text(text.replace("\x00", "�")).split())
+    line = " ".join(redact_text(storable(text)).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

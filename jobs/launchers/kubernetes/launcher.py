@@ -82,10 +82,10 @@ class KubernetesLauncher:
         if found is not None:
             return found
         raw = answer.message()
-        told = diagnosis.diagnose({"metadata": {"name": spec.name}}, [], [_as_event(spec.name, raw)])
-        if told is not None and told.category in PASSES:
+        told = diagnosis.diagnose_refusal(raw)
+        if told.category in PASSES:
             raise LaunchLater(told.summary, told=told.told())
-        if told is None or not told.hopeless:
+        if not told.hopeless:
             raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}")
         raise LaunchRefused(told.summary, reason=told.category, told=told.told())
 
@@ -239,15 +239,3 @@ class KubernetesLauncher:
                 return None
             self._nodes = now, tuple(items)
         return self._nodes[1]
-
-
-def _as_event(name: str, message: str) -> Mapping[str, Any]:
-    """A refusal of the Job in the shape of the event that a refusal of its pod would be: quota and admission speak the same in both."""
-    return {
-        "involvedObject": {"kind": "Job", "name": name},
-        "reason": "FailedCreate",
-        "message": message,
-        "type": "Warning",
-        "count": 1,
-        "lastTimestamp": utc_now().isoformat(),
-    }

@@ -1,0 +1,35 @@
+"""What a case is, and words that several areas share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.contract import FailureReason as R
+from tests.launchers import kube
+
+WAITS, STUCK, ENDING, ENDED = "waits", "stuck", "ending", "ended"
+IMAGE = "mimir-aip/worker:1.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the cluster shows, and what has to be told of it."""
+
+    name: str
+    category: R
+    stage: str
+    words: tuple[str, ...]
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    job: dict[str, Any] | None = field(default_factory=lambda: kube.job(active=1))
+    nodes: list[dict[str, Any]] | None = None
+    kept: list[dict[str, Any]] = field(default_factory=list)
+
+
+def scheduler_told(total: int, parts: str) -> str:
+    """A scheduler's message."""
+    return f"0/{total} nodes are available: {parts}. preemption: 0/{total} nodes are available: {total} Preemption is not helpful for scheduling."
+
+
+def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:
+    """A pod that the cluster ended, and says so by its condition."""
+    return kube.terminated(137, conditions=[("DisruptionTarget", "True", reason, message)], **changes)

@@ -1,0 +1,130 @@
+"""What is told of cases in the words that clusters use: at least one for each category."""
+
+import pytest
+
+from jobs.contract import CLUSTER, FINAL, INFRASTRUCTURE, FailureReason
+from jobs.diagnosis import diagnose as diagnose_attempt
+from jobs.diagnosis import remedy
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, heartbeat_lost, never_claimed, remember, remember_event, remember_job
+from tests.launchers import kube
+from tests.launchers.cases import CASES
+from tests.launchers.cases.base import ENDED, ENDING, STUCK, WAITS, Case
+
+RESOURCES = {"requests": {"memory_bytes": 2**31}, "limits": {"memory_bytes": 2**32}}
+
+
+def _stage(found: ClusterDiagnosis) -> str:
+    if found.waiting:
+        return WAITS
+    return STUCK if found.hopeless else ENDING if found.facts.get("ending") else ENDED
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_case_gets_its_category_and_what_has_to_be_told(case: Case) -> None:
+    found = diagnose(case.job, case.pods, case.events, nodes=case.nodes, kept=[remember(pod) for pod in case.kept])
+    assert found is not None
+    assert (found.category, _stage(found)) == (case.category, case.stage)
+    told = " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
+    assert [word for word in case.words if word not in told] == []
+    assert found.next_steps
+    assert found.raw or found.category is FailureReason.STARTING
+    assert found.counts == (found.category not in INFRASTRUCTURE)
+    assert found.retryable == (found.category not in FINAL)
+    if not found.waiting:
+        assert "by itself" not in told
+        assert not found.summary.startswith("Waiting") or found.hopeless
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_case_is_told_alike_from_what_is_remembered(case: Case) -> None:
+    cut = diagnose(
+        case.job and remember_job(case.job),
+        [remember(pod) for pod in case.pods],
+        [remember_event(event) for event in case.events],
+        nodes=case.nodes,
+        kept=[remember(pod) for pod in case.kept],
+    )
+    assert cut is not None
+    assert (cut.category, _stage(cut)) == (case.category, case.stage)
+
+
+def test_every_category_of_a_cluster_is_reached() -> None:
+    reached = {case.category for case in CASES} | {heartbeat_lost(60).category, never_claimed().category}
+    reached.add(FailureReason.IMAGE_NAME_INVALID)
+    assert CLUSTER - reached == set()
+
+
+def test_names_of_cases_are_told_apart() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_every_reason_is_short_stable_and_has_a_remedy(reason: FailureReason) -> None:
+    assert len(reason.value) <= 32
+    assert reason.value == reason.name.lower()
+    assert remedy(reason)
+
+
+@pytest.mark.parametrize("reason", sorted(CLUSTER))
+def test_a_reason_of_a_cluster_has_words_without_the_clusters_own(reason: FailureReason) -> None:
+    told = diagnose_attempt(reason, resources=RESOURCES, timeout_seconds=60)
+    assert told["category"] == reason
+    assert told["summary"]
+    assert told["detail"] == remedy(reason)
+
+
+def test_the_clusters_words_are_those_of_the_attempt() -> None:
+    found = diagnose(kube.job(active=1), [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')], [])
+    assert found is not None
+    told = diagnose_attempt(found.category, message="x", resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    assert told == found.told()
+
+
+def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
+    found = diagnose(kube.job(active=1), [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')], [])
+    assert found is not None
+    told = diagnose_attempt(FailureReason.VANISHED, message="It is gone.", resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    assert told["summary"] == "It is gone."
+
+
+def test_memory_that_the_worker_reported_is_told_beside_the_limit() -> None:
+    found = diagnose(kube.job(failed=1), [kube.terminated(137, "OOMKilled")], [])
+    assert found is not None
+    facts = {"peak_bytes": 4 * 10**9}
+    told = diagnose_attempt(found.category, detail=facts, resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    assert told["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
+    assert "OOMKilled" in told["detail"]
+
+
+def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort() -> None:
+    late = kube.job(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"), deadline=1560)
+    found = diagnose(late, [], [kube.event("Started")])
+    assert found is not None
+    told = diagnose_attempt(found.category, resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    assert told["next_steps"][0]["patch"] == {"timeout_seconds": 120}
+
+
+@pytest.mark.parametrize(
+    ("pods", "kept"),
+    [
+        ([kube.running()], []),
+        ([kube.terminated(0, "Completed", phase="Succeeded")], []),
+        ([kube.running(name=f"{kube.JOB}-zzzzz", created=90)], [kube.waiting("ErrImagePull", "not found")]),
+        ([], [kube.terminated(0, "Completed", phase="Succeeded")]),
+    ],
+    ids=["runs", "succeeded", "newest-runs", "kept-success"],
+)
+def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(pods: list[dict[str, object]], kept: list[dict[str, object]]) -> None:
+    assert diagnose(kube.job(active=1), pods, [kube.event("FailedScheduling", "0/1 nodes"), kube.event("Started", seconds=30)], kept=kept) is None
+
+
+def test_what_is_kept_of_a_pod_gives_way_to_the_pod() -> None:
+    kept = [remember(kube.unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]
+    assert diagnose(kube.job(active=1), [kube.running()], [], kept=kept) is None
+
+
+def test_the_last_that_was_kept_of_a_pod_counts() -> None:
+    kept = [remember(kube.running()), remember(kube.terminated(3))]
+    found = diagnose(None, [], [], kept=kept)
+    assert found is not None
+    assert found.category is FailureReason.EXIT_CODE
