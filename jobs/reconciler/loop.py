@@ -122,7 +122,7 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                 _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
                 followed.attempts, followed.seconds = memory.attempts, time.monotonic() - began
                 followed.at = utc_now().isoformat()
-                stop.wait(min(REST_SECONDS_MAX, 2 * (time.monotonic() - began)))  # with thousands of workers something always changes
+                stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))  # with thousands of workers something always changes
                 launcher.wait_for_change(seconds)
             except Exception:
                 log.exception("a pass failed: the next one tries again", cluster=name)

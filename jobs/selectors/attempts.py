@@ -41,7 +41,7 @@ def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
     """Attempts of a cluster that are not cleaned up, by id. Columns and not rows: with thousands of workers each pass reads them twice."""
     found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(*_COLUMNS)
     return {
-        row[0]: AttemptView(*row[:4], _STATUSES[row[4]], *row[5:18], sealed=row[18] is not None, waits_for=row[19])
+        row[0]: AttemptView(*[*row[:4], _STATUSES[row[4]], *row[5:-2], row[-2] is not None, row[-1]])
         for row in found.iterator(chunk_size=1000)
     }
 

@@ -28,7 +28,9 @@ def sight_of(seen: Observed | None) -> Sight | None:
     )
 
 
-def explained(row: AttemptView, seen: Observed | None, launcher: Launcher, read_kept: Callable[[], Pods]) -> tuple[Sight | None, ClusterDiagnosis | None]:
+def explained(
+    row: AttemptView, seen: Observed | None, launcher: Launcher, read_kept: Callable[[], Pods]
+) -> tuple[Sight | None, ClusterDiagnosis | None]:
     """The sight with the cluster's reason in it, and the diagnosis; asked only of attempts that wait, or ended by themselves.
 
     `read_kept` gives the last state seen of its pods; asked where the cluster shows none that lives.

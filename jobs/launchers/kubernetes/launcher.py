@@ -192,6 +192,7 @@ class KubernetesLauncher:
         if mirror is not None:
             return mirror
         ours = {"labelSelector": selector(self._template.installation)}
+        cuts: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any] | None]]
         cuts = {"jobs": sight.cut_job, "pods": sight.cut_pod, "events": partial(sight.cut_event, runs=self._runs)}
         mirror = Mirror(api, resource, {} if resource == "events" else ours, cuts[resource], self._changed.set)
         mirror.list()
