@@ -1,0 +1,171 @@
+"""The whole installation on a cluster: API, dispatcher, reconciler and real workers; the API server alone is a fake one."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mimir.dev.demo import run_demo
+from mimir.dev.places import Places
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.realnode import RealNode, real_node
+from tests.fakes.kubernetes.scripts import Act, Start
+from tests.support.stack import Stack, running, wait_for
+
+pytestmark = pytest.mark.timeout(180)
+# What the Role of deploy/k8s has to grant, and no more.
+VERBS = {
+    "jobs": {"create", "get", "list", "watch", "delete"},
+    "pods": {"list", "watch", "delete"},
+    "pods/log": {"get"},
+    "events": {"list", "watch"},
+}
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[FakeKubernetes]:
+    with FakeKubernetes(real_time=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node(fake: FakeKubernetes) -> Iterator[RealNode]:
+    with real_node(fake) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack(fake: FakeKubernetes, node: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {
+        "LAUNCHER": "kubernetes",
+        "KUBECONFIG_FILE": str(fake.kubeconfig),
+        "WORKER_NAMESPACE": fake.namespace,
+        "CANCEL_GRACE": "3",
+        "ORPHAN_GRACE": "1",
+    }
+    yield from running(Path(tmp_path_factory.mktemp("kubernetes")), **settings)
+
+
+@pytest.fixture(autouse=True)
+def _clean(fake: FakeKubernetes, stack: Stack) -> Iterator[None]:
+    """Whatever a test does, in the end nothing is left in the cluster."""
+    fake.script(start=Start.RUNS, stop_seconds=1.0)
+    yield
+    wait_for(lambda: not any(fake.counts().values()), "the cluster is clean", 60)
+
+
+def _runs(stack: Stack, node: RealNode, job: str) -> None:
+    wait_for(lambda: node.of(job), "its container runs")
+    wait_for(lambda: b"begun" in stack.log(job, format="raw").content, "it has printed")
+
+
+def test_a_job_runs_in_a_container_and_leaves_its_log_and_its_dataset(stack: Stack, fake: FakeKubernetes) -> None:
+    command = {"id": "say", "uses": "command", "with": {"argv": ["sh", "-c", "echo begun; seq 1000"]}}
+    job = stack.submit([*stack.writing("numbers"), command])
+    assert stack.end_of(job)["status"] == "succeeded"
+    stack.assert_whole_log(job)
+    assert stack.rows_of("numbers") == 100
+    kinds = [event["kind"] for event in stack.events(job)]
+    assert {"job.admitted", "job.launched", "job.claimed", "job.succeeded"} <= set(kinds)
+
+
+def test_all_four_job_types_run_in_containers_each_using_what_the_one_before_made(stack: Stack) -> None:
+    assert run_demo(Places(stack.var), submit=True, say=print)
+
+
+def test_a_running_job_is_cancelled(stack: Stack, node: RealNode) -> None:
+    job = stack.submit("echo begun; sleep 600")
+    _runs(stack, node, job)
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    assert stack.end_of(job)["status"] == "cancelled"
+
+
+def test_the_log_of_a_killed_worker_is_joined_from_its_pod(stack: Stack, node: RealNode, tmp_path: Path) -> None:
+    """The orchestrator is away while it prints, and all of the worker dies at once: what it had printed is in the pod's log."""
+    go = tmp_path / "go"
+    job = stack.submit(f"echo begun; while [ ! -e {go} ]; do sleep 0.05; done; seq 2000; echo last; sleep 600", max_attempts=1)
+    _runs(stack, node, job)
+    container = node.of(job)
+    assert container
+    web = stack.kill("web", signal.SIGSTOP)
+    try:
+        go.touch()
+        wait_for(lambda: b"F last\n" in container.printed, "the pod's log has it")
+        container.kill()
+    finally:
+        os.kill(web, signal.SIGCONT)
+    ended = wait_for(lambda: stack.attempts(job)[0]["gone_at"] and stack.attempts(job)[0], "it is seen gone")
+    log = stack.log(job, format="raw")
+    assert log.headers["Log-Complete"] == "false"
+    assert log.content.split()[:3] == [b"begun", b"1", b"2"]
+    assert b"\n2000\nlast\n" in log.content
+    assert ended["reason"]
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    stack.end_of(job)
+
+
+def test_out_of_memory_is_told_with_the_limit_and_what_to_ask_for(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    job = stack.submit("echo begun; sleep 600", resources={"memory": "256Mi"})
+    _runs(stack, node, job)
+    fake.act(f"worker-job-{job}-1", Act.OUT_OF_MEMORY)
+    ended = stack.end_of(job)
+    assert (ended["status"], ended["reason"]) == ("failed", "out_of_memory")
+    assert "256 MiB" in ended["diagnosis"]["summary"]
+    assert ended["diagnosis"]["next_steps"][0]["patch"] == {"resources": {"memory": "512Mi"}}
+
+
+@pytest.mark.parametrize(
+    ("start", "category", "words"),
+    [
+        (Start.IMAGE_NOT_FOUND, "image_not_found", "mimir-aip/worker"),
+        (Start.QUOTA, "quota_exceeded", "quota"),
+        (Start.NO_CPU, "unschedulable_cpu", "CPU"),
+        (Start.NO_SECRET, "missing_secret", "secret"),
+    ],
+)
+def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_that_is_mended(
+    stack: Stack, fake: FakeKubernetes, start: Start, category: str, words: str
+) -> None:
+    fake.script(start=start)
+    job = stack.submit("true")
+    wait_for(lambda: fake.counts()["jobs"], "its Job is made")
+    made = time.monotonic()
+    told = wait_for(lambda: (shown := stack.job(job))["diagnosis"] and shown["diagnosis"]["category"] == category and shown, "it is told")
+    print(f"{category} told after {time.monotonic() - made:.2f} s")
+    assert told["status"] == "launching"
+    assert words in told["message"]
+    assert told["diagnosis"]["next_steps"]
+    assert "job.waits" in [event["kind"] for event in stack.events(job)]
+    fake.script(start=Start.RUNS)
+    fake.act(f"worker-job-{job}-1", Act.START)
+    ended = stack.end_of(job)
+    assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
+
+
+def test_what_runs_while_nobody_looks_is_adopted(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    job = stack.submit("echo begun; sleep 4; echo done")
+    _runs(stack, node, job)
+    for name in ("dispatcher", "reconciler", "web"):
+        stack.kill(name)
+    assert stack.end_of(job)["status"] == "succeeded"
+    assert stack.job(job)["attempt"] == 1
+    stack.assert_whole_log(job)
+    assert len([run for run in fake.ledger() if run.job == f"worker-job-{job}-1"]) == 1
+
+
+def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    """Somebody deletes the Job and leaves its pod: the worker goes on, and its end counts."""
+    job = stack.submit("echo begun; sleep 3")
+    _runs(stack, node, job)
+    fake.delete_job(f"worker-job-{job}-1", policy="Orphan")
+    assert stack.end_of(job)["status"] == "succeeded"
+
+
+def test_it_asks_for_no_right_that_it_is_not_given(fake: FakeKubernetes) -> None:
+    used: dict[str, set[str]] = {}
+    for each in fake.requests():
+        used.setdefault(each["resource"], set()).add(each["verb"])
+    assert all(verbs <= VERBS.get(resource, set()) for resource, verbs in used.items()), used
