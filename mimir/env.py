@@ -179,7 +179,7 @@ class Env:
     worker_image_pull_secrets: tuple[str, ...] = _setting(_words, "", "names of Secrets that workers' images are pulled with")
     worker_data_bytes: int = _setting(_integer(64 * _MIB), str(20 * _GIB), "scratch of one worker, /app/data")
     worker_priority_classes: str = _setting(_json_object, "", "JSON: priority -> PriorityClass of its workers")
-    model_cache: str = _setting(_choice("empty_dir", "claim"), "empty_dir", "the default cluster's model cache: claim is model-cache-pvc")
+    model_cache: str = _setting(_choice("", "empty_dir", "claim"), "", "the default cluster's model cache; claim: model-cache-pvc; empty: by its row")
     kube_qps: float = _setting(_number(1, 10000), "200", "requests a second to one cluster's API server, on average")
     kube_burst: int = _setting(_integer(1, 100000), "400", "requests at once before kube_qps holds them back")
     kube_timeout: float = _setting(_number(1, 300), "15", "seconds for an answer of an API server")

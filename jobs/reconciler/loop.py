@@ -17,7 +17,7 @@ from jobs.models import Cluster
 from jobs.reconciler.memory import Memory
 from jobs.reconciler.once import reconcile_once
 from jobs.services.beats import beat_record, instance_name
-from jobs.services.clusters import cluster_ensure, launcher_of
+from jobs.services.clusters import cluster_ensure, launcher_forget, launcher_of
 from jobs.services.housekeeping import storage_sweep
 from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.metrics import deltas_fold
@@ -116,6 +116,7 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                     continue
                 cluster = Cluster.objects.filter(name=name).first()
                 if cluster is None:
+                    launcher_forget(name)
                     return
                 launcher = launcher_of(cluster)
                 began = time.monotonic()

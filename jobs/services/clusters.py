@@ -33,7 +33,7 @@ def cluster_ensure() -> Cluster:
         name=DEFAULT,
         defaults={
             "launcher": env.launcher,
-            "model_cache": env.model_cache,
+            "model_cache": env.model_cache or ModelCache.EMPTY_DIR,
             "capacity_jobs": slots,
             "capacity_cpu_millicores": env.capacity_cpu_millicores,
             "capacity_memory_bytes": env.capacity_memory_bytes,
@@ -48,7 +48,7 @@ def cluster_configure() -> None:
     env, row = settings.ENV, cluster_ensure()
     asked = {
         "launcher": env.launcher,
-        "model_cache": env.model_cache,
+        "model_cache": env.model_cache or row.model_cache,
         "capacity_jobs": env.capacity_jobs or row.capacity_jobs,
         "capacity_cpu_millicores": env.capacity_cpu_millicores or row.capacity_cpu_millicores,
         "capacity_memory_bytes": env.capacity_memory_bytes or row.capacity_memory_bytes,
@@ -71,12 +71,12 @@ def launcher_of(cluster: Cluster) -> Launcher:
         return made[1]
 
 
-def launchers_forget() -> None:
-    """Close every launcher of this process; the next use makes them anew."""
+def launcher_forget(name: str) -> None:
+    """Close the launcher of a cluster whose row is gone."""
     with _making:
-        for _wanted, launcher in _launchers.values():
-            launcher.close()
-        _launchers.clear()
+        made = _launchers.pop(name, None)
+    if made is not None:
+        made[1].close()
 
 
 def _launcher_settings(cluster: Cluster) -> LauncherSettings:

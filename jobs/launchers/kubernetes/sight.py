@@ -32,7 +32,7 @@ def job_name(pod: Object) -> str:
 
 
 def cut_job(job: Object) -> Object:
-    """A Job without its template."""
+    """A Job without its containers' environment."""
     return _with_head(diagnosis.remember_job(job), job)
 
 
