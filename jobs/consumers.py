@@ -56,7 +56,7 @@ class Follower(AsyncJsonWebsocketConsumer):
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
         """The channel layer: look again."""
-        self.hinted.add(str(message.get("job", "")))
+        self.hinted.update(map(str, message.get("jobs") or ()))
         self.wake.set()
 
     async def _run(self) -> None:

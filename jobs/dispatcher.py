@@ -3,6 +3,7 @@
 `wake` and `launch` are what messages name. With every message lost the sweep admits and launches all the same, a little later.
 """
 
+import sys
 import threading
 from collections.abc import Sequence
 from uuid import UUID
@@ -20,6 +21,7 @@ from jobs.services.launch import attempts_launch, attempts_to_launch
 
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
+SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
 
 
 def wake(_priority: str) -> None:
@@ -62,6 +64,7 @@ def sweep_forever(stop: threading.Event) -> None:
 
 def run(stop: threading.Event) -> None:
     """Both loops, until `stop` or a signal to the RQ worker. Redis away: the sweep goes on, RQ is tried again each second."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     _ensure(stop)
     sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
     sweep.start()

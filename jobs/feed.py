@@ -53,28 +53,28 @@ def publish_log(*, job_id: UUID) -> None:
 def _put(groups: tuple[str, ...], job_id: str) -> None:
     sender = _sender()
     for group in groups:
-        sender.put(group, {"type": HINT, "key": group, "job": job_id})
+        sender.put(group, job_id)
 
 
 class _Sender:
-    """The thread that sends. `put` never blocks; at most one hint a group waits, or one a job for a project's group."""
+    """The thread that sends. `put` never blocks; at most one hint a group waits, with the jobs it is about."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._waiting: dict[tuple[str, str], dict[str, Any]] = {}
+        self._waiting: dict[str, dict[str, None]] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._away_until = 0.0
         self._logged_at = 0.0
         threading.Thread(target=self._run, name="feed", daemon=True).start()
 
-    def put(self, group: str, message: dict[str, Any]) -> None:
+    def put(self, group: str, job_id: str) -> None:
         global failures
         if time.monotonic() < self._away_until:
             failures += 1
             return
         with self._lock:
-            self._waiting[group, message.get("job", "")] = message
+            self._waiting.setdefault(group, {})[job_id] = None
         self._wake.set()
 
     def _run(self) -> None:
@@ -90,13 +90,14 @@ class _Sender:
             await self._send(list(waiting.items()))
             await asyncio.sleep(SPACING_SECONDS)
 
-    async def _send(self, messages: list[tuple[tuple[str, str], dict[str, Any]]]) -> None:
+    async def _send(self, messages: list[tuple[str, dict[str, None]]]) -> None:
         global failures
-        for sent, ((group, _), message) in enumerate(messages):
+        for sent, (group, jobs) in enumerate(messages):
             try:
                 layer = get_channel_layer()
                 if layer is None:
                     return
+                message: dict[str, Any] = {"type": HINT, "key": group, "jobs": list(jobs)}
                 await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
             except Exception as error:  # whatever the layer raises, its client library's errors included: a hint is only a hint
                 failures += len(messages) - sent

@@ -1,9 +1,12 @@
 """The loops: the lease, a thread for each cluster, and housekeeping."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -19,13 +22,14 @@ from jobs.services.housekeeping import storage_sweep
 from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.metrics import deltas_fold
 from jobs.services.retention import retention_apply
+from mimir.lib.clock import utc_now
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
 RETENTION_SECONDS = 20.0
 SWEEP_SECONDS = 3600.0  # looking for objects without a row lists the whole storage
 PASSES_AT_ONCE = 20
-REST_SECONDS_MAX = 0.5
+REST_SECONDS_MAX = 1.0
 
 
 class Leader:
@@ -61,23 +65,38 @@ class Leader:
         connection.close()
 
 
+@dataclass(slots=True)
+class Followed:
+    """One cluster's thread, and what its last whole pass found; told in the heartbeat."""
+
+    thread: threading.Thread | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    at: str = ""
+
+    def told(self) -> dict[str, Any]:
+        return {"attempts": self.attempts, "seconds": round(self.seconds, 3), "at": self.at}
+
+
 def run(stop: threading.Event) -> None:
     """Lead or wait, until `stop`. A cluster has a thread of its own: one that does not answer holds up no other."""
     leader = Leader()
     leader.start()
     threading.Thread(target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True).start()
-    followed: dict[str, threading.Thread] = {}
+    followed: dict[str, Followed] = {}
     while not stop.is_set():
         try:
             close_old_connections()
-            beat_record(component=COMPONENT, detail={"leads": leader.leads.is_set()})
+            told = {name: each.told() for name, each in followed.items() if each.at}
+            beat_record(component=COMPONENT, detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": told})
             cluster_ensure()
             for name in Cluster.objects.values_list("name", flat=True):
-                if name not in followed or not followed[name].is_alive():
-                    followed[name] = threading.Thread(
-                        target=_follow, args=(name, stop, leader.leads), name=f"cluster {name}", daemon=True
+                each = followed.setdefault(name, Followed())
+                if each.thread is None or not each.thread.is_alive():
+                    each.thread = threading.Thread(
+                        target=_follow, args=(name, stop, leader.leads, each), name=f"cluster {name}", daemon=True
                     )
-                    followed[name].start()
+                    each.thread.start()
         except Exception:
             log.exception("the clusters could not be read: the next round tries again")
             connection.close()
@@ -85,7 +104,7 @@ def run(stop: threading.Event) -> None:
     leader.stop()
 
 
-def _follow(name: str, stop: threading.Event, leads: threading.Event) -> None:
+def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
     """Passes over one cluster for as long as its row is there. What a pass raises is logged; the next one comes."""
     memory = Memory()
     seconds = settings.ENV.reconcile_seconds
@@ -101,7 +120,9 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event) -> None:
                 launcher = launcher_of(cluster)
                 began = time.monotonic()
                 _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
-                stop.wait(min(REST_SECONDS_MAX, time.monotonic() - began))  # with thousands of workers something always changes
+                followed.attempts, followed.seconds = memory.attempts, time.monotonic() - began
+                followed.at = utc_now().isoformat()
+                stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))  # with thousands of workers something always changes
                 launcher.wait_for_change(seconds)
             except Exception:
                 log.exception("a pass failed: the next one tries again", cluster=name)

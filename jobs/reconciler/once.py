@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -59,7 +60,7 @@ def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, me
     """Decide and do it; one attempt that cannot be moved is logged and holds up nobody else."""
     action = Action(Verb.NOTHING)
     try:
-        sight, told = explained(row, seen, launcher, memory.pods(row.id))
+        sight, told = memory.explained(row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id)))
         action = decide(row, sight, now=now, times=_times())
         if action.verb is Verb.NOTHING:
             return int(_waits(row, told))

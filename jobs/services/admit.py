@@ -17,8 +17,11 @@ from jobs.diagnosis import never_fits
 from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.admission import has_free_slot, snapshot
+from jobs.services.bulk import insert_many
 from jobs.services.transition import job_lock, job_move, jobs_move
+from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
+from mimir.lib.ids import uuid7
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +41,9 @@ def admit_once(*, hint: bool = True) -> list[UUID]:
         view = snapshot()
         decision = admit(view)
         by_class: dict[str, list[UUID]] = {}
-        for attempt in _admit(decision.admitted) if decision.admitted else ():
-            created.append(attempt.id)
-            by_class.setdefault(attempt.job.priority, []).append(attempt.id)
+        for attempt_id, priority in _admit(decision.admitted) if decision.admitted else ():
+            created.append(attempt_id)
+            by_class.setdefault(priority, []).append(attempt_id)
         _fail_never(decision)
         crash_point("admit.before_commit")
         for priority, ids in by_class.items() if hint else ():
@@ -56,8 +59,8 @@ def _worth_a_look() -> bool:
     return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
 
 
-def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[Attempt]:
-    """The new attempts of these jobs on their clusters, in order; a job whose cancel came between the snapshot and here has none."""
+def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
+    """Ids and priorities of the new attempts, in order; a job whose cancel came between the snapshot and here has none."""
     heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
     chosen = dict(admitted)
     rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).defer(*heavy)
@@ -80,19 +83,22 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[Attempt]:
         progress_fraction=None,
         progress_message="",
     )
-    return Attempt.objects.bulk_create(
-        Attempt(
-            job=jobs[job_id],
-            number=jobs[job_id].attempt,
-            cluster_id=cluster,
-            name=worker_name(str(job_id), jobs[job_id].attempt),
-            cpu_millicores=asked[job_id].cpu_millicores,
-            memory_bytes=asked[job_id].memory_bytes,
-            gpus=asked[job_id].gpus,
-        )
-        for job_id, cluster in admitted
-        if job_id in jobs
+    made = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
+    insert_many(
+        Attempt,
+        {
+            "id": [attempt_id for attempt_id, _job, _cluster in made],
+            "job_id": [job.id for _id, job, _cluster in made],
+            "number": [job.attempt for _id, job, _cluster in made],
+            "cluster_id": [cluster for _id, _job, cluster in made],
+            "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in made],
+            "cpu_millicores": [asked[job.id].cpu_millicores for _id, job, _cluster in made],
+            "memory_bytes": [asked[job.id].memory_bytes for _id, job, _cluster in made],
+            "gpus": [asked[job.id].gpus for _id, job, _cluster in made],
+        },
+        created_at=utc_now(),
     )
+    return [(attempt_id, job.priority) for attempt_id, job, _cluster in made]
 
 
 def _fail_never(decision: Decision) -> None:

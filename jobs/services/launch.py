@@ -5,8 +5,10 @@ meets itself. No answer of a launch is needed for what follows: the claim makes 
 """
 
 import datetime as dt
+import threading
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -16,24 +18,25 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
+from jobs import feed
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.launchers.base import Launched, Launcher, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Cluster
 from jobs.resources import from_dict
 from jobs.selectors.machine import clamped
 from jobs.services.clusters import launcher_of
 from jobs.services.ending import attempt_end, back_off_seconds
 from jobs.services.reconcile import waits_told
 from jobs.services.tokens import launch_token
-from jobs.services.transition import attempt_lock, events_add_many
+from jobs.services.transition import attempt_lock
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
 ACTOR = "dispatcher"
-WRITTEN_AT_ONCE = 64
+WRITTEN_AT_ONCE, GATHER_SECONDS = 64, 0.02
 _WANTED = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, uid="", job__status=JobStatus.LAUNCHING)
 
 
@@ -53,22 +56,42 @@ def attempts_launch(attempt_ids: Sequence[UUID]) -> None:
     """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer.
 
     The threads ask clusters and nothing else; rows are read before and written after by the caller's thread, many at a time. A start that
-    was admitted is read again just before it is asked for, not a whole batch earlier.
+    was admitted is read again just before it is asked for, not a whole batch earlier. What another thread of this process has in hand
+    is left to that one: the sweep comes by while a long batch is under way.
     """
+    mine = _take(attempt_ids)
+    try:
+        _launch_all(mine)
+    finally:
+        with _hand_lock:
+            _in_hand.difference_update(mine)
+
+
+_in_hand: set[UUID] = set()
+_hand_lock = threading.Lock()
+
+
+def _take(attempt_ids: Sequence[UUID]) -> list[UUID]:
+    with _hand_lock:
+        mine = [each for each in attempt_ids if each not in _in_hand]
+        _in_hand.update(mine)
+    return mine
+
+
+def _launch_all(attempt_ids: Sequence[UUID]) -> None:
     waiting, in_flight = deque(attempt_ids), 0
     answers: SimpleQueue[_Answer] = SimpleQueue()
+    ahead = 2 * settings.ENV.launch_concurrency  # so that no thread waits for rows to be read
     while waiting or in_flight:
-        room = 2 * settings.ENV.launch_concurrency - in_flight
-        taken = [waiting.popleft() for _ in range(min(room, len(waiting)))]
-        for attempt in _wanted(taken):
-            launcher, spec = _asked_of(attempt)
+        taken = [waiting.popleft() for _ in range(min(ahead, len(waiting)))] if in_flight < ahead else []
+        for attempt, launcher, spec in _asked(taken) if taken else ():
             if launcher is None or len(attempt_ids) == 1:
                 answers.put(_ask(attempt, launcher, spec))
             else:
                 _pool().submit(_ask_in_thread, answers, attempt, launcher, spec)
             in_flight += 1
         if in_flight:
-            got = _all_in(answers)
+            got = _all_in(answers, min(in_flight, WRITTEN_AT_ONCE))
             in_flight -= len(got)
             _write(got)
 
@@ -86,19 +109,23 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.ENV.launch_concurrency, thread_name_prefix="launch")
 
 
-def _wanted(attempt_ids: Sequence[UUID]) -> "QuerySet[Attempt]":
-    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).select_related("job", "cluster")
-    heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
-    return rows.defer("pods_seen", "log_index", *(f"job__{name}" for name in heavy)).order_by("created_at", "id")
+def _asked(attempt_ids: Sequence[UUID]) -> Iterator[tuple[Attempt, Launcher | None, LaunchSpec]]:
+    """Those that are still wanted, each with who is asked and for what; no launcher where the cluster's row cannot be used."""
+    clusters = {row.name: row for row in Cluster.objects.all()}
+    launchers = {name: _launcher(row) for name, row in clusters.items()}
+    of_job = ("id", "type", "project_id", "priority", "timeout_seconds", "resources", "status")
+    fields = ("id", "name", "number", "cluster_id", "cpu_millicores", "memory_bytes", "launch_failures", *(f"job__{name}" for name in of_job))
+    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).select_related("job").only(*fields).order_by("created_at", "id")
+    for attempt in rows:
+        yield attempt, launchers[attempt.cluster_id], _spec(attempt, clusters[attempt.cluster_id])
 
 
-def _asked_of(attempt: Attempt) -> tuple[Launcher | None, LaunchSpec]:
-    """Who is asked, and for what; no launcher where the cluster's row cannot be used, which `_ask` tells."""
+def _launcher(cluster: Cluster) -> Launcher | None:
     try:
-        return launcher_of(attempt.cluster), _spec(attempt)
+        return launcher_of(cluster)
     except Exception:
-        log.exception("a cluster's row cannot be used", cluster=attempt.cluster_id)
-        return None, _spec(attempt)
+        log.exception("a cluster's row cannot be used", cluster=cluster.name)
+        return None
 
 
 def _ask_in_thread(answers: "SimpleQueue[_Answer]", attempt: Attempt, launcher: Launcher, spec: LaunchSpec) -> None:
@@ -124,12 +151,13 @@ def _ask(attempt: Attempt, launcher: Launcher | None, spec: LaunchSpec) -> _Answ
     return _Answer(attempt, launched)
 
 
-def _all_in(answers: "SimpleQueue[_Answer]") -> list[_Answer]:
-    """The answers that are in; waits for one."""
+def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
+    """The answers that are in, `most` at most. Waits for one, and a moment for more: to write many costs little more than to write one."""
     got = [answers.get()]
-    while len(got) < WRITTEN_AT_ONCE:
+    end = time.monotonic() + GATHER_SECONDS
+    while len(got) < most:
         try:
-            got.append(answers.get_nowait())
+            got.append(answers.get(timeout=max(0.0, end - time.monotonic())))
         except Empty:
             break
     return got
@@ -164,9 +192,9 @@ def _still_wanted(attempt_id: UUID) -> bool:
     ).exists()
 
 
-def _spec(attempt: Attempt) -> LaunchSpec:
+def _spec(attempt: Attempt, cluster: Cluster) -> LaunchSpec:
     env, job = settings.ENV, attempt.job
-    limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
+    limits = clamped(from_dict(job.resources).limits, launcher=cluster.launcher)
     return LaunchSpec(
         name=attempt.name,
         job_id=str(job.id),
@@ -175,7 +203,7 @@ def _spec(attempt: Attempt) -> LaunchSpec:
         attempt=attempt.number,
         project_id=str(job.project_id),
         token=launch_token(attempt.id),
-        orchestrator_url=attempt.cluster.orchestrator_url or env.orchestrator_url,
+        orchestrator_url=cluster.orchestrator_url or env.orchestrator_url,
         cpu_millicores=limits.cpu_millicores,
         memory_bytes=limits.memory_bytes,
         gpu_count=limits.gpus,
@@ -191,23 +219,40 @@ def _record(launched: Mapping[UUID, Launched]) -> None:
     """The workers' uids, and an event for each, in one transaction. Locks in the order of ids: nobody else locks several of these jobs."""
     if not launched:
         return
-    now = utc_now()
-    with transaction.atomic():
-        ids = sorted(launched)
-        jobs = {job.id: job for job in Job.objects.filter(attempts__in=ids).only("id", "event_seq", "project_id").order_by("id").select_for_update()}
-        rows = list(Attempt.objects.filter(id__in=ids, uid="").only("id", "job_id", "number", "name").order_by("id").select_for_update())
-        for row in rows:
-            row.uid, row.launched_at = launched[row.id].uid, now
-        Attempt.objects.bulk_update(rows, ["uid", "launched_at"])
-        events_add_many(
-            kind=EventKind.LAUNCHED,
-            actor=ACTOR,
-            at=now,
-            rows=[
-                (jobs[row.job_id], row.number, {"name": row.name, "uid": row.uid, "adopted": launched[row.id].adopted})
-                for row in rows
-            ],
+    ids = list(launched)
+    rows = [launched[each] for each in ids]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCK, [ids])
+        cursor.execute(
+            _RECORD,
+            [ids, [row.uid for row in rows], [row.adopted for row in rows], utc_now(), EventKind.LAUNCHED.value, ACTOR],
         )
+        for job_id, project_id in cursor.fetchall():
+            feed.publish_job(job_id=job_id, project_id=project_id)
+
+
+_LOCK = """
+SELECT id FROM jobs_job WHERE id IN (SELECT job_id FROM jobs_attempt WHERE id = ANY(%s::uuid[])) ORDER BY id FOR NO KEY UPDATE
+"""
+# What `transition.event_add` does, for many: the event's seq is taken from the job's own counter, whose rows are locked by now.
+_RECORD = """
+WITH told AS (
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bool[]) AS told (id, uid, adopted), (SELECT %s::timestamptz AS at) AS moment
+), recorded AS (
+    UPDATE jobs_attempt AS attempt SET uid = told.uid, launched_at = told.at FROM told
+    WHERE attempt.id = told.id AND attempt.uid = ''
+    RETURNING attempt.job_id, attempt.number, attempt.name, told.uid, told.adopted, told.at
+), counted AS (
+    UPDATE jobs_job AS job SET event_seq = event_seq + 1 FROM recorded WHERE job.id = recorded.job_id
+    RETURNING job.id, job.event_seq, job.project_id
+), told_of AS (
+    INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data)
+    SELECT counted.id, counted.event_seq, recorded.at, recorded.number, %s, %s,
+        jsonb_build_object('name', recorded.name, 'uid', recorded.uid, 'adopted', recorded.adopted)
+    FROM recorded JOIN counted ON counted.id = recorded.job_id
+)
+SELECT id, project_id FROM counted
+"""
 
 
 def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:

@@ -1,11 +1,12 @@
 """The writes of the reconciler: each under the rows' locks, and only if they still stand as they were when it decided."""
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from jobs import feed
 from jobs.contract import EventKind, FailureReason, JobStatus
@@ -89,8 +90,15 @@ def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None) -> bool:
 
 def pods_keep(*, pods: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
     """Keep the last state seen of attempts' pods: the cluster forgets them, and why an attempt ended is told from both."""
-    rows = [Attempt(id=attempt_id, pods_seen=list(seen)) for attempt_id, seen in pods.items()]
-    Attempt.objects.bulk_update(rows, ["pods_seen"], batch_size=200)
+    ids, seen = list(pods), [json.dumps(list(each)) for each in pods.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [ids, seen])
+
+
+_KEEP = """
+UPDATE jobs_attempt AS attempt SET pods_seen = seen.pods::jsonb
+FROM (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS given (id, pods)) AS seen WHERE attempt.id = seen.id
+"""
 
 
 def fence_if_unchanged(*, row: AttemptView) -> bool:

@@ -1,6 +1,6 @@
 """What a cluster's look says of an attempt, as the reconciler's decision takes it: alive or not, and why it waits or ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -28,8 +28,12 @@ def sight_of(seen: Observed | None) -> Sight | None:
     )
 
 
-def explained(row: AttemptView, seen: Observed | None, launcher: Launcher, kept: Pods) -> tuple[Sight | None, ClusterDiagnosis | None]:
+def explained(
+    row: AttemptView, seen: Observed | None, launcher: Launcher, read_kept: Callable[[], Pods]
+) -> tuple[Sight | None, ClusterDiagnosis | None]:
     """The sight with the cluster's reason in it, and the diagnosis; asked only of attempts that wait, or ended by themselves.
+
+    `read_kept` gives the last state seen of its pods; asked where the cluster shows none that lives.
 
     A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
     """
@@ -41,6 +45,7 @@ def explained(row: AttemptView, seen: Observed | None, launcher: Launcher, kept:
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None
+    kept = () if seen is not None and seen.alive else read_kept()
     never_seen = not (evidence.job or evidence.pods or evidence.events or kept)
     if seen is None and (never_seen or not row.uid):
         return sight, None

@@ -6,6 +6,7 @@ went on after seq N would miss N - 1.
 """
 
 import datetime as dt
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from django.db.models import F
 from jobs import feed, queue
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.models import Attempt, Job, JobEvent
+from jobs.services.bulk import insert_many
 from jobs.services.metrics import ended_count, tried_again_count
 from jobs.states import may_move
 from mimir.lib.clock import utc_now
@@ -116,9 +118,17 @@ def events_add_many(*, kind: EventKind, actor: str, at: dt.datetime, rows: Seque
     if not connection.in_atomic_block:
         raise RuntimeError("events are added inside a transaction only")
     Job.objects.filter(id__in=[job.id for job, _attempt, _data in rows]).update(event_seq=F("event_seq") + 1)
-    JobEvent.objects.bulk_create(
-        JobEvent(job_id=job.id, seq=job.event_seq + 1, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
-        for job, attempt, data in rows
+    insert_many(
+        JobEvent,
+        {
+            "job_id": [job.id for job, _attempt, _data in rows],
+            "seq": [job.event_seq + 1 for job, _attempt, _data in rows],
+            "attempt": [attempt for _job, attempt, _data in rows],
+            "data": [json.dumps(data) for _job, _attempt, data in rows],
+        },
+        at=at,
+        kind=kind,
+        actor=actor,
     )
     for job, _attempt, _data in rows:
         job.event_seq += 1

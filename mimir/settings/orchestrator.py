@@ -1,6 +1,7 @@
 """The orchestrator: web (REST, worker API, sockets, admin), dispatcher, reconciler, commands."""
 
 import logging.config
+import sys
 import tempfile
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -24,7 +25,7 @@ if ENV.pod_ip:
     ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
 
 INSTALLED_APPS = [
-    "daphne",  # before staticfiles: `runserver` serves sockets too; see docs/adr
+    *(["daphne"] if "runserver" in sys.argv else []),  # before staticfiles: `runserver` serves sockets too; nobody else needs its 40 MB
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

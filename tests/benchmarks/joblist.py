@@ -53,12 +53,12 @@ def _filled(stack: Stack, count: int) -> str:
     stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}).raise_for_status()
     stack.call("PATCH", "/api/v1/limits/", json={"scope": "project", "key": project, "paused": True}).raise_for_status()
     job = stack.call("POST", f"/api/v1/projects/{project}/jobs/", json=BODY).raise_for_status().json()["id"]
-    environment = {**_orchestrator(stack), "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
+    environment = {**orchestrator_environment(stack), "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
     subprocess.run([sys.executable, "-c", FILL, job, str(count)], env=environment, cwd=ROOT, check=True)
     return project
 
 
-def _orchestrator(stack: Stack) -> dict[str, str]:
+def orchestrator_environment(stack: Stack) -> dict[str, str]:
     """The environment of one of its processes that may reach the database."""
     for process in psutil.process_iter():
         try:

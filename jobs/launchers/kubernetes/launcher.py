@@ -7,6 +7,7 @@ the API server itself, in a request begun after the row was read.
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from jobs.contract import FailureReason
@@ -191,14 +192,20 @@ class KubernetesLauncher:
         if mirror is not None:
             return mirror
         ours = {"labelSelector": selector(self._template.installation)}
-        query, cut = ({}, sight.cut_event) if resource == "events" else (ours, sight.cut_job if resource == "jobs" else sight.cut_pod)
-        mirror = Mirror(api, resource, query, cut, self._changed.set)
+        cuts: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any] | None]]
+        cuts = {"jobs": sight.cut_job, "pods": sight.cut_pod, "events": partial(sight.cut_event, runs=self._runs)}
+        mirror = Mirror(api, resource, {} if resource == "events" else ours, cuts[resource], self._changed.set)
         mirror.list()
         if self._follow:
             mirror.follow()
         with self._lock:
             self._mirrors[resource] = mirror
         return mirror
+
+    def _runs(self, pod: str) -> bool:
+        """Whether a pod runs, as far as the mirror of pods knows; that one is made first."""
+        mirror = self._mirrors.get("pods")
+        return mirror is not None and sight.runs(mirror.get(pod))
 
     def _known(self, name: str, attempt_id: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
         """What the mirrors show of an attempt."""

@@ -34,6 +34,7 @@ class Mirror:
         self.lists = 0  # how many were begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
         self._objects: dict[str, Object] = {}
+        self._fresh: dict[str, Object | None] = {}  # what the watch brought since somebody looked, whole; None: it is gone
         self._version = ""
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -44,7 +45,24 @@ class Mirror:
         if self.error is not None:
             raise Away(f"{self.resource}: {self.error}") from self.error
         with self._lock:
+            self._take_in()
             return dict(self._objects)
+
+    def _take_in(self) -> None:
+        """Cut what came, under the lock. Of an object that changed ten times between two looks only the last state is cut."""
+        fresh, self._fresh = self._fresh, {}
+        for name, each in fresh.items():
+            kept = self._cut(each) if each is not None else None
+            if kept is None:
+                self._objects.pop(name, None)
+            else:
+                self._objects[name] = kept
+
+    def get(self, name: str) -> Object | None:
+        """One of them, perhaps late."""
+        with self._lock:
+            self._take_in()
+            return self._objects.get(name)
 
     def list(self) -> None:
         """Read all of them anew. Raises: OSError; what was known stays."""
@@ -58,7 +76,7 @@ class Mirror:
                 if kept is not None:
                     found[each["metadata"]["name"]] = kept
         with self._lock:
-            self._objects, self._version = found, version
+            self._objects, self._fresh, self._version = found, {}, version
         self.error = None
         self._changed()
 
@@ -90,19 +108,10 @@ class Mirror:
         if kind == "BOOKMARK":
             self._version = version or self._version
             return
-        kept = self._cut(each) if kind in ("ADDED", "MODIFIED") else None
         with self._lock:
-            if kept is None:
-                self._objects.pop(metadata.get("name", ""), None)
-            else:
-                self._objects[metadata["name"]] = kept
+            self._fresh[str(metadata.get("name") or "")] = each if kind in ("ADDED", "MODIFIED") else None
             self._version = version or self._version
         self._changed()
-
-    def forget_if(self, name: str) -> None:
-        """Drop one object: it was asked for and is not there."""
-        with self._lock:
-            self._objects.pop(name, None)
 
     def follow(self) -> None:
         """Watch on a thread of its own until `stop`. The first list has to be made before."""

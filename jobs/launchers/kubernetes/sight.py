@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jobs.contract import FailureReason
@@ -15,6 +15,7 @@ Object = Mapping[str, Any]
 NAME = "worker-job-"
 JOB_NAME = "batch.kubernetes.io/job-name"
 UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
+BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
 
 
@@ -40,13 +41,24 @@ def cut_pod(pod: Object) -> Object:
     return _with_head(diagnosis.remember(pod), pod)
 
 
-def cut_event(event: Object) -> Object | None:
-    """An event about a worker's Job or a pod of it, with the worker's name; None for any other."""
+def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
+    """An event about a worker's Job or a pod of it, with the worker's name; None for any other.
+
+    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself.
+    """
     about = event.get("involvedObject") or {}
     name = str(about.get("name") or "")
     if not name.startswith(NAME):
         return None
+    pod = name if about.get("kind") == "Pod" else str(event.get("message") or "").rpartition(" ")[2]
+    if event.get("reason") in BEGINNING and runs(pod):
+        return None
     return {**diagnosis.remember_event(event), "worker": name.rpartition("-")[0] if about.get("kind") == "Pod" else name}
+
+
+def runs(pod: Object | None) -> bool:
+    """Whether its containers run."""
+    return pod is not None and (pod.get("status") or {}).get("phase") == "Running"
 
 
 def _with_head(cut: dict[str, Any], whole: Object) -> Object:

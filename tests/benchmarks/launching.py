@@ -1,0 +1,234 @@
+"""Launching on Kubernetes beside a bare client that creates the same objects on the same server; and a restart with thousands of live jobs.
+
+The server is the tests' fake, in a process of its own, in real time. Its pods run until told and claim nothing.
+"""
+
+import json
+import random
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from kubernetes import client, config
+
+from jobs.contract import worker_name
+from jobs.launchers.manifest import worker_job
+from tests.benchmarks.figures import head, percentile, row, verdict
+from tests.benchmarks.joblist import ECHO, orchestrator_environment
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.launchers.test_manifest import PLAIN, TEMPLATE
+from tests.support.stack import Stack, running, wait_for
+
+JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
+LATENCIES = {0.0: 0.5, 0.3: 0.9}  # seconds -> the least ratio wanted
+BARE_WANTED = 200.0
+OWN_P50_SECONDS = 0.050
+WHOLE_PASS = """
+SELECT 1 FROM jobs_loopbeat
+WHERE component = 'reconciler' AND (detail->'followed'->'local'->>'attempts')::int >= %s AND detail->>'pid' = %s
+"""
+RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 10.0, 200, 3
+
+
+def measure() -> None:
+    """Print rates and ratios, the idle launch, and the restart."""
+    for latency, wanted in LATENCIES.items():
+        with _installation(latency) as (stack, fake):
+            _throughput(stack, fake, latency, wanted)
+    with _installation(0.0) as (stack, fake):
+        _idle(stack, fake)
+    with _installation(0.0) as (stack, fake):
+        _restart(stack, fake)
+
+
+@contextmanager
+def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
+    with tempfile.TemporaryDirectory(prefix="mimir-launching-") as folder, FakeKubernetes(real_time=True, latency_seconds=latency) as fake:
+        settings = {
+            "MIMIR_DURABLE": "1",
+            "LAUNCHER": "kubernetes",
+            "KUBECONFIG_FILE": str(fake.kubeconfig),
+            "WORKER_NAMESPACE": fake.namespace,
+            "CAPACITY_JOBS": "20000",
+            "LAUNCH_CONCURRENCY": str(IN_FLIGHT),
+            "KUBE_QPS": "10000",
+            "KUBE_BURST": "10000",
+            "LAUNCH_TIMEOUT": "36000",
+            "LOG_LEVEL": "error",
+        }
+        for stack in running(Path(folder), **settings):
+            yield stack, fake
+
+
+# From the release of many to the last recorded creation
+
+
+def _throughput(stack: Stack, fake: FakeKubernetes, latency: float, wanted: float) -> None:
+    bare = _bare(fake, latency)
+    with closing(_database(stack)) as database:
+        _line_of(stack, database, JOBS)
+        fake.clear_requests()
+        began = time.perf_counter()
+        _pause(stack, paused=False)
+        recorded = wait_for(lambda: _count(database, "uid <> ''") >= JOBS and time.perf_counter(), "all are recorded", 600)
+    seconds = recorded - began
+    made = [each for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201]
+    doubled = len(made) - len({each["name"] for each in made})
+    rate = JOBS / seconds
+    print(f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency")
+    floor = "" if latency else f"  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}"
+    print(f"  {'bare client':<34}{bare:9.1f} creates/s{floor}")
+    print(f"  {'from the release to the record':<34}{rate:9.1f} launches/s, {seconds:.1f} s")
+    print(f"  {'ratio':<34}{rate / bare:9.2f}  {'ok' if rate / bare >= wanted else 'UNDER'}: at least {wanted}")
+    print(f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and len(made) == JOBS else 'WRONG'}: {len(made):,} created", flush=True)
+
+
+def _bare(fake: FakeKubernetes, latency: float) -> float:
+    """Creates a second of the official client with raw bodies, on an empty server; it is empty again afterwards."""
+    create = _creator(fake)
+    bodies = [_object() for _ in range(JOBS)]
+    with ThreadPoolExecutor(IN_FLIGHT) as threads:
+        list(threads.map(create, [_object() for _ in range(IN_FLIGHT)]))  # connections are made before the clock runs
+        began = time.perf_counter()
+        codes = set(threads.map(create, bodies))
+        seconds = time.perf_counter() - began
+    assert codes == {201}, codes
+    fake.reset(latency_seconds=latency)
+    return JOBS / seconds
+
+
+def _creator(fake: FakeKubernetes) -> Callable[[dict[str, Any]], int]:
+    configuration = client.Configuration()
+    configuration.connection_pool_maxsize = IN_FLIGHT
+    config.load_kube_config(str(fake.kubeconfig), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    api = client.BatchV1Api(client.ApiClient(configuration))
+    return lambda body: int(api.create_namespaced_job(fake.namespace, body, _preload_content=False).status)
+
+
+def _object() -> dict[str, Any]:
+    """The very object that the launcher makes, as raw JSON."""
+    job_id = str(uuid.uuid4())
+    spec = replace(PLAIN, name=worker_name(job_id, 1), job_id=job_id, attempt_id=str(uuid.uuid4()))
+    made: dict[str, Any] = json.loads(json.dumps(worker_job(spec, TEMPLATE)))
+    return made
+
+
+# One launch on an idle installation
+
+
+def _idle(stack: Stack, fake: FakeKubernetes) -> None:
+    create = _creator(fake)
+    pipeline = _pipeline(stack)
+    whole, bare = [], []
+    for _ in range(IDLE_RUNS):
+        time.sleep(random.uniform(0, 0.2))  # whatever polls shows as spread
+        fake.clear_requests()
+        began = time.time()
+        _submit(stack, pipeline)
+        whole.append(wait_for(lambda: _created_at(fake), "it is created", 30) - began)
+        fake.clear_requests()
+        began = time.time()
+        create(_object())
+        bare.append(_created_at(fake) - began)
+    head(f"POST to the Job object created, {IDLE_RUNS} runs")
+    row("all of it", whole)
+    row("a bare create", bare)
+    own = [ours - theirs for ours, theirs in zip(whole, bare, strict=True)]
+    row("the system's own share", own, verdict(percentile(own, 50), OWN_P50_SECONDS))
+    print(f"  p99: all of it {percentile(whole, 99) * 1000:.1f}, a bare create {percentile(bare, 99) * 1000:.1f}", flush=True)
+
+
+def _created_at(fake: FakeKubernetes) -> float:
+    """When the last Job was asked for, by the fake's clock, which is this machine's; 0 before."""
+    made = [each["at"] for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs"]
+    return float(made[-1]) if made else 0.0
+
+
+# A restart with thousands of live workers
+
+
+def _restart(stack: Stack, fake: FakeKubernetes) -> None:
+    with closing(_database(stack)) as database:
+        _line_of(stack, database, LIVE)
+        _pause(stack, paused=False)
+        wait_for(lambda: _count(database, "uid <> ''") >= LIVE, "all are launched", 600)
+        database.execute("UPDATE jobs_attempt SET claim_id = gen_random_uuid(), claimed_at = now(), heartbeat_at = now()")
+        database.execute("UPDATE jobs_job SET status = 'running', started_at = now() WHERE status = 'launching'")
+        wait_for(lambda: _count(database, "pods_seen <> '[]'") >= LIVE, "their pods are known", 120)
+        fake.clear_requests()
+        began = time.monotonic()
+        stack.kill("reconciler")
+        pid = wait_for(lambda: stack.pids("reconciler"), "a new one")[-1]
+        process = psutil.Process(pid)
+        wait_for(lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120)
+        seconds = time.monotonic() - began
+        peak = _peak(process)
+        asked = Counter((each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"])
+        failed = database.execute("SELECT count(*) FROM jobs_job WHERE status NOT IN ('running', 'queued')").fetchone()[0]
+        again = database.execute("SELECT count(*) FROM jobs_attempt WHERE number > 1").fetchone()[0]
+    lists = sum(count for (verb, _), count in asked.items() if verb == "list")
+    print(f"\nthe reconciler killed and started with {LIVE:,} live workers")
+    print(f"  {'until the first whole pass, s':<34}{seconds:9.1f}  {'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}")
+    print(f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at most {RESTART_MIB}")
+    print(f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most {RESTART_LISTS}")
+    print(f"  {'created, failed, tried again':<34}{asked['create', 'jobs']:9} {failed} {again}", flush=True)
+
+
+def _peak(process: psutil.Process) -> float:
+    """The most memory it has had, in MiB."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+# An installation's jobs
+
+
+def _pipeline(stack: Stack) -> str:
+    stack.project("bench")
+    name = f"p{uuid.uuid4().hex[:8]}"
+    stack.call("POST", "/api/v1/projects/bench/pipelines/", json={"name": name, "definition": ECHO}).raise_for_status()
+    return name
+
+
+def _submit(stack: Stack, pipeline: str) -> str:
+    body = {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}}
+    return str(stack.call("POST", "/api/v1/projects/bench/jobs/", json=body).raise_for_status().json()["id"])
+
+
+def _pause(stack: Stack, *, paused: bool) -> None:
+    stack.call("PATCH", "/api/v1/limits/", json={"scope": "global", "key": "", "paused": paused}).raise_for_status()
+
+
+def _line_of(stack: Stack, database: psycopg.Connection[Any], count: int) -> None:
+    """So many waiting jobs: one submitted, the others written beside it."""
+    _pause(stack, paused=True)
+    job = _submit(stack, _pipeline(stack))
+    database.execute(
+        "INSERT INTO jobs_job SELECT (jsonb_populate_record(job, jsonb_build_object('id', gen_random_uuid()))).* "
+        "FROM jobs_job job, generate_series(2, %s) WHERE job.id = %s",
+        (count, job),
+    )
+    database.execute(
+        "INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data) "
+        "SELECT id, 1, now(), 1, 'job.submitted', 'user:bench', '{}' FROM jobs_job WHERE id <> %s",
+        (job,),
+    )
+    database.execute("ANALYZE jobs_job")
+
+
+def _database(stack: Stack) -> psycopg.Connection[Any]:
+    return psycopg.connect(orchestrator_environment(stack)["DATABASE_URL"], autocommit=True)
+
+
+def _count(database: psycopg.Connection[Any], condition: str) -> int:
+    found = database.execute(f"SELECT count(*) FROM jobs_attempt WHERE {condition}").fetchone()  # type: ignore[arg-type]
+    return int(found[0]) if found else 0
