@@ -15,7 +15,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check bench chaos mutants screenshots images requirements clean
+.PHONY: help demo up test check bench chaos mutants screenshots images manifests checkov requirements clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -55,6 +55,13 @@ screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide a
 images: ## build the container images with docker, nerdctl or buildah; prints their sizes (deploy/images/build.sh has the variables)
 	@deploy/images/build.sh
 
+manifests: $(VENV)/.dev ## render deploy/k8s/overlays into deploy/k8s/development and deploy/k8s/production (needs kubectl)
+	@$(PY) deploy/k8s/render.py
+
+checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipped, and why, is in deploy/k8s/checkov
+	@for kind in development production; do \
+		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$$kind.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
+
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
 	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
@@ -84,6 +91,12 @@ $(VENV)/.laptop: requirements-laptop.txt | $(VENV)/.tools
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# An environment of its own: it pins what we pin, and otherwise.
+$(VENV)/.checkov: | $(VENV)/.tools
+	@echo "installing checkov"; $(UV) venv -q --clear --python $(PY) $(VENV)/checkov
+	@$(UV) pip install -q --python $(VENV)/checkov/bin/python 'checkov==3.3.*'
 	@touch $@
 
 $(VENV)/.browser: | $(VENV)/.dev

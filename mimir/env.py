@@ -159,11 +159,13 @@ class Env:
     public_url: str = _setting(_url("http", "https"), "http://localhost:3000", "where people reach the pages: hosts, CSRF, Origin", roles=_BOTH)
     trusted_proxies: tuple[str, ...] = _setting(_cidrs, "", "CIDRs whose X-Forwarded-* are believed", roles=_BOTH)
     api_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "the orchestrator, as the frontend reaches it", roles=("frontend",))
+    pod_ip: str = _setting(_text, "", "our own address, allowed as Host: what scrapes a pod asks it by its address")
     static_root: str = _setting(_text, "", "folder of collected static files, as images have one; empty: found where they are", roles=_BOTH)
     max_upload_bytes: int = _setting(_integer(1), str(_GIB), "one upload; above it 413", roles=_BOTH)
 
     database_url: str = _setting(_url("postgresql", "postgres"), None, "PostgreSQL, the truth")
     redis_url: str = _setting(_url("redis", "rediss", "unix"), None, "Redis or Valkey, transport only")
+    beat_file: str = _setting(_text, "", "a loop touches it when its heartbeat row is written: what a liveness probe reads; empty: none")
     channel_layer: str = _setting(_text, "channels_redis.pubsub.RedisPubSubChannelLayer", "the class that carries live hints")
     orchestrator_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it")
     worker_keys: tuple[str, ...] = _setting(_worker_keys, None, "signs workers' tokens; two while rotating")

@@ -3,7 +3,10 @@
 import datetime as dt
 import os
 import socket
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from jobs.models import LoopBeat
 from mimir.lib.clock import utc_now
@@ -18,12 +21,14 @@ def instance_name() -> str:
 
 
 def beat_record(*, component: str, detail: dict[str, Any] | None = None) -> None:
-    """Record that this process's loop went round."""
+    """Record that this process's loop went round; then touch BEAT_FILE, where a kubelet looks without asking the database."""
     LoopBeat.objects.update_or_create(
         component=component,
         instance=instance_name(),
         defaults={"beat_at": utc_now(), "started_at": _STARTED_AT, "detail": detail or {}},
     )
+    if settings.ENV.beat_file:
+        Path(settings.ENV.beat_file).touch()
 
 
 def beats_sweep() -> None:

@@ -21,6 +21,8 @@ ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
 # hosts of both URLs.
 ALLOWED_HOSTS: list[str]
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, urlsplit(ENV.orchestrator_url).hostname or "localhost"]
+if ENV.pod_ip:
+    ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
 
 INSTALLED_APPS = [
     *(["daphne"] if "runserver" in sys.argv else []),  # before staticfiles: `runserver` serves sockets too; nobody else needs its 40 MB

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["migrate"]:
-            call_command("migrate", interactive=False, verbosity=0)
+            call_command("migrate_locked")
         users = get_user_model().objects
         if users.filter(username=options["username"]).exists():
             self.stdout.write(f"The user {options['username']} is here already.")

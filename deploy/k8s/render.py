@@ -1,0 +1,74 @@
+"""`make manifests`: renders the overlays into plain YAML, deploy/k8s/development and deploy/k8s/production.
+
+kustomize makes the objects. What it cannot is done here: pods change when their ConfigMap does, the bootstrap Job's name changes with
+the release and its content (a Job cannot be changed), and volumes that two replicas could not share are refused.
+"""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parent
+OVERLAYS = ("development", "production")
+CHECKSUM, JOB = "CONFIG-CHECKSUM", "bootstrap-version"
+HEAD = "# Made by `make manifests` from deploy/k8s/overlays/{overlay}: change it there.\n"
+
+
+class Refused(Exception):
+    """These manifests would not run. The text says what to change."""
+
+
+def rendered(overlay: str, *, version: str) -> str:
+    """The YAML of one overlay. Raises: Refused."""
+    command = ["kubectl", "kustomize", str(FOLDER / "overlays" / overlay)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    objects = [each for each in yaml.safe_load_all(text) if each]
+    check(objects)
+    config = [each["data"] for each in objects if each["kind"] == "ConfigMap"]
+    text = text.replace(CHECKSUM, _digest(config))
+    jobs = [each["spec"] for each in objects if each["kind"] == "Job"]
+    return HEAD.format(overlay=overlay) + text.replace(JOB, f"bootstrap-{version.replace('.', '-')}-{_digest([jobs, config])}")
+
+
+def check(objects: list[dict[str, Any]]) -> None:
+    """Refuse volumes that replicas on two nodes could not share. Raises: Refused."""
+    claims = [each for each in objects if each["kind"] == "PersistentVolumeClaim"]
+    shared = {each["metadata"]["name"] for each in claims if "ReadWriteMany" in each["spec"]["accessModes"]}
+    for each in objects:
+        if each["kind"] != "Deployment" or each["spec"].get("replicas", 1) < 2:
+            continue
+        for volume in each["spec"]["template"]["spec"].get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim and claim not in shared:
+                raise Refused(
+                    f"Deployment {each['metadata']['name']} has {each['spec']['replicas']} replicas and the claim {claim} is not ReadWriteMany: "
+                    "on two nodes one of them would wait for its volume for ever. Make the claim ReadWriteMany, or the replicas 1."
+                )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:10]
+
+
+def main() -> None:
+    sys.path.insert(0, str(FOLDER.parents[1]))
+    from mimir.lib.version import VERSION
+
+    for overlay in OVERLAYS:
+        target = FOLDER / overlay / "mimir-aip.yaml"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(rendered(overlay, version=VERSION))
+        sys.stdout.write(f"{target.relative_to(FOLDER.parents[1])}\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Refused as error:
+        sys.exit(str(error))
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.stderr)

@@ -1,0 +1,48 @@
+"""`manage.py migrate_locked`: the migrations, by one process at a time. Every replica may run it at its start."""
+
+import time
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, connection
+
+LOCK = 0x4D494D495241  # a number that nobody else takes: MIMIRA
+REST_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    help = "Wait for the database, then apply the migrations under a lock of it: of several at once one works, the others find it done."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--wait-seconds", type=float, default=600.0, help="how long the database may take to answer")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        _wait(options["wait_seconds"])
+        # The lock lies on the session that migrates: killed, it is free again and what was half done is rolled back.
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 0")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            cursor.execute("RESET lock_timeout")
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        self.stdout.write("The migrations are applied.")
+
+
+def _wait(seconds: float) -> None:
+    """Until the database answers. Raises: CommandError after `seconds`."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection.ensure_connection()
+        except Error as error:
+            connection.close()
+            if time.monotonic() >= until:
+                raise CommandError(f"The database does not answer ({type(error).__name__}): look at DATABASE_URL and at the server.") from error
+            time.sleep(REST_SECONDS)
+        else:
+            return

@@ -1,0 +1,288 @@
+"""What the shipped manifests promise, read from the files that are applied."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from jobs.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
+from jobs.resources import parse_cpu, parse_memory, profiles_with
+from mimir import env
+from mimir.lib.bootstrap import SECRETS
+from mimir.lib.version import VERSION
+from tests.support import rbac
+from tests.support.manifests import FOLDER, OVERLAYS, Object, containers, matches, objects, of_kind, pods
+
+each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+LOOPS = {"orchestrator/dispatcher", "orchestrator/reconciler"}
+ONCE = {"orchestrator/migrate", "bootstrap/secrets", "bootstrap/administrator"}  # they end: nothing to probe
+_spec = importlib.util.spec_from_file_location("render", FOLDER / "render.py")
+assert _spec
+assert _spec.loader
+render = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(render)
+
+
+@each_overlay
+def test_what_is_applied_is_what_the_overlays_say(overlay: str) -> None:
+    shipped = FOLDER / overlay / "mimir-aip.yaml"
+    assert shipped.read_text() == render.rendered(overlay, version=VERSION), "run `make manifests`"
+    assert [path.name for path in shipped.parent.iterdir()] == [shipped.name], "`kubectl apply -f` takes the whole folder"
+
+
+@each_overlay
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+def test_a_strict_api_server_takes_every_object(overlay: str, version: str) -> None:
+    for each in objects(overlay):
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_development_goes_into_the_current_namespace() -> None:
+    found = objects("development")
+    assert [each["kind"] for each in found if each["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")] == []
+    assert [each["metadata"]["name"] for each in found if "namespace" in each["metadata"]] == []
+    assert [subject for each in of_kind("development", "RoleBinding").values() for subject in each["subjects"] if "namespace" in subject] == []
+
+
+def test_production_has_a_namespace_whose_pods_are_restricted_and_all_is_in_it() -> None:
+    labels = of_kind("production", "Namespace")["mimir-aip"]["metadata"]["labels"]
+    assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
+    assert {each["metadata"].get("namespace") for each in objects("production") if each["kind"] != "Namespace"} == {"mimir-aip"}
+    assert {subject["namespace"] for each in of_kind("production", "RoleBinding").values() for subject in each["subjects"]} == {"mimir-aip"}
+
+
+@each_overlay
+def test_every_pod_is_restricted(overlay: str) -> None:
+    for pod in pods(overlay).values():
+        given = pod["spec"]["securityContext"]
+        assert given["runAsNonRoot"] is True
+        assert given["runAsUser"] > 0
+        assert given["fsGroup"] > 0
+        assert given["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["spec"]["enableServiceLinks"] is False, "a Service's name would make variables such as REDIS_PORT"
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod["spec"].keys()
+        assert not any("hostPath" in volume for volume in pod["spec"].get("volumes", []))
+    for each in containers(overlay).values():
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
+        }
+
+
+@each_overlay
+def test_every_container_has_its_room_and_a_sized_tmp(overlay: str) -> None:
+    for name, each in containers(overlay).items():
+        for amount in ("requests", "limits"):
+            assert set(each["resources"][amount]) == {"cpu", "memory"}, name
+    for name, pod in pods(overlay).items():
+        sizes = [volume["emptyDir"] for volume in pod["spec"].get("volumes", []) if "emptyDir" in volume]
+        assert sizes, name
+        assert all("sizeLimit" in size for size in sizes), name
+
+
+@each_overlay
+def test_the_documented_sizes_are_kept(overlay: str) -> None:
+    found = containers(overlay)
+    assert found["orchestrator/web"]["resources"] == {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}}
+    assert found["frontend/frontend"]["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}}
+
+
+@each_overlay
+def test_every_container_that_stays_is_probed(overlay: str) -> None:
+    for name, each in containers(overlay).items():
+        expected = set() if name in ONCE else {"startupProbe", "livenessProbe"} | (set() if name in LOOPS else {"readinessProbe"})
+        assert {key for key in each if key.endswith("Probe")} == expected, name
+    web = containers(overlay)["orchestrator/web"]
+    assert [web[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")] == ["/health", "/health", "/ready"]
+
+
+@each_overlay
+def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
+    for name in LOOPS:
+        each = containers(overlay)[name]
+        given = {variable["name"]: variable.get("value") for variable in each["env"]}
+        script, file = each["livenessProbe"]["exec"]["command"][3:5]
+        assert file == given["BEAT_FILE"]
+        assert Path(script).relative_to("/app") == Path("mimir/lib/beat.py")
+        assert file.startswith("/tmp/")
+        assert each["command"] == ["python", "manage.py", name.split("/")[1]]
+
+
+@each_overlay
+def test_every_mount_has_a_volume_and_every_claim_and_account_is_shipped(overlay: str) -> None:
+    for pod in pods(overlay).values():
+        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
+        for each in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]:
+            assert {mount["name"] for mount in each["volumeMounts"]} <= volumes.keys()
+        claims = {volume["persistentVolumeClaim"]["claimName"] for volume in volumes.values() if "persistentVolumeClaim" in volume}
+        assert claims <= of_kind(overlay, "PersistentVolumeClaim").keys()
+        assert pod["spec"]["serviceAccountName"] in of_kind(overlay, "ServiceAccount")
+    assert MODEL_CACHE_CLAIM in of_kind(overlay, "PersistentVolumeClaim")
+    assert SERVICE_ACCOUNT in of_kind(overlay, "ServiceAccount")
+
+
+@each_overlay
+def test_a_token_is_mounted_only_where_the_api_server_is_asked(overlay: str) -> None:
+    assert all(each["automountServiceAccountToken"] is False for each in of_kind(overlay, "ServiceAccount").values())
+    assert all(pod["spec"]["automountServiceAccountToken"] is False for pod in pods(overlay).values())
+    holders = {name for name, each in containers(overlay).items() if any(mount["name"] == "api-access" for mount in each.get("volumeMounts", []))}
+    assert holders == LOOPS | ({"bootstrap/secrets"} if overlay == "development" else set())
+
+
+@each_overlay
+def test_the_roles_hold_exactly_what_is_used(overlay: str) -> None:
+    roles = of_kind(overlay, "Role")
+    assert _verbs(roles["orchestrator"]) == rbac.ROLE_VERBS
+    if overlay == "development":
+        assert _verbs(roles["bootstrap"]) == rbac.BOOTSTRAP_VERBS
+        readable = [rule["resourceNames"] for rule in roles["bootstrap"]["rules"] if rule["verbs"] == ["get"]]
+        assert readable == [list(SECRETS)]
+    for binding in of_kind(overlay, "RoleBinding").values():
+        assert binding["roleRef"]["name"] in roles
+        assert [subject["name"] for subject in binding["subjects"]] == [binding["metadata"]["name"]]
+
+
+def _verbs(role: Object) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for rule in role["rules"]:
+        for resource in rule["resources"]:
+            found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+@each_overlay
+def test_services_and_budgets_select_pods_that_are_there_and_ports_that_are_named(overlay: str) -> None:
+    templates = pods(overlay).values()
+    for service in of_kind(overlay, "Service").values():
+        [pod] = [pod for pod in templates if matches({"matchLabels": service["spec"]["selector"]}, pod["metadata"]["labels"])]
+        names = {port["name"] for each in pod["spec"]["containers"] for port in each.get("ports", [])}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
+    for budget in of_kind(overlay, "PodDisruptionBudget").values():
+        assert budget["spec"]["maxUnavailable"] == 1
+        assert len([pod for pod in templates if matches(budget["spec"]["selector"], pod["metadata"]["labels"])]) == 1
+    ports = {name: [(port["port"]) for port in each["spec"]["ports"]] for name, each in of_kind(overlay, "Service").items()}
+    assert (ports["orchestrator"], ports["frontend"]) == ([8080], [80, 3000])
+
+
+@each_overlay
+def test_every_pod_is_denied_by_default_and_every_policy_selects_something(overlay: str) -> None:
+    labels = [pod["metadata"]["labels"] for pod in pods(overlay).values()] + [{"app": "mimir-aip", "component": COMPONENT}]
+    policies = of_kind(overlay, "NetworkPolicy")
+    deny = policies["default-deny"]["spec"]
+    assert set(deny["policyTypes"]) == {"Ingress", "Egress"}
+    assert "ingress" not in deny
+    assert "egress" not in deny
+    assert all(matches(deny["podSelector"], each) for each in labels)
+    for name, policy in policies.items():
+        assert any(matches(policy["spec"]["podSelector"], each) for each in labels), name
+        for peer in _peers(policy):
+            if "podSelector" in peer and "namespaceSelector" not in peer:
+                assert any(matches(peer["podSelector"], each) for each in labels), name
+
+
+def _peers(policy: Object) -> list[Object]:
+    spec = policy["spec"]
+    rules = [*spec.get("ingress", []), *spec.get("egress", [])]
+    return [peer for rule in rules for peer in [*rule.get("from", []), *rule.get("to", [])]]
+
+
+@each_overlay
+def test_a_worker_is_called_by_nobody_and_reaches_neither_the_cluster_nor_a_cloud_s_metadata(overlay: str) -> None:
+    policy = of_kind(overlay, "NetworkPolicy")["worker"]
+    assert policy["spec"]["ingress"] == []
+    excepted = {cidr for peer in _peers(policy) if "ipBlock" in peer for cidr in peer["ipBlock"]["except"]}
+    assert {"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= excepted
+    named = [peer["podSelector"]["matchLabels"]["component"] for peer in _peers(policy) if "podSelector" in peer]
+    assert named == ["orchestrator"]
+
+
+@each_overlay
+@pytest.mark.parametrize("container", ["orchestrator/migrate", "orchestrator/web", *sorted(LOOPS), "bootstrap/administrator"])
+def test_each_process_of_the_orchestrator_starts_with_the_settings_it_is_given(overlay: str, container: str, tmp_path: Path) -> None:
+    if container.startswith("bootstrap") and overlay == "production":
+        assert container not in containers(overlay)
+        return
+    loaded = env.load("orchestrator", {**_environment(containers(overlay)[container]), "MIMIR_CONFIG": str(_config(overlay, tmp_path))})
+    assert (loaded.environment, loaded.launcher) == (overlay, "kubernetes")
+    assert loaded.orchestrator_url == "http://orchestrator:8080"
+    spool = {volume["name"]: volume for volume in pods(overlay)["orchestrator"]["spec"]["volumes"]}["spool"]
+    assert parse_memory(spool["emptyDir"]["sizeLimit"]) > loaded.max_upload_bytes
+    profiles_with(json.loads(loaded.resource_profiles or "{}"))
+
+
+@each_overlay
+def test_the_frontend_starts_with_the_settings_it_is_given(overlay: str, tmp_path: Path) -> None:
+    loaded = env.load("frontend", _environment(containers(overlay)["frontend/frontend"]))
+    orchestrator = env.load(
+        "orchestrator", {**_environment(containers(overlay)["orchestrator/web"]), "MIMIR_CONFIG": str(_config(overlay, tmp_path))}
+    )
+    assert loaded.environment == overlay
+    assert loaded.api_url == "http://orchestrator:8080"
+    assert loaded.public_url == orchestrator.public_url
+
+
+def _config(overlay: str, folder: Path) -> Path:
+    file = folder / "config.yaml"
+    file.write_text(of_kind(overlay, "ConfigMap")["orchestrator-config"]["data"]["config.yaml"])
+    return file
+
+
+def _environment(container: Object) -> dict[str, str]:
+    """The container's variables, what comes from secrets and the pod filled in as the cluster would."""
+    secrets = {name: make() for name, make in SECRETS.items()}
+    found: dict[str, str] = {}
+    for variable in container.get("env", []):
+        source: dict[str, Any] = variable.get("valueFrom", {})
+        if "secretKeyRef" in source:
+            found[variable["name"]] = secrets[source["secretKeyRef"]["name"]][source["secretKeyRef"]["key"]]
+        else:
+            found[variable["name"]] = variable.get("value", "10.42.0.7")
+    return found
+
+
+@each_overlay
+def test_no_secret_is_shipped_and_every_one_that_is_asked_for_is_made(overlay: str) -> None:
+    assert of_kind(overlay, "Secret") == {}
+    asked = {
+        (ref["name"], ref["key"])
+        for each in containers(overlay).values()
+        for variable in each.get("env", [])
+        if (ref := variable.get("valueFrom", {}).get("secretKeyRef"))
+    }
+    assert asked
+    assert asked <= {(name, key) for name, make in SECRETS.items() for key in make()}
+
+
+def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Path) -> None:
+    loaded = env.load(
+        "orchestrator", {**_environment(containers("development")["orchestrator/web"]), "MIMIR_CONFIG": str(_config("development", tmp_path))}
+    )
+    room_cpu, room_memory = 1700, 5.2 * 10**9  # what a single node's own services leave
+    stay = [each["resources"] for name, each in containers("development").items() if name not in ONCE]
+    assert sum(parse_cpu(each["requests"]["cpu"]) for each in stay) + loaded.capacity_cpu_millicores <= room_cpu
+    assert sum(parse_memory(each["limits"]["memory"]) for each in stay) + loaded.capacity_memory_bytes <= room_memory
+    for profile in profiles_with(json.loads(loaded.resource_profiles)).values():
+        assert profile.requests.memory_bytes == profile.limits.memory_bytes <= loaded.capacity_memory_bytes
+        assert profile.requests.cpu_millicores <= loaded.capacity_cpu_millicores
+
+
+def test_two_replicas_on_a_volume_of_one_node_are_refused() -> None:
+    found = json.loads(json.dumps(objects("production")))
+    render.check(found)
+    for each in found:
+        if each["kind"] == "PersistentVolumeClaim" and each["metadata"]["name"] == "artifacts":
+            each["spec"]["accessModes"] = ["ReadWriteOnce"]
+    with pytest.raises(render.Refused, match="Make the claim ReadWriteMany"):
+        render.check(found)
+
+
+def test_a_release_makes_a_bootstrap_of_its_own_that_goes_by_itself() -> None:
+    [job] = of_kind("development", "Job").values()
+    assert job["metadata"]["name"].startswith(f"bootstrap-{VERSION.replace('.', '-')}-")
+    assert job["spec"]["ttlSecondsAfterFinished"] > 0
+    again = render.rendered("development", version="9.9.9")
+    assert "name: bootstrap-9-9-9-" in again
+    assert render.JOB not in again
+    assert render.CHECKSUM not in again

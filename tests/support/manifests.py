@@ -1,0 +1,47 @@
+"""The shipped manifests, read as a cluster would: objects by kind and name, pods, what their environment says."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy/k8s"
+OVERLAYS = ("development", "production")
+Object = dict[str, Any]
+
+
+@cache
+def objects(overlay: str) -> tuple[Object, ...]:
+    """Every object of every file that `kubectl apply -f` takes from the folder, in its order."""
+    files = sorted(path for path in (FOLDER / overlay).iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+    return tuple(each for path in files for each in yaml.safe_load_all(path.read_text()) if each)
+
+
+def of_kind(overlay: str, kind: str) -> dict[str, Object]:
+    """Objects of one kind by name."""
+    return {each["metadata"]["name"]: each for each in objects(overlay) if each["kind"] == kind}
+
+
+def pods(overlay: str) -> dict[str, Object]:
+    """Pod templates by the name of what makes them; the bootstrap Job's without its release."""
+    return {
+        each["metadata"]["name"].split("-")[0]: each["spec"]["template"]
+        for each in objects(overlay)
+        if each["kind"] in ("Deployment", "StatefulSet", "Job")
+    }
+
+
+def containers(overlay: str) -> dict[str, Object]:
+    """Every container, those of the start too, as `pod/container`."""
+    return {
+        f"{name}/{each['name']}": each
+        for name, pod in pods(overlay).items()
+        for each in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+    }
+
+
+def matches(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a label selector without expressions selects `labels`."""
+    return set(selector.get("matchLabels", {}).items()) <= set(labels.items())
