@@ -13,16 +13,10 @@ from mimir.dev.places import Places
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.realnode import RealNode, real_node
 from tests.fakes.kubernetes.scripts import Act, Start
+from tests.support.rbac import ROLE_VERBS
 from tests.support.stack import Stack, running, wait_for
 
 pytestmark = pytest.mark.timeout(180)
-# What the Role of deploy/k8s has to grant, and no more.
-VERBS = {
-    "jobs": {"create", "get", "list", "watch", "delete"},
-    "pods": {"list", "watch", "delete"},
-    "pods/log": {"get"},
-    "events": {"list", "watch"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -168,4 +162,4 @@ def test_it_asks_for_no_right_that_it_is_not_given(fake: FakeKubernetes) -> None
     used: dict[str, set[str]] = {}
     for each in fake.requests():
         used.setdefault(each["resource"], set()).add(each["verb"])
-    assert used == VERBS
+    assert used == ROLE_VERBS
