@@ -15,7 +15,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check bench chaos mutants screenshots images manifests checkov requirements clean
+.PHONY: help demo up test check bench chaos e2e mutants screenshots images manifests checkov requirements clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -45,6 +45,9 @@ bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice), then SCENARIOS=10000 of faults of a cluster
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
 	@SCENARIOS=$(or $(SCENARIOS),10000) $(PY) -m pytest -q --timeout=7200 tests/scenarios/test_scenarios.py
+
+e2e: $(VENV)/.dev ## a whole installation on the cluster that KUBECONFIG names, in a namespace of its own (IMAGE_PREFIX, TAG, KEEP=1)
+	@$(PY) -m tests.e2e
 
 mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
 	@$(PY) -m tests.mutants $(ARGS)

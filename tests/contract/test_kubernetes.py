@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mimir.dev.demo import run_demo
-from mimir.dev.places import Places
+from mimir.dev.places import ROOT, Places
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.realnode import RealNode, real_node
 from tests.fakes.kubernetes.scripts import Act, Start
-from tests.support.rbac import ROLE_VERBS
 from tests.support.stack import Stack, running, wait_for
 
 pytestmark = pytest.mark.timeout(180)
+MANIFESTS = [ROOT / "deploy" / "k8s" / name / "mimir-aip.yaml" for name in ("development", "production")]
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +159,12 @@ def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNo
     assert stack.end_of(job)["status"] == "succeeded"
 
 
-def test_it_asks_for_no_right_that_it_is_not_given(fake: FakeKubernetes) -> None:
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.parent.name)
+def test_the_role_grants_what_was_used_and_no_more(fake: FakeKubernetes, manifest: Path) -> None:
+    """Last: over all that the tests above made it ask for."""
+    roles = [each for each in yaml.safe_load_all(manifest.read_text()) if each["kind"] == "Role" and each["metadata"]["name"] == "orchestrator"]
+    granted = {resource: set(rule["verbs"]) for rule in roles[0]["rules"] for resource in rule["resources"]}
     used: dict[str, set[str]] = {}
     for each in fake.requests():
         used.setdefault(each["resource"], set()).add(each["verb"])
-    assert used == ROLE_VERBS
+    assert used == granted
