@@ -14,6 +14,7 @@ from mimir import env
 from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
 from tests.support import rbac
+from tests.support.images import lay_out
 from tests.support.manifests import FOLDER, OVERLAYS, Object, containers, matches, objects, of_kind, pods
 
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -108,6 +109,23 @@ def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
         assert Path(script).relative_to("/app") == Path("mimir/lib/beat.py")
         assert file.startswith("/tmp/")
         assert each["command"] == ["python", "manage.py", name.split("/")[1]]
+
+
+@each_overlay
+def test_what_is_started_and_probed_is_in_the_image(overlay: str, tmp_path: Path) -> None:
+    app = lay_out("orchestrator", tmp_path / "app")
+    commands = [each["command"] for each in containers(overlay).values() if "mimir-aip/orchestrator" in each["image"] and "command" in each]
+    commands += [containers(overlay)[name]["livenessProbe"]["exec"]["command"] for name in LOOPS]
+    for command in commands:
+        assert command[0] == "python"
+        if command[1] == "-m":
+            needed = [Path(*command[2].split(".")).with_suffix(".py")]
+        elif command[1] == "manage.py":
+            needed = [found.relative_to(app) for found in app.glob(f"*/management/commands/{command[2]}.py")]
+        else:
+            needed = [Path(command[3]).relative_to("/app")]
+        assert needed, command
+        assert all((app / file).is_file() for file in needed), command
 
 
 @each_overlay
