@@ -1,0 +1,100 @@
+"""Two clusters: one that is away gets no new work, and what runs there is not declared dead for that."""
+
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from jobs.contract import JobStatus, WaitRule
+from jobs.launchers.base import Target
+from jobs.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.launchers.manifest import WorkerTemplate
+from jobs.models import Attempt, Cluster, Job
+from jobs.reconciler import Memory, reconcile_once
+from jobs.selectors.waiting import job_waiting
+from mimir.lib.clock import utc_now
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.faults import Fault
+from tests.scenarios.troubles import Phase
+from tests.scenarios.workers import Workers
+from tests.scenarios.world import Scenario, World, world
+from tests.support import make
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+
+class Two:
+    """`run` has the cluster `local`; beside it stands `eu` with an API server of its own."""
+
+    def __init__(self, run: World, other: FakeKubernetes) -> None:
+        other.reset(now=run.clock.now)
+        self.run, self.other, self.memory = run, other, Memory()
+        room = {"capacity_jobs": 10, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
+        self.eu = Cluster.objects.create(name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **room)
+        target = Target(context="fake", kubeconfig_file=str(other.kubeconfig), namespace=other.namespace, timeout_seconds=2)
+        template = WorkerTemplate(installation=str(self.eu.installation), image="mimir-aip/worker:latest")
+        self.launcher = KubernetesLauncher(target, template, follow=False, now=run.clock.utc_now)
+        self.workers = Workers(other, run.dice, {})
+
+    def rounds(self, count: int, *, seconds: float = 30.0, workers_act: bool = True) -> None:
+        """So many rounds of both."""
+        for _ in range(count):
+            self.run.advance(seconds)
+            self.other.advance_to(self.run.clock.now)
+            self.run.round(workers_act=workers_act)
+            if workers_act:
+                self.workers.act(self.other.ledger(running=True, env=True), set())
+            try:
+                reconcile_once(self.eu, self.launcher, self.memory)
+            except OSError:
+                continue
+
+
+@pytest.fixture(scope="module")
+def fakes() -> Iterator[tuple[FakeKubernetes, FakeKubernetes]]:
+    with FakeKubernetes() as one, FakeKubernetes() as other:
+        yield one, other
+
+
+@pytest.fixture
+def two(fakes: tuple[FakeKubernetes, FakeKubernetes]) -> Iterator[Two]:
+    with world(fakes[0], [Scenario(None, Phase.RUNNING)], seed=1) as run:
+        both = Two(run, fakes[1])
+        launchers = {"local": run.launcher, "eu": both.launcher}
+        with mock.patch("jobs.services.launch.launcher_of", lambda cluster: launchers[cluster.name]):  # noqa: PT008 - it depends on the cluster
+            both.rounds(12, seconds=2)
+            yield both
+
+
+def test_a_job_runs_on_the_cluster_or_in_the_region_that_it_asks_for(two: Two) -> None:
+    jobs = [make.job(cluster="eu"), make.job(region="eu"), make.job(cluster="local")]
+    two.rounds(12, seconds=2)
+    placed = dict(Attempt.objects.values_list("job_id", "cluster_id"))
+    assert [placed[job.id] for job in jobs] == ["eu", "eu", "local"]
+    assert set(Job.objects.values_list("status", flat=True)) == {JobStatus.SUCCEEDED}
+    assert two.other.counts() == two.run.fake.counts() == {"jobs": 0, "pods": 0}
+
+
+def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> None:
+    silent, busy = make.job(cluster="eu"), make.job(cluster="eu")
+    two.rounds(2, seconds=2)
+    assert set(Job.objects.filter(id__in=[silent.id, busy.id]).values_list("status", flat=True)) == {JobStatus.RUNNING}
+    two.other.fault(Fault.DROP_BEFORE_COMMIT, count=None)
+    two.rounds(1, seconds=2, workers_act=False)  # now it is known
+    waits, goes = make.job(cluster="eu"), make.job()
+    held = {each.id for each in Attempt.objects.filter(job=silent)}
+    for _ in range(30):
+        two.rounds(1, workers_act=False)
+        two.workers.act(two.other.ledger(running=True, env=True), held)
+        two.run.workers.act(two.run.fake.ledger(running=True, env=True), set())
+    status = dict(Job.objects.values_list("id", "status"))
+    assert status[silent.id] == JobStatus.RUNNING, "nobody has seen it end, and its time is not over"
+    assert status[busy.id] == JobStatus.SUCCEEDED, "its worker told us itself"
+    assert (status[waits.id], status[goes.id]) == (JobStatus.QUEUED, JobStatus.SUCCEEDED)
+    waits.refresh_from_db()
+    assert job_waiting([waits])[waits.id]["blocked_by"] == WaitRule.CLUSTER_UNREACHABLE
+    two.other.clear_faults()
+    two.rounds(15, seconds=2)
+    assert set(Job.objects.values_list("status", flat=True)) == {JobStatus.SUCCEEDED}
+    assert two.other.counts() == {"jobs": 0, "pods": 0}
+    assert not Attempt.objects.filter(number__gt=1).exists()
