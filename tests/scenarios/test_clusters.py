@@ -12,6 +12,7 @@ from jobs.launchers.manifest import WorkerTemplate
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconciler import Memory, reconcile_once
 from jobs.selectors.waiting import job_waiting
+from jobs.services.beats import beat_record
 from mimir.lib.clock import utc_now
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
@@ -92,6 +93,7 @@ def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> N
     assert status[busy.id] == JobStatus.SUCCEEDED, "its worker told us itself"
     assert (status[waits.id], status[goes.id]) == (JobStatus.QUEUED, JobStatus.SUCCEEDED)
     waits.refresh_from_db()
+    beat_record(component="dispatcher")
     assert job_waiting([waits])[waits.id]["blocked_by"] == WaitRule.CLUSTER_UNREACHABLE
     two.other.clear_faults()
     two.rounds(15, seconds=2)
