@@ -1,7 +1,7 @@
 """The Kubernetes launcher against an API server over HTTP: made once, adopted, followed, joined, removed."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
@@ -55,6 +55,13 @@ def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
 
 def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observed | None:
     return next((seen for seen in launcher.observe() if seen.attempt_id == spec.attempt_id), None)
+
+
+def _in_time(ready: Callable[[], bool]) -> bool:
+    try:
+        return bool(wait_for(ready, "it", 15))
+    except TimeoutError:
+        return False
 
 
 def test_a_worker_is_made_seen_and_ends(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
@@ -220,9 +227,9 @@ def test_a_watch_that_breaks_goes_on(fake: FakeKubernetes, trouble: str, monkeyp
     fake.watches(trouble)
     spec = _spec()
     _launch(launcher, spec)
-    wait_for(lambda: _seen(launcher, spec) is not None, "the new worker is seen")
+    assert _in_time(lambda: _seen(launcher, spec) is not None), "the new worker is not seen"
     fake.exit(spec.name)
-    wait_for(lambda: not (_seen(launcher, spec) or pytest.fail("lost")).alive, "its end is seen")
+    assert _in_time(lambda: (seen := _seen(launcher, spec)) is not None and not seen.alive), "its end is not seen"
     launcher.close()
 
 
