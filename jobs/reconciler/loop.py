@@ -106,19 +106,22 @@ def run(stop: threading.Event) -> None:
 
 def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
     """Passes over one cluster for as long as its row is there. What a pass raises is logged; the next one comes."""
-    memory = Memory()
+    memory, followed_by_us = Memory(), False
     seconds = settings.ENV.reconcile_seconds
     try:
         while not stop.is_set():
             try:
                 close_old_connections()
                 if not leads.wait(timeout=seconds):
+                    if followed_by_us:
+                        launcher_forget(name)  # its watches would gather what nobody looks at
+                        memory, followed_by_us = Memory(), False
                     continue
                 cluster = Cluster.objects.filter(name=name).first()
                 if cluster is None:
                     launcher_forget(name)
                     return
-                launcher = launcher_of(cluster)
+                launcher, followed_by_us = launcher_of(cluster), True
                 began = time.monotonic()
                 _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
                 followed.attempts, followed.seconds = memory.attempts, time.monotonic() - began
