@@ -29,7 +29,7 @@ def retry(it: Installation) -> None:
     assert failed["reason"] == "exit_code", failed
     again = str(it.json("POST", f"/api/v1/jobs/{job}/retry/")["id"])
     assert it.wait(again, "failed")["retry_of"] == job
-    _wrote(it, again, b"no\n")
+    _wrote(it, again, b"no\nmimir: Step run failed: the command ended with exit code 3\n")
 
 
 def lost_worker(it: Installation) -> None:
