@@ -94,7 +94,7 @@ class Namespace:
         """What kubectl prints. Raises: AssertionError with its complaint, subprocess.TimeoutExpired."""
         where = ["-n", self.name] if in_it else []
         done = subprocess.run(
-            ["kubectl", *where, *argv], input=given, capture_output=True, text=True, timeout=seconds, check=False, env=self._environment
+            ["kubectl", *where, *argv], input=given or "", capture_output=True, text=True, timeout=seconds, check=False, env=self._environment
         )
         assert done.returncode == 0, f"kubectl {' '.join(argv)}: {(done.stderr or done.stdout).strip()[-2000:]}"
         return done.stdout
