@@ -9,6 +9,8 @@ import sys
 import time
 import uuid
 from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,53 +18,120 @@ from mimir.dev.places import ROOT
 
 MANIFESTS = ROOT / "deploy" / "k8s" / "development"
 IMAGE = re.compile(r"\bmimir-aip/(orchestrator|frontend|worker):latest\b")
+PREFIX = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+OLDEST_MINOR = 29
+SERVING = ("statefulset/postgres", "statefulset/redis", "deployment/orchestrator", "deployment/frontend")
+# Every kind that the manifests have, and that a controller makes of them.
+KINDS = (
+    "jobs,pods,deployments,replicasets,statefulsets,controllerrevisions,services,endpointslices,configmaps,secrets,persistentvolumeclaims,"
+    "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
+)
+# Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them, as a new one reads what is encrypted by them.
+SECRETS = {f"secret/{name}" for name in ("db-secret", "redis-secret", "orchestrator-keys", "frontend-keys", "mimir-admin")}
 
 
 class Unusable(Exception):
     """There is no cluster to try it on; the message says what to set."""
 
 
-class Namespace:
-    """One namespace from its making to its end. `prefix` and `tag`: of the three images."""
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Where the three images are: `<prefix>/worker:<tag>`, pulled without a secret or there already."""
 
-    def __init__(self, *, prefix: str = "mimir-aip", tag: str = "latest") -> None:
-        if not os.environ.get("KUBECONFIG") or not Path(os.environ["KUBECONFIG"].split(os.pathsep)[0]).exists():
-            raise Unusable("KUBECONFIG names no file: set it to a kubeconfig of the cluster to try Mimir on. A namespace is made there, and removed.")
-        if shutil.which("kubectl") is None:
+    prefix: str
+    tag: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Images":
+        """IMAGE_PREFIX and TAG. Raises: Unusable."""
+        prefix = (environment.get("IMAGE_PREFIX") or "mimir-aip").rstrip("/")
+        tag = environment.get("TAG") or "latest"
+        if not PREFIX.fullmatch(prefix):
+            raise Unusable(f"IMAGE_PREFIX is {prefix!r}: write it as registry.example:5000/mimir-aip, without a scheme and without an image's name.")
+        if not TAG.fullmatch(tag):
+            raise Unusable(f"TAG is {tag!r}: a tag has letters, digits, '.', '_' and '-', such as 1.2.0.")
+        return cls(prefix, tag)
+
+    def named_in(self, manifest: str) -> str:
+        """The manifest with these images in place of `mimir-aip/*:latest`."""
+        return IMAGE.sub(lambda found: f"{self.prefix}/{found[1]}:{self.tag}", manifest)
+
+
+class Namespace:
+    """One namespace from its making to its end."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Looks at the cluster and makes nothing. Raises: Unusable."""
+        named = environment.get("KUBECONFIG", "")
+        if not any(Path(each).is_file() for each in named.split(os.pathsep) if each):
+            found = f"KUBECONFIG names no file ({named})" if named else "KUBECONFIG is not set"
+            raise Unusable(f"{found}: set it to a kubeconfig of the cluster to try Mimir on. A namespace is made there, and removed.")
+        if shutil.which("kubectl", path=environment.get("PATH")) is None:
             raise Unusable("kubectl is not installed: https://kubernetes.io/docs/tasks/tools/")
+        self._images = Images.from_environment(environment)
+        self._environment = dict(environment)
         self.name = f"mimir-e2e-{uuid.uuid4().hex[:6]}"
-        self._prefix, self._tag = prefix, tag
+        self._look()
+
+    def _look(self) -> None:
+        """Raises: Unusable, when it does not answer, is too old or does not let us."""
+        try:
+            version = json.loads(self.kubectl("version", "-o", "json", "--request-timeout=20s", in_it=False))["serverVersion"]
+        except (AssertionError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
+            raise Unusable(f"The cluster does not answer: `kubectl version` has to, with the same KUBECONFIG. {error}") from error
+        minor = int(re.sub(r"\D.*", "", version["minor"]) or 0)
+        if (int(version["major"]), minor) < (1, OLDEST_MINOR):
+            raise Unusable(f"The cluster runs {version['gitVersion']}: Mimir needs Kubernetes 1.{OLDEST_MINOR} or newer.")
+        try:
+            self.kubectl("auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False)  # `no` is an exit code as well
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            raise Unusable(
+                f"This user may not create namespaces: use an administrator's kubeconfig, or a cluster of your own (k3s, Rancher Desktop). {error}"
+            ) from error
 
     def kubectl(self, *argv: str, given: str | None = None, seconds: float = 120.0, in_it: bool = True) -> str:
-        """What kubectl prints. Raises: AssertionError with its complaint."""
+        """What kubectl prints. Raises: AssertionError with its complaint, subprocess.TimeoutExpired."""
         where = ["-n", self.name] if in_it else []
-        done = subprocess.run(["kubectl", *where, *argv], input=given, capture_output=True, text=True, timeout=seconds, check=False)
-        assert done.returncode == 0, f"kubectl {' '.join(argv)}: {done.stderr.strip()[-2000:]}"
+        done = subprocess.run(
+            ["kubectl", *where, *argv], input=given or "", capture_output=True, text=True, timeout=seconds, check=False, env=self._environment
+        )
+        assert done.returncode == 0, f"kubectl {' '.join(argv)}: {(done.stderr or done.stdout).strip()[-2000:]}"
         return done.stdout
-
-    def objects(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
-        """The objects of a kind."""
-        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json", *(["-l", selector] if selector else [])))["items"]
-        return found
 
     def make(self) -> None:
         """The namespace, and all of the shipped manifests in it."""
         self.kubectl("create", "namespace", self.name, in_it=False)
         self.apply()
 
+    def _manifests(self) -> list[str]:
+        """The shipped files, with our images' names."""
+        return [self._images.named_in(path.read_text()) for path in sorted(MANIFESTS.glob("*.yaml"))]
+
     def apply(self) -> None:
-        """`kubectl apply` of the shipped files, with our images' names."""
-        for path in sorted(MANIFESTS.glob("*.yaml")):
-            self.kubectl("apply", "-f", "-", given=IMAGE.sub(rf"{self._prefix}/\1:{self._tag}", path.read_text()))
+        """`kubectl apply`, as the README has it."""
+        for manifest in self._manifests():
+            self.kubectl("apply", "-f", "-", given=manifest)
+
+    def delete(self) -> None:
+        """`kubectl delete` of all that was applied."""
+        for manifest in self._manifests():
+            self.kubectl("delete", "--ignore-not-found", "--timeout=300s", "-f", "-", given=manifest, seconds=330)
+
+    def ours(self, kinds: str = KINDS, selector: str = "app=mimir-aip") -> set[str]:
+        """Objects with our label, as `job.batch/name`."""
+        return set(self.kubectl("get", kinds, "-l", selector, "-o", "name", "--ignore-not-found").split())
+
+    def pods(self) -> dict[str, str]:
+        """The uid of each pod that serves, by name."""
+        template = '{range .items[*]}{.metadata.name}{" "}{.metadata.uid}{"\\n"}{end}'
+        listed = self.kubectl("get", "pods", "-l", "app=mimir-aip,component in (orchestrator,frontend,postgres,redis)", "-o", f"jsonpath={template}")
+        return dict(line.split() for line in listed.splitlines())  # type: ignore[misc]
 
     def wait_ready(self, seconds: float = 900.0) -> None:
-        """Until everything serves; shows the pods when it does not."""
-        for what in ("statefulset/postgres", "statefulset/redis", "deployment/orchestrator", "deployment/frontend"):
-            try:
-                self.kubectl("rollout", "status", what, f"--timeout={seconds:.0f}s", seconds=seconds + 30)
-            except AssertionError:
-                print(self.kubectl("get", "pods,events", "--sort-by=.metadata.creationTimestamp"), file=sys.stderr)
-                raise
+        """Until everything serves. Raises: AssertionError."""
+        for what in SERVING:
+            self.kubectl("rollout", "status", what, f"--timeout={seconds:.0f}s", seconds=seconds + 30)
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret, once it is there."""
@@ -76,10 +145,26 @@ class Namespace:
                     raise
                 time.sleep(1)
 
-    def restart(self, component: str) -> None:
-        """Delete the pods of a component; what owns them makes new ones."""
-        self.kubectl("delete", "pod", "-l", f"app=mimir-aip,component={component}", "--wait=true", seconds=300)
+    def delete_pods(self, selector: str) -> None:
+        """Delete pods, and wait until they are gone; what owns them may make new ones."""
+        self.kubectl("delete", "pods", "-l", f"app=mimir-aip,{selector}", "--wait=true", "--timeout=300s", seconds=330)
 
-    def remove(self) -> None:
-        """Delete it, and wait until it is gone."""
-        self.kubectl("delete", "namespace", self.name, "--wait=true", "--timeout=300s", in_it=False, seconds=330)
+    def show(self) -> None:
+        """What a person would look at now, on stderr."""
+        looks: list[list[str]] = [["get", "pods,jobs,pvc", "-o", "wide"], ["get", "events", "--sort-by=.lastTimestamp"]]
+        looks += [["logs", what, "--all-containers", "--prefix", "--tail=40"] for what in SERVING]
+        for look in looks:
+            try:
+                shown: Any = self.kubectl(*look, "--request-timeout=30s")
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                shown = error
+            print(f"--- kubectl {' '.join(look)}\n{shown}", file=sys.stderr, flush=True)
+
+    def remove(self) -> bool:
+        """Delete it and wait until it is gone; whether it is. Says how to delete it by hand when it is not."""
+        try:
+            self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=300s", in_it=False, seconds=330)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            print(f"The namespace is still there: kubectl delete namespace {self.name}\n{error}", file=sys.stderr)
+            return False
+        return True

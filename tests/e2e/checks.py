@@ -1,0 +1,120 @@
+"""What has to hold on any cluster; each is a function of the installation that raises AssertionError, in the order of `CHECKS`."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from tests.e2e.cluster import SECRETS, Namespace
+from tests.e2e.installation import Installation
+
+LINES = 60  # one a second: longer than the pod that is restarted meanwhile needs to end
+# All that a workload may reach of the memory of this step is its limit: it asks for more than three times of it.
+GREEDY = "python3 -c \"x = bytearray(b'x') * (900 * 2**20); print(len(x))\""
+Check = Callable[[Installation], None]
+
+
+def cancel(it: Installation) -> None:
+    """A running job is cancelled and its worker goes."""
+    job = it.submit("echo begun; sleep 900")
+    it.printed(job, b"begun")
+    it.json("POST", f"/api/v1/jobs/{job}/cancel/")
+    it.wait(job, "cancelled", seconds=120)
+    _no_worker_of(it, job)
+
+
+def retry(it: Installation) -> None:
+    """A failed job says its exit code, and runs again by the API."""
+    job = it.submit("echo no; exit 3")
+    failed = it.wait(job, "failed")
+    assert failed["reason"] == "exit_code", failed
+    again = str(it.json("POST", f"/api/v1/jobs/{job}/retry/")["id"])
+    assert it.wait(again, "failed")["retry_of"] == job
+    _wrote(it, again, b"no\nmimir: Step run failed: the command ended with exit code 3\n")
+
+
+def lost_worker(it: Installation) -> None:
+    """Somebody deletes a worker's pod: the job is tried again, by itself, and ends well."""
+    job = it.submit("echo begun; sleep 15; echo done", max_attempts=2)
+    it.printed(job, b"begun")
+    it.namespace.delete_pods(f"mimir-aip/job-id={job}")
+    ended = it.wait(job, "succeeded")
+    assert ended["attempt"] == 2, ended
+    first = next(each for each in it.attempts(job) if each["number"] == 1)
+    assert first["reason"], first
+    _wrote(it, job, b"begun\ndone\n")
+
+
+def out_of_memory(it: Installation) -> None:
+    """The limit is told, and what to ask for."""
+    job = it.submit(GREEDY, resources={"memory": "256Mi"})
+    failed = it.wait(job, "failed")
+    assert failed["reason"] == "out_of_memory", failed
+    assert "256 MiB" in failed["diagnosis"]["summary"], failed
+    assert failed["diagnosis"]["next_steps"][0]["patch"] == {"resources": {"memory": "512Mi"}}, failed
+
+
+def restart(it: Installation, *, component: str) -> None:
+    """A component's pods are deleted while a job runs; it ends well, in its first attempt, with its whole log."""
+    job = it.submit(f"for i in $(seq {LINES}); do echo line $i; sleep 1; done")
+    it.printed(job, b"line 3\n")
+    before = it.namespace.pods()
+    it.namespace.delete_pods(f"component={component}")
+    it.way.reopen()
+    it.namespace.wait_ready()
+    it.way.reopen()
+    ended = it.wait(job, "succeeded")
+    assert ended["attempt"] == 1, ended
+    _wrote(it, job, b"".join(b"line %d\n" % number for number in range(1, LINES + 1)))
+    gone = set(before.values()) - set(it.namespace.pods().values())
+    assert len(gone) == 1, f"of {before} these were replaced: {gone}"
+
+
+def applied_again(it: Installation) -> None:
+    """A second apply of the same manifests changes nothing that runs."""
+    before = it.namespace.pods()
+    it.namespace.apply()
+    it.namespace.wait_ready()
+    after = it.namespace.pods()
+    assert after == before, f"{before} became {after}"
+
+
+def no_worker_left(it: Installation) -> None:
+    """No worker's Job or pod is left."""
+    _gone(it, "component=worker")
+
+
+def uninstalled(namespace: Namespace) -> None:
+    """After `kubectl delete` of the manifests nothing of ours is left but the secrets."""
+    namespace.delete()
+    end = time.monotonic() + 300
+    while left := namespace.ours() - SECRETS:
+        assert time.monotonic() < end, f"these are left: {', '.join(sorted(left))}"
+        time.sleep(2)
+
+
+def _wrote(it: Installation, job: str, expected: bytes) -> None:
+    """These bytes and no others are its whole log."""
+    log = it.whole_log(job)
+    assert log == expected, f"its log has {len(log)} bytes, not {len(expected)}: {log[:500]!r} ... {log[-500:]!r}"
+
+
+def _no_worker_of(it: Installation, job: str) -> None:
+    _gone(it, f"mimir-aip/job-id={job}")
+
+
+def _gone(it: Installation, selector: str, seconds: float = 180.0) -> None:
+    end = time.monotonic() + seconds
+    while left := it.namespace.ours("jobs,pods", f"app=mimir-aip,{selector}"):
+        assert time.monotonic() < end, f"after {seconds:.0f} s these are left: {', '.join(sorted(left))}"
+        time.sleep(2)
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("cancel", cancel),
+    ("retry", retry),
+    ("lost_worker", lost_worker),
+    ("out_of_memory", out_of_memory),
+    *((f"restart_{component}", partial(restart, component=component)) for component in ("orchestrator", "frontend", "redis", "postgres")),
+    ("applied_again", applied_again),
+    ("no_worker_left", no_worker_left),
+)
