@@ -46,8 +46,8 @@ chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: wit
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
 	@SCENARIOS=$(or $(SCENARIOS),10000) $(PY) -m pytest -q --timeout=7200 tests/scenarios/test_scenarios.py
 
-e2e: $(VENV)/.dev ## a whole installation on the cluster that KUBECONFIG names, in a namespace of its own (IMAGE_PREFIX, TAG, KEEP=1)
-	@$(PY) -m tests.e2e
+e2e: $(VENV)/.dev $(VENV)/.kubectl ## a whole installation on the cluster that KUBECONFIG names, in a namespace of its own (IMAGE_PREFIX, TAG, KEEP=1)
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m tests.e2e
 
 mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
 	@$(PY) -m tests.mutants $(ARGS)
