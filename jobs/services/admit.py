@@ -4,6 +4,7 @@ READ COMMITTED, and the lock is the first statement: a snapshot taken before the
 two passes would give the same room away twice.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -67,7 +68,7 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
     jobs = {job.id: job for job in rows.order_by("id").select_for_update()}
     asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
     jobs_move(
-        jobs=list(jobs.values()),
+        jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
         source=JobStatus.QUEUED,
         target=JobStatus.LAUNCHING,
         kind=EventKind.ADMITTED,
@@ -83,6 +84,7 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
         progress_fraction=None,
         progress_message="",
     )
+    now = utc_now()
     made = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
     insert_many(
         Attempt,
@@ -95,8 +97,8 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
             "cpu_millicores": [asked[job.id].cpu_millicores for _id, job, _cluster in made],
             "memory_bytes": [asked[job.id].memory_bytes for _id, job, _cluster in made],
             "gpus": [asked[job.id].gpus for _id, job, _cluster in made],
+            "created_at": [now + dt.timedelta(microseconds=index) for index in range(len(made))],  # launched in this order
         },
-        created_at=utc_now(),
     )
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in made]
 

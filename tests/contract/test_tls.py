@@ -170,8 +170,11 @@ def test_every_page_of_the_admin_opens(boss: Admin, ran: dict[str, Any]) -> None
 
 _FIELD = re.compile(r'<(?:input|select|textarea)[^>]*\bname="([^"]+)"')
 _NO_FIELDS = {"csrfmiddlewaretoken", "q", "next"}
+_PLACE = {"region": "", "context": "", "namespace": "", "orchestrator_url": "", "model_cache": "empty_dir"}
+_PLACE |= {"node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]"}
+_ROOM = {"capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"}
 _WRITABLE = {
-    "/admin/jobs/cluster/": {"enabled", "capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"},
+    "/admin/jobs/cluster/": {"name", "launcher", "enabled", *_ROOM, *_PLACE, *(f"initial-{name}" for name in _PLACE)},
     "/admin/jobs/limit/": {"scope", "key", "max_jobs", "paused"},
 }
 
@@ -216,7 +219,7 @@ def test_a_job_is_run_again_and_cancelled_by_actions(boss: Admin, api: Api, ran:
 
 def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(boss: Admin, api: Api, project: str) -> None:
     page = "/admin/jobs/cluster/local/change/"
-    before = dict(re.findall(r'name="(capacity_\w+)" value="(\d+)"', boss.client.get(page).text))
+    before = {**_PLACE, **dict(re.findall(r'name="(capacity_\w+)" value="(\d+)"', boss.client.get(page).text))}
     # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
     assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
     assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text
