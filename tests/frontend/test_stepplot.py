@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mimir.frontend.pages.stepplot import PHONE, WIDE, draw, points_of
@@ -61,6 +61,8 @@ def test_points_are_of_one_layer_oldest_first_and_only_numbers() -> None:
 _numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1)
 
 
+@example([(0.0, 1.634266486238469e308)] * 2, 720)
+@example([(0.0, -1.7976931348623157e308), (1.0, 1.7976931348623157e308)], 720)
 @given(st.lists(st.tuples(st.floats(0, 1e6), _numbers), min_size=1, max_size=20), st.sampled_from([WIDE, PHONE]))
 def test_whatever_the_numbers_everything_is_inside_the_box(places: list[tuple[float, Any]], width: int) -> None:
     course = [(_at(hours / 3600), value) for hours, value in sorted(places, key=lambda place: place[0])]

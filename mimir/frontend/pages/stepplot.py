@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from mimir.frontend import text
 
 WIDE, PHONE, HEIGHT = 720, 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
+LARGEST = sys.float_info.max  # a tick beyond the largest double would be none
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -68,7 +70,7 @@ def draw(courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int
         return round(LEFT + (at - first) / (now - first) * (width - LEFT - RIGHT), 1)
 
     def up(value: float) -> float:
-        return round(floor - (value - low) / (high - low) * (floor - TOP), 1)
+        return round(floor - (value / 2 - low / 2) / (high / 2 - low / 2) * (floor - TOP), 1)
 
     lines = [
         _line(word, [(across(at), None if value is None else up(value)) for at, value in course], across(now))
@@ -107,12 +109,12 @@ def _apart(lines: list[Line]) -> list[Line]:
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers around both."""
     if high - low < 1e-300:
-        low, high = low - max(abs(low) * 0.1, 1), high + max(abs(high) * 0.1, 1)
+        low, high = max(-LARGEST, low - max(abs(low) * 0.1, 1)), min(LARGEST, high + max(abs(high) * 0.1, 1))
     rough = high / 3 - low / 3  # a difference of two large doubles may be none
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough)
+    step = min(next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough), max(rough, LARGEST / 2))
     first, last = math.floor(low / step), math.ceil(high / step)
-    return [number * step for number in range(first, last + 1)]
+    return [max(-LARGEST, min(LARGEST, number * step)) for number in range(first, last + 1)]
 
 
 def _told(value: float) -> str:
