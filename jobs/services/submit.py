@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from jobs import feed
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
 from jobs.models import Job, JobEvent
-from jobs.resources import as_dict, profiles_with, resolve
+from jobs.resources import Profile, as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
 from jobs.selectors.clusters import place_faults
 from jobs.services.inputs import input_rows_create, inputs_fix, inputs_of
@@ -90,11 +90,7 @@ def job_check(
     if "\x00" in name or len(name) > 200:
         faults["name"] = "has to have at most 200 characters and no U+0000"
     faults |= place_faults(cluster=cluster or "", region=region or "")
-    profile = None
-    try:
-        profile = resolve(resources, profiles()[type])
-    except Invalid as invalid:
-        faults |= invalid.detail
+    profile = _profile(type, resources, faults)
     inputs = inputs_of(fixed_inputs or [])
     if fixed_inputs is None and not faults:
         inputs = inputs_fix(project=project, type=type, parameters=parameters, faults=faults)
@@ -114,6 +110,15 @@ def job_check(
         cluster=cluster or "",
         region=region or "",
     )
+
+
+def _profile(kind: JobType, asked: dict[str, Any] | None, faults: dict[str, str]) -> Profile | None:
+    """What the job requests and may use; None with what is wrong in `faults`."""
+    try:
+        return resolve(asked, profiles()[kind])
+    except Invalid as invalid:
+        faults |= invalid.detail
+        return None
 
 
 def job_submit(

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from mimir.dev.places import ROOT
-from tests.mutants.table import TABLE, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.table import TABLE
 
 PARTS = ("mimir", "jobs", "projects", "monitoring", "tests", "templates", "static", "manage.py", "pyproject.toml")
 SECONDS_MAX = 180

@@ -1,19 +1,7 @@
 """What is broken, how, and which test notices. `old` has to stand in the file exactly once."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One change of one file, and the test whose assertion has to fail with it."""
-
-    name: str
-    path: str
-    old: str
-    new: str
-    test: str
-    more: tuple[tuple[str, str, str], ...] = ()  # further (path, old, new): a guarantee that stands on two legs
-
+from tests.mutants.kubernetes import KUBERNETES
+from tests.mutants.mutant import Mutant
 
 TABLE = (
     Mutant(
@@ -328,79 +316,5 @@ TABLE = (
         "    SELECT metric, type, status, label, count, amount FROM jobs_metricdelta LIMIT %s\n",
         "tests/monitoring/test_metrics.py::test_counters_agree_with_the_rows_before_and_after_a_fold",
     ),
-    Mutant(
-        "what a late look does not show is gone",
-        "jobs/launchers/kubernetes/launcher.py",
-        """        jobs, pods = self._asked(name, attempt_id)
-        return sight.has_ended(jobs, pods, lost_before=lost_before)
-""",
-        """        return sight.has_ended(jobs, pods, lost_before=lost_before)
-""",
-        "tests/launchers/test_kubernetes.py::test_what_a_late_look_does_not_show_is_asked_for",
-    ),
-    Mutant(
-        "a 403 is believed without a look",
-        "jobs/launchers/kubernetes/launcher.py",
-        """        found = self._adopted(spec)
-        if found is not None:
-            return found
-        raw = answer.message()
-""",
-        """        raw = answer.message()
-""",
-        "tests/scenarios/test_named.py::test_403_while_the_object_exists",
-    ),
-    Mutant(
-        "any Job of the name is adopted",
-        "jobs/launchers/kubernetes/launcher.py",
-        """        if sight.attempt_id(job) != spec.attempt_id:
-""",
-        """        if False:
-""",
-        "tests/launchers/test_kubernetes.py::test_a_name_that_another_attempt_has_is_refused",
-    ),
-    Mutant(
-        "orphans are left",
-        "jobs/reconciler/once.py",
-        """    orphans = [seen for seen in observed if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)]
-""",
-        """    orphans: list[Observed] = []
-""",
-        "tests/scenarios/test_named.py::test_a_create_that_lands_after_the_job_ended_and_after_clean_up",
-    ),
-    Mutant(
-        "a node away holds its room for ever",
-        "jobs/launchers/kubernetes/sight.py",
-        """    return due is not None and due < lost_before
-""",
-        """    return False
-""",
-        "tests/scenarios/test_named.py::test_node_away_for_ever_and_cancel",
-    ),
-    Mutant(
-        "a pod's log is appended without its joint",
-        "jobs/launchers/kubernetes/tail.py",
-        """    if place is None:
-        yield from _newer(read(), _stamp(last[-1]))
-        return
-""",
-        """    if place is None:
-        place = 0
-        lines = read()
-""",
-        "tests/launchers/test_tail.py::test_where_the_joint_is_thrown_away_a_marker_says_so",
-    ),
-    Mutant(
-        "a watch that breaks is not made good by a list",
-        "jobs/launchers/kubernetes/mirror.py",
-        """            except OSError as error:
-                log.warning("a watch broke: listing again", resource=self.resource, error=str(error)[:300])
-                self._list_again()
-""",
-        """            except OSError as error:
-                log.warning("a watch broke: listing again", resource=self.resource, error=str(error)[:300])
-                return
-""",
-        "tests/launchers/test_kubernetes.py::test_a_watch_that_breaks_goes_on",
-    ),
+    *KUBERNETES,
 )

@@ -1,0 +1,15 @@
+"""What a mutant is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one file, and the test whose assertion has to fail with it."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    test: str
+    more: tuple[tuple[str, str, str], ...] = ()  # further (path, old, new): a guarantee that stands on two legs
