@@ -130,8 +130,10 @@ def _launcher(cluster: Cluster) -> Launcher | None:
 
 def _ask_in_thread(answers: "SimpleQueue[_Answer]", attempt: Attempt, launcher: Launcher, spec: LaunchSpec) -> None:
     answer = _ask(attempt, launcher, spec)
-    connection.close()  # a launcher that asks whether the worker is still wanted has opened one
-    answers.put(answer)
+    try:
+        connection.close()  # a launcher that asks whether the worker is still wanted has opened one
+    finally:
+        answers.put(answer)  # whoever waits for it has no other way to learn
 
 
 def _ask(attempt: Attempt, launcher: Launcher | None, spec: LaunchSpec) -> _Answer:

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.contract import FailureReason, worker_name
 from jobs.launchers.base import LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed, Target
-from jobs.launchers.kubernetes.api import Unconfigured
+from jobs.launchers.kubernetes.api import Answer, Unconfigured
 from jobs.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.launchers.manifest import WorkerTemplate
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -252,3 +252,16 @@ def test_the_rest_of_a_log_comes_from_the_pod(fake: FakeKubernetes, launcher: Ku
     stored = b"".join(lines[:60])
     rest = b"".join(launcher.tail(spec.name, spec.attempt_id, after=stored[-4096:], offset=len(stored)))
     assert rest == b"".join(lines[60:])
+
+
+@pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[]"])
+def test_an_answer_that_is_none_of_kubernetes_says_nothing(launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    """A proxy in between answers 200 to everything: that nothing is there must not be read out of it."""
+    spec = _spec()
+    _launch(launcher, spec)
+    launcher.observe()
+    monkeypatch.setattr("jobs.launchers.kubernetes.api.Api.request", lambda *_given, **_more: Answer(200, body))
+    with pytest.raises(OSError, match="something that is no"):
+        launcher.observe()
+    with pytest.raises(OSError, match="something that is no"):
+        launcher.is_gone(spec.name, spec.attempt_id)

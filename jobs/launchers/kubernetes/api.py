@@ -100,6 +100,8 @@ class Api:
             if answer.status != 200:
                 raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
             page = answer.json()
+            if not str(page.get("kind") or "").endswith("List"):
+                raise Away(f"{path} was answered with something that is no list")  # an empty one would say that all is gone
             yield page
             following = page.get("metadata", {}).get("continue", "")
             if not following:

@@ -100,6 +100,8 @@ class KubernetesLauncher:
         if answer.status != 200:
             raise LaunchUncertain(f"no sure answer, and a look was answered with {answer.status}: {answer.message()}")
         job = answer.json()
+        if not job.get("metadata"):
+            raise LaunchUncertain("no sure answer, and a look was answered with something that is no Job")
         if sight.attempt_id(job) != spec.attempt_id:
             raise LaunchRefused(f"A Job named {spec.name} is there, and is not this attempt's. Remove it, and run the job again.")
         return Launched(str(job["metadata"].get("uid", "")), adopted=True)
@@ -220,6 +222,8 @@ class KubernetesLauncher:
         if answer.status not in (200, 404):
             raise Away(f"a look at {name} was answered with {answer.status}: {answer.message()}")
         job = answer.json() if answer.status == 200 else {}
+        if answer.status == 200 and not job.get("metadata"):
+            raise Away(f"a look at {name} was answered with something that is no Job")
         jobs: list[Mapping[str, Any]] = [job] if job and sight.attempt_id(job) == attempt_id else []
         query = {"labelSelector": f"{selector(self._template.installation)},{ATTEMPT_ID}={attempt_id}"}
         pods: list[Mapping[str, Any]] = [pod for page in api.pages(api.path("pods"), query) for pod in page.get("items") or ()]

@@ -145,8 +145,8 @@ class Mirror:
     def _list_again(self) -> None:
         try:
             self.list()
-        except OSError as error:
-            self.error = error
+        except Exception as error:  # whatever it is, the thread goes on: a mirror that stands still would look like a cluster that does
+            self.error = error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
             self._changed()
             self._stop.wait(RETRY_SECONDS)
 
