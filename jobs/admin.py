@@ -206,7 +206,8 @@ class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
 class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ClusterForm
     list_display = ("name", "launcher", "enabled", "region", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
-    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message")
+    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message", "away_seconds")
+    exclude = ("away_web_seconds",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, "name", "launcher") if obj is not None else self.readonly_fields
