@@ -24,6 +24,7 @@ from jobs.models import (
     LoopBeat,
     MetricTotal,
     UsageSample,
+    WebUptime,
 )
 from jobs.selectors.clusters import cluster_is_free
 from jobs.selectors.search import id_ends, named_like
@@ -157,6 +158,11 @@ class UsageSampleAdmin(OfJob):
     list_display = ("attempt", "at", "memory_bytes", "cpu_millicores")
     list_select_related = ("attempt",)
     job = "attempt__job_id"
+
+
+@admin.register(WebUptime)
+class WebUptimeAdmin(ReadOnly):
+    list_display = ("name", "beat_at", "up_since", "counted_seconds")
 
 
 @admin.register(LoopBeat)
