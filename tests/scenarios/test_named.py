@@ -133,6 +133,15 @@ def test_403_while_the_object_exists(run: World) -> None:
     assert len(run.fake.ledger()) == 1
 
 
+def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> None:
+    run.fake.fault(Fault.FORBIDDEN, resource="jobs", count=None)
+    run.rounds_of(1, workers_act=False)
+    assert run.job.status == JobStatus.LAUNCHING
+    assert run.job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 1
+
+
 def test_node_away_attempt_2_node_back(run: World) -> None:
     """The old worker goes on beside its successor; what it says is refused, and the outcome is applied once."""
     run.rounds_of(2)
