@@ -5,7 +5,17 @@ import pytest
 from jobs.contract import CLUSTER, FINAL, INFRASTRUCTURE, FailureReason
 from jobs.diagnosis import diagnose as diagnose_attempt
 from jobs.diagnosis import remedy
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, heartbeat_lost, never_claimed, no_answer, not_allowed, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    heartbeat_lost,
+    never_claimed,
+    no_answer,
+    not_allowed,
+    remember,
+    remember_event,
+    remember_job,
+)
 from tests.launchers import kube
 from tests.launchers.cases import CASES
 from tests.launchers.cases.base import ENDED, ENDING, STUCK, WAITS, Case
