@@ -24,6 +24,7 @@ from jobs.models import (
     LoopBeat,
     MetricTotal,
     UsageSample,
+    WebUptime,
 )
 from jobs.selectors.clusters import cluster_is_free
 from jobs.selectors.search import id_ends, named_like
@@ -159,6 +160,11 @@ class UsageSampleAdmin(OfJob):
     job = "attempt__job_id"
 
 
+@admin.register(WebUptime)
+class WebUptimeAdmin(ReadOnly):
+    list_display = ("name", "beat_at", "up_since", "counted_seconds")
+
+
 @admin.register(LoopBeat)
 class LoopBeatAdmin(ReadOnly):
     list_display = ("component", "instance", "started_at", "beat_at")
@@ -206,7 +212,8 @@ class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
 class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ClusterForm
     list_display = ("name", "launcher", "enabled", "region", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
-    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message")
+    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message", "away_seconds")
+    exclude = ("away_web_seconds",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, "name", "launcher") if obj is not None else self.readonly_fields

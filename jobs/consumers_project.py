@@ -21,6 +21,7 @@ class ProjectFollower(Follower):
         self.slug = str(self.scope["url_route"]["kwargs"]["slug"])
         self.positions: dict[UUID, int] = {}
         self.waiting: dict[UUID, Any] = {}
+        self.away: dict[UUID, Any] = {}
         self.counts: dict[str, int] = {}
         self.told = False
         project = await in_database(self._project)()
@@ -64,6 +65,7 @@ class ProjectFollower(Follower):
         jobs = list(job_list(project=project).order_by("-created_at", "-id")[:SNAPSHOT_JOBS])
         shown = jobs_as_dicts(jobs)
         self.waiting = {UUID(job["id"]): job["waiting"] for job in shown if job["status"] == JobStatus.QUEUED}
+        self.away = {UUID(job["id"]): job["away"] for job in shown if job["away"]}
         return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
 
     def _changed(self, hinted: set[str], compare: bool) -> list[dict[str, Any]]:
@@ -72,17 +74,26 @@ class ProjectFollower(Follower):
         if compare:
             now = recent_positions(project_id=self.project_id, limit=SNAPSHOT_JOBS)
             ids |= {job_id for job_id, seq in now.items() if self.positions.get(job_id) != seq}
-            ids |= set(list(self.waiting)[:WAITING_SHOWN])
+            ids |= set(list(self.waiting)[:WAITING_SHOWN]) | set(list(self.away)[:WAITING_SHOWN])
         if not ids:
             return []
         jobs = jobs_by_id(project_id=self.project_id, ids=list(ids))
         moved = {job.id for job in jobs if self.positions.get(job.id) != job.event_seq}
         self.positions.update({job.id: job.event_seq for job in jobs})
         shown = jobs_as_dicts(jobs)
-        told = [job for job in shown if UUID(job["id"]) in moved or job["waiting"] != self.waiting.get(UUID(job["id"]))]
+        told = [job for job in shown if UUID(job["id"]) in moved or self._told_otherwise(job)]
         for job in shown:
+            if job["away"]:
+                self.away[UUID(job["id"])] = job["away"]
+            else:
+                self.away.pop(UUID(job["id"]), None)
             if job["status"] == JobStatus.QUEUED:
                 self.waiting[UUID(job["id"])] = job["waiting"]
             else:
                 self.waiting.pop(UUID(job["id"]), None)
         return told
+
+    def _told_otherwise(self, job: dict[str, Any]) -> bool:
+        """Whether its place in the line, or what is not heard of, is another than was told."""
+        job_id = UUID(job["id"])
+        return bool(job["waiting"] != self.waiting.get(job_id) or job["away"] != self.away.get(job_id))

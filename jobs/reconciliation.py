@@ -98,11 +98,14 @@ class Action:
 
 
 NOTHING = Action(Verb.NOTHING)
+BLIP_SECONDS = 30.0  # a cluster that answers again so soon was not away: it says better what became of a worker that never claimed
 
 
 def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Times) -> Action:
     """The next action for `row`, which stood so before the list was begun. `seen` is None when the list does not have its worker."""
     if row.gone_at is not None:
+        if seen is not None and not seen.gone:
+            return Action(Verb.TERMINATE)  # its cluster was away, and it was given up
         return Action(Verb.CLEAN_UP) if row.sealed else NOTHING
     if row.fenced_at is not None or row.ended_at is not None:
         return _after_end(row, seen, now, times)
@@ -111,6 +114,53 @@ def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Tim
     if row.claimed_at is None:
         return _before_claim(row, seen, now, times)
     return _claimed(row, seen, now, times)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How long a cluster has been asked in vain, and its worker not been heard of meanwhile; in seconds in which web was up.
+
+    `heard`: the worker's last heartbeat is fresh, by the clock.
+    """
+
+    cluster_seconds: float
+    worker_seconds: float
+    grace_seconds: float
+    heard: bool
+
+    @property
+    def over(self) -> bool:
+        """Whether the grace is: nobody can say what became of the worker."""
+        return min(self.cluster_seconds, self.worker_seconds) >= self.grace_seconds
+
+
+def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: Times) -> Action:
+    """The next action for `row` while its cluster cannot be asked. Only what is safe without it: a fence holds wherever the worker is.
+
+    A worker that has not claimed has run nothing, and fenced it never will: that is as good as gone.
+    """
+    if row.gone_at is not None:
+        return NOTHING
+    if row.fenced_at is not None or row.ended_at is not None:
+        gone = silence.over if row.claim_id is not None else silence.cluster_seconds >= BLIP_SECONDS
+        return Action(Verb.GONE) if gone else NOTHING
+    if row.job_status in TERMINAL or row.job_attempt != row.number:
+        return Action(Verb.FENCE)
+    if row.claimed_at is None:
+        return _unclaimed_away(row, silence, now, times)
+    if silence.over:
+        return Action(Verb.END, FailureReason.HEARTBEAT_LOST)
+    if row.job_status == JobStatus.CANCELLING:
+        return _claimed(row, Sight(alive=True), now, times)
+    # One that is silent may have ended in time: what it has to say is waited for until the grace is over.
+    return _claimed(row, Sight(alive=True), now, times) if silence.heard else NOTHING
+
+
+def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:
+    if row.job_status == JobStatus.CANCELLING:
+        return Action(Verb.FENCE)
+    late = _seconds(now, row.created_at) > times.launch_timeout
+    return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT) if late and silence.cluster_seconds >= BLIP_SECONDS else NOTHING
 
 
 def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:

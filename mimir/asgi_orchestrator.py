@@ -18,8 +18,10 @@ except BadEnvironment as error:
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - apps have to be loaded first
 from django.conf import settings  # noqa: E402
 
+from jobs.answering import beat_forever  # noqa: E402
 from jobs.routing import websocket_application  # noqa: E402
 from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
+from mimir.lib.beating import Beating  # noqa: E402
 from mimir.lib.forwarded import ForwardedHeaders  # noqa: E402
 
 _public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
@@ -32,4 +34,5 @@ async def limited(scope: Any, receive: Any, send: Any) -> None:
 
 
 _routed = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
-application = ForwardedHeaders(_routed, trusted=settings.ENV.trusted_proxies)  # TRUSTED_PROXIES here: our frontends
+_forwarded = ForwardedHeaders(_routed, trusted=settings.ENV.trusted_proxies)  # TRUSTED_PROXIES here: our frontends
+application = Beating(_forwarded, beat_forever)

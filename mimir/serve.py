@@ -28,7 +28,7 @@ def main(role: str) -> None:
         timeout_keep_alive=75,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
-        lifespan="off",
+        lifespan="on" if role == "orchestrator" else "off",
     )
 
 

@@ -66,6 +66,14 @@ class Waiting(_Any):
     rules = RuleCheck(many=True)
 
 
+class Away(_Any):
+    cluster = serializers.CharField()
+    since = serializers.DateTimeField(help_text="When the cluster was first asked in vain.")
+    heard_at = serializers.DateTimeField(allow_null=True, help_text="The worker's last sign of life; null: it has not reported yet.")
+    lost_at = serializers.DateTimeField(allow_null=True, help_text="About when it is given up; null: when its time to start is over.")
+    detail = serializers.CharField()
+
+
 class Progress(_Any):
     fraction = serializers.FloatField(allow_null=True)
     message = serializers.CharField()
@@ -109,6 +117,7 @@ class JobShape(_Any):
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
     result = ResultField(allow_null=True, help_text="Of a job that succeeded; by its type.")
     waiting = Waiting(allow_null=True)
+    away = Away(allow_null=True, help_text="Of a live job whose cluster does not answer and whose worker is not heard of; null: all is well.")
     retry_of = serializers.UUIDField(allow_null=True)
 
 

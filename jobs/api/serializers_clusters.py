@@ -42,6 +42,9 @@ class ClusterChange(_Any):
     tolerations = serializers.JSONField(required=False, help_text=f"Of every worker. {_TOLERATIONS}.")
     gpu_node_selector = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
     gpu_tolerations = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
+    away_grace_seconds = serializers.IntegerField(
+        required=False, help_text="While it does not answer: after so long without a sign of life a worker there is given up. By default 600."
+    )
     capacity = CapacityAsked(required=False)
 
 
@@ -78,6 +81,7 @@ class ClusterShape(_Any):
     tolerations = serializers.ListField(child=serializers.DictField())
     gpu_node_selector = serializers.DictField(child=serializers.CharField())
     gpu_tolerations = serializers.ListField(child=serializers.DictField())
+    away_grace_seconds = serializers.IntegerField(help_text="After so long without a sign of it or of a worker there, this one is given up.")
     capacity = CapacityShape()
     used = CapacityShape(help_text="Held by workers until they are seen gone.")
     health = HealthShape()

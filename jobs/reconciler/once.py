@@ -13,9 +13,11 @@ from jobs.launchers.base import Launcher, Observed
 from jobs.launchers.diagnosis import ClusterDiagnosis
 from jobs.models import Cluster
 from jobs.reconciler.memory import Memory
-from jobs.reconciliation import Action, AttemptView, Sight, Times, Verb, decide
+from jobs.reconciliation import Action, AttemptView, Sight, Verb, decide
 from jobs.selectors.attempts import database_now, open_attempts
+from jobs.selectors.away import due_away
 from jobs.selectors.logs import log_last_bytes
+from jobs.services import away
 from jobs.services import reconcile as writes
 from jobs.services.clusters import cluster_reached, cluster_unreachable
 from jobs.services.logs import log_seal, logs_seal_due
@@ -34,9 +36,11 @@ def reconcile_once(cluster: Cluster, launcher: Launcher, memory: Memory | None =
         observed = launcher.observe()
     except OSError as error:
         cluster_unreachable(cluster=cluster, message=str(error))
+        while_away(cluster)
         raise
     crash_point("reconcile.after_list")
-    cluster_reached(cluster=cluster)
+    if cluster_reached(cluster=cluster):
+        away.heard_again(cluster=cluster)
     after = open_attempts(cluster=cluster)
     sights = {UUID(seen.attempt_id): seen for seen in observed if _is_uuid(seen.attempt_id)}
     memory = memory or Memory()
@@ -51,9 +55,20 @@ def reconcile_once(cluster: Cluster, launcher: Launcher, memory: Memory | None =
     return moved + _seal()
 
 
-def _times() -> Times:
-    env = settings.ENV
-    return Times(launch_timeout=env.launch_timeout, cancel_grace=env.cancel_grace, worker_grace=env.worker_grace)
+def while_away(cluster: Cluster) -> int:
+    """What can be decided about a cluster's attempts while it cannot be asked; returns how many it moved.
+
+    What it does not know, nor its worker tells, is waited for until the cluster's grace is over.
+    """
+    away.unheard_mark(cluster=cluster)
+    moved = 0
+    for attempt_id in due_away(cluster=cluster, times=writes.times()):
+        try:
+            moved += int(away.away_step(attempt_id=attempt_id))
+        except Exception:
+            log.exception("an attempt could not be moved", attempt_id=str(attempt_id))
+            connection.close()
+    return moved + _seal()
 
 
 def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, memory: Memory, now: dt.datetime) -> int:
@@ -61,7 +76,7 @@ def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, me
     action = Action(Verb.NOTHING)
     try:
         sight, told = memory.explained(row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id)))
-        action = decide(row, sight, now=now, times=_times())
+        action = decide(row, sight, now=now, times=writes.times())
         if action.verb is Verb.NOTHING:
             return int(_waits(row, told))
         if action.verb is Verb.END:
@@ -110,7 +125,7 @@ def _act(
 def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
     """Ask first; past the grace, and for a supervisor that is dead already, kill."""
     asked = row.terminate_asked_at
-    grace = _times().terminate_grace
+    grace = writes.times().terminate_grace
     patient = asked is None or (now - asked).total_seconds() < grace
     writes.terminate_asked(row=row, at=now)
     launcher.terminate(row.name, str(row.id), grace_seconds=grace if patient else 0.0)

@@ -109,6 +109,7 @@ def _shape(row: Cluster, used: dict[str, Any]) -> dict[str, Any]:
         "tolerations": row.tolerations,
         "gpu_node_selector": row.gpu_node_selector,
         "gpu_tolerations": row.gpu_tolerations,
+        "away_grace_seconds": row.away_grace_seconds,
         "capacity": {
             "jobs": row.capacity_jobs,
             "cpu": format_cpu(row.capacity_cpu_millicores) if row.capacity_cpu_millicores else None,

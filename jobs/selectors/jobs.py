@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.models import Artifact, Attempt, Job
 from jobs.resources import Amounts, format_cpu, format_memory, from_dict
+from jobs.selectors.away import job_away
 from jobs.selectors.inputs import public_inputs
 from jobs.selectors.search import id_ends, named_like
 from jobs.selectors.waiting import job_waiting
@@ -122,12 +123,12 @@ def artifact_get(*, job: Job, name: str) -> Artifact:
 
 
 def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """The public shape of jobs, with why each queued one waits: one snapshot for all."""
-    waiting = job_waiting(jobs)
-    return [job_dict(job, waiting.get(job.id)) for job in jobs]
+    """The public shape of jobs, with why each queued one waits, and which live ones are not heard of: one snapshot for all."""
+    waiting, away = job_waiting(jobs), job_away(jobs)
+    return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]
 
 
-def job_dict(job: Job, waiting: Mapping[str, Any] | None) -> dict[str, Any]:
+def job_dict(job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any] | None) -> dict[str, Any]:
     """One job as API, sockets and pages show it: JSON values only."""
     profile = from_dict(job.resources)
     return {
@@ -158,6 +159,7 @@ def job_dict(job: Job, waiting: Mapping[str, Any] | None) -> dict[str, Any]:
         "cancel_requested_at": _time(job.cancel_requested_at),
         "result": job.result,
         "waiting": waiting,
+        "away": away,
         "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
     }
 

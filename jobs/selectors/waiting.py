@@ -21,7 +21,7 @@ from jobs.resources import format_cpu
 from jobs.selectors.admission import clusters_seen, snapshot
 from jobs.selectors.clusters import NOT_YET
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_memory, told_span
+from mimir.lib.words import told_at, told_memory, told_span
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
@@ -168,7 +168,7 @@ def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
     if not away:
         return "There is no cluster that could run it: an administrator has to add one."
     since = min(row.unreachable_since for row in away if row.unreachable_since is not None)
-    told = f"{since:%H:%M:%S} UTC" if since.date() == utc_now().date() else f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    told = told_at(since, utc_now())
     if len(away) > 1:
         return f"The clusters {names} do not answer, the first since {told}. Starts when one does."
     if away[0].unreachable_message == NOT_YET:

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 
 from jobs.launchers.base import Launcher, Target
@@ -18,6 +19,7 @@ from mimir.lib.clock import utc_now
 
 DEFAULT = OWN
 KUBERNETES_JOBS = 100  # unless CAPACITY_JOBS says otherwise: pods that find no node wait, and a node autoscaler sees them
+ASKED_GAP_SECONDS = 120.0  # between two failed looks: longer, and nobody looked in between
 _launchers: dict[str, tuple[tuple[str, LauncherSettings], Launcher]] = {}
 _making = threading.Lock()
 
@@ -112,19 +114,36 @@ def _launcher_settings(cluster: Cluster) -> LauncherSettings:
     )
 
 
-def cluster_reached(*, cluster: Cluster) -> None:
-    """Its list succeeded. Writes at most once in a second."""
+def cluster_reached(*, cluster: Cluster) -> bool:
+    """Its list succeeded; whether it was away until now. Writes at most once in a second."""
     now = utc_now()
-    stale = Q(unreachable_since__isnull=False) | Q(reached_at__isnull=True) | Q(reached_at__lt=now - _second())
-    Cluster.objects.filter(stale, name=cluster.name).update(
-        reached_at=now, unreachable_since=None, unreachable_message=""
+    back = Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=False).update(
+        reached_at=now, unreachable_since=None, unreachable_message="", away_seconds=0.0, away_web_seconds=None
     )
+    stale = Q(reached_at__isnull=True) | Q(reached_at__lt=now - _second())
+    Cluster.objects.filter(stale, name=cluster.name).update(reached_at=now)
+    return bool(back)
 
 
 def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
-    """Its list failed: it gets no new work. What runs there is not declared dead by this."""
-    Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=True).update(unreachable_since=utc_now())
-    Cluster.objects.filter(name=cluster.name).update(unreachable_message=message[:1000])
+    """Its list failed: it gets no new work. What runs there is not declared dead by this, but the time is counted."""
+    Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=True).update(
+        unreachable_since=utc_now(), away_seconds=0.0, away_web_seconds=None
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_AWAY, {"message": message[:1000].replace("\x00", ""), "name": cluster.name, "gap": ASKED_GAP_SECONDS})
+
+
+# By the count of web's uptime: what web was not up for is no silence, and what nobody asked for is no absence.
+_STILL_AWAY = """
+UPDATE jobs_cluster AS cluster SET
+    unreachable_message = %(message)s,
+    away_web_seconds = web.counted,
+    away_seconds = away_seconds + CASE
+        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s THEN web.counted - away_web_seconds ELSE 0 END
+FROM (SELECT coalesce((SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted) AS web
+WHERE cluster.name = %(name)s AND cluster.unreachable_since IS NOT NULL
+"""
 
 
 def _second() -> dt.timedelta:

@@ -19,6 +19,7 @@ _RESERVED = ("new",)  # an address beside the names
 NAME_RULE = "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
 _VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
 ENTRIES_MAX, URL_MAX, CONTEXT_MAX, CONFIG_BYTES_MAX = 32, 500, 253, 1_000_000
+GRACE_SECONDS = (60, 7 * 86400)  # a shorter one would give up workers for a restart of the API server and a lost route at once
 CAPACITIES = {
     "capacity_jobs": 1_000_000,
     "capacity_cpu_millicores": 10**12,
@@ -141,10 +142,10 @@ def _switch(value: object) -> str:
     return "" if isinstance(value, bool) else "has to be true or false"
 
 
-def _count(most: int) -> Callable[[object], str]:
+def _count(most: int, *, least: int = 0) -> Callable[[object], str]:
     def fault(value: object) -> str:
-        whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
-        return "" if whole else f"has to be a whole number from 0 to {most}"
+        whole = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return "" if whole else f"has to be a whole number from {least} to {most}"
 
     return fault
 
@@ -208,5 +209,6 @@ _COLUMNS: dict[str, Callable[[object], str]] = {
     "gpu_node_selector": _selector,
     "gpu_tolerations": _tolerations,
     **{name: _count(most) for name, most in CAPACITIES.items()},
+    "away_grace_seconds": _count(GRACE_SECONDS[1], least=GRACE_SECONDS[0]),
 }
 COLUMNS = tuple(_COLUMNS)  # what may be edited

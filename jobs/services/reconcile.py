@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from jobs import feed
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.models import Attempt, Job
-from jobs.reconciliation import Action, AttemptView, Sight
+from jobs.reconciliation import Action, AttemptView, Sight, Times
 from jobs.selectors.attempts import view_of
 from jobs.services.ending import attempt_end, job_finish_cancelled
 from jobs.services.logs import WrongOffset, log_append, log_close
@@ -23,6 +24,12 @@ ACTOR = "reconciler"
 TAIL_TRIES = 10
 ROUTINE = frozenset({FailureReason.STARTING})  # every worker waits for this; no event
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
+
+
+def times() -> Times:
+    """The settings that decisions about attempts need."""
+    env = settings.ENV
+    return Times(launch_timeout=env.launch_timeout, cancel_grace=env.cancel_grace, worker_grace=env.worker_grace)
 
 
 def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) -> bool:
@@ -123,16 +130,21 @@ def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        attempt.gone_at = utc_now()
-        attempt.save(update_fields=["gone_at"])
         _keep_exit(attempt, seen)
-        if attempt.log_closed_at is None:
-            _close_lost(job, attempt)
-        event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR)
-        if job.attempt == attempt.number and job.status == JobStatus.CANCELLING:
-            job_finish_cancelled(job=job, actor=ACTOR)
-        wake_on_commit(job=job)
+        gone_record(job=job, attempt=attempt)
     return True
+
+
+def gone_record(*, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, Any] | None = None) -> None:
+    """The worker counts as gone (both rows locked by the caller). `marker`: the last line of a log that it did not close itself."""
+    attempt.gone_at = utc_now()
+    attempt.save(update_fields=["gone_at"])
+    if attempt.log_closed_at is None:
+        _close_lost(job, attempt, marker)
+    event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR, data=data)
+    if job.attempt == attempt.number and job.status == JobStatus.CANCELLING:
+        job_finish_cancelled(job=job, actor=ACTOR)
+    wake_on_commit(job=job)
 
 
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:
@@ -159,10 +171,10 @@ def cleaned_up(*, attempt_id: UUID) -> None:
     Attempt.objects.filter(id=attempt_id, cleaned_up_at__isnull=True).update(cleaned_up_at=utc_now())
 
 
-def _close_lost(job: Job, attempt: Attempt) -> None:
+def _close_lost(job: Job, attempt: Attempt, marker: str) -> None:
     """Close the log of a worker that did not finish. One that never began has a whole, empty log."""
     began = attempt.claimed_at is not None
-    log_close(attempt=attempt, complete=not began, marker=LOST_TAIL if began else None)
+    log_close(attempt=attempt, complete=not began, marker=marker if began else None)
     event_add(
         job=job,
         attempt=attempt.number,

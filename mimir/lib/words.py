@@ -1,4 +1,6 @@
-"""Amounts as they stand in sentences for people. Pure."""
+"""Amounts and times as they stand in sentences for people. Pure."""
+
+import datetime as dt
 
 
 def told_memory(size_bytes: float) -> str:
@@ -21,3 +23,8 @@ def told_span(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     hours, rest = divmod(whole // 60, 60)
     return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
+
+
+def told_at(at: dt.datetime, now: dt.datetime) -> str:
+    """A time of day in UTC; with its date where that is not today's."""
+    return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"

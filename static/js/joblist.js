@@ -25,6 +25,7 @@ function statusWord(job) {
 const statusShape = (job) => (job.status === "queued" && job.attempt > 1 ? "retrying" : job.status);
 
 function why(job) {
+  if (job.away) return job.away.detail;
   if (job.status === "queued") return waiting(job.waiting) || job.message;
   if (job.status === "launching") return job.message || "Its worker is being started.";
   if (job.status === "running") return job.progress?.message || job.message;

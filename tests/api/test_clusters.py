@@ -59,6 +59,7 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         "tolerations": [{"key": "jobs", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
         "gpu_node_selector": {"gpu": "yes"},
         "gpu_tolerations": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}],
+        "away_grace_seconds": 1800,
     }
     made = _made(boss, **asked)
     health = {"state": "unknown", "reached_at": None, "unreachable_since": made["health"]["unreachable_since"], "message": "not looked at yet"}
@@ -92,6 +93,8 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         ({"orchestrator_url": "https://me:secret@x"}, "orchestrator_url"),
         ({"orchestrator_url": "https://x:port"}, "orchestrator_url"),
         ({"model_cache": "disk"}, "model_cache"),
+        ({"away_grace_seconds": 59}, "away_grace_seconds"),
+        ({"away_grace_seconds": 604801}, "away_grace_seconds"),
         ({"node_selector": ["a"]}, "node_selector"),
         ({"node_selector": {"a b": "c"}}, "node_selector"),
         ({"node_selector": {"a/": "c"}}, "node_selector"),
@@ -287,6 +290,7 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
         "name": "eu-1", "launcher": "kubernetes", "enabled": "on", "region": "eu", "model_cache": "empty_dir",
         "node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]",
         "capacity_jobs": "5", "capacity_cpu_millicores": "0", "capacity_memory_bytes": "0", "capacity_gpus": "0",
+        "away_grace_seconds": "600",
     }  # fmt: skip
     refused = client.post("/admin/jobs/cluster/add/", form | {"name": "EU", "launcher": "process", "tolerations": "[1]"})
     assert set(refused.context["adminform"].form.errors) == {"name", "launcher", "tolerations"}

@@ -12,8 +12,8 @@ from tests.support.stack import wait_for
 
 AsUser = Callable[[str | None], Api]
 _KEYS = (
-    "attempt attempts_used cancel_requested_at cluster created_at created_by diagnosis finished_at id inputs labels max_attempts message name "
-    "parameters priority progress project reason region resources result retry_of started_at status timeout_seconds type waiting"
+    "attempt attempts_used away cancel_requested_at cluster created_at created_by diagnosis finished_at id inputs labels max_attempts message "
+    "name parameters priority progress project reason region resources result retry_of started_at status timeout_seconds type waiting"
 )
 
 
@@ -63,6 +63,7 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
         "max_attempts": 2,
         "timeout_seconds": 60,
         "waiting": None,
+        "away": None,
         "retry_of": None,
     }
     assert {key: ended[key] for key in expected} == expected

@@ -174,7 +174,7 @@ _PLACE = {"region": "", "context": "", "namespace": "", "orchestrator_url": "", 
 _PLACE |= {"node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]"}
 _ROOM = {"capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"}
 _WRITABLE = {
-    "/admin/jobs/cluster/": {"name", "launcher", "enabled", *_ROOM, *_PLACE, *(f"initial-{name}" for name in _PLACE)},
+    "/admin/jobs/cluster/": {"name", "launcher", "enabled", "away_grace_seconds", *_ROOM, *_PLACE, *(f"initial-{name}" for name in _PLACE)},
     "/admin/jobs/limit/": {"scope", "key", "max_jobs", "paused"},
 }
 
@@ -219,7 +219,7 @@ def test_a_job_is_run_again_and_cancelled_by_actions(boss: Admin, api: Api, ran:
 
 def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(boss: Admin, api: Api, project: str) -> None:
     page = "/admin/jobs/cluster/local/change/"
-    before = {**_PLACE, **dict(re.findall(r'name="(capacity_\w+)" value="(\d+)"', boss.client.get(page).text))}
+    before = {**_PLACE, **dict(re.findall(r'name="(capacity_\w+|away_grace_seconds)" value="(\d+)"', boss.client.get(page).text))}
     # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
     assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
     assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text

@@ -22,11 +22,13 @@ ROW: dict[str, Any] = {
     "tolerations": [{"key": "jobs", "operator": "Exists"}, {"operator": "Exists", "tolerationSeconds": 5, "effect": "NoExecute"}],
     "gpu_node_selector": {},
     "gpu_tolerations": [],
+    "away_grace_seconds": 900,
     "capacity": {"jobs": 100, "cpu": "64", "memory": None, "gpu": 0},
     "used": {"jobs": 3, "cpu": "500m", "memory": "90Gi", "gpu": 0},
     "health": {"state": "ok", "reached_at": None, "unreachable_since": None, "message": ""},
 }
-_SENT = ("region", "context", "namespace", "orchestrator_url", "model_cache", "node_selector", "tolerations", "gpu_node_selector", "gpu_tolerations")
+_PLACE = ("region", "context", "namespace", "orchestrator_url", "model_cache")
+_SENT = (*_PLACE, "node_selector", "tolerations", "gpu_node_selector", "gpu_tolerations", "away_grace_seconds")
 
 
 def test_an_untouched_form_sends_what_there_is() -> None:
@@ -44,6 +46,7 @@ def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
     [
         ("jobs", "many", "Give a whole number"),
         ("gpu", "1.5", "Give a whole number"),
+        ("away_grace_seconds", "10 min", "Give a whole number, for example 600."),
         ("node_selector", "pool", "pool is no label=value."),
         ("tolerations", "[", "[ is no JSON object"),
         ("gpu_tolerations", "[" * 5000, "is no JSON object"),

@@ -53,6 +53,20 @@ def test_a_pause_before_the_next_try_says_once_how_long() -> None:
     assert why({**JOB, "waiting": waiting}) == "2nd in line. In about 49 min."
 
 
+def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
+    away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
+    for status in ("launching", "running", "cancelling"):
+        assert why({**JOB, "status": status, "away": away}) == away["detail"]
+    assert why({**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}).startswith("Cancelled by ada")
+
+
+def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
+    events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
+    seen, unseen = history(events)["rows"]
+    assert (seen["label"], seen["detail"]) == ("Worker gone, its room is free", "")
+    assert (unseen["label"], unseen["detail"]) == ("Worker counts as gone, its room is free", "eu does not answer")
+
+
 def test_the_end_of_a_step_tells_of_its_start_too() -> None:
     events = [
         _event(1, "job.submitted"),

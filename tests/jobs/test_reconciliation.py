@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
-from jobs.reconciliation import AttemptView, Sight, Times, Verb, decide
+from jobs.reconciliation import AttemptView, Sight, Silence, Times, Verb, decide, decide_away
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
@@ -38,6 +38,7 @@ RUNNING = dataclasses.replace(
 )
 FENCED = dataclasses.replace(RUNNING, fenced_at=at(20), ended_at=at(20))
 FINISHED = dataclasses.replace(RUNNING, ended_at=at(20), job_status=JobStatus.SUCCEEDED)
+GIVEN_UP = dataclasses.replace(FENCED, gone_at=at(30), sealed=True)
 CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cancel_requested_at=at(5))
 
 
@@ -73,6 +74,8 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
         ("finished, does not exit", FINISHED, ALIVE, 700, Verb.TERMINATE, None),
         ("finished and gone", FINISHED, DEAD, 30, Verb.GONE, None),
         ("gone, log not sealed", dataclasses.replace(FINISHED, gone_at=at(30)), DEAD, 40, Verb.NOTHING, None),
+        ("given up with its cluster, and there again", GIVEN_UP, ALIVE, 40, Verb.TERMINATE, None),
+        ("given up with its cluster, and gone there", GIVEN_UP, None, 40, Verb.CLEAN_UP, None),
         ("gone and sealed", dataclasses.replace(FINISHED, gone_at=at(30), sealed=True), DEAD, 40, Verb.CLEAN_UP, None),
     ],
 )
@@ -87,3 +90,49 @@ def test_what_exit_json_says_is_the_reason() -> None:
     seen = Sight(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
     action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
+
+
+def silence(cluster: float, worker: float = 0.0, *, heard: bool = False) -> Silence:
+    return Silence(cluster_seconds=cluster, worker_seconds=worker, grace_seconds=600, heard=heard)
+
+
+HEARD = silence(5000, heard=True)
+SILENT = silence(5000, 599)
+LOST = silence(700, 600)
+UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING)
+
+
+@pytest.mark.parametrize(
+    ("case", "row", "silent", "now", "verb", "reason"),
+    [
+        ("running and heard of", RUNNING, HEARD, 30, Verb.NOTHING, None),
+        ("running and silent within the grace", RUNNING, SILENT, 30, Verb.NOTHING, None),
+        ("both silent for the grace", RUNNING, LOST, 30, Verb.END, FailureReason.HEARTBEAT_LOST),
+        ("a cluster that has just gone", RUNNING, silence(10, 10), 30, Verb.NOTHING, None),
+        ("past its deadline and heard of", RUNNING, HEARD, 63, Verb.END, FailureReason.DEADLINE_EXCEEDED),
+        ("past its deadline and silent: it may have ended in time", RUNNING, SILENT, 63, Verb.NOTHING, None),
+        ("past its deadline and lost", RUNNING, LOST, 63, Verb.END, FailureReason.HEARTBEAT_LOST),
+        ("cancel within its grace", CANCELLING, HEARD, 14, Verb.NOTHING, None),
+        ("cancel past its grace", CANCELLING, HEARD, 16, Verb.FENCE, None),
+        ("cancel of a silent one past its grace", CANCELLING, SILENT, 16, Verb.FENCE, None),
+        ("lost while cancelling", CANCELLING, LOST, 7, Verb.END, FailureReason.HEARTBEAT_LOST),
+        ("its job moved on", dataclasses.replace(RUNNING, job_attempt=2), HEARD, 30, Verb.FENCE, None),
+        ("fenced, and its worker may hear of it", FENCED, SILENT, 30, Verb.NOTHING, None),
+        ("fenced, and nobody is heard of", FENCED, LOST, 30, Verb.GONE, None),
+        ("finished", FINISHED, SILENT, 30, Verb.NOTHING, None),
+        ("finished, and nobody is heard of", FINISHED, LOST, 30, Verb.GONE, None),
+        ("not started yet", LAUNCHED, silence(5000), 299, Verb.NOTHING, None),
+        ("not started in time", LAUNCHED, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("not started in time, and its cluster away for a moment", LAUNCHED, silence(29), 301, Verb.NOTHING, None),
+        ("never launched in time", LAUNCHING, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("cancelled before its claim", UNCLAIMED_CANCELLING, silence(0), 5, Verb.FENCE, None),
+        ("fenced before its claim", dataclasses.replace(LAUNCHED, fenced_at=at(20), ended_at=at(20)), silence(30), 30, Verb.GONE, None),
+        ("fenced before its claim, a moment ago", dataclasses.replace(LAUNCHED, fenced_at=at(20)), silence(29), 30, Verb.NOTHING, None),
+        ("gone", GIVEN_UP, LOST, 40, Verb.NOTHING, None),
+    ],
+)
+def test_each_case_has_its_action_while_the_cluster_is_away(
+    case: str, row: AttemptView, silent: Silence, now: float, verb: Verb, reason: FailureReason | None
+) -> None:
+    action = decide_away(row, silent, now=at(now), times=TIMES)
+    assert (action.verb, action.reason) == (verb, reason), case

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from jobs.contract import TERMINAL, EventKind, JobStatus
+from jobs.contract import TERMINAL, EventKind, FailureReason, JobStatus
 from jobs.models import Attempt, Job, JobEvent
+from tests.scenarios.troubles import Deed
 
 if TYPE_CHECKING:
     from tests.scenarios.world import World
@@ -38,7 +39,11 @@ def judge(world: "World") -> list[str]:
         told = [f"{job.id} {job.status} {job.reason}: {fault}" for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, asked)]
         faults += told
     for row in [each for rows in attempts.values() for each in rows]:
-        faults += [f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []))]
+        lost = row.cluster_id in world.lost_for_ever()
+        faults += [f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []), lost=lost)]
+    heard = {each.place for each in world.scenarios if each.trouble is Deed.API_AWAY}
+    given_up = Attempt.objects.filter(cluster__in=heard, reason=FailureReason.HEARTBEAT_LOST)
+    faults += [f"{row.name}: given up while it was heard of" for row in given_up]
     return faults
 
 
@@ -59,12 +64,14 @@ def _of_job(job: Job, attempts: list[Attempt], ends: int, accepted: set[UUID], a
     return faults
 
 
-def _of_attempt(row: Attempt, runs: list[Any]) -> list[str]:
-    """A container that never started cannot have claimed; one that ended well was told so; the log is closed and sealed."""
+def _of_attempt(row: Attempt, runs: list[Any], *, lost: bool) -> list[str]:
+    """`lost`: its cluster never came back, so that its objects are left there.
+
+    A container that never started cannot have claimed; one that ended well was told so; the log is closed and sealed."""
     faults = []
     if row.claim_id is not None and not runs:
         faults.append("claimed by nothing that ran")
-    if row.gone_at is None or row.cleaned_up_at is None:
+    if row.gone_at is None or (row.cleaned_up_at is None and not lost):
         faults.append("not cleaned up")
     if row.log_closed_at is None or row.log_object is None:
         faults.append("its log is not sealed")

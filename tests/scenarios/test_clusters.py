@@ -84,12 +84,12 @@ def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> N
     two.rounds(1, seconds=2, workers_act=False)  # now it is known
     waits, goes = make.job(cluster="eu"), make.job()
     held = {each.id for each in Attempt.objects.filter(job=silent)}
-    for _ in range(30):
+    for _ in range(15):
         two.rounds(1, workers_act=False)
         two.workers.act(two.other.ledger(running=True, env=True), held)
         two.run.workers.act(two.run.fake.ledger(running=True, env=True), set())
     status = dict(Job.objects.values_list("id", "status"))
-    assert status[silent.id] == JobStatus.RUNNING, "nobody has seen it end, and its time is not over"
+    assert status[silent.id] == JobStatus.RUNNING, "nobody has seen it end, and its cluster's grace is not over"
     assert status[busy.id] == JobStatus.SUCCEEDED, "its worker told us itself"
     assert (status[waits.id], status[goes.id]) == (JobStatus.QUEUED, JobStatus.SUCCEEDED)
     waits.refresh_from_db()

@@ -35,15 +35,21 @@ class Deed(StrEnum):
     WATCHES_END = "watches ended"
     WATCHES_GONE = "watches gone"
     WATCHES_SILENT = "watches silent"
+    CLUSTER_AWAY = "cluster away for ever, unheard"
+    CLUSTER_BACK = "cluster away and back, unheard"
+    API_AWAY = "API server away for ever, heard"
 
 
 Trouble = Fault | Act | Deed
 TROUBLES: tuple[Trouble, ...] = (*Fault, *(act for act in Act if act is not Act.START), *Deed)
 OF_WATCHES = frozenset({*ON_EVENTS, Fault.WATCH_REFUSED, Deed.COMPACT, Deed.WATCHES_CUT, Deed.WATCHES_END, Deed.WATCHES_GONE, Deed.WATCHES_SILENT})
 OF_NODES = frozenset({Deed.NODE_LOST, Deed.NODE_BACK, Deed.NODE_GONE})
+OF_CLUSTERS = frozenset({Deed.CLUSTER_AWAY, Deed.CLUSTER_BACK, Deed.API_AWAY})  # of a cluster of the job's own
+FOR_EVER = frozenset({Deed.CLUSTER_AWAY, Deed.API_AWAY})
 _WATCHES = {Deed.WATCHES_CUT: "cut", Deed.WATCHES_END: "end", Deed.WATCHES_GONE: "gone", Deed.WATCHES_SILENT: "silence"}
 _DELETIONS = {Deed.DELETE_JOB: "Background", Deed.DELETE_JOB_FOREGROUND: "Foreground", Deed.DELETE_JOB_ORPHAN: "Orphan"}
 LOST_SECONDS = 900.0  # of a node that comes back
+AWAY_SECONDS = 3000.0  # of a cluster that comes back: long after its grace
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from jobs.selectors.logs import log_sha256
 from jobs.services.claim import attempt_claim
 from jobs.services.finish import attempt_finish
 from jobs.services.logs import log_append
+from jobs.services.report import heartbeat_record
 from jobs.services.values import FinishReport
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -62,6 +63,8 @@ class Workers:
 
     def _step(self, worker: Worker) -> None:
         try:
+            if worker.step in (Step.CLAIMED, Step.PRINTED):
+                heartbeat_record(attempt_id=worker.attempt_id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1)
             if worker.step is Step.STARTED:
                 attempt_claim(attempt_id=worker.attempt_id, claim_id=worker.claim_id, host=worker.pod)
                 worker.step = Step.CLAIMED

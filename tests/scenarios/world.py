@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from unittest import mock
 from uuid import UUID
@@ -12,9 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.contract import TERMINAL
-from jobs.launchers.base import Target
 from jobs.launchers.kubernetes.launcher import KubernetesLauncher
-from jobs.launchers.manifest import WorkerTemplate
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconciler import Memory, reconcile_once
 from jobs.services import launch
@@ -22,11 +21,13 @@ from jobs.services.admit import admit_once
 from jobs.services.cancel import job_cancel
 from jobs.services.clusters import cluster_ensure
 from jobs.services.launch import attempts_launch, attempts_to_launch
+from jobs.services.uptime import web_beat
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock, virtual_time
 from tests.scenarios.oracle import one_valid_session
-from tests.scenarios.troubles import OF_NODES, Order, Phase, Trouble, begin, go_on
+from tests.scenarios.places import Place, launcher_at, place_of
+from tests.scenarios.troubles import AWAY_SECONDS, FOR_EVER, OF_CLUSTERS, OF_NODES, Deed, Order, Phase, Trouble, begin, go_on
 from tests.scenarios.workers import Workers
 from tests.support import make
 
@@ -46,6 +47,7 @@ class Scenario:
     job_id: UUID | None = None
     order: Order | None = None
     cancelled: bool = False
+    place: str = ""  # the cluster of its own; empty: the common one
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class World:
     rounds: int = 0
     unrecorded: set[UUID] = field(default_factory=set)  # attempts whose launch was not recorded, once
     away: Counter[str] = field(default_factory=Counter)  # passes that the cluster did not answer
+    places: dict[str, Place] = field(default_factory=dict)  # clusters of one job each, by name
+    web_is_up: bool = True
 
     def run(self) -> None:
         """Rounds until everything has ended. Raises: AssertionError when it does not."""
@@ -78,11 +82,14 @@ class World:
         """Let time pass, here and there."""
         self.clock.advance_to(self.clock.now + seconds)
         self.fake.advance_to(self.clock.now)
+        if self.web_is_up:
+            web_beat()
 
     def round(self, *, workers_act: bool = True) -> None:
         """Admit, launch, let containers and troubles act, reconcile."""
         self.rounds += 1
         admit_once(hint=False)
+        self._free()
         rows = self._rows()
         self._troubles(rows, Phase.BEFORE_CREATE)
         attempts_launch(attempts_to_launch())
@@ -91,6 +98,7 @@ class World:
             self._troubles(rows, phase)
         if workers_act:
             held = {row["id"] for row in rows.values() if self._phase(row) is Phase.UNRECORDED}
+            held.update(*(place.silenced() for place in self.places.values()))
             self.workers.act(self.fake.ledger(running=True, env=True), held)
         self._troubles(self._rows(), Phase.SEALING)
         one_valid_session()
@@ -103,6 +111,14 @@ class World:
             self.advance(seconds)
             self.round(workers_act=workers_act)
 
+    def run_until(self, true: Callable[[], bool]) -> None:
+        """Rounds until it is."""
+        for _ in range(ROUNDS_MAX):
+            if true():
+                return
+            self.rounds_of(1)
+        raise AssertionError(f"never: {self.open()}")
+
     @property
     def job(self) -> Job:
         """The only job, as it is now."""
@@ -113,25 +129,40 @@ class World:
         return Attempt.objects.get(number=number)
 
     def reconcile(self) -> None:
-        """One pass; a cluster that does not answer is tried again in the next round."""
-        try:
-            reconcile_once(self.cluster, self.launcher, self.memory)
-        except OSError as error:
-            self.away[type(error).__name__] += 1
+        """One pass over each cluster; one that does not answer is tried again in the next round."""
+        passes = [partial(reconcile_once, self.cluster, self.launcher, self.memory), *(place.reconcile for place in self.places.values())]
+        for one in passes:
+            try:
+                one()
+            except OSError as error:
+                self.away[type(error).__name__] += 1
+
+    def launcher_of(self, cluster: Cluster) -> KubernetesLauncher:
+        """Stands in for the product's."""
+        place = self.places.get(cluster.name)
+        return place.launcher if place is not None else self.launcher
 
     def settled(self) -> bool:
         """Whether every job has ended, and every attempt and object is cleaned up."""
-        if Job.objects.exclude(status__in=TERMINAL).exists() or Attempt.objects.filter(cleaned_up_at=None).exists():
+        unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(cluster__in=self.lost_for_ever())
+        if Job.objects.exclude(status__in=TERMINAL).exists() or unclean.exists():
+            return False
+        if Attempt.objects.filter(log_object=None).exists():
             return False
         return self.rounds > 0 and not any(self.left().values())
 
     def left(self) -> dict[str, int]:
-        """Jobs and pods of the cluster but for those that wait for a node that never comes back."""
+        """Jobs and pods of the clusters but for those that wait for a node, or a cluster, that never comes back."""
         lost = {each.order.worker for each in self.scenarios if each.order is not None and each.order.trouble in OF_NODES}
-        if not lost:
+        if not lost and not self.lost_for_ever():
             return self.fake.counts()
-        observed = {seen.name for seen in self.launcher.observe()}
+        launchers = [self.launcher, *(place.launcher for place in self.places.values() if not place.away)]
+        observed = {seen.name for launcher in launchers for seen in launcher.observe()}
         return {"jobs": len(observed - lost), "pods": 0}
+
+    def lost_for_ever(self) -> set[str]:
+        """Clusters that are away and do not come back."""
+        return {each.place for each in self.scenarios if each.order is not None and each.order.trouble in FOR_EVER}
 
     def open(self) -> list[Any]:
         """What is not over, for a message."""
@@ -140,6 +171,11 @@ class World:
         ids = {row[0] for row in jobs} | set(Attempt.objects.filter(cleaned_up_at=None).values_list("job_id", flat=True))
         mine = [(each.trouble, each.phase, each.cancel_in) for each in self.scenarios if each.job_id in ids]
         return [list(jobs), list(attempts), mine, self.fake.counts(), self.away]
+
+    def _free(self) -> None:
+        """A job asks for the cluster of its own for its first attempt alone."""
+        if self.places:
+            Job.objects.filter(status="launching", attempt=1).exclude(cluster="").update(cluster="")
 
     def _rows(self) -> dict[UUID, dict[str, Any]]:
         """The latest attempt of each job."""
@@ -167,12 +203,21 @@ class World:
                 continue
             if scenario.order is None and scenario.phase is phase and scenario.trouble is not None:
                 scenario.order = Order(scenario.trouble, row["name"], self.node_of(scenario), self.clock.now)
-                begin(self.fake, scenario.order, phase, self.dice)
+                if scenario.place:
+                    self.places[scenario.place].cut_off(silent=scenario.trouble is not Deed.API_AWAY)
+                else:
+                    begin(self.fake, scenario.order, phase, self.dice)
             if scenario.cancel_in is phase and not scenario.cancelled:
                 self.cancel(scenario)
         for scenario in self.scenarios:
             if scenario.order is not None:
-                go_on(self.fake, scenario.order)
+                self._go_on(scenario, scenario.order)
+
+    def _go_on(self, scenario: Scenario, order: Order) -> None:
+        if order.trouble is Deed.CLUSTER_BACK and not order.over and self.clock.now - order.at > AWAY_SECONDS:
+            order.over = True
+            self.places[scenario.place].back()
+        go_on(self.fake, order)
 
     def cancel(self, scenario: Scenario) -> None:
         """Somebody asks for it; refused once it has ended."""
@@ -208,12 +253,12 @@ def world(fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow:
         cluster = cluster_ensure()
         Cluster.objects.filter(name=cluster.name).update(launcher="kubernetes", capacity_jobs=10_000)
         cluster.refresh_from_db()
-        target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=5)
-        template = WorkerTemplate(installation=str(cluster.installation), image="mimir-aip/worker:latest")
-        launcher = KubernetesLauncher(target, template, follow=follow, now=clock.utc_now)
+        launcher = launcher_at(fake, cluster, clock, follow=follow)
         stack.callback(launcher.close)
-        stack.enter_context(mock.patch("jobs.services.launch.launcher_of", return_value=launcher))
         made = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
+        stack.enter_context(mock.patch("jobs.services.launch.launcher_of", made.launcher_of))
+        for gap in ("jobs.services.uptime.GAP_SECONDS", "jobs.services.clusters.ASKED_GAP_SECONDS"):
+            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
         stack.enter_context(mock.patch("jobs.services.launch._record", _forgetful(made)))
         _submit(made)
         yield made
@@ -223,7 +268,10 @@ def _submit(made: World) -> None:
     """The jobs; what loses its node runs on one of its own."""
     succeeds: dict[UUID, bool] = {}
     for scenario in made.scenarios:
-        row = make.job(max_attempts=2, timeout_seconds=3600)
+        if scenario.trouble in OF_CLUSTERS:
+            scenario.place = f"c{made.scenarios.index(scenario)}"
+            made.places[scenario.place] = place_of(made.fake, made.clock, scenario.place)
+        row = make.job(max_attempts=2, timeout_seconds=3600, cluster=scenario.place)
         scenario.job_id = row.id
         succeeds[row.id] = scenario.succeeds
         if scenario.trouble in OF_NODES:

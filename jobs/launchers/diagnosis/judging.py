@@ -17,7 +17,7 @@ from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
 from jobs.launchers.diagnosis.scene import Scene, read_scene
 from jobs.launchers.diagnosis.starting import created_nothing
-from jobs.launchers.diagnosis.values import NOTHING_TO_DO, THEN_BY_ITSELF, ClusterDiagnosis, Finding, Stage, told
+from jobs.launchers.diagnosis.values import AGAIN, ANYWHERE, NOTHING_TO_DO, THEN_BY_ITSELF, ClusterDiagnosis, Finding, Stage, told
 from jobs.launchers.diagnosis.waits import suspended, wait
 from mimir.lib.words import told_span
 
@@ -85,18 +85,44 @@ def never_claimed() -> ClusterDiagnosis:
     )
 
 
-def heartbeat_lost(seconds: float) -> ClusterDiagnosis:
-    """It has been silent for `seconds`, and its cluster cannot say what became of it."""
+def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard: str = "", elsewhere: bool = False) -> ClusterDiagnosis:
+    """It and its cluster have been silent for `seconds`: nobody can say what became of it.
+
+    `since`: when the cluster last answered, `heard`: when the worker did, as people read them. `elsewhere`: the job asked for this place.
+    """
+    summary = f"The worker has been silent for {told_span(seconds)}, and its cluster does not say what became of it."
+    if cluster:
+        summary = f"The cluster {cluster} has not answered since {since}, and the worker has not been heard of since {heard}."
     return told(
         Finding(
             FailureReason.HEARTBEAT_LOST,
-            f"The worker has been silent for {told_span(seconds)}, and its cluster does not say what became of it.",
+            summary,
+            f"Given up after {told_span(seconds)} in which neither came back. Not the job's fault; nothing was written to the project. "
             "An administrator should look at the cluster and at the way to it. The log may lack its last lines.",
             "",
-            ("Look at the cluster",),
+            _elsewhere(elsewhere, "Look at the cluster"),
         ),
         Stage.ENDED,
     )
+
+
+def never_started_away(seconds: float, *, cluster: str, since: str, elsewhere: bool = False) -> ClusterDiagnosis:
+    """It did not claim within `seconds`, and its cluster does not answer. The other words are those of `heartbeat_lost`."""
+    return told(
+        Finding(
+            FailureReason.LAUNCH_TIMEOUT,
+            f"The cluster {cluster} has not answered since {since}, and the worker did not report within {told_span(seconds)} of its admission.",
+            "The work had not begun. An administrator should look at the cluster and at the way to it.",
+            "",
+            _elsewhere(elsewhere, "Look at the cluster"),
+        ),
+        Stage.ENDED,
+    )
+
+
+def _elsewhere(asked: bool, *then: str) -> tuple[str | Mapping[str, Any], ...]:
+    """Next steps of a job whose place is away: another place, where it asked for this one, before what an administrator has to do."""
+    return (AGAIN, *((ANYWHERE,) if asked else ()), *then)
 
 
 def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:

@@ -14,6 +14,7 @@ QUOTED_MAX = 600  # of them in a sentence
 NAME_MAX = 253  # the longest name an object of Kubernetes bears
 
 AGAIN: dict[str, Any] = {"label": "Run again", "patch": {}}
+ANYWHERE: dict[str, Any] = {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
 THEN_BY_ITSELF = "The worker then starts by itself."
 TRIES_AGAIN = "The node tries again by itself."
 NOTHING_TO_DO = "Nothing to do: wait"

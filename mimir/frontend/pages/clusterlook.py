@@ -19,9 +19,10 @@ ROOM = ("jobs", "cpu", "memory", "gpu")
 TEXTS = ("region", "context", "namespace", "orchestrator_url", "model_cache")
 PAIRS = ("node_selector", "gpu_node_selector")
 OBJECTS = ("tolerations", "gpu_tolerations")
-FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *ROOM, "etag")
+GRACE = "away_grace_seconds"
+FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *ROOM, GRACE, "etag")
 PATHS = {name: name for name in FIELDS} | {f"capacity.{name}": name for name in ROOM} | {"capacity": "jobs"}  # the API's paths to our fields
-_EMPTY = {"model_cache": "empty_dir", "jobs": "100"}
+_EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
 def look(row: Row) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def form_of(row: Row | None, etag: str = "") -> Form:
     capacity = {name: "" if row["capacity"][name] is None else str(row["capacity"][name]) for name in ROOM}
     pairs = {name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items())) for name in PAIRS}
     objects = {name: "\n".join(json.dumps(one) for one in row[name]) for name in OBJECTS}
-    return Form({"name": row["name"], "etag": etag, **{name: row[name] for name in TEXTS}, **capacity, **pairs, **objects})
+    return Form({"name": row["name"], "etag": etag, GRACE: str(row[GRACE]), **{name: row[name] for name in TEXTS}, **capacity, **pairs, **objects})
 
 
 def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
@@ -77,18 +78,21 @@ def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
         body |= {name: form.value(name) for name in TEXTS}
         body |= {name: _pairs(form, name) for name in PAIRS}
         body |= {name: _objects(form, name) for name in OBJECTS}
+        body |= {GRACE: _whole(form, GRACE)}
     return body
 
 
 def _capacity(form: Form) -> dict[str, Any]:
     made: dict[str, Any] = {"cpu": form.value("cpu") or None, "memory": form.value("memory") or None}
-    for name in ("jobs", "gpu"):
-        typed = form.value(name) or "0"
-        if typed.isascii() and typed.isdigit() and len(typed) < 10:
-            made[name] = int(typed)
-        else:
-            form.errors[name] = "Give a whole number, for example 8."
-    return made
+    return made | {name: _whole(form, name) for name in ("jobs", "gpu")}
+
+
+def _whole(form: Form, name: str) -> int:
+    typed = form.value(name) or _EMPTY.get(name if name == GRACE else "", "0")
+    if typed.isascii() and typed.isdigit() and len(typed) < 10:
+        return int(typed)
+    form.errors[name] = f"Give a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    return 0
 
 
 def _pairs(form: Form, name: str) -> dict[str, str]:

@@ -93,6 +93,8 @@ def percent(job: Job, fraction: object) -> int | None:
 def why(job: Job) -> str:
     """One sentence: where it is, what it waits for, why it failed, what it made."""
     status = job["status"]
+    if (away := job.get("away")) and status not in ENDED:
+        return str(away["detail"])
     if status == "queued":
         return _waiting(job.get("waiting") or {}) or str(job["message"])
     if status == "launching":

@@ -171,6 +171,8 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
         detail = "found, not started twice" if data.get("adopted") else ""
     elif kind == "job.waits":
         detail = str(data.get("summary") or "")
+    elif kind == "job.worker_gone" and data.get("unseen"):
+        label, detail = "Worker counts as gone, its room is free", f"{data.get('cluster') or 'its cluster'} does not answer"
     elif kind in ("job.admitted", "job.claimed"):
         place = data.get("cluster") or data.get("host")
         detail = f"on {place}" if place else ""

@@ -13,6 +13,9 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
 
 from jobs.contract import ArtifactRole, JobStatus, JobType, Priority
+from jobs.models.loops import Lease as Lease
+from jobs.models.loops import LoopBeat as LoopBeat
+from jobs.models.loops import WebUptime as WebUptime
 from mimir.lib.ids import uuid7
 
 
@@ -69,6 +72,9 @@ class Cluster(models.Model):
     reached_at = models.DateTimeField(null=True)  # the last list that succeeded
     unreachable_since = models.DateTimeField(null=True)
     unreachable_message = models.TextField(blank=True, default="")
+    away_grace_seconds = models.PositiveIntegerField(default=600, db_default=600)  # before a worker there that is not heard of is given up
+    away_seconds = models.FloatField(default=0.0, db_default=0.0)  # asked in vain, counted by WebUptime: see services/away.py
+    away_web_seconds = models.FloatField(null=True)  # WebUptime's count when that was last raised
 
     def __str__(self) -> str:
         return self.name
@@ -175,6 +181,8 @@ class Attempt(models.Model):
     claim_id = models.UUIDField(null=True)
     claimed_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
+    unheard_heartbeat_at = models.DateTimeField(null=True)  # the heartbeat after which it was found silent, its cluster being away
+    unheard_from_seconds = models.FloatField(null=True)  # its cluster's away_seconds when that was found
     fenced_at = models.DateTimeField(null=True)  # superseded or ended by us: it may change nothing any more
     ended_at = models.DateTimeField(null=True)  # it ended the job, or a reason made it end
     end_status = models.CharField(max_length=16, blank=True, default="")  # what its finish was accepted as
@@ -182,7 +190,7 @@ class Attempt(models.Model):
     message = models.TextField(blank=True, default="")
     counts = models.BooleanField(default=False)  # it used up one of the user's attempts
     terminate_asked_at = models.DateTimeField(null=True)
-    gone_at = models.DateTimeField(null=True)  # seen gone in a list begun after the fence or the end
+    gone_at = models.DateTimeField(null=True)  # seen gone in a list begun after the fence or the end, or given up with its cluster
     cleaned_up_at = models.DateTimeField(null=True)
     exit_code = models.IntegerField(null=True)
     exit_signal = models.IntegerField(null=True)
@@ -334,27 +342,6 @@ class Limit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}".strip()
-
-
-class Lease(models.Model):
-    """Who leads a loop that only one process should run. Expiry is by the database's clock."""
-
-    name = models.CharField(max_length=63, primary_key=True)
-    holder = models.CharField(max_length=100)
-    expires_at = models.DateTimeField()
-
-
-class LoopBeat(models.Model):
-    """The last sign of life of one loop of one process: its liveness, and whether the dispatcher is away."""
-
-    component = models.CharField(max_length=32)
-    instance = models.CharField(max_length=100)
-    started_at = models.DateTimeField()
-    beat_at = models.DateTimeField()
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("component", "instance"), name="beat_once_per_instance"),)
 
 
 class Metric(StrEnum):

@@ -1,0 +1,122 @@
+"""Attempts of a cluster that does not answer: who fell silent is noted, who stays silent for the cluster's grace is given up.
+
+Silence is counted by web's uptime (`services/uptime.py`), and only while the cluster is asked in vain: `Cluster.away_seconds`. An attempt
+notes where that count stood when its last heartbeat was found old; the grace runs from there, whichever process finds it, and a heartbeat
+that comes makes the note void by not being the noted one. Every step decides again under the rows' locks: a heartbeat or a finish that
+comes in the same moment is either seen here, or finds its attempt fenced.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from jobs import feed
+from jobs.contract import FailureReason
+from jobs.launchers.diagnosis import heartbeat_lost, never_started_away
+from jobs.models import Attempt, Cluster, Job
+from jobs.reconciliation import Action, Verb, decide_away
+from jobs.selectors.attempts import database_now, view_of
+from jobs.selectors.away import FRESH_SECONDS, heard_of, silence_of
+from jobs.services.ending import attempt_end
+from jobs.services.reconcile import ACTOR, gone_record, times
+from jobs.services.transition import attempt_lock
+from mimir.lib.clock import utc_now
+from mimir.lib.words import told_at
+
+LOST_WITH_ITS_CLUSTER = "The worker and its cluster fell silent: lines after this one may be missing."
+
+
+def unheard_mark(*, cluster: Cluster) -> int:
+    """Note which workers of a cluster that does not answer have fallen silent, and which are heard of again; returns how many.
+
+    Rows that somebody else holds are left to the next pass.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MARK, {"name": cluster.name, "fresh": FRESH_SECONDS})
+        return _publish(cursor.fetchall())
+
+
+def heard_again(*, cluster: Cluster) -> int:
+    """The cluster answers: what was noted is over. Returns how many notes there were."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FORGET, {"name": cluster.name})
+        return _publish(cursor.fetchall())
+
+
+def _publish(rows: list[tuple[UUID, UUID]]) -> int:
+    for job_id, project_id in rows:
+        feed.publish_job(job_id=job_id, project_id=project_id)
+    return len(rows)
+
+
+# In no particular order, but none that somebody holds is waited for: no deadlock.
+_MARK = """
+WITH found AS (
+    SELECT attempt.id, cluster.away_seconds,
+        attempt.heartbeat_at BETWEEN now.at - make_interval(secs => %(fresh)s) AND now.at + make_interval(secs => %(fresh)s) AS heard
+    FROM jobs_attempt AS attempt JOIN jobs_cluster AS cluster ON cluster.name = attempt.cluster_id,
+        (SELECT clock_timestamp() AS at) AS now
+    WHERE attempt.cluster_id = %(name)s AND attempt.gone_at IS NULL AND attempt.heartbeat_at IS NOT NULL
+    FOR NO KEY UPDATE OF attempt SKIP LOCKED
+)
+UPDATE jobs_attempt AS attempt SET
+    unheard_heartbeat_at = CASE WHEN found.heard THEN NULL ELSE attempt.heartbeat_at END,
+    unheard_from_seconds = CASE WHEN found.heard THEN NULL ELSE found.away_seconds END
+FROM found, jobs_job AS job
+WHERE attempt.id = found.id AND job.id = attempt.job_id AND CASE
+    WHEN found.heard THEN attempt.unheard_heartbeat_at IS NOT NULL
+    ELSE attempt.unheard_heartbeat_at IS DISTINCT FROM attempt.heartbeat_at OR attempt.unheard_from_seconds > found.away_seconds END
+RETURNING job.id, job.project_id
+"""
+_FORGET = """
+WITH found AS (
+    SELECT id FROM jobs_attempt WHERE cluster_id = %(name)s AND gone_at IS NULL AND unheard_heartbeat_at IS NOT NULL
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE jobs_attempt AS attempt SET unheard_heartbeat_at = NULL, unheard_from_seconds = NULL
+FROM found, jobs_job AS job WHERE attempt.id = found.id AND job.id = attempt.job_id
+RETURNING job.id, job.project_id
+"""
+
+
+def away_step(*, attempt_id: UUID) -> bool:
+    """What `decide_away` says of an attempt as its rows stand now; whether it moved."""
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=attempt_id)
+        cluster = Cluster.objects.get(name=attempt.cluster_id)
+        if cluster.unreachable_since is None:
+            return False  # it answers again, to somebody else
+        now = database_now()
+        silence = silence_of(cluster, heard_of(attempt), now=now)
+        return _do(job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times()))
+
+
+def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:
+    if action.verb is Verb.END:
+        assert action.reason is not None
+        ready = _told(job, attempt, cluster, action.reason)
+        message = ready["summary"] if ready else action.message
+        attempt_end(job=job, attempt=attempt, reason=action.reason, actor=ACTOR, message=message, ready=ready)
+    elif action.verb is Verb.FENCE:
+        attempt.fenced_at = attempt.ended_at = utc_now()
+        attempt.save(update_fields=["fenced_at", "ended_at"])
+    elif action.verb is Verb.GONE:
+        gone_record(job=job, attempt=attempt, marker=LOST_WITH_ITS_CLUSTER, data={"unseen": True, "cluster": cluster.name})
+    return action.verb is not Verb.NOTHING
+
+
+def _told(job: Job, attempt: Attempt, cluster: Cluster, reason: FailureReason) -> dict[str, Any] | None:
+    """The diagnosis of an end that the silence made; None for one that comes of the job's own limits."""
+    now = utc_now()
+    facts: dict[str, Any] = {
+        "cluster": cluster.name,
+        "since": told_at(cluster.unreachable_since or now, now),
+        "elsewhere": bool(job.cluster or job.region),
+    }
+    if reason is FailureReason.HEARTBEAT_LOST:
+        heard = told_at(attempt.heartbeat_at or attempt.claimed_at or now, now)
+        return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).told()
+    if reason is FailureReason.LAUNCH_TIMEOUT:
+        return never_started_away(times().launch_timeout, **facts).told()
+    return None

@@ -1,0 +1,74 @@
+"""For how long web was up: a count that only grows, whoever beats and whatever the clock does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from jobs.models import WebUptime
+from jobs.services.uptime import GAP_SECONDS, SETTLE_SECONDS, web_beat
+from tests.scenarios.clock import VirtualClock, virtual_time
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    """A web that has been up for long enough to count."""
+    made = VirtualClock(1_790_000_000.0)
+    with virtual_time(made):
+        web_beat()
+        _beats(made, int(SETTLE_SECONDS / 2))
+        assert _counted() == 0
+        yield made
+
+
+def _beats(clock: VirtualClock, count: int, seconds: float = 2.0) -> None:
+    for _ in range(count):
+        clock.advance_to(clock.now + seconds)
+        web_beat()
+
+
+def _counted() -> float:
+    return WebUptime.objects.get().counted_seconds
+
+
+def test_time_between_beats_counts_once_the_web_has_settled(clock: VirtualClock) -> None:
+    _beats(clock, 10)
+    assert _counted() == pytest.approx(20)
+
+
+def test_many_webs_count_as_one(clock: VirtualClock) -> None:
+    for _ in range(10):
+        _beats(clock, 1, 1.2)
+        web_beat()
+        _beats(clock, 1, 0.4)
+        _beats(clock, 1, 0.4)
+    clock.advance_to(clock.now + 2)
+    web_beat()
+    assert _counted() == pytest.approx(22)
+
+
+def test_a_web_that_was_away_counts_nothing_of_it_and_has_to_settle_again(clock: VirtualClock) -> None:
+    _beats(clock, 10)
+    _beats(clock, 1, GAP_SECONDS + 1)
+    _beats(clock, int(SETTLE_SECONDS / 2))
+    assert _counted() == pytest.approx(20)
+    _beats(clock, 5)
+    assert _counted() == pytest.approx(30)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, -5.0])
+def test_a_step_of_the_clock_counts_nothing(clock: VirtualClock, step: float) -> None:
+    _beats(clock, 10)
+    _beats(clock, 1, step)
+    assert _counted() == pytest.approx(20)
+    _beats(clock, int(SETTLE_SECONDS / 2) + 5)
+    assert _counted() == pytest.approx(30)
+
+
+def test_two_that_beat_at_once_are_no_step_of_the_clock(clock: VirtualClock) -> None:
+    """The later of two beats may have read the clock first."""
+    _beats(clock, 10)
+    _beats(clock, 1, -0.3)
+    _beats(clock, 1, 2.3)
+    assert _counted() == pytest.approx(22)

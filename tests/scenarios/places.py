@@ -1,0 +1,72 @@
+"""Clusters of one job each, all of them on the one fake API server, so that one can be away without the others."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from jobs.launchers.base import Target
+from jobs.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.launchers.manifest import WorkerTemplate
+from jobs.models import Attempt, Cluster
+from jobs.reconciler import Memory, reconcile_once
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.clock import VirtualClock
+
+_NOBODY = "http://127.0.0.1:9"  # the port of discard: nothing listens there
+
+
+@dataclass(slots=True)
+class Place:
+    """A cluster of its own. `silent`: its workers do not reach us either."""
+
+    cluster: Cluster
+    launcher: KubernetesLauncher
+    clock: VirtualClock
+    fake: FakeKubernetes
+    memory: Memory = field(default_factory=Memory)
+    away: bool = False
+    silent: bool = False
+
+    def cut_off(self, *, silent: bool) -> None:
+        """From now on its API server cannot be reached."""
+        self.away, self.silent = True, silent
+        self.launcher.close()
+        self.launcher = launcher_at(self.fake, self.cluster, self.clock, away=True)
+
+    def back(self) -> None:
+        """It can again."""
+        self.away = self.silent = False
+        self.launcher = launcher_at(self.fake, self.cluster, self.clock)
+
+    def reconcile(self) -> int:
+        """One pass. Raises: OSError while it is away."""
+        return reconcile_once(self.cluster, self.launcher, self.memory)
+
+    def silenced(self) -> set[UUID]:
+        """Attempts whose workers are not heard of."""
+        return set(Attempt.objects.filter(cluster=self.cluster).values_list("id", flat=True)) if self.silent else set()
+
+
+def launcher_at(fake: FakeKubernetes, cluster: Cluster, clock: VirtualClock, *, away: bool = False, follow: bool = False) -> KubernetesLauncher:
+    """A launcher of `cluster` by the fake; with `away` by an address where nobody is."""
+    config = fake.kubeconfig.with_name("nobody") if away else fake.kubeconfig
+    if away and not config.exists():
+        _write_away(config, fake.kubeconfig)
+    target = Target(context="fake", kubeconfig_file=str(config), namespace=fake.namespace, timeout_seconds=5)
+    template = WorkerTemplate(installation=str(cluster.installation), image="mimir-aip/worker:latest")
+    return KubernetesLauncher(target, template, follow=follow, now=clock.utc_now)
+
+
+def _write_away(config: Path, like: Path) -> None:
+    told = json.loads(like.read_text())
+    told["clusters"][0]["cluster"] = {"server": _NOBODY}
+    config.write_text(json.dumps(told))
+    config.chmod(0o600)
+
+
+def place_of(fake: FakeKubernetes, clock: VirtualClock, name: str) -> Place:
+    """A new cluster with room for one worker."""
+    room = {"capacity_jobs": 1, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
+    cluster = Cluster.objects.create(name=name, launcher="kubernetes", reached_at=clock.utc_now(), **room)
+    return Place(cluster, launcher_at(fake, cluster, clock), clock, fake)
