@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
 from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
+# What a cluster knows better than the worker that was asked to stop.
+STOPS = CLUSTER - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
 
 
@@ -40,7 +43,8 @@ def explained(
     sight = sight_of(seen)
     if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
         return sight, None
-    if seen is not None and seen.reason:
+    interrupted = _interrupted(row, seen)
+    if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
@@ -50,6 +54,8 @@ def explained(
     if seen is None and (never_seen or not row.uid):
         return sight, None
     told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
+    if interrupted and (told is None or told.category not in STOPS):
+        return sight, None
     if told is None:
         return _silent(sight, evidence), None
     known = sight or Sight(alive=False, gone=False)
@@ -66,6 +72,12 @@ def explained(
         ),
         told,
     )
+
+
+def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
+    """Whether its own last word is that it was asked to stop, to us or where its container left it."""
+    untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
+    return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (row.interrupted_at is not None and untold)
 
 
 def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
