@@ -7,7 +7,7 @@ from uuid import UUID
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, not_called_yet
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
@@ -57,7 +57,7 @@ def explained(
     if interrupted and (told is None or told.category not in STOPS):
         return sight, None
     if told is None:
-        return _silent(sight, evidence), None
+        return _silent(row, sight, evidence)
     known = sight or Sight(alive=False, gone=False)
     facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
     return (
@@ -85,10 +85,10 @@ def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool)
     return diagnose(evidence.job, evidence.pods, evidence.events, nodes=evidence.nodes, kept=kept, resources=resources)
 
 
-def _silent(sight: Sight | None, evidence: Evidence) -> Sight | None:
-    """Of one that nothing is wrong with: a container that runs and does not claim is told as that."""
+def _silent(row: AttemptView, sight: Sight | None, evidence: Evidence) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
     runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
-    if sight is None or not sight.alive or not runs:
-        return sight
+    if sight is None or not sight.alive or not runs or row.claimed_at is not None:
+        return sight, None
     told = never_claimed()
-    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told())
+    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told()), not_called_yet()

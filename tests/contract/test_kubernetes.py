@@ -156,6 +156,22 @@ def test_what_runs_while_nobody_looks_is_adopted(stack: Stack, node: RealNode, f
     assert len([run for run in fake.ledger() if run.job == f"worker-job-{job}-1"]) == 1
 
 
+def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    """It reports that it was asked to stop; the cluster knows by whom."""
+    fake.script(start=Start.RUNS, stop_seconds=30.0)
+    job = stack.submit("echo begun; sleep 600")
+    _runs(stack, node, job)
+    fake.act(f"worker-job-{job}-1", Act.EVICT_REQUEST)
+    evicted = node.of(job)
+    assert evicted
+    evicted.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: node.of(job, 2), "it runs again")
+    assert evicted.process.returncode == 143
+    assert stack.attempts(job)[0]["reason"] == "evicted_by_request"
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    assert stack.end_of(job)["status"] == "cancelled"
+
+
 def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
     """Somebody deletes the Job and leaves its pod: the worker goes on, and its end counts."""
     job = stack.submit("echo begun; sleep 3")

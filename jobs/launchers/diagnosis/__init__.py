@@ -13,6 +13,7 @@ from jobs.launchers.diagnosis.judging import (
     never_started_away,
     no_answer,
     not_allowed,
+    not_called_yet,
 )
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
 from jobs.launchers.diagnosis.values import ClusterDiagnosis
@@ -26,6 +27,7 @@ __all__ = [
     "never_started_away",
     "no_answer",
     "not_allowed",
+    "not_called_yet",
     "remember",
     "remember_event",
     "remember_job",

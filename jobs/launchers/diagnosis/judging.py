@@ -71,6 +71,21 @@ def not_allowed(message: str) -> ClusterDiagnosis:
     return told(not_allowed_finding(message), Stage.WAITS)
 
 
+def not_called_yet() -> ClusterDiagnosis:
+    """Its container runs; the claim is what comes next."""
+    return told(
+        Finding(
+            FailureReason.STARTING,
+            "The worker's container runs, and has not called the orchestrator yet.",
+            "That takes a moment. If it stays so, an administrator should look at the address workers reach the orchestrator by "
+            "(ORCHESTRATOR_URL) and at the network policies.",
+            "",
+            (NOTHING_TO_DO,),
+        ),
+        Stage.WAITS,
+    )
+
+
 def never_claimed() -> ClusterDiagnosis:
     """Its container runs, by the cluster's word, and has not called."""
     return told(
