@@ -76,6 +76,8 @@ class FailureReason(StrEnum):
     PROTOCOL = "protocol"  # the worker reported something the orchestrator cannot accept
     CANCELLED = "cancelled"
     # What a Kubernetes cluster tells (launchers/diagnosis). Most are waits first, and become a reason when the launch time-out ends them.
+    CLUSTER_UNREACHABLE = "cluster_unreachable"  # its API server does not answer, or not as it should
+    CLUSTER_FORBIDDEN = "cluster_forbidden"  # it does not know the orchestrator's account, or gives it no right to run workers
     STARTING = "starting"  # nothing wrong is known: the cluster is at work on it, or waits in a way this release has no word for
     SUSPENDED = "suspended"  # something in the cluster (a queueing controller, a person) holds the Job back
     IMAGE_PULLING = "image_pulling"  # nothing wrong, it takes its time
@@ -126,6 +128,8 @@ class FailureReason(StrEnum):
 # What only a cluster's diagnosis finds; the job itself cannot.
 CLUSTER = frozenset(
     {
+        FailureReason.CLUSTER_UNREACHABLE,
+        FailureReason.CLUSTER_FORBIDDEN,
         FailureReason.STARTING,
         FailureReason.SUSPENDED,
         FailureReason.IMAGE_PULLING,

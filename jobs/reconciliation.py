@@ -50,6 +50,7 @@ class AttemptView:
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
     waits_for: Mapping[str, Any] | None = None  # what was last told of why its worker does not start
+    interrupted_at: dt.datetime | None = None  # its worker said that it was asked to stop, and its cluster has not said why
 
     def fence(self) -> tuple[object, ...]:
         """What has to be the same in both reads for an action to be safe."""
@@ -84,6 +85,7 @@ class Times:
     cancel_grace: float
     worker_grace: float
     terminate_grace: float = 5.0
+    interrupted_grace: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +206,22 @@ def _dead_before_claim(seen: Sight) -> Action:
 def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     assert row.claimed_at is not None
     if seen is None or not seen.alive:
-        return _vanished(seen)
+        return _vanished(row, seen)
     if row.job_status == JobStatus.CANCELLING:
         asked = row.cancel_requested_at or now
         return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
     if _seconds(now, row.claimed_at) > row.timeout_seconds:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)
+    if row.interrupted_at is not None and _seconds(now, row.interrupted_at) > times.interrupted_grace:
+        return Action(Verb.END, FailureReason.INTERRUPTED)  # it has left, whatever its cluster goes on to show
     return NOTHING  # silent but seen alive: a missed heartbeat fails nothing
 
 
-def _vanished(seen: Sight | None) -> Action:
+def _vanished(row: AttemptView, seen: Sight | None) -> Action:
+    if row.interrupted_at is not None and (seen is None or _lost_reason(seen) is FailureReason.WORKER_LOST):
+        return Action(Verb.END, FailureReason.INTERRUPTED)
     if seen is None:
-        return Action(Verb.END, FailureReason.WORKER_LOST, "")
+        return Action(Verb.END, FailureReason.WORKER_LOST)
     return Action(Verb.END, _lost_reason(seen), seen.message)
 
 

@@ -78,7 +78,8 @@ def format_memory(size_bytes: int) -> str:
 def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
     """Requests and limits of a job that asks for `asked` ({"cpu", "memory", "gpu"}, each optional, as limits).
 
-    A job's request is the lesser of its limit and the profile's request.
+    Up to its type's usual limit a job requests what its type does. One that asks for more than that requests all of it: a node without
+    the room must not take it.
     Raises: Invalid with each bad field's path.
     """
     faults: dict[str, str] = {}
@@ -92,8 +93,13 @@ def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
     if faults:
         raise Invalid("The resources cannot be read.", detail=faults)
     limits = Amounts(cpu, memory, gpus)
-    requests = Amounts(min(cpu, profile.requests.cpu_millicores), min(memory, profile.requests.memory_bytes), gpus)
-    return Profile(requests, limits)
+    cpu_held = _held(cpu, profile.requests.cpu_millicores, profile.limits.cpu_millicores)
+    memory_held = _held(memory, profile.requests.memory_bytes, profile.limits.memory_bytes)
+    return Profile(Amounts(cpu_held, memory_held, gpus), limits)
+
+
+def _held(limit: int, usual_request: int, usual_limit: int) -> int:
+    return limit if limit > usual_limit else min(limit, usual_request)
 
 
 def _amount(

@@ -25,7 +25,11 @@ class JobRequest(_Any):
         allow_null=True,
         help_text="By default: " + ", ".join(f"{kind.value} {priority.value}" for kind, priority in DEFAULT_PRIORITY.items()),
     )
-    resources = serializers.DictField(required=False, allow_null=True, help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}')
+    resources = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. What is asked above the usual limit of the type is requested too.',
+    )
     timeout_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="Of each attempt, from its claim.")
     max_attempts = serializers.IntegerField(required=False, allow_null=True)
     cluster = serializers.CharField(

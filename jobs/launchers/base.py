@@ -96,15 +96,19 @@ class LaunchRefused(Exception):
 
 
 class LaunchUncertain(Exception):
-    """Perhaps created: launch again under the same name, which adopts it if it is there."""
+    """Perhaps created: launch again under the same name, which adopts it if it is there. `told`: the diagnosis of it, for who waits."""
+
+    def __init__(self, message: str, *, told: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 class LaunchLater(LaunchUncertain):
-    """Not created for now: ask again, after `seconds` where the cluster named a time. `told`: the diagnosis of it, for who waits."""
+    """Not created for now: ask again, after `seconds` where the cluster named a time."""
 
     def __init__(self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.seconds, self.told = seconds, told
+        super().__init__(message, told=told)
+        self.seconds = seconds
 
 
 class Launcher(Protocol):

@@ -33,6 +33,8 @@ _COLUMNS = (
     "job__cancel_requested_at",
     "log_object",
     "waits_for",
+    "end_status",
+    "log_closed_at",
 )
 _STATUSES = {status.value: status for status in JobStatus}
 
@@ -41,9 +43,14 @@ def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
     """Attempts of a cluster that are not cleaned up, by id. Columns and not rows: with thousands of workers each pass reads them twice."""
     found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(*_COLUMNS)
     return {
-        row[0]: AttemptView(*[*row[:4], _STATUSES[row[4]], *row[5:-2], row[-2] is not None, row[-1]])
+        row[0]: AttemptView(*[*row[:4], _STATUSES[row[4]], *row[5:-4], row[-4] is not None, row[-3], _interrupted_at(row[-2], row[14], row[-1])])
         for row in found.iterator(chunk_size=1000)
     }
+
+
+def _interrupted_at(end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None) -> dt.datetime | None:
+    """A finish that has not ended its attempt is one of a worker that was asked to stop; it closed the log."""
+    return log_closed_at if end_status and ended_at is None else None
 
 
 def view_of(row: Attempt) -> AttemptView:
@@ -69,6 +76,7 @@ def view_of(row: Attempt) -> AttemptView:
         cancel_requested_at=row.job.cancel_requested_at,
         sealed=row.log_object is not None,
         waits_for=row.waits_for,
+        interrupted_at=_interrupted_at(row.end_status, row.ended_at, row.log_closed_at),
     )
 
 

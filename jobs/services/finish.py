@@ -9,7 +9,8 @@ from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.models import Attempt, Job
 from jobs.outcomes import OutcomeRefused, outcome_apply, outcome_prepare
 from jobs.selectors.logs import log_sha256
-from jobs.services.ending import attempt_end, job_finish_cancelled
+from jobs.services.clusters_check import Launch
+from jobs.services.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
 from jobs.services.logs import log_close
 from jobs.services.transition import attempt_lock, event_add, job_move
 from jobs.services.values import FinishReport
@@ -34,6 +35,8 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             if attempt.end_status != report.status:
                 raise Gone("This attempt has ended otherwise.", code="fenced")
             return JobStatus(job.status)
+        if attempt.end_status:
+            return JobStatus(job.status)  # a repeated finish of a worker that was asked to stop
         if attempt.log_end < report.log_end:
             raise Conflict("The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end})
         _close(job, attempt, complete=whole and attempt.log_end == report.log_end, missing=report.log_missing)
@@ -97,6 +100,8 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
         reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
+    if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == Launch.KUBERNETES:
+        return _interrupted(job, attempt, report)
     return attempt_end(
         job=job,
         attempt=attempt,
@@ -106,6 +111,14 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
         detail=report.detail,
         by_worker=report.status,
     )
+
+
+def _interrupted(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
+    """Who stopped it, the cluster knows: an eviction, a preemption, a person. The reconciler ends the attempt with that once it is gone."""
+    attempt.end_status = report.status
+    attempt.message = report.message.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:MESSAGE_MAX]
+    attempt.save(update_fields=["end_status", "message"])
+    return JobStatus(job.status)
 
 
 def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:

@@ -181,10 +181,9 @@ def _write(answers: Sequence[_Answer]) -> None:
 
 def _later(attempt: Attempt, error: Exception) -> None:
     log.warning("a launch is tried again later", attempt_id=str(attempt.id), error=str(error)[:300])
-    later = error if isinstance(error, LaunchLater) else None
-    _try_later(attempt.id, seconds=later.seconds if later else None)
-    if later is not None and later.told is not None:
-        waits_told(attempt_id=attempt.id, told=later.told)
+    _try_later(attempt.id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
+    if isinstance(error, LaunchUncertain) and error.told is not None:
+        waits_told(attempt_id=attempt.id, told=error.told)
 
 
 def _still_wanted(attempt_id: UUID) -> bool:

@@ -48,7 +48,7 @@ def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) ->
             attempt=attempt,
             reason=action.reason,
             actor=ACTOR,
-            message=action.message,
+            message=action.message or attempt.message,  # the worker's, which said that it was asked to stop
             detail={key: value for key, value in detail.items() if value is not None},
             ready=_ready(action, seen),
         )

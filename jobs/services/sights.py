@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, not_called_yet
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
+# What a cluster knows better than the worker that was asked to stop.
+STOPS = CLUSTER - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
 
 
@@ -40,7 +43,8 @@ def explained(
     sight = sight_of(seen)
     if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
         return sight, None
-    if seen is not None and seen.reason:
+    interrupted = _interrupted(row, seen)
+    if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
     if seen is None and not row.uid:
         return sight, None  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
@@ -51,8 +55,10 @@ def explained(
     if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
     told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
+    if interrupted and (told is None or told.category not in STOPS):
+        return sight, None
     if told is None:
-        return _silent(sight, evidence), None
+        return _silent(row, sight, evidence)
     known = sight or Sight(alive=False, gone=False)
     facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
     return (
@@ -69,15 +75,21 @@ def explained(
     )
 
 
+def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
+    """Whether its own last word is that it was asked to stop, to us or where its container left it."""
+    untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
+    return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (row.interrupted_at is not None and untold)
+
+
 def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
     resources = None if alive else resources_of(attempt_id)
     return diagnose(evidence.job, evidence.pods, evidence.events, nodes=evidence.nodes, kept=kept, resources=resources)
 
 
-def _silent(sight: Sight | None, evidence: Evidence) -> Sight | None:
-    """Of one that nothing is wrong with: a container that runs and does not claim is told as that."""
+def _silent(row: AttemptView, sight: Sight | None, evidence: Evidence) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
     runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
-    if sight is None or not sight.alive or not runs:
-        return sight
+    if sight is None or not sight.alive or not runs or row.claimed_at is not None:
+        return sight, None
     told = never_claimed()
-    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told())
+    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told()), not_called_yet()

@@ -73,10 +73,11 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
     assert set(ended["progress"]) == {"fraction", "message"}
 
 
-def test_a_request_is_the_lesser_of_the_limit_and_the_profile(api: Api, project: str) -> None:
+@pytest.mark.parametrize(("asked", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")])
+def test_a_request_is_the_types_own_within_its_limit_and_all_that_is_asked_beyond(api: Api, project: str, asked: str, requested: str) -> None:
     """The profile of pipelines: 1 to 2 CPU, 2 to 4 GB."""
-    checked = api.post(f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": "8Gi"}), 200)
-    assert checked["resources"] == {"cpu": "2", "memory": "8Gi", "gpu": 0, "requests": {"cpu": "1", "memory": "2Gi", "gpu": 0}}
+    checked = api.post(f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": asked}), 200)
+    assert checked["resources"] == {"cpu": "2", "memory": asked, "gpu": 0, "requests": {"cpu": "1", "memory": requested, "gpu": 0}}
     assert (checked["priority"], checked["max_attempts"]) == ("normal", 1)
 
 

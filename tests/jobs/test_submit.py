@@ -172,4 +172,6 @@ def test_a_project_may_have_so_many_waiting_jobs_and_no_more(settings: object) -
 def test_a_request_is_the_lesser_of_the_limit_and_the_profile() -> None:
     job = make.job(resources={"cpu": "500m", "memory": "8Gi"})
     assert json.dumps(job.resources["limits"], sort_keys=True) == '{"cpu_millicores": 500, "gpus": 0, "memory_bytes": 8589934592}'
-    assert job.resources["requests"] == {"cpu_millicores": 500, "memory_bytes": 2 * 2**30, "gpus": 0}
+    assert job.resources["requests"] == {"cpu_millicores": 500, "memory_bytes": 8 * 2**30, "gpus": 0}, "more than usual is held whole"
+    usual = make.job(resources={"cpu": "2", "memory": "4Gi"})
+    assert usual.resources["requests"] == {"cpu_millicores": 1000, "memory_bytes": 2 * 2**30, "gpus": 0}

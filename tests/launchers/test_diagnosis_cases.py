@@ -5,7 +5,17 @@ import pytest
 from jobs.contract import CLUSTER, FINAL, INFRASTRUCTURE, FailureReason
 from jobs.diagnosis import diagnose as diagnose_attempt
 from jobs.diagnosis import remedy
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, heartbeat_lost, never_claimed, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    heartbeat_lost,
+    never_claimed,
+    no_answer,
+    not_allowed,
+    remember,
+    remember_event,
+    remember_job,
+)
 from tests.launchers import kube
 from tests.launchers.cases import CASES
 from tests.launchers.cases.base import ENDED, ENDING, STUCK, WAITS, Case
@@ -50,8 +60,15 @@ def test_a_case_is_told_alike_from_what_is_remembered(case: Case) -> None:
 
 def test_every_category_of_a_cluster_is_reached() -> None:
     reached = {case.category for case in CASES} | {heartbeat_lost(60).category, never_claimed().category}
-    reached.add(FailureReason.IMAGE_NAME_INVALID)
+    reached |= {FailureReason.IMAGE_NAME_INVALID, no_answer("it timed out").category, not_allowed("Unauthorized").category}
     assert CLUSTER - reached == set()
+
+
+def test_a_right_that_is_missing_is_named() -> None:
+    told = not_allowed('jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create resource "jobs" in API group "batch"')
+    assert told.summary == 'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
+    assert told.waiting
+    assert told.next_steps[0]["label"].startswith("Give system:serviceaccount:mimir:orchestrator the right to create jobs")
 
 
 def test_names_of_cases_are_told_apart() -> None:

@@ -141,13 +141,28 @@ def test_a_refusal_says_what_the_cluster_said(fake: FakeKubernetes, launcher: Ku
         _launch(launcher, _spec())
 
 
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_right_that_is_missing_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: KubernetesLauncher, sees: bool) -> None:
+    fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs")
+    if not sees:
+        fake.fault(Fault.FORBIDDEN, verb="get", resource="jobs")
+    with pytest.raises(LaunchUncertain) as later:
+        _launch(launcher, _spec())
+    assert later.value.told
+    assert later.value.told["category"] == FailureReason.CLUSTER_FORBIDDEN
+    assert f"{'create' if sees else 'get'} jobs" in later.value.told["summary"]
+    assert _launch(launcher, _spec())
+
+
 def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
     fake.kubeconfig.with_name("away").write_text(fake.kubeconfig.read_text().replace(str(fake.port), "1"))
     launcher = _launcher(fake, kubeconfig_file=str(fake.kubeconfig.with_name("away")))
     with pytest.raises(OSError, match="no answer"):
         launcher.observe()
-    with pytest.raises(LaunchUncertain):
+    with pytest.raises(LaunchUncertain) as waits:
         _launch(launcher, _spec())
+    assert waits.value.told
+    assert waits.value.told["category"] == FailureReason.CLUSTER_UNREACHABLE
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from jobs.contract import FailureReason, JobStatus
+from jobs.contract import FailureReason, FinishStatus, JobStatus
 from jobs.launchers.base import Launched
 from jobs.models import Attempt
+from jobs.selectors.logs import log_sha256
 from jobs.services import launch
 from jobs.services.cancel import job_cancel
+from jobs.services.finish import attempt_finish
+from jobs.services.values import FinishReport
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act
@@ -50,6 +53,14 @@ def _ends_well(run: World, status: JobStatus, reason: str = "") -> None:
     job = run.job
     assert (job.status, job.reason) == (status, reason)
     assert judge(run) == []
+
+
+def _asked_to_stop(run: World) -> JobStatus:
+    """The worker's own word of it."""
+    attempt = run.attempt()
+    whole = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
+    said = {"status": FinishStatus.FAILED, "reason": FailureReason.INTERRUPTED, "message": "It was asked to stop."}
+    return attempt_finish(attempt_id=attempt.id, report=FinishReport(**whole, **said))
 
 
 def test_created_but_the_answer_lost_and_it_claims(run: World) -> None:
@@ -131,6 +142,51 @@ def test_403_while_the_object_exists(run: World) -> None:
     assert run.attempt().uid, "it was looked up and adopted"
     _ends_well(run, JobStatus.SUCCEEDED)
     assert len(run.fake.ledger()) == 1
+
+
+def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> None:
+    run.fake.fault(Fault.FORBIDDEN, resource="jobs", count=None)
+    run.rounds_of(1, workers_act=False)
+    assert run.job.status == JobStatus.LAUNCHING
+    assert run.job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (Act.EVICT_EMPTY_DIR, FailureReason.EVICTED_DISK_LIMIT),
+        (Act.EVICT_REQUEST, FailureReason.EVICTED_BY_REQUEST),
+        (Act.PREEMPT, FailureReason.PREEMPTED),
+        (Act.DELETE, FailureReason.DELETED_BY_HAND),
+        (Act.EXIT, FailureReason.INTERRUPTED),
+        (None, FailureReason.INTERRUPTED),
+    ],
+)
+def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(run: World, act: Act | None, reason: FailureReason) -> None:
+    """Its own word comes first, and does not say who asked; with no other trace, and when it never goes, that word holds."""
+    run.rounds_of(2)
+    for _repeated in range(2):
+        assert _asked_to_stop(run) == JobStatus.RUNNING
+    if act is not None:
+        run.fake.act(run.attempt().name, act, exit_code=1)
+    run.rounds_of(4, workers_act=False, seconds=20)
+    first = run.attempt()
+    assert first.reason == reason
+    assert first.counts == (reason is FailureReason.EVICTED_DISK_LIMIT), "what it wrote is its own fault"
+    if reason is FailureReason.INTERRUPTED:
+        assert first.message == "It was asked to stop."
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 2
+
+
+def test_a_worker_that_was_asked_to_stop_can_be_cancelled(run: World) -> None:
+    run.rounds_of(2)
+    _asked_to_stop(run)
+    run.cancel(run.scenarios[0])
+    run.fake.act(run.attempt().name, Act.EVICT_REQUEST)
+    _ends_well(run, JobStatus.CANCELLED, FailureReason.CANCELLED)
 
 
 def test_node_away_attempt_2_node_back(run: World) -> None:

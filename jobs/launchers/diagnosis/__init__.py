@@ -5,7 +5,16 @@ raise. What it does not know it says in the cluster's own words. Nobody relies o
 Imported by the launcher, the reconciler and what ends an attempt.
 """
 
-from jobs.launchers.diagnosis.judging import diagnose, diagnose_refusal, heartbeat_lost, never_claimed, never_started_away
+from jobs.launchers.diagnosis.judging import (
+    diagnose,
+    diagnose_refusal,
+    heartbeat_lost,
+    never_claimed,
+    never_started_away,
+    no_answer,
+    not_allowed,
+    not_called_yet,
+)
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
 from jobs.launchers.diagnosis.values import ClusterDiagnosis
 
@@ -16,6 +25,9 @@ __all__ = [
     "heartbeat_lost",
     "never_claimed",
     "never_started_away",
+    "no_answer",
+    "not_allowed",
+    "not_called_yet",
     "remember",
     "remember_event",
     "remember_job",

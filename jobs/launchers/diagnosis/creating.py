@@ -30,6 +30,8 @@ _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^'
 _TERMINATING = re.compile(r"unable to create new content in namespace (\S+) because it is being terminated")
 _NAMESPACE = re.compile(r'namespaces? "([^"]+)" not found')
 _RUNTIME_CLASS = re.compile(r'RuntimeClass(?:\.node\.k8s\.io)? "([^"]+)" not found|runtimeclass(?:es)?\S* "([^"]+)" not found', re.I)
+# As the API server words what its authorizers (RBAC, Node, a webhook) do not allow; an admission says `forbidden` too, in other words.
+_RIGHT = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]+)"')
 _PASSING = re.compile(
     r"timed? ?out|deadline exceeded|too many requests|try again|etcdserver|connection refused|unable to handle the request"
     r"|not yet been|object has been modified|Internal error occurred|leader changed|no API token found|service unavailable|EOF",
@@ -40,6 +42,8 @@ _PASSING = re.compile(
 def refused_finding(message: str, *, reason: str = "FailedCreate") -> Finding:
     """Why the API server refuses the worker, by its own words."""
     raw = f"{reason}: {message}" if message else reason
+    if _RIGHT.search(message):
+        return not_allowed_finding(message)
     found = _quota(message) or _limit_range(message) or _security(message) or _missing(message) or _admission(message)
     if found is None and _PASSING.search(message):
         found = Finding(
@@ -52,6 +56,25 @@ def refused_finding(message: str, *, reason: str = "FailedCreate") -> Finding:
     if found is None:
         found = _unknown(message)
     return replace(found, raw=raw)
+
+
+def not_allowed_finding(message: str) -> Finding:
+    """The orchestrator's own account is unknown to the cluster, or lacks a right there."""
+    right = _RIGHT.search(message)
+    if right:
+        why = f'does not let "{right[1]}" {right[2]} {right[3]}'
+        step = f"Give {right[1]} the right to {right[2]} {right[3]} (Role, RoleBinding)"
+    else:
+        why, step = "does not accept the orchestrator's credentials", "Mend the orchestrator's credentials for the cluster"
+    return Finding(
+        FailureReason.CLUSTER_FORBIDDEN,
+        f"Waiting: the cluster {why}.",
+        "An administrator has to give the orchestrator its rights there. Nothing is lost: it is asked again.",
+        message,
+        (step,),
+        facts={"user": right[1], "verb": right[2], "resource": right[3]} if right else {},
+        meanwhile=THEN_BY_ITSELF,
+    )
 
 
 def _quota(message: str) -> Finding | None:

@@ -11,13 +11,13 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
 from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
-from jobs.launchers.diagnosis.creating import refused_finding
+from jobs.launchers.diagnosis.creating import not_allowed_finding, refused_finding
 from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
 from jobs.launchers.diagnosis.scene import Scene, read_scene
 from jobs.launchers.diagnosis.starting import created_nothing
-from jobs.launchers.diagnosis.values import AGAIN, ANYWHERE, NOTHING_TO_DO, ClusterDiagnosis, Finding, Stage, told
+from jobs.launchers.diagnosis.values import AGAIN, ANYWHERE, NOTHING_TO_DO, THEN_BY_ITSELF, ClusterDiagnosis, Finding, Stage, told
 from jobs.launchers.diagnosis.waits import suspended, wait
 from mimir.lib.words import told_span
 
@@ -49,6 +49,41 @@ def diagnose(
 def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagnosis:
     """Why the API server refused to create a worker's Job (403, 422), by its message."""
     return told(refused_finding(message, reason=reason), Stage.WAITS)
+
+
+def no_answer(why: str) -> ClusterDiagnosis:
+    """The API server gave the launch no sure answer; it is asked again. `why`: its words, or the network's."""
+    return told(
+        Finding(
+            FailureReason.CLUSTER_UNREACHABLE,
+            "Waiting: the cluster has not confirmed the worker, and is asked again.",
+            "Nothing is lost, and nothing runs twice. If it stays so, an administrator should look at the cluster and at the way to it.",
+            why,
+            ("Look at the cluster, if it stays so",),
+            meanwhile=THEN_BY_ITSELF,
+        ),
+        Stage.WAITS,
+    )
+
+
+def not_allowed(message: str) -> ClusterDiagnosis:
+    """The API server does not let the orchestrator launch (401, or 403 by its roles). `message`: its own words."""
+    return told(not_allowed_finding(message), Stage.WAITS)
+
+
+def not_called_yet() -> ClusterDiagnosis:
+    """Its container runs; the claim is what comes next."""
+    return told(
+        Finding(
+            FailureReason.STARTING,
+            "The worker's container runs, and has not called the orchestrator yet.",
+            "That takes a moment. If it stays so, an administrator should look at the address workers reach the orchestrator by "
+            "(ORCHESTRATOR_URL) and at the network policies.",
+            "",
+            (NOTHING_TO_DO,),
+        ),
+        Stage.WAITS,
+    )
 
 
 def never_claimed() -> ClusterDiagnosis:

@@ -20,7 +20,8 @@ from jobs.launchers.manifest import ATTEMPT_ID, WorkerTemplate, selector, worker
 from mimir.lib.clock import utc_now
 
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
-PASSES = frozenset({FailureReason.QUOTA_EXCEEDED, FailureReason.ADMISSION_UNAVAILABLE})  # of refusals, those that end by themselves
+# Of refusals, those that end by themselves, or once an administrator has given the orchestrator its rights.
+PASSES = frozenset({FailureReason.QUOTA_EXCEEDED, FailureReason.ADMISSION_UNAVAILABLE, FailureReason.CLUSTER_FORBIDDEN})
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # a 429 that names no time
 
@@ -61,7 +62,7 @@ class KubernetesLauncher:
         try:
             answer = self._api().request("POST", self._api().path("jobs"), body=worker_job(spec, self._template))
         except Unconfigured as error:
-            raise LaunchUncertain(f"the cluster cannot be asked: {error}") from error
+            raise _uncertain(f"the cluster cannot be asked: {error}") from error
         except Away as error:
             return self._look(spec, str(error))
         if answer.status in (200, 201, 202):
@@ -77,7 +78,7 @@ class KubernetesLauncher:
         """Perhaps it was made: what the cluster has under this name decides. Raises: LaunchUncertain, LaunchRefused."""
         found = self._adopted(spec)
         if found is None:
-            raise LaunchUncertain(f"no sure answer, and no such Job yet: {why}")
+            raise _uncertain(f"no sure answer, and no such Job yet: {why}")
         return found
 
     def _refused(self, spec: LaunchSpec, answer: Answer) -> Launched:
@@ -98,14 +99,17 @@ class KubernetesLauncher:
         try:
             answer = self._api().request("GET", self._api().path("jobs", spec.name))
         except OSError as error:
-            raise LaunchUncertain(f"no sure answer, and a look did not help: {error}") from error
+            raise _uncertain(f"no sure answer, and a look did not help: {error}") from error
         if answer.status == 404:
             return None
+        if answer.status in (401, 403):
+            words = answer.message()
+            raise LaunchUncertain(f"the cluster does not let us look ({answer.status}): {words}", told=diagnosis.not_allowed(words).told())
         if answer.status != 200:
-            raise LaunchUncertain(f"no sure answer, and a look was answered with {answer.status}: {answer.message()}")
+            raise _uncertain(f"no sure answer, and a look was answered with {answer.status}: {answer.message()}")
         job = answer.json()
         if not job.get("metadata"):
-            raise LaunchUncertain("no sure answer, and a look was answered with something that is no Job")
+            raise _uncertain("no sure answer, and a look was answered with something that is no Job")
         if sight.attempt_id(job) != spec.attempt_id:
             raise LaunchRefused(f"A Job named {spec.name} is there, and is not this attempt's. Remove it, and run the job again.")
         return Launched(str(job["metadata"].get("uid", "")), adopted=True)
@@ -248,3 +252,7 @@ class KubernetesLauncher:
                 return None
             self._nodes = now, tuple(items)
         return self._nodes[1]
+
+
+def _uncertain(why: str) -> LaunchUncertain:
+    return LaunchUncertain(why, told=diagnosis.no_answer(why).told())
