@@ -96,6 +96,8 @@ class Api:
         """One request and its whole answer, whatever its status. Raises: Away, Unconfigured."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         response = self._send(method, path, query, data, self._target.timeout_seconds, whole=True)
+        if response.status == 401:
+            self._known = (0.0, {})
         return Answer(response.status, response.data, _seconds(response.headers.get("Retry-After")))
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[dict[str, Any]]:
