@@ -1,4 +1,4 @@
-"""Processor time of an installation's processes: what a rate is made of, and nearly the same on a machine that others use too."""
+"""Processor time of an installation's processes: what a rate is made of, and steadier than it on a machine that others use too (up to half more)."""
 
 import time
 from collections.abc import Mapping
