@@ -150,10 +150,9 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
         return _unclaimed_away(row, silence, now, times)
     if silence.over:
         return Action(Verb.END, FailureReason.HEARTBEAT_LOST)
-    if row.job_status == JobStatus.CANCELLING:
+    if row.job_status == JobStatus.CANCELLING or row.interrupted_at is not None or silence.heard:
         return _claimed(row, Sight(alive=True), now, times)
-    # One that is silent may have ended in time: what it has to say is waited for until the grace is over.
-    return _claimed(row, Sight(alive=True), now, times) if silence.heard else NOTHING
+    return NOTHING  # it may have ended in time: what it has to say is waited for until the grace is over
 
 
 def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:
