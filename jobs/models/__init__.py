@@ -182,7 +182,7 @@ class Attempt(models.Model):
     claimed_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     unheard_heartbeat_at = models.DateTimeField(null=True)  # the heartbeat after which it was found silent, its cluster being away
-    unheard_from_seconds = models.FloatField(null=True)  # its cluster's away_seconds when that was found
+    unheard_from_seconds = models.FloatField(null=True)  # WebUptime's count when that was found
     fenced_at = models.DateTimeField(null=True)  # superseded or ended by us: it may change nothing any more
     ended_at = models.DateTimeField(null=True)  # it ended the job, or a reason made it end
     end_status = models.CharField(max_length=16, blank=True, default="")  # what its finish was accepted as

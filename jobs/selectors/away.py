@@ -8,10 +8,9 @@ from uuid import UUID
 from django.db.models import F
 
 from jobs.contract import JobStatus
-from jobs.models import Attempt, Cluster, Job
+from jobs.models import Attempt, Cluster, Job, WebUptime
 from jobs.reconciliation import Silence, Times, Verb, decide_away
 from jobs.selectors.attempts import database_now, open_attempts
-from mimir.lib.clock import utc_now
 from mimir.lib.words import told_at, told_span
 
 ABOUT_SECONDS = 30.0
@@ -31,10 +30,15 @@ def heard_of(row: Attempt) -> Heard:
     return Heard(row.heartbeat_at, row.unheard_heartbeat_at, row.unheard_from_seconds)
 
 
-def silence_of(cluster: Cluster, heard: Heard, *, now: dt.datetime) -> Silence:
+def web_seconds() -> float:
+    """For how long web has been up, as `services.uptime` counts."""
+    return WebUptime.objects.filter(name="web").values_list("counted_seconds", flat=True).first() or 0.0
+
+
+def silence_of(cluster: Cluster, heard: Heard, *, web_seconds: float, now: dt.datetime) -> Silence:
     """Of one worker of `cluster`. What was noted of another heartbeat than its last says nothing."""
     last, noted, noted_from = heard
-    worker_seconds = cluster.away_seconds - noted_from if noted_from is not None and last is not None and noted == last else 0.0
+    worker_seconds = web_seconds - noted_from if noted_from is not None and last is not None and noted == last else 0.0
     return Silence(
         cluster_seconds=cluster.away_seconds,
         worker_seconds=max(0.0, worker_seconds),
@@ -48,7 +52,8 @@ def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
     now, row = database_now(), Cluster.objects.get(name=cluster.name)
     signs = ("heartbeat_at", "unheard_heartbeat_at", "unheard_from_seconds")
     rows = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True).values_list("id", *signs)
-    silences = {attempt_id: silence_of(row, Heard(*heard), now=now) for attempt_id, *heard in rows.iterator(chunk_size=1000)}
+    web = web_seconds()
+    silences = {attempt_id: silence_of(row, Heard(*heard), web_seconds=web, now=now) for attempt_id, *heard in rows.iterator(chunk_size=1000)}
     views = open_attempts(cluster=cluster)
     return [
         attempt_id
@@ -68,13 +73,16 @@ def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     rows = Attempt.objects.filter(
         job_id__in=live, number=F("job__attempt"), gone_at__isnull=True, cluster__unreachable_since__isnull=False
     ).select_related("cluster", "job")
-    now = utc_now()
-    return {row.job_id: told for row in rows if (told := _told(row, now)) is not None}
+    found = list(rows)
+    if not found:
+        return {}
+    now, web = database_now(), web_seconds()
+    return {row.job_id: told for row in found if (told := _told(row, web, now)) is not None}
 
 
-def _told(row: Attempt, now: dt.datetime) -> dict[str, Any] | None:
+def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
     cluster = row.cluster
-    silence = silence_of(cluster, heard_of(row), now=now)
+    silence = silence_of(cluster, heard_of(row), web_seconds=web, now=now)
     if silence.heard or cluster.unreachable_since is None:
         return None
     left = silence.grace_seconds - min(silence.cluster_seconds, silence.worker_seconds)

@@ -62,9 +62,9 @@ def _worth_a_look() -> bool:
 
 def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
     """Ids and priorities of the new attempts, in order; a job whose cancel came between the snapshot and here has none."""
-    heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
+    read = ("project_id", "status", "reason", "attempt", "priority", "resources", "event_seq")
     chosen = dict(admitted)
-    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).defer(*heavy)
+    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).only(*read)
     jobs = {job.id: job for job in rows.order_by("id").select_for_update()}
     asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
     jobs_move(

@@ -1,23 +1,24 @@
 """Attempts of a cluster that does not answer: who fell silent is noted, who stays silent for the cluster's grace is given up.
 
-Silence is counted by web's uptime (`services/uptime.py`), and only while the cluster is asked in vain: `Cluster.away_seconds`. An attempt
-notes where that count stood when its last heartbeat was found old; the grace runs from there, whichever process finds it, and a heartbeat
-that comes makes the note void by not being the noted one. Every step decides again under the rows' locks: a heartbeat or a finish that
-comes in the same moment is either seen here, or finds its attempt fenced.
+Silence is counted by web's uptime (`services/uptime.py`): the cluster's while it is asked in vain, `Cluster.away_seconds`; a worker's
+from where the count stood when its last heartbeat was found old. That is noted at the attempt, whichever process finds it, and a heartbeat
+that comes makes the note void by not being the noted one. The grace is over when both have lasted so long. Every step decides again under
+the rows' locks: a heartbeat or a finish that comes in the same moment is either seen here, or finds its attempt fenced.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from jobs import feed
-from jobs.contract import FailureReason
+from jobs.contract import FailureReason, JobStatus
 from jobs.launchers.diagnosis import heartbeat_lost, never_started_away
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconciliation import Action, Verb, decide_away
+from jobs.reconciliation import Action, AttemptView, Verb, decide_away
 from jobs.selectors.attempts import database_now, view_of
-from jobs.selectors.away import FRESH_SECONDS, heard_of, silence_of
+from jobs.selectors.away import FRESH_SECONDS, heard_of, silence_of, web_seconds
 from jobs.services.ending import attempt_end
 from jobs.services.reconcile import ACTOR, gone_record, times
 from jobs.services.transition import attempt_lock
@@ -50,23 +51,22 @@ def _publish(rows: list[tuple[UUID, UUID]]) -> int:
     return len(rows)
 
 
-# In no particular order, but none that somebody holds is waited for: no deadlock.
+# In no particular order, but none that somebody holds is waited for: no deadlock. Nothing is locked while heartbeats arrive.
 _MARK = """
 WITH found AS (
-    SELECT attempt.id, cluster.away_seconds,
-        attempt.heartbeat_at BETWEEN now.at - make_interval(secs => %(fresh)s) AND now.at + make_interval(secs => %(fresh)s) AS heard
-    FROM jobs_attempt AS attempt JOIN jobs_cluster AS cluster ON cluster.name = attempt.cluster_id,
-        (SELECT clock_timestamp() AS at) AS now
+    SELECT attempt.id, web.counted, moment.at FROM jobs_attempt AS attempt,
+        (SELECT coalesce((SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted) AS web,
+        (SELECT clock_timestamp() AS at) AS moment
     WHERE attempt.cluster_id = %(name)s AND attempt.gone_at IS NULL AND attempt.heartbeat_at IS NOT NULL
+        AND CASE WHEN abs(extract(epoch FROM moment.at - attempt.heartbeat_at)) < %(fresh)s THEN attempt.unheard_heartbeat_at IS NOT NULL
+            ELSE attempt.unheard_heartbeat_at IS DISTINCT FROM attempt.heartbeat_at OR attempt.unheard_from_seconds > web.counted END
     FOR NO KEY UPDATE OF attempt SKIP LOCKED
 )
 UPDATE jobs_attempt AS attempt SET
-    unheard_heartbeat_at = CASE WHEN found.heard THEN NULL ELSE attempt.heartbeat_at END,
-    unheard_from_seconds = CASE WHEN found.heard THEN NULL ELSE found.away_seconds END
+    unheard_heartbeat_at = CASE WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s THEN NULL ELSE attempt.heartbeat_at END,
+    unheard_from_seconds = CASE WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s THEN NULL ELSE found.counted END
 FROM found, jobs_job AS job
-WHERE attempt.id = found.id AND job.id = attempt.job_id AND CASE
-    WHEN found.heard THEN attempt.unheard_heartbeat_at IS NOT NULL
-    ELSE attempt.unheard_heartbeat_at IS DISTINCT FROM attempt.heartbeat_at OR attempt.unheard_from_seconds > found.away_seconds END
+WHERE attempt.id = found.id AND job.id = attempt.job_id
 RETURNING job.id, job.project_id
 """
 _FORGET = """
@@ -88,8 +88,32 @@ def away_step(*, attempt_id: UUID) -> bool:
         if cluster.unreachable_since is None:
             return False  # it answers again, to somebody else
         now = database_now()
-        silence = silence_of(cluster, heard_of(attempt), now=now)
+        silence = silence_of(cluster, heard_of(attempt), web_seconds=web_seconds(), now=now)
         return _do(job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times()))
+
+
+def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
+    """Of a worker that its cluster shows, on a node that is not heard of: note its silence, and end it once that has lasted for the grace.
+
+    Whether it moved. A cluster takes the pods of a silent node away by itself, unless they tolerate that for ever.
+    """
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=row.id)
+        cluster = Cluster.objects.get(name=attempt.cluster_id)
+        if view_of(attempt).fence() != row.fence() or job.status != JobStatus.RUNNING:
+            return False
+        web = web_seconds()
+        silence = silence_of(cluster, heard_of(attempt), web_seconds=web, now=database_now())
+        if silence.heard:
+            return False
+        if attempt.unheard_heartbeat_at != attempt.heartbeat_at:
+            attempt.unheard_heartbeat_at, attempt.unheard_from_seconds = attempt.heartbeat_at, web
+            attempt.save(update_fields=["unheard_heartbeat_at", "unheard_from_seconds"])
+        if silence.worker_seconds < silence.grace_seconds:
+            return False
+        message = ready["summary"] if ready else ""
+        attempt_end(job=job, attempt=attempt, reason=FailureReason.NODE_LOST, actor=ACTOR, message=message, ready=ready)
+    return True
 
 
 def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:

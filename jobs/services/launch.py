@@ -228,8 +228,7 @@ def _record(launched: Mapping[UUID, Launched]) -> None:
             _RECORD,
             [ids, [row.uid for row in rows], [row.adopted for row in rows], utc_now(), EventKind.LAUNCHED.value, ACTOR],
         )
-        for job_id, project_id in cursor.fetchall():
-            feed.publish_job(job_id=job_id, project_id=project_id)
+        feed.publish_jobs(cursor.fetchall())
 
 
 _LOCK = """

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.contract import WORKER_EVENT_KINDS, ArtifactRole, EventKind, JobStatus
 from jobs.models import Artifact, Attempt, Job, UsageSample
@@ -28,12 +28,14 @@ def _fenced() -> Gone:
 def heartbeat_record(
     *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
 ) -> dict[str, Any]:
-    """Record a sign of life; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone."""
-    now = utc_now()
+    """Record a sign of life; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone.
+
+    Its time is the database's, by whose clock its age is told.
+    """
     live = Attempt.objects.filter(_LIVE, id=attempt_id)
-    if not live.update(heartbeat_at=now, peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes)):
+    if not live.update(heartbeat_at=Now(), peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes)):
         raise _fenced()
-    UsageSample.objects.create(attempt_id=attempt_id, at=now, memory_bytes=memory_bytes, cpu_millicores=cpu_millicores)
+    UsageSample.objects.create(attempt_id=attempt_id, at=utc_now(), memory_bytes=memory_bytes, cpu_millicores=cpu_millicores)
     row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(id=attempt_id)
     assert row["claimed_at"] is not None
     timeout_at = row["claimed_at"] + dt.timedelta(seconds=row["job__timeout_seconds"])

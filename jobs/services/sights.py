@@ -7,7 +7,7 @@ from uuid import UUID
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, node_silent, not_called_yet
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
@@ -41,23 +41,26 @@ def explained(
     A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
     """
     sight = sight_of(seen)
-    if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
+    if row.gone_at or row.fenced_at or row.ended_at:
         return sight, None
+    if row.claimed_at is not None and seen is not None and seen.alive:
+        return _running(row, sight, seen), None
     interrupted = _interrupted(row, seen)
     if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
+    if seen is None and not row.uid:
+        return sight, None  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None
     kept = () if seen is not None and seen.alive else read_kept()
-    never_seen = not (evidence.job or evidence.pods or evidence.events or kept)
-    if seen is None and (never_seen or not row.uid):
+    if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
     told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
     if interrupted and (told is None or told.category not in STOPS):
         return sight, None
     if told is None:
-        return _silent(sight, evidence), None
+        return _silent(row, sight, evidence)
     known = sight or Sight(alive=False, gone=False)
     facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
     return (
@@ -80,15 +83,25 @@ def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
     return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (row.interrupted_at is not None and untold)
 
 
+def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
+    """Of a worker that has claimed: whether the cluster hears of its node. Nobody is asked for those that are ready."""
+    if sight is None or not seen.unsure or seen.evidence is None:
+        return sight
+    told = _diagnosed(row.id, seen.evidence, (), alive=True)
+    if told is None or told.category is not FailureReason.NODE_LOST:
+        return sight
+    return replace(sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told())
+
+
 def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
     resources = None if alive else resources_of(attempt_id)
     return diagnose(evidence.job, evidence.pods, evidence.events, nodes=evidence.nodes, kept=kept, resources=resources)
 
 
-def _silent(sight: Sight | None, evidence: Evidence) -> Sight | None:
-    """Of one that nothing is wrong with: a container that runs and does not claim is told as that."""
+def _silent(row: AttemptView, sight: Sight | None, evidence: Evidence) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
     runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
-    if sight is None or not sight.alive or not runs:
-        return sight
+    if sight is None or not sight.alive or not runs or row.claimed_at is not None:
+        return sight, None
     told = never_claimed()
-    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told())
+    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told()), not_called_yet()

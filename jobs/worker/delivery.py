@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.contract import FailureReason, FinishStatus
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
-from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP
+from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP, EXIT_STOPPED
 from jobs.worker.memory import MemoryWatch
 from jobs.worker.reporting import Reporter
 from jobs.worker.shipping import LogShipper
@@ -54,7 +54,7 @@ class Delivery:
             except Unreachable:
                 return EXIT_GAVE_UP, verdict
             else:
-                return EXIT_ACCEPTED, verdict
+                return (EXIT_STOPPED if verdict.reason is FailureReason.INTERRUPTED else EXIT_ACCEPTED), verdict
         self._reporter.end()
         self._spool.wait_accepted(0 if self._shipper.fenced.is_set() else REST_OF_LOG_SECONDS)
         return EXIT_FENCED, verdict

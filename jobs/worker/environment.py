@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
-EXIT_STOPPED = 143  # SIGTERM before the claim, as a shell tells it: nothing was begun
+EXIT_STOPPED = 143  # SIGTERM, as a shell tells it; a container that ended with 0 would be one that had done its work
 # Where a container has its folders, and where Kubernetes reads a container's last word.
 DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 

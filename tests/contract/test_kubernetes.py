@@ -4,16 +4,21 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 
+from jobs.worker.environment import EXIT_FENCED
 from mimir.dev.demo import run_demo
 from mimir.dev.places import ROOT, Places
+from tests.chaos.beside import rows
 from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.realnode import RealNode, real_node
 from tests.fakes.kubernetes.scripts import Act, Start
+from tests.support.signin import sign_in
 from tests.support.stack import Stack, running, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -151,12 +156,81 @@ def test_what_runs_while_nobody_looks_is_adopted(stack: Stack, node: RealNode, f
     assert len([run for run in fake.ledger() if run.job == f"worker-job-{job}-1"]) == 1
 
 
+def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    """It reports that it was asked to stop; the cluster knows by whom."""
+    fake.script(start=Start.RUNS, stop_seconds=30.0)
+    job = stack.submit("echo begun; sleep 600")
+    _runs(stack, node, job)
+    fake.act(f"worker-job-{job}-1", Act.EVICT_REQUEST)
+    evicted = node.of(job)
+    assert evicted
+    evicted.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: node.of(job, 2), "it runs again")
+    assert evicted.process.returncode == 143
+    assert stack.attempts(job)[0]["reason"] == "evicted_by_request"
+    stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+    assert stack.end_of(job)["status"] == "cancelled"
+
+
 def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
     """Somebody deletes the Job and leaves its pod: the worker goes on, and its end counts."""
     job = stack.submit("echo begun; sleep 3")
     _runs(stack, node, job)
     fake.delete_job(f"worker-job-{job}-1", policy="Orphan")
     assert stack.end_of(job)["status"] == "succeeded"
+
+
+def _long_ago(stack: Stack, job: str) -> None:
+    """As if its last heartbeat were old; until the reconciler has noted that."""
+    rows(stack, "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1", job)
+    noted = "SELECT 1 FROM jobs_attempt WHERE job_id = %s AND unheard_heartbeat_at = heartbeat_at"
+    wait_for(lambda: rows(stack, noted, job), "it is noted")
+
+
+def _as_if_later(stack: Stack) -> None:
+    """As if web had been up, and the cluster asked in vain, for longer than the grace."""
+    rows(stack, "UPDATE jobs_webuptime SET counted_seconds = counted_seconds + 1000 RETURNING 1")
+    rows(stack, "UPDATE jobs_cluster SET away_seconds = away_seconds + 1000, away_web_seconds = away_web_seconds + 1000 RETURNING 1")
+
+
+def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_given_up(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+    heard, silent = stack.submit("echo begun; sleep 600"), stack.submit("echo begun; sleep 600")
+    _runs(stack, node, heard)
+    _runs(stack, node, silent)
+    beats = "SELECT beat_at, counted_seconds FROM jobs_webuptime"
+    before = rows(stack, beats)[0]
+    container = node.of(silent)
+    assert container
+    fake.fault(Fault.DROP_BEFORE_COMMIT, count=None)
+    fake.watches("cut")
+    os.kill(container.process.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: stack.call("GET", "/api/v1/clusters/local/").json()["health"]["state"] == "unreachable", "it is away")
+        _long_ago(stack, silent)
+        told = wait_for(lambda: stack.job(silent)["away"], "it is told")
+        assert (told["cluster"], told["heard_at"] < told["lost_at"]) == ("local", True)
+        with closing(sign_in(stack)) as person:
+            shown = person.get(f"/jobs/{silent}/").text
+            assert "Neither its cluster nor its worker is heard of" in shown
+            assert "The cluster local has not answered since" in shown
+            assert "is heard of" not in person.get(f"/jobs/{heard}/").text
+        assert (stack.job(heard)["status"], stack.job(heard)["away"]) == ("running", None)
+        _as_if_later(stack)
+        ended = wait_for(lambda: (each := stack.attempts(silent)[0])["gone_at"] and each, "it is given up, and counts as gone")
+        assert (ended["reason"], ended["counts"], ended["log_complete"]) == ("heartbeat_lost", False, False)
+        assert stack.job(heard)["status"] == "running"
+    finally:
+        fake.clear_faults()
+        os.kill(container.process.pid, signal.SIGCONT)
+    assert container.process.wait(30) == EXIT_FENCED, "it was answered 410"
+    assert rows(stack, beats)[0][0] > before[0], "web beats"
+    stack.wait_status(silent, "running")
+    assert [each["number"] for each in stack.attempts(silent)] == [1, 2]
+    wait_for(lambda: not [run for run in fake.ledger(running=True) if run.job == f"worker-job-{silent}-1"], "the old worker is gone")
+    assert (stack.job(heard)["attempt"], stack.job(heard)["status"]) == (1, "running")
+    for job in (heard, silent):
+        stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
+        assert stack.end_of(job)["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.parent.name)

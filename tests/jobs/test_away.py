@@ -29,6 +29,11 @@ def _silent(attempt: Attempt, seconds: float = 700.0) -> None:
     heard_at = utc_now() - dt.timedelta(seconds=seconds)
     Attempt.objects.filter(id=attempt.id).update(heartbeat_at=heard_at, unheard_heartbeat_at=heard_at, unheard_from_seconds=0.0)
     Cluster.objects.update(unreachable_since=heard_at, unreachable_message="10.0.0.1 refused", away_seconds=seconds)
+    _web_counts(seconds)
+
+
+def _web_counts(seconds: float) -> None:
+    WebUptime.objects.update_or_create(name="web", defaults={"beat_at": utc_now(), "up_since": utc_now(), "counted_seconds": seconds})
 
 
 def _beat(attempt: Attempt) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def test_a_cluster_that_answered_somebody_meanwhile_gives_up_nobody() -> None:
 
 
 def _asked_in_vain(*, web_seconds: float) -> float:
-    WebUptime.objects.update_or_create(name="web", defaults={"beat_at": utc_now(), "up_since": utc_now(), "counted_seconds": web_seconds})
+    _web_counts(web_seconds)
     cluster_unreachable(cluster=cluster_ensure(), message="refused")
     return Cluster.objects.get().away_seconds
 

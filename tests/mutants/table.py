@@ -1,5 +1,6 @@
 """What is broken, how, and which test notices. `old` has to stand in the file exactly once."""
 
+from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.mutant import Mutant
 
@@ -317,4 +318,5 @@ TABLE = (
         "tests/monitoring/test_metrics.py::test_counters_agree_with_the_rows_before_and_after_a_fold",
     ),
     *KUBERNETES,
+    *AWAY,
 )

@@ -131,7 +131,7 @@ def test_the_clusters_sigterm_is_told_as_what_it_is(start: Start) -> None:
     code, _ = container.end()
     accepted = container.orchestrator.accepted
     assert accepted is not None
-    assert (code, accepted["status"], accepted["reason"]) == (0, "failed", "interrupted")
+    assert (code, accepted["status"], accepted["reason"]) == (143, "failed", "interrupted"), "its container has not done its work"
 
 
 def test_sigterm_before_the_claim_ends_it_at_once(start: Start) -> None:

@@ -12,7 +12,9 @@ from jobs.launchers.diagnosis.judging import (
     never_claimed,
     never_started_away,
     no_answer,
+    node_silent,
     not_allowed,
+    not_called_yet,
 )
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
 from jobs.launchers.diagnosis.values import ClusterDiagnosis
@@ -25,7 +27,9 @@ __all__ = [
     "never_claimed",
     "never_started_away",
     "no_answer",
+    "node_silent",
     "not_allowed",
+    "not_called_yet",
     "remember",
     "remember_event",
     "remember_job",

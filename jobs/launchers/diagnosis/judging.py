@@ -71,6 +71,21 @@ def not_allowed(message: str) -> ClusterDiagnosis:
     return told(not_allowed_finding(message), Stage.WAITS)
 
 
+def not_called_yet() -> ClusterDiagnosis:
+    """Its container runs; the claim is what comes next."""
+    return told(
+        Finding(
+            FailureReason.STARTING,
+            "The worker's container runs, and has not called the orchestrator yet.",
+            "That takes a moment. If it stays so, an administrator should look at the address workers reach the orchestrator by "
+            "(ORCHESTRATOR_URL) and at the network policies.",
+            "",
+            (NOTHING_TO_DO,),
+        ),
+        Stage.WAITS,
+    )
+
+
 def never_claimed() -> ClusterDiagnosis:
     """Its container runs, by the cluster's word, and has not called."""
     return told(
@@ -104,6 +119,13 @@ def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard:
         ),
         Stage.ENDED,
     )
+
+
+def node_silent(node: str) -> ClusterDiagnosis:
+    """The cluster still shows it, but hears no more of its node, and the worker is not heard of either."""
+    found = ending.node_lost("", node)
+    summary = f"Its node{f' {node}' if node else ''} does not answer, and the worker has not been heard of for as long as the cluster's grace allows."
+    return told(replace(found, summary=summary), Stage.ENDED)
 
 
 def never_started_away(seconds: float, *, cluster: str, since: str, elsewhere: bool = False) -> ClusterDiagnosis:

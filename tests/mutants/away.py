@@ -1,0 +1,70 @@
+"""Mutants of what gives up a worker whose cluster stays away."""
+
+from tests.mutants.mutant import Mutant
+
+AWAY = (
+    Mutant(
+        "a worker that is heard of is given up with its cluster",
+        "jobs/reconciliation.py",
+        """        return min(self.cluster_seconds, self.worker_seconds) >= self.grace_seconds
+""",
+        """        return self.cluster_seconds >= self.grace_seconds
+""",
+        "tests/scenarios/test_away.py::test_heard_of_while_the_api_server_is_away_it_runs_to_its_own_time_limit",
+    ),
+    Mutant(
+        "a heartbeat in the moment of the end is overlooked",
+        "jobs/selectors/away.py",
+        """if noted_from is not None and last is not None and noted == last else 0.0
+""",
+        """if noted_from is not None else 0.0
+""",
+        "tests/jobs/test_away.py::test_a_heartbeat_in_the_same_moment_is_seen_or_refused",
+    ),
+    Mutant(
+        "an absence that nobody looked at counts",
+        "jobs/services/clusters.py",
+        """        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s THEN web.counted - away_web_seconds ELSE 0 END
+""",
+        """        WHEN web.counted - away_web_seconds >= 0 THEN web.counted - away_web_seconds ELSE 0 END
+""",
+        "tests/jobs/test_away.py::test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it",
+    ),
+    Mutant(
+        "time in which web was down is silence",
+        "jobs/services/uptime.py",
+        """            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
+        THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
+""",
+        """            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
+        THEN extract(epoch FROM excluded.beat_at - web.beat_at)
+        WHEN excluded.beat_at > web.beat_at + make_interval(secs => %(gap)s)
+        THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
+""",
+        "tests/scenarios/test_away.py::test_web_down_for_longer_than_the_grace_gives_up_nobody",
+    ),
+    Mutant(
+        "a cancel waits for a cluster that never comes back",
+        "jobs/reconciliation.py",
+        """        return Action(Verb.GONE) if gone else NOTHING
+    if row.job_status in TERMINAL or row.job_attempt != row.number:
+        return Action(Verb.FENCE)
+    if row.claimed_at is None:
+        return _unclaimed_away""",
+        """        return NOTHING
+    if row.job_status in TERMINAL or row.job_attempt != row.number:
+        return Action(Verb.FENCE)
+    if row.claimed_at is None:
+        return _unclaimed_away""",
+        "tests/scenarios/test_away.py::test_away_for_ever_and_cancelled_it_ends_when_it_would_be_given_up",
+    ),
+    Mutant(
+        "a worker that was given up is left alone when its cluster is back",
+        "jobs/reconciliation.py",
+        """        if seen is not None and not seen.gone:
+            return Action(Verb.TERMINATE)  # its cluster was away, and it was given up
+""",
+        "",
+        "tests/jobs/test_reconciliation.py::test_each_case_has_its_action",
+    ),
+)
