@@ -326,7 +326,8 @@ def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it
     ports = {port["port"] for rule in of_kind("production-s3", "NetworkPolicy")["orchestrator-bucket"]["spec"]["egress"] for port in rule["ports"]}
     assert 443 in ports
     [spool] = [volume for volume in pods("production-s3")["orchestrator"]["spec"]["volumes"] if volume["name"] == "spool"]
-    room = (storage.COPIES_AT_ONCE + 2) * int(env.load("orchestrator", {**_environment(containers("production-s3")["orchestrator/web"])}).max_upload_bytes)
+    limit = env.load("orchestrator", _environment(containers("production-s3")["orchestrator/web"])).max_upload_bytes
+    room = (storage.COPIES_AT_ONCE + 2) * limit
     assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= room, "two previews beside two uploads, each as large as allowed"
 
 

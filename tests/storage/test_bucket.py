@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.retries.standard import ExponentialBackoff
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
@@ -17,6 +18,7 @@ from jobs.services.logs_seal import log_seal
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import StorageAway, TooLarge
 from projects import objects, storage
+from projects.bucket_faults import fault_sentence
 from projects.objects import Bucket
 from tests.support import buckets, make
 
@@ -169,11 +171,26 @@ def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bu
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("403 AccessDenied", "may not use the bucket"), ("301 PermanentRedirect", "ARTIFACTS_S3_REGION"), ("503 SlowDown", "answers 503")],
+    [("403 AccessDenied", "may not use the bucket"), ("503 SlowDown", "answers 503")],
 )
 def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(store: Bucket, kind: str, said: str) -> None:
     buckets.order({"method": "HEAD", "kind": kind, "times": 9})
     assert said in store.problem()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("PermanentRedirect", "ARTIFACTS_S3_REGION"),
+        ("InvalidAccessKeyId", "AWS_ACCESS_KEY_ID"),
+        ("RequestTimeTooSkewed", "clock"),
+        ("ExpiredToken", "have expired"),
+        ("Surprising", "answers 418 Surprising"),
+    ],
+)
+def test_each_answer_has_its_sentence_and_an_unknown_one_is_told_as_it_is(code: str, said: str) -> None:
+    error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 418}}, "PutObject")  # type: ignore[typeddict-item]
+    assert said in fault_sentence(error, bucket="b", where="s3://b")
 
 
 def test_nobody_at_the_address_and_no_credentials_are_told_apart(store: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
