@@ -21,13 +21,15 @@ from jobs.services.launch import attempts_launch, attempts_to_launch
 
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
+FIRST = 256  # of a long line, those that are launched while the others are admitted
 SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
 
 
 def wake(_priority: str) -> None:
     """A hint that something waits or room came free. One pass looks at every class, and launches without a detour over Redis."""
     close_old_connections()
-    attempts_launch(admit_once(hint=False))
+    first = admit_once(hint=False, limit=FIRST)
+    attempts_launch(first, more=(lambda: admit_once(hint=False)) if len(first) == FIRST else None)
 
 
 def launch(attempt_ids: Sequence[str]) -> None:

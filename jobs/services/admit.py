@@ -30,8 +30,8 @@ ADMISSION_LOCK = 0x4D494D4952  # "MIMIR": one key for the whole installation
 ACTOR = "dispatcher"
 
 
-def admit_once(*, hint: bool = True) -> list[UUID]:
-    """Admit what fits now; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
+def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
+    """Admit what fits now, the first `limit` of it; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
     created: list[UUID] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -42,7 +42,7 @@ def admit_once(*, hint: bool = True) -> list[UUID]:
         view = snapshot()
         decision = admit(view)
         by_class: dict[str, list[UUID]] = {}
-        for attempt_id, priority in _admit(decision.admitted) if decision.admitted else ():
+        for attempt_id, priority in _admit(decision.admitted[:limit]) if decision.admitted else ():
             created.append(attempt_id)
             by_class.setdefault(priority, []).append(attempt_id)
         _fail_never(decision)

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from jobs.launchers.base import Target
 
 PAGE = 500
+CREDENTIALS_SECONDS = 1.0
 PIECE_BYTES = 256 * 1024
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 Query = Mapping[str, str | int]
@@ -79,6 +80,7 @@ class Api:
         self._configuration, manager = _connect(target)
         self.namespace = target.namespace or _own_namespace()
         self._base = self._configuration.host.rstrip("/")
+        self._known: tuple[float, dict[str, str]] = (0.0, {})
         # Asked for by the manager, the pool is looked up anew for each request: a quarter of what a request costs here.
         proxied = manager.proxy is not None
         self._pool = manager if proxied else manager.connection_from_url(self._base)
@@ -94,6 +96,8 @@ class Api:
         """One request and its whole answer, whatever its status. Raises: Away, Unconfigured."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         response = self._send(method, path, query, data, self._target.timeout_seconds, whole=True)
+        if response.status == 401:
+            self._known = (0.0, {})
         return Answer(response.status, response.data, _seconds(response.headers.get("Retry-After")))
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[dict[str, Any]]:
@@ -157,12 +161,18 @@ class Api:
             raise Away(f"{self._base} gave no answer: {_why(error)}") from error
 
     def _credentials(self) -> dict[str, str]:
-        """The token as it is now: a service account's is renewed on disk."""
+        """The token as it is on disk, where a service account's is renewed; read once a second, since a look costs a tenth of a request."""
+        now = time.monotonic()
+        read_at, known = self._known
+        if known and now - read_at < CREDENTIALS_SECONDS:
+            return known
         try:
             settings = self._configuration.auth_settings()
         except Exception as error:  # whatever a credential plugin raises
             raise Unconfigured(f"the cluster's credentials cannot be read: {type(error).__name__}") from error
-        return {each["key"]: each["value"] for each in settings.values() if each.get("value")}
+        known = {each["key"]: each["value"] for each in settings.values() if each.get("value")}
+        self._known = now, known
+        return known
 
 
 class Refused(OSError):
