@@ -63,7 +63,7 @@ class Sight:
 
     `alive`: its supervisor runs, or is being started. `gone`: nothing of it does; a dead supervisor may leave processes of the workload
     behind. `reason` and `message`: why it ended, or what it waits for; `hopeless`: it will not start by waiting. `ready`: the diagnosis of
-    that reason, where the cluster tells more than these.
+    that reason, where the cluster tells more than these. `node_silent`: alive as far as the cluster knows, which does not hear of its node.
     """
 
     alive: bool
@@ -75,6 +75,7 @@ class Sight:
     peak_memory_bytes: int | None = None
     hopeless: bool = False
     ready: Mapping[str, Any] | None = None
+    node_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +149,10 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
         return Action(Verb.FENCE)
     if row.claimed_at is None:
         return _unclaimed_away(row, silence, now, times)
-    if silence.over:
-        return Action(Verb.END, FailureReason.HEARTBEAT_LOST)
-    if row.job_status == JobStatus.CANCELLING or row.interrupted_at is not None or silence.heard:
-        return _claimed(row, Sight(alive=True), now, times)
-    return NOTHING  # it may have ended in time: what it has to say is waited for until the grace is over
+    # One that is silent, and has not said that it leaves, may have ended in time: what it has to say is waited for until the grace is over.
+    speaks = silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
+    action = _claimed(row, Sight(alive=True), now, times) if speaks else NOTHING
+    return Action(Verb.END, FailureReason.HEARTBEAT_LOST) if action.verb is Verb.NOTHING and silence.over else action
 
 
 def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:

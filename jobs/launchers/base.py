@@ -59,6 +59,7 @@ class Observed:
     """One worker object as the cluster shows it.
 
     `alive`: its supervisor runs, or a starter is just making it. `processes`: how many processes of a dead supervisor's workload are left.
+    `unsure`: it is shown as one that runs, and not as one that is ready: its node may be silent. The evidence tells.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Observed:
     message: str = ""
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
+    unsure: bool = False
     evidence: "Evidence | None" = None  # None where there is nothing but what stands here
 
 
@@ -152,6 +154,10 @@ class Launcher(Protocol):
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         """Wait until a worker appeared or ended, at most `timeout_seconds`; whether one did. Only a hint to look sooner."""
+        ...
+
+    def prepare(self) -> None:
+        """Make beforehand what the first launch would wait for. Twice is harmless. Raises: OSError, which the launch will too."""
         ...
 
     def close(self) -> None:

@@ -77,6 +77,8 @@ def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, me
     try:
         sight, told = memory.explained(row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id)))
         action = decide(row, sight, now=now, times=writes.times())
+        if action.verb is Verb.NOTHING and sight is not None and sight.node_silent:
+            return int(away.node_step(row=row, ready=sight.ready))
         if action.verb is Verb.NOTHING:
             return int(_waits(row, told))
         if action.verb is Verb.END:

@@ -6,16 +6,17 @@ that comes makes the note void by not being the noted one. The grace is over whe
 the rows' locks: a heartbeat or a finish that comes in the same moment is either seen here, or finds its attempt fenced.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from jobs import feed
-from jobs.contract import FailureReason
+from jobs.contract import FailureReason, JobStatus
 from jobs.launchers.diagnosis import heartbeat_lost, never_started_away
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconciliation import Action, Verb, decide_away
+from jobs.reconciliation import Action, AttemptView, Verb, decide_away
 from jobs.selectors.attempts import database_now, view_of
 from jobs.selectors.away import FRESH_SECONDS, heard_of, silence_of, web_seconds
 from jobs.services.ending import attempt_end
@@ -89,6 +90,30 @@ def away_step(*, attempt_id: UUID) -> bool:
         now = database_now()
         silence = silence_of(cluster, heard_of(attempt), web_seconds=web_seconds(), now=now)
         return _do(job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times()))
+
+
+def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
+    """Of a worker that its cluster shows, on a node that is not heard of: note its silence, and end it once that has lasted for the grace.
+
+    Whether it moved. A cluster takes the pods of a silent node away by itself, unless they tolerate that for ever.
+    """
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=row.id)
+        cluster = Cluster.objects.get(name=attempt.cluster_id)
+        if view_of(attempt).fence() != row.fence() or job.status != JobStatus.RUNNING:
+            return False
+        web = web_seconds()
+        silence = silence_of(cluster, heard_of(attempt), web_seconds=web, now=database_now())
+        if silence.heard:
+            return False
+        if attempt.unheard_heartbeat_at != attempt.heartbeat_at:
+            attempt.unheard_heartbeat_at, attempt.unheard_from_seconds = attempt.heartbeat_at, web
+            attempt.save(update_fields=["unheard_heartbeat_at", "unheard_from_seconds"])
+        if silence.worker_seconds < silence.grace_seconds:
+            return False
+        message = ready["summary"] if ready else ""
+        attempt_end(job=job, attempt=attempt, reason=FailureReason.NODE_LOST, actor=ACTOR, message=message, ready=ready)
+    return True
 
 
 def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, not_called_yet
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, node_silent, not_called_yet
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
@@ -41,17 +41,20 @@ def explained(
     A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
     """
     sight = sight_of(seen)
-    if row.gone_at or row.fenced_at or row.ended_at or (row.claimed_at is not None and seen is not None and seen.alive):
+    if row.gone_at or row.fenced_at or row.ended_at:
         return sight, None
+    if row.claimed_at is not None and seen is not None and seen.alive:
+        return _running(row, sight, seen), None
     interrupted = _interrupted(row, seen)
     if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
+    if seen is None and not row.uid:
+        return sight, None  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None
     kept = () if seen is not None and seen.alive else read_kept()
-    never_seen = not (evidence.job or evidence.pods or evidence.events or kept)
-    if seen is None and (never_seen or not row.uid):
+    if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
     told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
     if interrupted and (told is None or told.category not in STOPS):
@@ -78,6 +81,16 @@ def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
     """Whether its own last word is that it was asked to stop, to us or where its container left it."""
     untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
     return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (row.interrupted_at is not None and untold)
+
+
+def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
+    """Of a worker that has claimed: whether the cluster hears of its node. Nobody is asked for those that are ready."""
+    if sight is None or not seen.unsure or seen.evidence is None:
+        return sight
+    told = _diagnosed(row.id, seen.evidence, (), alive=True)
+    if told is None or told.category is not FailureReason.NODE_LOST:
+        return sight
+    return replace(sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told())
 
 
 def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:

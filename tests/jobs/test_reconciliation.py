@@ -105,6 +105,7 @@ def silence(cluster: float, worker: float = 0.0, *, heard: bool = False) -> Sile
 HEARD = silence(5000, heard=True)
 SILENT = silence(5000, 599)
 LOST = silence(700, 600)
+LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
 UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING)
 
 
@@ -123,7 +124,9 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         ("cancel within its grace", CANCELLING, HEARD, 14, Verb.NOTHING, None),
         ("cancel past its grace", CANCELLING, HEARD, 16, Verb.FENCE, None),
         ("cancel of a silent one past its grace", CANCELLING, SILENT, 16, Verb.FENCE, None),
-        ("lost while cancelling", CANCELLING, LOST, 7, Verb.END, FailureReason.HEARTBEAT_LOST),
+        ("lost while cancelling, before its cancel's grace", CANCELLING, LOST, 7, Verb.END, FailureReason.HEARTBEAT_LOST),
+        ("it said that it was asked to stop", dataclasses.replace(RUNNING, interrupted_at=at(20)), SILENT, 40, Verb.NOTHING, None),
+        ("it said so, and why is not known a minute later", LEFT, SILENT, 81, Verb.END, FailureReason.INTERRUPTED),
         ("its job moved on", dataclasses.replace(RUNNING, job_attempt=2), HEARD, 30, Verb.FENCE, None),
         ("fenced, and its worker may hear of it", FENCED, SILENT, 30, Verb.NOTHING, None),
         ("fenced, and nobody is heard of", FENCED, LOST, 30, Verb.GONE, None),

@@ -227,3 +227,32 @@ def test_out_of_memory_says_the_limit_and_what_to_ask_for(run: World) -> None:
     event = run.job.diagnosis or {}
     assert event["category"] == FailureReason.OUT_OF_MEMORY
     assert event["next_steps"][0]["patch"]["resources"]["memory"]
+
+
+def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:
+    """The cluster never takes the pod away, and shows it as running; its node is silent, and so is the worker."""
+    for _ in range(5):
+        run.advance(20)  # web has settled
+    run.rounds_of(2)
+    run.fake.add_node("other")
+    run.fake.script(node="other")
+    run.fake.node_lost("node1", toleration_seconds=1e9)
+    run.rounds_of(8, workers_act=False, seconds=60)
+    assert run.job.status == JobStatus.RUNNING, "its cluster's grace is not over"
+    run.rounds_of(4, workers_act=False, seconds=60)
+    attempt = run.attempt()
+    assert (run.job.attempt, attempt.reason, attempt.counts) == (2, FailureReason.NODE_LOST, False)
+    assert "node1 does not answer" in attempt.message
+    run.rounds_of(4, workers_act=False, seconds=60)
+    assert run.attempt().gone_at is not None, "deleted, and past its node's grace"
+
+
+def test_node_not_ready_while_its_worker_is_heard_of(run: World) -> None:
+    """A kubelet that does not report is no reason to end what runs well."""
+    for _ in range(5):
+        run.advance(20)
+    run.rounds_of(2)
+    next(iter(run.workers.by_pod.values())).rounds_to_run = 1000
+    run.fake.node_lost("node1", toleration_seconds=1e9)
+    run.rounds_of(10, seconds=100)
+    assert (run.job.status, run.job.attempt) == (JobStatus.RUNNING, 1)

@@ -12,6 +12,7 @@ from jobs.launchers.diagnosis.judging import (
     never_claimed,
     never_started_away,
     no_answer,
+    node_silent,
     not_allowed,
     not_called_yet,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "never_claimed",
     "never_started_away",
     "no_answer",
+    "node_silent",
     "not_allowed",
     "not_called_yet",
     "remember",

@@ -121,6 +121,13 @@ def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard:
     )
 
 
+def node_silent(node: str) -> ClusterDiagnosis:
+    """The cluster still shows it, but hears no more of its node, and the worker is not heard of either."""
+    found = ending.node_lost("", node)
+    summary = f"Its node{f' {node}' if node else ''} does not answer, and the worker has not been heard of for as long as the cluster's grace allows."
+    return told(replace(found, summary=summary), Stage.ENDED)
+
+
 def never_started_away(seconds: float, *, cluster: str, since: str, elsewhere: bool = False) -> ClusterDiagnosis:
     """It did not claim within `seconds`, and its cluster does not answer. The other words are those of `heartbeat_lost`."""
     return told(

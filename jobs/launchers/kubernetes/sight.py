@@ -112,6 +112,7 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
         reason=(said.reason or UNTOLD) if said is not None else "",
         message=said.message if said is not None else "",
         peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
+        unsure=not ended and any(map(_unsure, pods)),
         evidence=evidence,
     )
 
@@ -124,6 +125,13 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
     if any(not _over(pod, lost_before) for pod in pods):
         return False
     return bool(pods) or all(_finished(job) or job["metadata"].get("deletionTimestamp") for job in jobs)
+
+
+def _unsure(pod: Object) -> bool:
+    """Whether it is said to run and not to be ready. Ours have no readiness probe: one that runs is, while its node is heard of."""
+    status = pod.get("status") or {}
+    ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ())
+    return status.get("phase") in ("Running", "Unknown") and not ready
 
 
 def _over(pod: Object, lost_before: dt.datetime) -> bool:
