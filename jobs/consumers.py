@@ -27,14 +27,14 @@ BAD_REQUEST, FAILED = 4400, 1011
 
 
 class Follower(AsyncJsonWebsocketConsumer):
-    """What both sockets share: who asks, the group, the wake, the loop, the close."""
+    """What both sockets share: who asks, the groups, the wake, the loop, the close."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.wake = asyncio.Event()
         self.hinted: set[str] = set()
         self._task: asyncio.Task[None] | None = None
-        self._group = ""
+        self._groups: tuple[str, ...] = ()
         self._joined = False
         self._compared_at = 0.0
 
@@ -47,9 +47,9 @@ class Follower(AsyncJsonWebsocketConsumer):
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._task
-        if self._group:
+        for group in self._groups:
             with contextlib.suppress(Exception):
-                await self.channel_layer.group_discard(self._group, self.channel_name)
+                await self.channel_layer.group_discard(group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Clients have nothing to say."""
@@ -93,18 +93,19 @@ class Follower(AsyncJsonWebsocketConsumer):
                 await asyncio.wait_for(self.wake.wait(), max(0.05, self._compared_at + COMPARE_SECONDS - time.monotonic()))
 
     async def _join(self) -> None:
-        """Join the group, again after it failed: Redis may be away, and then the comparing alone has to do."""
+        """Join the groups, again after it failed: Redis may be away, and then the comparing alone has to do."""
         if self._joined:
             return
         try:
-            await asyncio.wait_for(self.channel_layer.group_add(self._group, self.channel_name), 1.0)
+            for group in self._groups:
+                await asyncio.wait_for(self.channel_layer.group_add(group, self.channel_name), 1.0)
             self._joined = True
         except Exception as error:  # whatever the layer and its client library raise
             log.warning("no hints for a follower: it compares every 5 s", error=type(error).__name__)
 
-    def join(self, group: str) -> None:
-        """The group to be in from the first round on: joined before the store is read, so that nothing falls between."""
-        self._group = group
+    def join(self, *groups: str) -> None:
+        """The groups to be in from the first round on: joined before the store is read, so that nothing falls between."""
+        self._groups = groups
 
     async def open(self) -> None:
         """Read what the client asked for. Raises: MimirError."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from jobs.consumers import JOB_GROUP, Follower, in_database
+from jobs.consumers import JOB_GROUP, PROJECT_GROUP, Follower, in_database
 from jobs.models import Attempt
 from jobs.selectors.events import event_dict, event_page
 from jobs.selectors.jobs import job_for, jobs_as_dicts
@@ -33,13 +33,19 @@ class JobFollower(Follower):
         asked = self.asked()
         self.position = Position(_whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0)
         self.shown: dict[str, Any] | None = None
-        self.join(JOB_GROUP(self.job_id))
+        self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
+
+    async def feed_hint(self, message: dict[str, Any]) -> None:
+        """The project's hints are about any of its jobs."""
+        if str(self.job_id) in (message.get("jobs") or ()):
+            await super().feed_hint(message)
 
     async def check_right(self) -> None:
-        await in_database(self._check_right)()
+        await in_database(self._project_id)()
 
-    def _check_right(self) -> None:
-        job_for(self.user(), self.job_id)
+    def _project_id(self) -> UUID:
+        """Raises: MimirError, where this user may not see the job."""
+        return job_for(self.user(), self.job_id).project_id
 
     async def round(self, *, compare: bool) -> bool:
         """Events, then the log, then the job: who hears that it ended has what came before."""

@@ -16,18 +16,20 @@ from redis.exceptions import RedisError
 from jobs import queue
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record, beats_sweep
-from jobs.services.clusters import cluster_configure
+from jobs.services.clusters import cluster_configure, launchers_prepare
 from jobs.services.launch import attempts_launch, attempts_to_launch
 
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
+FIRST = 256  # of a long line, those that are launched while the others are admitted
 SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
 
 
 def wake(_priority: str) -> None:
     """A hint that something waits or room came free. One pass looks at every class, and launches without a detour over Redis."""
     close_old_connections()
-    attempts_launch(admit_once(hint=False))
+    first = admit_once(hint=False, limit=FIRST)
+    attempts_launch(first, more=(lambda: admit_once(hint=False)) if len(first) == FIRST else None)
 
 
 def launch(attempt_ids: Sequence[str]) -> None:
@@ -66,6 +68,7 @@ def run(stop: threading.Event) -> None:
     """Both loops, until `stop` or a signal to the RQ worker. Redis away: the sweep goes on, RQ is tried again each second."""
     sys.setswitchinterval(SWITCH_SECONDS)
     _ensure(stop)
+    threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
     sweep.start()
     worker = None
@@ -82,6 +85,16 @@ def run(stop: threading.Event) -> None:
             break
     stop.set()
     sweep.join(timeout=10)
+
+
+def _prepare() -> None:
+    """Beside the loops: credentials may come from a program that takes its time."""
+    try:
+        launchers_prepare()
+    except Exception:
+        log.exception("the launchers could not be prepared: the first launches do it")
+    finally:
+        connection.close()
 
 
 def _ensure(stop: threading.Event) -> None:

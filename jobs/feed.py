@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,31 +30,34 @@ failures = 0  # hints that were not sent by this process, for the metrics
 
 
 def job_group(job_id: UUID | str) -> str:
-    """The group that hears of one job."""
+    """The group that hears of one job's logs."""
     return f"job.{job_id}"
 
 
 def project_group(project_id: UUID | str) -> str:
-    """The group that hears of every job of a project."""
+    """The group that hears of every job of a project: one message for all that moved together, whoever follows one of them."""
     return f"project.{project_id}"
 
 
 def publish_job(*, job_id: UUID, project_id: UUID) -> None:
     """Hint, once the transaction is committed, that the job's row or its events changed. Never raises."""
-    groups = (job_group(job_id), project_group(project_id))
-    transaction.on_commit(lambda: _put(groups, str(job_id)), robust=True)
+    publish_jobs([(job_id, project_id)])
+
+
+def publish_jobs(changed: Iterable[tuple[UUID, UUID]]) -> None:
+    """`publish_job` for many: (job, project)."""
+    hints = [(project_group(project_id), str(job_id)) for job_id, project_id in changed]
+    transaction.on_commit(lambda: _put(hints), robust=True)
 
 
 def publish_log(*, job_id: UUID) -> None:
     """Hint, once the transaction is committed, that a log of the job grew, was closed or sealed. Never raises."""
-    groups = (job_group(job_id),)
-    transaction.on_commit(lambda: _put(groups, str(job_id)), robust=True)
+    hints = [(job_group(job_id), str(job_id))]
+    transaction.on_commit(lambda: _put(hints), robust=True)
 
 
-def _put(groups: tuple[str, ...], job_id: str) -> None:
-    sender = _sender()
-    for group in groups:
-        sender.put(group, job_id)
+def _put(hints: Sequence[tuple[str, str]]) -> None:
+    _sender().put(hints)
 
 
 class _Sender:
@@ -68,13 +72,15 @@ class _Sender:
         self._logged_at = 0.0
         threading.Thread(target=self._run, name="feed", daemon=True).start()
 
-    def put(self, group: str, job_id: str) -> None:
+    def put(self, hints: Sequence[tuple[str, str]]) -> None:
+        """Groups, each with a job."""
         global failures
         if time.monotonic() < self._away_until:
-            failures += 1
+            failures += len(hints)
             return
         with self._lock:
-            self._waiting.setdefault(group, {})[job_id] = None
+            for group, job_id in hints:
+                self._waiting.setdefault(group, {})[job_id] = None
         self._wake.set()
 
     def _run(self) -> None:

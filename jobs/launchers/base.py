@@ -156,6 +156,10 @@ class Launcher(Protocol):
         """Wait until a worker appeared or ended, at most `timeout_seconds`; whether one did. Only a hint to look sooner."""
         ...
 
+    def prepare(self) -> None:
+        """Make beforehand what the first launch would wait for. Twice is harmless. Raises: OSError, which the launch will too."""
+        ...
+
     def close(self) -> None:
         """Stop what it does in the background: nobody asks it any more."""
         ...

@@ -113,6 +113,9 @@ class MemoryLauncher:
             if name in self.workers and self.workers[name].spec.attempt_id == attempt_id and self.is_gone(name, attempt_id):
                 del self.workers[name]
 
+    def prepare(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Nothing goes on in the background."""
 

@@ -183,6 +183,9 @@ class ProcessLauncher:
             if descriptor is not None:
                 _remove(folder)
 
+    def prepare(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Nothing goes on in the background."""
 

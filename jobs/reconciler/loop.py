@@ -23,6 +23,7 @@ from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.metrics import deltas_fold
 from jobs.services.retention import retention_apply
 from mimir.lib.clock import utc_now
+from projects import storage
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
@@ -158,6 +159,8 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
                 retention_apply()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
+                    if problem := storage.problem():
+                        log.error("the artifact storage cannot be used", where=storage.where(), problem=problem)
                     storage_sweep()
         except Exception:
             log.exception("housekeeping failed: the next round tries again")

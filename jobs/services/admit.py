@@ -30,8 +30,8 @@ ADMISSION_LOCK = 0x4D494D4952  # "MIMIR": one key for the whole installation
 ACTOR = "dispatcher"
 
 
-def admit_once(*, hint: bool = True) -> list[UUID]:
-    """Admit what fits now; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
+def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
+    """Admit what fits now, the first `limit` of it; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
     created: list[UUID] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -42,7 +42,7 @@ def admit_once(*, hint: bool = True) -> list[UUID]:
         view = snapshot()
         decision = admit(view)
         by_class: dict[str, list[UUID]] = {}
-        for attempt_id, priority in _admit(decision.admitted) if decision.admitted else ():
+        for attempt_id, priority in _admit(decision.admitted[:limit]) if decision.admitted else ():
             created.append(attempt_id)
             by_class.setdefault(priority, []).append(attempt_id)
         _fail_never(decision)
@@ -62,9 +62,9 @@ def _worth_a_look() -> bool:
 
 def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
     """Ids and priorities of the new attempts, in order; a job whose cancel came between the snapshot and here has none."""
-    heavy = ("parameters", "inputs", "labels", "diagnosis", "result")
+    read = ("project_id", "status", "reason", "attempt", "priority", "resources", "event_seq")
     chosen = dict(admitted)
-    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).defer(*heavy)
+    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).only(*read)
     jobs = {job.id: job for job in rows.order_by("id").select_for_update()}
     asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
     jobs_move(

@@ -5,6 +5,7 @@ import json
 import threading
 from dataclasses import replace
 
+import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q
@@ -17,6 +18,7 @@ from jobs.selectors.clusters import OWN
 from jobs.selectors.machine import machine
 from mimir.lib.clock import utc_now
 
+log = structlog.get_logger(__name__)
 DEFAULT = OWN
 KUBERNETES_JOBS = 100  # unless CAPACITY_JOBS says otherwise: pods that find no node wait, and a node autoscaler sees them
 ASKED_GAP_SECONDS = 120.0  # between two failed looks: longer, and nobody looked in between
@@ -71,6 +73,15 @@ def launcher_of(cluster: Cluster) -> Launcher:
                 made[1].close()
             made = _launchers[cluster.name] = wanted, launcher_for(*wanted)
         return made[1]
+
+
+def launchers_prepare() -> None:
+    """Have the launchers of all clusters ready for their first launch. One that cannot be is told of by that launch."""
+    for cluster in Cluster.objects.filter(enabled=True):
+        try:
+            launcher_of(cluster).prepare()
+        except Exception as error:  # whatever a row, a kubeconfig or a credential plugin brings
+            log.warning("a cluster's launcher is not ready", cluster=cluster.name, error=str(error)[:300])
 
 
 def launcher_forget(name: str) -> None:

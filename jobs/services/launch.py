@@ -8,11 +8,11 @@ import datetime as dt
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from queue import Empty, SimpleQueue
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -36,7 +36,8 @@ from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
 ACTOR = "dispatcher"
-WRITTEN_AT_ONCE, GATHER_SECONDS = 64, 0.02
+WRITTEN_AT_ONCE, GATHER_SECONDS = 128, 0.05
+AHEAD = 4  # rows read for each thread, so that none waits while others are written
 _WANTED = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, uid="", job__status=JobStatus.LAUNCHING)
 
 
@@ -52,8 +53,10 @@ def attempts_to_launch(*, older_than_seconds: float = 0.0, limit: int = 500) -> 
     return list(rows.order_by("created_at", "id").values_list("id", flat=True)[:limit])
 
 
-def attempts_launch(attempt_ids: Sequence[UUID]) -> None:
+def attempts_launch(attempt_ids: Sequence[UUID], *, more: Callable[[], Sequence[UUID]] | None = None) -> None:
     """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer.
+
+    `more` gives further ones; it is called once, while the first ones are under way.
 
     The threads ask clusters and nothing else; rows are read before and written after by the caller's thread, many at a time. A start that
     was admitted is read again just before it is asked for, not a whole batch earlier. What another thread of this process has in hand
@@ -61,7 +64,7 @@ def attempts_launch(attempt_ids: Sequence[UUID]) -> None:
     """
     mine = _take(attempt_ids)
     try:
-        _launch_all(mine)
+        _launch_all(mine, more)
     finally:
         with _hand_lock:
             _in_hand.difference_update(mine)
@@ -78,46 +81,82 @@ def _take(attempt_ids: Sequence[UUID]) -> list[UUID]:
     return mine
 
 
-def _launch_all(attempt_ids: Sequence[UUID]) -> None:
-    waiting, in_flight = deque(attempt_ids), 0
+def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> None:
+    """`mine` gets what `more` gives."""
+    waiting, in_flight, alone = deque(mine), 0, len(mine) == 1 and more is None
     answers: SimpleQueue[_Answer] = SimpleQueue()
-    ahead = 2 * settings.ENV.launch_concurrency  # so that no thread waits for rows to be read
-    while waiting or in_flight:
+    while waiting or in_flight or more is not None:
+        ahead = AHEAD * settings.ENV.launch_concurrency if more is None else len(waiting)  # work for the threads while the others are brought
         taken = [waiting.popleft() for _ in range(min(ahead, len(waiting)))] if in_flight < ahead else []
-        for attempt, launcher, spec in _asked(taken) if taken else ():
-            if launcher is None or len(attempt_ids) == 1:
-                answers.put(_ask(attempt, launcher, spec))
+        for asked in _asked(taken) if taken else ():
+            if alone or asked.launcher is None:
+                answers.put(_ask(asked))
             else:
-                _pool().submit(_ask_in_thread, answers, attempt, launcher, spec)
+                _work().put((answers, asked))
             in_flight += 1
-        if in_flight:
+        if more is not None:
+            mine += (others := _brought(more))
+            waiting.extend(others)
+            more = None
+        elif in_flight:
             got = _all_in(answers, min(in_flight, WRITTEN_AT_ONCE))
             in_flight -= len(got)
             _write(got)
+
+
+def _brought(more: Callable[[], Sequence[UUID]]) -> list[UUID]:
+    """What `more` gives; a failure of it is no failure of those that are under way."""
+    try:
+        return _take(more())
+    except Exception:
+        log.exception("no more could be had to launch: the sweep tries again")
+        connection.close()
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whom to ask for one worker; `launcher` is None where the cluster's row cannot be used."""
+
+    attempt_id: UUID
+    cluster: str
+    launcher: Launcher | None
+    spec: LaunchSpec
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What came of asking for one worker."""
 
-    attempt: Attempt
+    attempt_id: UUID
     outcome: Launched | Exception
 
 
+_Work = SimpleQueue[tuple["SimpleQueue[_Answer]", _Asked]]
+
+
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=settings.ENV.launch_concurrency, thread_name_prefix="launch")
+def _work() -> _Work:
+    """What the threads of this process take from; they are started with it, and end with the process.
+
+    Not an executor: its futures, which nobody would read, cost as much as building the object.
+    """
+    work: _Work = SimpleQueue()
+    for number in range(settings.ENV.launch_concurrency):
+        threading.Thread(target=_ask_for_ever, args=(work,), name=f"launch {number}", daemon=True).start()
+    return work
 
 
-def _asked(attempt_ids: Sequence[UUID]) -> Iterator[tuple[Attempt, Launcher | None, LaunchSpec]]:
-    """Those that are still wanted, each with who is asked and for what; no launcher where the cluster's row cannot be used."""
+def _asked(attempt_ids: Sequence[UUID]) -> Iterator[_Asked]:
+    """Those that are still wanted, in order."""
     clusters = {row.name: row for row in Cluster.objects.all()}
     launchers = {name: _launcher(row) for name, row in clusters.items()}
-    of_job = ("id", "type", "project_id", "priority", "timeout_seconds", "resources", "status")
-    fields = ("id", "name", "number", "cluster_id", "cpu_millicores", "memory_bytes", "launch_failures", *(f"job__{name}" for name in of_job))
-    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).select_related("job").only(*fields).order_by("created_at", "id")
-    for attempt in rows:
-        yield attempt, launchers[attempt.cluster_id], _spec(attempt, clusters[attempt.cluster_id])
+    # Columns, not rows: a model's instance for each costs more than all that is done with it here.
+    of_job = ("type", "project_id", "priority", "timeout_seconds", "resources")
+    fields = ("id", "name", "number", "cluster_id", "cpu_millicores", "memory_bytes", "job_id", *(f"job__{name}" for name in of_job))
+    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).order_by("created_at", "id").values_list(*fields, named=True)
+    for row in rows:
+        yield _Asked(row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, clusters[row.cluster_id]))
 
 
 def _launcher(cluster: Cluster) -> Launcher | None:
@@ -128,29 +167,32 @@ def _launcher(cluster: Cluster) -> Launcher | None:
         return None
 
 
-def _ask_in_thread(answers: "SimpleQueue[_Answer]", attempt: Attempt, launcher: Launcher, spec: LaunchSpec) -> None:
-    answer = _ask(attempt, launcher, spec)
-    try:
-        connection.close()  # a launcher that asks whether the worker is still wanted has opened one
-    finally:
+def _ask_for_ever(work: _Work) -> None:
+    while True:
+        answers, asked = work.get()
+        answer = _ask(asked)
+        try:
+            connection.close()  # a launcher that asks whether the worker is still wanted has opened one
+        except Exception:
+            log.exception("a thread's connection could not be closed")
         answers.put(answer)  # whoever waits for it has no other way to learn
 
 
-def _ask(attempt: Attempt, launcher: Launcher | None, spec: LaunchSpec) -> _Answer:
+def _ask(asked: _Asked) -> _Answer:
     """One launch; a failure that no rule knows is tried again later, and holds up nobody else."""
     crash_point("launch.before")
-    attempt_id = attempt.id
-    if launcher is None:
-        return _Answer(attempt, LaunchUncertain(f"the row of the cluster {attempt.cluster_id} cannot be used"))
+    attempt_id = asked.attempt_id
+    if asked.launcher is None:
+        return _Answer(attempt_id, LaunchUncertain(f"the row of the cluster {asked.cluster} cannot be used"))
     try:
-        launched = launcher.launch(spec, still_wanted=lambda: _still_wanted(attempt_id))
+        launched = asked.launcher.launch(asked.spec, still_wanted=lambda: _still_wanted(attempt_id))
     except (LaunchRefused, LaunchUncertain) as error:
-        return _Answer(attempt, error)
+        return _Answer(attempt_id, error)
     except Exception as error:
         log.exception("a launch failed", attempt_id=str(attempt_id))
-        return _Answer(attempt, error)
+        return _Answer(attempt_id, error)
     crash_point("launch.after")
-    return _Answer(attempt, launched)
+    return _Answer(attempt_id, launched)
 
 
 def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
@@ -168,22 +210,22 @@ def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
 def _write(answers: Sequence[_Answer]) -> None:
     """Keep what came of it. What cannot be written now is found again: the worker by its name, the attempt by the sweep."""
     try:
-        _record({each.attempt.id: each.outcome for each in answers if isinstance(each.outcome, Launched)})
+        _record({each.attempt_id: each.outcome for each in answers if isinstance(each.outcome, Launched)})
         for each in answers:
             if isinstance(each.outcome, LaunchRefused):
-                _refused(each.attempt.id, each.outcome)
+                _refused(each.attempt_id, each.outcome)
             elif isinstance(each.outcome, Exception):
-                _later(each.attempt, each.outcome)
+                _later(each.attempt_id, each.outcome)
     except Exception:
         log.exception("answers of launches could not be kept")
         connection.close()
 
 
-def _later(attempt: Attempt, error: Exception) -> None:
-    log.warning("a launch is tried again later", attempt_id=str(attempt.id), error=str(error)[:300])
-    _try_later(attempt.id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
+def _later(attempt_id: UUID, error: Exception) -> None:
+    log.warning("a launch is tried again later", attempt_id=str(attempt_id), error=str(error)[:300])
+    _try_later(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
     if isinstance(error, LaunchUncertain) and error.told is not None:
-        waits_told(attempt_id=attempt.id, told=error.told)
+        waits_told(attempt_id=attempt_id, told=error.told)
 
 
 def _still_wanted(attempt_id: UUID) -> bool:
@@ -193,25 +235,26 @@ def _still_wanted(attempt_id: UUID) -> bool:
     ).exists()
 
 
-def _spec(attempt: Attempt, cluster: Cluster) -> LaunchSpec:
-    env, job = settings.ENV, attempt.job
-    limits = clamped(from_dict(job.resources).limits, launcher=cluster.launcher)
+def _spec(row: Any, cluster: Cluster) -> LaunchSpec:
+    """`row`: the columns that `_asked` reads."""
+    env = settings.ENV
+    limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
     return LaunchSpec(
-        name=attempt.name,
-        job_id=str(job.id),
-        job_type=job.type,
-        attempt_id=str(attempt.id),
-        attempt=attempt.number,
-        project_id=str(job.project_id),
-        token=launch_token(attempt.id),
+        name=row.name,
+        job_id=str(row.job_id),
+        job_type=row.job__type,
+        attempt_id=str(row.id),
+        attempt=row.number,
+        project_id=str(row.job__project_id),
+        token=launch_token(row.id),
         orchestrator_url=cluster.orchestrator_url or env.orchestrator_url,
         cpu_millicores=limits.cpu_millicores,
         memory_bytes=limits.memory_bytes,
         gpu_count=limits.gpus,
-        priority=job.priority,
-        requested_cpu_millicores=attempt.cpu_millicores,
-        requested_memory_bytes=attempt.memory_bytes,
-        active_deadline_seconds=env.launch_timeout + job.timeout_seconds + env.worker_grace + 600,
+        priority=row.job__priority,
+        requested_cpu_millicores=row.cpu_millicores,
+        requested_memory_bytes=row.memory_bytes,
+        active_deadline_seconds=env.launch_timeout + row.job__timeout_seconds + env.worker_grace + 600,
         extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
     )
 
@@ -228,8 +271,7 @@ def _record(launched: Mapping[UUID, Launched]) -> None:
             _RECORD,
             [ids, [row.uid for row in rows], [row.adopted for row in rows], utc_now(), EventKind.LAUNCHED.value, ACTOR],
         )
-        for job_id, project_id in cursor.fetchall():
-            feed.publish_job(job_id=job_id, project_id=project_id)
+        feed.publish_jobs(cursor.fetchall())
 
 
 _LOCK = """

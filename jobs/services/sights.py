@@ -48,12 +48,13 @@ def explained(
     interrupted = _interrupted(row, seen)
     if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
+    if seen is None and not row.uid:
+        return sight, None  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None
     kept = () if seen is not None and seen.alive else read_kept()
-    never_seen = not (evidence.job or evidence.pods or evidence.events or kept)
-    if seen is None and (never_seen or not row.uid):
+    if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
     told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
     if interrupted and (told is None or told.category not in STOPS):

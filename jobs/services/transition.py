@@ -113,28 +113,6 @@ def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[Eve
     return last
 
 
-def events_add_many(*, kind: EventKind, actor: str, at: dt.datetime, rows: Sequence[tuple[Job, int, dict[str, Any]]]) -> None:
-    """One event each for many jobs, whose rows the caller has locked, in the order given: (job, attempt, data). Moves nothing."""
-    if not connection.in_atomic_block:
-        raise RuntimeError("events are added inside a transaction only")
-    Job.objects.filter(id__in=[job.id for job, _attempt, _data in rows]).update(event_seq=F("event_seq") + 1)
-    insert_many(
-        JobEvent,
-        {
-            "job_id": [job.id for job, _attempt, _data in rows],
-            "seq": [job.event_seq + 1 for job, _attempt, _data in rows],
-            "attempt": [attempt for _job, attempt, _data in rows],
-            "data": [json.dumps(data) for _job, _attempt, data in rows],
-            "at": [at + dt.timedelta(microseconds=index) for index in range(len(rows))],  # who reads by time finds the order
-        },
-        kind=kind,
-        actor=actor,
-    )
-    for job, _attempt, _data in rows:
-        job.event_seq += 1
-        feed.publish_job(job_id=job.id, project_id=job.project_id)
-
-
 def jobs_move(
     *,
     jobs: Sequence[Job],
@@ -151,13 +129,29 @@ def jobs_move(
     """
     if not may_move(source, target) or target in TERMINAL or target == JobStatus.QUEUED:
         raise ValueError(f"no move of many from {source} to {target}")
-    moved = Job.objects.filter(id__in=[job.id for job in jobs], status=source).update(status=target, **fields)
-    if moved != len(jobs):
+    if not connection.in_atomic_block:
+        raise RuntimeError("jobs move inside a transaction only")
+    locked = Job.objects.filter(id__in=[job.id for job in jobs], status=source)
+    if locked.update(status=target, event_seq=F("event_seq") + 1, **fields) != len(jobs):
         raise ValueError("a job that was locked stands elsewhere")
-    events_add_many(kind=kind, actor=actor, at=utc_now(), rows=[(job, job.attempt, data[job.id]) for job in jobs])
+    at = utc_now()
     for job in jobs:
         job.status = target
+        job.event_seq += 1
         _log_on_commit(job, job.attempt, target, kind)
+    insert_many(
+        JobEvent,
+        {
+            "job_id": [job.id for job in jobs],
+            "seq": [job.event_seq for job in jobs],
+            "attempt": [job.attempt for job in jobs],
+            "data": [json.dumps(data[job.id]) for job in jobs],
+            "at": [at + dt.timedelta(microseconds=index) for index in range(len(jobs))],  # who reads by time finds the order
+        },
+        kind=kind,
+        actor=actor,
+    )
+    feed.publish_jobs([(job.id, job.project_id) for job in jobs])
 
 
 def event_add(*, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None) -> int:

@@ -7,12 +7,15 @@ from typing import Any
 HIDDEN = "[hidden]"
 _NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key|worker_keys", re.IGNORECASE)
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
+_BEARER_LENGTH = len("bearer 12345678")  # shorter texts, most of a cluster's, are none
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(@)")
 
 
 def redact_text(text: str) -> str:
     """`text` without bearer tokens and without passwords in URLs."""
-    return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", _BEARER.sub(rf"\1{HIDDEN}", text))
+    if len(text) >= _BEARER_LENGTH:
+        text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", text) if "://" in text else text
 
 
 def redact(value: Any) -> Any:

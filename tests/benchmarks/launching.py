@@ -5,6 +5,7 @@ The server is the tests' fake, in a process of its own, in real time. Its pods r
 
 import json
 import random
+import statistics
 import tempfile
 import time
 import uuid
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from kubernetes import client, config
 
 from jobs.contract import worker_name
 from jobs.launchers.manifest import worker_job
+from tests.benchmarks.cpu import cpu_seconds, cpu_shown
 from tests.benchmarks.figures import head, percentile, row, verdict
 from tests.benchmarks.joblist import ECHO, orchestrator_environment
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -29,7 +31,8 @@ from tests.launchers.test_manifest import PLAIN, TEMPLATE
 from tests.support.stack import Stack, running, wait_for
 
 JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
-LATENCIES = {0.0: 0.5, 0.3: 0.9}  # seconds -> the least ratio wanted
+LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the least ratio wanted
+BARE = "bare"
 BARE_WANTED = 200.0
 OWN_P50_SECONDS = 0.050
 WHOLE_PASS = """
@@ -41,9 +44,9 @@ RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 10.0, 200, 3
 
 def measure() -> None:
     """Print rates and ratios, the idle launch, and the restart."""
-    for latency, wanted in LATENCIES.items():
+    for latency, (count, wanted) in LATENCIES.items():
         with _installation(latency) as (stack, fake):
-            _throughput(stack, fake, latency, wanted)
+            _throughput(stack, fake, latency, count, wanted)
     with _installation(0.0) as (stack, fake):
         _idle(stack, fake)
     with _installation(0.0) as (stack, fake):
@@ -64,6 +67,7 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
             "KUBE_BURST": "10000",
             "LAUNCH_TIMEOUT": "36000",
             "LOG_LEVEL": "error",
+            "MIMIR_CRASH_POINTS": "",  # nobody is killed here, and each point looks for a file
         }
         for stack in running(Path(folder), **settings):
             yield stack, fake
@@ -72,46 +76,95 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
 # From the release of many to the last recorded creation
 
 
-def _throughput(stack: Stack, fake: FakeKubernetes, latency: float, wanted: float) -> None:
-    bare = _bare(fake, latency)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A bare run and one of the installation right after it, in creations a second."""
+
+    bare: float
+    ours: float
+    created: int
+    doubled: int
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.bare
+
+
+def _throughput(stack: Stack, fake: FakeKubernetes, latency: float, count: int, wanted: float) -> None:
+    """Pairs by turns, so that what else the machine does meets both sides; their median is what counts."""
+    print(f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency, {count} pairs")
     with closing(_database(stack)) as database:
-        _line_of(stack, database, JOBS)
-        fake.clear_requests()
-        began = time.perf_counter()
-        _pause(stack, paused=False)
-        recorded = wait_for(lambda: _count(database, "uid <> ''") >= JOBS and time.perf_counter(), "all are recorded", 600)
-    seconds = recorded - began
-    made = [each for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201]
-    doubled = len(made) - len({each["name"] for each in made})
-    rate = JOBS / seconds
-    print(f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency")
-    floor = "" if latency else f"  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}"
-    print(f"  {'bare client':<34}{bare:9.1f} creates/s{floor}")
-    print(f"  {'from the release to the record':<34}{rate:9.1f} launches/s, {seconds:.1f} s")
-    print(f"  {'ratio':<34}{rate / bare:9.2f}  {'ok' if rate / bare >= wanted else 'UNDER'}: at least {wanted}")
-    print(f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and len(made) == JOBS else 'WRONG'}: {len(made):,} created", flush=True)
+        pairs = [_pair(stack, fake, database, latency) for _ in range(count)]
+    bare, ratio = (statistics.median(values) for values in ([each.bare for each in pairs], [each.ratio for each in pairs]))
+    doubled, created = sum(each.doubled for each in pairs), {each.created for each in pairs}
+    if not latency:
+        print(f"  {'median of the bare client':<34}{bare:9.1f}  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}")
+    print(f"  {'median ratio':<34}{ratio:9.2f}  {'ok' if ratio >= wanted else 'UNDER'}: at least {wanted}")
+    print(f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and created == {JOBS} else 'WRONG'}: {created} created", flush=True)
 
 
-def _bare(fake: FakeKubernetes, latency: float) -> float:
-    """Creates a second of the official client with raw bodies, on an empty server; it is empty again afterwards."""
-    create = _creator(fake)
+def _pair(stack: Stack, fake: FakeKubernetes, database: psycopg.Connection[Any], latency: float) -> Pair:
+    bare = _bare(stack, fake, latency)
+    _line_of(stack, database, JOBS)
+    _settled(fake)
+    fake.clear_requests()
+    before = cpu_seconds(stack, fake=fake.pid)
+    began = time.perf_counter()
+    _pause(stack, paused=False)
+    recorded = wait_for(lambda: _count(database, "uid <> ''") >= JOBS and time.perf_counter(), "all are recorded", 600)
+    ours = JOBS / (recorded - began)
+    spent = cpu_shown(before, cpu_seconds(stack, fake=fake.pid), JOBS)
+    names = [each["name"] for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201]
+    print(f"  {'from the release to the record':<34}{ours:9.1f} launches/s, ratio {ours / bare:.2f}; {spent}", flush=True)
+    _pause(stack, paused=True)
+    wait_for(lambda: _emptied(database), "all is forgotten", 60)
+    fake.reset(latency_seconds=latency)
+    return Pair(bare, ours, len(names), len(names) - len(set(names)))
+
+
+def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
+    """Creates a second of the official client with raw bodies, on an empty server; it is empty again afterwards.
+
+    In a namespace of its own: there the installation, which waits meanwhile, watches nothing.
+    """
+    fake.reset(latency_seconds=latency, namespaces=[fake.namespace, BARE])
+    _settled(fake)
+    create = _creator(fake, BARE)
     bodies = [_object() for _ in range(JOBS)]
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
         list(threads.map(create, [_object() for _ in range(IN_FLIGHT)]))  # connections are made before the clock runs
+        before = cpu_seconds(stack, fake=fake.pid)
         began = time.perf_counter()
         codes = set(threads.map(create, bodies))
         seconds = time.perf_counter() - began
     assert codes == {201}, codes
+    spent = cpu_shown(before, cpu_seconds(stack, fake=fake.pid), JOBS)
+    print(f"  {'bare client':<34}{JOBS / seconds:9.1f} creates/s; {spent}", flush=True)
     fake.reset(latency_seconds=latency)
     return JOBS / seconds
 
 
-def _creator(fake: FakeKubernetes) -> Callable[[dict[str, Any]], int]:
+def _emptied(database: psycopg.Connection[Any]) -> bool:
+    """Every job forgotten. It gives way to the installation, which locks these tables in another order."""
+    try:
+        database.execute("SET lock_timeout = '200ms'")
+        database.execute("TRUNCATE jobs_job CASCADE")
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        return False
+    return True
+
+
+def _settled(fake: FakeKubernetes) -> None:
+    """Until the installation follows the server again: `reset` breaks its watches."""
+    wait_for(lambda: {"jobs", "pods", "events"} <= set(fake.open_watches()), "the reconciler follows", 60)
+
+
+def _creator(fake: FakeKubernetes, namespace: str) -> Callable[[dict[str, Any]], int]:
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = IN_FLIGHT
     config.load_kube_config(str(fake.kubeconfig), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     api = client.BatchV1Api(client.ApiClient(configuration))
-    return lambda body: int(api.create_namespaced_job(fake.namespace, body, _preload_content=False).status)
+    return lambda body: int(api.create_namespaced_job(namespace, body, _preload_content=False).status)
 
 
 def _object() -> dict[str, Any]:
@@ -126,7 +179,7 @@ def _object() -> dict[str, Any]:
 
 
 def _idle(stack: Stack, fake: FakeKubernetes) -> None:
-    create = _creator(fake)
+    create = _creator(fake, fake.namespace)
     pipeline = _pipeline(stack)
     whole, bare = [], []
     for _ in range(IDLE_RUNS):

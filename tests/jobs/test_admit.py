@@ -1,17 +1,19 @@
 """Admission: one decision at a time, over what is committed."""
 
 import threading
+from uuid import UUID
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
-from jobs import queue
+from jobs import dispatcher, queue
 from jobs.contract import JobStatus, Priority, WaitRule
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.selectors.waiting import job_waiting
 from jobs.services.admit import ADMISSION_LOCK, admit_once
 from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure
+from jobs.services.launch import attempts_launch
 from jobs.services.limits import limit_set
 from tests.support import make
 
@@ -91,6 +93,33 @@ def test_room_is_held_until_the_worker_is_seen_gone() -> None:
     make.settle()
     admit_once()
     assert Attempt.objects.filter(job=waiting).count() == 1
+
+
+def test_a_long_line_is_launched_while_the_rest_of_it_is_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    make.project()
+    _slots(7)
+    jobs = [make.job() for _ in range(8)]
+    monkeypatch.setattr(dispatcher, "FIRST", 3)
+    dispatcher.wake(Priority.NORMAL)
+    begun = list(Attempt.objects.order_by("created_at").values_list("job_id", flat=True))
+    assert begun == [job.id for job in jobs[:7]], "in the line's order, as many as there is room for"
+    assert sorted(make.launcher().workers) == sorted(Attempt.objects.exclude(uid="").values_list("name", flat=True))
+    assert len(make.launcher().workers) == 7
+
+
+def test_a_rest_that_cannot_be_admitted_leaves_the_first_ones_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    make.project()
+    _slots(4)
+    for _ in range(4):
+        make.job()
+    first = admit_once(hint=False, limit=2)
+
+    def fails() -> list[UUID]:
+        raise OperationalError("the database is gone")
+
+    attempts_launch(first, more=fails)
+    assert Attempt.objects.exclude(uid="").count() == len(first) == 2
+    assert Job.objects.filter(status=JobStatus.QUEUED).count() == 2
 
 
 def test_no_launch_is_asked_for_inside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:

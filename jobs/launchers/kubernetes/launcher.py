@@ -50,6 +50,10 @@ class KubernetesLauncher:
 
     # -- making
 
+    def prepare(self) -> None:
+        """The official client is a second's import."""
+        self._api()
+
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:  # noqa: ARG002
         """See `base.Launcher`. `still_wanted` is not asked: nothing keeps others out between the question and the request.
 

@@ -4,6 +4,8 @@ A mirror may be late, and never ahead: what it shows as ended has ended, but wha
 the API server first (`launcher.is_gone`). 410, an error in the stream, or silence mean: list again.
 """
 
+import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +21,11 @@ Object = Mapping[str, Any]
 WATCH_SECONDS = (240.0, 300.0)
 SILENCE_SECONDS = 90.0  # an API server sends a bookmark each minute
 RETRY_SECONDS = 1.0
+# How an API server begins a change: by its type, and its object's name and version. What follows is read when somebody looks.
+_HEAD = re.compile(
+    rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{"name":"([^"\\]+)"'
+    rb'(?:,"generateName":"[^"\\]*")?(?:,"namespace":"[^"\\]*")?(?:,"uid":"[^"\\]*")?,"resourceVersion":"([0-9]+)"[,}]'
+)
 
 
 class ListAgain(Exception):
@@ -34,7 +41,8 @@ class Mirror:
         self.lists = 0  # how many were begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
         self._objects: dict[str, Object] = {}
-        self._fresh: dict[str, Object | None] = {}  # what the watch brought since somebody looked, whole; None: it is gone
+        self._fresh: dict[str, bytes | None] = {}  # the lines that the watch brought since somebody looked; None: it is gone
+        self._broken = False  # one of them could not be read
         self._version = ""
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -49,10 +57,14 @@ class Mirror:
             return dict(self._objects)
 
     def _take_in(self) -> None:
-        """Cut what came, under the lock. Of an object that changed ten times between two looks only the last state is cut."""
+        """Read and cut what came, under the lock. Of an object that changed ten times between two looks only the last state is read."""
         fresh, self._fresh = self._fresh, {}
-        for name, each in fresh.items():
-            kept = self._cut(each) if each is not None else None
+        for name, line in fresh.items():
+            try:
+                kept = self._cut(_parsed(line).get("object") or {}) if line is not None else None
+            except ListAgain:
+                self._broken = True  # it stays as it was until the list that follows
+                continue
             if kept is None:
                 self._objects.pop(name, None)
             else:
@@ -76,7 +88,7 @@ class Mirror:
                 if kept is not None:
                     found[each["metadata"]["name"]] = kept
         with self._lock:
-            self._objects, self._fresh, self._version = found, {}, version
+            self._objects, self._fresh, self._version, self._broken = found, {}, version, False
         self.error = None
         self._changed()
 
@@ -91,7 +103,7 @@ class Mirror:
         }
         try:
             for line in self._api.lines(self._api.path(self.resource), asked, silence_seconds=SILENCE_SECONDS):
-                self._apply(_parsed(line))
+                self._apply(line)
                 if self._stop.is_set():
                     return
         except Refused as refused:
@@ -99,7 +111,15 @@ class Mirror:
                 raise ListAgain("410") from refused
             raise Away(str(refused)) from refused
 
-    def _apply(self, event: Mapping[str, Any]) -> None:
+    def _apply(self, line: bytes) -> None:
+        if self._broken:
+            raise ListAgain("a line of the stream could not be read")
+        head = _HEAD.match(line)
+        if head is not None and line.endswith(b"}}"):
+            kind, name, version = head.group(1), head.group(2).decode(), head.group(3).decode()
+            self._keep(name, line if kind != b"DELETED" else None, version)
+            return
+        event = _parsed(line)
         kind, each = event.get("type"), event.get("object") or {}
         if kind == "ERROR":
             raise ListAgain(str(each.get("message") or each.get("code")))
@@ -108,9 +128,12 @@ class Mirror:
         if kind == "BOOKMARK":
             self._version = version or self._version
             return
+        self._keep(str(metadata.get("name") or ""), line if kind in ("ADDED", "MODIFIED") else None, version or self._version)
+
+    def _keep(self, name: str, line: bytes | None, version: str) -> None:
         with self._lock:
-            self._fresh[str(metadata.get("name") or "")] = each if kind in ("ADDED", "MODIFIED") else None
-            self._version = version or self._version
+            self._fresh[name] = line
+            self._version = version
         self._changed()
 
     def follow(self) -> None:
@@ -152,8 +175,6 @@ class Mirror:
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:
-    import json
-
     try:
         event = json.loads(line)
     except ValueError:

@@ -20,6 +20,7 @@ class Connection(asyncio.Protocol):
         self._control, self._token = control, f"Bearer {token}"
         self._transport: Any = None
         self._data = b""
+        self._chunks: list[bytes] = []
         self._busy = False
         self._last = False  # the client wants no more on this connection
         self._stream: Stream | None = None
@@ -109,10 +110,18 @@ class Connection(asyncio.Protocol):
         stream.attach(self._chunk, self._finish)
 
     def _chunk(self, line: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(b"%x\r\n%b\r\n" % (len(line), line))
+        """What one request brings about goes out in one piece, right after it."""
+        if not self._chunks:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._chunks.append(b"%x\r\n%b\r\n" % (len(line), line))
+
+    def _flush(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        if chunks and not self._transport.is_closing():
+            self._transport.write(b"".join(chunks))
 
     def _finish(self, broken: bool) -> None:
+        self._flush()
         self._stream = None
         if self._transport.is_closing():
             return

@@ -100,7 +100,9 @@ class Store:
 
     def _write(self, resource: Resource, obj: Object, kind: ChangeType) -> Object:
         self.number += 1
-        obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.number)}}
+        meta = obj["metadata"]
+        first = {name: meta[name] for name in ("name", "generateName", "namespace", "uid") if name in meta}  # a server's order
+        obj = {**obj, "metadata": {**first, "resourceVersion": "", **meta} | {"resourceVersion": str(self.number)}}
         key = key_of(obj)
         version = Version(resource, key, self.number, obj)
         objects = self._objects.setdefault(resource, {})
