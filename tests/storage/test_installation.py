@@ -17,6 +17,7 @@ from tests.support.stack import Stack, running, wait_for
 AWAY = [[{"method": method, "kind": "503 SlowDown", "times": 5}] for method in ("PUT", "GET")]
 
 BUCKET = "mimir-installation"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
