@@ -30,7 +30,7 @@ PARTS_MAX = 9_000  # S3 takes 10,000
 BLOCK_BYTES = 256 * 1024
 READ_TRIES = 4  # of one block: a connection that breaks in the middle is opened again where it broke
 _PAUSE_SECONDS = 0.2
-_PATIENT = {"connect_timeout": 3, "read_timeout": 30, "tries": 4}
+_PATIENT = {"connect_timeout": 3, "read_timeout": 20, "tries": 3}  # nobody at the address: told before a worker stops waiting, 30 s
 # What is asked inside a transaction or by a page: the server ends a transaction that idles for 5 s.
 _QUICK = {"connect_timeout": 1.5, "read_timeout": 2, "tries": 1}
 
@@ -277,9 +277,9 @@ class _Reader(io.RawIOBase):
         if wanted <= 0:
             return 0
         for left in reversed(range(READ_TRIES)):
+            self._body = self._body or self._opened()
             try:
-                with self._bucket.told(self._name) as client:
-                    block = self._next(client, wanted)
+                block = self._next(wanted)
                 break
             except StorageAway:
                 self._drop()
@@ -290,15 +290,17 @@ class _Reader(io.RawIOBase):
         self._at += len(block)
         return len(block)
 
-    def _next(self, client: Any, wanted: int) -> bytes:
-        if self._body is None:
-            answer = client.get_object(
-                Bucket=self._bucket.bucket, Key=self._bucket.key(self._name), Range=f"bytes={self._at}-", IfMatch=self._facts.etag
-            )
-            self._body = answer["Body"]
-        block: bytes = self._body.read(wanted)
-        if not block:
-            raise ConnectionResetError("the object ended before its end")
+    def _opened(self) -> Any:
+        """The bytes from here on. It is tried as often as any call is, and not again by who reads."""
+        bucket = self._bucket
+        with bucket.told(self._name) as client:
+            return client.get_object(Bucket=bucket.bucket, Key=bucket.key(self._name), Range=f"bytes={self._at}-", IfMatch=self._facts.etag)["Body"]
+
+    def _next(self, wanted: int) -> bytes:
+        with self._bucket.told(self._name):
+            block: bytes = self._body.read(wanted)
+            if not block:
+                raise ConnectionResetError("the object ended before its end")
         return block
 
     def _drop(self) -> None:

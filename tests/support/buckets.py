@@ -33,9 +33,9 @@ def endpoint() -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def bucket_make() -> str:
-    """A new bucket's name."""
-    name = f"mimir-{uuid.uuid4().hex}"
+def bucket_make(name: str = "") -> str:
+    """A new bucket; its name, one that nobody has unless it is given."""
+    name = name or f"mimir-{uuid.uuid4().hex}"
     httpx.put(f"{endpoint()}/{name}", trust_env=False).raise_for_status()
     return name
 
