@@ -58,12 +58,12 @@ screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide a
 images: ## build the container images with docker, nerdctl or buildah; prints their sizes (deploy/images/build.sh has the variables)
 	@deploy/images/build.sh
 
-manifests: $(VENV)/.dev $(VENV)/.kubectl ## render deploy/k8s/overlays into deploy/k8s/development and deploy/k8s/production
+manifests: $(VENV)/.dev $(VENV)/.kubectl ## render deploy/k8s/overlays into deploy/k8s/development, production and production-s3
 	@$(PY) deploy/k8s/render.py
 
 checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipped, and why, is in deploy/k8s/checkov
-	@for kind in development production; do \
-		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$$kind.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
+	@for kind in development production production-s3; do \
+		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$${kind%-s3}.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
 	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \

@@ -189,6 +189,20 @@ INFRASTRUCTURE = (CLUSTER - {FailureReason.EVICTED_DISK_LIMIT}) | {
 }
 
 # Causes that another try cannot mend: the job fails at once, whatever attempts are left.
+# The cluster has no room now, or does not answer, or its administrator has a right to give: the job waits for that, however often it is launched.
+SHORTAGE = frozenset(
+    {
+        FailureReason.CLUSTER_UNREACHABLE,
+        FailureReason.CLUSTER_FORBIDDEN,
+        FailureReason.SUSPENDED,
+        FailureReason.UNSCHEDULABLE,
+        FailureReason.UNSCHEDULABLE_CPU,
+        FailureReason.UNSCHEDULABLE_MEMORY,
+        FailureReason.UNSCHEDULABLE_GPU,
+        FailureReason.UNSCHEDULABLE_DISK,
+        FailureReason.QUOTA_EXCEEDED,
+    }
+)
 FINAL = frozenset(
     {
         FailureReason.INVALID_INPUT,

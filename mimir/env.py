@@ -8,6 +8,7 @@ message that names each setting and never prints its value.
 import ipaddress
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -95,6 +96,26 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]{0,200}")
+
+
+def _store(value: str) -> str:
+    """A folder as file://, or a bucket and perhaps a prefix of its keys as s3://. Credentials never stand in it."""
+    _url("file", "s3")(value)
+    parts = urlsplit(value)
+    if parts.scheme == "s3":
+        if not _BUCKET.fullmatch(parts.netloc):
+            raise _Fault("has to name a bucket: s3://bucket or s3://bucket/prefix")
+        if not _PREFIX.fullmatch(parts.path) or parts.query or parts.fragment:
+            raise _Fault("has a prefix with characters that keys should not have")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    return value and _url("http", "https")(value)
+
+
 def _secret(value: str) -> str:
     if len(value) < 32:
         raise _Fault("has to have at least 32 characters")
@@ -169,7 +190,10 @@ class Env:
     channel_layer: str = _setting(_text, "channels_redis.pubsub.RedisPubSubChannelLayer", "the class that carries live hints")
     orchestrator_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it")
     worker_keys: tuple[str, ...] = _setting(_worker_keys, None, "signs workers' tokens; two while rotating")
-    artifacts_url: str = _setting(_url("file"), "file:///app/artifacts", "where artifacts and sealed logs are kept")
+    artifacts_url: str = _setting(_store, "file:///app/artifacts", "where artifacts and sealed logs are kept: a folder, or s3://bucket/prefix")
+    artifacts_s3_endpoint: str = _setting(_endpoint, "", "the server of the bucket, where it is not Amazon's")
+    artifacts_s3_region: str = _setting(_text, "", "region of the bucket; empty: as AWS_REGION says, or the server's default")
+    artifacts_s3_addressing: str = _setting(_choice("auto", "path", "virtual"), "auto", "bucket in the path or in the host's name")
     spool_dir: str = _setting(_text, "", "folder for uploads on their way; empty: the system's temporary folder")
     launcher: str = _setting(_choice("kubernetes", "process", "memory"), "process", "what the default cluster launches workers with")
     workers_dir: str = _setting(_text, "/app/workers", "process launcher: one folder for each worker")
@@ -196,7 +220,7 @@ class Env:
     cancel_grace: int = _setting(_integer(0, 3600), "10", "seconds a worker has to stop after a cancel, before it is ended")
     worker_grace: int = _setting(_integer(0, 86400), "600", "seconds a worker tries to deliver its end")
     launch_concurrency: int = _setting(_integer(1, 256), "16", "launches in flight")
-    infrastructure_retries: int = _setting(_integer(0, 100), "5", "tries that the user's attempts do not count")
+    infrastructure_retries: int = _setting(_integer(0, 100), "5", "tries that the user's attempts do not count; one that waited for room is none")
     retry_back_off: float = _setting(_number(0, 3600), "2", "seconds before the first retry, doubling")
     retry_back_off_max: float = _setting(_number(0, 86400), "300", "seconds at most before a retry")
     ageing_seconds: int = _setting(_integer(1, 86400 * 7), "600", "waiting this long lifts a job one class")
@@ -320,6 +344,8 @@ def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str])
         faults.append("LAUNCHER=process isolates nothing: in production set ALLOW_UNISOLATED_WORKERS=true if that is what you want")
     if role == "orchestrator" and values["launcher"] == "process" and sys.platform != "linux":
         faults.append("LAUNCHER=process needs Linux: it follows a worker's processes by /proc. Use a Linux virtual machine or WSL2")
+    if role == "orchestrator" and values["artifacts_s3_endpoint"] and not values["artifacts_url"].startswith("s3:"):
+        faults.append("ARTIFACTS_S3_ENDPOINT is set and ARTIFACTS_URL names no bucket: make it s3://bucket/prefix")
     if role == "orchestrator" and production and values["launcher"] == "memory":
         faults.append("LAUNCHER=memory runs nothing: it is for tests")
     return faults

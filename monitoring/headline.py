@@ -64,7 +64,7 @@ def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
 def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
     for row in components:
         if row["component"] == "storage" and row["state"] != "alive":
-            yield _attention("The artifact storage cannot be read.", "Mount it again, or mend the rights of its folder (ARTIFACTS_URL).")
+            yield _attention("The artifact storage cannot be used: workers and uploads wait for it.", row["message"])
     free, total = storage["artifact_free_bytes"], storage["artifact_total_bytes"]
     if total and free is not None and free / total < STORAGE_FREE_SHARE_LEAST:
         yield _attention(

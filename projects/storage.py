@@ -1,4 +1,4 @@
-"""Files of dataset versions in the artifact storage: written once under an id, never changed."""
+"""Files of dataset versions in the artifact storage, a folder or a bucket: written once under an id, never changed."""
 
 import contextlib
 import datetime as dt
@@ -6,16 +6,25 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
+from mimir.lib.errors import MimirError, TooLarge
+from projects.objects import Bucket, Facts
+
+log = structlog.get_logger(__name__)
+
 FOLDER = "datasets"
+COPIES_AT_ONCE, COPY_WAIT_SECONDS = 2, 15.0  # of objects on this machine's disk: the scratch folder is sized
+_copies = threading.BoundedSemaphore(COPIES_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def object_write(key: str, content: File) -> str:  # type: ignore[type-arg]
     try:
         return artifacts().save(key, content)
     except BaseException:
-        object_delete(key)
+        object_discard(key)
         raise
 
 
@@ -105,23 +114,80 @@ def object_delete(key: str) -> None:
     artifacts().delete(key)
 
 
+def object_discard(key: str) -> None:
+    """Delete what no row will point at; where that fails the sweep does it, and the error that led here is the one that is told."""
+    try:
+        object_delete(key)
+    except OSError as error:
+        log.warning("an object could not be removed: the sweep will", object=key, error=type(error).__name__)
+
+
+def object_facts(key: str) -> Facts:
+    """Size and time of an object as the storage has them now, within seconds. Raises: FileNotFoundError, OSError."""
+    storage = artifacts()
+    return storage.facts(key) if isinstance(storage, Bucket) else Facts(storage.size(key), storage.get_modified_time(key))
+
+
 @contextlib.contextmanager
 def local_path(key: str) -> Iterator[str]:
-    """A path on this machine with the object's bytes: its own where the storage is a folder, else a copy for the time of the block."""
+    """A path on this machine with the object's bytes: its own where the storage is a folder, else a copy for the time of the block.
+
+    Raises, for a copy: FileNotFoundError; TooLarge for what the scratch folder is not sized for; MimirError `busy` when others copy.
+    """
     try:
         path = artifacts().path(key)
     except NotImplementedError:
-        with tempfile.NamedTemporaryFile(dir=scratch_dir(), prefix="mimir-object-") as copy, object_open(key) as source:
-            shutil.copyfileobj(source, copy, 1024 * 1024)
-            copy.flush()
-            yield copy.name
+        if not _copies.acquire(timeout=COPY_WAIT_SECONDS):
+            message = "Many files are being read right now. Try again in a few seconds."
+            raise MimirError(message, code="busy", status=429, retry_after_seconds=5) from None
+        try:
+            with tempfile.NamedTemporaryFile(dir=scratch_dir(), prefix="mimir-object-") as copy:
+                _copy(key, copy)
+                yield copy.name
+        finally:
+            _copies.release()
         return
     yield path
+
+
+def _copy(key: str, target: IO[bytes]) -> None:
+    limit = settings.ENV.max_upload_bytes
+    if object_size(key) > limit:
+        raise TooLarge(f"Files above {limit:,} bytes (MAX_UPLOAD_BYTES) are not opened here. Download the file as it is, or query it in a pipeline.")
+    with object_open(key) as source:
+        shutil.copyfileobj(source, target, 1024 * 1024)
+    target.flush()
+
+
+def unfinished_sweep(moment: dt.datetime) -> int:
+    """End uploads into the storage that began before `moment` and were never completed; returns how many. A folder has none."""
+    storage = artifacts()
+    return storage.unfinished_abort(moment) if isinstance(storage, Bucket) else 0
+
+
+def where() -> str:
+    """The folder, or the bucket and its server."""
+    storage = artifacts()
+    return storage.where if isinstance(storage, Bucket) else storage.path("")
+
+
+def problem() -> str:
+    """What an administrator has to mend of the storage, as a sentence; empty when it can be used."""
+    storage = artifacts()
+    if isinstance(storage, Bucket):
+        return storage.problem()
+    path = storage.path("")
+    if os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return ""
+    return f"The folder {path} cannot be read and written. Mount it again, or mend its rights (ARTIFACTS_URL)."
 
 
 def keys_older_than(moment: dt.datetime, *, folder: str = FOLDER) -> Iterator[str]:
     """Keys of objects below `folder` last written before `moment`."""
     storage = artifacts()
+    if isinstance(storage, Bucket):
+        yield from storage.older_than(moment, folder)
+        return
     try:
         folders, names = storage.listdir(folder)
     except FileNotFoundError:

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.support.storages import bucket, each_storage  # noqa: F401 - fixtures
+
 
 @pytest.fixture(autouse=True)
 def _redis_is_there() -> None:

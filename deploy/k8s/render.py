@@ -1,4 +1,4 @@
-"""`make manifests`: renders the overlays into plain YAML, deploy/k8s/development and deploy/k8s/production.
+"""`make manifests`: renders the overlays into plain YAML, deploy/k8s/development, deploy/k8s/production and deploy/k8s/production-s3.
 
 kustomize makes the objects. What it cannot is done here: pods change when their ConfigMap does, the bootstrap Job's name changes with
 the release and its content (a Job cannot be changed), and volumes that two replicas could not share are refused.
@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).resolve().parent
-OVERLAYS = ("development", "production")
+OVERLAYS = ("development", "production", "production-s3")
+KEEPERS = ("web", "reconciler")  # the containers that read and write artifacts
 CHECKSUM, JOB = "CONFIG-CHECKSUM", "bootstrap-version"
 HEAD = "# Made by `make manifests` from deploy/k8s/overlays/{overlay}: change it there.\n"
 
@@ -36,7 +37,7 @@ def rendered(overlay: str, *, version: str) -> str:
 
 
 def check(objects: list[dict[str, Any]]) -> None:
-    """Refuse volumes that replicas on two nodes could not share. Raises: Refused."""
+    """Refuse volumes that replicas on two nodes could not share, and artifacts that they would not. Raises: Refused."""
     claims = [each for each in objects if each["kind"] == "PersistentVolumeClaim"]
     shared = {each["metadata"]["name"] for each in claims if "ReadWriteMany" in each["spec"]["accessModes"]}
     for each in objects:
@@ -47,8 +48,28 @@ def check(objects: list[dict[str, Any]]) -> None:
             if claim and claim not in shared:
                 raise Refused(
                     f"Deployment {each['metadata']['name']} has {each['spec']['replicas']} replicas and the claim {claim} is not ReadWriteMany: "
-                    "on two nodes one of them would wait for its volume for ever. Make the claim ReadWriteMany, or the replicas 1."
+                    "on two nodes one of them would wait for its volume for ever. Make the claim ReadWriteMany, keep artifacts in a bucket "
+                    "(overlays/production-s3), or make the replicas 1."
                 )
+
+
+        if each["metadata"]["name"] == "orchestrator":
+            _check_artifacts(each["spec"]["template"]["spec"])
+
+
+def _check_artifacts(pod: dict[str, Any]) -> None:
+    """Several replicas share a bucket, or a claim. Raises: Refused."""
+    claims = {volume["name"] for volume in pod.get("volumes", []) if "persistentVolumeClaim" in volume}
+    for each in pod["containers"]:
+        if each["name"] not in KEEPERS:
+            continue
+        given = {variable["name"]: variable.get("value", "") for variable in each.get("env", [])}
+        mounts = {mount["mountPath"]: mount["name"] for mount in each.get("volumeMounts", [])}
+        if not given.get("ARTIFACTS_URL", "").startswith("s3://") and mounts.get("/app/artifacts") not in claims:
+            raise Refused(
+                f"Each replica's {each['name']} would keep artifacts of its own. Give all of them a bucket (ARTIFACTS_URL=s3://…, as "
+                "overlays/production-s3 has it) or a claim that is ReadWriteMany at /app/artifacts, or make the replicas 1."
+            )
 
 
 def _digest(value: object) -> str:

@@ -1,9 +1,7 @@
 """What belongs to one job beside itself: events, attempts, artifacts, usage."""
 
-from typing import Any
 from uuid import UUID
 
-from django.core.files.storage import storages
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -21,6 +19,7 @@ from mimir.api.responses import FileStream, attachment
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid, MimirError
+from projects import storage
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = OpenApiParameter("attempt", OpenApiTypes.INT, description="Its number; left out: the latest.")
@@ -128,7 +127,7 @@ class ArtifactView(ApiView):
         """As an attachment: what a worker calls its type decides nothing here."""
         row = artifact_get(job=job_for(caller(request), job_id), name=name)
         try:
-            file: Any = storages["artifacts"].open(row.storage_key, "rb")
+            file = storage.object_open(row.storage_key)
         except FileNotFoundError as error:
             message = f"The file of {name} is not in the artifact storage. Tell an administrator."
             raise MimirError(message, code="content_missing", status=500) from error

@@ -197,7 +197,7 @@ class WorkerArtifactView(WorkerView):
             raise
         finally:
             if not kept:
-                storage.object_delete(key)
+                storage.object_discard(key)
         answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
         return Response(answer, status=201 if kept else 200)
 

@@ -40,8 +40,10 @@ def artifact_of(attempt: Attempt, name: object, role: ArtifactRole) -> Artifact:
 
 
 def open_artifact(artifact: Artifact) -> IO[bytes]:
-    """The artifact's bytes. Raises: OutcomeRefused when the storage has them no more: no other try of this finish would find them."""
+    """The artifact's bytes. Raises: OutcomeRefused when the storage has them no more, or not all: no other try of this finish would find them."""
     try:
+        if storage.object_size(artifact.storage_key) != artifact.size_bytes:
+            raise refused_protocol(f"{artifact.name} is not the file in the artifact storage that was stored: its size differs")
         return storage.object_open(artifact.storage_key)
     except FileNotFoundError as error:
         raise refused_protocol(f"{artifact.name} is not in the artifact storage any more") from error

@@ -1,5 +1,6 @@
 """The loops: the lease, a thread for each cluster, and housekeeping."""
 
+import math
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from jobs.services.lease import RECONCILER, lease_release, lease_take
 from jobs.services.metrics import deltas_fold
 from jobs.services.retention import retention_apply
 from mimir.lib.clock import utc_now
+from projects import storage
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
@@ -30,6 +32,7 @@ RETENTION_SECONDS = 20.0
 SWEEP_SECONDS = 3600.0  # looking for objects without a row lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
+COMPLAINT_SECONDS = 60.0  # between two of the same about a cluster that does not answer
 
 
 class Leader:
@@ -107,7 +110,7 @@ def run(stop: threading.Event) -> None:
 def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
     """Passes over one cluster for as long as its row is there. What a pass raises is logged; the next one comes."""
     memory, followed_by_us = Memory(), False
-    seconds = settings.ENV.reconcile_seconds
+    seconds, complained = settings.ENV.reconcile_seconds, -math.inf
     try:
         while not stop.is_set():
             try:
@@ -128,8 +131,12 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                 followed.at = utc_now().isoformat()
                 stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))  # with thousands of workers something always changes
                 launcher.wait_for_change(seconds)
-            except Exception:
-                log.exception("a pass failed: the next one tries again", cluster=name)
+            except Exception as error:
+                if not isinstance(error, OSError):
+                    log.exception("a pass failed: the next one tries again", cluster=name)
+                elif time.monotonic() - complained >= COMPLAINT_SECONDS:
+                    log.warning("a cluster does not answer: each pass asks again", cluster=name, error=str(error)[:300])
+                    complained = time.monotonic()
                 connection.close()
                 memory = Memory()
                 stop.wait(seconds)
@@ -158,6 +165,8 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
                 retention_apply()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
+                    if problem := storage.problem():
+                        log.error("the artifact storage cannot be used", where=storage.where(), problem=problem)
                     storage_sweep()
         except Exception:
             log.exception("housekeeping failed: the next round tries again")

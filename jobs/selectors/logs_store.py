@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core.files.storage import storages
-
 from jobs.models import Attempt, LogChunk
+from mimir.lib.errors import StorageAway
+from projects import storage
 
 WINDOW_BYTES = 1024 * 1024  # read at once: bounds the memory of a reader; also the size of a sealed block
 
@@ -105,10 +105,12 @@ def _object_pieces(attempt_id: UUID, start: int, stop: int) -> Iterator[Piece]:
     blocks: list[list[int]] = index["blocks"]
     number = max(bisect.bisect_right(blocks, start, key=lambda block: block[0]) - 1, 0)
     try:
-        with storages["artifacts"].open(name, "rb") as file:
+        with storage.object_open(name) as file:
             while number < len(blocks) and blocks[number][0] < stop:
                 yield _block(file, index, number)
                 number += 1
+    except StorageAway:
+        raise  # nothing is known to be damaged: the same read later works
     except (OSError, EOFError, zlib.error) as error:
         raise LogDamaged(f"attempt {attempt_id}: the sealed log cannot be read") from error
 

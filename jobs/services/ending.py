@@ -1,7 +1,7 @@
 """How an attempt ends without success, and what that makes of its job: cancelled, failed, or in the line again.
 
 Only the orchestrator retries. Causes that are not the job's fault do not use up the user's attempts but are bounded as well; an orderly
-stop of Mimir itself is neither.
+stop of Mimir itself is neither, nor is a cluster that has no room: who waits in the line does not fail by waiting.
 """
 
 import datetime as dt
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.contract import FINAL, INFRASTRUCTURE, EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.diagnosis import diagnose
 from jobs.models import Attempt, Job
 from jobs.services.transition import job_move
@@ -81,7 +81,7 @@ def back_off_seconds(failures: int) -> float:
 def _tries_again(job: Job, reason: FailureReason) -> bool:
     if reason in FINAL:
         return False
-    if reason is FailureReason.SHUTDOWN:
+    if reason is FailureReason.SHUTDOWN or reason in SHORTAGE:
         return True
     if reason in INFRASTRUCTURE:
         return job.infrastructure_failures < settings.ENV.infrastructure_retries
@@ -92,7 +92,7 @@ def _requeue(
     job: Job, attempt: Attempt, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
 ) -> None:
     shutdown = reason is FailureReason.SHUTDOWN
-    infrastructure = job.infrastructure_failures + (0 if counts or shutdown else 1)
+    infrastructure = job.infrastructure_failures + (0 if counts or shutdown or reason in SHORTAGE else 1)
     used = job.attempts_used + (1 if counts else 0)
     wait = 0.0 if shutdown else back_off_seconds(max(1, infrastructure + used))
     not_before = utc_now() + dt.timedelta(seconds=wait)

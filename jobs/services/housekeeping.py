@@ -5,7 +5,7 @@ from collections.abc import Collection
 from jobs.models import ARTIFACTS, Artifact
 from jobs.services.logs import log_objects_sweep
 from projects.selectors import storage_keys_referenced
-from projects.services import expired_tokens_sweep, scratch_files_sweep, unreferenced_objects_sweep
+from projects.services import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
 
 LOG_OBJECTS_AFTER_SECONDS = 3600.0
 
@@ -21,6 +21,7 @@ def storage_sweep() -> int:
         log_objects_sweep(older_than_seconds=LOG_OBJECTS_AFTER_SECONDS)
         + unreferenced_objects_sweep(folder=ARTIFACTS, referenced=artifact_keys_referenced)
         + unreferenced_objects_sweep()
+        + unfinished_uploads_sweep()
         + scratch_files_sweep()
         + expired_tokens_sweep()
     )

@@ -6,6 +6,7 @@ rows. Two sealers therefore never write to one name, and the loser removes only 
 
 import datetime as dt
 import gzip
+import itertools
 import os
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from uuid import UUID
 
 import structlog
 from django.core.files.base import File
-from django.core.files.storage import storages
 from django.db import transaction
 from django.db.models import Q
 
@@ -24,12 +24,15 @@ from jobs.models import Attempt, LogChunk
 from jobs.selectors.logs_store import WINDOW_BYTES, LogDamaged, chunk_pieces
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
+from projects import storage
 
 log = structlog.get_logger(__name__)
 
 ROOT = "logs"
+POINT_WITHIN_SECONDS = 1800  # an object is pointed to at once or never: the sweep waits twice as long
 RETRY_SECONDS = 60  # a log that could not be sealed is left alone this long, so that it does not stop those behind it
 _GZIP_LEVEL = 6
+_BATCH = 500
 
 
 def logs_seal_due(limit: int) -> list[UUID]:
@@ -60,29 +63,23 @@ def log_seal(*, attempt_id: UUID) -> bool:
         crash_point("log.after_object_before_pointer")
         won = _point_to(attempt_id, name, index)
     except (OSError, LogDamaged):
-        _remove(name)
+        storage.object_discard(name)
         if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
             return False  # another sealer was faster, and the rows went away under this one
         Attempt.objects.filter(id=attempt_id).update(log_seal_not_before=utc_now() + dt.timedelta(seconds=RETRY_SECONDS))
         raise
     if not won:
-        _remove(name)
+        storage.object_discard(name)
     return won
 
 
 def log_objects_sweep(older_than_seconds: float) -> int:
     """Remove objects that no attempt points to and that were last written so long ago; returns how many."""
-    storage = storages["artifacts"]
-    before = utc_now() - dt.timedelta(seconds=older_than_seconds)
+    names = storage.keys_older_than(utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT)
     removed = 0
-    for shard in _listed(ROOT)[0]:
-        for file in _listed(f"{ROOT}/{shard}")[1]:
-            name = f"{ROOT}/{shard}/{file}"
-            try:
-                stale = storage.get_modified_time(name) < before
-            except FileNotFoundError:
-                continue
-            removed += stale and _remove_unreferenced(name)
+    while batch := list(itertools.islice(names, _BATCH)):
+        referenced = set(Attempt.objects.filter(log_object__in=batch).values_list("log_object", flat=True))
+        removed += sum(_remove_unreferenced(name) for name in batch if name not in referenced)
     return removed
 
 
@@ -127,16 +124,15 @@ def _object_name(attempt_id: UUID) -> str:
 
 
 def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
-    storage = storages["artifacts"]
-    saved = storage.save(name, _Stream(blocks, name))
+    saved = storage.artifacts().save(name, _Stream(blocks, name))
     if saved != name:
-        storage.delete(saved)
+        storage.object_discard(saved)
         raise OSError(f"the object {name} was there before it was written")
     try:
-        path = Path(storage.path(name))
+        path = Path(storage.artifacts().path(name))
     except NotImplementedError:
         return  # an object store: what it has answered is durable
-    root = Path(storage.path(""))
+    root = Path(storage.artifacts().path(""))
     for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
         _fsync(entry)
 
@@ -157,23 +153,26 @@ def _point_to(attempt_id: UUID, name: str, index: _Index) -> bool:
         ).update(log_object=name, log_index=index.as_json())
         if not won:
             return False
-        # The sweep removes under this row's lock: an object that is here now stays. No network: a folder is asked, or the store's index.
-        if not storages["artifacts"].exists(name):
-            raise OSError(f"the object {name} was swept before it was pointed to")
+        _check_object(name, index)
         LogChunk.objects.filter(attempt_id=attempt_id).delete()
         feed.publish_log(job_id=Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id))
     return True
 
 
-def _listed(folder: str) -> tuple[list[str], list[str]]:
-    try:
-        return storages["artifacts"].listdir(folder)
-    except FileNotFoundError:
-        return [], []
+def _check_object(name: str, index: _Index) -> None:
+    """The object is there, whole, and too young for the sweep to have begun on it. One question to a bucket, of a few seconds at most.
+
+    Raises: OSError.
+    """
+    found = storage.object_facts(name)
+    if found.size_bytes != index.size:
+        raise OSError(f"the object {name} has {found.size_bytes} bytes and {index.size} were written")
+    if found.modified_at < utc_now() - dt.timedelta(seconds=POINT_WITHIN_SECONDS):
+        raise OSError(f"the object {name} is so old that the sweep may be about to remove it")
 
 
 def _remove_unreferenced(name: str) -> bool:
-    """Remove the object unless its attempt points to it; under the row's lock, so that no sealer points to it meanwhile."""
+    """Remove the object unless its attempt points to it, which is asked under the row's lock. Nobody points to it later: it is too old."""
     try:
         attempt_id = UUID(Path(name).name.partition(".")[0])
     except ValueError:
@@ -182,14 +181,6 @@ def _remove_unreferenced(name: str) -> bool:
         row = Attempt.objects.select_for_update().filter(id=attempt_id).values("log_object").first()
         if row is not None and row["log_object"] == name:
             return False
-        storages["artifacts"].delete(name)
+    storage.object_delete(name)
     log.info("an unreferenced log object was removed", object=name)
     return True
-
-
-def _remove(name: str) -> None:
-    """Remove what this try wrote. A failure leaves it to the sweep."""
-    try:
-        storages["artifacts"].delete(name)
-    except OSError as error:
-        log.warning("a log object could not be removed: the sweep will", object=name, error=type(error).__name__)

@@ -4,11 +4,11 @@ import datetime as dt
 
 import structlog
 from django.conf import settings
-from django.core.files.storage import storages
 from django.db import transaction
 
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
 from mimir.lib.clock import utc_now
+from projects import storage
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -43,9 +43,8 @@ def _jobs(before: dt.datetime) -> int:
     ]
     with transaction.atomic():
         Job.objects.filter(id__in=ids).delete()
-    storage = storages["artifacts"]
     for key in keys:
-        storage.delete(key)
+        storage.object_discard(key)
     if ids:
         log.info("ended jobs deleted by retention", jobs=len(ids))
     return len(ids)

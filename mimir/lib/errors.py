@@ -81,3 +81,19 @@ class TooMany(MimirError):
     """A limit of rate or number; `retry_after_seconds` becomes Retry-After. Answered with 429."""
 
     status, code = 429, "too_many"
+
+
+class StorageAway(MimirError, OSError):
+    """The artifact storage does not answer, or not as it should: as a disk that is away. Answered with 503, the same request later works.
+
+    `why` is for administrators: what is wrong and what to mend.
+    """
+
+    status, code = 503, "storage_unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__("The artifact storage does not answer. Nothing is lost: try again in a moment.", retry_after_seconds=5)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.why})"

@@ -130,14 +130,26 @@ CHANNEL_LAYERS = {
     }
 }
 
-_artifacts = unquote(urlsplit(ENV.artifacts_url).path)
+_artifacts = urlsplit(ENV.artifacts_url)
+_folder = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": unquote(_artifacts.path), "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+}
+_bucket = {
+    "BACKEND": "projects.objects.Bucket",
+    "OPTIONS": {
+        "bucket": _artifacts.netloc,
+        "prefix": f"{_artifacts.path.strip('/')}/".lstrip("/"),
+        "endpoint_url": ENV.artifacts_s3_endpoint,
+        "region": ENV.artifacts_s3_region,
+        "addressing_style": ENV.artifacts_s3_addressing,
+        "largest_bytes": max(ENV.artifact_bytes_max, ENV.max_upload_bytes, 2 * ENV.log_bytes_max),
+    },
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
-    "artifacts": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": _artifacts, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
-    },
+    "artifacts": _bucket if _artifacts.scheme == "s3" else _folder,
 }
 FILE_UPLOAD_TEMP_DIR = ENV.spool_dir or tempfile.gettempdir()
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

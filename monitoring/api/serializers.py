@@ -24,6 +24,7 @@ class Component(_Any):
     beat_at = serializers.DateTimeField(allow_null=True)
     age_seconds = serializers.FloatField(allow_null=True)
     state = serializers.ChoiceField(choices=["alive", "late", "away"])
+    message = serializers.CharField(help_text="What is wrong and what to do; empty when nothing is known to be.")
 
 
 class Queue(_Any):

@@ -1,6 +1,5 @@
 """The parts of the installation and their last sign of life. Loops beat into rows; what answers is asked; nothing else is claimed."""
 
-import os
 import time
 from typing import Any
 
@@ -46,6 +45,7 @@ def _row(component: str, instance: str, started_at: Any, beat_at: Any, age_secon
         "beat_at": beat_at,
         "age_seconds": age_seconds,
         "state": state_of(age_seconds),
+        "message": "",
     }
 
 
@@ -105,10 +105,7 @@ def _place(client: "redis.Redis") -> str:
 
 
 def _storage() -> Row:
-    """Whether its folder can be read and written; an object storage is asked by its first use."""
-    try:
-        path = storage.artifacts().path("")
-    except NotImplementedError:
-        return _row("storage", "object storage", None, utc_now(), 0.0)
-    usable = os.access(path, os.R_OK | os.W_OK | os.X_OK)
-    return _row("storage", path, None, utc_now() if usable else None, 0.0 if usable else None)
+    """Whether its folder can be read and written, or its bucket answers; asked now, with what is wrong as a sentence."""
+    problem = storage.problem()
+    row = _row("storage", storage.where(), None, None if problem else utc_now(), None if problem else 0.0)
+    return {**row, "message": problem}

@@ -81,7 +81,11 @@ def dataset_version_converted(*, version: DatasetVersion, to: str) -> Iterator[P
 @contextlib.contextmanager
 def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]:
     """The version's file on this machine's disk, for the time of the block. Raises: ContentMissing."""
-    with storage.local_path(version.storage_key) as path:
+    with contextlib.ExitStack() as stack:
+        try:
+            path = stack.enter_context(storage.local_path(version.storage_key))
+        except FileNotFoundError as error:
+            raise content_missing(version) from error
         if not Path(path).is_file():
             raise content_missing(version)
         yield runner.TableFile(path=path, format=version.format, schema=version.schema)

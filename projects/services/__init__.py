@@ -6,7 +6,7 @@ from projects.services.models import model_version_from_job
 from projects.services.pipelines import PipelineCheck, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
-from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unreferenced_objects_sweep
+from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
 from projects.services.tokens import session_create, token_create, token_delete, token_identify
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "token_create",
     "token_delete",
     "token_identify",
+    "unfinished_uploads_sweep",
     "unreferenced_objects_sweep",
 ]

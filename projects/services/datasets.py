@@ -57,7 +57,7 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
                 created_by=user,
             )
     except MimirError:
-        storage.object_delete(stored.key)
+        storage.object_discard(stored.key)
         raise
 
 

@@ -36,6 +36,11 @@ def unreferenced_objects_sweep(
     return deleted
 
 
+def unfinished_uploads_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER) -> int:
+    """End uploads into a bucket whose process died in the middle; returns how many."""
+    return storage.unfinished_sweep(utc_now() - older_than)
+
+
 def scratch_files_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER) -> int:
     """Delete temporary files of uploads whose server was killed, where SPOOL_DIR names a folder of our own; returns how many."""
     folder = settings.ENV.spool_dir

@@ -7,13 +7,14 @@ import { morph } from "./morph.js";
 import { tick } from "./time.js";
 
 const SPACING_MS = 400; // between two readings of the page while a job moves fast
+const SILENT_MS = 5000; // while nobody hears of it: that may begin and end between two looks of the socket, which then tells of neither
 
 const root = document.getElementById("job");
 const id = root.dataset.job;
 const position = { seq: Number(root.dataset.after) };
 const panel = new LogPanel(document.getElementById("log"));
 let job = null; // as the socket told last
-let reading = null, wanted = false, lastRead = 0, timer = 0;
+let reading = null, wanted = false, lastRead = 0, timer = 0, silent = 0;
 
 function refreshSoon() {
   wanted = true;
@@ -50,6 +51,12 @@ async function readPage() {
   if (nextIcon && icon.getAttribute("href") !== nextIcon) icon.setAttribute("href", nextIcon);
   tick(root);
   announce(before);
+  lookAgainWhileSilent();
+}
+
+function lookAgainWhileSilent() {
+  clearTimeout(silent);
+  if (root.querySelector("[data-why=away]")) silent = setTimeout(refreshSoon, SILENT_MS);
 }
 
 // Readers hear of a change of status once.
@@ -104,4 +111,5 @@ async function endOf(attempt) {
   panel.liveAt = { attempt, offset: await store.look() };
 }
 
+lookAgainWhileSilent();
 start();

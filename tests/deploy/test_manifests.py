@@ -13,9 +13,10 @@ from jobs.resources import parse_cpu, parse_memory, profiles_with
 from mimir import env
 from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
+from projects import storage
 from tests.support import rbac
 from tests.support.images import lay_out
-from tests.support.manifests import FOLDER, OVERLAYS, Object, containers, matches, objects, of_kind, pods
+from tests.support.manifests import FOLDER, OVERLAYS, Object, containers, environment_of, matches, objects, of_kind, pods
 
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 LOOPS = {"orchestrator/dispatcher", "orchestrator/reconciler"}
@@ -48,11 +49,12 @@ def test_development_goes_into_the_current_namespace() -> None:
     assert [subject for each in of_kind("development", "RoleBinding").values() for subject in each["subjects"] if "namespace" in subject] == []
 
 
-def test_production_has_a_namespace_whose_pods_are_restricted_and_all_is_in_it() -> None:
-    labels = of_kind("production", "Namespace")["mimir-aip"]["metadata"]["labels"]
+@pytest.mark.parametrize("overlay", OVERLAYS[1:])
+def test_production_has_a_namespace_whose_pods_are_restricted_and_all_is_in_it(overlay: str) -> None:
+    labels = of_kind(overlay, "Namespace")["mimir-aip"]["metadata"]["labels"]
     assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
-    assert {each["metadata"].get("namespace") for each in objects("production") if each["kind"] != "Namespace"} == {"mimir-aip"}
-    assert {subject["namespace"] for each in of_kind("production", "RoleBinding").values() for subject in each["subjects"]} == {"mimir-aip"}
+    assert {each["metadata"].get("namespace") for each in objects(overlay) if each["kind"] != "Namespace"} == {"mimir-aip"}
+    assert {subject["namespace"] for each in of_kind(overlay, "RoleBinding").values() for subject in each["subjects"]} == {"mimir-aip"}
 
 
 @each_overlay
@@ -219,11 +221,11 @@ def test_a_worker_is_called_by_nobody_and_reaches_neither_the_cluster_nor_a_clou
 @each_overlay
 @pytest.mark.parametrize("container", ["orchestrator/migrate", "orchestrator/web", *sorted(LOOPS), "bootstrap/administrator"])
 def test_each_process_of_the_orchestrator_starts_with_the_settings_it_is_given(overlay: str, container: str, tmp_path: Path) -> None:
-    if container.startswith("bootstrap") and overlay == "production":
+    if container.startswith("bootstrap") and overlay != "development":
         assert container not in containers(overlay)
         return
     loaded = env.load("orchestrator", {**_environment(containers(overlay)[container]), "MIMIR_CONFIG": str(_config(overlay, tmp_path))})
-    assert (loaded.environment, loaded.launcher) == (overlay, "kubernetes")
+    assert (loaded.environment, loaded.launcher) == (environment_of(overlay), "kubernetes")
     assert loaded.orchestrator_url == "http://orchestrator:8080"
     spool = {volume["name"]: volume for volume in pods(overlay)["orchestrator"]["spec"]["volumes"]}["spool"]
     assert parse_memory(spool["emptyDir"]["sizeLimit"]) > loaded.max_upload_bytes
@@ -236,7 +238,7 @@ def test_the_frontend_starts_with_the_settings_it_is_given(overlay: str, tmp_pat
     orchestrator = env.load(
         "orchestrator", {**_environment(containers(overlay)["orchestrator/web"]), "MIMIR_CONFIG": str(_config(overlay, tmp_path))}
     )
-    assert loaded.environment == overlay
+    assert loaded.environment == environment_of(overlay)
     assert loaded.api_url == "http://orchestrator:8080"
     assert loaded.public_url == orchestrator.public_url
 
@@ -253,6 +255,8 @@ def _environment(container: Object) -> dict[str, str]:
     found: dict[str, str] = {}
     for variable in container.get("env", []):
         source: dict[str, Any] = variable.get("valueFrom", {})
+        if source.get("secretKeyRef", {}).get("optional"):
+            continue
         if "secretKeyRef" in source:
             found[variable["name"]] = secrets[source["secretKeyRef"]["name"]][source["secretKeyRef"]["key"]]
         else:
@@ -267,7 +271,7 @@ def test_no_secret_is_shipped_and_every_one_that_is_asked_for_is_made(overlay: s
         (ref["name"], ref["key"])
         for each in containers(overlay).values()
         for variable in each.get("env", [])
-        if (ref := variable.get("valueFrom", {}).get("secretKeyRef"))
+        if (ref := variable.get("valueFrom", {}).get("secretKeyRef")) and not ref.get("optional")
     }
     assert asked
     assert asked <= {(name, key) for name, make in SECRETS.items() for key in make()}
@@ -294,6 +298,37 @@ def test_two_replicas_on_a_volume_of_one_node_are_refused() -> None:
             each["spec"]["accessModes"] = ["ReadWriteOnce"]
     with pytest.raises(render.Refused, match="Make the claim ReadWriteMany"):
         render.check(found)
+
+
+def test_two_replicas_need_a_bucket_where_there_is_no_claim_for_artifacts() -> None:
+    render.check(list(objects("production-s3")))
+    for container in render.KEEPERS:
+        found = json.loads(json.dumps(objects("production-s3")))
+        [pod] = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "Deployment" and each["metadata"]["name"] == "orchestrator"]
+        [each] = [each for each in pod["containers"] if each["name"] == container]
+        each["env"] = [variable for variable in each["env"] if variable["name"] != "ARTIFACTS_URL"]
+        with pytest.raises(render.Refused, match="artifacts of its own"):
+            render.check(found)
+
+
+def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it_is_used() -> None:
+    assert "artifacts" not in of_kind("production-s3", "PersistentVolumeClaim")
+    for name, each in containers("production-s3").items():
+        if not name.startswith("orchestrator/"):
+            continue
+        assert "/app/artifacts" not in [mount["mountPath"] for mount in each["volumeMounts"]]
+        given = {variable["name"]: variable for variable in each["env"]}
+        uses = name.split("/")[1] in render.KEEPERS
+        assert ("ARTIFACTS_URL" in given, "AWS_SECRET_ACCESS_KEY" in given) == (uses, uses), name
+        if uses:
+            loaded = env.load("orchestrator", {**_environment(each), "MIMIR_CONFIG": "/dev/null"})
+            assert loaded.artifacts_url == "s3://mimir-aip/artifacts"
+    ports = {port["port"] for rule in of_kind("production-s3", "NetworkPolicy")["orchestrator-bucket"]["spec"]["egress"] for port in rule["ports"]}
+    assert 443 in ports
+    [spool] = [volume for volume in pods("production-s3")["orchestrator"]["spec"]["volumes"] if volume["name"] == "spool"]
+    limit = env.load("orchestrator", _environment(containers("production-s3")["orchestrator/web"])).max_upload_bytes
+    room = (storage.COPIES_AT_ONCE + 2) * limit
+    assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= room, "two previews beside two uploads, each as large as allowed"
 
 
 def test_a_release_makes_a_bootstrap_of_its_own_that_goes_by_itself() -> None:

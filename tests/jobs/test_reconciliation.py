@@ -39,12 +39,18 @@ RUNNING = dataclasses.replace(
 FENCED = dataclasses.replace(RUNNING, fenced_at=at(20), ended_at=at(20))
 FINISHED = dataclasses.replace(RUNNING, ended_at=at(20), job_status=JobStatus.SUCCEEDED)
 GIVEN_UP = dataclasses.replace(FENCED, gone_at=at(30), sealed=True)
+INTERRUPTED = dataclasses.replace(RUNNING, interrupted_at=at(30), timeout_seconds=3600)
 CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cancel_requested_at=at(5))
 
 
 @pytest.mark.parametrize(
     ("case", "row", "seen", "now", "verb", "reason"),
     [
+        ("was asked to stop, and is about to go", INTERRUPTED, ALIVE, 60, Verb.NOTHING, None),
+        ("was asked to stop, and does not go", INTERRUPTED, ALIVE, 91, Verb.END, FailureReason.INTERRUPTED),
+        ("was asked to stop, and is nowhere", INTERRUPTED, None, 31, Verb.END, FailureReason.INTERRUPTED),
+        ("was asked to stop, and ended without a word", INTERRUPTED, Sight(alive=False, gone=True), 31, Verb.END, FailureReason.INTERRUPTED),
+        ("was evicted", INTERRUPTED, Sight(alive=False, gone=True, reason="evicted"), 31, Verb.END, FailureReason.EVICTED),
         ("not launched yet", LAUNCHING, None, 5, Verb.NOTHING, None),
         ("launching and seen", LAUNCHED, ALIVE, 5, Verb.NOTHING, None),
         ("vanished before its claim", LAUNCHED, None, 5, Verb.END, FailureReason.WORKER_LOST),
@@ -110,6 +116,8 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         ("running and silent within the grace", RUNNING, SILENT, 30, Verb.NOTHING, None),
         ("both silent for the grace", RUNNING, LOST, 30, Verb.END, FailureReason.HEARTBEAT_LOST),
         ("a cluster that has just gone", RUNNING, silence(10, 10), 30, Verb.NOTHING, None),
+        ("said that it was asked to stop, a while ago", INTERRUPTED, SILENT, 90, Verb.NOTHING, None),
+        ("said that it was asked to stop, a minute ago", INTERRUPTED, SILENT, 91, Verb.END, FailureReason.INTERRUPTED),
         ("past its deadline and heard of", RUNNING, HEARD, 63, Verb.END, FailureReason.DEADLINE_EXCEEDED),
         ("past its deadline and silent: it may have ended in time", RUNNING, SILENT, 63, Verb.NOTHING, None),
         ("past its deadline and lost", RUNNING, LOST, 63, Verb.END, FailureReason.HEARTBEAT_LOST),

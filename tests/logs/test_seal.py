@@ -14,7 +14,7 @@ from jobs.services.logs_seal import log_objects_sweep, log_seal
 from mimir.lib.errors import Gone
 from tests.support import make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]
 
 
 def _closed(lines: int = 3) -> tuple[Attempt, bytes]:

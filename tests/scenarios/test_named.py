@@ -5,6 +5,7 @@ from unittest import mock
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 
 from jobs.contract import FailureReason, FinishStatus, JobStatus
 from jobs.launchers.base import Launched
@@ -16,7 +17,7 @@ from jobs.services.finish import attempt_finish
 from jobs.services.values import FinishReport
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
-from tests.fakes.kubernetes.scripts import Act
+from tests.fakes.kubernetes.scripts import Act, Start
 from tests.scenarios.oracle import judge
 from tests.scenarios.troubles import Phase
 from tests.scenarios.world import Scenario, World, world
@@ -142,6 +143,19 @@ def test_403_while_the_object_exists(run: World) -> None:
     assert run.attempt().uid, "it was looked up and adopted"
     _ends_well(run, JobStatus.SUCCEEDED)
     assert len(run.fake.ledger()) == 1
+
+
+def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World) -> None:
+    """Each launch is given up at its time limit, and its job stands in the line again, in its old place."""
+    run.fake.script(start=Start.NO_CPU)
+    for _hour in range(40):
+        run.rounds_of(4, workers_act=False, seconds=100)
+    job = run.job
+    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (True, 0)
+    assert job.attempt > settings.ENV.infrastructure_retries + 1
+    assert {each.reason for each in job.attempts.filter(ended_at__isnull=False)} == {FailureReason.UNSCHEDULABLE_CPU}
+    run.fake.script(start=Start.RUNS)
+    _ends_well(run, JobStatus.SUCCEEDED)
 
 
 def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> None:

@@ -19,7 +19,7 @@ from projects.models import DatasetVersion
 from projects.services import dataset_upload, datasets, scratch_files_sweep, unreferenced_objects_sweep
 from tests.support import make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]
 AT_ONCE = dt.timedelta(seconds=-1)
 
 

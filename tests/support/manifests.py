@@ -8,8 +8,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/k8s"
-OVERLAYS = ("development", "production")
+OVERLAYS = ("development", "production", "production-s3")
 Object = dict[str, Any]
+
+
+def environment_of(overlay: str) -> str:
+    """The ENVIRONMENT that an overlay is for."""
+    return overlay.partition("-")[0]
 
 
 @cache

@@ -112,7 +112,7 @@ def _quota_form(message: str) -> Finding | None:
     else:
         why = f"quotas leave no room for pods of this kind ({scope[1].strip() if scope else ''})"
     return Finding(
-        FailureReason.QUOTA_EXCEEDED,
+        FailureReason.ADMISSION_DENIED,
         f"The namespace's {why}.",
         "An administrator has to change the quota: waiting does not help.",
         "",

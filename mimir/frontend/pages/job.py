@@ -18,6 +18,7 @@ from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_
 from mimir.frontend.session import signed_in
 from mimir.frontend.ui import WORDS
 
+NOTHING_TO_DO = "Nothing to do"  # how the API says that there is no next step; a page has none then
 CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the definition mends
     {
         "workload_failed",
@@ -234,6 +235,8 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
     steps = []
     for step in found.get("next_steps") or []:
         patch = step.get("patch")
+        if patch is None and step["label"].startswith(NOTHING_TO_DO):
+            continue
         url = ""
         if patch:
             url = f"{form}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"

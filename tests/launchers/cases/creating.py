@@ -37,12 +37,14 @@ CREATING = [
     ),
     _refused(
         "quota-wants-limits",
-        R.QUOTA_EXCEEDED,
+        R.ADMISSION_DENIED,
         "failed quota: team: must specify limits.ephemeral-storage for: worker",
         "limits.ephemeral-storage",
         stage=STUCK,
     ),
-    _refused("quota-scope", R.QUOTA_EXCEEDED, "insufficient quota to match these scopes: [{PriorityClass In [high]}]", "PriorityClass", stage=STUCK),
+    _refused(
+        "quota-scope", R.ADMISSION_DENIED, "insufficient quota to match these scopes: [{PriorityClass In [high]}]", "PriorityClass", stage=STUCK
+    ),
     _refused(
         "limit-range",
         R.LIMIT_RANGE,
