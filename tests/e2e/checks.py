@@ -1,8 +1,10 @@
 """What has to hold on any cluster; each is a function of the installation that raises AssertionError, in the order of `CHECKS`."""
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from tests.e2e.cluster import SECRETS, Namespace
 from tests.e2e.installation import Installation
@@ -39,9 +41,33 @@ def lost_worker(it: Installation) -> None:
     it.namespace.delete_pods(f"mimir-aip/job-id={job}")
     ended = it.wait(job, "succeeded")
     assert ended["attempt"] == 2, ended
-    first = next(each for each in it.attempts(job) if each["number"] == 1)
-    assert first["reason"], first
+    assert _first(it, job)["reason"] == "deleted_by_hand"
     _wrote(it, job, b"begun\ndone\n")
+
+
+def evicted(it: Installation) -> None:
+    """A worker is evicted as a drain does it: that is told, and does not count against the job."""
+    job = it.submit("echo begun; sleep 15; echo done", max_attempts=1)
+    it.printed(job, b"begun")
+    it.namespace.evict_pods(f"mimir-aip/job-id={job}")
+    it.wait(job, "succeeded")
+    assert _first(it, job)["reason"] == "evicted_by_request"
+    _wrote(it, job, b"begun\ndone\n")
+
+
+def no_room(it: Installation) -> None:
+    """A worker that the cluster has no room for says so while it waits, and can be cancelled."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-more"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    it.namespace.kubectl("apply", "-f", "-", given=json.dumps(quota))
+    it.namespace.kubectl("wait", "--for=jsonpath={.status.hard.count/jobs\\.batch}=0", "--timeout=60s", "quota/no-more")
+    job = it.submit("echo never")
+    end = time.monotonic() + 60
+    while ((shown := it.job(job))["diagnosis"] or {}).get("category") != "quota_exceeded":
+        assert time.monotonic() < end, f"it does not say that the quota is used up: {shown['status']} {shown['message']}"
+        time.sleep(1)
+    it.json("POST", f"/api/v1/jobs/{job}/cancel/")
+    it.wait(job, "cancelled", seconds=120)
+    it.namespace.kubectl("delete", "quota", "no-more")
 
 
 def out_of_memory(it: Installation) -> None:
@@ -92,6 +118,11 @@ def uninstalled(namespace: Namespace) -> None:
         time.sleep(2)
 
 
+def _first(it: Installation, job: str) -> dict[str, Any]:
+    """Its first attempt."""
+    return next(each for each in it.attempts(job) if each["number"] == 1)
+
+
 def _wrote(it: Installation, job: str, expected: bytes) -> None:
     """These bytes and no others are its whole log."""
     log = it.whole_log(job)
@@ -113,6 +144,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("cancel", cancel),
     ("retry", retry),
     ("lost_worker", lost_worker),
+    ("evicted", evicted),
+    ("no_room", no_room),
     ("out_of_memory", out_of_memory),
     *((f"restart_{component}", partial(restart, component=component)) for component in ("orchestrator", "frontend", "redis", "postgres")),
     ("applied_again", applied_again),

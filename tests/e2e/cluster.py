@@ -149,6 +149,13 @@ class Namespace:
         """Delete pods, and wait until they are gone; what owns them may make new ones."""
         self.kubectl("delete", "pods", "-l", f"app=mimir-aip,{selector}", "--wait=true", "--timeout=300s", seconds=330)
 
+    def evict_pods(self, selector: str) -> None:
+        """By the Eviction API, as `kubectl drain` does."""
+        for named in self.kubectl("get", "pods", "-l", f"app=mimir-aip,{selector}", "-o", "name").split():
+            name = named.removeprefix("pod/")
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": self.name}}
+            self.kubectl("create", "--raw", f"/api/v1/namespaces/{self.name}/pods/{name}/eviction", "-f", "-", given=json.dumps(eviction))
+
     def show(self) -> None:
         """What a person would look at now, on stderr."""
         looks: list[list[str]] = [["get", "pods,jobs,pvc", "-o", "wide"], ["get", "events", "--sort-by=.lastTimestamp"]]
