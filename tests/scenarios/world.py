@@ -143,9 +143,10 @@ class World:
         return place.launcher if place is not None else self.launcher
 
     def settled(self) -> bool:
-        """Whether every job has ended, and every attempt and object is cleaned up."""
+        """Whether every job has ended, and every attempt and object is cleaned up; on a cluster that never comes back, given up."""
         unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(cluster__in=self.lost_for_ever())
-        if Job.objects.exclude(status__in=TERMINAL).exists() or unclean.exists():
+        held = Attempt.objects.filter(gone_at=None, cluster__in=self.lost_for_ever())
+        if Job.objects.exclude(status__in=TERMINAL).exists() or unclean.exists() or held.exists():
             return False
         if Attempt.objects.filter(log_object=None).exists():
             return False
