@@ -188,7 +188,6 @@ INFRASTRUCTURE = (CLUSTER - {FailureReason.EVICTED_DISK_LIMIT}) | {
     FailureReason.SHUTDOWN,
 }
 
-# Causes that another try cannot mend: the job fails at once, whatever attempts are left.
 # The cluster has no room now, or does not answer, or its administrator has a right to give: the job waits for that, however often it is launched.
 SHORTAGE = frozenset(
     {
@@ -203,6 +202,7 @@ SHORTAGE = frozenset(
         FailureReason.QUOTA_EXCEEDED,
     }
 )
+# Causes that another try cannot mend: the job fails at once, whatever attempts are left.
 FINAL = frozenset(
     {
         FailureReason.INVALID_INPUT,

@@ -5,6 +5,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -14,13 +15,16 @@ from django.db import Error, close_old_connections, connection
 from redis.exceptions import RedisError
 
 from jobs import queue
+from jobs.models import Cluster
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record, beats_sweep
 from jobs.services.clusters import cluster_configure, launchers_prepare
-from jobs.services.launch import attempts_launch, attempts_to_launch
+from jobs.services.launch import attempts_launch, attempts_to_launch, slow_launches_told
 
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 5.0  # launches under way at a stop are waited for; what then has no answer is found by its name
 FIRST = 256  # of a long line, those that are launched while the others are admitted
 SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
 
@@ -38,30 +42,72 @@ def launch(attempt_ids: Sequence[str]) -> None:
     attempts_launch([UUID(attempt_id) for attempt_id in attempt_ids])
 
 
-def sweep_once() -> int:
-    """Admit and launch whatever no hint has brought; returns how many attempts it launched.
+class Launches:
+    """The launches of a sweep, on a thread for each cluster: one that hangs holds up neither another nor the sweep."""
 
-    Attempts younger than a sweep are left to their own hint: launching them here too would only meet it at the same name.
-    """
-    admit_once()
-    waiting = attempts_to_launch(older_than_seconds=settings.ENV.sweep_seconds)
-    if waiting:
+    def __init__(self) -> None:
+        self._threads: dict[str, threading.Thread] = {}
+
+    def begin(self, cluster: str) -> None:
+        """Launch what no hint has brought there, unless its last ones are still under way.
+
+        Attempts younger than a sweep are left to their own hint: launching them here too would only meet it at the same name.
+        """
+        before = self._threads.get(cluster)
+        if before is not None and before.is_alive():
+            return
+        if waiting := attempts_to_launch(cluster=cluster, older_than_seconds=settings.ENV.sweep_seconds):
+            self._threads[cluster] = thread = threading.Thread(target=_launch_swept, args=(waiting,), name=f"sweep {cluster}", daemon=True)
+            thread.start()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait until all have their answers, but no longer than that."""
+        until = time.monotonic() + timeout_seconds
+        for thread in self._threads.values():
+            thread.join(timeout=max(0.0, until - time.monotonic()))
+
+
+def _launch_swept(waiting: Sequence[UUID]) -> None:
+    try:
         attempts_launch(waiting)
-    return len(waiting)
+    except Exception:
+        log.exception("a sweep's launches failed: the next one tries again")
+    finally:
+        connection.close()
+
+
+def sweep_once(launches: Launches) -> None:
+    """Admit and launch whatever no hint has brought."""
+    admit_once()
+    for name in Cluster.objects.values_list("name", flat=True):
+        launches.begin(name)
 
 
 def sweep_forever(stop: threading.Event) -> None:
     """`sweep_once` every SWEEP_SECONDS until `stop`. What a pass raises is logged; the next one comes."""
+    launches = Launches()
     while not stop.is_set():
         try:
             close_old_connections()
-            sweep_once()
+            sweep_once(launches)
             beat_record(component=COMPONENT)
             beats_sweep()
         except Exception:
             log.exception("a sweep failed: the next one tries again")
             connection.close()
-        stop.wait(settings.ENV.sweep_seconds)
+        _rest(stop, settings.ENV.sweep_seconds)
+    launches.join(STOP_SECONDS)
+
+
+def _rest(stop: threading.Event, seconds: float) -> None:
+    """Wait, and tell meanwhile of launches that take long."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, LOOK_SECONDS)):
+        try:
+            slow_launches_told()
+        except Exception:
+            log.exception("that a launch takes long could not be told")
+            connection.close()
 
 
 def run(stop: threading.Event) -> None:
@@ -84,7 +130,7 @@ def run(stop: threading.Event) -> None:
         except queue.StopAsked:
             break
     stop.set()
-    sweep.join(timeout=10)
+    sweep.join(timeout=2 * STOP_SECONDS)
 
 
 def _prepare() -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from jobs.contract import CLUSTER, FINAL, TERMINAL, FailureReason, JobStatus
+from jobs.contract import CLUSTER, FINAL, SHORTAGE, TERMINAL, FailureReason, JobStatus
 
 
 class Verb(StrEnum):
@@ -64,6 +64,7 @@ class Sight:
     `alive`: its supervisor runs, or is being started. `gone`: nothing of it does; a dead supervisor may leave processes of the workload
     behind. `reason` and `message`: why it ended, or what it waits for; `hopeless`: it will not start by waiting. `ready`: the diagnosis of
     that reason, where the cluster tells more than these. `node_silent`: alive as far as the cluster knows, which does not hear of its node.
+    `placed_at`: since when it has room on a node, by the cluster's clock; None where it has none, or nobody says.
     """
 
     alive: bool
@@ -76,6 +77,7 @@ class Sight:
     hopeless: bool = False
     ready: Mapping[str, Any] | None = None
     node_silent: bool = False
+    placed_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,21 @@ class Action:
 
 
 NOTHING = Action(Verb.NOTHING)
+ROOM_WAIT_SECONDS = 1800.0
 BLIP_SECONDS = 30.0  # a cluster that answers again so soon was not away: it says better what became of a worker that never claimed
+
+
+def room_wait(number: int, launch_timeout: float) -> float:
+    """How long the worker of attempt `number` may wait for room, in seconds: each time twice as long, so that a night makes a few attempts.
+
+    Bounded, so that another cluster gets its turn.
+    """
+    return max(launch_timeout, min(launch_timeout * 2.0 ** min(number - 1, 30), ROOM_WAIT_SECONDS))
+
+
+def start_limit(number: int, launch_timeout: float) -> float:
+    """The longest from an admission to the claim, in seconds: to wait for room, and to start once there is some."""
+    return room_wait(number, launch_timeout) + launch_timeout
 
 
 def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Times) -> Action:
@@ -158,8 +174,14 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
 def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
-    late = _seconds(now, row.created_at) > times.launch_timeout
+    late = _seconds(now, row.created_at) > start_seconds(row, times)
     return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT) if late and silence.cluster_seconds >= BLIP_SECONDS else NOTHING
+
+
+def start_seconds(row: AttemptView, times: Times) -> float:
+    """How long after its admission it may claim, while its cluster cannot be asked: one that waited for room may have some by now."""
+    waited = _known_wait(row) in SHORTAGE
+    return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
 
 
 def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
@@ -177,18 +199,39 @@ def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times:
         return _dead_before_claim(seen)
     if seen is not None and seen.hopeless:
         return Action(Verb.END, _lost_reason(seen), seen.message)
-    if _seconds(now, row.created_at) > times.launch_timeout:
-        return _late(seen, f"within {times.launch_timeout:.0f} s of its admission.")
+    if (late := _late(row, seen, now, times)) is not None:
+        return late
     if seen is None and row.launched_at is not None:
         return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
 
 
-def _late(seen: Sight | None, when: str) -> Action:
-    """Not started in time: what it waited for is the reason, where that is known."""
-    if seen is None or not seen.reason:
-        return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker did not report {when}")
-    return Action(Verb.END, _lost_reason(seen), f"{seen.message} It did not report {when}")
+def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action | None:
+    """Not started in time: what it waited for is the reason, where that is known.
+
+    The time to start begins with its admission, or when it had room at last; the time to wait for room is longer.
+    """
+    reason = _lost_reason(seen) if seen is not None and seen.reason else _known_wait(row) if seen is None and row.launched_at is None else None
+    limit, since, when = times.launch_timeout, row.created_at, "its admission"
+    if reason in SHORTAGE:
+        limit = room_wait(row.number, limit)
+    elif seen is not None and seen.placed_at is not None and since < (placed_at := min(seen.placed_at, now)):
+        since, when = placed_at, "having room on a node"
+    if _seconds(now, since) <= limit:
+        return None
+    late = f"did not report within {limit:.0f} s of {when}."
+    if reason is None:
+        return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker {late}")
+    told = seen.message if seen is not None else str((row.waits_for or {}).get("summary", ""))
+    return Action(Verb.END, reason, f"{told} It {late}".strip())
+
+
+def _known_wait(row: AttemptView) -> FailureReason | None:
+    """What it was last told to wait for."""
+    try:
+        return FailureReason((row.waits_for or {}).get("category", ""))
+    except ValueError:
+        return None
 
 
 def _dead_before_claim(seen: Sight) -> Action:

@@ -41,13 +41,14 @@ class EventsView(ApiView):
 
     @extend_schema(
         operation_id="jobs_events",
-        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only events with a greater seq."), LIMIT],
+        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only events with a greater seq; -n: the last n."), LIMIT],
         responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """In order, from the one after `after`."""
+        """In order, from the one after `after`; of the last n with `after=-n`."""
         job = job_for(caller(request), job_id)
-        after = max(whole(request, "after", 0) or 0, 0)
+        after = whole(request, "after", 0) or 0
+        after = max(after if after >= 0 else job.event_seq + after, 0)
         limit = limit_of(request, default=EVENTS_DEFAULT, maximum=EVENTS_MAX)
         page = event_page(job_id=job.id, after=after, limit=limit)
         following = f"{request.path}?after={page.next_after}&limit={limit}" if page.next_after is not None else None

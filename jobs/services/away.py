@@ -16,7 +16,7 @@ from jobs import feed
 from jobs.contract import FailureReason, JobStatus
 from jobs.launchers.diagnosis import heartbeat_lost, never_started_away
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconciliation import Action, AttemptView, Verb, decide_away
+from jobs.reconciliation import Action, AttemptView, Verb, decide_away, start_seconds
 from jobs.selectors.attempts import database_now, view_of
 from jobs.selectors.away import FRESH_SECONDS, heard_of, silence_of, web_seconds
 from jobs.services.ending import attempt_end
@@ -142,5 +142,5 @@ def _told(job: Job, attempt: Attempt, cluster: Cluster, reason: FailureReason) -
         heard = told_at(attempt.heartbeat_at or attempt.claimed_at or now, now)
         return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).told()
     if reason is FailureReason.LAUNCH_TIMEOUT:
-        return never_started_away(times().launch_timeout, **facts).told()
+        return never_started_away(start_seconds(view_of(attempt), times()), **facts).told()
     return None

@@ -23,7 +23,9 @@ from django.db.models import F, Q
 from jobs import feed
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.launchers.base import Launched, Launcher, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.launchers.diagnosis import not_answered_yet
 from jobs.models import Attempt, Cluster
+from jobs.reconciliation import room_wait
 from jobs.resources import from_dict
 from jobs.selectors.machine import clamped
 from jobs.services.clusters import launcher_of
@@ -37,16 +39,22 @@ from mimir.lib.crash import crash_point
 log = structlog.get_logger(__name__)
 ACTOR = "dispatcher"
 WRITTEN_AT_ONCE, GATHER_SECONDS = 128, 0.05
+SLOW_SECONDS, SLOW_AT_ONCE = 1.5, 100
 AHEAD = 4  # rows read for each thread, so that none waits while others are written
 _WANTED = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, uid="", job__status=JobStatus.LAUNCHING)
 
 
-def attempts_to_launch(*, older_than_seconds: float = 0.0, limit: int = 500) -> list[UUID]:
-    """Admitted attempts no launch is known of, oldest first: what a lost hint, or a dispatcher killed between, left behind."""
+def attempts_to_launch(*, cluster: str | None = None, older_than_seconds: float = 0.0, limit: int = 500) -> list[UUID]:
+    """Admitted attempts no launch is known of, oldest first: what a lost hint, or a dispatcher killed between, left behind.
+
+    None of a cluster that does not answer: to ask it would take a time-out each, and the reconciler notes when it answers again.
+    """
     now = utc_now()
     rows = Attempt.objects.filter(
         _WANTED,
         Q(launch_not_before__isnull=True) | Q(launch_not_before__lte=now),
+        Q() if cluster is None else Q(cluster_id=cluster),
+        cluster__unreachable_since__isnull=True,
         gone_at__isnull=True,
         created_at__lte=now - dt.timedelta(seconds=older_than_seconds),
     )
@@ -92,7 +100,7 @@ def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> 
             if alone or asked.launcher is None:
                 answers.put(_ask(asked))
             else:
-                _work().put((answers, asked))
+                _work(asked.cluster).put((answers, asked))
             in_flight += 1
         if more is not None:
             mine += (others := _brought(more))
@@ -122,6 +130,7 @@ class _Asked:
     cluster: str
     launcher: Launcher | None
     spec: LaunchSpec
+    remote: bool  # it is asked over a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +145,15 @@ _Work = SimpleQueue[tuple["SimpleQueue[_Answer]", _Asked]]
 
 
 @cache
-def _work() -> _Work:
-    """What the threads of this process take from; they are started with it, and end with the process.
+def _work(cluster: str) -> _Work:
+    """What the threads that ask `cluster` take from; they are started with it, and end with the process.
 
-    Not an executor: its futures, which nobody would read, cost as much as building the object.
+    Each cluster has its own: one that hangs holds them all, and none of another's. Not an executor: its futures, which nobody would read,
+    cost as much as building the object.
     """
     work: _Work = SimpleQueue()
     for number in range(settings.ENV.launch_concurrency):
-        threading.Thread(target=_ask_for_ever, args=(work,), name=f"launch {number}", daemon=True).start()
+        threading.Thread(target=_ask_for_ever, args=(work,), name=f"launch {cluster} {number}", daemon=True).start()
     return work
 
 
@@ -156,7 +166,9 @@ def _asked(attempt_ids: Sequence[UUID]) -> Iterator[_Asked]:
     fields = ("id", "name", "number", "cluster_id", "cpu_millicores", "memory_bytes", "job_id", *(f"job__{name}" for name in of_job))
     rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).order_by("created_at", "id").values_list(*fields, named=True)
     for row in rows:
-        yield _Asked(row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, clusters[row.cluster_id]))
+        cluster = clusters[row.cluster_id]
+        remote = cluster.launcher == "kubernetes"
+        yield _Asked(row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, cluster), remote)
 
 
 def _launcher(cluster: Cluster) -> Launcher | None:
@@ -184,6 +196,8 @@ def _ask(asked: _Asked) -> _Answer:
     attempt_id = asked.attempt_id
     if asked.launcher is None:
         return _Answer(attempt_id, LaunchUncertain(f"the row of the cluster {asked.cluster} cannot be used"))
+    if asked.remote:
+        _asking[attempt_id] = time.monotonic()
     try:
         launched = asked.launcher.launch(asked.spec, still_wanted=lambda: _still_wanted(attempt_id))
     except (LaunchRefused, LaunchUncertain) as error:
@@ -191,8 +205,24 @@ def _ask(asked: _Asked) -> _Answer:
     except Exception as error:
         log.exception("a launch failed", attempt_id=str(attempt_id))
         return _Answer(attempt_id, error)
+    finally:
+        _asking.pop(attempt_id, None)
     crash_point("launch.after")
     return _Answer(attempt_id, launched)
+
+
+_asking: dict[UUID, float] = {}  # since when this process has waited for the answer to each launch
+_told_slow: set[UUID] = set()
+
+
+def slow_launches_told() -> None:
+    """Tell of launches that their cluster has not answered for a while what they wait for; of each once."""
+    asking = dict(_asking)
+    _told_slow.intersection_update(asking)
+    late = time.monotonic() - SLOW_SECONDS
+    for attempt_id in [each for each, since in asking.items() if since < late and each not in _told_slow][:SLOW_AT_ONCE]:
+        _told_slow.add(attempt_id)
+        waits_told(attempt_id=attempt_id, told=not_answered_yet().told())
 
 
 def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
@@ -254,9 +284,16 @@ def _spec(row: Any, cluster: Cluster) -> LaunchSpec:
         priority=row.job__priority,
         requested_cpu_millicores=row.cpu_millicores,
         requested_memory_bytes=row.memory_bytes,
-        active_deadline_seconds=env.launch_timeout + row.job__timeout_seconds + env.worker_grace + 600,
+        active_deadline_seconds=_active_deadline(row.number, row.job__timeout_seconds),
         extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
     )
+
+
+def _active_deadline(number: int, timeout_seconds: int) -> int:
+    """When the cluster itself ends a worker that nobody has ended, in seconds from its creation: later than any deadline of ours."""
+    env = settings.ENV
+    slack = max(600, env.launch_timeout)  # one that had room at last has its time to start
+    return int(room_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
 
 
 def _record(launched: Mapping[UUID, Launched]) -> None:

@@ -50,16 +50,18 @@ def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) ->
             actor=ACTOR,
             message=action.message or attempt.message,  # the worker's, which said that it was asked to stop
             detail={key: value for key, value in detail.items() if value is not None},
-            ready=_ready(action, seen),
+            ready=_ready(row, action, seen),
         )
     return True
 
 
-def _ready(action: Action, seen: Sight | None) -> dict[str, Any] | None:
-    """What the cluster tells of the action's reason; with the action's sentence, which may say more."""
-    if seen is None or seen.ready is None or seen.ready["category"] != action.reason:
+def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, Any] | None:
+    """What the cluster tells, or told at last, of the action's reason; with the action's sentence, which may say more."""
+    known = row.waits_for if seen is None else seen.ready
+    if known is None or known["category"] != action.reason:
         return None
-    return {**seen.ready, **({"summary": action.message} if action.message else {})}
+    ready = {name: known[name] for name in ("category", "summary", "detail", "next_steps")}
+    return {**ready, **({"summary": action.message} if action.message else {})}
 
 
 def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None) -> bool:

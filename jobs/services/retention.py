@@ -5,6 +5,7 @@ import datetime as dt
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
 from mimir.lib.clock import utc_now
@@ -28,12 +29,16 @@ def retention_apply() -> int:
 def _jobs(before: dt.datetime) -> int:
     """Whole jobs, but not those that made a version of anything (lineage) nor those a worker object is left of.
 
+    A worker that counts as gone since its cluster stays away is no reason to keep its job: where the cluster comes back after all, its object
+    has no attempt any more, and is removed as that.
+
     Rows first: a file without a row is swept later, a row without its file would be a broken promise.
     """
+    given_up = Q(gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before)
     ids = list(
         Job.objects.filter(finished_at__lt=before)
         .exclude(id__in=JobOutput.objects.values("job_id"))
-        .exclude(id__in=Attempt.objects.filter(cleaned_up_at__isnull=True).values("job_id"))
+        .exclude(id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id"))
         .order_by("finished_at")
         .values_list("id", flat=True)[:BATCH]
     )

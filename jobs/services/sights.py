@@ -1,5 +1,6 @@
 """What a cluster's look says of an attempt, as the reconciler's decision takes it: alive or not, and why it waits or ended."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, node_silent, not_called_yet
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, node_silent, not_called_yet, placed_at
 from jobs.reconciliation import AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
@@ -53,6 +54,7 @@ def explained(
     evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
     if evidence is None:
         return sight, None
+    sight = _placed(sight, evidence)
     kept = () if seen is not None and seen.alive else read_kept()
     if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
@@ -75,6 +77,11 @@ def explained(
         ),
         told,
     )
+
+
+def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
+    seconds = placed_at(evidence.pods)
+    return replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC)) if sight is not None and seconds else sight
 
 
 def _interrupted(row: AttemptView, seen: Observed | None) -> bool:

@@ -17,7 +17,7 @@ const fresh = new Set();
 const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
 
 function statusWord(job) {
-  if (job.status === "queued" && job.attempt > 1) return `Retrying, ${job.attempt} of ${Math.max(job.attempt, job.max_attempts)}`;
+  if (job.status === "queued" && job.attempt > 1) return `Retrying, attempt ${job.attempt}${job.attempt <= job.max_attempts ? ` of ${job.max_attempts}` : ""}`;
   if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, after ${job.attempt} tries`;
   return WORDS[job.status] || job.status;
 }

@@ -13,7 +13,7 @@ import yaml
 from jobs.worker.environment import EXIT_FENCED
 from mimir.dev.demo import run_demo
 from mimir.dev.places import ROOT, Places
-from tests.chaos.beside import rows
+from tests.chaos.beside import rows, wait_for_sweeps
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.realnode import RealNode, real_node
@@ -141,6 +141,19 @@ def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_th
     assert "job.waits" in [event["kind"] for event in stack.events(job)]
     fake.script(start=Start.RUNS)
     fake.act(f"worker-job-{job}-1", Act.START)
+    ended = stack.end_of(job)
+    assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
+
+
+def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(stack: Stack, fake: FakeKubernetes) -> None:
+    """The hint's launch fails at once, the sweep's hangs: the sweeps that follow come all the same."""
+    fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
+    fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
+    job = stack.submit("true")
+    told = wait_for(lambda: "has not answered yet" in (shown := stack.job(job))["message"] and shown, "it is told")
+    assert (told["status"], told["diagnosis"]["category"]) == ("launching", "cluster_unreachable")
+    wait_for_sweeps(stack)
+    assert fake.counts()["jobs"] == 0, "all of this while the launch hangs"
     ended = stack.end_of(job)
     assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
 

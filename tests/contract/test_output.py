@@ -37,6 +37,8 @@ def test_events_have_their_keys_and_go_on_after_a_seq(api: Api, ran: dict[str, A
     page = api.get(f"jobs/{ran['id']}/events/", after=half)
     assert ([event["seq"] for event in page["results"]], page["next"]) == (list(range(half + 1, len(events) + 1)), None)
     assert api.get(f"jobs/{ran['id']}/events/", after=10**12) == {"results": [], "next": None}
+    assert api.every(f"jobs/{ran['id']}/events/", after=-5, limit=2) == events[-5:], "the last five"
+    assert api.every(f"jobs/{ran['id']}/events/", after=-(10**9)) == events, "there are no more"
 
 
 def test_every_kind_of_event_is_listed_in_the_document(api: Api, ran: dict[str, Any]) -> None:

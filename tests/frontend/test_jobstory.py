@@ -6,7 +6,7 @@ import pytest
 
 from mimir.frontend import text
 from mimir.frontend.pages.joblook import status_shape, status_word, why
-from mimir.frontend.pages.jobstory import history, rules
+from mimir.frontend.pages.jobstory import attempts, grouped, history, rules
 
 JOB: dict[str, Any] = {
     "status": "queued",
@@ -27,12 +27,12 @@ def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]
 
 def test_a_job_between_two_tries_looks_like_one() -> None:
     again = {**JOB, "attempt": 2}
-    assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, 2 of 3")
+    assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, attempt 2 of 3")
     assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
 
 
 def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> None:
-    assert status_word({**JOB, "attempt": 5, "max_attempts": 1}) == "Retrying, 5 of 5"
+    assert status_word({**JOB, "attempt": 5, "max_attempts": 1}) == "Retrying, attempt 5"
 
 
 def test_a_success_says_how_many_tries_it_took() -> None:
@@ -106,3 +106,21 @@ def test_rules_that_block_come_first_without_the_place_that_the_headline_gives()
 )
 def test_quantities_are_told_in_their_own_units(quantity: str, told: str) -> None:
     assert text.limit(quantity) == told
+
+
+def _attempt(number: int, *, reason: str = "unschedulable_cpu", claimed: str | None = None, ended: bool = True) -> dict[str, Any]:
+    at = "2026-11-25T07:18:00+00:00"
+    return {"number": number, "reason": reason, "message": reason, "created_at": at, "claimed_at": claimed, "ended_at": at if ended else None}
+
+
+def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
+    rows = [
+        _attempt(1, reason="out_of_memory", claimed="2026-11-25T07:18:00+00:00"),
+        *(_attempt(number) for number in range(2, 30)),
+        _attempt(30, reason="quota_exceeded"),
+        _attempt(31),
+        _attempt(32, ended=False),
+    ]
+    told = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
+    assert [(one["first"], one["number"], one["count"]) for one in told] == [(1, 1, 1), (2, 29, 28), (30, 30, 1), (31, 31, 1), (32, 32, 1)]
+    assert [one["current"] for one in told] == [False, False, False, False, True]

@@ -33,6 +33,11 @@ LAUNCHING = AttemptView(
     created_at=T0,
 )
 LAUNCHED = dataclasses.replace(LAUNCHING, uid="u", launched_at=at(1))
+FIFTH = dataclasses.replace(LAUNCHED, number=5, job_attempt=5)
+FORBIDDEN = dataclasses.replace(LAUNCHING, waits_for={"category": "cluster_forbidden", "summary": "The cluster does not let Mimir run workers."})
+NO_ROOM = Sight(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
+NO_IMAGE = Sight(alive=True, reason="image_not_found", message="There is no such image.")
+PLACED = Sight(alive=True, placed_at=at(1700.5))
 RUNNING = dataclasses.replace(
     LAUNCHED, job_status=JobStatus.RUNNING, claim_id=uuid.UUID(int=3), claimed_at=at(2), heartbeat_at=at(2)
 )
@@ -58,6 +63,15 @@ CANCELLING = dataclasses.replace(RUNNING, job_status=JobStatus.CANCELLING, cance
         ("its claim was lost with a restored database", LAUNCHED, REFUSED, 5, Verb.END, FailureReason.WORKER_LOST),
         ("the cluster found it wanting before its claim", LAUNCHED, NO_COMMAND, 5, Verb.END, FailureReason.BAD_COMMAND),
         ("never claimed", LAUNCHED, ALIVE, 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("waits for room", FIFTH, NO_ROOM, 1799, Verb.NOTHING, None),
+        ("waited for room long enough", FIFTH, NO_ROOM, 1801, Verb.END, FailureReason.UNSCHEDULABLE_CPU),
+        ("the first waits no longer than it may take to start", LAUNCHED, NO_ROOM, 301, Verb.END, FailureReason.UNSCHEDULABLE_CPU),
+        ("what a change alone mends is not waited for so long", FIFTH, NO_IMAGE, 301, Verb.END, FailureReason.IMAGE_NOT_FOUND),
+        ("had room at last, and starts", FIFTH, PLACED, 2000, Verb.NOTHING, None),
+        ("had room at last, and did not start in time", FIFTH, PLACED, 2001, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("placed by a clock that is ahead", LAUNCHED, PLACED, 301, Verb.NOTHING, None),
+        ("may not be launched", FORBIDDEN, None, 299, Verb.NOTHING, None),
+        ("might not be launched for long", FORBIDDEN, None, 301, Verb.END, FailureReason.CLUSTER_FORBIDDEN),
         ("cancelled before its claim", dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING), ALIVE, 5, Verb.FENCE, None),
         ("running and seen", RUNNING, ALIVE, 30, Verb.NOTHING, None),
         ("running and silent but seen", RUNNING, ALIVE, 59, Verb.NOTHING, None),
@@ -106,6 +120,7 @@ HEARD = silence(5000, heard=True)
 SILENT = silence(5000, 599)
 LOST = silence(700, 600)
 LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
+ROOMLESS = dataclasses.replace(FIFTH, waits_for={"category": "unschedulable_cpu", "summary": "No node has the CPU."})
 UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING)
 
 
@@ -136,6 +151,8 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         ("not started in time", LAUNCHED, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("not started in time, and its cluster away for a moment", LAUNCHED, silence(29), 301, Verb.NOTHING, None),
         ("never launched in time", LAUNCHING, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("waited for room when its cluster went away", ROOMLESS, silence(30), 2099, Verb.NOTHING, None),
+        ("waited for room, and its cluster does not come back", ROOMLESS, silence(30), 2101, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("cancelled before its claim", UNCLAIMED_CANCELLING, silence(0), 5, Verb.FENCE, None),
         ("fenced before its claim", dataclasses.replace(LAUNCHED, fenced_at=at(20), ended_at=at(20)), silence(30), 30, Verb.GONE, None),
         ("fenced before its claim, a moment ago", dataclasses.replace(LAUNCHED, fenced_at=at(20)), silence(29), 30, Verb.NOTHING, None),

@@ -78,4 +78,40 @@ KUBERNETES = (
 """,
         "tests/launchers/test_kubernetes.py::test_a_watch_that_breaks_goes_on",
     ),
+    Mutant(
+        "who waits for room is launched anew as often as who does not start",
+        "jobs/reconciliation.py",
+        """    if reason in SHORTAGE:
+        limit = room_wait(row.number, limit)
+    elif""",
+        """    if""",
+        "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
+    ),
+    Mutant(
+        "who had room at last is ended for the time it waited",
+        "jobs/services/sights.py",
+        """    sight = _placed(sight, evidence)
+""",
+        "",
+        "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
+    ),
+    Mutant(
+        "a launch that is never allowed counts",
+        "jobs/reconciliation.py",
+        """else _known_wait(row) if seen is None and row.launched_at is None else None
+""",
+        """else None
+""",
+        "tests/scenarios/test_named.py::test_403_of_every_launch_fails_nobody_however_long_that_lasts",
+    ),
+    Mutant(
+        "a launch that hangs holds up the sweep",
+        "jobs/dispatcher.py",
+        """            thread.start()
+""",
+        """            thread.start()
+            thread.join()
+""",
+        "tests/contract/test_kubernetes.py::test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else",
+    ),
 )

@@ -158,6 +158,29 @@ def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World)
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
+def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last(run: World) -> None:
+    run.fake.script(start=Start.NO_CPU)
+    while run.job.attempt < 4:
+        run.rounds_of(1, workers_act=False, seconds=20)
+    run.rounds_of(80, workers_act=False, seconds=20)
+    assert (run.job.attempt, run.job.status) == (4, JobStatus.LAUNCHING), "it may wait for half an hour by now"
+    run.fake.act(run.attempt().name, Act.START)
+    run.rounds_of(14, workers_act=False, seconds=20)
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 4
+
+
+def test_403_of_every_launch_fails_nobody_however_long_that_lasts(run: World) -> None:
+    run.fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs", count=None)
+    run.rounds_of(100, workers_act=False, seconds=100)
+    job = run.job
+    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (True, 0)
+    ended = job.attempts.filter(ended_at__isnull=False)
+    assert {each.reason for each in ended} == {FailureReason.CLUSTER_FORBIDDEN}
+    assert job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
+    _ends_well(run, JobStatus.SUCCEEDED)
+
+
 def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> None:
     run.fake.fault(Fault.FORBIDDEN, resource="jobs", count=None)
     run.rounds_of(1, workers_act=False)

@@ -14,8 +14,10 @@ from jobs.launchers.diagnosis.judging import (
     no_answer,
     node_silent,
     not_allowed,
+    not_answered_yet,
     not_called_yet,
 )
+from jobs.launchers.diagnosis.pods import placed_at
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
 from jobs.launchers.diagnosis.values import ClusterDiagnosis
 
@@ -29,7 +31,9 @@ __all__ = [
     "no_answer",
     "node_silent",
     "not_allowed",
+    "not_answered_yet",
     "not_called_yet",
+    "placed_at",
     "remember",
     "remember_event",
     "remember_job",

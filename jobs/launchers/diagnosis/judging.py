@@ -66,6 +66,21 @@ def no_answer(why: str) -> ClusterDiagnosis:
     )
 
 
+def not_answered_yet() -> ClusterDiagnosis:
+    """The API server has been asked to launch, and takes its time."""
+    return told(
+        Finding(
+            FailureReason.CLUSTER_UNREACHABLE,
+            "Waiting: the cluster has been asked for the worker, and has not answered yet.",
+            "Nothing is lost, and nothing runs twice. If it stays so, an administrator should look at the cluster and at the way to it.",
+            "",
+            ("Look at the cluster, if it stays so",),
+            meanwhile=THEN_BY_ITSELF,
+        ),
+        Stage.WAITS,
+    )
+
+
 def not_allowed(message: str) -> ClusterDiagnosis:
     """The API server does not let the orchestrator launch (401, or 403 by its roles). `message`: its own words."""
     return told(not_allowed_finding(message), Stage.WAITS)

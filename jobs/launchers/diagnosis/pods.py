@@ -81,6 +81,12 @@ def read_conditions(status: Object) -> dict[str, Condition]:
     }
 
 
+def placed_at(pods: object) -> float:
+    """Since when a pod of the attempt has had room on a node, in seconds since 1970; 0 for none."""
+    conditions = [read_conditions(at(each, "status")).get("PodScheduled") for each in items(pods)]
+    return max((each.at for each in conditions if each is not None and each.holds), default=0.0)
+
+
 def read_pod(source: Object, *, live: bool) -> Pod:
     """A pod, cut first to what is kept of one, so that live and kept ones are judged alike."""
     kept = remember(source)

@@ -34,7 +34,9 @@ CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the 
         "evicted_disk_limit",
     }
 )
-EVENT_PAGES_MAX = 5  # of 1,000
+EVENT_PAGES_MAX, EVENT_PAGE = 5, 1000
+ATTEMPT_PAGES_MAX, ATTEMPT_PAGE = 5, 200
+LOGS_OFFERED = 12
 _GRAPHS_KEPT = 256
 _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions, which never change
 
@@ -53,7 +55,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         request,
         project=lambda client: client.get(project_path(slug)),
         events=partial(_events, row["id"]),
-        attempts=lambda client: client.get(job_path(job_id, "attempts"), {"limit": 50}),
+        attempts=partial(_attempts, row["id"]),
         artifacts=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": 200}),
         usage=optional(lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}), {"results": [], "limit_bytes": None}),
         graph=partial(_graph, row),
@@ -89,9 +91,11 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         **_steps(row, events, got["graph"], asked),
         "attempt": attempt,
         "attempts": tries,
+        "attempts_told": jobstory.grouped(tries),
+        "attempts_with_log": _with_log(tries, attempt),
         "history": jobstory.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
-        "events_cut": got["events"]["next"],
+        "events_cut": text.number(events[0]["seq"] - 1) if events and events[0]["seq"] > 1 else "",
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
         "made": made,
@@ -133,14 +137,29 @@ def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
 
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
-    """All events, up to a bound; `next` tells that there are more."""
-    found = client.get(job_path(job_id, "events"), {"limit": 1000})
-    rows, pages = list(found["results"]), 1
-    while found["next"] and pages < EVENT_PAGES_MAX:
+    """All events, of very many the last: what is going on now is told by those."""
+    asked = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
+    return _all(client, job_path(job_id, "events"), asked, pages=EVENT_PAGES_MAX)
+
+
+def _attempts(job_id: str, client: Api) -> dict[str, Any]:
+    """All attempts, up to a bound: one that waits for room is launched anew from time to time."""
+    return _all(client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX)
+
+
+def _all(client: Api, path: str, asked: dict[str, Any], *, pages: int) -> dict[str, Any]:
+    found = client.get(path, asked)
+    rows = list(found["results"])
+    while found["next"] and (pages := pages - 1):
         found = client.get(found["next"])
         rows += found["results"]
-        pages += 1
-    return {"results": rows, "next": found["next"]}
+    return {"results": rows}
+
+
+def _with_log(tries: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
+    """The attempts whose logs are offered beside the one that is shown: the last of those that have run."""
+    ran = [one for one in tries if one["current"] or one["claimed_at"] or one["number"] == attempt]
+    return [one for one in ran[:-LOGS_OFFERED] if one["number"] == attempt] + ran[-LOGS_OFFERED:]
 
 
 def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:

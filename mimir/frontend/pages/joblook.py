@@ -72,7 +72,7 @@ def job_title(job: Job) -> str:
 def status_word(job: Job) -> str:
     """The word of its status, with the tries it took; empty where the status has a word of its own."""
     if job["status"] == "queued" and job["attempt"] > 1:
-        return f"Retrying, {job['attempt']} of {max(job['attempt'], job['max_attempts'])}"
+        return f"Retrying, attempt {job['attempt']}" + (f" of {job['max_attempts']}" if job["attempt"] <= job["max_attempts"] else "")
     if job["status"] == "succeeded" and job["attempt"] > 1:
         return f"Succeeded, after {job['attempt']} tries"
     return ""

@@ -220,6 +220,24 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
     return made
 
 
+def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The attempts as they are told: several in a row that never ran, for one reason, are one line with "first" and "count"."""
+    lines: list[dict[str, Any]] = []
+    for one in tries:
+        before = lines[-1] if lines else None
+        alike = before is not None and _idle(before) and _idle(one) and before["reason"] == one["reason"]
+        if before is not None and alike:
+            lines[-1] = {**one, "first": before["first"], "count": before["count"] + 1}
+        else:
+            lines.append({**one, "first": one["number"], "count": 1})
+    return lines
+
+
+def _idle(one: Mapping[str, Any]) -> bool:
+    """Whether it ended before its worker had taken the job."""
+    return not one["current"] and one["ended_at"] is not None and one["claimed_at"] is None
+
+
 def _ended(row: Mapping[str, Any]) -> str:
     """How it came to its end, in words; empty while it runs."""
     if row["ended_at"] is None:

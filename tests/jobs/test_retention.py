@@ -1,0 +1,81 @@
+"""What is past its time is deleted, and nothing that somebody still needs."""
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from jobs.contract import FinishStatus
+from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
+from jobs.services.clusters import cluster_unreachable
+from jobs.services.retention import retention_apply
+from mimir.lib.clock import utc_now
+from projects import storage
+from tests.support import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAYS = 30
+
+
+@pytest.fixture(autouse=True)
+def _retention(settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, retention_jobs_days=DAYS)
+
+
+def _ended(days: float = DAYS + 1, *, cleaned: bool = True) -> Attempt:
+    """The attempt of a job that ended so long ago; its log is sealed."""
+    attempt = make.claimed()
+    make.log(attempt, b"hello")
+    make.finish(attempt, FinishStatus.SUCCEEDED)
+    make.launcher().end(attempt.name)
+    make.settle()
+    then = utc_now() - dt.timedelta(days=days)
+    Job.objects.filter(id=attempt.job_id).update(finished_at=then)
+    Attempt.objects.filter(id=attempt.id).update(gone_at=then, cleaned_up_at=then if cleaned else None)
+    attempt.refresh_from_db()
+    assert attempt.log_object
+    return attempt
+
+
+def _left(attempt: Attempt) -> bool:
+    retention_apply()
+    return Job.objects.filter(id=attempt.job_id).exists()
+
+
+def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
+    old, young = _ended(), _ended(days=DAYS - 1)
+    key = storage.artifacts().save("artifacts/x", ContentFile(b"x"))
+    Artifact.objects.create(attempt=old, name="x", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
+    files = [key, str(old.log_object), str(young.log_object)]
+    assert [storage.artifacts().exists(each) for each in files] == [True, True, True]
+    assert not _left(old)
+    assert _left(young)
+    assert [storage.artifacts().exists(each) for each in files] == [False, False, True]
+
+
+def test_what_made_a_version_is_kept() -> None:
+    attempt = _ended()
+    JobOutput.objects.create(job=attempt.job, dataset_version=make.dataset_version(attempt.job.project))
+    assert _left(attempt)
+
+
+def test_a_job_whose_worker_is_still_there_is_kept() -> None:
+    attempt = _ended(cleaned=False)
+    assert _left(attempt)
+
+
+def test_a_worker_given_up_with_its_cluster_keeps_nothing_for_ever() -> None:
+    attempt = _ended(cleaned=False)
+    cluster_unreachable(cluster=Cluster.objects.get(), message="no route")
+    assert _left(attempt), "it may come back any time"
+    Cluster.objects.update(unreachable_since=utc_now() - dt.timedelta(days=DAYS + 2))
+    assert not _left(attempt)
+
+
+def test_events_go_before_their_job(settings: Any) -> None:
+    settings.ENV = dataclasses.replace(settings.ENV, retention_jobs_days=0, retention_events_days=DAYS)
+    attempt = _ended()
+    assert _left(attempt)
+    assert not JobEvent.objects.filter(job_id=attempt.job_id).exists()
