@@ -164,7 +164,8 @@ def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_tim
         run.rounds_of(1, workers_act=False, seconds=20)
     run.rounds_of(80, workers_act=False, seconds=20)
     assert (run.job.attempt, run.job.status) == (4, JobStatus.LAUNCHING), "it may wait for half an hour by now"
-    run.fake.act(run.attempt().name, Act.START)
+    run.fake.script(start=Start.RUNS)
+    assert run.fake.act(run.attempt(number=4).name, Act.START)
     run.rounds_of(14, workers_act=False, seconds=20)
     _ends_well(run, JobStatus.SUCCEEDED)
     assert run.job.attempt == 4
