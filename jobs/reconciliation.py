@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs.contract import CLUSTER, FINAL, SHORTAGE, TERMINAL, FailureReason, JobStatus
+from mimir.lib.words import told_never
 
 
 class Verb(StrEnum):
@@ -223,7 +224,7 @@ def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) 
     if reason is None:
         return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker {late}")
     told = seen.message if seen is not None else str((row.waits_for or {}).get("summary", ""))
-    return Action(Verb.END, reason, f"{told} It {late}".strip())
+    return Action(Verb.END, reason, f"{told_never(told)} It {late}".strip())
 
 
 def _known_wait(row: AttemptView) -> FailureReason | None:

@@ -28,3 +28,11 @@ def told_span(seconds: float) -> str:
 def told_at(at: dt.datetime, now: dt.datetime) -> str:
     """A time of day in UTC; with its date where that is not today's."""
     return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def told_never(waiting: str) -> str:
+    """What a sentence of who waits says once it has waited in vain: `Waiting: no node has …`, `Never started: no node has …`."""
+    for waits, never in (("Waiting: ", "Never started: "), ("Waiting for ", "Never started, for want of ")):
+        if waiting.startswith(waits):
+            return never + waiting.removeprefix(waits)
+    return waiting

@@ -124,3 +124,4 @@ def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
     told = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
     assert [(one["first"], one["number"], one["count"]) for one in told] == [(1, 1, 1), (2, 29, 28), (30, 30, 1), (31, 31, 1), (32, 32, 1)]
     assert [one["current"] for one in told] == [False, False, False, False, True]
+    assert [one["status"] for one in told] == ["failed", "retrying", "retrying", "retrying", "launching"]

@@ -106,6 +106,12 @@ def test_each_case_has_its_action(
     assert (action.verb, action.reason) == (verb, reason), case
 
 
+def test_who_waited_in_vain_is_told_as_that() -> None:
+    seen = Sight(alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free.")
+    action = decide(LAUNCHED, seen, now=at(301), times=TIMES)
+    assert action.message == "Never started: no node has 1 CPU free. It did not report within 300 s of its admission."
+
+
 def test_what_exit_json_says_is_the_reason() -> None:
     seen = Sight(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
     action = decide(RUNNING, seen, now=at(30), times=TIMES)

@@ -19,7 +19,7 @@ from jobs.launchers.diagnosis.scene import Scene, read_scene
 from jobs.launchers.diagnosis.starting import created_nothing
 from jobs.launchers.diagnosis.values import AGAIN, ANYWHERE, NOTHING_TO_DO, THEN_BY_ITSELF, ClusterDiagnosis, Finding, Stage, told
 from jobs.launchers.diagnosis.waits import suspended, wait
-from mimir.lib.words import told_span
+from mimir.lib.words import told_never, told_span
 
 
 def diagnose(
@@ -250,9 +250,7 @@ def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
         return told(found, stage)
     if found.category is FailureReason.IMAGE_PULLING:
         found = never_pulled(str(found.facts.get("image", "")), found.raw)
-    for waits, never in (("Waiting: ", "Never started: "), ("Waiting for ", "Never started, for want of ")):
-        if found.summary.startswith(waits):
-            found = replace(found, summary=never + found.summary.removeprefix(waits))
+    found = replace(found, summary=told_never(found.summary))
     late = scene.late() and found.category not in (FailureReason.DEADLINE_EXCEEDED, FailureReason.LAUNCH_TIMEOUT)
     limit = scene.asked.deadline_seconds
     return told(found, stage, before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it." if late else "")

@@ -206,7 +206,8 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
     for row in rows:
         last = row["number"] == job["attempt"]
         running = last and job["status"] not in ENDED and row["ended_at"] is None
-        status = job["status"] if last and (running or job["status"] in ENDED) else "failed"
+        ended = "failed" if row["claimed_at"] else "retrying"  # one that never ran has not failed at anything
+        status = job["status"] if last and (running or job["status"] in ENDED) else ended
         made.append(
             {
                 **row,
