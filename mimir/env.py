@@ -219,7 +219,7 @@ class Env:
     launch_timeout: int = _setting(_integer(1, 86400), "300", "seconds from admission to claim")
     cancel_grace: int = _setting(_integer(0, 3600), "10", "seconds a worker has to stop after a cancel, before it is ended")
     worker_grace: int = _setting(_integer(0, 86400), "600", "seconds a worker tries to deliver its end")
-    launch_concurrency: int = _setting(_integer(1, 256), "16", "launches in flight")
+    launch_concurrency: int = _setting(_integer(1, 256), "16", "launches in flight on each cluster")
     infrastructure_retries: int = _setting(_integer(0, 100), "5", "tries that the user's attempts do not count; one that waited for room is none")
     retry_back_off: float = _setting(_number(0, 3600), "2", "seconds before the first retry, doubling")
     retry_back_off_max: float = _setting(_number(0, 86400), "300", "seconds at most before a retry")
