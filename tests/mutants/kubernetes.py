@@ -112,6 +112,6 @@ KUBERNETES = (
         """            thread.start()
             thread.join()
 """,
-        "tests/contract/test_kubernetes.py::test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else",
+        "tests/jobs/test_dispatcher.py::test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster",
     ),
 )
