@@ -180,8 +180,8 @@ def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times:
 
 
 def start_seconds(row: AttemptView, times: Times) -> float:
-    """How long after its admission it may claim, while its cluster cannot be asked: one that waited for room may have some by now."""
-    waited = _known_wait(row) in SHORTAGE
+    """How long after its admission it may claim, while its cluster cannot be asked: one that waited for room there may have some by now."""
+    waited = row.launched_at is not None and _known_wait(row) in SHORTAGE
     return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
 
 

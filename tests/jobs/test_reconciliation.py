@@ -127,6 +127,7 @@ SILENT = silence(5000, 599)
 LOST = silence(700, 600)
 LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
 ROOMLESS = dataclasses.replace(FIFTH, waits_for={"category": "unschedulable_cpu", "summary": "No node has the CPU."})
+UNANSWERED = dataclasses.replace(LAUNCHING, number=5, job_attempt=5, waits_for={"category": "cluster_unreachable", "summary": "No answer."})
 UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING)
 
 
@@ -159,6 +160,7 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         ("never launched in time", LAUNCHING, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("waited for room when its cluster went away", ROOMLESS, silence(30), 2099, Verb.NOTHING, None),
         ("waited for room, and its cluster does not come back", ROOMLESS, silence(30), 2101, Verb.END, FailureReason.LAUNCH_TIMEOUT),
+        ("its cluster did not answer its launch, and is away", UNANSWERED, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
         ("cancelled before its claim", UNCLAIMED_CANCELLING, silence(0), 5, Verb.FENCE, None),
         ("fenced before its claim", dataclasses.replace(LAUNCHED, fenced_at=at(20), ended_at=at(20)), silence(30), 30, Verb.GONE, None),
         ("fenced before its claim, a moment ago", dataclasses.replace(LAUNCHED, fenced_at=at(20)), silence(29), 30, Verb.NOTHING, None),
