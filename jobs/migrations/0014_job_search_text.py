@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             model_name='job',
             index=django.contrib.postgres.indexes.GinIndex(
                 models.Func(
-                    models.Func(models.F('name'), models.F('type'), models.F('parameters'), function='jobs_search_text'),
+                    models.Func(models.F('name'), models.F('type'), models.F('parameters'), function='jobs_search_text', output_field=models.TextField()),
                     function='jobs_text_parts',
                 ),
                 gin_pending_list_limit=512,

@@ -47,7 +47,10 @@ def job_list(
     text: str | None = None,
     label: str | None = None,
 ) -> "QuerySet[Job, Job]":
-    """A project's jobs, to be ordered by `-created_at, -id`. `text`: part of the given or derived title, or the end of the id. `label`: `key` or `key=value`."""
+    """A project's jobs, to be ordered by `-created_at, -id`.
+
+    `text`: part of the given or derived title, or the end of the id. `label`: `key` or `key=value`.
+    """
     jobs = _shown().filter(project=project)
     if statuses:
         jobs = jobs.filter(status__in=statuses)

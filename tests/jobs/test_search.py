@@ -41,7 +41,8 @@ def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case
 @pytest.mark.parametrize("kind", list(JobType))
 def test_a_named_job_is_found_by_its_name_and_by_what_it_runs(kind: JobType) -> None:
     job = _job(kind, name="Nightly 100%_run")
-    found = ("nightly", "100%_", *(value for value in PARAMETERS[kind].values() if value in job_title({"name": "", "type": job.type, "parameters": job.parameters})))
+    title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
+    found = ("nightly", "100%_", *(value for value in PARAMETERS[kind].values() if value in title))
     assert [text for text in found if not _found(job, text)] == []
     assert not _found(job, "100__")
 
