@@ -19,6 +19,7 @@ from mimir.lib.errors import Invalid
 
 Schema = Mapping[str, Any]
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_FAULTS_MAX = 20  # that one error names
 _INTEGER, _DIGITS_MAX = re.compile(r"[+-]?[0-9]+"), 15
 
 
@@ -65,6 +66,8 @@ def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, A
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, given in query.lists():
+        if len(faults) == _FAULTS_MAX:
+            break
         schema = declared.get(name)
         if schema is None:
             faults[name[:200]] = unknown_name(name, declared, "a query parameter")

@@ -1,6 +1,7 @@
 """The base of every view of the public API."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -8,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
-from rest_framework.serializers import ListField, ListSerializer, Serializer
+from rest_framework.serializers import ListField, MultipleChoiceField, Serializer
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOGGED = ("job_id", "attempt_id")
 _FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # what a page's form carries beside its fields
+_UNKNOWN_NAMED_MAX = 20  # unknown fields that one error names
 
 
 class OneAnswer(DefaultContentNegotiation):
@@ -64,7 +66,7 @@ class ApiView(APIView):
             return
         self.query = parse_query(request.query_params, declared)
         if (method not in ("post", "put", "patch") or not takes_body(self, handler)) and request.data:
-            names = list(request.data)[:20] if isinstance(request.data, dict) else []
+            names = itertools.islice(request.data, _UNKNOWN_NAMED_MAX) if isinstance(request.data, dict) else ()
             faults = {str(name)[:200]: "is not a field: this request takes no body" for name in names}
             raise Invalid("This request takes no body: leave it empty.", detail=faults)
 
@@ -78,30 +80,30 @@ def validated(serializer: type[Serializer[Any]], request: Request, *, others_ign
     bound = serializer(data=request.data)
     faults = {} if bound.is_valid() else flatten(bound.errors)
     if not others_ignored:
-        faults |= _unknown_fields(request.data, bound)
+        faults |= dict(itertools.islice(_unknown_fields(request.data, bound), _UNKNOWN_NAMED_MAX))
     if faults:
         raise ValidationError(faults)
     checked: dict[str, Any] = dict(bound.validated_data)
     return checked
 
 
-def _unknown_fields(body: Any, field: Any, path: str = "") -> dict[str, str]:
-    """What is not a field, at any depth of nested serializers, and form fields given twice: path -> message."""
-    if isinstance(field, ListSerializer | ListField) and isinstance(body, list):
-        parts = [_unknown_fields(part, field.child, f"{path}[{index}]") for index, part in enumerate(body)]
-        return {name: message for part in parts for name, message in part.items()}
+def _unknown_fields(body: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """What is not a field, at any depth of nested serializers, and form fields given twice: pairs of path and message."""
+    if isinstance(body, list) and isinstance(getattr(field, "child", None), Serializer):
+        for index, part in enumerate(body):
+            yield from _unknown_fields(part, field.child, f"{path}[{index}]")
     if not isinstance(field, Serializer) or not isinstance(body, dict):
-        return {}
+        return
     prefix = f"{path}." if path else ""
-    faults: dict[str, str] = {}
+    form = body if isinstance(body, QueryDict) else None
     for name in body:
-        if name in field.fields:
-            faults |= _unknown_fields(body[name], field.fields[name], f"{prefix}{name}")
-            if isinstance(body, QueryDict) and len(body.getlist(name)) > 1 and not getattr(field.fields[name], "many", False):
-                faults[f"{prefix}{name}"] = "must be given only once"
-        elif name not in _FORM_ONLY or not isinstance(body, QueryDict):
-            faults[f"{prefix}{str(name)[:200]}"] = unknown_name(str(name), list(field.fields), "a field")
-    return faults
+        known = field.fields.get(name)
+        if known is not None:
+            yield from _unknown_fields(body[name], known, f"{prefix}{name}")
+            if form is not None and len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField):
+                yield f"{prefix}{name}", "must be given only once"
+        elif form is None or name not in _FORM_ONLY:
+            yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
 
 
 def caller(request: Request) -> "User":
