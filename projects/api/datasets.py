@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -32,6 +32,9 @@ from projects.selectors import (
 )
 from projects.selectors.datasets import content_missing, dataset_version_converted
 from projects.services import dataset_profile, dataset_upload
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
@@ -112,7 +115,7 @@ class DatasetRowsView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The first rows; numbers and truth values as they are, everything else as text."""
         version = _version(request, slug, name, number)
-        shown = dataset_version_rows(version=version, limit=limit_of(request, default=ROWS_DEFAULT, maximum=ROWS_MAX))
+        shown = dataset_version_rows(version=version, limit=limit_of(request, default=ROWS_DEFAULT, maximum=ROWS_MAX), user=caller(request))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
 
 
@@ -126,7 +129,7 @@ class DatasetProfileView(ApiView):
         stored = request.query_params.get("stored", "false")
         if stored not in ("true", "false"):
             raise Invalid("stored: has to be true or false.", detail={"stored": "has to be true or false"})
-        profile = dataset_profile(version=version, compute=stored == "false")
+        profile = dataset_profile(version=version, compute=stored == "false", user=caller(request))
         return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
@@ -147,7 +150,7 @@ class DatasetContentView(ApiView):
         file_name = f"{name}-v{version.number}.{wanted}"
         if wanted == version.format:
             return _stored(version, file_name)
-        return _converted(version, wanted, file_name)
+        return _converted(version, wanted, file_name, caller(request))
 
 
 def _stored(version: DatasetVersion, file_name: str) -> FileStream:
@@ -158,11 +161,11 @@ def _stored(version: DatasetVersion, file_name: str) -> FileStream:
     return attachment(file, name=file_name, media_type=MEDIA_TYPES[version.format], length=version.size_bytes)
 
 
-def _converted(version: DatasetVersion, wanted: str, file_name: str) -> FileStream:
+def _converted(version: DatasetVersion, wanted: str, file_name: str, user: "User") -> FileStream:
     """The copy lives as long as it is sent."""
     stack: contextlib.ExitStack = contextlib.ExitStack()
     try:
-        path: Path = stack.enter_context(dataset_version_converted(version=version, to=wanted))
+        path: Path = stack.enter_context(dataset_version_converted(version=version, to=wanted, user=user))
         file: Any = stack.enter_context(path.open("rb"))
     except BaseException:
         stack.close()
