@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _LOGGED = ("job_id", "attempt_id")
+_UNKNOWN_NAMED_MAX = 20  # unknown fields that one error names
 
 
 class OneAnswer(DefaultContentNegotiation):
@@ -57,7 +58,8 @@ def validated(serializer: type[Serializer[Any]], request: Request, *, others_ign
     bound = serializer(data=request.data)
     faults = {} if bound.is_valid() else dict(bound.errors)
     if not others_ignored:
-        faults |= {name: [f"is not a field here: use {', '.join(bound.fields)}"] for name in _others(request.data, bound.fields)}
+        known = ", ".join(bound.fields)
+        faults |= {name: [f"is not a field here: use {known}"] for name in _others(request.data, bound.fields)[:_UNKNOWN_NAMED_MAX]}
     if faults:
         raise ValidationError(faults)
     checked: dict[str, Any] = dict(bound.validated_data)
