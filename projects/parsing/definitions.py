@@ -5,6 +5,7 @@ No SQL is parsed in the server. What a definition was answered is remembered by 
 
 import hashlib
 import json
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ def check(definition: Any, *, scratch_dir: str, owner: Owner = _NOBODY) -> Check
 def _run(request: dict[str, Any], key: str, scratch_dir: str) -> Checked:
     with run_child(request, LIMITS, scratch_dir) as (outcome, _scratch):
         checked = _checked(outcome)
-    _answers.put(key, checked, weight=1000 + len(json.dumps(outcome.answer)))
+    if outcome.end is not End.CRASH or outcome.code != -signal.SIGKILL:
+        _answers.put(key, checked, weight=1000 + len(json.dumps(outcome.answer)))
     return checked
 
 
@@ -65,6 +67,9 @@ def _checked(outcome: Outcome) -> Checked:
     if outcome.end is End.ANSWER:
         answer = outcome.answer["ok"]
         return Checked(tuple(Fault(**fault) for fault in answer["faults"]), answer["graph"])
+    if outcome.end is End.CRASH and outcome.code > 0:
+        message = "The definition could not be checked on this machine. Try again in a moment, or tell an administrator."
+        raise Busy(message, retry_after_seconds=10)
     if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:
         raise Busy("This machine is too busy to check the definition. Try again in a few seconds.", retry_after_seconds=10)
     return _refused([Fault(outcome.place or "steps", _BREACHES[outcome.end])])

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,8 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
         try:
             answer = _answer(outcome)
         except Unreadable as error:
-            _remember(request, error)
+            if _repeats(outcome):
+                _remember(request, error)
             raise
         yield answer, scratch
 
@@ -161,6 +163,11 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     return found
 
 
+def _repeats(outcome: Outcome) -> bool:
+    """Whether the same content would end so again. A child that failed by itself, or was killed from outside, may do better next time."""
+    return outcome.end is not End.CRASH or (outcome.code < 0 and outcome.code != -signal.SIGKILL)
+
+
 def _raise_remembered(request: dict[str, Any]) -> None:
     key = _content_key(request, only_if_refused=True)
     error = key and (_refusals.get(key) or _interruptions.get(key))
@@ -180,6 +187,8 @@ def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> s
     A file without a key is hashed. `only_if_refused`: not before a file of its size was refused, so that most files are read once only.
     """
     content = request.get("key", "")
+    if not content and not os.path.isfile(request["path"]):
+        return ""
     if not content:
         size = f"{os.path.getsize(request['path'])}"
         if only_if_refused and not _refused_sizes.get(size):
