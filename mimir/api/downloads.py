@@ -191,8 +191,8 @@ class _Empty(StreamingHttpResponse):
         return iter(())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for nothing in ():
-            yield nothing
+        for block in self:
+            yield block
 
 
 class GzipStream(StreamingHttpResponse):

@@ -37,7 +37,9 @@ from projects.services import dataset_profile, dataset_upload
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
-_AS = OpenApiParameter("as", OpenApiTypes.STR, enum=["csv", "parquet"], description="The format; left out: as it was stored.")
+_AS = OpenApiParameter(
+    "as", OpenApiTypes.STR, enum=["csv", "parquet", "jsonl"], description="The format. Default: as it is stored. jsonl: only if it is stored so."
+)
 
 _STORED = flag("stored", "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.")
 
@@ -112,7 +114,7 @@ class DatasetRowsView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The first rows; numbers and truth values as they are, everything else as text."""
         version = _version(request, slug, name, number)
-        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT))
+        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT), user=caller(request))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
 
 
@@ -123,7 +125,7 @@ class DatasetProfileView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
         version = _version(request, slug, name, number)
-        profile = dataset_profile(version=version, compute=not self.query.get("stored", False))
+        profile = dataset_profile(version=version, compute=not self.query.get("stored", False), user=caller(request))
         return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
@@ -140,7 +142,7 @@ class DatasetContentView(ApiView):
         version = _version(request, slug, name, number)
         wanted = self.query.get("as", version.format)
         if wanted not in (version.format, "csv", "parquet"):
-            raise Invalid("as: has to be csv or parquet.", detail={"as": "has to be csv or parquet"})
+            raise Invalid("as: must be csv or parquet.", detail={"as": "must be csv or parquet"})
         file_name = f"{name}-v{version.number}.{wanted}"
         if wanted == version.format:
             return download(request, _stored(version, file_name))
@@ -168,7 +170,7 @@ def _stored(version: DatasetVersion, file_name: str) -> Representation:
 def _converted(request: Request, version: DatasetVersion, wanted: str, file_name: str) -> HttpResponseBase:
     """The converted file has no name any more while it is sent: a slow client holds none of the slots in which files are converted."""
     with contextlib.ExitStack() as stack:
-        with dataset_version_converted(version=version, to=wanted) as path:
+        with dataset_version_converted(version=version, to=wanted, user=caller(request)) as path:
             file = stack.enter_context(path.open("rb"))
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
