@@ -1,6 +1,5 @@
 """Files of a job are viewed in the page, and a step of its graph shows what it did."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,10 +30,10 @@ STEPS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def job(stack: Stack) -> Iterator[str]:
+def job(stack: Stack) -> str:
     made = stack.submit(STEPS, project=stack.project("files"))
     assert stack.end_of(made)["status"] == "succeeded"
-    yield made
+    return made
 
 
 def _open(page: Page, job: str, name: str) -> None:

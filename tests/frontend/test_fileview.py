@@ -14,7 +14,8 @@ K64 = fileview.MARKDOWN_BYTES_MAX
 
 def _view(name: str, content: bytes | str, size: int | None = None) -> fileview.View:
     head = content.encode() if isinstance(content, str) else content
-    return view_of(name, head[: fileview.READ_BYTES_MAX], len(head) if size is None else size, lambda source: f"/raw/{source}" if source == "plot.png" else "")
+    size = len(head) if size is None else size
+    return view_of(name, head[: fileview.READ_BYTES_MAX], size, lambda source: f"/raw/{source}" if source == "plot.png" else "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,9 @@ def test_markdown_keeps_its_structure_its_web_links_and_its_own_images() -> None
     assert '<img src="/raw/plot.png" alt="plot"' in html
 
 
-@pytest.mark.parametrize("piece", ["[", "![", "[a](", "*a ", "**a", "<a", "> ", "- a\n ", "&a;", "`", "|a|b|\n|-|-|\n", "[[[]]]", "a|", "_a ", "[a]: b\n"])
+@pytest.mark.parametrize(
+    "piece", ["[", "![", "[a](", "*a ", "**a", "<a", "> ", "- a\n ", "&a;", "`", "|a|b|\n|-|-|\n", "[[[]]]", "a|", "_a ", "[a]: b\n"]
+)
 def test_markdown_of_any_content_is_rendered_quickly(piece: str) -> None:
     began = time.process_time()
     view = _view("a.md", (piece * K64)[:K64])
@@ -83,7 +86,10 @@ def test_markdown_of_any_content_is_rendered_quickly(piece: str) -> None:
     assert time.process_time() - began < 3
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 900 + "]" * 900, "{bad", '{"a": NaN}', "9" * 10_000, json.dumps([[[[["x"]]]]] * 9000), '"' + "a" * 200_000 + '"'])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "[" * 900 + "]" * 900, "{bad", '{"a": NaN}', "9" * 10_000, json.dumps([[[[["x"]]]]] * 9000), '"' + "a" * 200_000 + '"'],
+)
 def test_json_of_any_content_is_shown_within_bounds(text: str) -> None:
     view = _view("a.json", text)
     assert len(view.text) <= fileview.SHOWN_CHARS_MAX

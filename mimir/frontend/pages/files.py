@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend import fileview
 from mimir.frontend.client import ApiError, api
-from mimir.frontend.fileview import Kind
 from mimir.frontend.pages.joblook import job_look
 from mimir.frontend.pages.shell import job_path, page, project_path, together
 from mimir.frontend.session import signed_in

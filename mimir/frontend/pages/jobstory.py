@@ -101,7 +101,8 @@ def steps_of(events: Iterable[Event], job: Mapping[str, Any], order: Sequence[st
 
 
 def _step(name: str) -> dict[str, Any]:
-    return {"id": name, "uses": "", "status": "queued", "rows": None, "seconds": None, "message": "", "fraction": None, "started_at": None, "ended_at": None}
+    empty: dict[str, Any] = dict.fromkeys(("rows", "seconds", "fraction", "started_at", "ended_at"))
+    return {"id": name, "uses": "", "status": "queued", "message": "", **empty}
 
 
 def _close(step: dict[str, Any], job_status: str) -> None:
