@@ -63,9 +63,9 @@ class Entrance:
             client, problem = None, str(error)
             self._log_bad_proof(peer, problem)
         if scope["type"] == "http":
-            error = refusal(scope, self._rules, peer=peer, is_proved=client is not None, problem=problem)
-            if error is not None:
-                await send_json_error(send, error)
+            refused = refusal(scope, self._rules, peer=peer, is_proved=client is not None, problem=problem)
+            if refused is not None:
+                await send_json_error(send, refused)
                 return
         seen = client or Client(peer, secure, header(scope, b"host"))
         await self._application(settled(scope, peer, seen.address, seen.secure, seen.host), receive, send)
@@ -110,7 +110,7 @@ def _direct(rules: Rules, problem: str) -> str:
 
 
 def _signs_in(scope: Scope) -> bool:
-    return scope["path"].rstrip("/") == _PASSWORD_SIGN_IN and scope["method"] == "POST"
+    return bool(scope["path"].rstrip("/") == _PASSWORD_SIGN_IN and scope["method"] == "POST")
 
 
 def _bearer(scope: Scope) -> str:
