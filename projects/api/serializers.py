@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.models import DataFormat, ProjectStatus, Role
@@ -114,9 +115,14 @@ class DatasetVersions(_Any):
     next = serializers.CharField(allow_null=True)
 
 
+@extend_schema_field({"type": "string", "format": "binary"})
+class UploadedFile(serializers.FileField):
+    """In a request: bytes. drf-spectacular would describe what an answer has, a URL."""
+
+
 class UploadRequest(_Any):
     name = serializers.CharField(max_length=200)
-    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
 
 
 class Rows(_Any):
