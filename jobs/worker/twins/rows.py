@@ -19,6 +19,11 @@ from mimir.lib.tables import identifier, quoted
 BATCH_ROWS = 10_000
 SHOWN_MAX = 5
 _SHOWN_CHARACTERS = 100
+_WITHOUT_ZONE = {
+    "TIMESTAMP WITH TIME ZONE": "CAST({0} AS TIMESTAMP)",
+    "TIMESTAMPTZ_NS": "CAST(CAST({0} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)",
+    "TIME WITH TIME ZONE": "CAST({0} AS VARCHAR)",
+}
 _NOT_KEYS = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "BLOB", "STRUCT", "MAP", "UNION")
 
 
@@ -77,15 +82,16 @@ class Source:
 
     def _selected(self, column: str) -> str:
         """The column without its zone, in UTC: DuckDB needs a library of zones to give Python a time that has one."""
-        if "WITH TIME ZONE" not in self.types[column]:
-            return identifier(column)
-        return f"CAST({identifier(column)} AS {'TIMESTAMP' if self.types[column] == 'TIMESTAMP WITH TIME ZONE' else 'VARCHAR'})"
+        return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
         return f"read_parquet({quoted(str(self.tables.made[self.table].path))})"
 
     def _value(self, name: str, value: Any, number: int) -> Any:
         field = self.fields[name]
+        if isinstance(value, bytes | bytearray):
+            column = self.columns[name]
+            raise _bad(f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline.", column=column, row=number)
         plain = _plain(value, field)
         if plain is None:
             return None
