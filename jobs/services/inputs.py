@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs.contract import JobType
 from jobs.models import Job, JobInput
-from mimir.lib.schemas.pipeline import dataset_references
+from mimir.lib.schemas.references import dataset_references
 from mimir.lib.schemas.signature import kind_of, may_lack_columns, prediction_columns, signature_faults, text_target_fault
 from mimir.lib.schemas.twin import entity_type, fields_of
 from projects.models import DatasetProfile, DatasetVersion, Project
