@@ -316,7 +316,8 @@ class _Maker:
         learns = bool(schema.get("minItems")) and common["key"] != "exclude"
         chosen = given or [line.strip() for line in (lines[-1].splitlines() if lines else ()) if line.strip()]
         names = [str(one["name"]) for one in columns]
-        choices = [Choice(name, name, name in chosen, self.off(name, target) if learns else "is the target" if name == target else "") for name in names]
+        off = {name: self.off(name, target) if learns else "is the target" if name == target and schema.get("minItems") else "" for name in names}
+        choices = [Choice(name, name, name in chosen, off[name]) for name in names]
         choices += [Choice(name, name, True) for name in chosen if name not in names]
         if not schema.get("minItems"):
             choices.insert(0, Choice("", "none of them", bool(self.texts.get(full)) and not given))

@@ -63,7 +63,9 @@ SLOPE = pa.array([number * 2.0 for number in _NUMBERS])
 
 def _gappy(column: pa.Array) -> pa.Array:
     """With a missing value, which pandas may have in every column."""
-    return column if pa.types.is_null(column.type) or pa.types.is_dictionary(column.type) else pa.concat_arrays([column.slice(0, 59), pa.nulls(1, column.type)])
+    if pa.types.is_null(column.type) or pa.types.is_dictionary(column.type):
+        return column
+    return pa.concat_arrays([column.slice(0, 59), pa.nulls(1, column.type)])
 
 
 def test_every_type_is_learned_from_and_predicted_for_or_left_out_with_a_reason(tmp_path: Path) -> None:
@@ -165,8 +167,9 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def _one_row(**changes: Any) -> pa.Table:
-    columns = {name: value if isinstance(value, pa.Array) else pa.array([value], pa.array([ROW[name]]).type) for name, value in {**ROW, **changes}.items()}
-    return pa.table(columns)
+    cells = {**ROW, **changes}
+    types = {name: pa.array([value]).type for name, value in ROW.items()}
+    return pa.table({name: cell if isinstance(cell, pa.Array) else pa.array([cell], types[name]) for name, cell in cells.items()})
 
 
 @pytest.mark.parametrize("what", SAME)

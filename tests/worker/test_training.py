@@ -220,7 +220,11 @@ N = 40
 BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "one class": ({"x": list(range(N)), "y": ["a"] * N}, {}, "has one class only (a) in 40 rows"),
     "one number": ({"x": list(range(N)), "y": [2.5] * N}, {}, "is 2.5 in all of 40 rows"),
-    "a class with one row, and one other": ({"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]}, {}, "classes with one row only (b), 2 % of the rows"),
+    "a class with one row, and one other": (
+        {"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]},
+        {},
+        "classes with one row only (b), 2 % of the rows",
+    ),
     "a class with one row, refused": (
         {"x": list(range(N)), "y": ["a", "b"] * 19 + ["a", "c"]},
         {"rare_classes": "refuse"},

@@ -88,7 +88,8 @@ def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
 def _as_category(column: str, cell: str, column_type: str, found: str | None) -> str:
     """Any single value as its text; whole floating point numbers without a fraction, as integers with gaps come."""
     if column_type in _FLOATS:
-        return f"CASE WHEN isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15 THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {cell} END"
+        whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
+        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) WHEN {cell} <> 'nan' THEN {cell} END"
     return cell if found is not None or column_type in ("JSON", "UUID") else _EMPTY["category"]
 
 

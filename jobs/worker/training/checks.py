@@ -21,7 +21,7 @@ CHECK_SECONDS = 10.0
 CATEGORIES_MAX = 5000  # of one column, to look for the same word written in several ways
 NAMES_SHOWN = 10
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")
-_ID_WORDS = frozenset({"id", "ids", "uid", "uuid", "guid", "key", "pk", "index", "idx", "nr", "no", "num", "number", "code", "row", "rownum", "unnamed"})
+_ID_WORDS = frozenset(["id", "ids", "uid", "uuid", "guid", "key", "pk", "index", "idx", "nr", "no", "num", "number", "code", "row", "unnamed"])
 
 
 def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None:

@@ -10,6 +10,7 @@ from jobs.worker.training.columns import notice
 from jobs.worker.training.reading import Learning
 from jobs.worker.training.target import unfit
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
+from mimir.lib.tables import identifier
 
 CLASS_NAME_MAX = 180  # `probability_<class>` is the name of a column
 CLASS_ROWS_MIN = 2  # one to learn from, one to judge by
@@ -32,9 +33,8 @@ def prepare_classes(orders: Orders, learning: Learning) -> Learning:
     name = orders.job["parameters"]["target"]
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) < 2:
-        raise unfit(
-            name, f"has one class only ({class_text(classes[0])}) in {len(learning.target)} rows: there is nothing to tell apart. Choose another target"
-        )
+        only = f"has one class only ({class_text(classes[0])}) in {len(learning.target)} rows"
+        raise unfit(name, f"{only}: there is nothing to tell apart. Choose another target")
     _tell_alike(orders, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
     learning = _without_rare(orders, learning, classes, counts)
     classes, counts = numpy.unique(learning.target, return_counts=True)
@@ -102,7 +102,8 @@ def _tell_alike(orders: Orders, name: str, counts: dict[str, int]) -> None:
         return
     shown = "; ".join(", ".join(f"{text[:60]!r} ({counts[text]:,} rows)" for text in group[:CLASSES_SHOWN]) for group in groups[:CLASSES_SHOWN])
     message = f"Classes of {name} differ by upper and lower case or by spaces only: {shown}."
-    notice(orders, f"{message} They are learned as different classes. If they mean the same, unify them in a pipeline, for example lower(trim({name})).")
+    hint = f"unify them in a pipeline, for example lower(trim({identifier(name)}))"
+    notice(orders, f"{message} They are learned as different classes. If they mean the same, {hint}.")
 
 
 def _tell_imbalance(orders: Orders, classes: list[str], counts: Any) -> None:

@@ -78,7 +78,8 @@ class Source:
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         if kind == "VARCHAR":
             bad = f"trim({column}) <> '' AND {self._order()} IS NULL"
-            row = connection.execute(f"SELECT min(file_row_number) + 1, arg_min({column}, file_row_number) FROM {self._scan()} WHERE {bad}").fetchone()
+            first = f"min(file_row_number) + 1, arg_min({column}, file_row_number)"
+            row = connection.execute(f"SELECT {first} FROM {self._scan()} WHERE {bad}").fetchone()
             if row[0] is not None:
                 raise _bad(
                     f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row {row[0]:,} is not a time such as 2026-03-31 14:05. "
@@ -131,7 +132,8 @@ class Source:
         field = self.fields[name]
         if isinstance(value, bytes | bytearray):
             column = self.columns[name]
-            raise _bad(f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline.", column=column, row=number)
+            message = f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline."
+            raise _bad(message, column=column, row=number)
         plain = _plain(value, field)
         if plain is None:
             return None

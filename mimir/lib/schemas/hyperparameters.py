@@ -47,13 +47,13 @@ RANDOM_FOREST = _object(
         "max_features": {
             "anyOf": [
                 {"type": "string", "enum": ["sqrt", "log2"]},
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                {"type": "number", "minimum": 0.001, "maximum": 1},
                 {"type": "null"},
             ],
             "title": "Features at a split",
             "default": None,
             "description": "How many features each split may choose from. null: sqrt for classification, 1.0 (all) for regression.",
-            "x-rule": "sqrt, log2, a share of the features above 0 and at most 1, or null",
+            "x-rule": "sqrt, log2, a share of the features from 0.001 to 1, or null",
             "x-choices": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0],
             "x-null": "Automatic: sqrt for classification, all for regression",
         },

@@ -184,7 +184,7 @@ DIGITAL_TWIN_UPDATE = _object(
             "x-of": "twin",
             "x-rule": "an entity type of the twin's definition",
         },
-        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column with the key of each row's entity."},
+        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column with each row's entity key."},
         "properties": {
             "type": "object",
             "title": "Properties",
