@@ -2,16 +2,15 @@
 
 import os
 import sys
-from typing import Any
 
 from mimir.env import BadEnvironment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mimir.settings.orchestrator")
 
 try:
-    from django.core.asgi import get_asgi_application
+    from mimir.handler import django_application
 
-    http: Any = get_asgi_application()
+    http = django_application()
 except BadEnvironment as error:
     sys.exit(str(error))
 
@@ -20,19 +19,10 @@ from django.conf import settings  # noqa: E402
 
 from jobs.answering import beat_forever  # noqa: E402
 from jobs.routing import websocket_application  # noqa: E402
-from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
+from mimir.api.limits import with_limits  # noqa: E402
 from mimir.lib.beating import Beating  # noqa: E402
 from mimir.lib.forwarded import ForwardedHeaders  # noqa: E402
 
-_public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
-_worker = BodyLimit(http, max_bytes=settings.ENV.artifact_bytes_max)
-
-
-async def limited(scope: Any, receive: Any, send: Any) -> None:
-    """A worker's artifact may be larger than a person's upload."""
-    await (_worker if scope["path"].startswith("/worker/") else _public)(scope, receive, send)
-
-
-_routed = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
+_routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
 _forwarded = ForwardedHeaders(_routed, trusted=settings.ENV.trusted_proxies)  # TRUSTED_PROXIES here: our frontends
 application = Beating(_forwarded, beat_forever)
