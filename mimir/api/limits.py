@@ -9,7 +9,8 @@ from mimir.lib.errors import MimirError, NotAuthenticated
 
 MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
-ARTIFACTS_AT_ONCE = 64  # each holds a thread while its bytes come
+ARTIFACTS_AT_ONCE = 16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
+ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
 _SIGN_IN = "/api/v1/session/"
 
 
@@ -20,7 +21,7 @@ class BodyRules:
         self._memory = Budget("large requests", MEMORY_BYTES)
         self._worker_memory = Budget("large requests of workers", WORKER_MEMORY_BYTES)
         self._spool = spool_budget(settings.ENV.upload_spool_bytes, settings.ENV.max_upload_bytes)
-        self._artifacts = Budget("artifact uploads", ARTIFACTS_AT_ONCE)
+        self._artifacts = Budget("artifact uploads", ARTIFACTS_AT_ONCE, wait_seconds=ARTIFACT_WAIT_SECONDS)
 
     def __call__(self, scope: Scope) -> Rule:
         """The rule for one request, by its path, method and headers."""

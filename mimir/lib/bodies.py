@@ -87,8 +87,8 @@ def too_large(max_bytes: int) -> MimirError:
 class Budget:
     """Bytes that all large bodies of one kind may take at once. Who does not fit waits a little, in order."""
 
-    def __init__(self, name: str, total_bytes: int) -> None:
-        self.total_bytes, self.used_bytes = total_bytes, 0
+    def __init__(self, name: str, total_bytes: int, *, wait_seconds: float = _BUDGET_WAIT_SECONDS) -> None:
+        self.total_bytes, self.used_bytes, self._wait_seconds = total_bytes, 0, wait_seconds
         self._name = name
         self._changed: list[asyncio.Event] = []
 
@@ -97,7 +97,7 @@ class Budget:
         """Hold `amount_bytes` for the time of the block. Raises: MimirError `busy` (503)."""
         amount_bytes = min(amount_bytes, self.total_bytes)
         try:
-            async with asyncio.timeout(_BUDGET_WAIT_SECONDS):
+            async with asyncio.timeout(self._wait_seconds):
                 while self.used_bytes + amount_bytes > self.total_bytes:
                     changed = asyncio.Event()
                     self._changed.append(changed)
