@@ -11,7 +11,7 @@ MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
 ARTIFACTS_AT_ONCE = 16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
 ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
-_SIGN_IN = "/api/v1/session/"
+_SIGN_IN = "/api/v1/session"
 
 
 class BodyRules:
@@ -33,7 +33,7 @@ class BodyRules:
                 return Rule(settings.ENV.artifact_bytes_max, self._artifacts, stranger, weight=1, exact_length=True)
             return Rule(in_memory, self._worker_memory, stranger)
         if path.startswith("/api/"):
-            stranger = too_large(STRANGER_BYTES_MAX) if path == _SIGN_IN else _without_token(scope)
+            stranger = too_large(STRANGER_BYTES_MAX) if path.rstrip("/") == _SIGN_IN else _without_token(scope)
             if header(scope, b"content-type").lower().startswith("multipart/form-data"):
                 return Rule(settings.ENV.max_upload_bytes + ENVELOPE_BYTES, self._spool, stranger)
             return Rule(in_memory, self._memory, stranger)

@@ -145,7 +145,8 @@ def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
     port = int(stack.environment["API_PORT"])
     before = _open_temporary_bytes(stack)
     began = time.monotonic()
-    answer, _closed = _raw(("127.0.0.1", port), f"{method} {path} HTTP/1.1\nHost: localhost:{{port}}\n{headers}\nContent-Length: {length}", b"x" * 5000)
+    head = f"{method} {path} HTTP/1.1\nHost: localhost:{{port}}\n{headers}\nContent-Length: {length}"
+    answer, _closed = _raw(("127.0.0.1", port), head, b"x" * 5000)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:400]
     assert time.monotonic() - began < 8, "it is answered at once, not when the body has come"
     assert _open_temporary_bytes(stack) <= before
