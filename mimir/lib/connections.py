@@ -177,6 +177,8 @@ class Connection(H11Protocol):
         elif self.conn.their_state is h11.SEND_BODY:
             self._unset_keepalive_if_required()
             self._start("discard", DISCARD_SECONDS, self._close_slow)
+        elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._start("header", HEADER_SECONDS, self._close_slow)  # half of the next header came with this request
 
     def handle_events(self) -> None:
         """uvicorn's own; the discarded body has ended once the next request may begin."""
