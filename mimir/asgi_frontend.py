@@ -7,20 +7,21 @@ switched off (`--no-proxy-headers`).
 import os
 import sys
 
-from mimir.env import BadEnvironment
+from mimir.env import BadEnvironment, demand_frontend_keys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mimir.settings.frontend")
 
 try:
+    from django.conf import settings
+
     from mimir.handler import django_application
 
     pages = django_application()
+    demand_frontend_keys(settings.ENV)
 except BadEnvironment as error:
     sys.exit(str(error))
 
-from django.conf import settings  # noqa: E402 - settings are checked above
-
-from mimir.frontend import readiness  # noqa: E402
+from mimir.frontend import readiness  # noqa: E402 - settings are checked above
 from mimir.frontend.proxy import ProxySettings, in_front_of  # noqa: E402
 
 readiness.register()
@@ -36,5 +37,6 @@ application = in_front_of(
         requests_per_client=settings.ENV.requests_per_client,
         sockets_per_client=settings.ENV.sockets_per_client,
         session_cookie=settings.SESSION_COOKIE_NAME,
+        frontend_keys=settings.ENV.frontend_keys,
     ),
 )

@@ -45,6 +45,7 @@ class ProxySettings:
     requests_per_client: int
     sockets_per_client: int
     session_cookie: str
+    frontend_keys: tuple[str, ...]
 
 
 def in_front_of(pages: Application, settings: ProxySettings) -> Application:
@@ -97,8 +98,8 @@ class Front:
         self._spool = spool_budget(settings.upload_spool_bytes, settings.max_upload_bytes)
         self._slots = Slots(per_client=settings.requests_per_client)
         self._open_sockets = PerClient("live connections", settings.sockets_per_client)
-        self._http = HttpProxy(settings.api_url)
-        self._sockets = SocketProxy(settings.api_url)
+        self._http = HttpProxy(settings.api_url, keys=settings.frontend_keys)
+        self._sockets = SocketProxy(settings.api_url, keys=settings.frontend_keys)
         self._origins = own_origins(settings.public_url, settings.allowed_hosts)
         self._csrf = CsrfViewMiddleware(_never_called)
 

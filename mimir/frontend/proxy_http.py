@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import structlog
 
-from mimir.frontend.proxy_rules import Target, request_headers, response_headers
+from mimir.frontend.proxy_rules import Target, proof_of, request_headers, response_headers
 from mimir.frontend.proxy_slots import TOTAL
 from mimir.lib.asgi import Header, Scope, Send, header, send_json_error
 from mimir.lib.bodies import SMALL_BYTES, STRANGER_BYTES_MAX, ClientGone, Pieces, body_length, too_large
@@ -71,8 +71,9 @@ async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> 
 class HttpProxy:
     """The connections to one orchestrator."""
 
-    def __init__(self, url: str, *, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS) -> None:
         self._url = httpx.URL(url)
+        self._keys = keys
         self._read_seconds = read_seconds
         self._transport: httpx.AsyncHTTPTransport | None = None
 
@@ -133,6 +134,7 @@ class HttpProxy:
 
     def _request(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Request:
         headers = [*request_headers(scope["headers"]), *credentials, (b"host", header(scope, b"host").encode("latin-1"))]
+        headers.append(proof_of(scope, self._keys))
         if body.length or _declares_length(scope):
             headers.append((b"content-length", str(body.length).encode()))
         query = scope.get("query_string", b"")

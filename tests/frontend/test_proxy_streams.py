@@ -162,7 +162,7 @@ def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) 
         sent.append(message)
 
     async def run() -> None:
-        proxy = HttpProxy(upstream.url, read_seconds=0.3)
+        proxy = HttpProxy(upstream.url, keys=("k" * 40,), read_seconds=0.3)
         pieces = Pieces(asyncio.Event().wait, 1000)  # type: ignore[arg-type]
         pieces.complete = True
         scope = {"method": "GET", "path": "/api/v1/silent/", "raw_path": b"/api/v1/silent/", "headers": [(b"host", b"localhost")]}
