@@ -115,7 +115,7 @@ def _raw(address: tuple[str, int], head: str, body: bytes = b"", *, seconds: flo
 
 
 def test_both_headers_of_a_body_are_refused_and_the_connection_ends(address: tuple[str, int]) -> None:
-    head = "POST /api/v1/session/ HTTP/1.1\nHost: localhost:{port}\nContent-Type: application/json\nContent-Length: 2\nTransfer-Encoding: chunked"
+    head = "POST /api/v1/projects/ HTTP/1.1\nHost: localhost:{port}\nAuthorization: Bearer any\nContent-Length: 2\nTransfer-Encoding: chunked"
     answer, closed = _raw(address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read as a request"
@@ -125,8 +125,8 @@ def test_both_headers_of_a_body_are_refused_and_the_connection_ends(address: tup
 UNKNOWN = "Authorization: Bearer mimir_session_unknown"
 ATTEMPT = "/worker/v1/attempts/00000000-0000-0000-0000-000000000000"
 LARGE = [
-    ("POST", "/api/v1/session/", "Content-Type: application/json", 1_000_000, 413),
-    ("POST", "/api/v1/session/", f"{UNKNOWN}\nContent-Type: application/json", 3_000_000, 413),
+    ("POST", "/api/v1/session/", "Content-Type: application/json", 1_000_000, 403),
+    ("POST", "/api/v1/session/", f"{UNKNOWN}\nContent-Type: application/json", 3_000_000, 403),
     ("POST", "/api/v1/projects/", "Content-Type: application/json", 1_000_000, 401),
     ("POST", "/api/v1/projects/", f"{UNKNOWN}\nContent-Type: application/json", 3_000_000, 401),
     ("POST", "/api/v1/projects/contract/datasets/", "Content-Type: multipart/form-data; boundary=x", 900 * MIB, 401),
@@ -134,7 +134,7 @@ LARGE = [
     ("PUT", f"{ATTEMPT}/artifacts/a", "Content-Type: text/plain", 9000 * MIB, 401),
     ("PUT", f"{ATTEMPT}/artifacts/a", f"{UNKNOWN}\nContent-Type: text/plain", 9000 * MIB, 401),
     ("POST", f"{ATTEMPT}/logs?offset=0", UNKNOWN, 200_000, 401),
-    ("POST", "/admin/login/", "Content-Type: application/x-www-form-urlencoded", 3_000_000, 413),
+    ("POST", "/admin/login/", "Content-Type: application/x-www-form-urlencoded", 3_000_000, 403),
 ]
 
 
