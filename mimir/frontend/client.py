@@ -91,6 +91,19 @@ class Api:
             response = _client().post(_path(path), data=dict(data), files=dict(files), headers=self._headers, timeout=UPLOAD_TIMEOUTS)
         return _object(response)
 
+    @contextlib.contextmanager
+    def stream(self, path: str) -> Iterator[httpx.Response]:
+        """A GET whose body the caller reads piece by piece, and need not read whole. Raises: ApiError as the other methods do."""
+        request = _client().build_request("GET", _path(path), headers={**self._headers, "Accept-Encoding": "identity"}, timeout=READ_TIMEOUTS)
+        with _translated():
+            response = _client().send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                yield checked(response)
+            finally:
+                response.close()
+
     def request_raw(
         self, method: str, path: str, *, params: Params | None = None, json: object = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
