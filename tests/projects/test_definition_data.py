@@ -96,9 +96,9 @@ def test_the_check_reports_it_and_says_that_it_can_be_saved(caller: Caller) -> N
 def test_columns_pass_from_step_to_step_in_the_order_of_the_run(caller: Caller) -> None:
     steps = [
         _sql("SELECT month, hottest + 1 AS next FROM months", "final"),
-        _sql("SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind speed\") AS w FROM weather GROUP BY ALL;-- end", "months"),
+        _sql("SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind speed\") AS w FROM weather GROUP BY 1;-- x", "months"),
         READ,
-        _sql("SELECT place.lat, tags[1] AS tag, kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS local, months.w + 1 AS w FROM weather, months", "more"),
+        _sql("SELECT place.lat, tags[1], kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS u, months.w + 1 AS w FROM weather, months", "more"),
     ]
     found = _check(caller, *steps)
     assert (found["valid"], found["errors"]) == (True, [])
