@@ -16,7 +16,7 @@ from projects.parsing.process import End, Limits, Outcome, run_child
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
 
-SECONDS_MAX = 20
+SECONDS_MAX = 30
 CPU_SECONDS_MAX = 5
 _MIB = 1024**2
 LIMITS = Limits(

@@ -118,7 +118,7 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
     with contextlib.ExitStack() as stack:
         with _slots.held(kind, owner, WAIT_SECONDS):
             _raise_remembered(request)  # one that waited for another reader of the same content
-            outcome, scratch = stack.enter_context(run_child(request, _limits(), scratch_dir))
+            outcome, scratch = stack.enter_context(run_child(request, _limits(kind), scratch_dir))
         try:
             answer = _answer(outcome)
         except Unreadable as error:
@@ -128,13 +128,14 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
         yield answer, scratch
 
 
-def _limits() -> Limits:
+def _limits(kind: Kind) -> Limits:
     return Limits(
         seconds=SECONDS_MAX,
         cpu_seconds=CPU_SECONDS_MAX,
         address_bytes=ADDRESS_BYTES_MAX,
         resident_bytes=RESIDENT_BYTES_MAX,
         file_bytes=FILE_BYTES_MAX,
+        nice=10 if kind is Kind.LONG else 0,
     )
 
 
