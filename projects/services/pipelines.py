@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
 from projects import storage
@@ -75,7 +75,7 @@ def pipeline_save(
     name: str,
     definition: Any,
     user: "User | None",
-    etags: frozenset[str] | None = None,
+    etags: Preconditions | None = None,
 ) -> PipelineSaved:
     """The next version of pipeline `name`, which is created when it is new. The newest definition again creates no version.
 
@@ -92,7 +92,7 @@ def pipeline_save(
     with transaction.atomic():
         Pipeline.objects.bulk_create([Pipeline(project=project, name=name)], ignore_conflicts=True)
         pipeline = Pipeline.objects.select_for_update().get(project=project, name=name)
-        check_etag(pipeline_etag(pipeline.latest_number), etags)
+        check_etag(pipeline_etag(pipeline.latest_number) if pipeline.latest_number else None, etags)
         newest = pipeline.versions.filter(number=pipeline.latest_number).select_related("pipeline", "created_by").first()
         if newest is not None and _text(newest.definition) == _text(definition):
             return PipelineSaved(newest, created=False, check=check)
