@@ -15,6 +15,7 @@ from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
 from jobs.worker.training.columns import notice
+from jobs.worker.training.estimators import MISSING_TEXT
 from mimir.lib.schemas.signature import absent, kind_of, may_lack_columns, mismatch, signature_faults
 from mimir.lib.tables import identifier, quoted
 
@@ -156,7 +157,7 @@ def _unknown_categories(
         source = f"read_parquet({quoted(str(table.path))}) WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
         found = [row[0] for row in connection.execute(f"SELECT DISTINCT {value} FROM {source}").fetchall()]
         if found and not set(as_known(found, known[name])) & set(known[name]):
-            shown = ", ".join(known[name][:5])
+            shown = ", ".join([one for one in known[name] if one != MISSING_TEXT][:5])
             faults.append(f"{mismatch(name, f'is {types[name]}', feature)}: none of its values is one of the model's categories ({shown})")
     connection.close()
     return faults
