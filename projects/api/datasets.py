@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -35,6 +35,9 @@ from projects.selectors import (
 from projects.selectors.datasets import content_missing, dataset_version_before, dataset_version_converted
 from projects.services import dataset_profile, dataset_upload
 from projects.services.dataset_versions import dataset_delete, dataset_etag, dataset_set_current
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
@@ -147,7 +150,7 @@ class DatasetRowsView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The first rows; numbers and truth values as they are, everything else as text."""
         version = _version(request, slug, name, number)
-        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT))
+        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT), user=caller(request))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
 
 
@@ -158,7 +161,7 @@ class DatasetProfileView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
         version = _version(request, slug, name, number)
-        profile = dataset_profile(version=version, compute=not self.query.get("stored", False))
+        profile = dataset_profile(version=version, compute=not self.query.get("stored", False), user=caller(request))
         return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
@@ -179,7 +182,7 @@ class DatasetContentView(ApiView):
         file_name = f"{name}-v{version.number}.{wanted}"
         if wanted == version.format:
             return _stored(version, file_name)
-        return _converted(version, wanted, file_name)
+        return _converted(version, wanted, file_name, caller(request))
 
 
 def _stored(version: DatasetVersion, file_name: str) -> FileStream:
@@ -190,11 +193,11 @@ def _stored(version: DatasetVersion, file_name: str) -> FileStream:
     return attachment(file, name=file_name, media_type=MEDIA_TYPES[version.format], length=version.size_bytes)
 
 
-def _converted(version: DatasetVersion, wanted: str, file_name: str) -> FileStream:
+def _converted(version: DatasetVersion, wanted: str, file_name: str, user: "User") -> FileStream:
     """The copy lives as long as it is sent."""
     stack: contextlib.ExitStack = contextlib.ExitStack()
     try:
-        path: Path = stack.enter_context(dataset_version_converted(version=version, to=wanted))
+        path: Path = stack.enter_context(dataset_version_converted(version=version, to=wanted, user=user))
         file: Any = stack.enter_context(path.open("rb"))
     except BaseException:
         stack.close()

@@ -37,7 +37,7 @@ class PipelinesView(ApiView):
         operation_id="pipelines_save",
         parameters=[IF_MATCH],
         request=serializers.PipelineRequest,
-        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413)},
+        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited."""
@@ -56,13 +56,14 @@ class PipelineValidateView(ApiView):
     @extend_schema(
         operation_id="pipelines_validate",
         request=serializers.DefinitionRequest,
-        responses={200: serializers.DefinitionCheck, **errors(400, 404, 413)},
+        responses={200: serializers.DefinitionCheck, **errors(400, 404, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """What is wrong with a definition, each fault with its path, and the graph of its steps."""
-        project_for(caller(request), slug)
-        check = pipeline_check(definition=validated(serializers.DefinitionRequest, request)["definition"])
-        faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
+        project = project_for(caller(request), slug)
+        definition = validated(serializers.DefinitionRequest, request)["definition"]
+        check = pipeline_check(project=project, definition=definition, user=caller(request))
+        faults = [{"path": fault.path, "message": fault.message, "detail": fault.detail} for fault in check.faults]
         return Response({"valid": not faults, "errors": faults, "graph": check.graph})
 
 
