@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from mimir.lib.schemas.pipeline import dataset_references
+from mimir.lib.schemas.references import dataset_references
 from projects.models import Dataset
 from projects.selectors.pipelines import pipeline_latest_versions
 
