@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.schema import IF_MATCH, errors
 from mimir.api.views import ApiView, caller
 from projects.access import project_for
@@ -41,5 +41,5 @@ class DatasetVersionView(ApiView):
     def delete(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Delete a version that nothing needs, with its file. 409 `in_use` for the current version and for one that something needs."""
         version = dataset_version_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name, number=version_number(number))
-        dataset_version_delete(dataset=version.dataset, number=version.number, etags=wanted_etags(request))
+        dataset_version_delete(dataset=version.dataset, number=version.number, etags=preconditions(request))
         return Response(status=204)

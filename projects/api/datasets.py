@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mimir.api.downloads import Representation, download, file_sender
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
@@ -108,7 +108,7 @@ class DatasetView(ApiView):
         """Make another version current: the one that jobs read when they name none. The next new version becomes current again."""
         dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
         number = validated(serializers.DatasetChange, request)["current_version"]
-        return self._answer(request, dataset_set_current(dataset=dataset, number=number, etags=wanted_etags(request)))
+        return self._answer(request, dataset_set_current(dataset=dataset, number=number, etags=preconditions(request)))
 
     @extend_schema(
         operation_id="datasets_delete",
@@ -119,7 +119,7 @@ class DatasetView(ApiView):
     def delete(self, request: Request, slug: str, name: str) -> Response:
         """Delete the dataset with all its versions. 409 `in_use`, with what needs it, when something does."""
         dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
-        dataset_delete(dataset=dataset, etags=wanted_etags(request))
+        dataset_delete(dataset=dataset, etags=preconditions(request))
         return Response(status=204)
 
     def _answer(self, request: Request, dataset: Dataset) -> Response:

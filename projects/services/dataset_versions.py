@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, NotFound
 from projects import storage
 from projects.access import demand_active
@@ -25,7 +25,7 @@ def dataset_etag(dataset: Dataset) -> str:
     return f'"{dataset.id.hex}-{dataset.latest_number}-{dataset.current}"'
 
 
-def dataset_set_current(*, dataset: Dataset, number: int, etags: frozenset[str] | None = None) -> Dataset:
+def dataset_set_current(*, dataset: Dataset, number: int, etags: Preconditions | None = None) -> Dataset:
     """Make version `number` the one that jobs read when they name none. The next new version becomes current again.
 
     Raises: NotFound, PreconditionFailed when `etags` is given and lacks the present one, ProjectArchived.
@@ -41,7 +41,7 @@ def dataset_set_current(*, dataset: Dataset, number: int, etags: frozenset[str] 
     return locked
 
 
-def dataset_version_delete(*, dataset: Dataset, number: int, etags: frozenset[str] | None = None) -> None:
+def dataset_version_delete(*, dataset: Dataset, number: int, etags: Preconditions | None = None) -> None:
     """Delete a version that nothing needs, with its file. Its number is never given again.
 
     The file of a version that a job wrote is an artifact of that job and is deleted with the job.
@@ -61,7 +61,7 @@ def dataset_version_delete(*, dataset: Dataset, number: int, etags: frozenset[st
         version.delete()
 
 
-def dataset_delete(*, dataset: Dataset, etags: frozenset[str] | None = None) -> None:
+def dataset_delete(*, dataset: Dataset, etags: Preconditions | None = None) -> None:
     """Delete a dataset that nothing needs, with all its versions and their files. Raises: as `dataset_version_delete`."""
     demand_active(dataset.project)
     with _raced(), transaction.atomic():
