@@ -41,6 +41,13 @@ def inputs_of(rows: Rows) -> Inputs:
     return Inputs(rows, f"twin:{twin}" if twin else "")
 
 
+def deleted_inputs(rows: Rows) -> list[str]:
+    """Dataset versions among `rows` that were deleted since they were fixed, as `name version n`."""
+    wanted = {row["id"]: f"{row['dataset']} version {row['version']}" for row in rows if row["kind"] == "dataset"}
+    there = {str(found) for found in DatasetVersion.objects.filter(id__in=wanted).values_list("id", flat=True)}
+    return [name for identity, name in wanted.items() if identity not in there]
+
+
 def input_rows_create(job: Job) -> None:
     """The same as rows, by which a version finds who used it. In the transaction that inserts the job."""
     columns = {"dataset": "dataset_version_id", "pipeline": "pipeline_version_id", "model": "model_version_id", "twin": "twin_id"}

@@ -186,6 +186,8 @@ SPECTACULAR_SETTINGS = {
         "JobTypeEnum": [kind.value for kind in JobType],
         "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
+        "ColumnChangeKindEnum": ["removed", "type", "added"],
+        "UseKindEnum": ["job", "pipeline", "dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
         "EntityStatusEnum": "projects.models.EntityStatus",
         "RevisionKindEnum": "projects.models.RevisionKind",
