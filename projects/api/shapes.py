@@ -7,6 +7,19 @@ from uuid import UUID
 from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project
 
 
+def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
+    """A session as its user sees it."""
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "address": row.address,
+        "client": row.client,
+        "current": row.id == current.id,
+    }
+
+
 def token(row: AccessToken) -> dict[str, Any]:
     """An API token, without the token."""
     return {
