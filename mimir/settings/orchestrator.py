@@ -3,6 +3,7 @@
 import logging.config
 import sys
 import tempfile
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobs.contract import JobStatus, JobType
@@ -13,6 +14,7 @@ from mimir.settings.base import common
 ENV = _env.load("orchestrator")
 globals().update(common(ENV))
 LOGGING: dict[str, object]
+BASE_DIR: Path
 logging.config.dictConfig(LOGGING)
 
 ROLE = "orchestrator"
@@ -68,6 +70,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "mimir/api/templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

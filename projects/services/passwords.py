@@ -53,7 +53,9 @@ def password_change(*, user: "User", new_password: str, keep: AccessToken, end_t
     with transaction.atomic():
         user.password = encoded
         user.save(update_fields=["password"])
-        others = AccessToken.objects.filter(user=user).exclude(id=keep.id if keep.kind == TokenKind.SESSION else None)
+        others = AccessToken.objects.filter(user=user)
+        if keep.kind == TokenKind.SESSION:
+            others = others.exclude(id=keep.id)
         sessions = _delete(others.filter(kind=TokenKind.SESSION))
         tokens = _delete(others.filter(kind=TokenKind.API)) if end_tokens else 0
         AccessToken.objects.filter(user=user, password_stamp__in=("", before)).update(password_stamp=password_stamp(user))
@@ -74,7 +76,9 @@ def password_rehash(*, user: "User", password: str) -> None:
 
 def sessions_end(*, user: "User", keep: AccessToken | None = None) -> int:
     """Sign a user out everywhere, the admin included; `keep` goes on. Returns how many sessions ended."""
-    others = AccessToken.objects.filter(user=user, kind=TokenKind.SESSION).exclude(id=keep.id if keep else None)
+    others = AccessToken.objects.filter(user=user, kind=TokenKind.SESSION)
+    if keep is not None:
+        others = others.exclude(id=keep.id)
     with transaction.atomic():
         ended = _delete(others) + admin_sessions_end(user=user)
         audit_record(AuditKind.SESSIONS_ENDED, subject=user.get_username(), sessions=ended)
