@@ -17,7 +17,7 @@ WHERE owner.id = token.user_id AND token.password_stamp = ''
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0003_twin_indexes"),
+        ("projects", "0011_dataset_current"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
