@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jobs.api.document import in_openapi
 from jobs.contract import JobType
 from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
+from projects.services import session_create
 from tests.contract.document import Document
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +51,10 @@ RESULTS: dict[JobType, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock():
-        found: dict[str, Any] = Client().get("/api/schema/", headers={"Accept": "application/json"}).json()
+        reader, _made = User.objects.get_or_create(username="reader-of-the-document")
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {session_create(user=reader).token}"}
+        found: dict[str, Any] = Client().get("/api/schema/", headers=headers).json()
+        reader.delete()
     return found
 
 
@@ -134,11 +139,12 @@ def test_the_document_says_its_version_and_is_valid() -> None:
 def test_the_document_is_built_once_and_kept_by_clients(
     monkeypatch: pytest.MonkeyPatch, accept: str, query: str, media_type: str
 ) -> None:
-    first = Client().get(f"/api/schema/{query}", headers={"Accept": accept})
+    reader = Client(headers={"Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"})
+    first = reader.get(f"/api/schema/{query}", headers={"Accept": accept})
     assert (first.status_code, first["Content-Type"]) == (200, media_type)
     monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_args, **_kwargs: pytest.fail("it was built again"))
-    again = Client().get(f"/api/schema/{query}", headers={"Accept": accept, "If-None-Match": first["ETag"]})
+    again = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    packed = Client().get(f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"})
+    packed = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"})
     assert (packed["Content-Encoding"], gzip.decompress(packed.content)) == ("gzip", first.content)
-    assert Client().get("/api/schema/?fromat=json").status_code == 400
+    assert reader.get("/api/schema/?fromat=json").status_code == 400
