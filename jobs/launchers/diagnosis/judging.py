@@ -12,6 +12,7 @@ from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
 from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
 from jobs.launchers.diagnosis.creating import not_allowed_finding, refused_finding
+from jobs.launchers.diagnosis.exits import OUTSIDE
 from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
@@ -30,20 +31,21 @@ def diagnose(
     nodes: Sequence[Mapping[str, Any]] | None = None,
     kept: Sequence[Mapping[str, Any]] = (),
     resources: Mapping[str, Any] | None = None,
+    claimed: bool = True,
 ) -> ClusterDiagnosis | None:
     """Why a worker waits, is being ended or ended; None when there is nothing to say: it runs, or succeeded.
 
     `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `remember_job`, `remember` and `remember_event` cut them;
     `job` is None when the cluster has none. `kept` are pods as `remember` cut them before they went; `nodes` is None without the right to
-    read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say.
+    read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say. `claimed`: the worker had taken its
+    job; a worker that ended before that did not succeed, and its end is never the user's fault.
     """
-    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources)
-    if scene.succeeded():
+    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources, claimed=claimed)
+    if scene.succeeded() and claimed:
         return None
-    if not scene.pods:
-        return _without_pod(scene)
-    pod = scene.pods[0]
-    return _live(scene, pod) if pod.live else _gone(scene, pod)
+    pod = scene.pods[0] if scene.pods else None
+    found = _without_pod(scene) if pod is None else _live(scene, pod) if pod.live else _gone(scene, pod)
+    return found if claimed or found is None else replace(found, counts=False)
 
 
 def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagnosis:
@@ -177,13 +179,13 @@ def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
 
 def _ended(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
     """A pod that says itself how it ended, unless it was ended: then its container only says that it was killed."""
-    found = ending.ended_finding(pod, scene.asked)
+    found = ending.ended_finding(pod, scene.asked, claimed=scene.claimed)
     if found is None:
         return None
-    killed = found.category is FailureReason.SIGNAL and found.facts.get("signal") in (9, 15)
+    killed = found.facts.get("signal") in OUTSIDE
     if scene.late() and (killed or found.category is FailureReason.WORKER_LOST):
         found = late_finding(scene, pod, ending_now=False)
-    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing")):
+    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing") or scene.suspended()):
         found = taken_away(scene, pod, ending_now=False)
     return _closed(scene, refined(scene, pod, found), Stage.ENDED)
 
@@ -233,7 +235,7 @@ def _replaced(scene: Scene) -> ClusterDiagnosis | None:
 def _earlier(scene: Scene) -> str:
     """What became of the pod before this one, as a sentence."""
     before = next(iter(scene.pods[1:]), None)
-    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked)) if before else None
+    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked, claimed=scene.claimed)) if before else None
     return f"An earlier pod of this attempt: {found.summary}" if found else ""
 
 

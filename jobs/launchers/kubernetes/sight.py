@@ -1,4 +1,7 @@
-"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure."""
+"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure.
+
+A worker is judged by its own container: sidecars that the cluster adds to its pod may run on after it.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -57,7 +60,9 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
 
 
 def runs(pod: Object | None) -> bool:
-    """Whether its containers run."""
+    """Whether its containers run. Not while a sidecar runs and the worker's own does not: its events are wanted then."""
+    if pod is not None and (own := _own(pod)) is not None:
+        return "running" in (own.get("state") or {})
     return pod is not None and (pod.get("status") or {}).get("phase") == "Running"
 
 
@@ -118,7 +123,7 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
 
 
 def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt.datetime) -> bool:
-    """Whether nothing of the worker runs, or will.
+    """Whether the worker's own container does not run, and never will.
 
     A Job of ours never makes a second pod: one that has ended is the end. A Job without any pod is about to make it, until it has failed.
     """
@@ -128,7 +133,10 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
 
 
 def _unsure(pod: Object) -> bool:
-    """Whether it is said to run and not to be ready. Ours have no readiness probe: one that runs is, while its node is heard of."""
+    """Whether it should run, and is not ready. Our container has no readiness probe: it is ready while its node is heard of.
+
+    A sidecar that is not ready makes the pod unready, too: the evidence tells the two apart.
+    """
     status = pod.get("status") or {}
     ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ())
     return status.get("phase") in ("Running", "Unknown") and not ready
@@ -136,6 +144,8 @@ def _unsure(pod: Object) -> bool:
 
 def _over(pod: Object, lost_before: dt.datetime) -> bool:
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    if _terminated(pod) and (pod.get("spec") or {}).get("restartPolicy") in (None, "", "Never"):
         return True
     due = _time((pod.get("metadata") or {}).get("deletionTimestamp"))
     return due is not None and due < lost_before
@@ -147,11 +157,15 @@ def _finished(job: Object) -> bool:
 
 
 def _terminated(pod: Object) -> Object:
-    """How its container ended; empty where that is not told."""
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        if container.get("name") == CONTAINER:
-            return (container.get("state") or {}).get("terminated") or {}
-    return {}
+    """How the worker's container ended; empty where it has not, or that is not known."""
+    own = _own(pod)
+    return ((own or {}).get("state") or {}).get("terminated") or {}
+
+
+def _own(pod: Object) -> Object | None:
+    """The status of the worker's own container."""
+    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    return next((each for each in states if each.get("name") == CONTAINER), None)
 
 
 def _code(end: Object) -> int | None:
