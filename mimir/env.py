@@ -187,7 +187,7 @@ class Env:
     database_url: str = _setting(_url("postgresql", "postgres"), None, "PostgreSQL, the truth")
     redis_url: str = _setting(_url("redis", "rediss", "unix"), None, "Redis or Valkey, transport only")
     beat_file: str = _setting(_text, "", "a loop touches it when its heartbeat row is written: what a liveness probe reads; empty: none")
-    channel_layer: str = _setting(_text, "channels_redis.pubsub.RedisPubSubChannelLayer", "the class that carries live hints")
+    channel_layer: str = _setting(_text, "jobs.layer.SealedPubSubChannelLayer", "the class that carries live hints")
     orchestrator_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it")
     worker_keys: tuple[str, ...] = _setting(_worker_keys, None, "signs workers' tokens; two while rotating")
     artifacts_url: str = _setting(_store, "file:///app/artifacts", "where artifacts and sealed logs are kept: a folder, or s3://bucket/prefix")

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,13 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.api.details import ATTEMPT, whole
+from jobs.api.details import ATTEMPT
 from jobs.models import Attempt
 from jobs.selectors.jobs import attempt_of, job_for
 from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
 from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
+from mimir.api.query import flag, whole_number
 from mimir.api.responses import protect
-from mimir.api.schema import CURSOR, errors
+from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 
@@ -55,9 +56,11 @@ class LogView(ApiView):
         operation_id="jobs_log",
         parameters=[
             ATTEMPT,
-            OpenApiParameter("offset", OpenApiTypes.INT, description="Stored bytes from the start; negative: from the end."),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="Stored bytes at most; left out: all, streamed."),
-            OpenApiParameter("format", OpenApiTypes.STR, enum=["raw"], description="raw: what the workload wrote, without the prefixes."),
+            whole_number("offset", "Stored bytes from the start; negative: from the end.", minimum=-(2**48), maximum=2**48),
+            whole_number("limit", "Stored bytes at most. Default: all, streamed.", minimum=0, maximum=2**48),
+            OpenApiParameter(
+                "format", OpenApiTypes.STR, enum=["cri", "raw"], description="raw: what the workload wrote, without the prefixes. Default: cri."
+            ),
             OpenApiParameter("stream", OpenApiTypes.STR, enum=["stdout", "stderr"], description="With format=raw: this stream only."),
         ],
         responses={(200, "text/plain"): OpenApiTypes.STR, **errors(400, 404)},
@@ -68,29 +71,18 @@ class LogView(ApiView):
         Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
         to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
         """
-        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
             return _answer(LogSlice(0, 1, 0, 0, False, iter(())), 0)
-        part, size = _part(request, attempt)
+        part, size = _part(self.query, attempt)
         return _answer(part, size)
 
 
-def _part(request: Request, attempt: Attempt) -> tuple[LogSlice, int | None]:
+def _part(asked: Mapping[str, Any], attempt: Attempt) -> tuple[LogSlice, int | None]:
     """What is asked for, and how many bytes it is where that is known and small."""
-    offset = whole(request, "offset", 0) or 0
-    limit = whole(request, "limit", None)
-    if limit is not None and limit < 0:
-        raise Invalid("limit: has to be 0 or more.", detail={"limit": "has to be 0 or more"})
-    form, stream = request.query_params.get("format"), request.query_params.get("stream")
-    faults = {}
-    if form not in (None, "", "raw", "cri"):
-        faults["format"] = "has to be raw, or left out"
-    if stream not in (None, "", "stdout", "stderr"):
-        faults["stream"] = "has to be stdout or stderr"
-    if faults:
-        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in faults.items()), detail=faults)
-    if form == "raw":
-        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream or None))
+    offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
+    if asked.get("format") == "raw":
+        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream))
     elif stream:
         raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
     else:
@@ -120,19 +112,19 @@ class LogSearchView(ApiView):
         operation_id="jobs_log_search",
         parameters=[
             OpenApiParameter("q", OpenApiTypes.STR, description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters."),
-            OpenApiParameter("errors", OpenApiTypes.BOOL, description="Instead of q: lines that look like errors."),
+            flag("errors", "Instead of q: lines that look like errors."),
             ATTEMPT,
-            CURSOR,
+            whole_number("cursor", "From `next` of the page before.", minimum=0, maximum=2**48),
         ],
         responses={200: serializers.SearchShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
-        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
-        query = _query(request)
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
+        query = _query(self.query)
         if attempt is None:
             return Response({"results": [], "next": None, "searched_fraction": 1.0})
-        page = log_search(attempt=attempt, query=query, offset=max(whole(request, "cursor", 0) or 0, 0))
+        page = log_search(attempt=attempt, query=query, offset=self.query.get("cursor", 0))
         rows = [
             {
                 "offset": match.offset,
@@ -146,10 +138,12 @@ class LogSearchView(ApiView):
         return Response({"results": rows, "next": _next(request, page.next_offset), "searched_fraction": page.searched_fraction})
 
 
-def _query(request: Request) -> str | None:
-    if request.query_params.get("errors") in ("1", "true"):
+def _query(asked: Mapping[str, Any]) -> str | None:
+    if asked.get("errors"):
+        if "q" in asked:
+            raise Invalid("q: cannot be combined with errors.", detail={"q": "cannot be combined with errors"})
         return None
-    query = request.query_params.get("q", "")
+    query = str(asked.get("q", ""))
     if not 1 <= len(query) <= QUERY_CHARS_MAX or re.search(r"[\n\0]", query):
         rule = f"has to be 1 to {QUERY_CHARS_MAX} characters on one line"
         raise Invalid(f"q: {rule}.", detail={"q": rule})

@@ -8,6 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
+from mimir.api.query import whole_number
+
 _MEANINGS: Mapping[int, str] = {
     400: "The request cannot be accepted; `detail` maps a field's path to its message.",
     401: "No token, or one that is unknown or has expired.",
@@ -57,5 +59,5 @@ def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Seri
 
 
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Rows of a page, at most 200.")
+LIMIT = whole_number("limit", "Rows of a page.", minimum=1, maximum=200)
 IF_MATCH = OpenApiParameter("If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read.")

@@ -24,6 +24,7 @@ from mimir.frontend.pages import (
 urlpatterns = [
     path("", projects.home, name="root"),
     path("signin/", session.signin, name="signin"),
+    path("session/", session.session_state, name="session-state"),
     path("signout/", session.signout, name="signout"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),

@@ -10,8 +10,9 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.pagination import limit_of, paginate
+from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
+from mimir.api.query import flag, whole_number
 from mimir.api.responses import FileStream, attachment
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -37,9 +38,7 @@ ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
 _AS = OpenApiParameter("as", OpenApiTypes.STR, enum=["csv", "parquet"], description="The format; left out: as it was stored.")
 
-_STORED = OpenApiParameter(
-    "stored", OpenApiTypes.BOOL, description="true: only what was computed before, so at once; 404 `not_computed` while it was not."
-)
+_STORED = flag("stored", "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.")
 
 
 class DatasetsView(ApiView):
@@ -106,13 +105,13 @@ class DatasetRowsView(ApiView):
 
     @extend_schema(
         operation_id="datasets_rows",
-        parameters=[OpenApiParameter("limit", OpenApiTypes.INT, description=f"Rows, at most {ROWS_MAX}.")],
+        parameters=[whole_number("limit", "Rows.", minimum=1, maximum=ROWS_MAX)],
         responses={200: serializers.Rows, **errors(400, 404, 429)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The first rows; numbers and truth values as they are, everything else as text."""
         version = _version(request, slug, name, number)
-        shown = dataset_version_rows(version=version, limit=limit_of(request, default=ROWS_DEFAULT, maximum=ROWS_MAX))
+        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT))
         return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
 
 
@@ -123,10 +122,7 @@ class DatasetProfileView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
         version = _version(request, slug, name, number)
-        stored = request.query_params.get("stored", "false")
-        if stored not in ("true", "false"):
-            raise Invalid("stored: has to be true or false.", detail={"stored": "has to be true or false"})
-        profile = dataset_profile(version=version, compute=stored == "false")
+        profile = dataset_profile(version=version, compute=not self.query.get("stored", False))
         return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
 
 
@@ -141,7 +137,7 @@ class DatasetContentView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
         """The table as a file."""
         version = _version(request, slug, name, number)
-        wanted = request.query_params.get("as", version.format)
+        wanted = self.query.get("as", version.format)
         if wanted not in (version.format, "csv", "parquet"):
             raise Invalid("as: has to be csv or parquet.", detail={"as": "has to be csv or parquet"})
         file_name = f"{name}-v{version.number}.{wanted}"

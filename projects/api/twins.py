@@ -37,14 +37,6 @@ def twin_for(request: Request, slug: str, name: str, need: Role = Role.VIEWER) -
     return twin_get(project=project_for(caller(request), slug, need), name=name)
 
 
-def asked_text(request: Request, name: str) -> str | None:
-    """A text of the query. Raises: Invalid for one that no row can hold."""
-    text = request.query_params.get(name)
-    if text and "\x00" in text:
-        raise Invalid(f"{name}: may not hold U+0000.", detail={name: "may not hold U+0000"})
-    return text or None
-
-
 class TwinsView(ApiView):
     """The twins of a project."""
 
@@ -152,7 +144,7 @@ class StateView(ApiView):
         """Every entity at a revision, with what was reported and what operators had set over it. A page may be short, and not be the last."""
         twin = twin_for(request, slug, name)
         at = _revision(twin, number)
-        page = paginate(entities_until(twin=twin, number=at, type=asked_text(request, "type")), request, keys=("type", "key"))
+        page = paginate(entities_until(twin=twin, number=at, type=self.query.get("type") or None), request, keys=("type", "key"))
         states = states_at(entities=page.results, number=at)
         rows = [shapes.entity_state(row, states[row.id]) for row in page.results if row.id in states]
         return Response({"revision": at, "results": rows, "next": page.next})
@@ -173,7 +165,7 @@ class DiffView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """What has to be done to this revision to make it the other one, earlier or later. A page may be short, and not be the last."""
         twin = twin_for(request, slug, name)
-        wanted = request.query_params.get("to")
+        wanted = self.query.get("to")
         if not wanted:
             raise Invalid("to: has to be the number of a revision, or latest.", detail={"to": "has to be the number of a revision"})
         first, second = _revision(twin, number), _revision(twin, wanted)

@@ -255,7 +255,7 @@ def test_what_is_left_in_outputs_becomes_artifacts_under_safe_names(stack: Stack
 
 def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["sh", "-c", "rmdir outputs && ln -s /etc outputs"])])
-    assert job["message"] == "Step make failed: it replaced its folder outputs/ by a link"
+    assert job["message"] == "Step make failed: it removed its folder outputs/ or replaced it by a link or a file"
     assert _artifacts(stack, job) == {}
 
 
