@@ -20,6 +20,7 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
 BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
+SHARED = frozenset({"PersistentVolumeClaim", "Node"})
 
 
 def attempt_id(each: Object) -> str:
@@ -45,12 +46,15 @@ def cut_pod(pod: Object) -> Object:
 
 
 def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
-    """An event about a worker's Job or a pod of it, with the worker's name; None for any other.
+    """An event about a worker's Job or a pod of it, with the worker's name, or about a volume claim or a node; None for any other.
 
-    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself.
+    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself. Claims and nodes are shared, so that
+    their events have no worker. Events of nodes stand in the namespace `default`, which the orchestrator may not be allowed to read.
     """
     about = event.get("involvedObject") or {}
     name = str(about.get("name") or "")
+    if about.get("kind") in SHARED:
+        return {**diagnosis.remember_event(event), "worker": ""}
     if not name.startswith(NAME):
         return None
     pod = name if about.get("kind") == "Pod" else str(event.get("message") or "").rpartition(" ")[2]
@@ -84,9 +88,7 @@ def observed(
     lost_before: dt.datetime,
 ) -> list[Observed]:
     """One line for each attempt that a Job or a pod belongs to. `lost_before`: a pod that should be gone since then is on a lost node."""
-    told: dict[str, list[Object]] = defaultdict(list)
-    for event in events:
-        told[event["worker"]].append(event)
+    told = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
     for job in jobs:
         by_attempt[attempt_id(job)][0].append(job)
@@ -95,9 +97,37 @@ def observed(
     seen = []
     for each, (own_jobs, own_pods) in by_attempt.items():
         name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
-        evidence = Evidence(own_jobs[0] if own_jobs else None, tuple(own_pods), tuple(told.get(name, ())), nodes)
+        job = own_jobs[0] if own_jobs else None
+        evidence = Evidence(job, tuple(own_pods), events_of(name, job, own_pods, told), nodes)
         seen.append(_one(each, name, evidence, lost_before))
     return seen
+
+
+def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
+    """Events by the name of the worker that they are about; those of shared objects under the empty name."""
+    found: dict[str, list[Object]] = defaultdict(list)
+    for event in events:
+        found[event["worker"]].append(event)
+    return found
+
+
+def events_of(name: str, job: Object | None, pods: Sequence[Object], events: Mapping[str, Sequence[Object]]) -> tuple[Object, ...]:
+    """The events of a worker, and of the volume claims and the node that it uses."""
+    own = tuple(events.get(name, ()))
+    shared = events.get("", ())
+    if not shared:
+        return own
+    template = ((((job or {}).get("spec") or {}).get("template") or {}).get("spec") or {})
+    volumes = template.get("volumes") or ()
+    uses = {("PersistentVolumeClaim", (each.get("persistentVolumeClaim") or {}).get("claimName")) for each in volumes}
+    uses |= {("Node", (pod.get("spec") or {}).get("nodeName")) for pod in pods}
+    return own + tuple(event for event in shared if _is_used(event["involvedObject"], uses, name))
+
+
+def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
+    """Whether a worker uses a shared object: by its Job's volumes, by its node, or as a claim that was made for its pod alone."""
+    kind, name = str(about.get("kind")), str(about.get("name"))
+    return (kind, name) in uses or (kind == "PersistentVolumeClaim" and name.startswith(f"{worker}-"))
 
 
 def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observed:

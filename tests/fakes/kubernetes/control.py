@@ -71,6 +71,7 @@ class Control:
             ("POST", "compact"): lambda body, rest, query: self.cluster.store.forget_history(),
             ("DELETE", "jobs"): self._delete_job,
             ("POST", "suspend"): self._suspend_job,
+            ("POST", "events"): lambda body, rest, query: self.cluster.events.foreign(**body),
             ("GET", "counts"): lambda body, rest, query: {
                 kind.plural: sum(1 for _ in self.cluster.store.all(kind)) for kind in (JOBS, PODS)
             },
