@@ -10,6 +10,7 @@ from django.conf import settings
 from jobs.contract import FailureReason, FinishStatus, JobStatus
 from jobs.launchers.base import Launched
 from jobs.models import Attempt
+from jobs.selectors.away import job_away
 from jobs.selectors.logs import log_sha256
 from jobs.services import launch
 from jobs.services.cancel import job_cancel
@@ -314,6 +315,20 @@ def test_out_of_memory_says_the_limit_and_what_to_ask_for(run: World) -> None:
     event = run.job.diagnosis or {}
     assert event["category"] == FailureReason.OUT_OF_MEMORY
     assert event["next_steps"][0]["patch"]["resources"]["memory"]
+
+
+def test_a_worker_on_a_silent_node_says_so_while_it_waits(run: World) -> None:
+    run.rounds_of(2)
+    run.fake.node_lost("node1", toleration_seconds=10_000)
+    run.rounds_of(2, workers_act=False, seconds=60)
+    assert run.job.status == JobStatus.RUNNING
+    away = job_away([run.job])[run.job.id]
+    assert away["what"] == "node"
+    assert "its node does not answer" in away["detail"]
+    run.fake.node_back("node1")
+    run.rounds_of(1)
+    assert job_away([run.job]) == {}
+    _ends_well(run, JobStatus.SUCCEEDED)
 
 
 def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:
