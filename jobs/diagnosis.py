@@ -321,7 +321,7 @@ _REMEDIES: dict[FailureReason, str] = {
     FailureReason.UNSCHEDULABLE_CPU: "Add a node with more CPU, or have people ask for less.",
     FailureReason.UNSCHEDULABLE_MEMORY: "Add a node with more memory, or have people ask for less.",
     FailureReason.UNSCHEDULABLE_GPU: "Add a GPU node or its device plugin, or have people run without a GPU.",
-    FailureReason.UNSCHEDULABLE_DISK: "Add a node with more ephemeral storage, or lower WORKER_DATA_BYTES.",
+    FailureReason.UNSCHEDULABLE_DISK: "Make room on the nodes' disks, or add a node with more ephemeral storage.",
     FailureReason.UNSCHEDULABLE_SELECTOR: "Label a node as the cluster's node selector asks, or correct the selector.",
     FailureReason.UNSCHEDULABLE_TAINT: "Look at the nodes' taints: a node that is not ready or being removed has one while that lasts.",
     FailureReason.UNSCHEDULABLE_VOLUME: "Make room where the volume is, or use a volume that every node can mount (ReadWriteMany).",

@@ -8,12 +8,13 @@ from typing import Any
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
 from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, is_suspended, never_claimed, node_silent, not_called_yet, placed_at, worker_runs
-from jobs.reconciliation import AttemptView, Sight
+from jobs.reconciliation import Action, AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
 # What a cluster knows better than the worker that was asked to stop.
 STOPS = CLUSTER - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
+LAST_BYTES = 2000  # of a log
 
 
 def sight_of(seen: Observed | None) -> Sight | None:
@@ -76,6 +77,17 @@ def explained(
         ),
         told,
     )
+
+
+def with_last_lines(row: AttemptView, sight: Sight, launcher: Launcher, action: Action) -> tuple[Sight, Action]:
+    """The sight and the end of a worker that runs and never claimed, with what its container printed: it may say why it cannot call."""
+    try:
+        piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
+    except OSError:
+        return sight, action
+    told = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
+    late = action.message.removeprefix(sight.message).strip()
+    return replace(sight, message=told.summary, ready=told.told()), replace(action, message=f"{told.summary} {late}".strip())
 
 
 def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:

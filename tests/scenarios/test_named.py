@@ -266,6 +266,17 @@ def test_a_wrong_image_that_ends_well_is_named_once_and_for_all(run: World) -> N
     assert not run.attempt().counts
 
 
+def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
+    run.rounds_of(1, workers_act=False)
+    name = run.attempt().name
+    run.fake.append_log(name, b"worker: the orchestrator does not answer, trying again: gaierror: [Errno -3] Temporary failure in name resolution\n")
+    run.rounds_of(8, workers_act=False, seconds=60)
+    attempt = run.attempt()
+    assert (attempt.reason, attempt.counts) == (FailureReason.NEVER_CLAIMED, False)
+    assert "DNS does not work in its pod" in attempt.message
+    assert "did not report within" in attempt.message
+
+
 def test_a_job_suspended_while_it_runs_starts_anew(run: World) -> None:
     run.run_until(lambda: run.job.status == JobStatus.RUNNING)
     run.fake.suspend_job(run.attempt().name)

@@ -164,6 +164,8 @@ def _limit_range(message: str) -> Finding | None:
     if ratio and not limits:
         return _limit_ratio(ratio[1], told[-1])
     low = any(match[1] == "minimum" for match in limits)
+    if all(match[2] == "ephemeral-storage" for match in limits):
+        return _disk_limit("; ".join(told), low=low)
     return Finding(
         FailureReason.LIMIT_RANGE,
         f"The namespace's LimitRange refuses the worker: {'; '.join(told)}.",
@@ -172,6 +174,20 @@ def _limit_range(message: str) -> Finding | None:
         (LESS if not low else "Ask for more", "Change the namespace's LimitRange"),
         hopeless=True,
         facts={"limits": "; ".join(told)},
+    )
+
+
+def _disk_limit(words: str, *, low: bool) -> Finding:
+    """A LimitRange for ephemeral storage, which no job asks for: it is the size of a worker's folders."""
+    change = f"{'Raise' if low else 'Lower'} WORKER_DATA_BYTES or MODEL_CACHE_BYTES_MAX"
+    return Finding(
+        FailureReason.LIMIT_RANGE,
+        f"The namespace's LimitRange refuses the worker: {words}.",
+        f"An administrator has to change the LimitRange, or to {change[:1].lower()}{change[1:]}: waiting does not help.",
+        "",
+        (change, "Change the namespace's LimitRange"),
+        hopeless=True,
+        facts={"limits": words, "resource": "ephemeral-storage"},
     )
 
 

@@ -4,6 +4,7 @@ The state of an object comes before events, newer before older, and of several p
 judged by what was kept of it and by the events, which outlive it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
 from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
 from jobs.launchers.diagnosis.creating import not_allowed_finding, refused_finding
-from jobs.launchers.diagnosis.exits import OUTSIDE
+from jobs.launchers.diagnosis.exits import OUTSIDE, last_lines
 from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
@@ -103,18 +104,28 @@ def not_called_yet() -> ClusterDiagnosis:
     )
 
 
-def never_claimed() -> ClusterDiagnosis:
-    """Its container runs, by the cluster's word, and has not called."""
-    return told(
-        Finding(
-            FailureReason.NEVER_CLAIMED,
-            "Its container runs, and has not called the orchestrator.",
-            "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
-            "",
-            ("Mend the way from the workers to the orchestrator",),
-        ),
-        Stage.ENDED,
-    )
+def never_claimed(log: str = "") -> ClusterDiagnosis:
+    """Its container runs, as the cluster reports, and has not called. `log`: the last lines that it printed, which may say why."""
+    lines = last_lines(log)
+    summary = "Its container runs, and has not called the orchestrator."
+    advice = "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies."
+    step = "Correct the way from the workers to the orchestrator"
+    if _NO_NAME.search(log):
+        summary = "Its container runs, and cannot resolve the name of the orchestrator: DNS does not work in its pod."
+        advice = (
+            "An administrator should look at the cluster's DNS (CoreDNS), at network policies that stop queries to it (port 53), and at the address"
+            " workers reach the orchestrator by (ORCHESTRATOR_URL)."
+        )
+        step = "Correct the DNS of the workers' pods"
+    elif lines:
+        summary = f"Its container runs, and has not called the orchestrator. Its last lines: {lines}."
+    return told(Finding(FailureReason.NEVER_CLAIMED, summary, advice, "", (step,)), Stage.ENDED)
+
+
+_NO_NAME = re.compile(
+    r"name resolution|name or service not known|gaierror|getaddrinfo|no such host|nodename nor servname|NXDOMAIN|EAI_AGAIN|could not resolve",
+    re.I,
+)
 
 
 def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard: str = "", elsewhere: bool = False) -> ClusterDiagnosis:

@@ -13,7 +13,15 @@ from tests.fakes.kubernetes.nodes import Nodes
 from tests.fakes.kubernetes.podstate import Ending, PodState
 from tests.fakes.kubernetes.resources import PODS, Object, is_deleting, is_terminal, key_of, with_meta, with_status
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
-from tests.fakes.kubernetes.shapes import condition, container_status, ended_conditions, scheduled_status, sidecar_status, started_conditions, unschedulable_status
+from tests.fakes.kubernetes.shapes import (
+    condition,
+    container_status,
+    ended_conditions,
+    scheduled_status,
+    sidecar_status,
+    started_conditions,
+    unschedulable_status,
+)
 from tests.fakes.kubernetes.store import Store
 from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal, waiting
 
