@@ -1,4 +1,6 @@
-"""What a pipeline's definition may be: `{"steps": [{"id", "uses", "with", "needs"?}]}`. Pure but for DuckDB's parser.
+"""What a pipeline's definition may be: `{"steps": [{"id", "uses", "with", "needs"?}]}`.
+
+The SQL of its steps is parsed by DuckDB: only workers and the parsing child may import this module (see `sql.py`).
 
 A step's id is the name of its table. A command has the tables that its `tables` names. A step depends on what `needs` names and on the
 steps whose tables it reads. A `command` without `needs` depends on every step before it in the list: it finds their tables in `inputs/`.
@@ -93,15 +95,6 @@ def graph(definition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def dataset_references(definition: dict[str, Any]) -> list[tuple[str, str, int | None]]:
-    """(step, dataset, version or None) of every read step of a checked definition that reads a dataset."""
-    return [
-        (step["id"], step["with"]["dataset"], step["with"].get("version"))
-        for step in definition["steps"]
-        if step["uses"] == "read" and "dataset" in step["with"]
-    ]
-
-
 def _shape(step: Any, path: str) -> Iterator[Fault]:
     """What is wrong with one step by itself."""
     if not isinstance(step, dict):
@@ -165,12 +158,12 @@ def _url_fault(url: object) -> str:
 def _sql(options: dict[str, Any], path: str) -> Iterator[Fault]:
     query = options.get("query")
     if not isinstance(query, str) or not query.strip():
-        yield Fault(f"{path}.query", "has to be one SELECT over the tables of other steps")
+        yield Fault(f"{path}.query", "must be one SELECT over the tables of other steps")
         return
     try:
         parse_query(query)
     except BadQuery as error:
-        yield Fault(f"{path}.query", str(error))
+        yield Fault(f"{path}.query", str(error), error.detail)
 
 
 def _write(options: dict[str, Any], path: str) -> Iterator[Fault]:
