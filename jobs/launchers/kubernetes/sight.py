@@ -97,8 +97,8 @@ def observed(
     seen = []
     for each, (own_jobs, own_pods) in by_attempt.items():
         name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
-        job = own_jobs[0] if own_jobs else None
-        evidence = Evidence(job, tuple(own_pods), events_of(name, job, own_pods, told), nodes)
+        first = own_jobs[0] if own_jobs else None
+        evidence = Evidence(first, tuple(own_pods), events_of(name, first, own_pods, told), nodes)
         seen.append(_one(each, name, evidence, lost_before))
     return seen
 
