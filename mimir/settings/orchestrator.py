@@ -157,7 +157,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
     "artifacts": _bucket if _artifacts.scheme == "s3" else _folder,
 }
-FILE_UPLOAD_TEMP_DIR = ENV.spool_dir or tempfile.gettempdir()
+tempfile.tempdir = ENV.spool_dir or tempfile.gettempdir()  # whatever else makes temporary files, in children too
+FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 REST_FRAMEWORK = {
@@ -185,6 +186,8 @@ SPECTACULAR_SETTINGS = {
         "JobTypeEnum": [kind.value for kind in JobType],
         "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
+        "ColumnChangeKindEnum": ["removed", "type", "added"],
+        "UseKindEnum": ["job", "pipeline", "dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
         "EntityStatusEnum": "projects.models.EntityStatus",
         "RevisionKindEnum": "projects.models.RevisionKind",
