@@ -58,7 +58,7 @@ def inspect_file(connection: Any, path: str, expected: str | None = None) -> Ins
     if found != "parquet":
         _check_text(path)
     schema, row_count = _INSPECTORS[found](connection, path, head)
-    _check_columns(schema)
+    check_columns(schema)
     return Inspected(found, schema, row_count)
 
 
@@ -69,7 +69,7 @@ def read_head(path: str) -> bytes:
 
 
 def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
-    """All rows of a query. Raises: NotATable with DuckDB's complaint in our words, NoRoom."""
+    """All rows of a query. Raises: NotATable with DuckDB's words in `detail`, NoMemory, NoRoom."""
     import duckdb
 
     try:
@@ -77,8 +77,14 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     except duckdb.Error as error:
         if "No space left on device" in str(error):
             raise NoRoom("There is no room left on this machine's disk to read the file. Tell an administrator.") from error
-        raise NotATable(_in_our_words(str(error))) from error
+        message, detail = _in_our_words(str(error)), _WITHOUT_PATH.sub("", str(error).strip())[:1000]
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise NoMemory(message, detail=detail) from error
+        raise NotATable(message, detail=detail) from error
     return rows
+
+
+_WITHOUT_PATH = re.compile(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""")  # the path is ours, not the user's
 
 
 def _in_our_words(complaint: str) -> str:
@@ -97,11 +103,11 @@ def _in_our_words(complaint: str) -> str:
         return "The file needs more memory to read than uploads may use. Split it, or upload it as Parquet with smaller row groups."
     if "parquet" in complaint.lower() or "Footer length" in complaint:
         return "The Parquet file is damaged: it begins and ends as one, and cannot be read in between. Write it again."
-    first = re.sub(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""", "", complaint.splitlines()[0])  # the path is ours, not the user's
-    return f"The file cannot be read: {first[:500]}"
+    return "The file cannot be read as a table. Check it, or choose other reading options."
 
 
-def _check_columns(schema: list[Column]) -> None:
+def check_columns(schema: list[Column]) -> None:
+    """Raises: NotATable for columns that a table cannot have."""
     if not schema:
         raise NotATable("The file has no columns.")
     if len(schema) > COLUMNS_MAX:

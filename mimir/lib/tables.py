@@ -32,11 +32,15 @@ _WIDE = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
 class NotATable(Exception):
-    """The bytes cannot be read as a table. `message` says what they are and what to do."""
+    """The bytes cannot be read as a table. `message` says what they are and what to do; `detail` holds the engine's own words, if any."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
-        self.message = message
+        self.message, self.detail = message, detail
+
+
+class NoMemory(NotATable):
+    """The engine has no memory left for the table."""
 
 
 @dataclass(frozen=True, slots=True)
