@@ -27,7 +27,7 @@ from jobs.models import (
     WebUptime,
 )
 from jobs.selectors.clusters import cluster_is_free
-from jobs.selectors.search import id_ends, named_like
+from jobs.selectors.search import id_ends, titled_like
 from jobs.services.cancel import job_cancel
 from jobs.services.clusters_check import Launch
 from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_faults
@@ -86,7 +86,7 @@ class JobAdmin(LongTable):
     list_select_related = ("project",)
     list_filter = ("status", "type", Reason, Recent)
     ordering = ("-created_at", "-id")  # type: ignore[assignment]
-    search_help_text = "An id or its end, a project's slug, or a part of a name"
+    search_help_text = "An id or its end, a project's slug, or a part of a title"
     inlines = (Inputs, Outputs)
     actions = ("cancel", "retry")
 
@@ -115,7 +115,7 @@ class JobAdmin(LongTable):
             return queryset.filter(project=project)
         if ID_END.fullmatch(text):
             return queryset.filter(id_ends(text))
-        return queryset.filter(named_like(text))
+        return queryset.filter(titled_like(text))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)

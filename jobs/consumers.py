@@ -6,6 +6,7 @@ successor to reveal its loss. Accepted first, then closed with a code a browser 
 
 import asyncio
 import contextlib
+import re
 import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +23,9 @@ from mimir.lib.errors import MimirError, NotAuthenticated, NotFound, PermissionD
 log = structlog.get_logger(__name__)
 
 COMPARE_SECONDS = 5.0
+HINTED_MAX = 10_000  # jobs that wait to be looked at; of more, the comparison finds the rest
+ACCEPTED_TYPES = ("websocket.connect", "websocket.receive", "websocket.disconnect", "feed.hint")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CODES: dict[type[MimirError], int] = {NotAuthenticated: 4401, PermissionDenied: 4403, NotFound: 4404}
 BAD_REQUEST, FAILED = 4400, 1011
 
@@ -54,10 +58,19 @@ class Follower(AsyncJsonWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Clients have nothing to say."""
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle the server's messages and our hint. Channels would call any method that a message names, `send_json` included."""
+        if message.get("type") in ACCEPTED_TYPES:
+            await super().dispatch(message)
+        else:
+            log.warning("a message on the channel layer was rejected: it is no hint", type=str(message.get("type"))[:40])
+
     async def feed_hint(self, message: dict[str, Any]) -> None:
-        """The channel layer: look again."""
-        self.hinted.update(map(str, message.get("jobs") or ()))
-        self.wake.set()
+        """The channel layer: look again. What is no list of job ids is ignored: the comparison every 5 s finds what it was about."""
+        jobs = message.get("jobs")
+        if isinstance(jobs, list) and jobs and all(isinstance(job, str) and UUID_TEXT.fullmatch(job) for job in jobs):
+            self.hinted.update(jobs[: max(0, HINTED_MAX - len(self.hinted))])
+            self.wake.set()
 
     async def _run(self) -> None:
         try:

@@ -37,7 +37,8 @@ class JobFollower(Follower):
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
         """The project's hints are about any of its jobs."""
-        if str(self.job_id) in (message.get("jobs") or ()):
+        jobs = message.get("jobs")
+        if isinstance(jobs, list) and str(self.job_id) in jobs:
             await super().feed_hint(message)
 
     async def check_right(self) -> None:

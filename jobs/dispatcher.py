@@ -1,6 +1,6 @@
 """The dispatcher: RQ's hints on the main thread, and a sweep beside them that needs none.
 
-`wake` and `launch` are what messages name. With every message lost the sweep admits and launches all the same, a little later.
+`wake` and `launch` are the two operations that a hint can name. With every hint lost the sweep does the same, a little later.
 """
 
 import sys
@@ -15,6 +15,7 @@ from django.db import Error, close_old_connections, connection
 from redis.exceptions import RedisError
 
 from jobs import queue
+from jobs.hints import Operation
 from jobs.models import Cluster
 from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record, beats_sweep
@@ -120,7 +121,7 @@ def run(stop: threading.Event) -> None:
     worker = None
     while not stop.is_set() and not (worker and worker.asked_to_stop):
         try:
-            worker = queue.worker()
+            worker = queue.worker({Operation.WAKE: wake, Operation.LAUNCH: launch})
             worker.work(logging_level="WARNING")
             if not worker.asked_to_stop:
                 stop.wait(1.0)

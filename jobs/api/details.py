@@ -1,9 +1,10 @@
 """What belongs to one job beside itself: events, attempts, artifacts, usage."""
 
+from typing import IO
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,26 +15,16 @@ from jobs.selectors.events import event_dict, event_page
 from jobs.selectors.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
 from jobs.selectors.machine import clamped
 from jobs.selectors.usage import usage_points
-from mimir.api.pagination import limit_of, paginate
-from mimir.api.responses import FileStream, attachment
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.downloads import Representation, download, file_sender, is_text
+from mimir.api.pagination import paginate
+from mimir.api.query import whole_number
+from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
-from mimir.lib.errors import Invalid, MimirError
+from mimir.lib.errors import MimirError
 from projects import storage
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
-ATTEMPT = OpenApiParameter("attempt", OpenApiTypes.INT, description="Its number; left out: the latest.")
-
-
-def whole(request: Request, name: str, default: int | None) -> int | None:
-    """A whole number of the query, perhaps negative. Raises: Invalid."""
-    text = request.query_params.get(name)
-    if text is None or text == "":
-        return default
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
-        raise Invalid(f"{name}: has to be a whole number.", detail={name: "has to be a whole number"})
-    return int(text)
+ATTEMPT = whole_number("attempt", "The attempt's number. Default: the latest.", minimum=1, maximum=2**31 - 1)
 
 
 class EventsView(ApiView):
@@ -41,15 +32,18 @@ class EventsView(ApiView):
 
     @extend_schema(
         operation_id="jobs_events",
-        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only events with a greater seq; -n: the last n."), LIMIT],
+        parameters=[
+            whole_number("after", "Only events with a greater seq; -n: the last n.", minimum=-(10**12), maximum=10**12),
+            whole_number("limit", "Events of a page.", minimum=1, maximum=EVENTS_MAX),
+        ],
         responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """In order, from the one after `after`; of the last n with `after=-n`."""
         job = job_for(caller(request), job_id)
-        after = whole(request, "after", 0) or 0
+        after = self.query.get("after", 0)
         after = max(after if after >= 0 else job.event_seq + after, 0)
-        limit = limit_of(request, default=EVENTS_DEFAULT, maximum=EVENTS_MAX)
+        limit = self.query.get("limit", EVENTS_DEFAULT)
         page = event_page(job_id=job.id, after=after, limit=limit)
         following = f"{request.path}?after={page.next_after}&limit={limit}" if page.next_after is not None else None
         return Response({"results": [event_dict(event) for event in page.events], "next": following})
@@ -123,16 +117,28 @@ class ArtifactsView(ApiView):
 class ArtifactView(ApiView):
     """One file."""
 
-    @extend_schema(operation_id="jobs_artifact", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(404)})
-    def get(self, request: Request, job_id: UUID, name: str) -> FileStream:
-        """As an attachment: what a worker calls its type decides nothing here."""
+    @extend_schema(operation_id="jobs_artifact", parameters=DOWNLOAD, responses=download_responses("application/octet-stream"))
+    def get(self, request: Request, job_id: UUID, name: str) -> HttpResponseBase:
+        """As an attachment, whatever type its worker named. The ETag is the SHA-256 of the bytes; byte ranges are answered."""
         row = artifact_get(job=job_for(caller(request), job_id), name=name)
-        try:
-            file = storage.object_open(row.storage_key)
-        except FileNotFoundError as error:
-            message = f"The file of {name} is not in the artifact storage. Tell an administrator."
-            raise MimirError(message, code="content_missing", status=500) from error
-        return attachment(file, name=row.name, media_type="application/octet-stream", length=row.size_bytes)
+
+        def open_file() -> IO[bytes]:
+            try:
+                return storage.object_open(row.storage_key)
+            except FileNotFoundError as error:
+                message = f"The file of {name} is not in the artifact storage. Tell an administrator."
+                raise MimirError(message, code="content_missing", status=500) from error
+
+        content = Representation(
+            etag=f'"{row.sha256}"',
+            size_bytes=row.size_bytes,
+            media_type="application/octet-stream",
+            name=row.name,
+            send=file_sender(open_file, size_bytes=row.size_bytes),
+            is_text=is_text(row.media_type, row.name),
+            modified_at=row.created_at,
+        )
+        return download(request, content)
 
 
 class UsageView(ApiView):
@@ -142,7 +148,7 @@ class UsageView(ApiView):
     def get(self, request: Request, job_id: UUID) -> Response:
         """Memory and CPU over time, at most 500 points; a peak is never thinned away."""
         job = job_for(caller(request), job_id)
-        attempt = attempt_of(job=job, number=whole(request, "attempt", None))
+        attempt = attempt_of(job=job, number=self.query.get("attempt"))
         if attempt is None:
             return Response({"results": [], "limit_bytes": None})
         points = [

@@ -1,6 +1,5 @@
 """Submitting, listing, watching, cancelling and repeating jobs."""
 
-import math
 import time
 from typing import Any
 from uuid import UUID
@@ -20,6 +19,7 @@ from jobs.services.cancel import job_cancel
 from jobs.services.retry import job_retry
 from jobs.services.submit import JobRequest, job_check, job_submit
 from mimir.api.pagination import paginate
+from mimir.api.query import flag
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
@@ -30,6 +30,12 @@ WAIT_SECONDS_MAX = 30.0
 WAIT_PAUSE_SECONDS = (0.05, 0.5)
 _KEY = OpenApiParameter(
     "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same key and body again: the same job; another body: 409."
+)
+
+_WAIT = OpenApiParameter(
+    "wait",
+    {"type": "number", "minimum": 0},
+    description=f"Answer when the job has ended, or after this many seconds; more than {WAIT_SECONDS_MAX:.0f} means {WAIT_SECONDS_MAX:.0f}.",
 )
 
 
@@ -49,24 +55,19 @@ def _asked(request: Request) -> dict[str, Any]:
     return body
 
 
-def _check_filters(statuses: list[str], kind: str | None, texts: dict[str, str | None]) -> None:
-    """Raises: Invalid with each bad filter's name."""
-    faults = {name: "may not hold U+0000" for name, text in texts.items() if "\x00" in (text or "")}
-    if not set(statuses) <= {status.value for status in JobStatus}:
-        faults["status"] = f"has to be one of {', '.join(JobStatus)}"
-    if kind is not None and kind not in {known.value for known in JobType}:
-        faults["type"] = f"has to be one of {', '.join(JobType)}"
-    if faults:
-        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in faults.items()), detail=faults)
-
-
 class JobsView(ApiView):
     """The jobs of a project."""
 
     @extend_schema(
         operation_id="jobs_list",
         parameters=[
-            OpenApiParameter("status", OpenApiTypes.STR, many=True, enum=[status.value for status in JobStatus]),
+            OpenApiParameter(
+                "status",
+                OpenApiTypes.STR,
+                many=True,
+                enum=[status.value for status in JobStatus],
+                description="Jobs in any of these statuses: status=queued&status=running, or status=queued,running.",
+            ),
             OpenApiParameter("type", OpenApiTypes.STR, enum=[kind.value for kind in JobType]),
             OpenApiParameter("q", OpenApiTypes.STR, description="In the name, or the end of the id."),
             OpenApiParameter("label", OpenApiTypes.STR, description="key, or key=value"),
@@ -78,17 +79,16 @@ class JobsView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """Newest first."""
         project = project_for(caller(request), slug)
-        asked = request.query_params
-        statuses = [status for status in asked.getlist("status") if status]
-        kind, text, label = asked.get("type") or None, asked.get("q"), asked.get("label")
-        _check_filters(statuses, kind, {"q": text, "label": label})
-        jobs = job_list(project=project, statuses=statuses, job_type=kind, text=text, label=label)
+        asked = self.query
+        jobs = job_list(
+            project=project, statuses=asked.get("status", []), job_type=asked.get("type"), text=asked.get("q"), label=asked.get("label")
+        )
         page = paginate(jobs, request, keys=("-created_at", "-id"))
         return Response({"results": jobs_as_dicts(page.results), "next": page.next})
 
     @extend_schema(
         operation_id="jobs_submit",
-        parameters=[_KEY, OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check only; nothing is submitted.")],
+        parameters=[_KEY, flag("dry_run", "Check only; nothing is submitted.")],
         request=serializers.JobRequest,
         responses={201: serializers.JobShape, 200: serializers.DryRun, **errors(400, 403, 404, 409, 413, 429)},
     )
@@ -96,7 +96,7 @@ class JobsView(ApiView):
         """Submit a job. It is in the line when this answers."""
         project = project_for(caller(request), slug, Role.OPERATOR)
         asked = _asked(request)
-        if request.query_params.get("dry_run", "") in ("1", "true"):
+        if self.query.get("dry_run"):
             return Response(_checked(job_check(project=project, **asked)))
         submitted = job_submit(project=project, user=caller(request), idempotency_key=idempotency_key(request), **asked)
         return Response(_shown(submitted.job), status=201, headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"})
@@ -142,27 +142,17 @@ class JobView(ApiView):
 
     @extend_schema(
         operation_id="jobs_read",
-        parameters=[OpenApiParameter("wait", OpenApiTypes.FLOAT, description="Answer when it has ended, or after so many seconds, at most 30.")],
+        parameters=[_WAIT],
         responses={200: serializers.JobShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Where it stands, why, and what it came to."""
         job = job_for(caller(request), job_id)
-        seconds = _wait_seconds(request)
+        seconds = min(self.query.get("wait", 0.0), WAIT_SECONDS_MAX)
         if seconds and job.status not in TERMINAL:
             _wait(job_id, seconds)
             job = job_for(caller(request), job_id)
         return Response(_shown(job))
-
-
-def _wait_seconds(request: Request) -> float:
-    try:
-        seconds = float(request.query_params.get("wait", "0"))
-    except ValueError:
-        seconds = math.nan
-    if math.isnan(seconds):
-        raise Invalid("wait: has to be a number of seconds.", detail={"wait": "has to be a number"})
-    return min(max(seconds, 0.0), WAIT_SECONDS_MAX)
 
 
 def _wait(job_id: UUID, seconds: float) -> None:

@@ -30,15 +30,15 @@ class LineageView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """The graph around one version."""
         project = project_for(caller(request), slug)
-        kind, name, number = _asked(request)
+        kind, name, number = _asked(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
         return Response({"of": found.of, "nodes": found.nodes, "edges": found.edges, "truncated": found.truncated})
 
 
 
-def _asked(request: Request) -> tuple[NodeKind, str, int | None]:
+def _asked(of: str) -> tuple[NodeKind, str, int | None]:
     """Raises: Invalid."""
-    match = _OF.fullmatch(request.query_params.get("of", ""))
+    match = _OF.fullmatch(of)
     if match is None:
         raise Invalid(f"of: {_RULE}.", detail={"of": _RULE})
     kind, name, number = match.groups()

@@ -2,25 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.api.details import ATTEMPT, whole
+from jobs.api.details import ATTEMPT
 from jobs.models import Attempt
 from jobs.selectors.jobs import attempt_of, job_for
 from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
 from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
-from mimir.api.responses import protect
-from mimir.api.schema import CURSOR, errors
+from mimir.api.downloads import Representation, download
+from mimir.api.query import flag, whole_number
+from mimir.api.schema import DOWNLOAD, download_responses, errors
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 
@@ -55,62 +57,83 @@ class LogView(ApiView):
         operation_id="jobs_log",
         parameters=[
             ATTEMPT,
-            OpenApiParameter("offset", OpenApiTypes.INT, description="Stored bytes from the start; negative: from the end."),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="Stored bytes at most; left out: all, streamed."),
-            OpenApiParameter("format", OpenApiTypes.STR, enum=["raw"], description="raw: what the workload wrote, without the prefixes."),
+            whole_number("offset", "Stored bytes from the start; negative: from the end.", minimum=-(2**48), maximum=2**48),
+            whole_number("limit", "Stored bytes at most. Default: all, streamed.", minimum=0, maximum=2**48),
+            OpenApiParameter(
+                "format", OpenApiTypes.STR, enum=["cri", "raw"], description="raw: what the workload wrote, without the prefixes. Default: cri."
+            ),
             OpenApiParameter("stream", OpenApiTypes.STR, enum=["stdout", "stderr"], description="With format=raw: this stream only."),
+            *DOWNLOAD,
         ],
-        responses={(200, "text/plain"): OpenApiTypes.STR, **errors(400, 404)},
+        responses=download_responses("text/plain", type=OpenApiTypes.STR),
     )
-    def get(self, request: Request, job_id: UUID) -> HttpResponse | StreamingHttpResponse:
-        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`. Byte ranges are answered, but not of more than 4 MiB of raw text.
 
         Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
         to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
         """
-        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
-            return _answer(LogSlice(0, 1, 0, 0, False, iter(())), 0)
-        part, size = _part(request, attempt)
-        return _answer(part, size)
+            return download(request, _representation(LogSlice(0, 1, 0, 0, False, iter(())), "none"))
+        return download(request, _asked_part(self.query, attempt))
 
 
-def _part(request: Request, attempt: Attempt) -> tuple[LogSlice, int | None]:
-    """What is asked for, and how many bytes it is where that is known and small."""
-    offset = whole(request, "offset", 0) or 0
-    limit = whole(request, "limit", None)
-    if limit is not None and limit < 0:
-        raise Invalid("limit: has to be 0 or more.", detail={"limit": "has to be 0 or more"})
-    form, stream = request.query_params.get("format"), request.query_params.get("stream")
-    faults = {}
-    if form not in (None, "", "raw", "cri"):
-        faults["format"] = "has to be raw, or left out"
-    if stream not in (None, "", "stdout", "stderr"):
-        faults["stream"] = "has to be stdout or stderr"
-    if faults:
-        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in faults.items()), detail=faults)
-    if form == "raw":
-        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream or None))
-    elif stream:
+def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
+    """The part of a log that is asked for."""
+    offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
+    if asked.get("format") == "raw":
+        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream))
+        return _representation(part, f"{attempt.id}.raw.{stream or 'both'}")
+    if stream:
         raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
-    else:
-        part = log_read(attempt=attempt, offset=offset, limit=limit)
-    size = part.next_offset - part.offset
-    return part, size if size <= AT_ONCE_BYTES else None
+    part = log_read(attempt=attempt, offset=offset, limit=limit)
+
+    def read(start: int, length: int) -> Iterator[bytes]:
+        return part.chunks if start == 0 else log_read(attempt=attempt, offset=part.offset + start, limit=length).chunks
+
+    return _representation(part, f"{attempt.id}.cri", read)
 
 
-def _answer(part: LogSlice, size: int | None) -> HttpResponse | StreamingHttpResponse:
-    response: HttpResponse | StreamingHttpResponse
-    if size is None:
-        response = ChunkStream(part.chunks, content_type="text/plain; charset=utf-8")
-    else:
-        response = HttpResponse(b"".join(part.chunks), content_type="text/plain; charset=utf-8")
-    response["Log-Offset"], response["Log-Line"] = str(part.offset), str(part.first_line)
-    response["Log-Next"], response["Log-End"] = str(part.next_offset), str(part.end)
-    response["Log-Complete"] = "true" if part.complete else "false"
-    response["Content-Disposition"] = 'attachment; filename="log.txt"'
-    protect(response)
-    return response
+def _representation(part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None) -> Representation:
+    """Bytes of a log only ever follow others, so that two offsets name them. `read`: any of its bytes, where their number is known."""
+    stored = part.next_offset - part.offset
+    body = b"".join(part.chunks) if stored <= AT_ONCE_BYTES else None
+    size = len(body) if body is not None else stored if read is not None else None
+
+    def send(start: int, length: int | None) -> HttpResponse | StreamingHttpResponse:
+        if body is not None:
+            return HttpResponse(body[start:] if length is None else body[start : start + length])
+        if read is None:
+            return ChunkStream(part.chunks)
+        wanted = stored - start if length is None else length
+        return ChunkStream(_first(read(start, wanted), wanted))
+
+    return Representation(
+        etag=f'"{name}.{part.offset}.{part.next_offset}.{part.end}.{int(part.complete)}"',
+        size_bytes=size,
+        media_type="text/plain; charset=utf-8",
+        name="log.txt",
+        send=send,
+        is_text=True,
+        headers={
+            "Log-Offset": str(part.offset),
+            "Log-Line": str(part.first_line),
+            "Log-Next": str(part.next_offset),
+            "Log-End": str(part.end),
+            "Log-Complete": "true" if part.complete else "false",
+        },
+    )
+
+
+def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
+    """The first `length` bytes of `pieces`."""
+    left = length
+    for piece in pieces:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
 
 
 class LogSearchView(ApiView):
@@ -120,19 +143,19 @@ class LogSearchView(ApiView):
         operation_id="jobs_log_search",
         parameters=[
             OpenApiParameter("q", OpenApiTypes.STR, description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters."),
-            OpenApiParameter("errors", OpenApiTypes.BOOL, description="Instead of q: lines that look like errors."),
+            flag("errors", "Instead of q: lines that look like errors."),
             ATTEMPT,
-            CURSOR,
+            whole_number("cursor", "From `next` of the page before.", minimum=0, maximum=2**48),
         ],
         responses={200: serializers.SearchShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
-        attempt = attempt_of(job=job_for(caller(request), job_id), number=whole(request, "attempt", None))
-        query = _query(request)
+        attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
+        query = _query(self.query)
         if attempt is None:
             return Response({"results": [], "next": None, "searched_fraction": 1.0})
-        page = log_search(attempt=attempt, query=query, offset=max(whole(request, "cursor", 0) or 0, 0))
+        page = log_search(attempt=attempt, query=query, offset=self.query.get("cursor", 0))
         rows = [
             {
                 "offset": match.offset,
@@ -146,10 +169,12 @@ class LogSearchView(ApiView):
         return Response({"results": rows, "next": _next(request, page.next_offset), "searched_fraction": page.searched_fraction})
 
 
-def _query(request: Request) -> str | None:
-    if request.query_params.get("errors") in ("1", "true"):
+def _query(asked: Mapping[str, Any]) -> str | None:
+    if asked.get("errors"):
+        if "q" in asked:
+            raise Invalid("q: cannot be combined with errors.", detail={"q": "cannot be combined with errors"})
         return None
-    query = request.query_params.get("q", "")
+    query = str(asked.get("q", ""))
     if not 1 <= len(query) <= QUERY_CHARS_MAX or re.search(r"[\n\0]", query):
         rule = f"has to be 1 to {QUERY_CHARS_MAX} characters on one line"
         raise Invalid(f"q: {rule}.", detail={"q": rule})

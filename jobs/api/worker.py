@@ -26,6 +26,7 @@ from jobs.services.logs import log_append
 from jobs.services.report import artifact_record, artifact_room_check, events_record, heartbeat_record
 from jobs.services.tokens import is_launch_token, is_session_token
 from jobs.services.values import FinishReport, WorkerEvent
+from mimir.api.parsers import WorkerJSONParser
 from mimir.api.responses import FileStream, attachment
 from mimir.api.views import ApiView, validated
 from mimir.lib.crash import crash_point
@@ -95,6 +96,7 @@ def _token(request: Request) -> str:
 class WorkerView(ApiView):
     """A call for one attempt, with the session token of its claim."""
 
+    parser_classes: Any = (WorkerJSONParser,)
     authentication_classes = ()
     permission_classes = (AllowAny,)
 

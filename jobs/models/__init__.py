@@ -32,9 +32,14 @@ def producer() -> Coalesce:
     return Coalesce(*(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin")))
 
 
-def name_parts() -> Func:
-    """Every 1, 2 and 3 characters in a row of a job's name, of all letters the capital ones: what a search in names looks up."""
-    return Func(F("name"), function="jobs_text_parts")
+def search_text() -> Func:
+    """The titles of a job, given and derived, one a line: what lists show and a search finds. See migration 0014."""
+    return Func(F("name"), F("type"), F("parameters"), function="jobs_search_text", output_field=TextField())
+
+
+def search_parts() -> Func:
+    """Upper-cased 1- to 3-grams of the search text, indexed for substring search."""
+    return Func(search_text(), function="jobs_text_parts")
 
 
 def id_from_its_end() -> Collate:
@@ -153,7 +158,7 @@ class Job(models.Model):
             # the runs of one producer, newest first; the list's filter by a rare type
             models.Index("project", "type", producer(), F("created_at").desc(), name="job_producer"),
             GinIndex(fields=("labels",), fastupdate=False, name="job_labels"),  # the list's filter by label
-            GinIndex(name_parts(), gin_pending_list_limit=512, name="job_name_parts"),  # the list's search in names
+            GinIndex(search_parts(), gin_pending_list_limit=512, name="job_search_parts"),  # the list's search in titles
             models.Index(id_from_its_end(), name="job_id_end"),  # the list's search by the end of an id
         )
 

@@ -13,7 +13,7 @@ from jobs.models import Artifact, Attempt, Job
 from jobs.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.selectors.away import job_away
 from jobs.selectors.inputs import public_inputs
-from jobs.selectors.search import id_ends, named_like
+from jobs.selectors.search import id_ends, titled_like
 from jobs.selectors.waiting import job_waiting
 from mimir.lib.errors import NotFound
 from projects.access import demand, role_subquery
@@ -47,14 +47,17 @@ def job_list(
     text: str | None = None,
     label: str | None = None,
 ) -> "QuerySet[Job, Job]":
-    """A project's jobs, to be ordered by `-created_at, -id`. `text`: in the name, or the end of the id. `label`: `key` or `key=value`."""
+    """A project's jobs, to be ordered by `-created_at, -id`.
+
+    `text`: part of the given or derived title, or the end of the id. `label`: `key` or `key=value`.
+    """
     jobs = _shown().filter(project=project)
     if statuses:
         jobs = jobs.filter(status__in=statuses)
     if job_type:
         jobs = jobs.filter(type=job_type)
     if text:
-        jobs = jobs.filter(named_like(text) | id_ends(text))
+        jobs = jobs.filter(titled_like(text) | id_ends(text))
     if label:
         key, given, value = label.partition("=")
         jobs = jobs.filter(labels__contains={key: value}) if given else jobs.filter(labels__has_key=key)

@@ -2,13 +2,13 @@
 
 import re
 
-from django.db.models import BooleanField, F, Func, Q, Value
+from django.db.models import BooleanField, Func, Q, Value
 from django.db.models.functions import Substr, Upper
 from django.db.models.lookups import StartsWith
 
-from jobs.models import id_from_its_end, name_parts
+from jobs.models import id_from_its_end, search_parts, search_text
 
-_PART, _PARTS = 3, 4  # characters of a part (see jobs.models.name_parts), parts that the index is asked for
+_PART, _PARTS = 3, 4  # characters of a part (see jobs.models.search_parts), parts that the index is asked for
 
 
 class _HasAll(Func):
@@ -23,16 +23,16 @@ class _Like(Func):
     template, arg_joiner, output_field = "%(expressions)s", " ILIKE ", BooleanField()
 
 
-def named_like(text: str) -> Q:
-    """`text` is in the name, whatever the case: the index finds names with some of its parts, then those are compared whole.
+def titled_like(text: str) -> Q:
+    """`text` is in the given or the derived title, whatever the case: the index finds titles with some of its parts, which are then compared.
 
     With all of its parts the planner would take every search for a rare one, since it multiplies how often each is met. The comparison
-    stands first, because it is the cheap one where names are looked at one after the other.
+    stands first, because it is the cheap one where titles are compared row by row.
     """
     starts = sorted({round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)})
     parts = [Substr(Upper(Value(text)), start, _PART) for start in starts]
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
-    return Q(_Like(F("name"), Value(pattern))) & Q(_HasAll(name_parts(), Func(*parts, template="ARRAY[%(expressions)s]")))
+    return Q(_Like(search_text(), Value(pattern))) & Q(_HasAll(search_parts(), Func(*parts, template="ARRAY[%(expressions)s]")))
 
 
 def id_ends(text: str) -> Q:

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs.contract import JobType
 from jobs.models import Job, JobInput
-from mimir.lib.schemas.pipeline import dataset_references
+from mimir.lib.schemas.references import dataset_references
 from mimir.lib.schemas.signature import kind_of, prediction_columns, signature_faults
 from mimir.lib.schemas.twin import entity_type, fields_of
 from projects.models import DatasetVersion, Project

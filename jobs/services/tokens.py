@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.models import Attempt
+from mimir.lib.proofs import same
 
 
 def launch_token(attempt_id: UUID) -> str:
@@ -38,7 +39,7 @@ def is_session_token(attempt: Attempt, token: str) -> bool:
 
 
 def _matches(text: str, token: str) -> bool:
-    return any(hmac.compare_digest(_sign(key, text), token) for key in settings.ENV.worker_keys)
+    return any(same(_sign(key, text), token) for key in settings.ENV.worker_keys)
 
 
 def _sign(key: str, text: str) -> str:

@@ -1,7 +1,8 @@
 """Every error as `{"code", "message", "detail"}`: ours, DRF's, Django's, and those of URLs that nobody answers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -13,10 +14,23 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from mimir.lib.errors import Invalid, MimirError, NotAuthenticated, NotFound, PermissionDenied, TooLarge
+from mimir.lib.errors import (
+    DETAIL_ENTRIES_MAX,
+    DETAIL_TEXT_CHARS_MAX,
+    MESSAGE_CHARS_MAX,
+    Invalid,
+    MimirError,
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+    shortened,
+)
 
 _log = structlog.get_logger(__name__)
 _DATABASE_RETRY_SECONDS = 2
+_NAME_CHARS_MAX = 100  # of one field's name, which may be a key the user made up
+_MESSAGES_PER_FIELD = 5
 
 _CODES: Mapping[type[exceptions.APIException], str] = {
     exceptions.ParseError: "bad_request",
@@ -85,26 +99,30 @@ def error_headers(error: MimirError) -> dict[str, str]:
 
 
 def flatten(detail: Any, path: str = "") -> dict[str, str]:
-    """DRF's nested messages as one dict from a field's path (`resources.cpu`, `steps[0].id`) to its message."""
+    """DRF's nested messages as one dict from a field's path (`resources.cpu`, `steps[0].id`) to its message: the first 100."""
+    return dict(islice(_messages(detail, path), DETAIL_ENTRIES_MAX))
+
+
+def _messages(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(detail, Mapping):
-        found: dict[str, str] = {}
         for key, value in detail.items():
-            own = str(key) != "non_field_errors"
-            found |= flatten(value, f"{path}.{key}" if path and own else str(key) if own else path)
-        return found
-    if isinstance(detail, list):
+            name = shortened(str(key), _NAME_CHARS_MAX)
+            own = name != "non_field_errors"
+            yield from _messages(value, f"{path}.{name}" if path and own else name if own else path)
+    elif isinstance(detail, list):
         if all(isinstance(part, str) for part in detail):
-            return {path: " ".join(str(part) for part in detail)} if detail else {}
-        found = {}
+            if detail:
+                yield path, shortened(" ".join(str(part) for part in detail[:_MESSAGES_PER_FIELD]), DETAIL_TEXT_CHARS_MAX)
+            return
         for index, part in enumerate(detail):
-            found |= flatten(part, f"{path}[{index}]")
-        return found
-    return {path: str(detail)}
+            yield from _messages(part, f"{path}[{index}]")
+    else:
+        yield path, shortened(str(detail), DETAIL_TEXT_CHARS_MAX)
 
 
 def _summary(detail: Mapping[str, str]) -> str:
-    named = [f"{path}: {message}" if path else message for path, message in detail.items()]
-    return " ".join(named[:3]) or "The request is not valid."
+    named = [f"{path}: {message}" if path else message for path, message in islice(detail.items(), 3)]
+    return shortened(" ".join(named), MESSAGE_CHARS_MAX) or "The request is not valid."
 
 
 def error_response(error: MimirError) -> JsonResponse:

@@ -1,30 +1,53 @@
-"""JSON bodies, read within limits and refused where PostgreSQL could not hold them."""
+"""JSON bodies, read within limits. Values that PostgreSQL cannot store are refused.
+
+The memory for one body stays a small multiple of its size: its values are counted before they are parsed, the check keeps one iterator
+per level, and a path is built for a fault only.
+"""
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from mimir.lib.errors import Invalid, TooLarge
+from mimir.lib.errors import Invalid, TooLarge, shortened
 
 DEPTH_MAX = 64
+VALUES_MAX = 50_000  # of a person's request: lists, objects and what stands in them
+SMALL_BODY_BYTES_MAX = 16 * 1024  # a request of somebody who is not signed in
+# A string is matched to the end of the body where it is not closed, so each byte is read once.
+_TOKEN = re.compile(rb'[\[{,]|"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_QUOTE = ord('"')
+_NUMBER_MAX = 10**300
 
 
 class JSONParser(BaseParser):
-    """A JSON body as Python values. U+0000, half surrogate pairs, NaN, numbers beyond a double and deep nesting are refused."""
+    """Parse a JSON body.
+
+    Refused: U+0000, half surrogate pairs, NaN, numbers beyond a double, a key that stands twice in one object, deep nesting, and more
+    than `values_max` values.
+    """
 
     media_type = "application/json"
+    values_max = VALUES_MAX
+
+    @property
+    def bytes_max(self) -> int:
+        """The largest body in bytes."""
+        return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.bytes_max
         body = stream.read(limit + 1)
         if len(body) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes.")
+            raise TooLarge(f"The body is larger than {limit} bytes.", detail={"max_bytes": limit})
+        self._check_count(body)
         try:
-            value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+            value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object)
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         except UnicodeDecodeError as error:
@@ -32,40 +55,113 @@ class JSONParser(BaseParser):
         except json.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from error
         except ValueError as error:
-            raise ParseError(f"The body is not JSON: {error}.") from error
+            raise ParseError(f"The body is not JSON: {shortened(str(error), 300)}.") from error
         check_json(value)
         return value
+
+    def _check_count(self, body: bytes) -> None:
+        """Raises: TooLarge. A list of two bytes becomes an object of 56, so values are counted before they exist."""
+        if body.count(b",") + body.count(b"[") + body.count(b"{") <= self.values_max:
+            return
+        values = strings = 0
+        for token in _TOKEN.finditer(body):
+            if body[token.start()] == _QUOTE:
+                strings += 1
+            else:
+                values += 1
+            if max(values, strings / 2) > self.values_max:
+                raise TooLarge(f"The body holds more than {self.values_max} values.", detail={"max_values": self.values_max})
+
+
+class SmallJSONParser(JSONParser):
+    """Parse a body of somebody who is not signed in yet: a few KB."""
+
+    @property
+    def bytes_max(self) -> int:
+        return SMALL_BODY_BYTES_MAX
+
+
+class WorkerJSONParser(JSONParser):
+    """Parse a body of a worker: a batch of events may hold many numbers."""
+
+    values_max = 1_000_000
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON value")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs as a dict. Raises: ValueError for a key that stands twice: readers disagree about which value counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {json.dumps(shortened(twice, 100))} stands twice in one object")
+    return found
+
+
 def check_json(value: Any) -> None:
     """Raises: Invalid, with the path of the first value that cannot be stored."""
-    pending: list[tuple[str, Any, int]] = [("", value, 0)]
-    while pending:
-        path, part, depth = pending.pop()
-        if depth > DEPTH_MAX:
-            raise Invalid("The JSON is nested too deeply.", detail={path[:200]: f"at most {DEPTH_MAX} levels are accepted"})
-        fault = _fault(part)
-        if fault:
-            raise Invalid(f"{path or 'The body'}: {fault}.", detail={path: fault})
-        if isinstance(part, dict):
-            for key, inner in part.items():
-                if _fault(key):
-                    raise Invalid(f"A key of {path or 'the body'} {_fault(key)}.", detail={path: f"a key {_fault(key)}"})
-                pending.append((f"{path}.{key}" if path else key, inner, depth + 1))
-        elif isinstance(part, list):
-            pending.extend((f"{path}[{index}]", inner, depth + 1) for index, inner in enumerate(part))
+    _check(value, [])
+    levels = [_inside(value)]
+    keys: list[Any] = [None]
+    while levels:
+        found = next(levels[-1], None)
+        if found is None:
+            levels.pop()
+            keys.pop()
+            continue
+        key, inner = found
+        keys[-1] = key
+        if isinstance(key, str) and (fault := _fault(key)):
+            where = _path(keys[:-1])
+            raise Invalid(f"A key of {where or 'the body'} {fault}.", detail={where: f"a key {fault}"})
+        _check(inner, keys)
+        if isinstance(inner, dict | list):
+            levels.append(_inside(inner))
+            keys.append(None)
+            if len(levels) > DEPTH_MAX:
+                where = _path(keys[:-1])
+                raise Invalid("The JSON is nested too deeply.", detail={where: f"at most {DEPTH_MAX} levels are accepted"})
+
+
+def _inside(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return iter(value.items())
+    return iter(enumerate(value)) if isinstance(value, list) else iter(())
+
+
+def _check(value: Any, keys: list[Any]) -> None:
+    if fault := _fault(value):
+        where = _path(keys)
+        raise Invalid(f"{where or 'The body'}: {fault}.", detail={where: fault})
+
+
+def _path(keys: list[Any]) -> str:
+    """`steps[0].with.query`: built for a fault, and cut where a person has long stopped reading."""
+    path = ""
+    for key in keys:
+        path += f"[{key}]" if isinstance(key, int) else f".{shortened(key, 60)}" if path else shortened(key, 60)
+    return shortened(path, 200)
 
 
 def _fault(value: Any) -> str:
     if isinstance(value, str):
         if "\x00" in value:
             return "holds U+0000, which cannot be stored: remove it"
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if _has_surrogate(value):
             return "holds half of a surrogate pair, which is no character: remove it"
-    elif (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > 10**300):
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            return "is a number too large to be stored"
+    elif isinstance(value, int) and abs(value) > _NUMBER_MAX:
         return "is a number too large to be stored"
     return ""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and _SURROGATE.search(text) is not None

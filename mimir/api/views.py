@@ -1,6 +1,8 @@
 """The base of every view of the public API."""
 
-from collections.abc import Mapping
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -8,17 +10,23 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer
+from rest_framework.response import Response
+from rest_framework.serializers import ListField, MultipleChoiceField, Serializer
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
+from mimir.api.answers import finish_json
+from mimir.api.errors import flatten
 from mimir.api.parsers import JSONParser
-from mimir.lib.errors import NotAuthenticated, NotFound, PermissionDenied
+from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
+from mimir.lib.errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _LOGGED = ("job_id", "attempt_id")
+_FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # what a page's form carries beside its fields
+_UNKNOWN_NAMED_MAX = 20  # unknown fields that one error names
 
 
 class OneAnswer(DefaultContentNegotiation):
@@ -29,10 +37,14 @@ class OneAnswer(DefaultContentNegotiation):
 
 
 class ApiView(APIView):
-    """Bearer token, JSON body with limits, errors in one shape. A method validates, calls one function, serialises."""
+    """Bearer token, JSON body with limits, errors in one shape. A method validates, calls one function, serialises.
+
+    `query` holds the request's query parameters by the types that `@extend_schema` declares; anything undeclared is refused.
+    """
 
     parser_classes: Any = (JSONParser,)
     content_negotiation_class: Any = OneAnswer
+    query: Mapping[str, Any]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Bodies and queries are UTF-8, whatever charset a Content-Type claims: some of Python's cannot decode a form at all."""
@@ -46,6 +58,27 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if any(isinstance(value, str) and "\x00" in value for value in kwargs.values()):
             raise NotFound("There is nothing here.")
+        self._check_request(request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """JSON answers get their final ETag, 304 and compression once they are rendered."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(response, Response) and not response.is_rendered:
+            response.add_post_render_callback(functools.partial(finish_json, request))
+        return response
+
+    def _check_request(self, request: Request) -> None:
+        """Compare the query, and the presence of a body, with the method's declaration. Raises: Invalid."""
+        method = str(request.method).lower()
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        declared = declared_parameters(self, handler) if handler else None
+        if handler is None or declared is None:
+            return
+        self.query = parse_query(request.query_params, declared)
+        if (method not in ("post", "put", "patch") or not takes_body(self, handler)) and request.data:
+            names = itertools.islice(request.data, _UNKNOWN_NAMED_MAX) if isinstance(request.data, dict) else ()
+            faults = {str(name)[:200]: "is not a field: this request takes no body" for name in names}
+            raise Invalid("This request takes no body: leave it empty.", detail=faults)
 
 
 def validated(serializer: type[Serializer[Any]], request: Request, *, others_ignored: bool = False) -> dict[str, Any]:
@@ -55,19 +88,32 @@ def validated(serializer: type[Serializer[Any]], request: Request, *, others_ign
     Raises: ValidationError, which becomes 400 with each field's path.
     """
     bound = serializer(data=request.data)
-    faults = {} if bound.is_valid() else dict(bound.errors)
+    faults = {} if bound.is_valid() else flatten(bound.errors)
     if not others_ignored:
-        faults |= {name: [f"is not a field here: use {', '.join(bound.fields)}"] for name in _others(request.data, bound.fields)}
+        faults |= dict(itertools.islice(_unknown_fields(request.data, bound), _UNKNOWN_NAMED_MAX))
     if faults:
         raise ValidationError(faults)
     checked: dict[str, Any] = dict(bound.validated_data)
     return checked
 
 
-def _others(body: Any, fields: Mapping[str, Any]) -> list[str]:
-    """Names in a JSON body that are no fields. A form may bring what its page needs."""
-    is_json = isinstance(body, dict) and not isinstance(body, QueryDict)
-    return sorted(name for name in body if name not in fields) if is_json else []
+def _unknown_fields(body: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """What is not a field, at any depth of nested serializers, and form fields given twice: pairs of path and message."""
+    if isinstance(body, list) and isinstance(getattr(field, "child", None), Serializer):
+        for index, part in enumerate(body):
+            yield from _unknown_fields(part, field.child, f"{path}[{index}]")
+    if not isinstance(field, Serializer) or not isinstance(body, dict):
+        return
+    prefix = f"{path}." if path else ""
+    form = body if isinstance(body, QueryDict) else None
+    for name in body:
+        known = field.fields.get(name)
+        if known is not None:
+            yield from _unknown_fields(body[name], known, f"{prefix}{name}")
+            if form is not None and len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField):
+                yield f"{prefix}{name}", "must be given only once"
+        elif form is None or name not in _FORM_ONLY:
+            yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
 
 
 def caller(request: Request) -> "User":

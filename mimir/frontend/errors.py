@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
+from mimir.frontend import kept, session
 from mimir.frontend.client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 
@@ -67,7 +68,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's `CSRF_FAILURE_VIEW`: most often a form that was open while somebody signed in or out."""
+    """Django's `CSRF_FAILURE_VIEW`: most often a form that was open while somebody signed in or out.
+
+    A form of our own page, by the browser's Origin header, keeps its fields; one from elsewhere is never offered again.
+    """
+    if kept.from_our_page(request) and not request.path.startswith(("/signin/", "/signout/")):
+        if session.current(request) is None:
+            return session.to_sign_in(request)
+        form = kept.of_request(request)
+        if kept.written(form):
+            return kept.offer(request, form, kept.page_of(request), "This form was out of date", status=403)
     return page(request, 403, "This form is out of date. Go back, load the page again, and send it once more.", "Send it again")
 
 

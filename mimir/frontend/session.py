@@ -10,13 +10,16 @@ from urllib.parse import urlencode
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import render
 
+from mimir.frontend import kept
 from mimir.frontend.client import ApiError, SignedOut, api
 from mimir.lib.clock import utc_now
 
 SIGN_IN_PATH = "/signin/"
 HOME_PATH = "/projects/"
+
+ENDED = "Your session has ended. Sign in to save; your text is kept."
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -94,7 +97,7 @@ def _user(data: Any) -> SessionUser | None:
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """Decorator of a view: who is not signed in goes to the sign-in page, and from there back."""
+    """Decorator of a view that needs a session: without one, lead to the sign-in page and back."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -106,9 +109,25 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page, and from there back."""
-    query = urlencode({"next": request.get_full_path()}) if request.method in ("GET", "HEAD") else ""
-    response = HttpResponseRedirect(f"{SIGN_IN_PATH}?{query}" if query else SIGN_IN_PATH)
+    """Lead to the sign-in page and from there back. A posted form gets the sign-in page itself, which keeps the form's fields."""
+    if request.method not in ("GET", "HEAD"):
+        return _sign_in_and_keep(request)
+    response = HttpResponseRedirect(f"{SIGN_IN_PATH}?{urlencode({'next': request.get_full_path()})}")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
+    form = kept.of_request(request)
+    text = kept.written(form)
+    if form.fields and not text:
+        notice = "Your session has ended. This form is too large to keep: sign in in another tab, then send it again from here."
+    elif request.FILES:
+        notice = ENDED + " Choose the file again after you have signed in."
+    else:
+        notice = ENDED if text else "Your session has ended. Sign in, then try again."
+    context = {"message": "", "username": "", "next": kept.page_of(request), "kept": text, "notice": notice}
+    response = render(request, "signin.html", context, status=401)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -116,8 +135,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 def safe_next(request: HttpRequest, default: str = HOME_PATH) -> str:
     """Where to go after signing in: `next` of the form or the query if it is a path of ours."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if ours and not wanted.startswith((SIGN_IN_PATH, "/signout/")) else default
+    return wanted if kept.is_our_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/")) else default
 
 
 def page_context(request: HttpRequest) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from mimir.frontend.pages import (
     clusters,
     datasets,
     entity,
+    files,
     home,
     job,
     jobs,
@@ -24,6 +25,7 @@ from mimir.frontend.pages import (
 urlpatterns = [
     path("", projects.home, name="root"),
     path("signin/", session.signin, name="signin"),
+    path("session/", session.session_state, name="session-state"),
     path("signout/", session.signout, name="signout"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),
@@ -55,6 +57,8 @@ urlpatterns = [
     path("system/clusters/<str:name>/", clusters.cluster, name="cluster"),
     path("system/", system.system, name="system"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
+    path("jobs/<uuid:job_id>/files/<str:name>/", files.job_file, name="job-file"),
+    path("jobs/<uuid:job_id>/files/<str:name>/raw/", files.job_file_raw, name="job-file-raw"),
     path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),
 ]

@@ -1,7 +1,30 @@
 """The error every boundary answers with: `{"code", "message", "detail"}` and an HTTP status."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
+
+MESSAGE_CHARS_MAX = 2000
+DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MAX = 100, 200, 1000, 4
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text`, cut after `limit` characters with an ellipsis: errors quote what users sent."""
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    """A copy of an error's detail without long texts, long keys, long lists and deep nesting."""
+    if isinstance(value, str):
+        return shortened(value, DETAIL_TEXT_CHARS_MAX)
+    if isinstance(value, Mapping):
+        kept = {shortened(str(key), DETAIL_KEY_CHARS_MAX): _bounded(part, depth - 1) for key, part in islice(value.items(), DETAIL_ENTRIES_MAX)}
+        if len(value) > DETAIL_ENTRIES_MAX:
+            kept["…"] = f"and {len(value) - DETAIL_ENTRIES_MAX} more"
+        return kept if depth > 0 else "…"
+    if isinstance(value, list | tuple):
+        return [_bounded(part, depth - 1) for part in islice(value, DETAIL_ENTRIES_MAX)] if depth > 0 else "…"
+    return value
 
 
 class MimirError(Exception):
@@ -31,8 +54,8 @@ class MimirError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def as_dict(self) -> dict[str, Any]:
-        """The body of the answer: `{"code", "message", "detail"}`."""
-        return {"code": self.code, "message": self.message, "detail": self.detail}
+        """The body of the answer: `{"code", "message", "detail"}`, at most some 100 KB whatever the request held."""
+        return {"code": self.code, "message": shortened(self.message, MESSAGE_CHARS_MAX), "detail": _bounded(self.detail, DETAIL_DEPTH_MAX)}
 
 
 class NotAuthenticated(MimirError):

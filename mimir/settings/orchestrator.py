@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobs.contract import JobStatus, JobType
 from mimir import env as _env
+from mimir.lib.proofs import derived_key
 from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
@@ -51,6 +52,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "mimir.slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -126,7 +128,11 @@ DATABASES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": ENV.channel_layer,
-        "CONFIG": {"hosts": [ENV.redis_url], "prefix": "mimir"},
+        "CONFIG": {
+            "hosts": [ENV.redis_url],
+            "prefix": "mimir",
+            "symmetric_encryption_keys": [derived_key(key, "mimir live hint v1").hex() for key in ENV.worker_keys],
+        },
     }
 }
 

@@ -4,6 +4,9 @@ An entity has two addresses: by path, where its key may hold slashes as they are
 path can carry through every proxy, with `//`, `..` or a backslash.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -15,7 +18,7 @@ from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.api import serializers_twins as serializers
 from projects.api import shapes_twins as shapes
-from projects.api.twins import TYPE, asked_text, twin_for
+from projects.api.twins import TYPE, twin_for
 from projects.models import Entity, Role, Twin
 from projects.selectors.twins import entity_changes, entity_detail, entity_get, entity_list, sources_of
 from projects.services.twins import overlay_edit
@@ -39,24 +42,24 @@ class EntitiesView(ApiView):
     def get(self, request: Request, slug: str, name: str) -> Response:
         """As they stand, by type and key; removed ones are left out."""
         twin = twin_for(request, slug, name)
-        entities = entity_list(twin=twin, type=asked_text(request, "type"), text=asked_text(request, "q"))
+        entities = entity_list(twin=twin, type=self.query.get("type") or None, text=self.query.get("q") or None)
         page = paginate(entities, request, keys=("type", "key"))
         return Response({"results": [shapes.entity(row) for row in page.results], "next": page.next})
 
 
-def _named(request: Request, type: str | None, key: str | None) -> tuple[str, str]:
+def _named(asked: Mapping[str, Any], type: str | None, key: str | None) -> tuple[str, str]:
     """Type and key, from the path or else from the query. Raises: Invalid."""
     if type is not None and key is not None:
         return type, key
-    found = {name: asked_text(request, name) for name in ("type", "key")}
+    found = {name: asked.get(name) for name in ("type", "key")}
     missing = {name: "is missing: it names the entity" for name, value in found.items() if not value}
     if missing:
         raise Invalid(" ".join(f"{name}: {message}." for name, message in missing.items()), detail=missing)
     return str(found["type"]), str(found["key"])
 
 
-def _entity(request: Request, twin: Twin, type: str | None, key: str | None) -> Entity:
-    kind, name = _named(request, type, key)
+def _entity(asked: Mapping[str, Any], twin: Twin, type: str | None, key: str | None) -> Entity:
+    kind, name = _named(asked, type, key)
     return entity_get(twin=twin, type=kind, key=name)
 
 
@@ -71,7 +74,7 @@ class EntityView(ApiView):
     def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
         """Each value with its source; an edit beside what is reported."""
         twin = twin_for(request, slug, name)
-        return _detail(twin, _entity(request, twin, type, key))
+        return _detail(twin, _entity(self.query, twin, type, key))
 
 
 class OverlayView(ApiView):
@@ -85,7 +88,7 @@ class OverlayView(ApiView):
     def patch(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
         """Set values that no update overwrites; null takes an edit away. A revision of its own."""
         twin = twin_for(request, slug, name, Role.OPERATOR)
-        kind, entity_key = _named(request, type, key)
+        kind, entity_key = _named(self.query, type, key)
         body = validated(serializers.OverlayRequest, request)
         overlay_edit(twin=twin, type=kind, key=entity_key, values=body["values"], note=body["note"], user=caller(request))
         return _detail(twin, entity_get(twin=twin, type=kind, key=entity_key))
@@ -102,8 +105,8 @@ class HistoryView(ApiView):
     def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
         """Each change with its source, newest first."""
         twin = twin_for(request, slug, name)
-        entity = _entity(request, twin, type, key)
-        page = paginate(entity_changes(entity=entity, name=asked_text(request, "property")), request, keys=("-number", "-id"))
+        entity = _entity(self.query, twin, type, key)
+        page = paginate(entity_changes(entity=entity, name=self.query.get("property") or None), request, keys=("-number", "-id"))
         sources = sources_of(twin=twin, numbers=[row.number for row in page.results])
         return Response({"results": [shapes.change(row, sources) for row in page.results], "next": page.next})
 

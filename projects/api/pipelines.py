@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -37,14 +37,14 @@ class PipelinesView(ApiView):
         operation_id="pipelines_save",
         parameters=[IF_MATCH],
         request=serializers.PipelineRequest,
-        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413)},
+        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.PipelineRequest, request)
         row = pipeline_save(
-            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=wanted_etags(request)
+            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=preconditions(request)
         )
         answer = {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
         return Response(answer, status=201, headers={"ETag": pipeline_etag(row.number)})
@@ -56,13 +56,14 @@ class PipelineValidateView(ApiView):
     @extend_schema(
         operation_id="pipelines_validate",
         request=serializers.DefinitionRequest,
-        responses={200: serializers.DefinitionCheck, **errors(400, 404, 413)},
+        responses={200: serializers.DefinitionCheck, **errors(400, 404, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """What is wrong with a definition, each fault with its path, and the graph of its steps."""
-        project_for(caller(request), slug)
-        check = pipeline_check(definition=validated(serializers.DefinitionRequest, request)["definition"])
-        faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
+        project = project_for(caller(request), slug)
+        definition = validated(serializers.DefinitionRequest, request)["definition"]
+        check = pipeline_check(project=project, definition=definition, user=caller(request))
+        faults = [{"path": fault.path, "message": fault.message, "detail": fault.detail} for fault in check.faults]
         return Response({"valid": not faults, "errors": faults, "graph": check.graph})
 
 

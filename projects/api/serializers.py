@@ -187,6 +187,7 @@ class PipelineVersions(_Any):
 class FaultShape(_Any):
     path = serializers.CharField(help_text="Of the bad field, such as steps[1].with.query.")
     message = serializers.CharField()
+    detail = serializers.CharField(required=False, help_text="The SQL engine's own words, where the message translates them.")
 
 
 class GraphNode(_Any):

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mimir.api.pagination import paginate
+from mimir.api.parsers import SmallJSONParser
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
@@ -30,6 +31,8 @@ def _token(request: Request) -> AccessToken:
 
 class SessionView(ApiView):
     """The sign-in itself."""
+
+    parser_classes = (SmallJSONParser,)
 
     def get_permissions(self) -> Any:
         return [AllowAny() if self.request.method == "POST" else IsAuthenticated()]

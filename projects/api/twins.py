@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -35,14 +35,6 @@ TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of 
 def twin_for(request: Request, slug: str, name: str, need: Role = Role.VIEWER) -> Twin:
     """A twin of a project in which the caller may `need`. Raises: NotFound, PermissionDenied."""
     return twin_get(project=project_for(caller(request), slug, need), name=name)
-
-
-def asked_text(request: Request, name: str) -> str | None:
-    """A text of the query. Raises: Invalid for one that no row can hold."""
-    text = request.query_params.get(name)
-    if text and "\x00" in text:
-        raise Invalid(f"{name}: may not hold U+0000.", detail={name: "may not hold U+0000"})
-    return text or None
 
 
 class TwinsView(ApiView):
@@ -116,7 +108,7 @@ class TwinDefinitionView(ApiView):
         """The next definition. Values that no longer fit are taken away, by a revision; a running update's base is stale after this."""
         twin = twin_for(request, slug, name, Role.MAINTAINER)
         body = validated(serializers.TwinDefinitionRequest, request)
-        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=wanted_etags(request))
+        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=preconditions(request))
         return _detail(twin_for(request, slug, name))
 
 
@@ -152,7 +144,7 @@ class StateView(ApiView):
         """Every entity at a revision, with what was reported and what operators had set over it. A page may be short, and not be the last."""
         twin = twin_for(request, slug, name)
         at = _revision(twin, number)
-        page = paginate(entities_until(twin=twin, number=at, type=asked_text(request, "type")), request, keys=("type", "key"))
+        page = paginate(entities_until(twin=twin, number=at, type=self.query.get("type") or None), request, keys=("type", "key"))
         states = states_at(entities=page.results, number=at)
         rows = [shapes.entity_state(row, states[row.id]) for row in page.results if row.id in states]
         return Response({"revision": at, "results": rows, "next": page.next})
@@ -173,7 +165,7 @@ class DiffView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """What has to be done to this revision to make it the other one, earlier or later. A page may be short, and not be the last."""
         twin = twin_for(request, slug, name)
-        wanted = request.query_params.get("to")
+        wanted = self.query.get("to")
         if not wanted:
             raise Invalid("to: has to be the number of a revision, or latest.", detail={"to": "has to be the number of a revision"})
         first, second = _revision(twin, number), _revision(twin, wanted)

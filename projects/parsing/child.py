@@ -1,21 +1,19 @@
-"""The process that opens a user's file: finds its format and schema, shows rows, converts, describes columns. Run by `runner`, never imported.
+"""The process that opens what a user sent: table files, and the SQL of definitions. Run by `process.py`, never imported.
 
-`python -m projects.parsing.child <scratch folder>`: reads `request.json` there, writes `answer.json` there: {"ok": {…}} or
-{"fault": "<sentence for the user>", "passing": whether another time may do}. A bug in a parser is contained: no network where the kernel
-lets us drop it, no file but the one named (DuckDB's external access is off), 256 MB and one thread for DuckDB, limits of time, memory and
-file size, no secret in sight.
+`python -m projects.parsing.child <scratch folder>` reads `request.json` there and writes `answer.json` there: {"ok": {…}}, or
+{"fault": "<sentence for the user>", "passing": whether a later try may succeed}, or {"out_of_memory": true}. A bug in a parser is contained:
+no network where the kernel allows dropping it, no file but the one named (DuckDB's external access is off), 256 MB and one thread for
+DuckDB, limits of time, memory and file size (`confine.py`), no secret in its environment.
 """
 
-import ctypes
 import json
-import resource
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import NoRoom, inspect_file, read_head, run_sql
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
+from projects.parsing.confine import confine
 from projects.parsing.profile import Budget, described
 
 MEMORY_LIMIT = "256MB"
@@ -23,37 +21,26 @@ CELL_CHARACTERS = 2_000  # of one cell in a preview
 PREVIEW_CHARACTERS = 1_000_000  # of a whole preview, so that wide rows do not make a huge answer
 ROW_GROUP_ROWS = 20_480  # of Parquet that we write: a group is held in memory until it is written
 _PLAIN = ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE")
-_NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 
 
 def main(scratch: Path) -> None:
     """Do what `request.json` asks; the answer is written whole or not at all."""
     request = json.loads((scratch / "request.json").read_text())
-    _confine(request["seconds"], request["file_bytes_max"])
+    confine(request["limits"])
     try:
         answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
         answer = {"fault": error.message, "passing": isinstance(error, NoRoom)}
+    except MemoryError:
+        answer = {"out_of_memory": True}
     part = scratch / "answer.part"
     part.write_text(json.dumps(answer))
     part.rename(scratch / "answer.json")
 
 
-def _confine(seconds: int, file_bytes_max: int) -> None:
-    """Limits that hold even when the starter is gone."""
-    signal.alarm(seconds + 5)  # nobody waits for it any more: it ends itself
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds + 5, seconds + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the limit then fails with EFBIG, which can be said
-    if sys.platform == "linux":
-        # A network of its own, without a device in it. Where the kernel refuses that, DuckDB's own locks have to do.
-        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)
-
-
 def _connect(scratch: Path, *paths: str, database: str = ":memory:") -> Any:
     """DuckDB that may open `paths` and its own scratch folder, and nothing else."""
-    import duckdb  # after `_confine`: a new user namespace needs a process with one thread
+    import duckdb  # after `confine`: a new user namespace needs a process with one thread
 
     connection = duckdb.connect(
         database,
@@ -139,7 +126,7 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     """What each column holds. Text formats are parsed once, into a table on the disk: a question to one column then reads that column."""
-    path, schema, budget = request["path"], _schema(request), Budget(request["cpu_seconds"])
+    path, schema, budget = request["path"], _schema(request), Budget(request["profile_cpu_seconds"])
     connection = _connect(scratch, path, database=str(scratch / "table.duckdb"))
     source = f"read_parquet({quoted(path)})"
     with budget.watching(connection):
@@ -161,7 +148,14 @@ def _parse(connection: Any, sql: str, budget: Budget) -> None:
         raise NotATable(f"The table is too large to describe: {spent}. A version with fewer rows can be.") from error
 
 
-_OPERATIONS = {"inspect": _inspect, "rows": _rows, "convert": _convert, "profile": _profile}
+def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong with a pipeline definition, and its graph."""
+    from projects.parsing.definition import checked
+
+    return checked(scratch, request)
+
+
+_OPERATIONS = {"inspect": _inspect, "rows": _rows, "convert": _convert, "profile": _profile, "definition": _definition}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

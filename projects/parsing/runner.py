@@ -1,36 +1,39 @@
-"""Starts the parsing child for one file, waits within bounds, and turns its end into an answer or a sentence for the user.
+"""Reads table files in parsing children, and turns how a child ended into an answer or a sentence for the user.
 
-A handful at a time in each process: a crowd of uploads waits for a moment, then is asked to come again.
+How many children run, and for whom, is in `slots.py`. A refusal is remembered by content, so that a file that used up its limits once
+does not use them again.
 """
 
 import contextlib
+import hashlib
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mimir.lib.errors import MimirError
+from projects.parsing.process import End, Limits, Outcome, run_child
+from projects.parsing.remembered import Remembered
+from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
+
+__all__ = ["Busy", "Inspected", "Interrupted", "Owner", "Preview", "Profile", "TableFile", "Unreadable"]
 
 SECONDS_MAX = 60
-PROFILE_CPU_SECONDS = 40.0
+CPU_SECONDS_MAX = 50
+PROFILE_CPU_SECONDS = 40.0  # a description ends itself with what it has
 RESIDENT_BYTES_MAX = 768 * 1024**2  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
+ADDRESS_BYTES_MAX = 1536 * 1024**2  # about 700 MB of it are libraries and reserved, never used memory
 FILE_BYTES_MAX = 4 * 1024**3  # a converted copy, or what DuckDB spills
-ANSWER_BYTES_MAX = 16 * 1024**2
-AT_ONCE = 3
-WAIT_SECONDS = 15.0
-_ROOT = Path(__file__).resolve().parent.parent.parent
-_slots = threading.BoundedSemaphore(AT_ONCE)
+# Of what time was used up although others were computing: from here on it was the file and not the machine.
+OWN_CPU_SECONDS = 25.0
+_NOBODY = Owner()
+_slots = file_slots()
+_refusals: Remembered[MimirError] = Remembered(entries=2000, weight=2000, seconds=3600)
+_interruptions: Remembered[MimirError] = Remembered(entries=500, weight=500, seconds=600)
+_refused_sizes: Remembered[bool] = Remembered(entries=2000, weight=2000, seconds=3600)
 
 
 class Unreadable(MimirError):
@@ -43,19 +46,14 @@ class Interrupted(Unreadable):
     """The reader was stopped by the clock or from outside: at another time the same file may be readable."""
 
 
-class Busy(MimirError):
-    """Too many files are being read at this moment, or this machine has no room to read one. Answered with 429."""
-
-    status, code = 429, "busy"
-
-
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A file on this machine's disk, and what is known of it."""
+    """A file on this machine's disk, and what is known of it. `key` identifies its content and schema; empty: unknown."""
 
     path: str
     format: str
     schema: list[dict[str, str]]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,100 +81,120 @@ class Profile:
     fault: str
 
 
-def inspect(path: str, *, scratch_dir: str) -> Inspected:
+def inspect(path: str, *, scratch_dir: str, owner: Owner = _NOBODY) -> Inspected:
     """Format, schema and row count of the file at `path`. Raises: Unreadable, Busy."""
-    with _child({"operation": "inspect", "path": path}, scratch_dir) as (answer, _):
+    request = {"operation": "inspect", "path": path}
+    with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, _):
         return Inspected(format=answer["format"], schema=answer["schema"], row_count=answer["row_count"])
 
 
-def preview(table: TableFile, *, limit: int, scratch_dir: str) -> Preview:
+def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _NOBODY) -> Preview:
     """The first `limit` rows. Raises: Unreadable, Busy."""
-    with _child({"operation": "rows", "limit": limit, **_known(table)}, scratch_dir) as (answer, _):
+    with _child({"operation": "rows", "limit": limit, **_known(table)}, scratch_dir, Kind.PREVIEW, owner) as (answer, _):
         return Preview(rows=answer["rows"], truncated=answer["truncated"])
 
 
-def profile(table: TableFile, *, scratch_dir: str) -> Profile:
+def profile(table: TableFile, *, scratch_dir: str, owner: Owner = _NOBODY) -> Profile:
     """What each column holds. Raises: Unreadable, Interrupted, Busy."""
-    with _child({"operation": "profile", "cpu_seconds": PROFILE_CPU_SECONDS, **_known(table)}, scratch_dir) as (answer, _):
+    request = {"operation": "profile", "profile_cpu_seconds": PROFILE_CPU_SECONDS, **_known(table)}
+    with _child(request, scratch_dir, Kind.LONG, owner) as (answer, _):
         return Profile(columns=answer["columns"], fault=answer["fault"])
 
 
 @contextlib.contextmanager
-def converted(table: TableFile, *, to: str, scratch_dir: str) -> Iterator[Path]:
+def converted(table: TableFile, *, to: str, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[Path]:
     """The table as `csv` or `parquet` in a file that is removed at the end of the block. Raises: Unreadable, Busy."""
-    with _child({"operation": "convert", "to": to, **_known(table)}, scratch_dir) as (_, scratch):
+    with _child({"operation": "convert", "to": to, **_known(table)}, scratch_dir, Kind.LONG, owner) as (_, scratch):
         yield scratch / "output"
 
 
 def _known(table: TableFile) -> dict[str, Any]:
-    return {"path": table.path, "format": table.format, "schema": table.schema}
+    return {"path": table.path, "format": table.format, "schema": table.schema, "key": table.key}
 
 
 @contextlib.contextmanager
-def _child(request: dict[str, Any], scratch_dir: str) -> Iterator[tuple[dict[str, Any], Path]]:
-    if not _slots.acquire(timeout=WAIT_SECONDS):
-        raise Busy("Many files are being read right now. Try again in a few seconds.", retry_after_seconds=5)
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix="mimir-parse-", dir=scratch_dir))
+def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) -> Iterator[tuple[dict[str, Any], Path]]:
+    _raise_remembered(request)
+    with contextlib.ExitStack() as stack:
+        with _slots.held(kind, owner, WAIT_SECONDS):
+            _raise_remembered(request)  # one that waited for another reader of the same content
+            outcome, scratch = stack.enter_context(run_child(request, _limits(), scratch_dir))
         try:
-            answer = _run(scratch, request)
-        except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
+            answer = _answer(outcome)
+        except Unreadable as error:
+            if _repeats(outcome):
+                _remember(request, error)
             raise
-    finally:
-        _slots.release()
-    try:
         yield answer, scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    limits = {"seconds": SECONDS_MAX, "file_bytes_max": FILE_BYTES_MAX}
-    (scratch / "request.json").write_text(json.dumps({**request, **limits}))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "projects.parsing.child", str(scratch)],
-        cwd=_ROOT,
-        env={"PATH": os.defpath, "HOME": str(scratch), "TMPDIR": str(scratch), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+def _limits() -> Limits:
+    return Limits(
+        seconds=SECONDS_MAX,
+        cpu_seconds=CPU_SECONDS_MAX,
+        address_bytes=ADDRESS_BYTES_MAX,
+        resident_bytes=RESIDENT_BYTES_MAX,
+        file_bytes=FILE_BYTES_MAX,
     )
-    try:
-        _wait(process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return _answer(scratch, process.returncode)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS_MAX
-    watched = psutil.Process(process.pid)
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
-            return
-        if time.monotonic() > end:
-            raise Interrupted(f"Reading the file took longer than {SECONDS_MAX} seconds. Split it, or upload it as Parquet.")
-        with contextlib.suppress(psutil.Error):
-            if watched.memory_info().rss > RESIDENT_BYTES_MAX:
-                raise Unreadable("Reading the file took more memory than uploads may use. Split it, or upload it as Parquet.")
-
-
-def _answer(scratch: Path, code: int) -> dict[str, Any]:
-    path = scratch / "answer.json"
-    if code != 0 or not path.is_file():
-        kind = Interrupted if code < 0 else Unreadable
-        raise kind(f"The file made its reader stop (exit {code}). It may be damaged: check it, or save it in another format.")
-    if path.stat().st_size > ANSWER_BYTES_MAX:
-        raise Unreadable("The file's description is too large. Use fewer or simpler columns.")
-    answer: dict[str, Any] = json.loads(path.read_text())
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    """Raises: Unreadable, Interrupted, Busy."""
+    advice = "Split it, or upload it as Parquet."
+    match outcome.end:
+        case End.WALL_TIME:
+            kind = Unreadable if outcome.cpu_seconds >= OWN_CPU_SECONDS else Interrupted
+            raise kind(f"Reading the file took longer than {SECONDS_MAX} seconds. {advice}")
+        case End.CPU_TIME:
+            raise Unreadable(f"Reading the file took more than {CPU_SECONDS_MAX} seconds of computing. {advice}")
+        case End.MEMORY:
+            raise Unreadable(f"Reading the file took more memory than is allowed. {advice}")
+        case End.CRASH:
+            crashed = Interrupted if outcome.code < 0 else Unreadable
+            raise crashed(f"The file made its reader stop (exit {outcome.code}). It may be damaged: check it, or save it in another format.")
+        case End.ANSWER_SIZE:
+            raise Unreadable("The file's description is too large. Use fewer or simpler columns.")
+    answer = outcome.answer
     if answer.get("passing"):
         raise Busy(answer["fault"], retry_after_seconds=60)
     if "fault" in answer:
         raise Unreadable(answer["fault"])
     found: dict[str, Any] = answer["ok"]
     return found
+
+
+def _repeats(outcome: Outcome) -> bool:
+    """Whether the same content would end so again. A child that failed by itself, or was killed from outside, may do better next time."""
+    return outcome.end is not End.CRASH or (outcome.code < 0 and outcome.code != -signal.SIGKILL)
+
+
+def _raise_remembered(request: dict[str, Any]) -> None:
+    key = _content_key(request, only_if_refused=True)
+    error = key and (_refusals.get(key) or _interruptions.get(key))
+    if error:
+        raise type(error)(error.message, detail=error.detail, retry_after_seconds=error.retry_after_seconds)
+
+
+def _remember(request: dict[str, Any], error: Unreadable) -> None:
+    key = _content_key(request)
+    if key:
+        (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, type(error)(error.message))
+
+
+def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> str:
+    """What the answer to `request` depends on; empty where that is not known.
+
+    A file without a key is hashed. `only_if_refused`: not before a file of its size was refused, so that most files are read once only.
+    """
+    content = request.get("key", "")
+    if not content and not os.path.isfile(request["path"]):
+        return ""
+    if not content:
+        size = f"{os.path.getsize(request['path'])}"
+        if only_if_refused and not _refused_sizes.get(size):
+            return ""
+        with open(request["path"], "rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        _refused_sizes.put(size, True)
+    parts = {name: value for name, value in request.items() if name not in ("path", "key", "schema")}
+    return json.dumps([content, parts], sort_keys=True)

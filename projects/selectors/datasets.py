@@ -10,10 +10,13 @@ from django.db.models import F, QuerySet
 
 from mimir.lib.errors import MimirError, NotFound
 from projects import storage
+from projects.connection import connection_release
 from projects.models import Dataset, DatasetVersion, Project
 from projects.parsing import runner
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     Versions = QuerySet[DatasetVersion, DatasetVersion]
 
 
@@ -64,18 +67,26 @@ def dataset_version_get(*, project: Project, name: str, number: int | None = Non
     return version
 
 
-def dataset_version_rows(*, version: DatasetVersion, limit: int) -> DatasetRow:
-    """The first `limit` rows, read in a bounded process. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
+def dataset_version_rows(*, version: DatasetVersion, limit: int, user: "User | None" = None) -> DatasetRow:
+    """The first `limit` rows, read in a bounded process for `user`. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
+    connection_release()
     with dataset_version_table(version) as table:
-        shown = runner.preview(table, limit=limit, scratch_dir=storage.scratch_dir())
+        shown = runner.preview(table, limit=limit, scratch_dir=storage.scratch_dir(), owner=reader_of(version, user))
     return DatasetRow(columns=version.schema, rows=shown.rows, truncated=shown.truncated)
 
 
 @contextlib.contextmanager
-def dataset_version_converted(*, version: DatasetVersion, to: str) -> Iterator[Path]:
+def dataset_version_converted(*, version: DatasetVersion, to: str, user: "User | None" = None) -> Iterator[Path]:
     """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
-    with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir()) as path:
+    connection_release()
+    owner = reader_of(version, user)
+    with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
         yield path
+
+
+def reader_of(version: DatasetVersion, user: "User | None") -> runner.Owner:
+    """For whom a version is read: slots are limited by user and by project."""
+    return runner.Owner(str(user.pk) if user else "", str(version.dataset.project_id))
 
 
 @contextlib.contextmanager
@@ -88,7 +99,7 @@ def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]
             raise content_missing(version) from error
         if not Path(path).is_file():
             raise content_missing(version)
-        yield runner.TableFile(path=path, format=version.format, schema=version.schema)
+        yield runner.TableFile(path=path, format=version.format, schema=version.schema, key=str(version.id))
 
 
 def content_missing(version: DatasetVersion) -> ContentMissing:

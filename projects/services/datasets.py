@@ -9,6 +9,7 @@ from mimir.lib.errors import MimirError, TooLarge
 from mimir.lib.ids import uuid7
 from projects import storage
 from projects.access import demand_active
+from projects.connection import connection_release
 from projects.models import Dataset, DatasetVersion, Project, VersionSource
 from projects.names import check_name
 from projects.parsing import runner
@@ -34,7 +35,8 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
     if size_bytes == 0:
         raise _at_file(runner.Unreadable("The file is empty."))
     try:
-        inspected = runner.inspect(path, scratch_dir=storage.scratch_dir())
+        connection_release()
+        inspected = runner.inspect(path, scratch_dir=storage.scratch_dir(), owner=runner.Owner(str(user.pk), str(project.id)))
     except runner.Unreadable as error:
         _at_file(error)
         raise

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
-from mimir.lib.schemas.pipeline import check_definition, graph
+from projects import storage
 from projects.access import demand_active
+from projects.connection import connection_release
 from projects.models import Pipeline, PipelineVersion, Project
 from projects.names import check_name
+from projects.parsing import definitions
+from projects.parsing.slots import Owner
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,11 +30,12 @@ class PipelineCheck:
     graph: dict[str, Any]
 
 
-def pipeline_check(*, definition: Any) -> PipelineCheck:
-    """Check a definition without saving it. Raises: TooLarge."""
+def pipeline_check(*, project: Project, definition: Any, user: "User") -> PipelineCheck:
+    """Check a definition without saving it, in a parsing child. Raises: TooLarge, Busy."""
     _check_size(definition)
-    faults = check_definition(definition)
-    return PipelineCheck(faults=faults, graph={"nodes": [], "edges": []} if faults else graph(definition))
+    connection_release()
+    checked = definitions.check(definition, scratch_dir=storage.scratch_dir(), owner=Owner(str(user.pk), str(project.id)))
+    return PipelineCheck(faults=list(checked.faults), graph=checked.graph)
 
 
 def pipeline_etag(number: int) -> str:
@@ -45,7 +49,7 @@ def pipeline_save(
     name: str,
     definition: Any,
     user: "User",
-    etags: frozenset[str] | None = None,
+    etags: Preconditions | None = None,
 ) -> PipelineVersion:
     """The next version of pipeline `name`, which is made when it is new. The same definition again is a version again.
 
@@ -54,14 +58,14 @@ def pipeline_save(
     """
     check_name(name)
     demand_active(project)
-    faults = pipeline_check(definition=definition).faults
+    faults = pipeline_check(project=project, definition=definition, user=user).faults
     if faults:
         detail = {_under_definition(fault.path): fault.message for fault in faults}
         raise Invalid(f"The definition has {len(faults)} fault{'s' if len(faults) > 1 else ''}.", code="invalid_definition", detail=detail)
     with transaction.atomic():
         Pipeline.objects.bulk_create([Pipeline(project=project, name=name)], ignore_conflicts=True)
         pipeline = Pipeline.objects.select_for_update().get(project=project, name=name)
-        check_etag(pipeline_etag(pipeline.latest_number), etags)
+        check_etag(pipeline_etag(pipeline.latest_number) if pipeline.latest_number else None, etags)
         pipeline.latest_number += 1
         pipeline.save(update_fields=["latest_number"])
         return PipelineVersion.objects.create(

@@ -1,10 +1,16 @@
 """What the columns of a dataset version hold is computed once, when somebody first asks: a version never changes."""
 
+from typing import TYPE_CHECKING
+
 from mimir.lib.errors import NotFound
 from projects import storage
+from projects.connection import connection_release
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import runner
-from projects.selectors.datasets import dataset_version_table
+from projects.selectors.datasets import dataset_version_table, reader_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class NotComputed(NotFound):
@@ -13,7 +19,7 @@ class NotComputed(NotFound):
     code = "not_computed"
 
 
-def dataset_profile(*, version: DatasetVersion, compute: bool = True) -> DatasetProfile:
+def dataset_profile(*, version: DatasetVersion, compute: bool = True, user: "User | None" = None) -> DatasetProfile:
     """The profile of `version`, computed now if it is not there yet; without `compute` only one that is there.
 
     Two that ask at once both compute; one row is kept, and both answer it. A table that is too large for the bounds of the parsing child,
@@ -25,15 +31,16 @@ def dataset_profile(*, version: DatasetVersion, compute: bool = True) -> Dataset
         return known
     if not compute:
         raise NotComputed("The columns of this version have not been described yet.")
+    connection_release()
     with dataset_version_table(version) as table:
-        columns, fault = _computed(table)
+        columns, fault = _computed(table, reader_of(version, user))
     DatasetProfile.objects.bulk_create([DatasetProfile(version=version, columns=columns, fault=fault)], ignore_conflicts=True)
     return DatasetProfile.objects.get(version=version)
 
 
-def _computed(table: runner.TableFile) -> tuple[list[dict[str, object]], str]:
+def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[dict[str, object]], str]:
     try:
-        profile = runner.profile(table, scratch_dir=storage.scratch_dir())
+        profile = runner.profile(table, scratch_dir=storage.scratch_dir(), owner=owner)
     except runner.Interrupted as error:
         raise runner.Busy(f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60) from error
     except runner.Unreadable as error:

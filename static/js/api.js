@@ -11,7 +11,18 @@ export class ApiError extends Error {
 
 export const csrf = () => document.querySelector('meta[name="csrf-token"]')?.content || "";
 
-export function toSignIn() {
+const unlike = (field) => (field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
+
+// Whether somebody changed a field of the page that is not sent yet.
+const typed = () => [...document.querySelectorAll("form[method=post] input:not([type=hidden]), form[method=post] textarea")].some(unlike);
+
+// The session has ended: sign in in a dialog where typed text would be lost, else on the sign-in page, which leads back.
+export async function toSignIn() {
+  if (typed()) {
+    const { signInAgain } = await import("./signedin.js");
+    if (await signInAgain()) window.dispatchEvent(new Event("online"));
+    return;
+  }
   location.assign(`/signin/?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 

@@ -1,5 +1,6 @@
 // What every page does: times, theme, copy buttons, questions before what cannot be undone, focus on a form's errors.
 
+import "./signedin.js";
 import { keepTicking } from "./time.js";
 
 export function say(text) {

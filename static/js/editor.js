@@ -1,7 +1,8 @@
 // The editor of a definition: line numbers, Tab, and a check that shows each fault at its line before anything is saved.
 
-import { csrf, toSignIn } from "./api.js";
+import { csrf } from "./api.js";
 import { JsonFault, lineOf, readJson } from "./jsonplace.js";
+import { signInAgain } from "./signedin.js";
 
 const form = document.querySelector("[data-editor]");
 const text = form.querySelector("textarea");
@@ -92,7 +93,11 @@ async function check(button) {
   button.disabled = true;
   try {
     const response = await fetch(location.href, { method: "POST", body: data, credentials: "same-origin", headers: { "X-CSRFToken": csrf(), Accept: "text/html" } });
-    if (new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+    if (response.status === 401) {
+      button.disabled = false;
+      if (await signInAgain()) await check(button);
+      return;
+    }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const items = page.querySelector("[data-faults]");
     if (!items) throw new Error("no answer");

@@ -1,8 +1,8 @@
 // The form that runs a job: its page is asked for again with what is typed, and says what depends on it, what would run, and the same as curl.
 // Nothing is sent twice, and nothing that was typed meanwhile is taken away.
 
-import { toSignIn } from "./api.js";
 import { morph } from "./morph.js";
+import { signInAgain } from "./signedin.js";
 
 const AGAIN_MS = 300; // after an answer to what is no longer in the form
 
@@ -21,7 +21,7 @@ async function look() {
     response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, credentials: "same-origin" });
   } catch { return; } // the next change asks again
   if (turn !== asked) return;
-  if (response.redirected && new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+  if (response.status === 401) { if (await signInAgain()) look(); return; }
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (turn !== asked) return;

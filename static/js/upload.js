@@ -1,8 +1,9 @@
 // Upload with progress: the file goes straight through the proxy to the API. Without script the form posts itself.
 // XMLHttpRequest, because fetch still tells nothing of what was sent.
 
-import { csrf, toSignIn } from "./api.js";
+import { csrf } from "./api.js";
 import { size } from "./logtext.js";
+import { signInAgain } from "./signedin.js";
 import { about } from "./time.js";
 
 const form = document.querySelector("[data-upload]");
@@ -41,7 +42,7 @@ function busy(on) {
 }
 
 function refused(status, text) {
-  if (status === 401) { toSignIn(); return; }
+  if (status === 401) { signInAgain().then((again) => { if (again) send(); }); return; }
   let body = null;
   try { body = JSON.parse(text); } catch { /* no answer of the API */ }
   const detail = body?.detail && typeof body.detail === "object" ? body.detail : {};

@@ -104,7 +104,7 @@ def test_all_wrong_fields_are_named_at_once(caller: Caller) -> None:
         b'{"type": -Infinity}',
         b'{"type": 1e999}',
         b'{"type": ' + b"9" * 5000 + b"}",
-        b"[" * 200_000,
+        b"[" * 15_000,
         b"[]",
         b"5",
         b"null",

@@ -57,8 +57,8 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
     expect(_rows(page).first).to_contain_text("Failed")
     assert _query(page) == {"status": ["failed"]}
     assert {text.split("\n")[0] for text in page.locator("td[data-cell=status]").all_inner_texts()} == {"Failed"}
-    page.get_by_label("Search by name").fill("night 49")
-    page.get_by_label("Search by name").press("Enter")
+    page.get_by_label("Search by title").fill("night 49")
+    page.get_by_label("Search by title").press("Enter")
     expect(_rows(page)).to_have_count(2)
     assert _names(page) == ["night 496", "night 491"]
     assert (_query(page)["status"], _query(page)["q"]) == (["failed"], ["night 49"])
@@ -68,7 +68,7 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
 
     page.go_back()
     expect(_rows(page)).to_have_count(2)
-    expect(page.get_by_label("Search by name")).to_have_value("night 49")
+    expect(page.get_by_label("Search by title")).to_have_value("night 49")
     page.go_back()
     expect(_rows(page)).to_have_count(PAGE)
     assert _query(page) == {"status": ["failed"]}
@@ -79,8 +79,8 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
     page.get_by_role("link", name="Remove this filter").click()
     expect(_rows(page)).to_have_count(PAGE)
     assert _query(page) == {"status": ["failed"]}
-    page.get_by_label("Search by name").fill("no job is called so")
-    page.get_by_label("Search by name").press("Enter")
+    page.get_by_label("Search by title").fill("no job is called so")
+    page.get_by_label("Search by title").press("Enter")
     expect(page.get_by_text("No job fits these filters")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(_rows(page)).to_have_count(PAGE)

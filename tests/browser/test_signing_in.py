@@ -28,7 +28,7 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(visit:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**{wanted}")
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
-    expect(page.get_by_label("Search by name")).to_have_value("night")
+    expect(page.get_by_label("Search by title")).to_have_value("night")
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_words_under_the_fields(visit: Visit, stack: Stack, watch: Watch) -> None:

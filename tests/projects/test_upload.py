@@ -22,6 +22,7 @@ from mimir.lib.tables import NotATable, scan_sql
 from projects import storage
 from projects.models import Dataset, DatasetVersion
 from projects.parsing import runner
+from projects.parsing.slots import Kind, Slots
 from projects.services import dataset_upload
 from tests.api.caller import Caller
 from tests.support import make
@@ -173,8 +174,11 @@ def test_a_file_over_the_limit_is_too_large(caller: Caller, settings: Any) -> No
     assert (answer.status_code, answer.json()["code"], list(answer.json()["detail"])) == (413, "too_large", ["file"])
 
 
-def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
     """Two thousand columns a line, most of them empty: small on the disk, large in memory. A second stands for the sixty."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     monkeypatch.setattr(runner, "SECONDS_MAX", 1)
     bomb = b",".join(b"c%d" % number for number in range(2000)) + b"\n" + (b"," * 1999 + b"\n") * 20_000
     answer = _upload(caller, bomb)
@@ -193,9 +197,10 @@ def test_a_parser_that_dies_is_a_sentence_for_the_user(caller: Caller, monkeypat
 
 
 def test_a_crowd_of_uploads_is_asked_to_come_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_slots", threading.BoundedSemaphore(1))
+    slots = Slots(1, (), dict.fromkeys(Kind, 1))
+    monkeypatch.setattr(runner, "_slots", slots)
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
-    with runner._slots:
+    with slots.held(Kind.UPLOAD, runner.Owner("somebody else"), 1):
         answer = _upload(caller, b"a\n1\n")
     assert (answer.status_code, answer.json()["code"]) == (429, "busy")
     assert int(answer["Retry-After"]) > 0

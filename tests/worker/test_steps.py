@@ -180,7 +180,7 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
         ("/packed", {}, "invalid_input", "gzip-compressed"),
         ("/ragged.csv", {}, "invalid_input", "Line 3 has 1 cells, but line 1 names 2 columns."),
         ("/away", {}, "source_unavailable", "answered 503"),
-        ("/private", {}, "invalid_input", "127.0.0.2, a private address: an administrator may allow it in READ_URL_ALLOW"),
+        ("/private", {}, "invalid_input", "127.0.0.2, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW"),
     ],
 )
 def test_a_url_that_gives_no_table_is_told_with_its_step(stack: Stack, web: str, path: str, options: Any, reason: str, says: str) -> None:
@@ -255,7 +255,7 @@ def test_what_is_left_in_outputs_becomes_artifacts_under_safe_names(stack: Stack
 
 def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["sh", "-c", "rmdir outputs && ln -s /etc outputs"])])
-    assert job["message"] == "Step make failed: it replaced its folder outputs/ by a link"
+    assert job["message"] == "Step make failed: it removed its folder outputs/ or replaced it by a link or a file"
     assert _artifacts(stack, job) == {}
 
 

@@ -1,4 +1,8 @@
-"""`command`: a program of the user's, with the earlier tables in `inputs/`; what it leaves in `outputs/` becomes artifacts."""
+"""`command`: a program of the user's, with the earlier tables in `inputs/`.
+
+What it leaves in `outputs/` becomes artifacts, but for the files of the tables that the step declares: `outputs/<table>.parquet` or another
+format that Mimir reads. They become tables for `sql`, `write` and later commands. All are checked before anything is delivered.
+"""
 
 import contextlib
 import mimetypes
@@ -13,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.worker.orders import Terminated, WorkFailed
+from jobs.worker.pipelines.read import read_file
 
 if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run
@@ -29,14 +34,45 @@ def run_command(run: "Run", step: "Step") -> None:
     outputs.mkdir(parents=True, exist_ok=True)
     _lay_out(run, step, folder / "inputs")
     _check(_run(step, folder), step)
+    _check_folder(outputs)
+    _take_tables(run, step, outputs)
     for path, name in _left(outputs, run, step):
         run.orders.deliver(path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name))
+
+
+def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
+    """Make the declared tables of their files. Raises: WorkFailed when one is missing or is not a table."""
+    found = {table: _table_file(table, step, outputs) for table in step.makes}
+    for table, path in found.items():
+        taken = run.tables.path(table).with_suffix(".output")
+        path.rename(taken)
+        try:
+            rows = read_file(run.tables, table, taken, f"outputs/{path.name}")
+        except WorkFailed as failure:
+            raise WorkFailed(failure.reason, failure.message, table=table, **failure.detail) from failure
+        print(f"mimir: table {table} from outputs/{path.name}: {rows:,} rows", file=sys.stderr, flush=True)
+
+
+def _table_file(table: str, step: "Step", outputs: Path) -> Path:
+    """The regular file `outputs/<table>.<format>`. Raises: WorkFailed unless there is exactly one."""
+    matching = sorted(path for path in outputs.iterdir() if path.name.partition(".")[0] == table and path.is_file() and not path.is_symlink())
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        names = ", ".join(f"outputs/{path.name[:80]}" for path in matching[:5])
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"table {table} has more than one file ({names}). Leave one of them", table=table)
+    raise WorkFailed(
+        FailureReason.INVALID_INPUT,
+        f"the command did not write the table {table}. It must leave outputs/{table}.parquet or outputs/{table}.csv, "
+        f"or the step {step.id} must not list it in tables",
+        table=table,
+    )
 
 
 def _lay_out(run: "Run", step: "Step", inputs: Path) -> None:
     """The tables as `<step>.parquet`: links, so that a large table is not copied; read-only, so that it stays what it is."""
     inputs.mkdir(exist_ok=True)
-    for name in run.ancestors[step.id]:
+    for name in run.readable[step.id]:
         table = run.tables.made.get(name)
         if table is not None:
             table.path.chmod(0o400)
@@ -83,10 +119,13 @@ def _by_signal(code: int) -> str:
         return ""
 
 
+def _check_folder(outputs: Path) -> None:
+    if outputs.is_symlink() or not outputs.is_dir():
+        raise WorkFailed(FailureReason.WORKLOAD_FAILED, "it removed its folder outputs/ or replaced it by a link or a file")
+
+
 def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]:
     """Regular files below `outputs`, each with a name no other artifact of the run has. Links are not followed."""
-    if outputs.is_symlink():
-        raise WorkFailed(FailureReason.WORKLOAD_FAILED, "it replaced its folder outputs/ by a link")
     for folder, folders, files in os.walk(outputs, onerror=_unreadable):
         folders.sort()
         links = [name for name in folders if (Path(folder) / name).is_symlink()]  # to folders: not walked into

@@ -37,14 +37,22 @@ def _from_url(run: "Run", step: "Step") -> int | None:
     url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
     print(f"mimir: reading {url}", file=sys.stderr, flush=True)
     fetch_url(url, path, allow=run.orders.read_url_allow)
-    connection = run.tables.connect(readable=[path])
+    return read_file(run.tables, step.id, path, url, step.options.get("format"))
+
+
+def read_file(tables: Tables, name: str, path: Path, source: str, expected: str | None = None) -> int:
+    """Make the table `name` of a file in any format Mimir reads; its number of rows. The file is moved or removed.
+
+    `source`: what people know the file as; `expected`: the format it must have. Raises: WorkFailed.
+    """
+    connection = tables.connect(readable=[path])
     try:
-        found = inspect_file(connection, str(path), step.options.get("format"))
+        found = inspect_file(connection, str(path), expected)
     except NotATable as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url} is not a table we can read. {error.message}") from error
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"{source} cannot be read as a table. {error.message}") from error
     finally:
         connection.close()
-    return _table(run.tables, step.id, path, found.format, found.schema, found.row_count)
+    return _table(tables, name, path, found.format, found.schema, found.row_count)
 
 
 def _table(tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int:

@@ -22,7 +22,7 @@ def run_pipeline(orders: Orders) -> dict[str, Any]:
     )
     # Names of what `write` steps deliver are taken before any command can leave a file called so.
     taken = {artifact_name(step.id) for step in steps if step.uses == "write"}
-    run = Run(orders, tables, _ancestors(steps), artifact_names=taken)
+    run = Run(orders, tables, _readable(steps), artifact_names=taken)
     done: list[dict[str, Any]] = []
     for index, step in enumerate(steps):
         orders.event(EventKind.PROGRESS, fraction=index / len(steps), message=f"Step {index + 1} of {len(steps)}: {step.id}")
@@ -30,13 +30,14 @@ def run_pipeline(orders: Orders) -> dict[str, Any]:
     return {"outputs": run.outputs, "steps": done}
 
 
-def _ancestors(steps: list[Step]) -> dict[str, list[str]]:
-    """All steps each one depends on, directly or not."""
-    found: dict[str, list[str]] = {}
+def _readable(steps: list[Step]) -> dict[str, list[str]]:
+    """The tables of all steps that each step depends on, directly or not."""
+    ancestors: dict[str, set[str]] = {}
+    tables: dict[str, list[str]] = {}
     for step in steps:
-        direct = set(step.needs).union(*(found[need] for need in step.needs))
-        found[step.id] = [other for other in found if other in direct]
-    return found
+        ancestors[step.id] = set(step.needs).union(*(ancestors[need] for need in step.needs))
+        tables[step.id] = [table for other in steps if other.id in ancestors[step.id] for table in other.makes]
+    return tables
 
 
 def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, Any]:

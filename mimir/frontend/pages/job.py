@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend import text
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages import graphs, jobresult, jobstory, metricplot
+from mimir.frontend.pages import graphs, jobresult, jobstory, metricplot, steplog, stepview
 from mimir.frontend.pages.joblook import ENDED, cancelled, job_look, status_shape
 from mimir.frontend.pages.logtail import log_tail
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
@@ -62,6 +62,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         tail=partial(_tail, row),
     )
     context = {**_context(row, got, attempt, request.GET.get("steps", "")), "retry_key": str(uuid.uuid4())}
+    context["chosen"] = _chosen(request, row, context["steps"], got["graph"].get("definition"))
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
 
@@ -127,6 +128,18 @@ def _steps(row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, A
     }
 
 
+def _chosen(request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any) -> dict[str, Any] | None:
+    """The step that `?step=` names, with its definition and its log lines; None without one."""
+    step = next((one for one in steps if one["id"] == request.GET.get("step")), None)
+    if step is None:
+        return None
+    lines: dict[str, Any] = {"lines": [], "more": False}
+    if step["started_at"]:
+        at = (step["started_at"], step["ended_at"])
+        lines = together(request, lines=optional(partial(steplog.lines_between, row["id"], row["attempt"], *at), lines))["lines"]
+    return {**stepview.shown(row, step, definition), "log": lines}
+
+
 def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
     asked = request.GET.get("attempt", "")
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
@@ -179,7 +192,10 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
     if key not in _graphs:
         try:
             definition = pipeline_definition(client, *key)
-            found = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})["graph"] if definition else nothing
+            found = nothing
+            if definition:
+                checked = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})
+                found = {**checked["graph"], "definition": definition}
         except ApiError as error:
             if error.status >= 500 or error.status == 401:
                 raise

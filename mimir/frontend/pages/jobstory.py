@@ -89,7 +89,9 @@ def steps_of(events: Iterable[Event], job: Mapping[str, Any], order: Sequence[st
         step = steps.setdefault(name, _step(name))
         step["status"] = state
         if event["kind"] == "step.started":
-            step["started_at"] = event["at"]
+            step["started_at"], step["ended_at"] = event["at"], None
+        elif event["kind"] in _STEP_ENDS:
+            step["ended_at"] = event["at"]
         for key in ("uses", "rows", "bytes", "seconds", "message", "fraction"):
             if event["data"].get(key) is not None:
                 step[key] = event["data"][key]
@@ -99,7 +101,8 @@ def steps_of(events: Iterable[Event], job: Mapping[str, Any], order: Sequence[st
 
 
 def _step(name: str) -> dict[str, Any]:
-    return {"id": name, "uses": "", "status": "queued", "rows": None, "seconds": None, "message": "", "fraction": None, "started_at": None}
+    empty: dict[str, Any] = dict.fromkeys(("rows", "seconds", "fraction", "started_at", "ended_at"))
+    return {"id": name, "uses": "", "status": "queued", "message": "", **empty}
 
 
 def _close(step: dict[str, Any], job_status: str) -> None:

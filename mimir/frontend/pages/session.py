@@ -1,24 +1,34 @@
 """Signing in and out."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mimir.frontend import session
-from mimir.frontend.client import ApiError, Unavailable
+from mimir.frontend import kept, session
+from mimir.frontend.client import ApiError, SignedOut, Unavailable, api
 
 
 def sign_in_page(request: HttpRequest, *, message: str = "", username: str = "", status: int = 200) -> HttpResponse:
-    """The form; `message` is why the last try failed."""
-    back = session.safe_next(request, default="")
-    return render(request, "signin.html", {"message": message, "username": username, "next": back}, status=status)
+    """The form, or its JSON answer for a script; `message` says why the last try failed. A kept form stays kept."""
+    if _wants_json(request) and request.method == "POST":
+        return JsonResponse({"message": message}, status=status)
+    text = kept.written(kept.read(request.POST.get("kept", "")))
+    context = {
+        "message": message,
+        "username": username,
+        "next": session.safe_next(request, default=""),
+        "kept": text,
+        "notice": session.ENDED if text else "",
+    }
+    return render(request, "signin.html", context, status=status)
 
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
-    """`/signin/?next=`: back to `next` when it worked."""
+    """`/signin/?next=`: on success back to `next`, to the kept form, or JSON {"username", "csrf"} for a script."""
     if request.method != "POST":
         if session.current(request) is not None:
             return HttpResponseRedirect(session.safe_next(request))
@@ -33,7 +43,35 @@ def signin(request: HttpRequest) -> HttpResponse:
         return sign_in_page(request, message="The orchestrator does not answer. Try again in a moment.", username=username, status=503)
     except ApiError as error:
         return sign_in_page(request, message=_why(error), username=username, status=error.status if error.status < 500 else 502)
-    return HttpResponseRedirect(back)
+    if _wants_json(request):
+        return _state(request)
+    form = kept.read(request.POST.get("kept", ""))
+    return kept.offer(request, form, back, "You are signed in again") if form else HttpResponseRedirect(back)
+
+
+@require_GET
+def session_state(request: HttpRequest) -> HttpResponse:
+    """`/session/`: JSON {"username", "csrf"} of a valid session, asked before a form is sent; `username` is null without one.
+
+    Raises: Unavailable, when the orchestrator cannot be asked.
+    """
+    if session.current(request) is not None:
+        try:
+            api(request).get("session/")
+        except SignedOut:
+            request.session.flush()
+    return _state(request)
+
+
+def _state(request: HttpRequest) -> HttpResponse:
+    user = session.current(request)
+    answer = JsonResponse({"username": user.username if user else None, "csrf": get_token(request)})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
 
 
 def _why(error: ApiError) -> str:

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong: where (`steps[2].with.query`) and what, as a sentence without its subject."""
+    """One thing wrong: where (`steps[2].with.query`) and what, as a sentence without its subject.
+
+    `detail`: the engine's own words, where `message` is a translation of them.
+    """
 
     path: str
     message: str
+    detail: str = ""

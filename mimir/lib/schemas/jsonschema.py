@@ -6,6 +6,7 @@ first call: a process that only shows forms has none.
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from mimir.lib.schemas.faults import Fault
@@ -20,12 +21,15 @@ _KINDS = {
     "null": "null",
 }
 _SHOWN_MAX = 60
+_NAMES_MAX = 20  # unknown names that one error tells
+_ERRORS_MAX = 100  # that one check looks at: each holds a message and a path
 
 
 def check(schema: dict[str, Any], value: Any, path: str) -> list[Fault]:
     """Everything wrong with `value`, with paths that begin with `path`, each path once. A schema's `x-rule` is the sentence for its pattern."""
     found: dict[str, Fault] = {}
-    for error in sorted(_validator(schema).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path]):
+    errors = islice(_validator(schema).iter_errors(value), _ERRORS_MAX)
+    for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
         for fault in _faults(error, path):
             found.setdefault(fault.path, fault)
     return list(found.values())
@@ -61,7 +65,7 @@ def _faults(error: Any, path: str) -> Iterator[Fault]:
             yield Fault(f"{where}.{name}", f"is missing: it has to be {_wanted(shape)}")
     elif rule == "additionalProperties":
         known = error.schema.get("properties", {})
-        for name in sorted(set(error.instance) - set(known)):
+        for name in sorted(set(error.instance) - set(known))[:_NAMES_MAX]:
             yield Fault(f"{where}.{str(name)[:_SHOWN_MAX]}", f"is not known here: use {', '.join(known)}")
     else:
         yield Fault(where, _sentence(error, rule, allowed))

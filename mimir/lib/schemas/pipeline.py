@@ -1,7 +1,9 @@
-"""What a pipeline's definition may be: `{"steps": [{"id", "uses", "with", "needs"?}]}`. Pure but for DuckDB's parser.
+"""What a pipeline's definition may be: `{"steps": [{"id", "uses", "with", "needs"?}]}`.
 
-A step's id is the name of its table. A step depends on what `needs` names and on the tables it names itself. A `command` without `needs`
-depends on every step before it in the list: it finds their tables in `inputs/`.
+The SQL of its steps is parsed by DuckDB: only workers and the parsing child may import this module (see `sql.py`).
+
+A step's id is the name of its table. A command has the tables that its `tables` names. A step depends on what `needs` names and on the
+steps whose tables it reads. A `command` without `needs` depends on every step before it in the list: it finds their tables in `inputs/`.
 """
 
 import re
@@ -18,26 +20,38 @@ ARGUMENTS_MAX = 1000
 ARGUMENT_BYTES_MAX = 128 * 1024
 USES = ("read", "sql", "write", "command")
 FORMATS = ("csv", "jsonl", "parquet")
-MAKES_TABLE = ("read", "sql")
+TABLES_MAX = 50  # of one command
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 _FIELDS = {
     "read": {"dataset", "version", "url", "format"},
     "sql": {"query"},
     "write": {"dataset", "from"},
-    "command": {"argv"},
+    "command": {"argv", "tables"},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a checked definition. `needs`: ids of all steps it depends on directly; `tables`: those it reads."""
+    """A step of a checked definition. `needs`: ids of all steps it depends on directly; `tables`: names of the tables it reads."""
 
     id: str
     uses: str
     options: dict[str, Any]
     needs: tuple[str, ...]
     tables: tuple[str, ...]
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """Names of the tables that other steps can read."""
+        return made_tables(self.id, self.uses, self.options)
+
+
+def made_tables(step_id: str, uses: str, options: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the tables that a step makes."""
+    if uses == "command":
+        return tuple(options.get("tables", ()))
+    return (step_id,) if uses in ("read", "sql") else ()
 
 
 def check_definition(definition: Any) -> list[Fault]:
@@ -79,15 +93,6 @@ def graph(definition: dict[str, Any]) -> dict[str, Any]:
         "nodes": [{"id": step.id, "uses": step.uses} for step in ordered],
         "edges": [[need, step.id] for step in ordered for need in step.needs],
     }
-
-
-def dataset_references(definition: dict[str, Any]) -> list[tuple[str, str, int | None]]:
-    """(step, dataset, version or None) of every read step of a checked definition that reads a dataset."""
-    return [
-        (step["id"], step["with"]["dataset"], step["with"].get("version"))
-        for step in definition["steps"]
-        if step["uses"] == "read" and "dataset" in step["with"]
-    ]
 
 
 def _shape(step: Any, path: str) -> Iterator[Fault]:
@@ -153,12 +158,12 @@ def _url_fault(url: object) -> str:
 def _sql(options: dict[str, Any], path: str) -> Iterator[Fault]:
     query = options.get("query")
     if not isinstance(query, str) or not query.strip():
-        yield Fault(f"{path}.query", "has to be one SELECT over the tables of other steps")
+        yield Fault(f"{path}.query", "must be one SELECT over the tables of other steps")
         return
     try:
         parse_query(query)
     except BadQuery as error:
-        yield Fault(f"{path}.query", str(error))
+        yield Fault(f"{path}.query", str(error), error.detail)
 
 
 def _write(options: dict[str, Any], path: str) -> Iterator[Fault]:
@@ -185,6 +190,13 @@ def _command(options: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.argv[{index}]", f"has to be text of at most {ARGUMENT_BYTES_MAX} bytes without U+0000")
     if argv and argv[0] == "":
         yield Fault(f"{path}.argv[0]", "has to name a program")
+    tables = options.get("tables", [])
+    if not isinstance(tables, list) or len(tables) > TABLES_MAX:
+        yield Fault(f"{path}.tables", f"must be a list of at most {TABLES_MAX} table names: the command writes outputs/<name>.parquet or .csv")
+        return
+    for index, table in enumerate(tables):
+        if not isinstance(table, str) or not _ID.fullmatch(table):
+            yield Fault(f"{path}.tables[{index}]", "must be 1 to 63 letters, digits and underscores, not beginning with a digit")
 
 
 _CHECKS = {"read": _read, "sql": _sql, "write": _write, "command": _command}
@@ -198,6 +210,13 @@ def _names(steps: list[dict[str, Any]]) -> Iterator[Fault]:
         if folded in seen:
             yield Fault(f"steps[{index}].id", f"is taken by another step ({seen[folded]}); case does not tell them apart")
         seen.setdefault(folded, step["id"])
+    makers = dict(seen)
+    for index, step in enumerate(steps):
+        for position, table in enumerate(step["with"].get("tables", []) if step["uses"] == "command" else []):
+            maker = makers.setdefault(table.casefold(), step["id"])
+            if maker != step["id"] or table in step["with"]["tables"][:position]:
+                yield Fault(f"steps[{index}].with.tables[{position}]", f"is already the name of a table or step ({maker})")
+    for index, step in enumerate(steps):
         if step["uses"] == "write":
             name = step["with"]["dataset"]
             if name in written:
@@ -208,17 +227,32 @@ def _names(steps: list[dict[str, Any]]) -> Iterator[Fault]:
 def _references(steps: list[dict[str, Any]]) -> Iterator[Fault]:
     uses = {step["id"]: step["uses"] for step in steps}
     folded = {name.casefold(): name for name in uses}
+    makers = _makers(steps)
     for index, step in enumerate(steps):
         for position, need in enumerate(step.get("needs", [])):
             if need not in uses or need == step["id"]:
                 yield Fault(f"steps[{index}].needs[{position}]", f"has to be the id of another step: {need[:63]} is not")
         field = "query" if step["uses"] == "sql" else "from"
         for table in _named_tables(step):
-            found = folded.get(table.casefold())
-            if found is None or found == step["id"]:
+            found = makers.get(table.casefold())
+            other = folded.get(table.casefold())
+            if found is not None and found[1] != step["id"]:
+                continue
+            if other is None or other == step["id"]:
                 yield Fault(f"steps[{index}].with.{field}", f"names {table[:63]}, which is not another step")
-            elif uses[found] not in MAKES_TABLE:
-                yield Fault(f"steps[{index}].with.{field}", f"names {found}, a {uses[found]} step: it makes no table")
+            else:
+                yield Fault(f"steps[{index}].with.{field}", f"names {other}, a {uses[other]} step{_NO_TABLE.get(uses[other], '').format(other)}")
+
+
+_NO_TABLE = {
+    "command": ' without a table of that name. Add "tables": ["{0}"] to its "with", and let the command write outputs/{0}.parquet or .csv',
+    "write": ": it makes no table. Name the step that it writes from",
+}
+
+
+def _makers(steps: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Table name and step id by case-folded table name."""
+    return {table.casefold(): (table, step["id"]) for step in steps for table in made_tables(step["id"], step["uses"], step["with"])}
 
 
 def _named_tables(step: dict[str, Any]) -> tuple[str, ...]:
@@ -228,15 +262,15 @@ def _named_tables(step: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _steps(steps: list[dict[str, Any]]) -> list[Step]:
-    folded = {step["id"].casefold(): step["id"] for step in steps}
+    makers = _makers(steps)
     made = []
     for index, step in enumerate(steps):
-        tables = tuple(folded[table.casefold()] for table in _named_tables(step))
+        read = [makers[table.casefold()] for table in _named_tables(step)]
         needs = step.get("needs")
         if needs is None:
             needs = [other["id"] for other in steps[:index]] if step["uses"] == "command" else []
-        direct = tuple(dict.fromkeys([*needs, *tables]))
-        made.append(Step(step["id"], step["uses"], step["with"], direct, tables))
+        direct = tuple(dict.fromkeys([*needs, *(maker for _table, maker in read)]))
+        made.append(Step(step["id"], step["uses"], step["with"], direct, tuple(table for table, _maker in read)))
     return made
 
 

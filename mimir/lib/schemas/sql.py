@@ -1,20 +1,30 @@
-"""What a user's SQL reads, found without running it. DuckDB parses; nothing is bound, since binding opens files.
+"""Which tables a user's SQL reads, found by DuckDB's parser without binding or running it.
 
-DuckDB is imported at the first call: not every process that imports this package has it.
+DuckDB's parser is native code that hostile text can exhaust or crash. Only workers and the parsing child may import this module (an import
+contract in `pyproject.toml` checks that). DuckDB is imported at the first call.
 """
 
 import json
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-# Table functions that only make or unfold rows. All others open files, hide tables (`query`, `query_table`) or show the engine itself.
+from mimir.lib.schemas.sqlguard import text_complaint
+
+# Table functions that only generate or unfold rows. All others open files, hide table names (`query`, `query_table`) or show the engine itself.
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"})
-QUERY_CHARACTERS_MAX = 100_000
+TOO_DEEP = "is nested too deeply: split it into several steps"
+_MEMORY = "needs more memory to check than is allowed: shorten it or split it into several steps"
+_PIVOT_HINT = "A PIVOT must list its values: PIVOT t ON x IN (1, 2) USING sum(y)"
 
 
 class BadQuery(Exception):
-    """The text is not exactly one SELECT over named tables; the message says why."""
+    """The text is not exactly one SELECT over named tables; the message says why. `detail`: the engine's own words, if any."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +36,34 @@ class Query:
 
 def parse_query(text: str) -> Query:
     """The tables of exactly one SELECT. Raises: BadQuery."""
-    if len(text) > QUERY_CHARACTERS_MAX:
-        raise BadQuery(f"has to have at most {QUERY_CHARACTERS_MAX} characters")
-    if "\x00" in text:
-        raise BadQuery("may not hold U+0000")
+    found = _parse_once(text)
+    if isinstance(found, BadQuery):
+        raise BadQuery(str(found), found.detail)
+    return found
+
+
+@lru_cache(maxsize=256)  # one definition is walked several times; both outcomes are kept
+def _parse_once(text: str) -> Query | BadQuery:
+    complaint = text_complaint(text)
+    if complaint:
+        return BadQuery(complaint)
     try:
         return Query(tuple(_tables(text).values()))
+    except BadQuery as error:
+        return error.with_traceback(None)
     except RecursionError:
-        # Said of the query, not of our stack: a definition that is saved here is read by a worker, whose stack has more room.
-        raise BadQuery("is nested too deeply: split it into several steps") from None
+        return BadQuery(TOO_DEEP)
+    except MemoryError:
+        return BadQuery(_MEMORY)
 
 
 def _tables(text: str) -> dict[str, str]:
     parsed = _parsed(text)
     if parsed.get("error"):
-        raise BadQuery(_complaint(parsed, text))
+        raise _complaint(parsed, text)
     statements = parsed.get("statements", [])
     if len(statements) != 1:
-        raise BadQuery(f"has to be exactly one SELECT; here are {len(statements)} statements")
+        raise BadQuery(f"must be exactly one SELECT; there are {len(statements)} statements")
     tables: dict[str, str] = {}
     _collect(statements[0], frozenset(), tables)
     return tables
@@ -68,8 +88,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
     try:
         row = _connection().cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise BadQuery(_MEMORY) from error
     except duckdb.Error as error:
-        raise BadQuery(f"cannot be read: {str(error).splitlines()[0][:300]}") from error
+        raise BadQuery("cannot be parsed as SQL", _first_line(str(error))) from error
     value: dict[str, Any] = json.loads(row[0]) if row else {}
     return value
 
@@ -82,15 +104,49 @@ def _connection() -> Any:
     return duckdb.connect(":memory:", config=config)
 
 
-def _complaint(parsed: dict[str, Any], text: str) -> str:
-    message = str(parsed.get("error_message", "it cannot be read"))
-    if "Only SELECT" in message:
-        return "has to be exactly one SELECT (a PIVOT has to name its values: PIVOT t ON x IN (1, 2) USING sum(y))"
+def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
+    """The parser's complaint in our words, with the place."""
+    words = str(parsed.get("error_message", ""))
+    detail = _first_line(words)
+    if parsed.get("error_type") == "out of memory":
+        return BadQuery(_MEMORY)
+    if "Only SELECT" in words:
+        hint = f". {_PIVOT_HINT}" if re.search(r"\b(un)?pivot\b", text, re.IGNORECASE) else ""
+        return BadQuery(f"must be exactly one SELECT: {_first_words(text)} is another kind of statement{hint}", detail)
+    if "expression depth" in words:
+        return BadQuery(TOO_DEEP, detail)
     position = parsed.get("position")
-    if isinstance(position, str | int) and str(position).isdigit():
-        before = text[: int(position)]
-        return f"{message[:300]}, at line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
-    return message[:300]
+    known = isinstance(position, str | int) and str(position).isdigit()
+    place = f" at {_place(text, int(str(position)))}" if known else ""
+    near = re.search(r'at or near "(.*)"', words, re.DOTALL)
+    if "at end of input" in words or (near and not near[1].strip()):
+        return BadQuery("ends too early: something is missing at its end", detail)
+    if "syntax error" in words and near:
+        return BadQuery(f'has a syntax error near "{near[1][:60]}"{place}', detail)
+    if "unterminated" in words:
+        what = "comment" if "comment" in words else 'name in double quotes (")' if "identifier" in words else "text in quotes (')"
+        return BadQuery(f"has a {what} that is not closed{place}", detail)
+    if words.startswith("window "):
+        return BadQuery("refers to a window that is not defined", detail)
+    return BadQuery(f"is not valid SQL{place}", detail)
+
+
+def _first_line(words: str) -> str:
+    lines = words.strip().splitlines()
+    return lines[0][:300] if lines else ""
+
+
+def _first_words(text: str) -> str:
+    """The keywords a statement begins with, in upper case: `CREATE TABLE`."""
+    bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text[:2000], flags=re.DOTALL)
+    keywords = re.findall(r"[A-Za-z]+", bare)[:1]
+    return keywords[0].upper()[:20] if keywords else "this"
+
+
+def _place(text: str, position: int) -> str:
+    """`line 2, column 7`; the parser counts bytes."""
+    before = text.encode()[:position].decode(errors="ignore")
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def _collect(value: Any, defined: frozenset[str], tables: dict[str, str]) -> None:
@@ -109,7 +165,7 @@ def _collect(value: Any, defined: frozenset[str], tables: dict[str, str]) -> Non
     elif kind == "TABLE_FUNCTION":
         name = str(value.get("function", {}).get("function_name", "")).casefold()
         if name not in TABLE_FUNCTIONS:
-            raise BadQuery(f"may not use {name}(): files are read by a read step")
+            raise BadQuery(f"must not use {name}(): files are read by a read step")
     for part in value.values():
         _collect(part, defined, tables)
 
@@ -117,6 +173,6 @@ def _collect(value: Any, defined: frozenset[str], tables: dict[str, str]) -> Non
 def _base_table(value: dict[str, Any], defined: frozenset[str], tables: dict[str, str]) -> None:
     name, schema = str(value.get("table_name", "")), str(value.get("schema_name", ""))
     if value.get("catalog_name") or schema.casefold() not in ("", "main"):
-        raise BadQuery(f"may not name {schema}.{name}: tables are the ids of steps")
+        raise BadQuery(f"must not name {schema}.{name}: tables are named by the ids of steps")
     if schema or name.casefold() not in defined:
         tables.setdefault(name.casefold(), name)

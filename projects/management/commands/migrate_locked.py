@@ -21,16 +21,23 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         _wait(options["wait_seconds"])
         # The lock lies on the session that migrates: killed, it is free again and what was half done is rolled back.
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = 0")
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            cursor.execute("RESET lock_timeout")
+        _lock()
         try:
             call_command("migrate", interactive=False, verbosity=0)
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
         self.stdout.write("The migrations are applied.")
+
+
+def _lock() -> None:
+    """Take the lock, by polling: a session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY waits."""
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(REST_SECONDS)
 
 
 def _wait(seconds: float) -> None:

@@ -1,0 +1,111 @@
+"""A posted form that was not accepted because the session had ended or its CSRF token was stale: its fields are kept and offered again.
+
+The browser carries the fields (hidden inputs of the sign-in page), never the server. Nothing is sent again without the user's click.
+"""
+
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from mimir.frontend.text import visible
+
+KEPT_BYTES_MAX = 1536 * 1024  # of JSON; a larger form must be sent again from the browser's own copy
+FIELDS_MAX = 2000
+_NEVER = ("csrfmiddlewaretoken", "password", "next", "kept")
+_LONG = 80  # characters above which a field is shown as a text area
+_HIDDEN = ("etag", "idempotency_key", "then", "shown_algorithm")
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a form was posted to (path and query), and its fields."""
+
+    path: str
+    fields: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One kept field, as the page shows it."""
+
+    name: str
+    value: str
+
+    @property
+    def hidden(self) -> bool:
+        """Whether only the program needs it."""
+        return self.name in _HIDDEN or not self.value
+
+    @property
+    def long(self) -> bool:
+        """Whether it needs more than one line."""
+        return len(self.value) > _LONG or "\n" in self.value
+
+    @property
+    def label(self) -> str:
+        """Its name as people read it."""
+        return visible(self.name.rpartition(".")[2].replace("_", " ").capitalize())
+
+
+def of_request(request: HttpRequest) -> Kept:
+    """The posted form. Files cannot be kept, passwords are not."""
+    fields = [(name, str(value)) for name, values in request.POST.lists() if name not in _NEVER for value in values]
+    return Kept(request.get_full_path(), fields)
+
+
+def written(form: Kept | None) -> str:
+    """The form as JSON for a hidden input; "" when it has no fields or they are too large."""
+    if form is None or not form.fields or len(form.fields) > FIELDS_MAX:
+        return ""
+    text = json.dumps([form.path, form.fields], ensure_ascii=False)
+    return text if len(text.encode()) <= KEPT_BYTES_MAX else ""
+
+
+def read(text: str) -> Kept | None:
+    """The form that `written` wrote; None from any other text."""
+    if not text or len(text) > KEPT_BYTES_MAX:
+        return None
+    try:
+        path, rows = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(path, str) or not is_our_path(path) or not isinstance(rows, list) or len(rows) > FIELDS_MAX:
+        return None
+    fields = [(row[0], row[1]) for row in rows if isinstance(row, list) and len(row) == 2 and all(isinstance(one, str) for one in row)]
+    return Kept(path, [(name, value) for name, value in fields if name not in _NEVER])
+
+
+def is_our_path(path: str) -> bool:
+    """Whether it is a path of this site, not an address of another."""
+    return path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+
+
+def page_of(request: HttpRequest) -> str:
+    """The page that posted the form: path and query of a Referer of this site, else the path the form was posted to."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    path = referer.path + (f"?{referer.query}" if referer.query else "")
+    ours = referer.netloc == request.get_host() and is_our_path(path) and not path.startswith(("/signin/", "/signout/"))
+    return path if ours else request.get_full_path()
+
+
+def from_our_page(request: HttpRequest) -> bool:
+    """Whether the browser says that a page of this site posted the form."""
+    ours = urlsplit(settings.ENV.public_url)
+    return request.headers.get("Origin", "") in (f"{ours.scheme}://{ours.netloc}", f"{request.scheme}://{request.get_host()}")
+
+
+def offer(request: HttpRequest, form: Kept, back: str, title: str, status: int = 200) -> HttpResponse:
+    """A page with the kept fields and a button that sends them, with a CSRF token that is valid now. `back`: the page they are from."""
+    fields = [Field(name, value) for name, value in form.fields]
+    check = "definition" in dict(form.fields)
+    context = {"title": title, "path": form.path, "back": back, "fields": fields, "check": check}
+    response = render(request, "kept.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,92 @@
+"""Cheap checks of SQL text before a parser sees it: length, nesting and runs of prefix operators. Pure Python, linear time.
+
+The limits are far above what people and query generators write. They only keep texts that are built to exhaust a parser away from it;
+whether a text is valid SQL is the parser's decision. Text inside quotes and comments is not counted.
+"""
+
+import re
+from typing import Any
+
+QUERY_CHARACTERS_MAX = 100_000
+BRACKETS_MAX = 250  # the parser itself gives up at 1,000 levels of an expression
+WITH_LEVELS_MAX = 12  # each level multiplies the parser's work when the innermost one is not valid
+PREFIXES_MAX = 250
+
+# Quotes and comments that are not closed run to the end of the text: what comes after them is the parser's to judge, and the scan stays linear.
+_TOKEN = re.compile(
+    r"""
+      --[^\n\r]*
+    | /\*(?:.*?\*/|.*\Z)
+    | [eE]'(?:[^'\\]|\\.|'')*(?:'|\Z)
+    | '[^']*(?:''[^']*)*(?:'|\Z)
+    | "[^"]*(?:""[^"]*)*(?:"|\Z)
+    | \$(?P<tag>(?:[A-Za-z_]\w*)?)\$(?:.*?\$(?P=tag)\$|.*\Z)
+    | (?P<word>[^\W\d]\w*)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    | (?P<prefix>[-+~!@])
+    | (?P<space>\s+)
+    | (?P<other>\w+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def text_complaint(text: str) -> str:
+    """Why `text` is not given to a parser, as a sentence without its subject; empty when it may be."""
+    if len(text) > QUERY_CHARACTERS_MAX:
+        return f"has {len(text):,} characters. At most {QUERY_CHARACTERS_MAX:,} are accepted: split it into several steps"
+    if "\x00" in text:
+        return "contains the character U+0000, which no text may contain"
+    return _structure_complaint(text)
+
+
+def _structure_complaint(text: str) -> str:
+    levels: list[bool] = []  # for each open bracket: whether its content begins with WITH
+    with_levels = 0  # open brackets whose content begins with WITH
+    prefixes = 0
+    fresh = True  # at the beginning of the text or of a bracket's content
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind in (None, "tag", "space"):
+            if kind == "space" or match[0].startswith(("--", "/*")):
+                continue
+            prefixes, fresh = 0, False
+        elif kind == "open":
+            levels.append(False)
+            prefixes, fresh = 0, True
+            if len(levels) > BRACKETS_MAX:
+                return f"nests brackets more than {BRACKETS_MAX} levels deep, {_place(text, match.start())}: split it into several steps"
+        elif kind == "close":
+            with_levels -= levels.pop() if levels else False
+            prefixes, fresh = 0, False
+        elif kind == "prefix" or (kind == "word" and match[0].upper() == "NOT"):
+            prefixes, fresh = prefixes + 1, False
+            if prefixes > PREFIXES_MAX:
+                return f"has more than {PREFIXES_MAX} prefix operators in a row, {_place(text, match.start())}: write it with fewer"
+        else:
+            if kind == "word" and fresh and match[0].upper() == "WITH" and levels:
+                levels[-1], with_levels = True, with_levels + 1
+                if with_levels > WITH_LEVELS_MAX:
+                    return f"nests WITH more than {WITH_LEVELS_MAX} levels deep, {_place(text, match.start())}: write the WITH entries side by side"
+            prefixes, fresh = 0, False
+    return ""
+
+
+def _place(text: str, position: int) -> str:
+    """`line 2, column 7` of a character."""
+    before = text[:position]
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def definition_complaints(definition: Any) -> list[tuple[str, str]]:
+    """(path, complaint) of each query in a pipeline definition that is not given to a parser. Any JSON value is accepted."""
+    steps = definition.get("steps") if isinstance(definition, dict) else None
+    found = []
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        options = step.get("with") if isinstance(step, dict) and step.get("uses") == "sql" else None
+        query = options.get("query") if isinstance(options, dict) else None
+        complaint = text_complaint(query) if isinstance(query, str) else ""
+        if complaint:
+            found.append((f"steps[{index}].with.query", complaint))
+    return found

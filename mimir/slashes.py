@@ -1,0 +1,34 @@
+"""Middleware of both roles: an address without its trailing slash is answered, not redirected.
+
+A client that follows a 301 repeats a POST as a GET (RFC 9110, section 15.4.2), so a redirect would silently drop the request.
+"""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import is_valid_path
+
+PROGRAMS = ("/api/", "/worker/")  # no redirect at all, GET included
+_SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
+class TrailingSlash:
+    """Adds the missing slash before anything reads the path. Pages keep Django's redirect for GET, which has nothing to lose."""
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _is_meant_with_slash(request):
+            request.path += "/"
+            request.path_info += "/"
+        return self._get_response(request)
+
+
+def _is_meant_with_slash(request: HttpRequest) -> bool:
+    path = request.path_info
+    if path.endswith("/") or (request.method in _SAFE_METHODS and not path.startswith(PROGRAMS)):
+        return False
+    return not is_valid_path(path) and bool(is_valid_path(f"{path}/"))

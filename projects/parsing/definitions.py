@@ -1,0 +1,89 @@
+"""Checks pipeline definitions in parsing children: one child and one budget for all steps of a definition.
+
+No SQL is parsed in the server. What a definition was answered is remembered by its content, refusals included.
+"""
+
+import hashlib
+import json
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.sqlguard import definition_complaints
+from projects.parsing.process import End, Limits, Outcome, run_child
+from projects.parsing.remembered import Remembered
+from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
+
+SECONDS_MAX = 20
+CPU_SECONDS_MAX = 5
+_MIB = 1024**2
+LIMITS = Limits(
+    seconds=SECONDS_MAX,
+    cpu_seconds=CPU_SECONDS_MAX,
+    address_bytes=1024 * _MIB,  # about 700 MiB of it are libraries and reserved, never used memory
+    resident_bytes=400 * _MIB,
+    file_bytes=64 * _MIB,
+    answer_bytes=4 * _MIB,
+)
+_REMEMBERED_BYTES = 8 * _MIB
+_NOBODY = Owner()
+_slots = definition_slots()
+_answers: Remembered["Checked"] = Remembered(entries=500, weight=_REMEMBERED_BYTES, seconds=3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong with a definition, and its graph {"nodes", "edges"}, empty while something is wrong."""
+
+    faults: tuple[Fault, ...]
+    graph: dict[str, Any]
+
+
+def check(definition: Any, *, scratch_dir: str, owner: Owner = _NOBODY) -> Checked:
+    """Check `definition`, any JSON value. Raises: Busy."""
+    complaints = definition_complaints(definition)
+    if complaints:
+        return _refused([Fault(path, message) for path, message in complaints])
+    request = {"operation": "definition", "definition": definition}
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    found = _answers.get(key)
+    if found is None:
+        with _slots.held(Kind.DEFINITION, owner, WAIT_SECONDS):
+            found = _answers.get(key) or _run(request, key, scratch_dir)
+    return found
+
+
+def _run(request: dict[str, Any], key: str, scratch_dir: str) -> Checked:
+    with run_child(request, LIMITS, scratch_dir) as (outcome, _scratch):
+        checked = _checked(outcome)
+    if outcome.end is not End.CRASH or outcome.code != -signal.SIGKILL:
+        _answers.put(key, checked, weight=1000 + len(json.dumps(outcome.answer)))
+    return checked
+
+
+def _checked(outcome: Outcome) -> Checked:
+    """Raises: Busy where the machine and not the definition is the cause."""
+    if outcome.end is End.ANSWER:
+        answer = outcome.answer["ok"]
+        return Checked(tuple(Fault(**fault) for fault in answer["faults"]), answer["graph"])
+    if outcome.end is End.CRASH and outcome.code > 0:
+        message = "The definition could not be checked on this machine. Try again in a moment, or tell an administrator."
+        raise Busy(message, retry_after_seconds=10)
+    if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:
+        raise Busy("This machine is too busy to check the definition. Try again in a few seconds.", retry_after_seconds=10)
+    return _refused([Fault(outcome.place or "steps", _BREACHES[outcome.end])])
+
+
+def _refused(faults: list[Fault]) -> Checked:
+    return Checked(tuple(faults), {"nodes": [], "edges": []})
+
+
+_TIME = f"takes too long to check: all steps together have {CPU_SECONDS_MAX} seconds of computing. Simplify it, or use several pipelines"
+_BREACHES = {
+    End.WALL_TIME: _TIME,
+    End.CPU_TIME: _TIME,
+    End.MEMORY: "needs more memory to check than is allowed: simplify it, or split it into several steps",
+    End.ANSWER_SIZE: "is too large to check: use fewer or simpler steps",
+    End.CRASH: "makes the SQL parser stop: simplify it, or split it into several steps",
+}

@@ -1,0 +1,149 @@
+"""Typed work survives a session that ended: with script by a dialog on the page, without script by the sign-in page, which carries the form."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.watch import Watch
+from tests.support.stack import Stack
+
+ENDED = "Your session has ended. Sign in to save; your text is kept."
+STEPS = {"steps": [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1 AS kept_text"}}]}
+TWIN = {"types": [{"name": "pump", "key": {"name": "id"}, "properties": [{"name": "kept_text", "type": "string"}]}]}
+
+
+def _end_session(page: Page) -> None:
+    page.context.clear_cookies(name="mimir_session")
+
+
+def _sign_in_by_dialog(page: Page, stack: Stack) -> None:
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    expect(dialog).to_contain_text(ENDED)
+    expect(dialog.get_by_label("User name")).to_have_value(stack.described["username"])
+    dialog.get_by_label("Password").fill(stack.described["password"])
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def project(stack: Stack) -> str:
+    slug = stack.project("ended-session")
+    base = f"/api/v1/projects/{slug}/"
+    assert stack.call("POST", f"{base}pipelines/", json={"name": "kept", "definition": STEPS}).status_code == 201
+    assert stack.call("POST", f"{base}twins/", json={"name": "kept", "definition": TWIN}).status_code == 201
+    return slug
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "text", "button", "after"),
+    [
+        ("pipelines/kept/", "Steps", json.dumps(STEPS).replace("SELECT 1", "SELECT 2"), "Save as version", "**/pipelines/kept/"),
+        ("pipelines/new/", "Name", "kept-2", "Save", "**/pipelines/kept-2/"),
+        ("twins/kept/definition/", "Entity types", json.dumps(TWIN).replace("kept_text", "kept_more"), "Save as definition", "**/twins/kept/"),
+        ("settings/", "Name", "Renamed while signed out", "Save", "**/settings/"),
+        ("jobs/new/?pipeline=kept", "Name", "kept job name", "Run pipeline", "**/jobs/*-*/"),
+    ],
+)
+def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
+    page: Page, stack: Stack, project: str, watch: Watch, path: str, field: str, text: str, button: str, after: str
+) -> None:
+    watch.expects("status of 401")  # of the job form, which asks for its fields while somebody types
+    page.goto(f"/projects/{project}/{path}")
+    _end_session(page)
+    page.get_by_role("textbox", name=field).first.fill(text)
+    page.get_by_role("button", name=button).first.click()
+    _sign_in_by_dialog(page, stack)
+    if "jobs" in path:  # the field's own look may have asked first: then the button is pressed now
+        page.wait_for_timeout(300)
+        if "/new/" in page.url:
+            expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
+            page.get_by_role("button", name=button).click()
+    page.wait_for_url(after)
+    expect(page.locator("main")).to_contain_text(text if field == "Name" else "kept")
+    if "definition" in path:
+        definition = stack.call("GET", f"/api/v1/projects/{project}/twins/kept/").json()["definition"]
+        assert definition == json.loads(text)
+    if path == "pipelines/kept/":
+        versions = stack.call("GET", f"/api/v1/projects/{project}/pipelines/kept/").json()["versions"]
+        assert versions[0]["definition"] == json.loads(text)
+
+
+def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+    watch.expects("status of 401")
+    page.goto(f"/projects/{project}/pipelines/new/")
+    page.get_by_label("Name").fill("never-sent")
+    _end_session(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Password").fill("wrong")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("wrong")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Name")).to_have_value("never-sent")
+    page.get_by_role("button", name="Save", exact=True).click()
+    _sign_in_by_dialog(page, stack)
+    page.wait_for_url("**/pipelines/never-sent/")
+
+
+def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+    watch.expects("status of 401")
+    page.goto(f"/projects/{project}/pipelines/new/")
+    page.get_by_role("textbox", name="Steps").fill(json.dumps(STEPS))
+    _end_session(page)
+    page.get_by_role("button", name="Check").click()
+    _sign_in_by_dialog(page, stack)
+    expect(page.locator("[data-okay]")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Steps")).to_have_value(json.dumps(STEPS))
+
+
+def test_a_form_that_another_tab_made_stale_is_sent(page: Page, stack: Stack, project: str) -> None:
+    """Signing in anew in another tab changes the CSRF secret; the form of this tab is still sent."""
+    page.goto(f"/projects/{project}/pipelines/new/")
+    page.get_by_label("Name").fill("stale-token")
+    other = page.context.new_page()
+    _end_session(page)
+    other.goto("/signin/")
+    other.get_by_label("User name").fill(stack.described["username"])
+    other.get_by_label("Password").fill(stack.described["password"])
+    other.get_by_role("button", name="Sign in").click()
+    other.wait_for_url("**/projects/")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**/pipelines/stale-token/")
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "text", "button", "after"),
+    [
+        ("pipelines/new/", "Name", "no-script-pipeline", "Save", "**/pipelines/no-script-pipeline/"),
+        ("twins/kept/definition/", "Entity types", json.dumps(TWIN).replace("kept_text", "no_script"), "Save as definition", "**/twins/kept/"),
+        ("jobs/new/?pipeline=kept", "Name", "no script job", "Run pipeline", "**/jobs/*-*/"),
+    ],
+)
+def test_without_script_the_sign_in_page_carries_the_form(
+    member: Visit, stack: Stack, project: str, watch: Watch, path: str, field: str, text: str, button: str, after: str
+) -> None:
+    watch.expects("status of 401")
+    page = member(java_script_enabled=False)
+    page.goto(f"/projects/{project}/{path}")
+    page.get_by_role("textbox", name=field).first.fill(text)
+    _end_session(page)
+    page.get_by_role("button", name=button).first.click()
+    expect(page.get_by_text(ENDED)).to_be_visible()
+    page.get_by_label("User name").fill(stack.described["username"])
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text(ENDED)).to_be_visible()  # a wrong password loses nothing
+    page.get_by_label("Password").fill(stack.described["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="You are signed in again")).to_be_visible()
+    kept = page.locator(f"[name={'definition' if field == 'Entity types' else 'name'}]")
+    expect(kept).to_have_value(text)
+    if "twins" in path:
+        page.get_by_role("button", name="Continue editing").click()
+        expect(page.get_by_role("textbox", name=field)).to_have_value(text)
+        page.get_by_role("button", name=button).click()
+    else:
+        page.get_by_role("button", name="Send").click()
+    page.wait_for_url(after)

@@ -1,0 +1,55 @@
+"""A search finds what the lists show: the given name, the title derived without one, and the type."""
+
+import pytest
+
+from jobs.contract import JobType
+from jobs.models import Job
+from jobs.selectors.jobs import job_list
+from mimir.frontend.pages.joblook import TYPES, job_title
+from tests.support import make
+
+pytestmark = pytest.mark.django_db
+
+PARAMETERS = {
+    JobType.PIPELINE_EXECUTION: {"pipeline": "sales-daily"},
+    JobType.ML_TRAINING: {"model": "churn-risk", "dataset": "churn", "target": "churned"},
+    JobType.ML_INFERENCE: {"model": "churn-risk", "dataset": "customers", "output": "scores"},
+    JobType.DIGITAL_TWIN_UPDATE: {"twin": "pumps", "dataset": "readings", "type": "pump", "key": "id"},
+}
+
+
+def _job(kind: JobType, name: str = "") -> Job:
+    job = make.job()
+    Job.objects.filter(id=job.id).update(type=kind, parameters=PARAMETERS[kind], name=name)
+    job.refresh_from_db()
+    return job
+
+
+def _found(job: Job, text: str) -> bool:
+    return job in job_list(project=job.project, text=text)
+
+
+@pytest.mark.parametrize("kind", list(JobType))
+def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case(kind: JobType) -> None:
+    job = _job(kind)
+    title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
+    words = [title, title.upper(), title[1:-1], *title.split(), TYPES[job.type]]
+    assert [word for word in words if not _found(job, word)] == []
+    assert not _found(job, title + "x")
+
+
+@pytest.mark.parametrize("kind", list(JobType))
+def test_a_named_job_is_found_by_its_name_and_by_what_it_runs(kind: JobType) -> None:
+    job = _job(kind, name="Nightly 100%_run")
+    title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
+    found = ("nightly", "100%_", *(value for value in PARAMETERS[kind].values() if value in title))
+    assert [text for text in found if not _found(job, text)] == []
+    assert not _found(job, "100__")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"pipeline": 5}, {"pipeline": None}, {"pipeline": "x" * 100_000}, {"pipeline": ["a"]}])
+def test_odd_parameters_hinder_neither_the_row_nor_a_search(parameters: dict[str, object]) -> None:
+    job = make.job()
+    Job.objects.filter(id=job.id).update(parameters=parameters, name="odd")
+    assert _found(job, "odd")
+    assert _found(job, "pipeline")
