@@ -82,6 +82,7 @@ class Member(_Any):
 class ColumnShape(_Any):
     name = serializers.CharField()
     type = serializers.CharField(help_text="As DuckDB names it.")
+    empty = serializers.BooleanField(required=False, help_text="true: the column has no values, so its type is a guess.")
 
 
 class DatasetVersionShape(_Any):
@@ -102,21 +103,11 @@ class DatasetShape(_Any):
     version = DatasetVersionShape(help_text="The newest one.")
 
 
-class DatasetMade(_Any):
-    name = serializers.CharField()
-    version = DatasetVersionShape()
-
-
 class DatasetVersions(_Any):
     name = serializers.CharField()
     created_at = serializers.DateTimeField()
     versions = DatasetVersionShape(many=True)
     next = serializers.CharField(allow_null=True)
-
-
-class UploadRequest(_Any):
-    name = serializers.CharField(max_length=200)
-    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
 
 
 class Rows(_Any):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project
+from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project, StagedUpload
 
 
 def token(row: AccessToken) -> dict[str, Any]:
@@ -48,6 +48,26 @@ def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[s
         "created_at": row.created_at,
         "created_by": row.created_by.get_username() if row.created_by else None,
         "job": origins.get(row.id),
+    }
+
+
+def dataset_version_detail(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """The same with the options it was read with, and what was changed or noticed then."""
+    return {**dataset_version(row, origins), "packing": row.packing, "reading": row.reading, "warnings": row.warnings}
+
+
+def staged_upload(row: StagedUpload) -> dict[str, Any]:
+    """A staged upload with what was found in it."""
+    return {
+        "id": row.id,
+        "file_name": row.file_name,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "options": row.options,
+        "fault": row.fault,
+        "reading": row.reading,
     }
 
 

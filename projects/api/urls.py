@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from projects.api import datasets, entities, members, models, pipelines, projects, sessions, twins
+from projects.api import datasets, entities, members, models, pipelines, projects, sessions, twins, uploads
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
@@ -14,6 +14,10 @@ urlpatterns = [
     path("projects/<str:slug>/members/<str:username>/", members.MemberView.as_view(), name="member"),
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
+    path("projects/<str:slug>/uploads/", uploads.UploadsView.as_view(), name="uploads"),
+    path("projects/<str:slug>/uploads/<uuid:upload_id>/", uploads.UploadView.as_view(), name="upload"),
+    path("projects/<str:slug>/uploads/<uuid:upload_id>/accept/", uploads.UploadAcceptView.as_view(), name="upload-accept"),
+    path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", datasets.DatasetVersionView.as_view(), name="dataset-version"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", datasets.DatasetRowsView.as_view(), name="dataset-rows"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", datasets.DatasetProfileView.as_view(), name="dataset-profile"),
     path(

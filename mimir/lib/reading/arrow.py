@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
 
-def write_parquet(source: Path, target: Path, warnings: list[Warning_]) -> None:
+def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
     """Write the table in an IPC file or stream as Parquet. Raises: NotATable."""
     import pyarrow
     import pyarrow.parquet
@@ -40,7 +40,7 @@ def _opened(pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:
     return stream.schema, iter(stream)
 
 
-def _stored(pyarrow: Any, field: Any, warnings: list[Warning_]) -> Any:
+def _stored(pyarrow: Any, field: Any, warnings: list[Notice]) -> Any:
     """The field as Parquet can have it without loss."""
     kind, types = field.type, pyarrow.types
     if isinstance(kind, pyarrow.BaseExtensionType):
@@ -58,6 +58,6 @@ def _stored(pyarrow: Any, field: Any, warnings: list[Warning_]) -> Any:
         if test(kind):
             kind = wanted
             if reason:
-                warnings.append(Warning_("type_changed", {"column": field.name, "type": str(wanted), "reason": reason}))
+                warnings.append(Notice("type_changed", {"column": field.name, "type": str(wanted), "reason": reason}))
             break
     return pyarrow.field(field.name, kind, True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, NotATable, identifier, quoted
 
 WIDE_COLUMNS = 300  # columns written at a time where a wide table does not fit into memory
@@ -24,7 +24,7 @@ class Cells:
     row_count: int
     tagged: bool
     options: dict[str, Any]
-    warnings: list[Warning_] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
     first_line: int = 0  # line of the first row in the file, where a row is a line
     lines: list[str] = field(default_factory=list)  # the first lines of the file as they are
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # sheets, lists
@@ -36,7 +36,7 @@ class Cells:
         return " POSITIONAL JOIN ".join([first, *others])
 
 
-def column_names(raw: Sequence[str], warnings: list[Warning_]) -> list[str]:
+def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
     """Names for the columns: an empty one becomes `column<position>`, a repeated one (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable."""
     if len(raw) > COLUMNS_MAX:
         raise NotATable(f"The file has {len(raw)} columns. At most {COLUMNS_MAX} are accepted.")
@@ -49,12 +49,12 @@ def column_names(raw: Sequence[str], warnings: list[Warning_]) -> list[str]:
             raise NotATable(f"The name of column {position} is longer than {COLUMN_NAME_MAX} characters.")
         base = name = cleaned or f"column{position}"
         repeat = 1
-        while name.casefold() in seen or (repeat > 1 or not cleaned) and name.casefold() in taken:
+        while name.casefold() in seen or ((repeat > 1 or not cleaned) and name.casefold() in taken):
             repeat += 1
             name = f"{base}_{repeat}"
         if name != cleaned:
             reason = "its name is empty" if not cleaned else f"{cleaned} is already the name of another column"
-            warnings.append(Warning_("header_renamed", {"position": position, "name": name, "reason": reason}))
+            warnings.append(Notice("header_renamed", {"position": position, "name": name, "reason": reason}))
         seen.add(name.casefold())
         names.append(name)
     return names

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import NotATable
 
 HEAD_BYTES = 1024 * 1024
@@ -59,7 +59,7 @@ class Recognised:
     format: str
     path: Path
     packing: str
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def recognise(path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX) -> Recognised:
@@ -80,7 +80,7 @@ def recognise(path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTE
         raise NotATable(f"The {packing} file contains a {inner} file. Unpack it once and upload the file inside.")
     if head[257:262] == b"ustar":
         raise NotATable(f"The {packing} file contains a tar archive. Unpack it and upload one table file.")
-    warning = Warning_("unpacked", {"packing": packing, "name": name})
+    warning = Notice("unpacked", {"packing": packing, "name": name})
     return Recognised(_format(target, head), target, packing, (warning,) if packing == "zip" else ())
 
 
@@ -128,7 +128,7 @@ def _format(path: Path, head: bytes) -> str:
             raise NotATable(f"The file is {what}." if "." in what else f"The file is {what}, not a table. {_USE}.")
     if start[:1] == b"{":
         return "json"
-    return "json" if start[:1] == b"[" and re.match(rb"\[\s*[\[{\]]", start) else "csv"
+    return "json" if start[:1] == b"[" and re.match(rb"\[\s*([\[{\]0-9-]|\"[^\"]*\"\s*[,\]]|true|false|null)", start) else "csv"
 
 
 def _packing_magic(head: bytes) -> bool:
@@ -196,8 +196,8 @@ class _opened:  # noqa: N801 - used as a context manager only
         self._archive = zipfile.ZipFile(self._path)
         found = [member for member in self._archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
         if len(found) != 1:
-            names = ", ".join(member.filename[:60] for member in found[:5])
-            raise NotATable(f"The zip archive has {len(found)} files ({names}). Upload one table file at a time." if found else "The zip archive is empty.")
+            names = ", ".join(member.filename[:60] for member in found[:5]) or "none"
+            raise NotATable(f"The zip archive must have one file, and has {len(found)} ({names}). Upload one table file at a time.")
         if found[0].flag_bits & 1:
             raise NotATable("The zip archive is protected by a password. Unpack it and upload the file inside.")
         return self._archive.open(found[0]), found[0].filename[:200]

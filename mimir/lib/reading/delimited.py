@@ -10,7 +10,7 @@ from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql
 from mimir.lib.reading.container import HEAD_BYTES
 from mimir.lib.reading.dialect import Dialect, detect
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
 from mimir.lib.tables import NoMemory, NotATable, quoted
@@ -33,7 +33,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     names = column_names(dialect.names, warnings)
     if not dialect.header:
         shown = ", ".join(names[:3]) + (f" to {names[-1]}" if len(names) > 3 else "")
-        warnings.append(Warning_("no_header", {"names": shown}))
+        warnings.append(Notice("no_header", {"names": shown}))
     ends = [f"{count} {name}" for count, name in ((text.crlf, "CR LF"), (text.lf, "LF"), (text.cr, "CR")) if count]
     regular = len(ends) <= 1 and not text.cr and not dialect.row_names and ord(dialect.delimiter) >= 9
     paths = None
@@ -48,7 +48,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         clean = work / "clean.csv"
         rewrite(text.path, clean, dialect, len(names), warnings)
         if len(ends) > 1 and not any(warning.code == "mixed_line_ends" for warning in warnings):
-            warnings.append(Warning_("mixed_line_ends", {"ends": ", ".join(ends)}))
+            warnings.append(Notice("mixed_line_ends", {"ends": ", ".join(ends)}))
         paths = _copy(connection, _read_csv(clean, Dialect(",", '"', header=False), len(names)), work, len(names))
         clean.unlink()
     count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0])
@@ -93,14 +93,14 @@ def _copy(connection: Any, source: str, work: Path, columns: int) -> list[Path]:
     return paths
 
 
-def rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Warning_]) -> None:
+def rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice]) -> None:
     """Write the rows with every cell quoted. Short rows are filled, empty cells beyond the header are cut. Raises: NotATable."""
     try:
         _rewrite(source, target, dialect, width, warnings, strict=True)
     except _StrayQuote as stray:
-        found: list[Warning_] = []
+        found: list[Notice] = []
         _rewrite(source, target, dialect, width, found, strict=False)
-        warnings += [Warning_("stray_quotes", {"count": "Some", "line": stray.line}), *found]
+        warnings += [Notice("stray_quotes", {"count": "Some", "line": stray.line}), *found]
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class _StrayQuote(Exception):
         self.line = line
 
 
-def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Warning_], *, strict: bool) -> None:
+def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice], *, strict: bool) -> None:
     short, long = _Uneven(), _Uneven()
     csv.field_size_limit(CELL_BYTES_MAX)
     with source.open(encoding="utf-8", newline="") as file, target.open("w", encoding="utf-8", newline="") as output:
@@ -142,7 +142,7 @@ def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings:
             writer.writerow(cells)
     for code, rows in (("short_rows", short), ("long_rows", long)):
         if rows.count:
-            warnings.append(Warning_(code, {"count": rows.count, "line": rows.line}))
+            warnings.append(Notice(code, {"count": rows.count, "line": rows.line}))
 
 
 def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, list[str]]]:

@@ -7,7 +7,7 @@ from mimir.lib.inspection import run_sql
 from mimir.lib.reading import rules
 from mimir.lib.reading.cells import Cells
 from mimir.lib.reading.infer import NEARLY_SHARE, TextColumn
-from mimir.lib.reading.messages import Warning_, shown
+from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned
 from mimir.lib.reading.rules import Rule, sql_text
@@ -25,7 +25,8 @@ _TYPE_WORDS = {
     "TIME": "times of day",
 }
 _TIME_SHAPE = (
-    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}[ /-](?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ /-][0-9]{2,4}.*"
+    r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})([ T].*)?"
+    r"|[0-9]{1,2}[ /-](?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ /-][0-9]{2,4}.*"
 )
 
 
@@ -59,7 +60,7 @@ class Details:
         self._texts([plan for plan in texts if plan.name not in self._options.types])
 
     def _warn(self, code: str, **params: Any) -> None:
-        self._cells.warnings.append(Warning_(code, params))
+        self._cells.warnings.append(Notice(code, params))
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return run_sql(self._connection, sql)
@@ -100,7 +101,8 @@ class Details:
     def _converted(self, plan: Planned) -> None:
         """Say what was read in another way than plain numbers and ISO dates."""
         typed = plan.typed
-        assert typed is not None and typed.rule is not None
+        assert typed is not None
+        assert typed.rule is not None
         rule = typed.rule
         match = typed.matches(rule)
         marked = f"{match} AND NOT regexp_full_match({typed.text}, '[+-]?[0-9]+([.][0-9]+)?')"

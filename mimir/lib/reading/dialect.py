@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mimir.lib.reading.messages import Warning_, shown
+from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
+from mimir.lib.tables import NotATable
 
 SAMPLE_RECORDS = 300
 COMMON, OTHERS, WEAK = ",;\t|", "^~\x1f\x01", ": #!&*"
 CONSISTENT = 0.9
 _SEPARATOR_LINE = re.compile(r"(?i)sep=(.)[ ;,\t]*")
 _VALUE = re.compile(
-    r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?|(?i:true|false)|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
+    r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?"
+    r"|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?|(?i:true|false)|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
 )
 _YEAR = re.compile(r"(1[5-9]|2[01])[0-9]{2}")
 
@@ -30,7 +32,7 @@ class Dialect:
     header: bool = True
     names: list[str] = field(default_factory=list)
     row_names: bool = False  # the rows have one cell more than the header
-    warnings: list[Warning_] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +49,35 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
     """The dialect of a file that begins with `sample`; `cut` says that the file goes on after it."""
     quote = '"' if options.quote is None else options.quote
     lines = sample.splitlines(keepends=True)
-    warnings: list[Warning_] = []
+    warnings: list[Notice] = []
     skip, delimiter = options.skip_rows, options.delimiter
     separator = _SEPARATOR_LINE.fullmatch(lines[0].rstrip("\r\n")) if lines else None
     if separator and not options.skip_rows:
         skip, delimiter = 1, delimiter or separator[1]
-        warnings.append(Warning_("separator_line", {"delimiter": _named(delimiter)}))
+        warnings.append(Notice("separator_line", {"delimiter": _named(delimiter)}))
     body = "".join(lines[skip:])
     if not delimiter:
         delimiter = choose_delimiter(body, quote, cut=cut)
+    _check_closed(body, delimiter, quote, skip + 1)
     records = _records(body, delimiter, quote, cut=cut, first_line=skip + 1)
     dialect = Dialect(delimiter, quote, skip, warnings=warnings)
     _place_header(dialect, records, options)
     width = len(dialect.names)
     if width == 1 and not options.delimiter and not separator and _looks_divided(records):
-        warnings.append(Warning_("one_column", {}))
+        warnings.append(Notice("one_column", {}))
     return dialect
+
+
+def _check_closed(text: str, delimiter: str, quote: str, line: int) -> None:
+    """Raises: NotATable where the first record opens a quote that the file does not close."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"', strict=True)
+    if not quote:
+        return
+    try:
+        next(reader, None)
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise NotATable(f"Line {line} opens a quote that is never closed. Close it, or choose quote none.") from error
 
 
 def _named(delimiter: str) -> str:
@@ -149,7 +164,7 @@ def _place_header(dialect: Dialect, records: list[_Record], options: ReadOptions
         example = next((cell for record in filled[:start] for cell in record.cells if cell.strip()), "")
         params = {"first": dialect.skip + 1, "last": first.line - 1, "example": shown(example) if example else "empty"}
         code = "skipped_line" if params["first"] == params["last"] else "skipped_lines"
-        dialect.warnings.append(Warning_(code, params))
+        dialect.warnings.append(Notice(code, params))
         dialect.skip = first.line - 1
     if options.header_row == 0:
         dialect.header, dialect.names = False, [f"column{index}" for index in range(1, width + 1)]
@@ -158,7 +173,7 @@ def _place_header(dialect: Dialect, records: list[_Record], options: ReadOptions
     _name_rows(dialect, filled[start + 1 :], first.line)
     if looks_like_data(first.cells, [record.cells for record in filled[start + 1 :]]):
         cells = ", ".join(cell[:40] for cell in first.cells[:5])
-        dialect.warnings.append(Warning_("header_looks_like_data", {"line": first.line, "cells": cells}))
+        dialect.warnings.append(Notice("header_looks_like_data", {"line": first.line, "cells": cells}))
 
 
 def _usual_width(records: Sequence[_Record]) -> int:
@@ -184,7 +199,7 @@ def _name_rows(dialect: Dialect, later: Sequence[_Record], line: int) -> None:
     if width and sample and all(len(cells) == width + 1 for cells in sample) and any(cells[-1].strip() for cells in sample):
         dialect.row_names = True
         dialect.names.insert(0, "row_names")
-        dialect.warnings.append(Warning_("row_names", {"line": line, "name": "row_names"}))
+        dialect.warnings.append(Notice("row_names", {"line": line, "name": "row_names"}))
 
 
 def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

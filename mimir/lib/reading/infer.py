@@ -4,7 +4,7 @@ The first cells of a column rule out most rules. The first rule that is left is 
 query asks some columns at a time, so that memory does not grow with the width of the table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
@@ -52,7 +52,8 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
 def is_lines(path: Path) -> bool:
     """Whether every line of the beginning is one JSON object."""
     with path.open(encoding="utf-8", newline="") as file:
-        return _layout(path, file.read(65_536)) == "lines"
+        sample = file.read(65_536)
+    return _layout(path, sample) == "lines" or (sample.startswith("{") and len(sample.strip().splitlines()) == 1)
 
 
 def _layout(path: Path, sample: str) -> str:
@@ -140,9 +141,9 @@ def _document_fault(path: Path) -> str:
         return f"Line {error.lineno} is not valid JSON: {error.msg} at character {error.colno}."
     except RecursionError:
         return "The JSON is nested too deeply."
-    bad = next((index for index, value in enumerate(values, start=1) if not isinstance(value, dict)), 0)
     if not values:
         return "The file has no rows: the JSON array is empty."
+    bad = next((index for index, value in enumerate(values, start=1) if not isinstance(value, dict)), 0)
     if bad:
         return f"Element {bad} of the JSON array is not an object. Each row must be an object with the columns as keys."
     if any("" in value for value in values):
@@ -157,7 +158,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Warning_]) -> tuple[Path, list[dict[str, Any]]]:
+def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]) -> tuple[Path, list[dict[str, Any]]]:
     """The list of rows inside one document as JSON lines; the document itself where it holds no list of objects. Raises: NotATable."""
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:
@@ -181,10 +182,10 @@ def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warn
         f"COPY (SELECT CAST(row AS VARCHAR) FROM ({rows}) WHERE json_type(row) = 'OBJECT') TO {quoted(str(target))} "
         "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')",
     )
-    warnings.append(Warning_("records_path", {"path": chosen["path"]}))
+    warnings.append(Notice("records_path", {"path": chosen["path"]}))
     others = [item["path"] for item in lists if item is not chosen and item["count"]]
     if others and not wanted:
-        warnings.append(Warning_("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
+        warnings.append(Notice("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
     return target, lists
 
 

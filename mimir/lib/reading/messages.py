@@ -23,9 +23,10 @@ _SENTENCES = {
     "rounded": "Column {column}: {count} of {total} cells have more than 17 digits, such as {example}. They are rounded to the nearest number.",
     "mixed_json": "Column {column} is text because its values are of different kinds: {kinds}. Strings are stored without quotes.",
     "nested_text": "Column {column} is stored as JSON text: {reason}.",
+    "nested_integers": "Column {column} has integers that a nested number cannot hold exactly. Nested numbers are stored as text.",
     "bad_cells_missing": "Column {column}: {count} of {total} cells are not {type}, such as {cells}. They are treated as missing.",
     "no_values": "Column {column} has no values.",
-    "header_looks_like_data": "Line {line} looks like data ({cells}), but it is used as the column names. Choose header_row none to keep it as a row.",
+    "header_looks_like_data": "Line {line} looks like data ({cells}), but names the columns. Choose header_row none to keep it as a row.",
     "no_header": "The first row does not name the columns. They are called {names}.",
     "header_renamed": "Column {position} is called {name}: {reason}.",
     "row_names": "Line {line} has one name fewer than the rows have cells. The first column is called {name}.",
@@ -54,7 +55,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Warning_:
+class Notice:
     """One warning: `code` is a key of the catalogue, `params` are its JSON values."""
 
     code: str
@@ -76,8 +77,8 @@ def shown(text: str) -> str:
     return '"' + (plain if len(plain) <= CELL_CHARACTERS else plain[:CELL_CHARACTERS] + "…") + '"'
 
 
-def limited(warnings: list[Warning_]) -> list[dict[str, Any]]:
+def limited(warnings: list[Notice]) -> list[dict[str, Any]]:
     """Warnings as they are stored: a bounded number of them."""
     found = [warning.as_dict() for warning in warnings[:WARNINGS_MAX]]
     left_out = len(warnings) - len(found)
-    return found + ([Warning_("more", {"count": left_out}).as_dict()] if left_out else [])
+    return found + ([Notice("more", {"count": left_out}).as_dict()] if left_out else [])

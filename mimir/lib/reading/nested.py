@@ -6,7 +6,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, cell
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import NotATable, identifier, quoted
 
 TYPE_CHARACTERS_MAX = 8_000
@@ -28,21 +28,22 @@ def plan_nested(connection: Any, cells: Cells, index: int, name: str, how: str) 
         structure = _structure(connection, cells, column)
         if how == "columns" and isinstance(structure, dict):
             return _flattened(connection, cells, column, name, structure)
-        return [(name, *_typed(connection, cells, column, structure))]
+        return [(name, *_typed(connection, cells, column, structure, name))]
     except (_TooWide, NotATable, RecursionError) as error:
         reason = str(error) if isinstance(error, _TooWide) else "its values do not have one structure"
-        cells.warnings.append(Warning_("nested_text", {"column": name, "reason": reason}))
+        cells.warnings.append(Notice("nested_text", {"column": name, "reason": reason}))
         return [(name, "VARCHAR", column)]
 
 
 def _structure(connection: Any, cells: Cells, value: str) -> Any:
-    row = run_sql(connection, f"SELECT CAST(json_group_structure({value}) AS VARCHAR) FROM {cells.relation} WHERE {value} IS NOT NULL")[0]
+    grouped = f"CAST(json_group_structure(CAST({value} AS JSON)) AS VARCHAR)"
+    row = run_sql(connection, f"SELECT {grouped} FROM {cells.relation} WHERE {value} IS NOT NULL")[0]
     if row[0] is None or len(row[0]) > 4 * TYPE_CHARACTERS_MAX:
         raise _TooWide("it has too many different keys")
     return json.loads(row[0])
 
 
-def _typed(connection: Any, cells: Cells, value: str, structure: Any) -> tuple[str, str]:
+def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str) -> tuple[str, str]:
     """Type and SQL of a nested value. Integers beyond 64 bits, and those that a decimal would round, become text."""
     long_integers = run_sql(connection, f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})")[0][0]
     exact = {"DOUBLE": "VARCHAR"} if long_integers else {}
@@ -53,11 +54,13 @@ def _typed(connection: Any, cells: Cells, value: str, structure: Any) -> tuple[s
         type_name = _type_name(shape)
         if len(type_name) > TYPE_CHARACTERS_MAX:
             raise _TooWide("it has too many different keys")
-        cast = f"json_transform_strict({value}, {quoted(json.dumps(shape))})"
+        cast = f"json_transform_strict(CAST({value} AS JSON), {quoted(json.dumps(shape))})"
         try:
             run_sql(connection, f"SELECT count({cast}) FROM {cells.relation}")
         except NotATable:
             continue
+        if shape is not shapes[0] or (exact and shape != _shape(structure, {})):
+            cells.warnings.append(Notice("nested_integers", {"column": name}))
         return type_name, cast
     raise _TooWide("its values do not have one structure")
 
@@ -96,13 +99,13 @@ def _flattened(connection: Any, cells: Cells, column: str, name: str, structure:
         if isinstance(inner, dict) and inner:
             found += _flattened(connection, cells, value, f"{name}.{key}", inner)
         else:
-            found.append((f"{name}.{key}", *_leaf(connection, cells, value, inner)))
+            found.append((f"{name}.{key}", *_leaf(connection, cells, value, inner, f"{name}.{key}")))
     return found
 
 
-def _leaf(connection: Any, cells: Cells, value: str, inner: Any) -> tuple[str, str]:
+def _leaf(connection: Any, cells: Cells, value: str, inner: Any, name: str) -> tuple[str, str]:
     if isinstance(inner, list | dict):
         return "VARCHAR", value
     if str(inner) in ("VARCHAR", "JSON", "NULL"):
         return "VARCHAR", f"json_extract_string({value}, '$')"
-    return _typed(connection, cells, value, inner)
+    return _typed(connection, cells, value, inner, name)

@@ -63,10 +63,12 @@ class ReadOptions:
     def given(self) -> dict[str, Any]:
         """The fields that differ from "detect it", as JSON values."""
         default = ReadOptions()
-        return {name: _json(value) for name, value in asdict(self).items() if value != getattr(default, name)}
+        return {name: _json(name, value) for name, value in asdict(self).items() if value != getattr(default, name)}
 
 
-def _json(value: Any) -> Any:
+def _json(name: str, value: Any) -> Any:
+    if name in ("quote", "thousands_mark") and value == "":
+        return "none"
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -79,7 +81,7 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
         if check is None:
             faults[name] = f"unknown option. The options are {', '.join(_CHECKS)}."
             continue
-        if value is None or (value == "" and name not in ("quote", "thousands_mark")):
+        if value is None or value == "":
             continue
         try:
             values[name] = check(value)

@@ -9,7 +9,7 @@ from mimir.lib.reading import rules
 from mimir.lib.reading.cells import Cells, cell
 from mimir.lib.reading.choice import rules_for_type, string_rules, text_rules
 from mimir.lib.reading.infer import TextColumn, infer_types
-from mimir.lib.reading.messages import Warning_
+from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.nested import plan_nested
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.rules import MISSING_WORDS, sql_text
@@ -122,7 +122,7 @@ class _Builder:
         allowed = self._rules_of(present)
         if allowed is None:
             kinds = ", ".join(f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present)
-            self._cells.warnings.append(Warning_("mixed_json", {"column": name, "kinds": kinds}))
+            self._cells.warnings.append(Notice("mixed_json", {"column": name, "kinds": kinds}))
             allowed = []
         elif present == ["string"] or not present:
             return [Planned(name, "VARCHAR", text, self._column(name, trimmed, allowed))]

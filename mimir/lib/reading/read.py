@@ -11,7 +11,7 @@ from mimir.lib.reading.cells import Cells, copy_sql
 from mimir.lib.reading.delimited import cut_sample, read_delimited
 from mimir.lib.reading.details import Details
 from mimir.lib.reading.jsontext import is_lines, read_json
-from mimir.lib.reading.messages import Warning_, limited
+from mimir.lib.reading.messages import Notice, limited
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned, plan_columns
 from mimir.lib.reading.text import as_utf8
@@ -109,7 +109,7 @@ def _cells(
 
 
 def _columnar(
-    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, warnings: list[Warning_]
+    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, warnings: list[Notice]
 ) -> Reading:
     """Parquet stays the file it is; Arrow, and what was packed, becomes one in the work folder."""
     _check_options(kind, options)

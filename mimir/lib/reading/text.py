@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimir.lib.reading.container import blocks
-from mimir.lib.reading.messages import Warning_, shown
+from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.tables import NotATable
 
 _MARKS = (
@@ -28,7 +28,7 @@ class Text:
     crlf: int
     lf: int
     cr: int
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
@@ -36,7 +36,7 @@ def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
     with path.open("rb") as file:
         start = file.read(65_536)
     chosen = encoding or _marked(start) or _unmarked(start)
-    warnings: list[Warning_] = []
+    warnings: list[Notice] = []
     if chosen in ("", "utf-8"):
         fault = _utf8_fault(path)
         if not fault:
@@ -44,9 +44,9 @@ def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
         if chosen:
             raise NotATable(fault)
         chosen = _guess(path, fault)
-        warnings.append(Warning_("guessed_encoding", {"encoding": _NAMES[chosen], "example": _example(path, chosen)}))
+        warnings.append(Notice("guessed_encoding", {"encoding": _NAMES[chosen], "example": _example(path, chosen)}))
     elif not encoding or chosen != "utf-8":
-        warnings.append(Warning_("converted_encoding", {"encoding": _NAMES.get(chosen, chosen)}))
+        warnings.append(Notice("converted_encoding", {"encoding": _NAMES.get(chosen, chosen)}))
     return _counted(_transcoded(path, work, chosen), chosen, tuple(warnings))
 
 
@@ -117,7 +117,8 @@ def _transcoded(path: Path, work: Path, encoding: str) -> Path:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                raise NotATable(f"The file is not {_NAMES.get(encoding, encoding)}: a byte near line {line} does not fit. Choose its encoding.") from error
+                message = f"The file is not {_NAMES.get(encoding, encoding)}: a byte near line {line} does not fit. Choose its encoding."
+                raise NotATable(message) from error
             if "\x00" in text:
                 raise NotATable(f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which text must not hold.")
             output.write(text.removeprefix("\ufeff") if first else text)
@@ -137,7 +138,7 @@ def _without_mark(path: Path, work: Path, start: bytes) -> Path:
     return target
 
 
-def _counted(path: Path, encoding: str, warnings: tuple[Warning_, ...]) -> Text:
+def _counted(path: Path, encoding: str, warnings: tuple[Notice, ...]) -> Text:
     crlf = lf = cr = 0
     last = b""
     for block in blocks(path):

@@ -12,7 +12,7 @@ from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import CELL_BYTES_MAX
 from mimir.lib.reading.dialect import looks_like_data
-from mimir.lib.reading.messages import Warning_, shown
+from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import COLUMNS_MAX, NotATable, quoted
 
@@ -39,10 +39,10 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions)
         raise NotATable(_fault(str(error)), detail=str(error)[:500]) from error
     if sheet.height * max(1, sheet.width) > CELLS_MAX:
         raise NotATable(f"Sheet {name} has more than {CELLS_MAX:,} cells. Save it as CSV and upload that.")
-    warnings: list[Warning_] = []
+    warnings: list[Notice] = []
     others = [item["name"] for item in sheets if item["name"] != name and item["rows"]]
     if others and not options.sheet:
-        warnings.append(Warning_("other_sheets", {"sheet": name, "others": ", ".join(others[:10])}))
+        warnings.append(Notice("other_sheets", {"sheet": name, "others": ", ".join(others[:10])}))
     _note_merged(sheet, name, warnings)
     offset = sheet.start[0] if sheet.start else 0
     reader = _Sheet(sheet.iter_rows(), offset, options, warnings)
@@ -84,11 +84,11 @@ def _fault(complaint: str) -> str:
     return "The workbook is damaged, or it is not Excel or OpenDocument. Save it again as .xlsx or CSV."
 
 
-def _note_merged(sheet: Any, name: str, warnings: list[Warning_]) -> None:
+def _note_merged(sheet: Any, name: str, warnings: list[Notice]) -> None:
     ranges = sheet.merged_cell_ranges or []
     if ranges:
         listed = ", ".join(f"{_place(*first)}:{_place(*last)}" for first, last in ranges[:5])
-        warnings.append(Warning_("merged_cells", {"sheet": name, "ranges": listed + (" and more" if len(ranges) > 5 else "")}))
+        warnings.append(Notice("merged_cells", {"sheet": name, "ranges": listed + (" and more" if len(ranges) > 5 else "")}))
 
 
 def _place(row: int, column: int) -> str:
@@ -103,7 +103,7 @@ def _place(row: int, column: int) -> str:
 class _Sheet:
     """The rows of a sheet, its header found."""
 
-    def __init__(self, rows: Iterator[list[Any]], offset: int, options: ReadOptions, warnings: list[Warning_]) -> None:
+    def __init__(self, rows: Iterator[list[Any]], offset: int, options: ReadOptions, warnings: list[Notice]) -> None:
         self._rows = ((number, row) for number, row in enumerate(rows, start=offset + 1))
         self._options, self._warnings = options, warnings
         self._leading: list[tuple[int, list[Any]]] = []
@@ -149,13 +149,13 @@ class _Sheet:
         if wanted == 0:
             self.header_row, names = 0, [""] * len(chosen)
             self._leading = [(at, row) for at, row in self._leading if at >= number]
-            self._warnings.append(Warning_("no_header", {"names": f"column1 to column{len(chosen)}"}))
+            self._warnings.append(Notice("no_header", {"names": f"column1 to column{len(chosen)}"}))
             return [f"column{index}" for index in range(1, len(names) + 1)]
         self.header_row = number
         self._leading = [(at, row) for at, row in self._leading if at > number]
         names = [_text(value) for value in chosen]
         if looks_like_data(names, [[_text(value) for value in row] for _, row in self._leading]):
-            self._warnings.append(Warning_("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])}))
+            self._warnings.append(Notice("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])}))
         return names
 
     def _first_row(self, filled: list[tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
@@ -166,7 +166,7 @@ class _Sheet:
             first, last = filled[0][0], filled[start][0] - 1
             example = next(_text(value) for value in filled[0][1] if _text(value))
             code = "skipped_line" if first == last else "skipped_lines"
-            self._warnings.append(Warning_(code, {"first": first, "last": last, "example": shown(example)}))
+            self._warnings.append(Notice(code, {"first": first, "last": last, "example": shown(example)}))
         return filled[start]
 
     def _write(self, target: Path, width: int) -> int:
