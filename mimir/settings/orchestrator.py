@@ -157,7 +157,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
     "artifacts": _bucket if _artifacts.scheme == "s3" else _folder,
 }
-FILE_UPLOAD_TEMP_DIR = ENV.spool_dir or tempfile.gettempdir()
+tempfile.tempdir = ENV.spool_dir or tempfile.gettempdir()  # whatever else makes temporary files, in children too
+FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 REST_FRAMEWORK = {

@@ -1,6 +1,7 @@
 """Reads of datasets and their versions."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     Versions = QuerySet[DatasetVersion, DatasetVersion]
+
+
+# Converted copies that are made or sent at once: the spool folder is sized for them (deploy/k8s/base/orchestrator.yaml).
+CONVERSIONS_AT_ONCE, CONVERSION_WAIT_SECONDS = 2, 15.0
+_conversions = threading.BoundedSemaphore(CONVERSIONS_AT_ONCE)
 
 
 class ContentMissing(MimirError):
@@ -80,8 +86,13 @@ def dataset_version_converted(*, version: DatasetVersion, to: str, user: "User |
     """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
     connection_release()
     owner = reader_of(version, user)
-    with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
-        yield path
+    if not _conversions.acquire(timeout=CONVERSION_WAIT_SECONDS):
+        raise runner.Busy("Many files are being converted right now. Try again in a few seconds.", retry_after_seconds=5)
+    try:
+        with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
+            yield path
+    finally:
+        _conversions.release()
 
 
 def reader_of(version: DatasetVersion, user: "User | None") -> runner.Owner:
