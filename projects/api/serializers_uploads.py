@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from mimir.lib.reading.options import BAD_CELLS, FORMATS, NESTED
+from mimir.lib.reading.options import BAD_CELLS, NESTED
 from projects.api.serializers import ColumnShape, DatasetVersionShape
+from projects.models import DataFormat
 
 _Any = serializers.Serializer[Any]
 _HELP = {
@@ -28,12 +29,12 @@ def _text(name: str, length: int = 200) -> serializers.CharField:
     return serializers.CharField(required=False, allow_blank=True, max_length=length, trim_whitespace=False, help_text=_HELP[name])
 
 
-def _choice(name: str, choices: tuple[str, ...]) -> serializers.ChoiceField:
+def _choice(name: str, choices: Any) -> serializers.ChoiceField:
     return serializers.ChoiceField(required=False, allow_blank=True, choices=choices, help_text=_HELP[name])
 
 
 class _Options(_Any):
-    format = _choice("format", FORMATS)
+    format = _choice("format", DataFormat.choices)
     encoding = _text("encoding", 40)
     delimiter = _text("delimiter", 20)
     quote = _text("quote", 10)
@@ -114,7 +115,7 @@ class ListShape(_Any):
 class UploadReading(_Any):
     """What was found in a staged upload."""
 
-    format = serializers.ChoiceField(choices=FORMATS)
+    format = serializers.ChoiceField(choices=DataFormat.choices)
     packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
     options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
     columns = ColumnShape(many=True)
