@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mimir.lib.reading.options import BAD_CELLS, NESTED
-from projects.api.serializers import ColumnShape, DatasetVersionShape
+from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
 
 _Any = serializers.Serializer[Any]
@@ -77,11 +77,15 @@ class _FormOptions(_Options):
 
 
 class StageRequest(_FormOptions):
-    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
+
+
+_MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
 
 
 class UploadRequest(StageRequest):
     name = serializers.CharField(max_length=200)
+    make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
 
 
 class UploadChange(_Any):
@@ -91,12 +95,7 @@ class UploadChange(_Any):
 
 class UploadAccept(_Any):
     name = serializers.CharField(max_length=200, help_text="The dataset: a new one, or one that gets a new version.")
-
-
-class WarningShape(_Any):
-    code = serializers.CharField()
-    params = serializers.DictField(child=serializers.JSONField(allow_null=True))
-    message = serializers.CharField(help_text="The sentence for people.")
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
 
 
 class SheetShape(_Any):
@@ -139,14 +138,3 @@ class StagedUploadShape(_Any):
     options = ReadOptionsShape(help_text="The options that were given.")
     fault = serializers.CharField(allow_blank=True, help_text="Why the file cannot be read with these options; empty if it can.")
     reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")
-
-
-class DatasetVersionDetail(DatasetVersionShape):
-    packing = serializers.CharField(allow_blank=True)
-    reading = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options that the file was read with.")
-    warnings = WarningShape(many=True, help_text="What was changed or noticed when the file was read.")
-
-
-class DatasetCreated(_Any):
-    name = serializers.CharField()
-    version = DatasetVersionDetail()
