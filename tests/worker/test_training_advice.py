@@ -58,7 +58,7 @@ LABEL = [{"Oslo": "cold", "Rome": "warm", "Bern": "cold"}[town] for town in TOWN
 # Columns, and what is said of them; a training on noise alone says nothing.
 ADVICE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"y": [["a", "b"][int(value > 0)] for value in np.roll(NOISE, 7)]}, ""),
-    "a number that gives a class away": ({"x": [int(word == "a") * 3 for word in ["a", "b"] * 30], "y": ["a", "b"] * 30}, "alone: x (accuracy 1.000)"),
+    "a number that gives a class away": ({"x": [3, 0] * 30, "y": ["a", "b"] * 30}, "alone: x (accuracy 1.000)"),
     "a category that gives a class away": ({"town": TOWNS, "y": LABEL}, "alone: town (accuracy 1.000)"),
     "a row number": ({"row": list(range(100, 100 + N)), "y": ["a", "b"] * 30}, "seem to identify rows: row."),
     "an identifier with gaps": ({"customer_id": [7 * number % 1009 for number in range(N)], "y": ["a", "b"] * 30}, "rows: customer_id."),
