@@ -27,6 +27,30 @@ class SessionInfo(_Any):
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
+class Session(_Any):
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    address = serializers.CharField(help_text="Of whoever signed in.")
+    client = serializers.CharField(help_text="Its User-Agent.")
+    current = serializers.BooleanField(help_text="The one of this request.")
+
+
+class SessionsEnded(_Any):
+    ended_sessions = serializers.IntegerField()
+
+
+class PasswordRequest(_Any):
+    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=1000, trim_whitespace=False, help_text="At least 12 characters.")
+    end_tokens = serializers.BooleanField(required=False, default=True, help_text="End your API tokens too.")
+
+
+class PasswordChanged(SessionsEnded):
+    ended_tokens = serializers.IntegerField()
+
+
 class TokenRequest(_Any):
     name = serializers.CharField(max_length=200)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -9,6 +9,19 @@ from projects.selectors.dataset_changes import column_changes
 from projects.selectors.uses import Use
 
 
+def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
+    """A session as its user sees it."""
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "address": row.address,
+        "client": row.client,
+        "current": row.id == current.id,
+    }
+
+
 def token(row: AccessToken) -> dict[str, Any]:
     """An API token, without the token."""
     return {
