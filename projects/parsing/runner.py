@@ -138,7 +138,7 @@ def _limits(kind: Kind) -> Limits:
         address_bytes=ADDRESS_BYTES_MAX,
         resident_bytes=RESIDENT_BYTES_MAX,
         file_bytes=FILE_BYTES_MAX,
-        nice=10 if kind is Kind.LONG else 0,
+        nice=5 if kind is Kind.LONG else 0,
     )
 
 
