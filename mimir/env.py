@@ -271,6 +271,7 @@ class Env:
     twin_changes_bytes_max: int = _setting(_integer(1024), str(64 * 1024**2), "what one update may report of a twin")
     queued_jobs_per_project: int = _setting(_integer(1), "10000", "waiting jobs of one project; above it 429")
     session_hours: int = _setting(_integer(1, 24 * 365), "12", "a sign-in lasts this long")
+    admin_session_hours: float = _setting(_number(0.1, 24 * 14), "8", "a sign-in to the admin lasts this long")
     retention_events_days: int = _setting(_integer(0), "0", "events and usage of ended jobs are kept this long; 0: for ever")
     retention_jobs_days: int = _setting(_integer(0), "0", "ended jobs with logs and artifacts are kept this long; 0: for ever")
 

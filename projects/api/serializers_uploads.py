@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from mimir.lib.reading.options import BAD_CELLS, FORMATS, NESTED
-from projects.api.serializers import ColumnShape, DatasetVersionShape
+from mimir.lib.reading.options import BAD_CELLS, NESTED
+from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
+from projects.models import DataFormat
 
 _Any = serializers.Serializer[Any]
 _HELP = {
@@ -28,12 +29,12 @@ def _text(name: str, length: int = 200) -> serializers.CharField:
     return serializers.CharField(required=False, allow_blank=True, max_length=length, trim_whitespace=False, help_text=_HELP[name])
 
 
-def _choice(name: str, choices: tuple[str, ...]) -> serializers.ChoiceField:
+def _choice(name: str, choices: Any) -> serializers.ChoiceField:
     return serializers.ChoiceField(required=False, allow_blank=True, choices=choices, help_text=_HELP[name])
 
 
 class _Options(_Any):
-    format = _choice("format", FORMATS)
+    format = _choice("format", DataFormat.choices)
     encoding = _text("encoding", 40)
     delimiter = _text("delimiter", 20)
     quote = _text("quote", 10)
@@ -76,11 +77,15 @@ class _FormOptions(_Options):
 
 
 class StageRequest(_FormOptions):
-    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
+
+
+_MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
 
 
 class UploadRequest(StageRequest):
     name = serializers.CharField(max_length=200)
+    make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
 
 
 class UploadChange(_Any):
@@ -90,12 +95,7 @@ class UploadChange(_Any):
 
 class UploadAccept(_Any):
     name = serializers.CharField(max_length=200, help_text="The dataset: a new one, or one that gets a new version.")
-
-
-class WarningShape(_Any):
-    code = serializers.CharField()
-    params = serializers.DictField(child=serializers.JSONField(allow_null=True))
-    message = serializers.CharField(help_text="The sentence for people.")
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
 
 
 class SheetShape(_Any):
@@ -114,7 +114,7 @@ class ListShape(_Any):
 class UploadReading(_Any):
     """What was found in a staged upload."""
 
-    format = serializers.ChoiceField(choices=FORMATS)
+    format = serializers.ChoiceField(choices=DataFormat.choices)
     packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
     options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
     columns = ColumnShape(many=True)
@@ -138,14 +138,3 @@ class StagedUploadShape(_Any):
     options = ReadOptionsShape(help_text="The options that were given.")
     fault = serializers.CharField(allow_blank=True, help_text="Why the file cannot be read with these options; empty if it can.")
     reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")
-
-
-class DatasetVersionDetail(DatasetVersionShape):
-    packing = serializers.CharField(allow_blank=True)
-    reading = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options that the file was read with.")
-    warnings = WarningShape(many=True, help_text="What was changed or noticed when the file was read.")
-
-
-class DatasetCreated(_Any):
-    name = serializers.CharField()
-    version = DatasetVersionDetail()

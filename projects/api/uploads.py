@@ -12,10 +12,11 @@ from mimir.api.parsers import JSONParser
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from projects.access import project_for
+from projects.api import serializers, shapes
 from projects.api import serializers_uploads as shapes_in
-from projects.api import shapes
 from projects.api.forms import form_options
 from projects.models import Role, StagedUpload
+from projects.selectors.datasets import dataset_version_before
 from projects.selectors.uploads import upload_get, uploads_of
 from projects.services import upload_accept, upload_delete, upload_read_again, upload_stage
 from projects.services.uploads import UploadedFile, read_options
@@ -91,11 +92,12 @@ class UploadAcceptView(ApiView):
     @extend_schema(
         operation_id="uploads_accept",
         request=shapes_in.UploadAccept,
-        responses={201: shapes_in.DatasetCreated, **errors(400, 403, 404, 409, 429)},
+        responses={201: serializers.DatasetMade, **errors(400, 403, 404, 409, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists."""
         upload = _upload(request, slug, upload_id)
         body = validated(shapes_in.UploadAccept, request)
-        version = upload_accept(upload=upload, name=body["name"], user=caller(request))
-        return Response({"name": body["name"], "version": shapes.dataset_version_detail(version, {})}, status=201)
+        version = upload_accept(upload=upload, name=body["name"], user=caller(request), make_current=body["make_current"])
+        made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
+        return Response({"name": body["name"], "version": made}, status=201)

@@ -13,7 +13,7 @@ import mimir.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0003_twin_indexes"),
+        ("projects", "0005_audit_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

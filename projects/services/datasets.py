@@ -49,10 +49,28 @@ def dataset_version_from_job(
     )
 
 
-def version_create(*, project: Project, name: str, id: "UUID", **facts: Any) -> DatasetVersion:  # noqa: A002 - the field's name
-    """Allocate the next number under the dataset's row lock; the dataset itself is made when it is new."""
-    Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
-    dataset = Dataset.objects.select_for_update().get(project=project, name=name)
+def version_create(
+    *,
+    project: Project,
+    name: str,
+    id: "UUID",  # noqa: A002 - the field's name
+    make_current: bool = True,
+    **facts: Any,
+) -> DatasetVersion:
+    """Allocate the next number under the dataset's row lock; create the dataset when it is new."""
+    dataset = _dataset_locked(project, name)
+    stays = 0 if make_current else dataset.current
     dataset.latest_number += 1
-    dataset.save(update_fields=["latest_number"])
+    if stays:
+        dataset.current_number, dataset.current_set_at = stays, dataset.latest_number
+    dataset.save(update_fields=["latest_number", "current_number", "current_set_at"])
     return DatasetVersion.objects.create(id=id, dataset=dataset, number=dataset.latest_number, **facts)
+
+
+def _dataset_locked(project: Project, name: str) -> Dataset:
+    """The dataset's row, locked until the transaction ends; created when it is new. Somebody may delete it between the two statements."""
+    while True:
+        Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
+        dataset = Dataset.objects.select_for_update().filter(project=project, name=name).first()
+        if dataset is not None:
+            return dataset

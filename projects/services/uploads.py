@@ -52,13 +52,15 @@ def read_options(raw: dict[str, Any]) -> ReadOptions:
 
 
 def dataset_upload(
-    *, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User", options: ReadOptions = _DETECT
+    *, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User", options: ReadOptions = _DETECT,
+    make_current: bool = True,
 ) -> DatasetVersion:
     """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
 
     The file is read first, in a bounded process, then the file and its table are stored, then one short transaction gives the version its
     number: nothing is left of a file that cannot be read. An object whose transaction was refused is deleted; one whose commit has no known
     end is left to `unreferenced_objects_sweep`, since its row may exist. The same content again is a new version.
+    Without `make_current` the version that was current stays so.
     Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
@@ -71,7 +73,7 @@ def dataset_upload(
         stored = storage.object_save(storage.object_key(project.id, version_id), file)
         table = _table_save(project, found, also=stored.key)
     facts = _facts(found) | {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
-    return _committed(project, name, version_id, facts | _table_facts(table), user, discard=[stored, table])
+    return _committed(project, name, version_id, facts | _table_facts(table) | {"make_current": make_current}, user, discard=[stored, table])
 
 
 def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
@@ -113,7 +115,7 @@ def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: boo
     return upload
 
 
-def upload_accept(*, upload: StagedUpload, name: str, user: "User") -> DatasetVersion:
+def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current: bool = True) -> DatasetVersion:
     """The next version of dataset `name` from a staged file, read with its options. Accepting twice gives 404 the second time.
 
     Raises: Invalid, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
@@ -125,7 +127,7 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User") -> DatasetVe
     with _local(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
         table = _table_save(upload.project, found)
     facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
-    return _committed(upload.project, name, upload.id, facts | _table_facts(table), user, discard=[table], staged=True)
+    return _committed(upload.project, name, upload.id, facts | _table_facts(table) | {"make_current": make_current}, user, discard=[table], staged=True)
 
 
 def upload_delete(*, upload: StagedUpload) -> None:

@@ -16,6 +16,7 @@ from jobs.launchers.diagnosis.judging import (
     not_allowed,
     not_answered_yet,
     not_called_yet,
+    not_stored_yet,
 )
 from jobs.launchers.diagnosis.pods import placed_at
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
@@ -33,6 +34,7 @@ __all__ = [
     "not_allowed",
     "not_answered_yet",
     "not_called_yet",
+    "not_stored_yet",
     "placed_at",
     "remember",
     "remember_event",

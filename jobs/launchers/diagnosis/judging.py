@@ -81,6 +81,21 @@ def not_answered_yet() -> ClusterDiagnosis:
     )
 
 
+def not_stored_yet(why: str) -> ClusterDiagnosis:
+    """The worker's folder cannot be written. `why`: the system's words."""
+    return told(
+        Finding(
+            FailureReason.UNSCHEDULABLE_DISK,
+            "Waiting: the disk for workers is full or cannot be written.",
+            "Nothing is lost. An administrator must free space on the disk that WORKERS_DIR names, or make it writable.",
+            why,
+            ("Free space on the disk for workers",),
+            meanwhile=THEN_BY_ITSELF,
+        ),
+        Stage.WAITS,
+    )
+
+
 def not_allowed(message: str) -> ClusterDiagnosis:
     """The API server does not let the orchestrator launch (401, or 403 by its roles). `message`: its own words."""
     return told(not_allowed_finding(message), Stage.WAITS)

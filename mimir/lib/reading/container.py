@@ -174,7 +174,8 @@ def _unpack(path: Path, packing: str, target: Path, bytes_max: int) -> str:
 
 class _opened:  # noqa: N801 - used as a context manager only
     def __init__(self, path: Path, packing: str) -> None:
-        self._path, self._packing, self._archive = path, packing, None
+        self._path, self._packing = path, packing
+        self._archive: zipfile.ZipFile | None = None
 
     def __enter__(self) -> tuple[Any, str]:
         name = self._path.name
@@ -193,14 +194,14 @@ class _opened:  # noqa: N801 - used as a context manager only
         return self._file, name
 
     def _member(self) -> tuple[IO[bytes], str]:
-        self._archive = zipfile.ZipFile(self._path)
-        found = [member for member in self._archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
+        archive = self._archive = zipfile.ZipFile(self._path)
+        found = [member for member in archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
         if len(found) != 1:
             names = ", ".join(member.filename[:60] for member in found[:5]) or "none"
             raise NotATable(f"The zip archive must have one file, and has {len(found)} ({names}). Upload one table file at a time.")
         if found[0].flag_bits & 1:
             raise NotATable("The zip archive is protected by a password. Unpack it and upload the file inside.")
-        return self._archive.open(found[0]), found[0].filename[:200]
+        return archive.open(found[0]), found[0].filename[:200]
 
     def __exit__(self, *_: object) -> None:
         self._file.close() if hasattr(self, "_file") else None

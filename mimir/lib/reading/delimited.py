@@ -147,7 +147,7 @@ def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings:
 
 def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line it begins in. Raises: NotATable, _StrayQuote."""
-    quoting = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
     sentinel = "\x1amimir end\x1a"
     lines = _followed(file, sentinel)
     reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote or None, quoting=quoting, strict=strict)

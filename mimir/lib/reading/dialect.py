@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
@@ -86,7 +87,7 @@ def _named(delimiter: str) -> str:
 
 def _records(text: str, delimiter: str, quote: str, *, cut: bool, first_line: int = 1, limit: int = SAMPLE_RECORDS) -> list[_Record]:
     """The first records; one that the end of the sample cuts is left out."""
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
     found: list[_Record] = []
     line = first_line

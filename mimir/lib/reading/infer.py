@@ -83,7 +83,7 @@ def _count(connection: Any, source: Callable[[Sequence[TextColumn]], str], colum
     for group in _groups(columns, lambda _column: 4):
         asked: list[str] = []
         for index, column in enumerate(group):
-            rule = (surviving[id(column)] or [None])[0]
+            rule = next(iter(surviving[id(column)]), None)
             asked += [f"count(t{index})", f"count(*) FILTER (m{index})"]
             asked.append(f"count(*) FILTER ({rule.match.format(t=f't{index}')} AND NOT m{index})" if rule else "0")
             asked.append(f"count(*) FILTER ({rule.proof.format(t=f't{index}')})" if rule and rule.proof else "1")

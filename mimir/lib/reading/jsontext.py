@@ -23,7 +23,7 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
     """The cells of a JSON file. Raises: NotATable, which names the line or the character."""
     with text.path.open(encoding="utf-8", newline="") as file:
         sample = file.read(65_536)
-    warnings, choices = list(text.warnings), []
+    warnings, choices = list(text.warnings), list[dict[str, Any]]()
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
     if layout == "document" or (options.records_path not in ("", "$")):

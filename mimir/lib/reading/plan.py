@@ -110,8 +110,8 @@ class _Builder:
         text, total = tagged_text(cell(index)), sum(counts.values())
         trimmed = f"nullif(trim({text}), '')"
         if wanted:
-            allowed = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
-            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, allowed), wanted if wanted != "VARCHAR" else "")]
+            chosen = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
+            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, chosen), wanted if wanted != "VARCHAR" else "")]
         nested = counts["object"] + counts["array"]
         if nested and nested == total:
             return [
