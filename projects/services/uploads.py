@@ -127,7 +127,8 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current
     with _local(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
         table = _table_save(upload.project, found)
     facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
-    return _committed(upload.project, name, upload.id, facts | _table_facts(table) | {"make_current": make_current}, user, discard=[table], staged=True)
+    facts |= _table_facts(table) | {"make_current": make_current}
+    return _committed(upload.project, name, upload.id, facts, user, discard=[table], staged=True)
 
 
 def upload_delete(*, upload: StagedUpload) -> None:

@@ -22,7 +22,7 @@ def test_options_change_the_preview_and_the_dataset_is_what_it_shows(page: Page,
     file.write_bytes(SALES)
     stage(page, stack, file, "sales")
     preview = page.get_by_role("region", name="Preview")
-    expect(page.get_by_label("Delimiter")).to_contain_text("Automatic: ; semicolon")
+    expect(page.get_by_label("Delimiter")).to_contain_text("; semicolon (automatic)")
     expect(preview.get_by_role("row").nth(1)).to_contain_text("1234.5")
     expect(page.get_by_text("Column day stays text", exact=False)).to_be_visible()
     page.get_by_role("button", name="Day first").click()

@@ -33,10 +33,10 @@ def chosen(field: Any) -> tuple[str, str]:
 def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     form = form_of(upload(), {})
     fields = {one.name: one for one in form.fields}
-    assert chosen(form.format) == ("", "Automatic: CSV")
-    assert chosen(fields["delimiter"]) == ("", "Automatic: ; semicolon")
-    assert chosen(fields["header_row"]) == ("", "Automatic: row 1")
-    assert chosen(fields["thousands_mark"]) == ("", "Automatic: none")
+    assert chosen(form.format) == ("", "CSV (automatic)")
+    assert chosen(fields["delimiter"]) == ("", "; semicolon (automatic)")
+    assert chosen(fields["header_row"]) == ("", "row 1 (automatic)")
+    assert chosen(fields["thousands_mark"]) == ("", "none (automatic)")
     assert [column["type"] for column in form.columns] == ["text", "decimal"]
     assert form.rows[1][1]["lost"] == "ERR"
 

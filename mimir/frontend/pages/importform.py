@@ -44,7 +44,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
     "excel": ("sheet", "header_row", "skip_rows", *_TABLE),
     "json": ("records_path", "nested", "encoding", *_TABLE),
-    "jsonl": ("nested", "encoding", *_TABLE),
+    "jsonl": ("records_path", "nested", "encoding", *_TABLE),
     "parquet": (),
     "arrow": (),
 }
@@ -71,6 +71,11 @@ class Select:
     hint: str = ""
     error: str = ""
 
+    @property
+    def wide(self) -> bool:
+        """Whether it takes a whole line of the form."""
+        return self.name in ("bad_cells", "sheet", "records_path", "nested")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -83,6 +88,11 @@ class Entry:
     hint: str = ""
     error: str = ""
 
+    @property
+    def wide(self) -> bool:
+        """Whether it takes a whole line of the form."""
+        return self.name in _LISTS
+
 
 @dataclass(slots=True)
 class ImportForm:
@@ -90,7 +100,8 @@ class ImportForm:
 
     format: Select
     fields: list[Select | Entry]
-    warnings: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]  # those with a suggested change
+    notes: list[str] = field(default_factory=list)  # the other ones
     columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[list[dict[str, Any]]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -142,9 +153,11 @@ def form_of(upload: Mapping[str, Any], errors: Mapping[str, str]) -> ImportForm:
     found = reading.get("options", {})
     kind = str(given.get("format") or reading.get("format") or "csv")
     shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
-    fields = [_field(name, given, found, reading, errors.get(name, "")) for name in _FIELDS.get(kind, ())]
+    names = [name for name in _FIELDS.get(kind, ()) if name != "records_path" or reading.get("lists") or given.get(name)]
+    fields = [_field(name, given, found, reading, errors.get(name, "")) for name in names]
     types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
-    made = ImportForm(shown, fields, [_warning(one) for one in reading.get("warnings", [])])
+    warnings = [_warning(one) for one in reading.get("warnings", [])]
+    made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
     made.skipped = [name for name, value in types.items() if value == "skip"]
     made.columns = [_column(one, types.get(one["name"], ""), kind) for one in reading.get("columns", [])]
     made.rows = _rows(reading)
@@ -162,7 +175,7 @@ def _choices(known: Sequence[tuple[str, str]], given: Any, found: Any) -> list[t
     chosen = shown_value(given)
     labels = dict(known)
     detected = "none" if found == "" and "none" in labels else shown_value(found)
-    automatic = f"Automatic: {labels.get(detected, text.visible(detected))}" if detected and not chosen else "Automatic"
+    automatic = f"{labels.get(detected, text.visible(detected))} (automatic)" if detected and not chosen else "Automatic"
     rows = [("", automatic, not chosen), *((value, label, value == chosen) for value, label in known)]
     return rows if not chosen or chosen in labels else [*rows, (chosen, text.visible(chosen), True)]
 
