@@ -52,7 +52,14 @@ def read_options(raw: dict[str, Any]) -> ReadOptions:
 
 
 def dataset_upload(
-    *, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User", options: ReadOptions = _DETECT,
+    *,
+    project: Project,
+    name: str,
+    file: IO[bytes],
+    path: str,
+    size_bytes: int,
+    user: "User",
+    options: ReadOptions = _DETECT,
     make_current: bool = True,
 ) -> DatasetVersion:
     """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
@@ -73,7 +80,7 @@ def dataset_upload(
         stored = storage.object_save(storage.object_key(project.id, version_id), file)
         table = _table_save(project, found, also=stored.key)
     facts = _facts(found) | {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
-    return _committed(project, name, version_id, facts | _table_facts(table) | {"make_current": make_current}, user, discard=[stored, table])
+    return _committed(project, name, version_id, facts | _table_facts(table), user, discard=[stored, table], make_current=make_current)
 
 
 def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
@@ -127,8 +134,7 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current
     with _local(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
         table = _table_save(upload.project, found)
     facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
-    facts |= _table_facts(table) | {"make_current": make_current}
-    return _committed(upload.project, name, upload.id, facts, user, discard=[table], staged=True)
+    return _committed(upload.project, name, upload.id, facts | _table_facts(table), user, discard=[table], staged=True, make_current=make_current)
 
 
 def upload_delete(*, upload: StagedUpload) -> None:
@@ -234,7 +240,15 @@ def _table_facts(table: storage.Stored | None) -> dict[str, Any]:
 
 
 def _committed(
-    project: Project, name: str, id: UUID, facts: dict[str, Any], user: "User", *, discard: list[storage.Stored | None], staged: bool = False
+    project: Project,
+    name: str,
+    id: UUID,
+    facts: dict[str, Any],
+    user: "User",
+    *,
+    discard: list[storage.Stored | None],
+    make_current: bool,
+    staged: bool = False,
 ) -> DatasetVersion:
     """One short transaction that gives the version its number; a staged upload ends in it."""
     try:
@@ -242,7 +256,7 @@ def _committed(
             demand_active(Project.objects.get(id=project.id))
             if staged and not StagedUpload.objects.filter(id=id).delete()[0]:
                 raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
-            return version_create(project=project, name=name, id=id, source=VersionSource.UPLOAD, created_by=user, **facts)
+            return version_create(project=project, name=name, id=id, make_current=make_current, source=VersionSource.UPLOAD, created_by=user, **facts)
     except MimirError:
         for stored in discard:
             if stored is not None:
