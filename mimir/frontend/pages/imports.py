@@ -28,7 +28,8 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     form = Form({"name": request.GET.get("name", "")})
     current = True
     got = together(request, project=lambda client: client.get(project_path(slug)), upload=lambda client: client.get(path))
-    upload, errors = got["upload"], {}
+    upload: dict[str, Any] = got["upload"]
+    errors: dict[str, str] = {}
     if request.method == "POST":
         form, current = Form.posted(request.POST, "name"), bool(request.POST.get("make_current"))
         then = request.POST.get("then", "read")
