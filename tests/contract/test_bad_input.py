@@ -225,6 +225,7 @@ JOBS: dict[str, Bad] = {
         {**INFERENCE, "dataset": "words"},
         "signature_mismatch",
         "column size is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)",
+        steps=("Choose a dataset that fits", "Train a model on this dataset"),
     ),
     "a target without values": Bad(
         "ml_training", {"dataset": "no-target", "target": "price", "model": "m"}, "invalid_input", "1 rows have a value of the target price"
