@@ -13,6 +13,7 @@ from projects.connection import connection_release
 from projects.models import Dataset, DatasetVersion, Project, VersionSource
 from projects.names import check_name
 from projects.parsing import runner
+from projects.selectors.quota import QuotaExceeded, storage_demand
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,7 +30,7 @@ def dataset_upload(
     cannot be read. An object whose transaction was refused is deleted; one whose commit has no known end is left to
     `unreferenced_objects_sweep`, since its row may be there. The same content again is a new version: somebody delivered it.
     Without `make_current` the version that was current stays so.
-    Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
+    Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
     demand_active(project)
@@ -37,6 +38,11 @@ def dataset_upload(
         raise _at_file(TooLarge(f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."))
     if size_bytes == 0:
         raise _at_file(runner.Unreadable("The file is empty."))
+    try:
+        storage_demand(project, size_bytes)
+    except QuotaExceeded as error:
+        _at_file(error)
+        raise
     try:
         connection_release()
         inspected = runner.inspect(path, scratch_dir=storage.scratch_dir(), owner=runner.Owner(str(user.pk), str(project.id)))
