@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("projects", "0005_audit_events")]
+    dependencies = [("projects", "0006_dataset_tables_and_staged_uploads")]
 
     operations = [
         migrations.AddField(

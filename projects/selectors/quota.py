@@ -1,6 +1,6 @@
 """How much a project stores and a user has created, and what is allowed.
 
-Stored bytes are uploaded dataset versions and all artifacts of jobs (versions that jobs write are artifacts too). Jobs live in an app above
+Stored bytes are uploads, accepted or staged, and all artifacts of jobs (versions that jobs write are artifacts too). Jobs live in an app above
 this one, which registers the function that counts artifacts.
 """
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from mimir.lib.errors import MimirError
-from projects.models import DatasetVersion, Project, VersionSource
+from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
 from projects.parsing.remembered import Remembered
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ def register_artifact_bytes(count: Callable[[UUID], int]) -> None:
 
 def stored_bytes(project: Project) -> int:
     """What the project stores now."""
-    uploads = DatasetVersion.objects.filter(dataset__project=project, source=VersionSource.UPLOAD).aggregate(size=Sum("size_bytes"))["size"] or 0
-    return int(uploads) + (_artifact_bytes(project.id) if _artifact_bytes else 0)
+    uploads = DatasetVersion.objects.filter(dataset__project=project, source=VersionSource.UPLOAD)
+    sizes = uploads.aggregate(files=Sum("size_bytes"), tables=Sum("table_size_bytes"))
+    staged = StagedUpload.objects.filter(project=project).aggregate(files=Sum("size_bytes"))
+    held = [sizes["files"], sizes["tables"], staged["files"]]
+    return sum(int(size or 0) for size in held) + (_artifact_bytes(project.id) if _artifact_bytes else 0)
 
 
 def _stored_lately(project: Project) -> int:

@@ -223,3 +223,10 @@ def test_wrong_profiles_stop_the_start(settings: Any, text: str, said: str) -> N
     with pytest.raises(BadEnvironment) as refused:
         _check_profiles()
     assert said in str(refused.value)
+
+
+def test_annotations_of_workers_pods_are_text_with_names_that_kubernetes_takes() -> None:
+    good = '{"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled", "plain": ""}'
+    assert load("orchestrator", {**NEEDED, "WORKER_POD_ANNOTATIONS": good}).worker_pod_annotations == good
+    for bad in ('{"sidecar.istio.io/inject": false}', '{"a b": "c"}', '{"UPPER.io/x": "c"}', "[]", "no JSON"):
+        assert any("WORKER_POD_ANNOTATIONS" in fault for fault in _faults({**NEEDED, "WORKER_POD_ANNOTATIONS": bad}))
