@@ -44,7 +44,9 @@ class ProjectsView(ApiView):
 class ProjectView(ApiView):
     """One project."""
 
-    @extend_schema(operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectDetail, **NOT_MODIFIED, **errors(404)})
+    @extend_schema(
+        operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectDetail, **NOT_MODIFIED, **errors(404)}
+    )
     def get(self, request: Request, slug: str) -> Response:
         """The project, with your role in it."""
         project = project_for(caller(request), slug)
