@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from mimir.lib.errors import Invalid, MimirError
 from projects.models import (
     AccessToken,
+    AuditEvent,
     Dataset,
     DatasetProfile,
     DatasetVersion,
@@ -86,6 +87,8 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         made = project_create(slug=asked["slug"], name=asked["name"], description=asked["description"], user=caller_of(request))
         if asked["status"] != ProjectStatus.ACTIVE:
             made = project_update(project=made, status=asked["status"])
+        if asked.get("stored_bytes_max") is not None:
+            made = project_update(project=made, stored_bytes_max=asked["stored_bytes_max"])
         obj.__dict__.update(made.__dict__)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
@@ -212,6 +215,15 @@ class PipelineVersionAdmin(Versions):
     list_display = ("pipeline", "number", "created_by", "created_at")
     list_select_related = ("pipeline", "created_by")
     search_help_text = "The name of a pipeline, whole"
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnly):
+    list_display = ("at", "kind", "actor_name", "subject", "project_slug", "address")
+    list_filter = ("kind",)
+    search_fields = ("=actor_name", "=subject", "=project_slug", "=address")
+    search_help_text = "A user name, a subject, a project or an address, whole"
+    date_hierarchy = None
 
 
 @admin.register(AccessToken)

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from mimir.frontend.pages import (
+    account,
     clusters,
     datasets,
     entity,
     files,
     home,
+    imports,
     job,
     jobs,
     members,
@@ -27,6 +29,9 @@ urlpatterns = [
     path("signin/", session.signin, name="signin"),
     path("session/", session.session_state, name="session-state"),
     path("signout/", session.signout, name="signout"),
+    path("account/", account.account, name="account"),
+    path("account/sessions/end/", account.sessions_end, name="sessions-end"),
+    path("account/sessions/<uuid:session_id>/end/", account.session_end, name="session-end"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),
     path("projects/", projects.projects, name="projects"),
@@ -39,6 +44,7 @@ urlpatterns = [
     path("projects/<str:slug>/jobs/new/", submit.submit, name="job-new"),
     path("projects/<str:slug>/datasets/", datasets.datasets, name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.dataset, name="dataset"),
+    path("projects/<str:slug>/datasets/import/<uuid:upload_id>/", imports.dataset_import, name="dataset-import"),
     path("projects/<str:slug>/models/", models.models, name="models"),
     path("projects/<str:slug>/models/<str:name>/", models.model, name="model"),
     path("projects/<str:slug>/models/<str:name>/compare/", models.compare, name="model-compare"),

@@ -16,7 +16,7 @@ from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
-from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, LIMIT, download_responses, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, download_responses, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects import storage
@@ -110,7 +110,11 @@ class DatasetsView(ApiView):
 class DatasetView(ApiView):
     """One dataset."""
 
-    @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(400, 404)})
+    @extend_schema(
+        operation_id="datasets_read",
+        parameters=[CURSOR, LIMIT, IF_NONE_MATCH],
+        responses={200: serializers.DatasetVersions, **NOT_MODIFIED, **errors(400, 404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         return self._answer(request, dataset_get(project=project_for(caller(request), slug), name=name))

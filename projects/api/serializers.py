@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from mimir.lib.schemas.column_changes import ChangeKind
 from projects.models import DataFormat, ProjectStatus, Role
-from projects.selectors.dataset_changes import ChangeKind
 
 _Any = serializers.Serializer[Any]
 
@@ -89,6 +89,11 @@ class ProjectShape(_Any):
     status = serializers.ChoiceField(choices=ProjectStatus.choices)
     role = serializers.ChoiceField(choices=Role.choices, help_text="Yours.")
     created_at = serializers.DateTimeField()
+
+
+class ProjectDetail(ProjectShape):
+    stored_bytes = serializers.IntegerField(help_text="Of uploaded dataset versions and of all artifacts of jobs.")
+    stored_bytes_max = serializers.IntegerField(allow_null=True, help_text="The quota; null: no limit. An administrator can change it.")
 
 
 class MemberRequest(_Any):

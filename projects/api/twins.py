@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.access import project_for
@@ -89,7 +89,7 @@ class TwinValidateView(ApiView):
 class TwinView(ApiView):
     """One twin."""
 
-    @extend_schema(operation_id="twins_read", responses={200: serializers.TwinDetail, **errors(404)})
+    @extend_schema(operation_id="twins_read", parameters=[IF_NONE_MATCH], responses={200: serializers.TwinDetail, **NOT_MODIFIED, **errors(404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """With its definition, whose number is the ETag."""
         return _detail(twin_for(request, slug, name))

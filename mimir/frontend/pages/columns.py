@@ -28,7 +28,7 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
         for column in found["columns"]
     ]
     rights = [bool(column["right"]) for column in columns]
-    rows = [[_cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
+    rows = [[cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
 
@@ -80,7 +80,8 @@ def _numbers(column: Column) -> list[tuple[str, str]]:
     return [(profiles.value_of(row["value"]) or "empty", text.number(row["count"])) for row in column.get("top") or []]
 
 
-def _cell(value: Any, right: bool) -> dict[str, Any]:
+def cell(value: Any, right: bool) -> dict[str, Any]:
+    """One cell as text: null, `right` for numbers, `whole` when it was cut."""
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
     shown = ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
