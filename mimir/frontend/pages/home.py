@@ -13,6 +13,7 @@ from mimir.frontend.pages.joblook import job_look
 from mimir.frontend.pages.shell import page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib import sample
+from mimir.lib.clock import utc_now
 
 OPEN = ("queued", "launching", "running", "cancelling")
 RECENT = 10
@@ -22,6 +23,7 @@ RECENT = 10
 @signed_in
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/`."""
+    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -35,6 +37,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     pipelines = got["pipelines"]["results"]
     context = {
         "begins": not any(got["counts"].values()),
+        "asked_at": asked_at,
         "counts": summary["counts"],
         "active_jobs": summary["counts"]["running"] + summary["counts"]["waiting"],
         "now": [job_look(job) for job in got["open"]["results"]],

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend import text
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages import graphs, jobresult, jobstory, metricplot, steplog, stepview
+from mimir.frontend.pages import graphs, joblook, jobresult, jobstory, metricplot, steplog, stepview
 from mimir.frontend.pages.joblook import ENDED, cancelled, job_look, status_shape
 from mimir.frontend.pages.logtail import log_tail
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
@@ -86,6 +86,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
         "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
+        "log_state": joblook.empty_log(row),
         "launching_since": _launching_since(row, events),
         "status_word": WORDS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
