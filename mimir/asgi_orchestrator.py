@@ -4,25 +4,26 @@ import os
 import sys
 from typing import Any
 
-from mimir.env import BadEnvironment
+from mimir.env import BadEnvironment, demand_frontend_keys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mimir.settings.orchestrator")
 
 try:
+    from django.conf import settings
     from django.core.asgi import get_asgi_application
 
     http: Any = get_asgi_application()
+    demand_frontend_keys(settings.ENV)
 except BadEnvironment as error:
     sys.exit(str(error))
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402 - apps have to be loaded first
-from django.conf import settings  # noqa: E402
 
 from jobs.answering import beat_forever  # noqa: E402
 from jobs.routing import websocket_application  # noqa: E402
+from mimir.api.entrance import Entrance, rules  # noqa: E402
 from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
 from mimir.lib.beating import Beating  # noqa: E402
-from mimir.lib.forwarded import ForwardedHeaders  # noqa: E402
 
 _public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
 _worker = BodyLimit(http, max_bytes=settings.ENV.artifact_bytes_max)
@@ -34,5 +35,14 @@ async def limited(scope: Any, receive: Any, send: Any) -> None:
 
 
 _routed = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
-_forwarded = ForwardedHeaders(_routed, trusted=settings.ENV.trusted_proxies)  # TRUSTED_PROXIES here: our frontends
-application = Beating(_forwarded, beat_forever)
+_entered = Entrance(
+    _routed,
+    rules(
+        frontend_keys=settings.ENV.frontend_keys,
+        direct_sources=settings.ENV.direct_sources,
+        metrics_token=settings.ENV.metrics_token,
+        metrics_sources=settings.ENV.metrics_sources,
+        public_url=settings.ENV.public_url,
+    ),
+)
+application = Beating(_entered, beat_forever)

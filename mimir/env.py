@@ -131,6 +131,17 @@ def _worker_keys(value: str) -> tuple[str, ...]:
     return keys
 
 
+def _keys(value: str) -> tuple[str, ...]:
+    """Like WORKER_KEYS, or none: the processes that need no such key start without it."""
+    return _worker_keys(value) if value.strip() else ()
+
+
+def _token(value: str) -> str:
+    if value and (len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value):
+        raise _Fault("has to have at least 16 printable ASCII characters without spaces")
+    return value
+
+
 def _cidrs(value: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in value.split(",") if part.strip())
     for part in parts:
@@ -178,7 +189,15 @@ class Env:
     log_level: str = _setting(_choice("debug", "info", "warn", "error"), "info", "least level that is logged", roles=_BOTH)
     secret_key: str = _setting(_secret, None, "signs cookies; the orchestrator's and the frontend's differ", roles=_BOTH)
     public_url: str = _setting(_url("http", "https"), "http://localhost:3000", "where people reach the pages: hosts, CSRF, Origin", roles=_BOTH)
-    trusted_proxies: tuple[str, ...] = _setting(_cidrs, "", "CIDRs whose X-Forwarded-* are believed", roles=_BOTH)
+    trusted_proxies: tuple[str, ...] = _setting(
+        _cidrs, "", "CIDRs of the load balancers before the frontend, whose X-Forwarded-* it believes", roles=("frontend",)
+    )
+    frontend_keys: tuple[str, ...] = _setting(
+        _keys, "", "the frontend proves itself to the orchestrator with it; the same for both, two while rotating", roles=_BOTH
+    )
+    direct_sources: tuple[str, ...] = _setting(_cidrs, "", "CIDRs that may sign in and use the admin at the orchestrator's own port")
+    metrics_token: str = _setting(_token, "", "who scrapes /metrics sends it as Authorization: Bearer; empty: nobody by a token")
+    metrics_sources: tuple[str, ...] = _setting(_cidrs, "", "CIDRs that may scrape /metrics without a token")
     api_url: str = _setting(_url("http", "https"), "http://127.0.0.1:8080", "the orchestrator, as the frontend reaches it", roles=("frontend",))
     pod_ip: str = _setting(_text, "", "our own address, allowed as Host: what scrapes a pod asks it by its address")
     static_root: str = _setting(_text, "", "folder of collected static files, as images have one; empty: found where they are", roles=_BOTH)
@@ -252,6 +271,14 @@ class Env:
     retention_jobs_days: int = _setting(_integer(0), "0", "ended jobs with logs and artifacts are kept this long; 0: for ever")
 
 
+def demand_frontend_keys(env: Env) -> None:
+    """Called by the two processes that serve people; commands, loops and image builds start without. Raises: BadEnvironment."""
+    if not env.frontend_keys:
+        raise BadEnvironment(
+            ["FRONTEND_KEYS is not set: with the same value for both, the frontend proves to the orchestrator that a request comes from it"]
+        )
+
+
 def load(role: Role, source: Mapping[str, str] | None = None) -> Env:
     """The settings for `role` from `source` (default: this process's environment).
 
@@ -317,7 +344,7 @@ def _value(
             faults.append(f"{upper} is not set: {meta['doc']}")
     except _Fault as fault:
         faults.append(f"{upper}{fault}" if str(fault).startswith("_FILE") else f"{upper} {fault}")
-    return () if meta["parse"] is _worker_keys else ""
+    return () if meta["parse"] in (_worker_keys, _keys, _cidrs, _words) else ""
 
 
 def _given(upper: str, environ: Mapping[str, str], configured: str | None) -> str | None:

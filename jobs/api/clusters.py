@@ -13,7 +13,7 @@ from jobs.models import Cluster
 from jobs.resources import parse_cpu, parse_memory
 from jobs.selectors.clusters import cluster_get, cluster_list, clusters_as_dicts
 from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_etag, cluster_faults
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, demand_administrator, validated
@@ -105,13 +105,13 @@ class ClusterView(ApiView):
         demand_administrator(request, _ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
         with _told_by_path():
-            return _answer(cluster_change(name=name, changes=changes, actor=_actor(request), etags=wanted_etags(request)))
+            return _answer(cluster_change(name=name, changes=changes, actor=_actor(request), etags=preconditions(request)))
 
     @extend_schema(operation_id="clusters_delete", parameters=[IF_MATCH], responses={204: None, **errors(403, 404, 409, 412)})
     def delete(self, request: Request, name: str) -> Response:
         """Take it away. One on which jobs have run cannot be: switch it off."""
         demand_administrator(request, _ONLY)
-        cluster_delete(name=name, actor=_actor(request), etags=wanted_etags(request))
+        cluster_delete(name=name, actor=_actor(request), etags=preconditions(request))
         return Response(status=204)
 
 

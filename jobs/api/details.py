@@ -1,8 +1,9 @@
 """What belongs to one job beside itself: events, attempts, artifacts, usage."""
 
+from typing import IO
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,10 +15,10 @@ from jobs.selectors.events import event_dict, event_page
 from jobs.selectors.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
 from jobs.selectors.machine import clamped
 from jobs.selectors.usage import usage_points
+from mimir.api.downloads import Representation, download, file_sender, is_text
 from mimir.api.pagination import paginate
 from mimir.api.query import whole_number
-from mimir.api.responses import FileStream, attachment
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import MimirError
 from projects import storage
@@ -116,16 +117,28 @@ class ArtifactsView(ApiView):
 class ArtifactView(ApiView):
     """One file."""
 
-    @extend_schema(operation_id="jobs_artifact", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(404)})
-    def get(self, request: Request, job_id: UUID, name: str) -> FileStream:
-        """As an attachment: what a worker calls its type decides nothing here."""
+    @extend_schema(operation_id="jobs_artifact", parameters=DOWNLOAD, responses=download_responses("application/octet-stream"))
+    def get(self, request: Request, job_id: UUID, name: str) -> HttpResponseBase:
+        """As an attachment, whatever type its worker named. The ETag is the SHA-256 of the bytes; byte ranges are answered."""
         row = artifact_get(job=job_for(caller(request), job_id), name=name)
-        try:
-            file = storage.object_open(row.storage_key)
-        except FileNotFoundError as error:
-            message = f"The file of {name} is not in the artifact storage. Tell an administrator."
-            raise MimirError(message, code="content_missing", status=500) from error
-        return attachment(file, name=row.name, media_type="application/octet-stream", length=row.size_bytes)
+
+        def open_file() -> IO[bytes]:
+            try:
+                return storage.object_open(row.storage_key)
+            except FileNotFoundError as error:
+                message = f"The file of {name} is not in the artifact storage. Tell an administrator."
+                raise MimirError(message, code="content_missing", status=500) from error
+
+        content = Representation(
+            etag=f'"{row.sha256}"',
+            size_bytes=row.size_bytes,
+            media_type="application/octet-stream",
+            name=row.name,
+            send=file_sender(open_file, size_bytes=row.size_bytes),
+            is_text=is_text(row.media_type, row.name),
+            modified_at=row.created_at,
+        )
+        return download(request, content)
 
 
 class UsageView(ApiView):

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -19,9 +20,9 @@ from jobs.models import Attempt
 from jobs.selectors.jobs import attempt_of, job_for
 from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
 from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
+from mimir.api.downloads import Representation, download
 from mimir.api.query import flag, whole_number
-from mimir.api.responses import protect
-from mimir.api.schema import errors
+from mimir.api.schema import DOWNLOAD, download_responses, errors
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 
@@ -62,47 +63,77 @@ class LogView(ApiView):
                 "format", OpenApiTypes.STR, enum=["cri", "raw"], description="raw: what the workload wrote, without the prefixes. Default: cri."
             ),
             OpenApiParameter("stream", OpenApiTypes.STR, enum=["stdout", "stderr"], description="With format=raw: this stream only."),
+            *DOWNLOAD,
         ],
-        responses={(200, "text/plain"): OpenApiTypes.STR, **errors(400, 404)},
+        responses=download_responses("text/plain", type=OpenApiTypes.STR),
     )
-    def get(self, request: Request, job_id: UUID) -> HttpResponse | StreamingHttpResponse:
-        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`. Byte ranges are answered, but not of more than 4 MiB of raw text.
 
         Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
         to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
         """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
-            return _answer(LogSlice(0, 1, 0, 0, False, iter(())), 0)
-        part, size = _part(self.query, attempt)
-        return _answer(part, size)
+            return download(request, _representation(LogSlice(0, 1, 0, 0, False, iter(())), "none"))
+        return download(request, _asked_part(self.query, attempt))
 
 
-def _part(asked: Mapping[str, Any], attempt: Attempt) -> tuple[LogSlice, int | None]:
-    """What is asked for, and how many bytes it is where that is known and small."""
+def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
+    """The part of a log that is asked for."""
     offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
     if asked.get("format") == "raw":
         part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream))
-    elif stream:
+        return _representation(part, f"{attempt.id}.raw.{stream or 'both'}")
+    if stream:
         raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
-    else:
-        part = log_read(attempt=attempt, offset=offset, limit=limit)
-    size = part.next_offset - part.offset
-    return part, size if size <= AT_ONCE_BYTES else None
+    part = log_read(attempt=attempt, offset=offset, limit=limit)
+
+    def read(start: int, length: int) -> Iterator[bytes]:
+        return part.chunks if start == 0 else log_read(attempt=attempt, offset=part.offset + start, limit=length).chunks
+
+    return _representation(part, f"{attempt.id}.cri", read)
 
 
-def _answer(part: LogSlice, size: int | None) -> HttpResponse | StreamingHttpResponse:
-    response: HttpResponse | StreamingHttpResponse
-    if size is None:
-        response = ChunkStream(part.chunks, content_type="text/plain; charset=utf-8")
-    else:
-        response = HttpResponse(b"".join(part.chunks), content_type="text/plain; charset=utf-8")
-    response["Log-Offset"], response["Log-Line"] = str(part.offset), str(part.first_line)
-    response["Log-Next"], response["Log-End"] = str(part.next_offset), str(part.end)
-    response["Log-Complete"] = "true" if part.complete else "false"
-    response["Content-Disposition"] = 'attachment; filename="log.txt"'
-    protect(response)
-    return response
+def _representation(part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None) -> Representation:
+    """Bytes of a log only ever follow others, so that two offsets name them. `read`: any of its bytes, where their number is known."""
+    stored = part.next_offset - part.offset
+    body = b"".join(part.chunks) if stored <= AT_ONCE_BYTES else None
+    size = len(body) if body is not None else stored if read is not None else None
+
+    def send(start: int, length: int | None) -> HttpResponse | StreamingHttpResponse:
+        if body is not None:
+            return HttpResponse(body[start:] if length is None else body[start : start + length])
+        if read is None:
+            return ChunkStream(part.chunks)
+        wanted = stored - start if length is None else length
+        return ChunkStream(_first(read(start, wanted), wanted))
+
+    return Representation(
+        etag=f'"{name}.{part.offset}.{part.next_offset}.{part.end}.{int(part.complete)}"',
+        size_bytes=size,
+        media_type="text/plain; charset=utf-8",
+        name="log.txt",
+        send=send,
+        is_text=True,
+        headers={
+            "Log-Offset": str(part.offset),
+            "Log-Line": str(part.first_line),
+            "Log-Next": str(part.next_offset),
+            "Log-End": str(part.end),
+            "Log-Complete": "true" if part.complete else "false",
+        },
+    )
+
+
+def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
+    """The first `length` bytes of `pieces`."""
+    left = length
+    for piece in pieces:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
 
 
 class LogSearchView(ApiView):

@@ -16,7 +16,7 @@ from jobs.models import Attempt, Cluster
 from jobs.selectors.clusters import NOT_YET, OWN, cluster_get, cluster_is_free
 from jobs.services.admit import ADMISSION_LOCK
 from jobs.services.clusters_check import COLUMNS, Launch, column_faults, launcher_fault, name_fault
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid
 
@@ -58,7 +58,7 @@ def cluster_create(*, name: str, actor: str, launcher: str = Launch.KUBERNETES, 
     return row
 
 
-def cluster_change(*, name: str, changes: Mapping[str, Any], actor: str, etags: frozenset[str] | None = None) -> Cluster:
+def cluster_change(*, name: str, changes: Mapping[str, Any], actor: str, etags: Preconditions | None = None) -> Cluster:
     """Change the given columns of a row; what the loops write is left alone.
 
     Raises: NotFound, Invalid; PreconditionFailed when `etags` is given and lacks the present one; Conflict for another context or
@@ -86,7 +86,7 @@ def cluster_change(*, name: str, changes: Mapping[str, Any], actor: str, etags: 
     return row
 
 
-def cluster_delete(*, name: str, actor: str, etags: frozenset[str] | None = None) -> None:
+def cluster_delete(*, name: str, actor: str, etags: Preconditions | None = None) -> None:
     """Take a row away that no attempt refers to. A job that asks for it waits and says so.
 
     Raises: NotFound, PreconditionFailed; Conflict while an attempt refers to it, and for the installation's own.

@@ -52,14 +52,18 @@ def attachment(
 ) -> FileStream:
     """`file` as a download called `name`. What is in it never runs here: nosniff, and a sandboxed document if it is opened anyway."""
     response = FileStream(file, length=length, on_close=on_close, content_type=media_type)
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:200] or "download"
-    response["Content-Disposition"] = f'attachment; filename="{safe}"'
+    response["Content-Disposition"] = f'attachment; filename="{safe_name(name)}"'
     protect(response)
     return response
 
 
-def protect(response: Any) -> None:
-    """The headers of everything that users or workers wrote."""
+def safe_name(name: str) -> str:
+    """A file name that needs no quoting in a header or a shell."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:200] or "download"
+
+
+def protect(response: Any, *, cache_control: str = "private, no-store") -> None:
+    """The headers of everything that users or workers wrote. With an ETag, `no-cache` lets a client keep it and ask whether it changed."""
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
+    response["Cache-Control"] = cache_control

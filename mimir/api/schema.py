@@ -16,8 +16,9 @@ _MEANINGS: Mapping[int, str] = {
     403: "You are a member of the project, but your role does not allow this.",
     404: "It is not there, or you may not see it.",
     409: "It is in a state that does not allow this.",
-    412: "It was changed since the `ETag` in `If-Match` was read.",
+    412: "It was changed since the `ETag` in `If-Match` was read, or `If-None-Match` found that it exists.",
     413: "Over a limit of size.",
+    416: "`Range` lies outside of the content; `Content-Range` says how long that is.",
     429: "Over a limit of rate or number; `Retry-After` says when to try again.",
     503: "A part of Mimir is away; `Retry-After` says when to try again.",
 }
@@ -60,4 +61,20 @@ def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Seri
 
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")
 LIMIT = whole_number("limit", "Rows of a page.", minimum=1, maximum=200)
-IF_MATCH = OpenApiParameter("If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read.")
+IF_MATCH = OpenApiParameter(
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read: 412 if somebody changed it since. `*`: if it exists."
+)
+IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="A known ETag: 304 while it is current.")
+IF_NEW = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`*`: only create, 412 if it exists.")
+_RANGE = OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`bytes=first-last`: answered with 206.")
+_IF_RANGE = OpenApiParameter(
+    "If-Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag of what is there already; the whole is sent if it changed."
+)
+DOWNLOAD = [_RANGE, _IF_RANGE, IF_NONE_MATCH]
+NOT_MODIFIED = {304: OpenApiResponse(description="`If-None-Match` names the current ETag.")}
+
+
+def download_responses(*media_types: str, type: Any = OpenApiTypes.BINARY) -> dict[Any, Any]:
+    """The answers of a download, whole and in part, beside its errors."""
+    sent = {(status, media_type): type for status in (200, 206) for media_type in media_types}
+    return {**sent, **NOT_MODIFIED, **errors(400, 404, 412, 416)}

@@ -1,5 +1,6 @@
 """The base of every view of the public API."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import ListField, MultipleChoiceField, Serializer
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
+from mimir.api.answers import finish_json
 from mimir.api.errors import flatten
 from mimir.api.parsers import JSONParser
 from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
@@ -56,6 +59,13 @@ class ApiView(APIView):
         if any(isinstance(value, str) and "\x00" in value for value in kwargs.values()):
             raise NotFound("There is nothing here.")
         self._check_request(request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """JSON answers get their final ETag, 304 and compression once they are rendered."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(response, Response) and not response.is_rendered:
+            response.add_post_render_callback(functools.partial(finish_json, request))
+        return response
 
     def _check_request(self, request: Request) -> None:
         """Compare the query, and the presence of a body, with the method's declaration. Raises: Invalid."""

@@ -16,6 +16,8 @@ class Secrets:
     orchestrator_key: str
     frontend_key: str
     worker_key: str
+    proof_key: str  # of the frontend, to the orchestrator
+    metrics_token: str
     database_password: str
     redis_password: str
     admin_password: str
@@ -32,6 +34,8 @@ def secrets_of(places: Places) -> Secrets:
                 ("orchestrator_key", 48),
                 ("frontend_key", 48),
                 ("worker_key", 48),
+                ("proof_key", 48),
+                ("metrics_token", 24),
                 ("database_password", 24),
                 ("redis_password", 24),
                 ("admin_password", 12),

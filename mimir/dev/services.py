@@ -17,7 +17,10 @@ from mimir.dev.valkey import redis_url, valkey_argv
 
 PYTHON = sys.executable
 # Never handed on from whoever starts us: each role gets its own, or none.
-_OURS = ("SECRET_KEY", "WORKER_KEYS", "DATABASE_URL", "REDIS_URL", "BOOTSTRAP_PASSWORD", "DJANGO_SETTINGS_MODULE", "MIMIR_ROLE", "VIRTUAL_ENV")
+_OURS = (
+    "SECRET_KEY", "WORKER_KEYS", "FRONTEND_KEYS", "METRICS_TOKEN", "DATABASE_URL", "REDIS_URL", "BOOTSTRAP_PASSWORD", "DJANGO_SETTINGS_MODULE",
+    "MIMIR_ROLE", "VIRTUAL_ENV",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,6 @@ def _orchestrator(places: Places, secrets: Secrets, addresses: Addresses) -> dic
         "SPOOL_DIR": str(places.var / "spool"),
         "WORKERS_DIR": str(places.var / "workers"),
         "PUBLIC_URL": addresses.frontend_url,
-        "TRUSTED_PROXIES": "127.0.0.1",
     }
     return {
         **{name: os.environ.get(name, value) for name, value in defaults.items()},
@@ -129,6 +131,8 @@ def _orchestrator(places: Places, secrets: Secrets, addresses: Addresses) -> dic
         "REDIS_URL": addresses.redis_url,
         "SECRET_KEY": secrets.orchestrator_key,
         "WORKER_KEYS": secrets.worker_key,
+        "FRONTEND_KEYS": secrets.proof_key,
+        "METRICS_TOKEN": secrets.metrics_token,
         "MIMIR_ROLE": "orchestrator",
     }
 
@@ -140,6 +144,7 @@ def _processes(marked: dict[str, str], orchestrator: dict[str, str], secrets: Se
         "PUBLIC_URL": os.environ.get("PUBLIC_URL", addresses.frontend_url),
         "API_URL": addresses.orchestrator_url,
         "SECRET_KEY": secrets.frontend_key,
+        "FRONTEND_KEYS": secrets.proof_key,
         "MIMIR_ROLE": "frontend",
         "PORT_TO_SERVE": str(addresses.frontend_port),
     }

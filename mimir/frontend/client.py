@@ -10,13 +10,16 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
 from django.conf import settings
 from django.http import HttpRequest
+
+from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
 
 PREFIX = "/api/v1/"
 TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
@@ -190,6 +193,19 @@ def _passed_on(request: HttpRequest) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
+class _Proving(httpx.Auth):
+    """Adds the proof that we pass a request on, for the client that the X-Forwarded-* headers beside it name."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        given = request.headers
+        client = Client(
+            given.get("X-Forwarded-For", ""), given.get("X-Forwarded-Proto") == "https", given.get("X-Forwarded-Host", given.get("Host", ""))
+        )
+        target = request.url.raw_path
+        given[HEADER_NAME] = proof(client, method=request.method, target=target, keys=settings.ENV.frontend_keys, now=time.time())
+        yield request
+
+
 @functools.cache
 def _client() -> httpx.Client:
     """One pool for the process. The Host is the public one: the orchestrator is sure to answer to it."""
@@ -199,6 +215,7 @@ def _client() -> httpx.Client:
         timeout=TIMEOUTS,
         limits=_LIMITS,
         follow_redirects=False,
+        auth=_Proving(),
         trust_env=False,
     )
 

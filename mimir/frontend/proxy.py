@@ -41,6 +41,7 @@ class ProxySettings:
     trusted_proxies: tuple[str, ...]
     max_upload_bytes: int
     session_cookie: str
+    frontend_keys: tuple[str, ...]
 
 
 def in_front_of(pages: Application, settings: ProxySettings) -> Application:
@@ -90,8 +91,8 @@ class Front:
         self._pages = pages
         self._settings = settings
         self._max_bytes = settings.max_upload_bytes + ENVELOPE_BYTES
-        self._http = HttpProxy(settings.api_url, max_bytes=self._max_bytes)
-        self._sockets = SocketProxy(settings.api_url)
+        self._http = HttpProxy(settings.api_url, max_bytes=self._max_bytes, keys=settings.frontend_keys)
+        self._sockets = SocketProxy(settings.api_url, keys=settings.frontend_keys)
         self._origins = own_origins(settings.public_url, settings.allowed_hosts)
         self._csrf = CsrfViewMiddleware(_never_called)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import structlog
 
-from mimir.frontend.proxy_rules import Target, body_length, request_headers, response_headers
+from mimir.frontend.proxy_rules import Target, body_length, proof_of, request_headers, response_headers
 from mimir.lib.asgi import Header, Receive, Scope, Send, header, send_json_error
 from mimir.lib.errors import MimirError, TooLarge
 
@@ -33,9 +33,10 @@ class BodyTooLarge(Exception):
 class HttpProxy:
     """The connections to one orchestrator. `max_bytes` limits one request's body; a longer one is answered with 413."""
 
-    def __init__(self, url: str, *, max_bytes: int, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, url: str, *, max_bytes: int, keys: tuple[str, ...], read_seconds: float = READ_SECONDS) -> None:
         self._url = httpx.URL(url)
         self._max_bytes = max_bytes
+        self._keys = keys
         self._read_seconds = read_seconds
         self._transport: httpx.AsyncHTTPTransport | None = None
 
@@ -100,6 +101,7 @@ class HttpProxy:
 
     def _request(self, scope: Scope, body: "_Body", credentials: list[Header]) -> httpx.Request:
         headers = [*request_headers(scope["headers"]), *credentials, (b"host", header(scope, b"host").encode("latin-1"))]
+        headers.append(proof_of(scope, self._keys))
         if body.length or _declares_length(scope):
             headers.append((b"content-length", str(body.length).encode()))
         query = scope.get("query_string", b"")

@@ -1,11 +1,14 @@
 """What the proxy lets through: paths, headers, cookies, origins. Pure: values in, values out."""
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from mimir.lib.asgi import Header
+from mimir.lib.asgi import Header, Scope, header
+from mimir.lib.frontend_proof import HEADER as PROOF
+from mimir.lib.frontend_proof import Client, proof
 
 PREFIXES = {b"/api/": "api", b"/ws/": "ws", b"/admin/": "admin"}
 ADMIN_COOKIES = "mimir_admin_"
@@ -14,7 +17,7 @@ ADMIN_COOKIES = "mimir_admin_"
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
 )
-_REWRITTEN = frozenset((b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken"))
+_REWRITTEN = frozenset((PROOF, b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken"))
 _SERVER_OWN = frozenset((b"date", b"server"))  # ours adds them
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _AMBIGUOUS = re.compile(rb"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE)
@@ -62,6 +65,14 @@ def request_headers(headers: Iterable[Header]) -> list[Header]:
     kept = list(headers)
     dropped = _HOP_BY_HOP | _REWRITTEN | _named_by_connection(kept)
     return [(name, value) for name, value in kept if name.lower() not in dropped]
+
+
+def proof_of(scope: Scope, keys: Sequence[str]) -> Header:
+    """The header that proves to the orchestrator that we pass this request on, for the client that `mimir.lib.forwarded` established."""
+    query = scope.get("query_string", b"")
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    client = Client((scope.get("client") or ("", 0))[0], scope.get("scheme") in ("https", "wss"), header(scope, b"x-forwarded-host"))
+    return PROOF, proof(client, method=scope.get("method", "GET"), target=target, keys=keys, now=time.time()).encode("ascii")
 
 
 def response_headers(headers: Iterable[Header], where: Target) -> list[Header]:

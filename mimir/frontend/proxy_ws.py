@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import Close
 from websockets.typing import Origin, Subprotocol
 
+from mimir.frontend.proxy_rules import proof_of
 from mimir.lib.asgi import Receive, Scope, Send, header
 
 _log = structlog.get_logger(__name__)
@@ -37,8 +38,9 @@ class _Connect(connect):
 class SocketProxy:
     """Opens sockets to one orchestrator at `url` (http or https)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, keys: tuple[str, ...]) -> None:
         parts = urlsplit(url)
+        self._keys = keys
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
@@ -69,6 +71,8 @@ class SocketProxy:
         query = scope.get("query_string", b"")
         target = (scope["raw_path"] + (b"?" + query if query else b"")).decode("ascii")
         passed = [(name.decode(), value) for name in _PASSED_HEADERS if (value := header(scope, name))]
+        name, proof = proof_of(scope, self._keys)
+        passed.append((name.decode(), proof.decode()))
         tls: dict[str, Any] = {"server_hostname": self._host} if self._secure else {}
         return await _Connect(
             # The Host is the one the person used; the connection goes to the orchestrator whatever it is.

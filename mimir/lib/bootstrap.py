@@ -46,6 +46,7 @@ SECRETS: Mapping[str, Callable[[], Values]] = {
     "redis-secret": _redis,
     "orchestrator-keys": lambda: {"secret-key": _word(), "worker-keys": _word()},
     "frontend-keys": lambda: {"secret-key": _word()},
+    "trust-keys": lambda: {"frontend-keys": _word(), "metrics-token": _word()},
     "mimir-admin": lambda: {"username": "admin", "password": secrets.token_urlsafe(18)},
 }
 

@@ -1,18 +1,20 @@
-"""Who asked, by which scheme and host: X-Forwarded-* is believed from named proxies alone, and then set anew.
+"""Who asked, by which scheme and host: the frontend believes X-Forwarded-* of named proxies alone, and sets the headers anew.
 
-Everything behind `ForwardedHeaders` may read `scope["client"]`, `scope["scheme"]` and the three headers as the truth.
+Everything behind `ForwardedHeaders` may read `scope["client"]`, `scope["scheme"]` and the three headers as the truth. The orchestrator
+believes nobody's X-Forwarded-*: there `mimir.api.entrance` settles the same from the frontend's proof.
 """
 
 import ipaddress
 from collections.abc import Sequence
 
 from mimir.lib.asgi import Application, Header, Receive, Scope, Send, header
+from mimir.lib.frontend_proof import HEADER as PROOF
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _SECURE = {"http": False, "https": True, "ws": False, "wss": True}
-_DROPPED = frozenset((b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"))
+_DROPPED = frozenset((b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", PROOF))
 _HOST_CHARACTERS_MAX = 255
 
 
@@ -25,17 +27,22 @@ class ForwardedHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope = believed(scope, *_peer(scope, receive), trusted=self._trusted)
+            scope = believed(scope, *peer_of(scope, receive), trusted=self._trusted)
         await self._application(scope, receive, send)
 
 
 def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network]) -> Scope:
     """A copy of `scope` as the person's own request: address, scheme and X-Forwarded-* of `peer`, or what a trusted `peer` says."""
     address, host = peer, header(scope, b"host")
-    if _is_trusted(peer, trusted):
+    if is_named(peer, trusted):
         address = _client_address(header(scope, b"x-forwarded-for"), peer, trusted)
         secure = _SECURE.get(_last(header(scope, b"x-forwarded-proto")).lower(), secure)
         host = _last(header(scope, b"x-forwarded-host"))[:_HOST_CHARACTERS_MAX] or host
+    return settled(scope, peer, address, secure, host)
+
+
+def settled(scope: Scope, peer: str, address: str, secure: bool, host: str) -> Scope:
+    """A copy of `scope` as the person's own request: by address, scheme and host, whatever its headers said of them."""
     # A name with `_` reads like one with `-` in Django's META: nobody needs it, and it would go round what is dropped here.
     headers: list[Header] = [(name, value) for name, value in scope["headers"] if name.lower() not in _DROPPED and b"_" not in name]
     headers.append((b"x-forwarded-proto", b"https" if secure else b"http"))
@@ -49,7 +56,7 @@ def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network
     return {**scope, "headers": headers, "client": client, "scheme": over_tls if secure else plain}
 
 
-def _peer(scope: Scope, receive: Receive) -> tuple[str, bool]:
+def peer_of(scope: Scope, receive: Receive) -> tuple[str, bool]:
     """The address at the other end of the connection ("" for a Unix socket), and whether it is TLS.
 
     The connection is asked and not the scope where that is possible: uvicorn, unless told otherwise, believes any X-Forwarded-For
@@ -71,14 +78,15 @@ def _client_address(chain: str, peer: str, trusted: Sequence[Network]) -> str:
         if address is None:
             return found
         found = str(address)
-        if not _is_trusted(found, trusted):
+        if not is_named(found, trusted):
             return found
     return found
 
 
-def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
+def is_named(text: str, networks: Sequence[Network]) -> bool:
+    """Whether an address is in one of `networks`."""
     address = _parse(text)
-    return address is not None and any(address in network for network in trusted)
+    return address is not None and any(address in network for network in networks)
 
 
 def _parse(text: str) -> Address | None:

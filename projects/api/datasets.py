@@ -1,20 +1,21 @@
 """Datasets: upload, list, preview, download."""
 
 import contextlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import IO
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mimir.api.downloads import Representation, download, file_sender
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
-from mimir.api.responses import FileStream, attachment
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects import storage
@@ -34,12 +35,11 @@ from projects.selectors import (
 from projects.selectors.datasets import content_missing, dataset_version_converted
 from projects.services import dataset_profile, dataset_upload
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
-_AS = OpenApiParameter("as", OpenApiTypes.STR, enum=["csv", "parquet"], description="The format; left out: as it was stored.")
+_AS = OpenApiParameter(
+    "as", OpenApiTypes.STR, enum=["csv", "parquet", "jsonl"], description="The format. Default: as it is stored. jsonl: only if it is stored so."
+)
 
 _STORED = flag("stored", "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.")
 
@@ -134,36 +134,60 @@ class DatasetContentView(ApiView):
 
     @extend_schema(
         operation_id="datasets_content",
-        parameters=[_AS],
-        responses={**{(200, kind.partition(";")[0]): OpenApiTypes.BINARY for kind in MEDIA_TYPES.values()}, **errors(400, 404, 429)},
+        parameters=[_AS, *DOWNLOAD],
+        responses={**download_responses(*(kind.partition(";")[0] for kind in MEDIA_TYPES.values())), **errors(429)},
     )
-    def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
-        """The table as a file."""
+    def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
+        """The table as a file. Byte ranges, conditional requests and gzip are answered; the ETag is the SHA-256 of the bytes."""
         version = _version(request, slug, name, number)
         wanted = self.query.get("as", version.format)
         if wanted not in (version.format, "csv", "parquet"):
-            raise Invalid("as: has to be csv or parquet.", detail={"as": "has to be csv or parquet"})
+            raise Invalid("as: must be csv or parquet.", detail={"as": "must be csv or parquet"})
         file_name = f"{name}-v{version.number}.{wanted}"
         if wanted == version.format:
-            return _stored(version, file_name)
-        return _converted(version, wanted, file_name, caller(request))
+            return download(request, _stored(version, file_name))
+        return _converted(request, version, wanted, file_name)
 
 
-def _stored(version: DatasetVersion, file_name: str) -> FileStream:
-    try:
-        file = storage.object_open(version.storage_key)
-    except FileNotFoundError as error:
-        raise content_missing(version) from error
-    return attachment(file, name=file_name, media_type=MEDIA_TYPES[version.format], length=version.size_bytes)
+def _stored(version: DatasetVersion, file_name: str) -> Representation:
+    def open_file() -> IO[bytes]:
+        try:
+            return storage.object_open(version.storage_key)
+        except FileNotFoundError as error:
+            raise content_missing(version) from error
+
+    return Representation(
+        etag=f'"{version.sha256}"',
+        size_bytes=version.size_bytes,
+        media_type=MEDIA_TYPES[version.format],
+        name=file_name,
+        send=file_sender(open_file, size_bytes=version.size_bytes),
+        is_text=version.format != "parquet",
+        modified_at=version.created_at,
+    )
 
 
-def _converted(version: DatasetVersion, wanted: str, file_name: str, user: "User") -> FileStream:
-    """The copy lives as long as it is sent."""
-    stack: contextlib.ExitStack = contextlib.ExitStack()
-    try:
-        path: Path = stack.enter_context(dataset_version_converted(version=version, to=wanted, user=user))
-        file: Any = stack.enter_context(path.open("rb"))
-    except BaseException:
-        stack.close()
-        raise
-    return attachment(file, name=file_name, media_type=MEDIA_TYPES[wanted], length=path.stat().st_size, on_close=stack.close)
+def _converted(request: Request, version: DatasetVersion, wanted: str, file_name: str) -> HttpResponseBase:
+    """The converted file has no name any more while it is sent: a slow client holds none of the slots in which files are converted."""
+    with contextlib.ExitStack() as stack:
+        with dataset_version_converted(version=version, to=wanted, user=caller(request)) as path:
+            file = stack.enter_context(path.open("rb"))
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+
+        def rewound() -> IO[bytes]:
+            file.seek(0)
+            return file
+
+        content = Representation(
+            etag=f'"{digest}"',
+            size_bytes=size,
+            media_type=MEDIA_TYPES[wanted],
+            name=file_name,
+            send=file_sender(rewound, size_bytes=size),
+            is_text=wanted != "parquet",
+            modified_at=version.created_at,
+        )
+        response = download(request, content)
+        response._resource_closers.append(stack.pop_all().close)  # type: ignore[attr-defined]
+        return response

@@ -1,13 +1,15 @@
 """Models: list, versions with everything known of them, download."""
 
-from drf_spectacular.types import OpenApiTypes
+from typing import IO
+
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mimir.api.downloads import Representation, download, file_sender
 from mimir.api.pagination import paginate
-from mimir.api.responses import FileStream, attachment
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from projects import storage
 from projects.access import project_for
@@ -68,12 +70,23 @@ class ModelVersionView(ApiView):
 class ModelContentView(ApiView):
     """A download."""
 
-    @extend_schema(operation_id="models_content", responses={(200, MEDIA_TYPE): OpenApiTypes.BINARY, **errors(404)})
-    def get(self, request: Request, slug: str, name: str, number: str) -> FileStream:
+    @extend_schema(operation_id="models_content", parameters=DOWNLOAD, responses=download_responses(MEDIA_TYPE))
+    def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
         """The model as a skops file. Load it with a fixed list of trusted types, as every worker does."""
         version = _version(request, slug, name, number)
-        try:
-            file = storage.object_open(version.storage_key)
-        except FileNotFoundError as error:
-            raise content_missing(version) from error
-        return attachment(file, name=f"{name}-v{version.number}.skops", media_type=MEDIA_TYPE, length=version.size_bytes)
+
+        def open_file() -> IO[bytes]:
+            try:
+                return storage.object_open(version.storage_key)
+            except FileNotFoundError as error:
+                raise content_missing(version) from error
+
+        content = Representation(
+            etag=f'"{version.sha256}"',
+            size_bytes=version.size_bytes,
+            media_type=MEDIA_TYPE,
+            name=f"{name}-v{version.number}.skops",
+            send=file_sender(open_file, size_bytes=version.size_bytes),
+            modified_at=version.created_at,
+        )
+        return download(request, content)

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -44,7 +44,7 @@ class PipelinesView(ApiView):
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.PipelineRequest, request)
         row = pipeline_save(
-            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=wanted_etags(request)
+            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=preconditions(request)
         )
         answer = {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
         return Response(answer, status=201, headers={"ETag": pipeline_etag(row.number)})

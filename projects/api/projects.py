@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -59,5 +59,5 @@ class ProjectView(ApiView):
         """Change name, description or status. An archived project starts no jobs and takes no changes until it is active again."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         role = fetched_role(project)
-        changed = project_update(project=project, etags=wanted_etags(request), **validated(serializers.ProjectChange, request))
+        changed = project_update(project=project, etags=preconditions(request), **validated(serializers.ProjectChange, request))
         return _answer(changed, role)

@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mimir.api.etags import wanted_etags
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
@@ -108,7 +108,7 @@ class TwinDefinitionView(ApiView):
         """The next definition. Values that no longer fit are taken away, by a revision; a running update's base is stale after this."""
         twin = twin_for(request, slug, name, Role.MAINTAINER)
         body = validated(serializers.TwinDefinitionRequest, request)
-        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=wanted_etags(request))
+        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=preconditions(request))
         return _detail(twin_for(request, slug, name))
 
 

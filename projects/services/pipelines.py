@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
 from projects import storage
@@ -49,7 +49,7 @@ def pipeline_save(
     name: str,
     definition: Any,
     user: "User",
-    etags: frozenset[str] | None = None,
+    etags: Preconditions | None = None,
 ) -> PipelineVersion:
     """The next version of pipeline `name`, which is made when it is new. The same definition again is a version again.
 
@@ -65,7 +65,7 @@ def pipeline_save(
     with transaction.atomic():
         Pipeline.objects.bulk_create([Pipeline(project=project, name=name)], ignore_conflicts=True)
         pipeline = Pipeline.objects.select_for_update().get(project=project, name=name)
-        check_etag(pipeline_etag(pipeline.latest_number), etags)
+        check_etag(pipeline_etag(pipeline.latest_number) if pipeline.latest_number else None, etags)
         pipeline.latest_number += 1
         pipeline.save(update_fields=["latest_number"])
         return PipelineVersion.objects.create(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, Invalid
 from projects.access import demand_active
 from projects.models import Membership, Project, ProjectStatus, Role
@@ -41,7 +41,7 @@ def project_update(
     name: str | None = None,
     description: str | None = None,
     status: str | None = None,
-    etags: frozenset[str] | None = None,
+    etags: Preconditions | None = None,
 ) -> Project:
     """Change what is given. An archived project takes only its return to `active`, other changes with it.
 

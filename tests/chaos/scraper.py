@@ -17,6 +17,7 @@ class Scraper(threading.Thread):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(name="scraper", daemon=True)
+        self._token = environment_of(stack, "web")["METRICS_TOKEN"]
         self._url = f"http://127.0.0.1:{stack.environment['API_PORT']}/metrics"
         self._over = threading.Event()
         self._before: Samples = {}
@@ -36,7 +37,7 @@ class Scraper(threading.Thread):
     def look(self) -> Samples:
         """One scrape; empty when nobody answers."""
         try:
-            answer = httpx.get(self._url, timeout=20, trust_env=False)
+            answer = httpx.get(self._url, headers={"Authorization": f"Bearer {self._token}"}, timeout=20, trust_env=False)
         except httpx.HTTPError:
             self.unanswered += 1
             return {}

@@ -14,7 +14,10 @@ from tests.support.images import FOLDER, IMAGES, ROOT, copies, instructions, lay
 
 each_image = pytest.mark.parametrize("image", IMAGES)
 BARE = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-ORCHESTRATOR = {"DATABASE_URL": "postgresql://localhost/none", "REDIS_URL": "redis://localhost", "WORKER_KEYS": "w" * 40, "LAUNCHER": "memory"}
+ORCHESTRATOR = {
+    "DATABASE_URL": "postgresql://localhost/none", "REDIS_URL": "redis://localhost", "WORKER_KEYS": "w" * 40, "FRONTEND_KEYS": "f" * 40,
+    "LAUNCHER": "memory",
+}
 REQUIREMENTS = {"orchestrator": "requirements.txt", "frontend": "requirements-frontend.txt", "worker": "requirements-worker.txt"}
 STARTS = {
     "orchestrator": ["python", "-m", "mimir.serve", "orchestrator"],
@@ -151,7 +154,7 @@ def test_the_frontend_finds_all_its_code_in_its_image(tmp_path: Path) -> None:
         "call_command('check')\n"
         "[engines['django'].get_template(str(path.relative_to('templates'))) for path in Path('templates').rglob('*.html')]"
     )
-    environment = {**BARE, "SECRET_KEY": "s" * 40, "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend"}
+    environment = {**BARE, "SECRET_KEY": "s" * 40, "FRONTEND_KEYS": "f" * 40, "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend"}
     ran = subprocess.run([sys.executable, "-c", code], cwd=app, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from jobs.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
 from jobs.resources import parse_cpu, parse_memory, profiles_with
 from mimir import env
+from mimir.lib.addresses import SPECIAL_IPV4
 from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
 from projects import storage
@@ -209,11 +211,48 @@ def _peers(policy: Object) -> list[Object]:
 
 
 @each_overlay
+def test_names_are_resolved_by_the_clusters_own_resolver_alone(overlay: str) -> None:
+    [rule] = of_kind(overlay, "NetworkPolicy")["dns"]["spec"]["egress"]
+    [peer] = rule["to"]
+    assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+    assert peer["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+    policies = of_kind(overlay, "NetworkPolicy")
+    anywhere = {name for name, policy in policies.items() for each in policy["spec"].get("egress", []) if "to" not in each}
+    assert anywhere <= {"bootstrap", "orchestrator", "orchestrator-stores", "orchestrator-bucket"}, "their addresses are yours to name"
+
+
+@each_overlay
+def test_nobody_is_trusted_by_address_and_both_sides_have_the_same_key(overlay: str, tmp_path: Path) -> None:
+    frontend = {variable["name"]: variable for variable in containers(overlay)["frontend/frontend"]["env"]}
+    web = {variable["name"]: variable for variable in containers(overlay)["orchestrator/web"]["env"]}
+    assert frontend["TRUSTED_PROXIES"]["value"] == ""
+    assert frontend["FRONTEND_KEYS"] == web["FRONTEND_KEYS"]
+    holders = {name for name, each in containers(overlay).items() if any(variable["name"] == "FRONTEND_KEYS" for variable in each.get("env", []))}
+    assert holders == {"frontend/frontend", "orchestrator/web"}
+    loaded = env.load("orchestrator", {**_environment(containers(overlay)["orchestrator/web"]), "MIMIR_CONFIG": str(_config(overlay, tmp_path))})
+    assert (loaded.direct_sources, loaded.metrics_sources) == ((), ())
+    assert loaded.metrics_token
+    assert of_kind(overlay, "Service")["frontend"]["spec"]["type"] == ("LoadBalancer" if overlay == "development" else "ClusterIP")
+
+
+@pytest.mark.parametrize("file", ["dns.yaml", "nodes.yaml", "servicemonitor.yaml"])
+def test_the_optional_manifests_are_read_and_name_what_is_shipped(file: str) -> None:
+    for each in yaml.safe_load_all((FOLDER / "optional" / file).read_text()):
+        if each["kind"] == "NetworkPolicy":
+            kubernetes_validate.validate(each, "1.29", strict=True)
+        if each["kind"] == "ServiceMonitor":
+            [endpoint] = each["spec"]["endpoints"]
+            credentials = endpoint["authorization"]["credentials"]
+            assert credentials["key"] in SECRETS[credentials["name"]]()
+            assert endpoint["port"] in {port["name"] for port in of_kind("production", "Service")["orchestrator"]["spec"]["ports"]}
+
+
+@each_overlay
 def test_a_worker_is_called_by_nobody_and_reaches_neither_the_cluster_nor_a_cloud_s_metadata(overlay: str) -> None:
     policy = of_kind(overlay, "NetworkPolicy")["worker"]
     assert policy["spec"]["ingress"] == []
     excepted = {cidr for peer in _peers(policy) if "ipBlock" in peer for cidr in peer["ipBlock"]["except"]}
-    assert {"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= excepted
+    assert excepted == set(SPECIAL_IPV4), "the table that `read` steps are judged by"
     named = [peer["podSelector"]["matchLabels"]["component"] for peer in _peers(policy) if "podSelector" in peer]
     assert named == ["orchestrator"]
 

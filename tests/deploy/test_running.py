@@ -19,6 +19,7 @@ from tests.support.manifests import containers, of_kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 POD = "10.42.0.7"
+METRICS_TOKEN = SECRETS["trust-keys"]()["metrics-token"]
 
 
 def _environment(name: str, folder: Path) -> dict[str, str]:
@@ -34,6 +35,8 @@ def _environment(name: str, folder: Path) -> dict[str, str]:
         "WORKER_KEYS": SECRETS["orchestrator-keys"]()["worker-keys"],
         "DATABASE_URL": os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}",
         "REDIS_URL": os.environ["REDIS_URL"],
+        "FRONTEND_KEYS": SECRETS["trust-keys"]()["frontend-keys"],
+        "METRICS_TOKEN": METRICS_TOKEN,
         "POD_IP": POD,
         "SPOOL_DIR": str(folder),
         "ARTIFACTS_URL": folder.as_uri(),
@@ -71,8 +74,12 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
     assert _answer(web, probes["livenessProbe"]["httpGet"]["path"]).status_code == 200
     ready = web.get(probes["readinessProbe"]["httpGet"]["path"])
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert web.get("/metrics").status_code == 200
-    assert web.get("/metrics", headers={"Host": "strange.example.com"}).status_code == 400
+    token = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    assert web.get("/metrics", headers=token).status_code == 200
+    assert web.get("/metrics").status_code == 403
+    assert web.get("/metrics", headers={"Host": "strange.example.com", **token}).status_code == 400
+    assert [web.post("/api/v1/session/", json={}).status_code, web.get("/admin/").status_code, web.get("/api/docs/").status_code] == [403] * 3
+    assert web.get("/api/v1/projects/", headers={"Authorization": "Bearer x"}).json()["code"] == "not_authenticated"
 
 
 @pytest.mark.parametrize("name", ["orchestrator/dispatcher", "orchestrator/reconciler"])

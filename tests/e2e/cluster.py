@@ -28,7 +28,7 @@ KINDS = (
     "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
 )
 # Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them, as a new one reads what is encrypted by them.
-SECRETS = {f"secret/{name}" for name in ("db-secret", "redis-secret", "orchestrator-keys", "frontend-keys", "mimir-admin")}
+SECRETS = {f"secret/{name}" for name in ("db-secret", "redis-secret", "orchestrator-keys", "frontend-keys", "trust-keys", "mimir-admin")}
 
 
 class Unusable(Exception):

@@ -53,6 +53,7 @@ def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) ->
     environment = {
         **BARE,
         "SECRET_KEY": "k" * 40,
+        "FRONTEND_KEYS": "p" * 40,
         "API_URL": f"http://127.0.0.1:{api_port}",
         "PUBLIC_URL": f"http://localhost:{port}",
         "PORT_TO_SERVE": str(port),

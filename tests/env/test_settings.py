@@ -62,7 +62,12 @@ def test_each_setting_says_what_it_is_for() -> None:
         ("REDIS_URL", f"http://:{SECRET}@redis"),
         ("ORCHESTRATOR_URL", "ftp://x"),
         ("ARTIFACTS_URL", "/app/artifacts"),
-        ("TRUSTED_PROXIES", "10.0.0.0/8,nonsense"),
+        ("DIRECT_SOURCES", "10.0.0.0/8,nonsense"),
+        ("METRICS_SOURCES", "nonsense"),
+        ("METRICS_TOKEN", "short"),
+        ("METRICS_TOKEN", "é" * 40),
+        ("FRONTEND_KEYS", SECRET),
+        ("FRONTEND_KEYS", ",".join(["w" * 40] * 3)),
         ("JOB_TIMEOUT", "0"),
         ("JOB_TIMEOUT", "1h"),
         ("JOB_TIMEOUT", ""),
@@ -111,10 +116,10 @@ def _config(tmp_path: Path, text: str | bytes) -> dict[str, str]:
 
 
 def test_the_config_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
-    source = _config(tmp_path, "environment: staging\nlog_level: warn\njob_timeout: 60\ntrusted_proxies: [10.0.0.0/8, 127.0.0.1]\nread_url_allow:\n")
+    source = _config(tmp_path, "environment: staging\nlog_level: warn\njob_timeout: 60\ndirect_sources: [10.0.0.0/8, 127.0.0.1]\nread_url_allow:\n")
     loaded = load("orchestrator", {**source, "LOG_LEVEL": "error"})
     assert (loaded.environment, loaded.log_level, loaded.job_timeout) == ("staging", "error", 60)
-    assert (loaded.trusted_proxies, loaded.read_url_allow) == (("10.0.0.0/8", "127.0.0.1"), ())
+    assert (loaded.direct_sources, loaded.read_url_allow) == (("10.0.0.0/8", "127.0.0.1"), ())
 
 
 def test_a_file_before_the_config_file(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.frontend.upstream import free_port, wait_for_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "a key of the tests, which is long enough"
+FRONTEND_KEY = "a proof key of the tests that is long enough"
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 CSRF_SECRET = secrets.token_hex(16)
 
@@ -65,6 +66,7 @@ def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Fr
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend",
         "SECRET_KEY": SECRET_KEY,
+        "FRONTEND_KEYS": FRONTEND_KEY,
         "API_URL": api_url,
         "PUBLIC_URL": f"http://localhost:{port}",
         "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),

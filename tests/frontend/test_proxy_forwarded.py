@@ -1,12 +1,14 @@
 """X-Forwarded-*: believed from named proxies, made up by everybody else."""
 
 import ipaddress
+import time
 from collections.abc import Callable
 
 import pytest
 
 from mimir.lib.forwarded import believed
-from tests.frontend.process import Frontend, seen_headers
+from mimir.lib.frontend_proof import Client, proved
+from tests.frontend.process import FRONTEND_KEY, Frontend, seen_headers
 from tests.frontend.upstream import Upstream
 
 ECHO = "/api/v1/echo/"
@@ -65,3 +67,20 @@ def test_the_nearest_address_that_is_no_proxy_is_the_clients(peer: str, chain: s
     settled = believed(scope, peer, False, trusted=_TRUSTED)
     assert (settled["client"] or ("",))[0] == expected
     assert dict(settled["headers"]).get(b"x-forwarded-for", b"").decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("/api/v1/echo/", ""), ("/api/v1/echo/", "a=b&c=%C3%A9"), ("/admin/login/", "next=/admin/"), ("/api/v1/caf%C3%A9/", "")]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_passed_on_bears_a_proof_of_its_own(frontend: Frontend, method: str, path: str, query: str) -> None:
+    """Also where the client sends one: what it sent is dropped."""
+    target = f"{path}?{query}" if query else path
+    with frontend.client() as client:
+        headers = seen_headers(client.request(method, target, headers={"X-Mimir-Frontend": "v1.1.2.3"}))
+    scope = {
+        "type": "http", "method": method, "raw_path": path.encode(), "query_string": query.encode(),
+        "headers": [(b"x-mimir-frontend", headers["x-mimir-frontend"].encode())],
+    }
+    found = proved(scope, keys=[FRONTEND_KEY], now=time.time())
+    assert found == Client("127.0.0.1", False, frontend.url.removeprefix("http://"))

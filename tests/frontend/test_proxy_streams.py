@@ -157,7 +157,7 @@ def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) 
         sent.append(message)
 
     async def run() -> None:
-        proxy = HttpProxy(upstream.url, max_bytes=1000, read_seconds=0.3)
+        proxy = HttpProxy(upstream.url, max_bytes=1000, keys=("k" * 40,), read_seconds=0.3)
         never = asyncio.Event()
         scope = {"method": "GET", "path": "/api/v1/silent/", "raw_path": b"/api/v1/silent/", "headers": [(b"host", b"localhost")]}
         await proxy.forward(scope, never.wait, send, where=Target.API, credentials=[])  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from mimir.api.etags import PreconditionFailed
+from mimir.api.etags import PreconditionFailed, Preconditions
 from mimir.lib.errors import Invalid, NotFound
 from mimir.lib.schemas.twin import VALUE_TYPES, BadValue, checked_value, entity_type, fields_of
 from projects.models import ChangeLayer, Entity, EntityStatus, Project, RevisionKind, Twin, TwinDefinition, TwinRevision
@@ -182,7 +182,7 @@ class History(RuleBasedStateMachine):
     def define(self, drawn: dict[str, tuple[dict[str, str], bool]], seen: bool) -> None:
         """`seen`: whether the person who saves it has seen the newest one."""
         definition = _definition(drawn)
-        etags = frozenset({twin_etag(self.twin.definition_number - (not seen))})
+        etags = Preconditions(frozenset({twin_etag(self.twin.definition_number - (not seen))}))
         if not seen:
             with pytest.raises(PreconditionFailed):
                 twin_definition_change(twin=self.twin, definition=definition, user=self.user, etags=etags)

@@ -68,6 +68,7 @@ def _environment(database_url: str, url: str) -> None:
             "REDIS_URL": url,
             "SECRET_KEY": "tests-" + "x" * 40,
             "WORKER_KEYS": "tests-" + "y" * 40,
+            "FRONTEND_KEYS": "tests-" + "z" * 40,
             "LAUNCHER": "memory",
             "ORPHAN_GRACE": "0",
             "ARTIFACTS_URL": f"file://{folder}/artifacts",

@@ -19,7 +19,10 @@ from mimir.dev.places import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0
-_NOT_FOR_IT = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS", "LAUNCHER", "ARTIFACTS_URL", "WORKERS_DIR", "PUBLIC_URL", "LOG_LEVEL")
+_NOT_FOR_IT = (
+    "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS", "FRONTEND_KEYS", "LAUNCHER", "ARTIFACTS_URL", "WORKERS_DIR", "PUBLIC_URL",
+    "LOG_LEVEL",
+)
 _PROCESSES = {
     "web": "mimir.serve orchestrator",
     "frontend": "mimir.serve frontend",

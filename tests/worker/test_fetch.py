@@ -1,5 +1,6 @@
 """Reading a URL that a user wrote: which addresses are never asked, and what a source that misbehaves comes to."""
 
+import ipaddress
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from jobs.contract import FailureReason
 from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines import fetch
 from jobs.worker.pipelines.fetch import fetch_url, is_allowed
+from mimir.lib.addresses import SPECIAL_IPV4, SPECIAL_IPV6
 
 pytestmark = pytest.mark.timeout(60)
 LOCAL = ["127.0.0.1"]
@@ -78,7 +80,8 @@ def test_a_body_is_saved_as_it_is(serve: Serve, tmp_path: Path) -> None:
     "host",
     ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost", "10.0.0.1",
      "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "[fe80::1]", "[fc00::1]",
-     "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::127.0.0.1]"],
+     "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::127.0.0.1]", "168.63.129.16",
+     "[::ffff:168.63.129.16]", "[64:ff9b::a83f:8110]", "[2002:a83f:8110::1]", "192.88.99.1", "192.0.0.9", "192.31.196.1", "[3fff::1]"],
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_never_asked(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
@@ -87,6 +90,32 @@ def test_an_address_that_is_not_public_is_never_asked(host: str, tmp_path: Path,
     assert failure.reason is FailureReason.INVALID_INPUT
     assert "READ_URL_ALLOW" in failure.message
     assert asked == []
+
+
+@pytest.mark.parametrize("network", [*SPECIAL_IPV4, *SPECIAL_IPV6])
+def test_no_address_of_a_special_purpose_registry_is_public(network: str) -> None:
+    """Its first and last address, also inside the IPv6 forms that lead to an IPv4 address."""
+    found = ipaddress.ip_network(network)
+    for address in (found[0], found[-1]):
+        if network in ("64:ff9b::/96", "2002::/16") and address == found[-1]:
+            continue  # the addresses inside differ; each is judged by its own
+        assert not is_allowed("example.org", str(address), []), address
+        if isinstance(address, ipaddress.IPv4Address):
+            bits = int(address)
+            forms = [f"::ffff:{address}", f"64:ff9b::{address}", f"2002:{bits >> 16:x}:{bits & 0xFFFF:x}::1", f"::{address}"]
+            forms += [f"2600::5efe:{address}", f"::ffff:0:{address}"]
+            for form in forms:
+                assert not is_allowed("example.org", form, []), form
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::8.8.8.8", "2002:808:808::1", "2a00:1450::1", "2606:4700::1"])
+def test_a_public_address_in_another_form_may_be_asked(address: str) -> None:
+    assert is_allowed("example.org", address, [])
+
+
+def test_teredo_and_unassigned_space_are_refused() -> None:
+    for address in ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "4000::1", "8000::1", "::1:2:3:4"):
+        assert not is_allowed("example.org", address, []), address
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
@@ -166,8 +195,8 @@ def _redirect(*targets: str) -> Callable[[str, socket.socket], None]:
 @pytest.mark.parametrize(
     ("target", "reason", "says"),
     [
-        ("http://169.254.169.254/latest/meta-data", FailureReason.INVALID_INPUT, "169.254.169.254, a private address"),
-        ("http://[::1]/x", FailureReason.INVALID_INPUT, "::1, a private address"),
+        ("http://169.254.169.254/latest/meta-data", FailureReason.INVALID_INPUT, "169.254.169.254, a private or special-purpose address"),
+        ("http://[::1]/x", FailureReason.INVALID_INPUT, "::1, a private or special-purpose address"),
         ("file:///etc/passwd", FailureReason.INVALID_INPUT, "not http or https"),
         ("gopher://127.0.0.1/x", FailureReason.INVALID_INPUT, "not http or https"),
         ("http://[::1", FailureReason.INVALID_INPUT, "is not a URL"),

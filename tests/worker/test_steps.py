@@ -180,7 +180,7 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
         ("/packed", {}, "invalid_input", "gzip-compressed"),
         ("/ragged.csv", {}, "invalid_input", "Line 3 has 1 cells, but line 1 names 2 columns."),
         ("/away", {}, "source_unavailable", "answered 503"),
-        ("/private", {}, "invalid_input", "127.0.0.2, a private address: an administrator may allow it in READ_URL_ALLOW"),
+        ("/private", {}, "invalid_input", "127.0.0.2, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW"),
     ],
 )
 def test_a_url_that_gives_no_table_is_told_with_its_step(stack: Stack, web: str, path: str, options: Any, reason: str, says: str) -> None:

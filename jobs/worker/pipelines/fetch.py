@@ -18,6 +18,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from jobs.contract import FailureReason
 from jobs.worker.orders import WorkFailed
+from mimir.lib.addresses import is_public, plain
 
 REDIRECTS_MAX = 5
 CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0
@@ -25,9 +26,6 @@ BYTES_MAX = 10 * 1024**3
 PIECE_BYTES = 1024 * 1024
 _TOO_LONG = f"it took longer than {TOTAL_SECONDS:.0f} s"
 _AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"  # all that a path and a query may hold; the rest is sent percent-encoded, as browsers do
-_NAT64, _NAT64_LOCAL = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
@@ -174,7 +172,7 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{host} is at {refused[0]}, a private address: an administrator may allow it in READ_URL_ALLOW",
+            f"{host} is at {refused[0]}, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW",
         )
     return addresses
 
@@ -193,22 +191,12 @@ def _seconds(end: float) -> float:
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
     """Whether `host`, which resolves to `address`, may be read: a public address, or one an administrator allows."""
-    parsed = _plain(ipaddress.ip_address(address.partition("%")[0]))
+    resolved = ipaddress.ip_address(address.partition("%")[0])
+    parsed = plain(resolved)
     for entry in allow:
         if entry.casefold() == host.casefold():
             return True
         with contextlib.suppress(ValueError):
             if parsed in ipaddress.ip_network(entry, strict=False):
                 return True
-    local = isinstance(parsed, ipaddress.IPv6Address) and (parsed.is_site_local or parsed in _NAT64_LOCAL)
-    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved or local)
-
-
-def _plain(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one, where it is only a way to write it."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inside = address.ipv4_mapped or address.sixtofour
-        if inside is None and address in _NAT64:
-            inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return inside or address
-    return address
+    return is_public(resolved)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from mimir.api.etags import check_etag
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.twin import BadValue, Field, check_twin_definition, checked_value, entity_type, fields_of
@@ -55,7 +55,7 @@ def twin_create(*, project: Project, name: str, definition: Any, user: "User") -
     return twin
 
 
-def twin_definition_change(*, twin: Twin, definition: Any, user: "User", etags: frozenset[str] | None = None) -> Twin:
+def twin_definition_change(*, twin: Twin, definition: Any, user: "User", etags: Preconditions | None = None) -> Twin:
     """The next definition, as a revision: values of fields that are gone or of another type now are taken away, entities of types that
     are gone removed. The same definition again changes nothing.
 
