@@ -3,11 +3,13 @@
 
 import { getJson } from "./api.js";
 import { Live } from "./live.js";
+import { morph } from "./morph.js";
 import { about, span } from "./time.js";
 import { pieces } from "./logtext.js";
 
 const list = document.querySelector("[data-joblist]");
 const slug = list?.dataset.joblist;
+const PARTS_MS = 2500;
 const OPEN = ["launching", "running", "cancelling"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 const WORDS = { queued: "Waiting", launching: "Starting", running: "Running", cancelling: "Cancelling", succeeded: "Succeeded", failed: "Failed", cancelled: "Cancelled" };
@@ -170,6 +172,24 @@ function count(numbersOf) {
 }
 
 let last = "";
+let again = 0;
+
+// Home shows more than rows: what jobs made, the workers they hold, the sample's steps. Those parts are read again soon after the counts changed.
+function readPartsSoon() {
+  if (list.dataset.home === undefined || again) return;
+  again = setTimeout(async () => {
+    again = 0;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (!response.ok || response.redirected) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      for (const id of ["story", "usage", "new-results", "latest"]) {
+        const [shown, next] = [document.getElementById(id), page.getElementById(id)];
+        if (shown && next) morph(shown, next);
+      }
+    } catch { /* the next change asks again */ }
+  }, PARTS_MS);
+}
 
 function told(message) {
   if (message.kind === "snapshot") {
@@ -177,7 +197,7 @@ function told(message) {
     if (message.counts) { count(message.counts); last = JSON.stringify(message.counts); }
     lookAfterOld(new Set(message.jobs.map((job) => job.id)));
   } else if (message.kind === "job") take(message.job);
-  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); }
+  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); readPartsSoon(); }
 }
 
 // Rows further down than the snapshot reaches may have changed while nothing came.

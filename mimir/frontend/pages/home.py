@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.homelook import attention_row, hour_bars, producer_row, result_row
 from mimir.frontend.pages.joblook import job_look
+from mimir.frontend.pages.samplestory import sample_story
 from mimir.frontend.pages.shell import page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib import sample
@@ -45,12 +46,14 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         "hours": hour_bars(summary["hourly"]),
         "results": [result_row(row, slug) for row in summary["results"]],
         "usage": summary["usage"],
+        "ending": max(0, summary["usage"]["running"] - summary["counts"]["running"]),
         "cpu": f"{summary['usage']['cpu_millicores'] / 1000:g}",
         "producers": [producer_row(row, slug) for row in summary["producers"]],
         "datasets": got["datasets"]["results"],
         "pipelines": pipelines,
         "sample": {"dataset": sample.DATASET, "pipeline": sample.PIPELINE, "twin": sample.TWIN, "description": sample.DESCRIPTION},
         "sample_loaded": any(row["name"] == sample.PIPELINE for row in pipelines),
+        "story": sample_story(slug, summary["producers"]) if any(row["name"] == sample.PIPELINE for row in pipelines) else [],
     }
     return page(request, "projects/home.html", context, project=got["project"], here="home")
 

@@ -333,3 +333,16 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
         job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())}
     )
     return HttpResponseRedirect(f"/{job_path(made['id'])}")
+
+
+@require_POST
+@signed_in
+def dismiss(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """Hide a failure from the user's own "Needs attention", and back to the project's home."""
+    row = api(request).get(job_path(job_id))
+    try:
+        api(request).put(job_path(job_id, "dismissal"))
+    except ApiError as error:
+        if error.status != 409:  # it did not fail: there is nothing to hide
+            raise
+    return HttpResponseRedirect(f"/{project_path(row['project'])}")
