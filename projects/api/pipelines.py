@@ -8,6 +8,7 @@ from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
+from mimir.lib.schemas.faults import Fault
 from projects.access import project_for
 from projects.api import serializers, shapes
 from projects.models import Role
@@ -37,17 +38,28 @@ class PipelinesView(ApiView):
         operation_id="pipelines_save",
         parameters=[IF_MATCH],
         request=serializers.PipelineRequest,
-        responses={201: serializers.PipelineShape, **errors(400, 403, 404, 409, 412, 413, 429)},
+        responses={200: serializers.PipelineSavedShape, 201: serializers.PipelineSavedShape, **errors(400, 403, 404, 409, 412, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited."""
+        """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited.
+
+        201: a version was created. 200: the definition is that of the current version, which is answered; nothing was created.
+        SQL that does not fit the datasets and columns of now is saved, with `warnings`: data may come later.
+        """
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.PipelineRequest, request)
-        row = pipeline_save(
+        saved = pipeline_save(
             project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=preconditions(request)
         )
-        answer = {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
-        return Response(answer, status=201, headers={"ETag": pipeline_etag(row.number)})
+        row = saved.version
+        answer = {
+            "name": row.pipeline.name,
+            "created_at": row.pipeline.created_at,
+            "version": shapes.pipeline_version(row),
+            "created": saved.created,
+            "warnings": [_fault(fault) for fault in saved.check.data_faults],
+        }
+        return Response(answer, status=201 if saved.created else 200, headers={"ETag": pipeline_etag(row.number)})
 
 
 class PipelineValidateView(ApiView):
@@ -59,12 +71,29 @@ class PipelineValidateView(ApiView):
         responses={200: serializers.DefinitionCheck, **errors(400, 404, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """What is wrong with a definition, each fault with its path, and the graph of its steps."""
+        """What is wrong with a definition, each error with its path, what was checked of each step, and the graph of the steps.
+
+        SQL is bound to the columns that the datasets of this project have now; no data is read.
+        """
         project = project_for(caller(request), slug)
         definition = validated(serializers.DefinitionRequest, request)["definition"]
         check = pipeline_check(project=project, definition=definition, user=caller(request))
-        faults = [{"path": fault.path, "message": fault.message, "detail": fault.detail} for fault in check.faults]
-        return Response({"valid": not faults, "errors": faults, "graph": check.graph})
+        faults = [{**_fault(fault), "kind": "definition"} for fault in check.faults]
+        faults += [{**_fault(fault), "kind": "data"} for fault in check.data_faults]
+        return Response(
+            {
+                "valid": not faults,
+                "can_be_saved": not check.faults,
+                "errors": faults,
+                "steps": check.steps,
+                "summary": check.summary,
+                "graph": check.graph,
+            }
+        )
+
+
+def _fault(fault: Fault) -> dict[str, str]:
+    return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 
 class PipelineView(ApiView):

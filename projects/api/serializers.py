@@ -200,7 +200,29 @@ class Graph(_Any):
     edges = serializers.ListField(child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2))
 
 
+class CheckFault(FaultShape):
+    kind = serializers.ChoiceField(
+        choices=["definition", "data"],
+        help_text="definition: forbids saving. data: does not fit the datasets and columns of now; it can be saved, a job would fail.",
+    )
+
+
+class CheckedStep(_Any):
+    id = serializers.CharField()
+    uses = serializers.CharField()
+    status = serializers.ChoiceField(choices=["checked", "failed", "not_checked"])
+    message = serializers.CharField(help_text="What was checked, what is wrong, or why it is not checked.")
+
+
 class DefinitionCheck(_Any):
-    valid = serializers.BooleanField()
-    errors = FaultShape(many=True)  # type: ignore[assignment]
+    valid = serializers.BooleanField(help_text="No error of either kind.")
+    can_be_saved = serializers.BooleanField(help_text="No error of kind definition.")
+    errors = CheckFault(many=True)  # type: ignore[assignment]
+    steps = CheckedStep(many=True, help_text="In the order of the run; empty while an error forbids saving.")
+    summary = serializers.CharField(help_text="What was checked and what was not, in words.")
     graph = Graph()
+
+
+class PipelineSavedShape(PipelineShape):
+    created = serializers.BooleanField(help_text="False: the definition is that of the current version already, and no version was created.")
+    warnings = FaultShape(many=True, help_text="What does not fit the datasets and columns of now: a job would fail.")

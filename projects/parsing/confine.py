@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
-_NICE = 10  # the server's requests come first
 
 
 def confine(limits: dict[str, Any]) -> None:
-    """Apply `limits`: {"seconds", "cpu_seconds", "address_bytes", "file_bytes"}. To be called before a thread or a parser starts."""
+    """Apply `limits`: {"seconds", "cpu_seconds", "address_bytes", "file_bytes", "nice"}. To be called before a thread or a parser starts."""
     signal.alarm(int(limits["seconds"]) + 5)  # nobody waits for it any more
     cpu_seconds = int(limits["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
@@ -23,7 +22,7 @@ def confine(limits: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the limit then fails with EFBIG, which can be reported
     with contextlib.suppress(OSError):
-        os.nice(_NICE)
+        os.nice(limits["nice"])
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, the kernel ends this process first

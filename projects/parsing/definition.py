@@ -1,4 +1,4 @@
-"""Checks a pipeline definition. Part of the parsing child: here its SQL is parsed."""
+"""Checks a pipeline definition. Part of the parsing child: here its SQL is parsed and bound."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,15 +6,21 @@ from typing import Any
 
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sql import BadQuery, parse_query
+from projects.parsing.binding import bind
 
 
 def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """{"faults": [{"path", "message", "detail"}], "graph"}: the graph is empty while there are faults."""
+    """{"faults", "data_faults", "steps", "graph"}: what does not hold for any data, and what does not fit the data of now.
+
+    A definition with `faults` cannot be saved; it has no graph, and its data are not looked at.
+    """
     definition = request["definition"]
     _parse_each(scratch, definition)
     faults = check_definition(definition)
-    drawn = {"nodes": [], "edges": []} if faults else graph(definition)
-    return {"faults": [asdict(fault) for fault in faults], "graph": drawn}
+    if faults:
+        return {"faults": [asdict(fault) for fault in faults], "data_faults": [], "steps": [], "graph": {"nodes": [], "edges": []}}
+    bound = bind(definition, request["reads"], request["writes"], lambda path: note_place(scratch, path))
+    return {"faults": [], "data_faults": [asdict(fault) for fault in bound.faults], "steps": bound.steps, "graph": graph(definition)}
 
 
 def _parse_each(scratch: Path, definition: Any) -> None:

@@ -6,7 +6,8 @@ No SQL is parsed in the server. What a definition was answered is remembered by 
 import hashlib
 import json
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mimir.lib.schemas.faults import Fault
@@ -15,13 +16,13 @@ from projects.parsing.process import End, Limits, Outcome, run_child
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
 
-SECONDS_MAX = 20
+SECONDS_MAX = 30
 CPU_SECONDS_MAX = 5
 _MIB = 1024**2
 LIMITS = Limits(
     seconds=SECONDS_MAX,
     cpu_seconds=CPU_SECONDS_MAX,
-    address_bytes=1024 * _MIB,  # about 700 MiB of it are libraries and reserved, never used memory
+    address_bytes=768 * _MIB,  # some 250 MiB of it are libraries and reserved memory
     resident_bytes=400 * _MIB,
     file_bytes=64 * _MIB,
     answer_bytes=4 * _MIB,
@@ -34,18 +35,31 @@ _answers: Remembered["Checked"] = Remembered(entries=500, weight=_REMEMBERED_BYT
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is wrong with a definition, and its graph {"nodes", "edges"}, empty while something is wrong."""
+    """`faults` forbid saving; `data_faults` are what does not fit the project's data now.
+
+    `steps`: {"id", "uses", "status": "checked"|"failed"|"not_checked", "message"} in the order of the run. `graph`: {"nodes", "edges"}.
+    Both are empty while there are `faults`.
+    """
 
     faults: tuple[Fault, ...]
-    graph: dict[str, Any]
+    data_faults: tuple[Fault, ...] = ()
+    steps: tuple[dict[str, str], ...] = ()
+    graph: dict[str, Any] = field(default_factory=lambda: {"nodes": [], "edges": []})
 
 
-def check(definition: Any, *, scratch_dir: str, owner: Owner = _NOBODY) -> Checked:
-    """Check `definition`, any JSON value. Raises: Busy."""
+def check(
+    definition: Any,
+    *,
+    reads: Mapping[str, Any] | None = None,
+    writes: Mapping[str, int] | None = None,
+    scratch_dir: str,
+    owner: Owner = _NOBODY,
+) -> Checked:
+    """Check `definition`, any JSON value, against the data that `reads` and `writes` describe (see `binding.bind`). Raises: Busy."""
     complaints = definition_complaints(definition)
     if complaints:
-        return _refused([Fault(path, message) for path, message in complaints])
-    request = {"operation": "definition", "definition": definition}
+        return Checked(tuple(Fault(path, message) for path, message in complaints))
+    request = {"operation": "definition", "definition": definition, "reads": reads or {}, "writes": writes or {}}
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     found = _answers.get(key)
     if found is None:
@@ -66,17 +80,14 @@ def _checked(outcome: Outcome) -> Checked:
     """Raises: Busy where the machine and not the definition is the cause."""
     if outcome.end is End.ANSWER:
         answer = outcome.answer["ok"]
-        return Checked(tuple(Fault(**fault) for fault in answer["faults"]), answer["graph"])
+        faults, data_faults = (tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults"))
+        return Checked(faults, data_faults, tuple(answer["steps"]), answer["graph"])
     if outcome.end is End.CRASH and outcome.code > 0:
         message = "The definition could not be checked on this machine. Try again in a moment, or tell an administrator."
         raise Busy(message, retry_after_seconds=10)
     if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:
         raise Busy("This machine is too busy to check the definition. Try again in a few seconds.", retry_after_seconds=10)
-    return _refused([Fault(outcome.place or "steps", _BREACHES[outcome.end])])
-
-
-def _refused(faults: list[Fault]) -> Checked:
-    return Checked(tuple(faults), {"nodes": [], "edges": []})
+    return Checked((Fault(outcome.place or "steps", _BREACHES[outcome.end]),))
 
 
 _TIME = f"takes too long to check: all steps together have {CPU_SECONDS_MAX} seconds of computing. Simplify it, or use several pipelines"

@@ -33,6 +33,7 @@ class Limits:
     resident_bytes: int
     file_bytes: int
     answer_bytes: int = 16 * _MIB
+    nice: int = 0  # lower priority, for what nobody waits for at a form
 
 
 class End(StrEnum):

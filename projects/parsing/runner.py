@@ -25,7 +25,7 @@ SECONDS_MAX = 60
 CPU_SECONDS_MAX = 50
 PROFILE_CPU_SECONDS = 40.0  # a description ends itself with what it has
 RESIDENT_BYTES_MAX = 768 * 1024**2  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
-ADDRESS_BYTES_MAX = 1536 * 1024**2  # about 700 MB of it are libraries and reserved, never used memory
+ADDRESS_BYTES_MAX = 1280 * 1024**2  # some 250 MiB of it are libraries and reserved memory
 FILE_BYTES_MAX = 4 * 1024**3  # a converted copy, or what DuckDB spills
 # Of what time was used up although others were computing: from here on it was the file and not the machine.
 OWN_CPU_SECONDS = 25.0
@@ -118,7 +118,7 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
     with contextlib.ExitStack() as stack:
         with _slots.held(kind, owner, WAIT_SECONDS):
             _raise_remembered(request)  # one that waited for another reader of the same content
-            outcome, scratch = stack.enter_context(run_child(request, _limits(), scratch_dir))
+            outcome, scratch = stack.enter_context(run_child(request, _limits(kind), scratch_dir))
         try:
             answer = _answer(outcome)
         except Unreadable as error:
@@ -128,13 +128,14 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
         yield answer, scratch
 
 
-def _limits() -> Limits:
+def _limits(kind: Kind) -> Limits:
     return Limits(
         seconds=SECONDS_MAX,
         cpu_seconds=CPU_SECONDS_MAX,
         address_bytes=ADDRESS_BYTES_MAX,
         resident_bytes=RESIDENT_BYTES_MAX,
         file_bytes=FILE_BYTES_MAX,
+        nice=10 if kind is Kind.LONG else 0,
     )
 
 

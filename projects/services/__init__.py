@@ -3,7 +3,7 @@
 from projects.services.datasets import dataset_upload, dataset_version_from_job
 from projects.services.members import member_add, member_change, member_remove, member_set
 from projects.services.models import model_version_from_job
-from projects.services.pipelines import PipelineCheck, pipeline_check, pipeline_save
+from projects.services.pipelines import PipelineCheck, PipelineSaved, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
 from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
@@ -11,6 +11,7 @@ from projects.services.tokens import session_create, token_create, token_delete,
 
 __all__ = [
     "PipelineCheck",
+    "PipelineSaved",
     "dataset_profile",
     "dataset_upload",
     "dataset_version_from_job",

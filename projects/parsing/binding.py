@@ -1,0 +1,146 @@
+"""Binds the SQL of a checked definition to the columns its tables have now. Part of the parsing child.
+
+Each known table becomes an empty DuckDB table; each SQL step is described over them, in the order of the run, and its columns become the
+next table. Nothing is executed and no data is read. What is not known before a run (the columns behind a URL or of a command's tables)
+is reported as not checked, with the steps that depend on it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.pipeline import Step, steps_in_order
+from mimir.lib.schemas.sql import without_end
+from mimir.lib.tables import identifier
+from projects.parsing.bindwords import bind_message
+
+CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
+COLUMNS_MAX = 20_000  # in all tables of a definition
+# What a type becomes when a step's table is written as Parquet and read again.
+_STORED = {"HUGEINT": "BIGINT", "UHUGEINT": "BIGINT", "TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP", "BIT": "VARCHAR", "BIGNUM": "VARCHAR"}
+
+Schema = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Bound:
+    """`steps`: {"id", "uses", "status", "message"} of each step, in the order of the run."""
+
+    faults: list[Fault] = field(default_factory=list)
+    steps: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Tables:
+    """Columns by table name. Those of `unknown` are not known before the run; each says why."""
+
+    connection: Any
+    columns: dict[str, Schema] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, schema: Schema) -> str:
+        """An empty table. Why it cannot be made, or an empty text."""
+        import duckdb
+
+        if sum(map(len, self.columns.values())) + len(schema) > COLUMNS_MAX:
+            return f"the tables of this definition have more than {COLUMNS_MAX:,} columns"
+        cells = ", ".join(f"{identifier(column)} {_stored(kind)}" for column, kind in schema)
+        try:
+            self.connection.execute(f"CREATE TABLE {identifier(name)} ({cells})")
+        except duckdb.Error:
+            return f"a column of {name} has a type that is known only when it is read"
+        self.columns[name] = schema
+        return ""
+
+
+def bind(definition: dict[str, Any], reads: Mapping[str, Any], writes: Mapping[str, int], note_place: Callable[[str], None]) -> Bound:
+    """`reads`: of each read step of a dataset {"version", "columns"} or {"missing"}; `writes`: the newest number of a dataset, 0 for none."""
+    import duckdb
+
+    config: Any = {"enable_external_access": "false", "memory_limit": "128MB", "threads": "1", "autoload_known_extensions": "false"}
+    tables = _Tables(duckdb.connect(":memory:", config=config))
+    tables.connection.execute("SET TimeZone = 'UTC'")
+    indexes = {step["id"]: index for index, step in enumerate(definition["steps"])}
+    bound = Bound()
+    for step in steps_in_order(definition):
+        path = f"steps[{indexes[step.id]}].with"
+        note_place(path)
+        status, message = _bind_step(step, path, tables, bound.faults, reads, writes)
+        bound.steps.append({"id": step.id, "uses": step.uses, "status": status, "message": message})
+    return bound
+
+
+def _bind_step(
+    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any], writes: Mapping[str, int]
+) -> tuple[str, str]:
+    if step.uses == "read":
+        return _read(step, path, tables, faults, reads)
+    if step.uses == "sql":
+        return _sql(step, f"{path}.query", tables, faults)
+    if step.uses == "write":
+        dataset = str(step.options["dataset"])
+        number = writes.get(dataset, 0)
+        return CHECKED, f"writes version {number + 1} of dataset {dataset}" if number else f"creates dataset {dataset}"
+    for name in step.makes:
+        tables.unknown[name] = f"the columns of {name} are known only after the command {step.id}"
+    return NOT_CHECKED, "runs your program: what it does is known only in a run"
+
+
+def _read(step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]) -> tuple[str, str]:
+    if "dataset" not in step.options:
+        tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
+        return NOT_CHECKED, "reads a URL: whether it answers, and its columns, are known only in a run"
+    found = reads.get(step.id, {})
+    if "columns" not in found:
+        tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
+        message = str(found.get("missing", "was not looked up"))
+        faults.append(Fault(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message))
+        return FAILED, message
+    schema = [(str(column["name"]), str(column["type"])) for column in found["columns"]]
+    why = tables.add(step.id, schema)
+    if why:
+        tables.unknown[step.id] = why
+        return NOT_CHECKED, why
+    columns = f"{len(schema)} column{'s' if len(schema) != 1 else ''}"
+    return CHECKED, f"reads dataset {step.options['dataset']} version {found['version']} ({columns})"
+
+
+def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[str, str]:
+    import duckdb
+
+    unknown = next((tables.unknown[name] for name in step.tables if name in tables.unknown), "")
+    if unknown:
+        tables.unknown[step.id] = unknown
+        return NOT_CHECKED, f"only its syntax was checked: {unknown}"
+    query = without_end(str(step.options["query"]))
+    try:
+        described = tables.connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n)").fetchall()
+    except (duckdb.OutOfMemoryException, MemoryError):
+        tables.unknown[step.id] = f"step {step.id} needs more memory to check than is allowed"
+        return NOT_CHECKED, "only its syntax was checked: the rest needs more memory than a check may use"
+    except duckdb.Error as error:
+        message = bind_message(str(error), known={name: [column for column, _kind in tables.columns[name]] for name in step.tables}, query=query)
+        faults.append(Fault(path, message, str(error).split("\n\nLINE")[0].strip()[:500]))
+        tables.unknown[step.id] = f"step {step.id} has an error"
+        return FAILED, message
+    schema = [(str(row[0]), str(row[1])) for row in described]
+    why = tables.add(step.id, schema)
+    if why:
+        tables.unknown[step.id] = why
+    columns = f"{len(schema)} column{'s' if len(schema) != 1 else ''}"
+    return CHECKED, f"its SQL fits the columns of its tables, and gives {columns}"
+
+
+def _stored(kind: str) -> str:
+    if kind.startswith("ENUM("):
+        return "VARCHAR"
+    return _STORED.get(kind, kind)
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The name most like `name`, or an empty text."""
+    folded = {other.casefold(): other for other in names}
+    found = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[found[0]] if found else ""
