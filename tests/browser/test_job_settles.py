@@ -12,13 +12,13 @@ SHIFT_MAX = 0.1
 _OBSERVE = """
 window.shifts = [];
 new PerformanceObserver((list) => {
-  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push(
-    [one.value, ...one.sources.map((s) => (s.node?.id || s.node?.className || s.node?.nodeName) + ' ' + s.previousRect.y + '>' + s.currentRect.y + ' h' + s.previousRect.height + '>' + s.currentRect.height)]);
+  const told = (s) => `${s.node?.id || s.node?.className || s.node?.nodeName} ${s.previousRect.y} to ${s.currentRect.y}`;
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push([one.value, ...one.sources.map(told)]);
 }).observe({ type: 'layout-shift', buffered: true });
 """
 _SHORT = [
     {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM range(1000)"}},
-    {"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "for i in 1 2 3; do echo line $i; sleep 0.4; done; echo x > outputs/a.txt"]}},
+    {"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; done; echo x > outputs/a.txt"]}},
     {"id": "save", "uses": "write", "with": {"dataset": "settled", "from": "numbers"}},
 ]
 _FAILS = [{"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "echo begin; sleep 0.6; echo broken >&2; exit 3"]}}]

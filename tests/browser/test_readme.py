@@ -39,9 +39,8 @@ def test_the_commands_run_with_the_pipeline_above_them(stack: Stack, base: str, 
     (tmp_path / "weather.csv").write_bytes(sample.FILE.read_bytes())
     [commands] = _blocks("From a program", "")
     script = "set -euo pipefail\n" + commands.replace("http://localhost:3000", stack.described["frontend_url"])
-    ran = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env={"PATH": os.environ["PATH"], "TOKEN": stack.described["token"]}, capture_output=True, text=True, timeout=90
-    )
+    environment = {"PATH": os.environ["PATH"], "TOKEN": stack.described["token"]}
+    ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90)
     assert ran.returncode == 0, ran.stderr + ran.stdout[-2000:]
     job = json.loads((tmp_path / "job.json").read_text())
     ended = stack.end_of(job["id"])

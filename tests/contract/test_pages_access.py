@@ -146,7 +146,7 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
 
 
 def _path(route: str, ran: dict[str, Any]) -> str:
-    name = "echo" if "pipelines" in route else "forecast" if "models" in route else "note.txt" if "files" in route else "numbers"
+    name = "echo" if "pipelines" in route else "forecast" if "models" in route else "made.txt" if "files" in route else "numbers"
     values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
     path = f"/{route}"
     for part, value in {**values, "<int:number>": "1"}.items():

@@ -4,7 +4,8 @@ from mimir.dev.demo import lineage_lines
 
 
 def test_the_lineage_is_printed_in_the_order_in_which_jobs_built_on_each_other() -> None:
-    nodes = [{"id": "job:3", "job_type": "ml_inference"}, {"id": "job:1", "job_type": "pipeline_execution"}, {"id": "job:2", "job_type": "ml_training"}]
+    types = {"job:3": "ml_inference", "job:1": "pipeline_execution", "job:2": "ml_training"}
+    nodes = [{"id": job, "job_type": kind} for job, kind in types.items()]
     nodes += [{"id": name} for name in ("dataset:days@1", "dataset:raw@1", "model:m@1", "dataset:out@1")]
     edges = [
         {"from": "job:3", "to": "dataset:out@1"},
