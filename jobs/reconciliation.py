@@ -253,7 +253,8 @@ def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Time
     if row.job_status == JobStatus.CANCELLING:
         asked = row.cancel_requested_at or now
         return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
-    if _seconds(now, row.claimed_at) > row.timeout_seconds:
+    # The worker stops at its time limit by itself, and gives its workload the same grace as on a cancel.
+    if _seconds(now, row.claimed_at) > row.timeout_seconds + times.cancel_grace:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)
     if row.interrupted_at is not None and _seconds(now, row.interrupted_at) > times.interrupted_grace:
         return Action(Verb.END, FailureReason.INTERRUPTED)  # it has left, whatever its cluster goes on to show

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from typing import Any
 
 from mimir.env import BadEnvironment, demand_frontend_keys
 
@@ -10,9 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mimir.settings.orchestrator")
 
 try:
     from django.conf import settings
-    from django.core.asgi import get_asgi_application
 
-    http: Any = get_asgi_application()
+    from mimir.handler import django_application
+
+    http = django_application()
     demand_frontend_keys(settings.ENV)
 except BadEnvironment as error:
     sys.exit(str(error))
@@ -22,19 +22,10 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402 - apps have to be 
 from jobs.answering import beat_forever  # noqa: E402
 from jobs.routing import websocket_application  # noqa: E402
 from mimir.api.entrance import Entrance, rules  # noqa: E402
-from mimir.api.limits import ENVELOPE_BYTES, BodyLimit  # noqa: E402
+from mimir.api.limits import with_limits  # noqa: E402
 from mimir.lib.beating import Beating  # noqa: E402
 
-_public = BodyLimit(http, max_bytes=settings.ENV.max_upload_bytes + ENVELOPE_BYTES)
-_worker = BodyLimit(http, max_bytes=settings.ENV.artifact_bytes_max)
-
-
-async def limited(scope: Any, receive: Any, send: Any) -> None:
-    """A worker's artifact may be larger than a person's upload."""
-    await (_worker if scope["path"].startswith("/worker/") else _public)(scope, receive, send)
-
-
-_routed = ProtocolTypeRouter({"http": limited, "websocket": websocket_application})
+_routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
 _entered = Entrance(
     _routed,
     rules(

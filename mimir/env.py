@@ -213,7 +213,11 @@ class Env:
     artifacts_s3_endpoint: str = _setting(_endpoint, "", "the server of the bucket, where it is not Amazon's")
     artifacts_s3_region: str = _setting(_text, "", "region of the bucket; empty: as AWS_REGION says, or the server's default")
     artifacts_s3_addressing: str = _setting(_choice("auto", "path", "virtual"), "auto", "bucket in the path or in the host's name")
-    spool_dir: str = _setting(_text, "", "folder for uploads on their way; empty: the system's temporary folder")
+    spool_dir: str = _setting(_text, "", "folder for uploads on their way; empty: the system's temporary folder", roles=_BOTH)
+    upload_spool_bytes: int = _setting(_integer(0), "0", "bytes of uploads in SPOOL_DIR at once; 0: twice MAX_UPLOAD_BYTES", roles=_BOTH)
+    connections_per_client: int = _setting(_integer(16, 10**6), "2048", "open connections of one address; TRUSTED_PROXIES have no limit", roles=_BOTH)
+    requests_per_client: int = _setting(_integer(4, 10**6), "256", "requests of one client at once; above it 429", roles=_BOTH)
+    sockets_per_client: int = _setting(_integer(4, 10**6), "1024", "live sockets of one client at once", roles=("frontend",))
     launcher: str = _setting(_choice("kubernetes", "process", "memory"), "process", "what the default cluster launches workers with")
     workers_dir: str = _setting(_text, "/app/workers", "process launcher: one folder for each worker")
     allow_unisolated_workers: bool = _setting(_switch, "false", "process launcher in production: it isolates nothing")
@@ -267,6 +271,7 @@ class Env:
     twin_changes_bytes_max: int = _setting(_integer(1024), str(64 * 1024**2), "what one update may report of a twin")
     queued_jobs_per_project: int = _setting(_integer(1), "10000", "waiting jobs of one project; above it 429")
     session_hours: int = _setting(_integer(1, 24 * 365), "12", "a sign-in lasts this long")
+    admin_session_hours: float = _setting(_number(0.1, 24 * 14), "8", "a sign-in to the admin lasts this long")
     retention_events_days: int = _setting(_integer(0), "0", "events and usage of ended jobs are kept this long; 0: for ever")
     retention_jobs_days: int = _setting(_integer(0), "0", "ended jobs with logs and artifacts are kept this long; 0: for ever")
 
@@ -373,6 +378,13 @@ def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str])
         faults.append("LAUNCHER=process needs Linux: it follows a worker's processes by /proc. Use a Linux virtual machine or WSL2")
     if role == "orchestrator" and values["artifacts_s3_endpoint"] and not values["artifacts_url"].startswith("s3:"):
         faults.append("ARTIFACTS_S3_ENDPOINT is set and ARTIFACTS_URL names no bucket: make it s3://bucket/prefix")
+    if _is_below(values["upload_spool_bytes"], values["max_upload_bytes"]):
+        faults.append("UPLOAD_SPOOL_BYTES must be 0 or at least MAX_UPLOAD_BYTES: one upload would never fit")
     if role == "orchestrator" and production and values["launcher"] == "memory":
         faults.append("LAUNCHER=memory runs nothing: it is for tests")
     return faults
+
+
+def _is_below(given: Any, needed: Any) -> bool:
+    """Whether a number was given and is below the one it must reach; a faulty setting is reported elsewhere."""
+    return isinstance(given, int) and isinstance(needed, int) and 0 < given < needed

@@ -8,18 +8,27 @@ import sys
 
 import uvicorn
 
-PORTS = {"orchestrator": 8080, "frontend": 3000}
+from mimir import env
+from mimir.lib.connections import Socket, connection_class
+
+PORTS: dict[env.Role, int] = {"orchestrator": 8080, "frontend": 3000}
 GRACEFUL_SECONDS = 5  # open sockets are told to come again (1012), uploads may end
 PING_SECONDS = 20.0  # a peer that does not answer is gone
 
 
-def main(role: str) -> None:
+def main(role: env.Role) -> None:
     """Serve until SIGTERM."""
     os.environ["DJANGO_SETTINGS_MODULE"] = f"mimir.settings.{role}"
+    try:
+        values = env.load(role)
+    except env.BadEnvironment as error:
+        sys.exit(str(error))
     uvicorn.run(
         f"mimir.asgi_{role}:application",
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT_TO_SERVE", PORTS[role])),
+        http=connection_class(values.connections_per_client, values.trusted_proxies),
+        ws=Socket,
         log_config=None,
         access_log=False,
         server_header=False,

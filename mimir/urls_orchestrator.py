@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from mimir.api.documents import DocumentationView, SchemaView
 
 urlpatterns = [
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocumentationView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("projects.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
     path("api/v1/", include("monitoring.api.urls")),

@@ -7,6 +7,8 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from mimir.api.authentication import register_token_lookup
+        from projects import signals
         from projects.services.tokens import token_identify
 
         register_token_lookup(token_identify)
+        signals.register()

@@ -51,6 +51,8 @@ def in_openapi(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {key: in_openapi(value) for key, value in schema.items()}
+    if {"type": "null"} in schema.get("anyOf", ()):
+        made |= {"nullable": True, "anyOf": [part for part in made["anyOf"] if part != {"type": "null"}]}
     kinds = schema.get("type")
     if isinstance(kinds, list):
         named = [kind for kind in kinds if kind != "null"]

@@ -11,6 +11,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 from jobs.contract import JobStatus, JobType
 from jobs.models import Job, JobOutput, producer
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
+from projects.selectors import dataset_current_versions
 
 PRODUCERS_MAX, RUNS_MAX = 12, 20
 Producer = tuple[str, str]  # type, what it is a run of
@@ -104,7 +105,7 @@ def _kept(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
 
 
 def _newest_datasets(project: Project) -> "QuerySet[DatasetVersion, Any]":
-    return DatasetVersion.objects.filter(dataset__project=project, number=F("dataset__latest_number")).values("id")
+    return dataset_current_versions(project=project).values("id")
 
 
 def _newest_models(project: Project) -> "QuerySet[ModelVersion, Any]":

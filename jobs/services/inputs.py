@@ -12,9 +12,9 @@ from typing import Any
 from jobs.contract import JobType
 from jobs.models import Job, JobInput
 from mimir.lib.schemas.references import dataset_references
-from mimir.lib.schemas.signature import kind_of, prediction_columns, signature_faults
+from mimir.lib.schemas.signature import kind_of, may_lack_columns, prediction_columns, signature_faults, text_target_fault
 from mimir.lib.schemas.twin import entity_type, fields_of
-from projects.models import DatasetVersion, Project
+from projects.models import DatasetProfile, DatasetVersion, Project
 from projects.selectors import dataset_version_find, model_version_find, pipeline_version_find, twin_definition_find
 
 Faults = dict[str, str]
@@ -39,6 +39,13 @@ def inputs_of(rows: Rows) -> Inputs:
     """With the exclusive key: a twin is updated by one job at a time."""
     twin = next((row["id"] for row in rows if row["kind"] == "twin"), None)
     return Inputs(rows, f"twin:{twin}" if twin else "")
+
+
+def deleted_inputs(rows: Rows) -> list[str]:
+    """Dataset versions among `rows` that were deleted since they were fixed, as `name version n`."""
+    wanted = {row["id"]: f"{row['dataset']} version {row['version']}" for row in rows if row["kind"] == "dataset"}
+    there = {str(found) for found in DatasetVersion.objects.filter(id__in=wanted).values_list("id", flat=True)}
+    return [name for identity, name in wanted.items() if identity not in there]
 
 
 def input_rows_create(job: Job) -> None:
@@ -79,22 +86,59 @@ def _ml_training(project: Project, parameters: dict[str, Any], faults: Faults) -
         path = f"parameters.features[{index}]"
         if _column(name, types, path, faults) and kind_of(types[name]) is None:
             faults[path] = f"{name} is {types[name]}: a model can use numbers, text, truth values, dates and times"
-    if target in types and target_fault(types[target], parameters):
-        faults["parameters.target"] = target_fault(types[target], parameters)
+    for index, name in enumerate(parameters.get("exclude", [])):
+        _column(name, types, f"parameters.exclude[{index}]", faults)
+    _training_time(parameters, types, faults)
+    if target in types and target_fault(types[target], parameters, _profile_of(version).get(target)):
+        faults["parameters.target"] = target_fault(types[target], parameters, _profile_of(version).get(target))
+    if target in types and parameters.get("rare_classes") == "group" and kind_of(types[target]) != "category":
+        faults["parameters.rare_classes"] = f"must not be group: {target} is {types[target]}, and only classes of text can be grouped"
     return [_dataset_row("dataset", version)]
 
 
-def target_fault(column_type: str, parameters: dict[str, Any]) -> str:
-    """Why a column of this type cannot be the target of this training; empty when it can."""
+def _training_time(parameters: dict[str, Any], types: dict[str, str], faults: Faults) -> None:
+    """What a split by time needs."""
+    if parameters.get("split") != "time":
+        return
+    times = [name for name in types if kind_of(types[name]) == "time"]
+    name = parameters.get("time_column")
+    if name is None and len(times) != 1:
+        found = f"the dataset has {_some(times)}" if times else "the dataset has no column of dates or times"
+        faults["parameters.time_column"] = f"must name the column that orders the rows: {found}"
+    elif name is not None and _column(name, types, "parameters.time_column", faults) and kind_of(types[name]) not in ("time", "number"):
+        faults["parameters.time_column"] = f"{name} is {types[name]}. Choose a column of dates, times or numbers"
+
+
+def _profile_of(version: DatasetVersion) -> dict[str, dict[str, Any]]:
+    """What is known of the columns' values, by name; empty while nobody has looked at them."""
+    profile = DatasetProfile.objects.filter(version=version).first()
+    return {column["name"]: column for column in profile.columns} if profile else {}
+
+
+def target_fault(column_type: str, parameters: dict[str, Any], profile: dict[str, Any] | None = None) -> str:
+    """Why a column of this type cannot be the target of this training; empty when it can. `profile`: what its values are, where that is known."""
     kind = kind_of(column_type)
     if kind is None or kind == "time":
-        return f"is {column_type}: a target has to be numbers, text or truth values"
+        return f"is {column_type}. A target must be numbers, text, or true and false"
     task = parameters.get("task")
     only = {"linear": "regression", "logistic": "classification"}.get(parameters.get("algorithm", ""))
-    if kind != "number" and "regression" in (task, only):
-        why = f"is {column_type}: regression needs numbers (one cell that is none makes text of a whole column)"
-        return f"{why}. Choose another target, or task classification"
-    return ""
+    if kind == "number" or "regression" not in (task, only):
+        return ""
+    name = parameters["target"]
+    if kind == "boolean":
+        return f'"{name}" holds true and false. Regression needs a numeric target. Choose task classification, or another target'
+    tops = [str(item["value"]) for item in (profile or {}).get("top") or []]
+    if tops and 2 * sum(map(_is_number, tops)) >= len(tops):
+        return ""  # perhaps text because of a few cells only: the worker sees all of them
+    return text_target_fault(name).removesuffix(".")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ml_inference(project: Project, parameters: dict[str, Any], faults: Faults) -> Rows:
@@ -106,7 +150,9 @@ def _ml_inference(project: Project, parameters: dict[str, Any], faults: Faults) 
     version = _dataset(project, {"dataset": parameters["dataset"]}, faults)
     if model is None or version is None:
         return []
-    differences = signature_faults(model.signature, version.schema)
+    empty = [name for name, column in _profile_of(version).items() if column.get("missing") == version.row_count]
+    absent_is_empty = may_lack_columns(parameters, version.format)
+    differences = signature_faults(model.signature, version.schema, empty=empty, absent_is_empty=absent_is_empty)
     if differences:
         shown = "; ".join(differences[:NAMES_SHOWN]) + (f"; and {len(differences) - NAMES_SHOWN} more" if len(differences) > NAMES_SHOWN else "")
         faults["parameters.dataset"] = f"{version} does not fit {model}: {shown}"
@@ -132,6 +178,8 @@ def _digital_twin_update(project: Project, parameters: dict[str, Any], faults: F
         return []
     types = {column["name"]: column["type"] for column in version.schema}
     _column(parameters["key"], types, "parameters.key", faults)
+    if "latest_by" in parameters:
+        _column(parameters["latest_by"], types, "parameters.latest_by", faults)
     kind = entity_type(definition.definition, parameters["type"])
     if kind is None:
         known = ", ".join(item["name"] for item in definition.definition["types"])

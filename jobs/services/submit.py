@@ -15,7 +15,7 @@ from jobs.models import Job, JobEvent
 from jobs.resources import Profile, as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
 from jobs.selectors.clusters import place_faults
-from jobs.services.inputs import input_rows_create, inputs_fix, inputs_of
+from jobs.services.inputs import deleted_inputs, input_rows_create, inputs_fix, inputs_of
 from jobs.services.metrics import submitted_count
 from jobs.services.transition import wake_on_commit
 from mimir.lib.clock import utc_now
@@ -92,6 +92,8 @@ def job_check(
     faults |= place_faults(cluster=cluster or "", region=region or "")
     profile = _profile(type, resources, faults)
     inputs = inputs_of(fixed_inputs or [])
+    if gone := deleted_inputs(inputs.rows):
+        raise _deleted(gone)
     if fixed_inputs is None and not faults:
         inputs = inputs_fix(project=project, type=type, parameters=parameters, faults=faults)
     if faults or profile is None:
@@ -149,11 +151,18 @@ def job_submit(
         with transaction.atomic():
             job = _insert(project, user, checked, idempotency_key, digest, retry_of)
     except IntegrityError:
-        # Two requests with one key at the same time: the other one has committed.
-        if idempotency_key is None or (earlier := _earlier(project, user, idempotency_key, digest)) is None:
-            raise
-        return Submitted(earlier, created=False)
+        # Two requests with one key at the same time: the other one has committed. Or an input was deleted since it was looked up.
+        earlier = _earlier(project, user, idempotency_key, digest) if idempotency_key is not None else None
+        if earlier is not None:
+            return Submitted(earlier, created=False)
+        if gone := deleted_inputs(checked.inputs):
+            raise _deleted(gone) from None
+        raise
     return Submitted(job, created=True)
+
+
+def _deleted(versions: list[str]) -> Conflict:
+    return Conflict(f"Deleted and not available any more: {', '.join(versions)}. Submit a new job with another version.", code="input_deleted")
 
 
 def profiles() -> dict[JobType, Any]:

@@ -1,13 +1,15 @@
 """What training and inference ask of the libraries they use: how many threads, and what becomes of warnings."""
 
 import contextlib
+import importlib
 import os
-import sys
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from jobs.contract import EventKind
+from jobs.worker.joblog import log
 from jobs.worker.orders import Orders
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -21,6 +23,17 @@ def limit_threads(orders: Orders) -> int:
     # A thread that waits sleeps: one that spins takes the core from the one it waits for, and training on a busy machine takes five times as long.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     return threads
+
+
+def import_libraries(orders: Orders) -> None:
+    """Import what takes seconds, and say so meanwhile: until then a job's log would be empty."""
+    message = "Importing pandas, scikit-learn and pyarrow"
+    orders.event(EventKind.PROGRESS, fraction=0.01, message=message)
+    log(message)
+    began = time.monotonic()
+    for name in ("pyarrow", "pandas", "sklearn", "sklearn.ensemble", "duckdb"):
+        importlib.import_module(name)
+    log(f"libraries imported in {time.monotonic() - began:.1f} s")
 
 
 @contextlib.contextmanager
@@ -37,7 +50,7 @@ def warnings_told(orders: Orders) -> Iterator[None]:
         told.add(text)
         if issubclass(category, ConvergenceWarning):
             orders.event(EventKind.NOTICE, message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}")
-        print(f"mimir: {category.__name__}: {text}", file=sys.stderr, flush=True)
+        log(f"{category.__name__}: {text}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")

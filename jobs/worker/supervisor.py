@@ -71,6 +71,7 @@ class Supervisor:
         self._done: Verdict | None = None
         self._step = ""
         self._kill_at: float | None = None
+        self._deadline = time.monotonic() + self.limits.timeout_seconds
 
     def _model_cache(self, folder: Path) -> ModelCache | None:
         """Only where a model is read. The key goes no further than this process."""
@@ -123,6 +124,7 @@ class Supervisor:
                 key.data()
             for output in self._outputs:
                 output.flush_stale()
+            self._check_deadline()
             self._obey_stop()
             family.reap(keep=self._workload.process.pid)
 
@@ -176,6 +178,15 @@ class Supervisor:
             if kind is EventKind.STEP_STARTED:
                 self._step = self.memory.step = storable(str(message["data"].get("step", "")))[:200]
             self._reporter.add(kind, message["data"])
+
+    def _check_deadline(self) -> None:
+        """Stop the workload at its time limit, with the same grace as on a cancel. The orchestrator ends the attempt itself a while later."""
+        if self.stop.asked or time.monotonic() < self._deadline:
+            return
+        limit = self.limits.timeout_seconds
+        message = f"Time limit of {limit} s reached. The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+        self._reporter.add(EventKind.NOTICE, {"message": message})
+        self.stop.ask(replace(failed(FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s."), patient=True))
 
     def _obey_stop(self) -> None:
         """End the workload when somebody asked for it: at once, or after it had its time."""

@@ -36,7 +36,10 @@ class Feature:
 
 def feature_sql(feature: Feature) -> str:
     """What a SELECT reads of a feature."""
-    return _SQL[feature.kind].format(identifier(feature.name))
+    column = identifier(feature.name)
+    if feature.type == "TIMESTAMPTZ_NS":  # DuckDB has no isfinite() and no epoch() for it
+        column = f"CAST(CAST({column} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
+    return _SQL[feature.kind].format(column)
 
 
 def stored_sql(name: str, column_type: str) -> str:

@@ -9,7 +9,7 @@ import structlog
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -73,6 +73,8 @@ def as_mimir_error(error: Exception) -> MimirError | None:
             wait = getattr(error, "wait", None)
             code = _CODES.get(type(error), "bad_request")
             return MimirError(str(error.detail), code=code, status=error.status_code, retry_after_seconds=wait)
+        case UnreadablePostError():
+            return MimirError("The connection closed before the request's body was complete.", code="body_incomplete")
         case RequestDataTooBig():
             return TooLarge("The request is too large.")
         case SuspiciousOperation():

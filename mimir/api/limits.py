@@ -1,62 +1,60 @@
-"""A limit on every request's body, before Django spools it to a disk that is not endless."""
+"""What each address of the orchestrator takes as a request's body. The limits themselves are applied by `mimir.lib.bodies`."""
 
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from django.conf import settings
+from django.db import connections
 
-from mimir.lib.errors import MimirError, TooLarge
+from mimir.lib.asgi import Application, Scope, header
+from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, Budget, Intake, Rule, spool_budget, too_large
+from mimir.lib.errors import MimirError, NotAuthenticated
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-ENVELOPE_BYTES = 1024 * 1024  # what a multipart form adds to the file in it
-
-
-class _Exceeded(Exception):
-    pass
+MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
+WORKER_MEMORY_BYTES = 32 * 1024 * 1024
+ARTIFACTS_AT_ONCE = 16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
+ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
+_SIGN_IN = "/api/v1/session"
 
 
-class BodyLimit:
-    """ASGI middleware: 413 for a body above `max_bytes`, by its Content-Length at once, and else as soon as that many bytes came."""
+class BodyRules:
+    """The rule of each request, with the budgets of this process."""
 
-    def __init__(self, application: Application, *, max_bytes: int) -> None:
-        self._application = application
-        self._max_bytes = max_bytes
+    def __init__(self) -> None:
+        self._memory = Budget("large requests", MEMORY_BYTES)
+        self._worker_memory = Budget("large requests of workers", WORKER_MEMORY_BYTES)
+        self._spool = spool_budget(settings.ENV.upload_spool_bytes, settings.ENV.max_upload_bytes)
+        self._artifacts = Budget("artifact uploads", ARTIFACTS_AT_ONCE, wait_seconds=ARTIFACT_WAIT_SECONDS)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await self._refuse(send)
-            return
-        received, started = 0, False
+    def __call__(self, scope: Scope) -> Rule:
+        """The rule for one request, by its path, method and headers."""
+        path: str = scope["path"]
+        in_memory = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        if path.startswith("/worker/"):
+            stranger = _without_token(scope)
+            if "/artifacts/" in path:
+                return Rule(settings.ENV.artifact_bytes_max, self._artifacts, stranger, weight=1, exact_length=True)
+            return Rule(in_memory, self._worker_memory, stranger)
+        if path.startswith("/api/"):
+            stranger = too_large(STRANGER_BYTES_MAX) if path.rstrip("/") == _SIGN_IN else _without_token(scope)
+            if header(scope, b"content-type").lower().startswith("multipart/form-data"):
+                return Rule(settings.ENV.max_upload_bytes + ENVELOPE_BYTES, self._spool, stranger)
+            return Rule(in_memory, self._memory, stranger)
+        signed_in = settings.SESSION_COOKIE_NAME in header(scope, b"cookie")
+        return Rule(in_memory, self._memory, None if signed_in else too_large(STRANGER_BYTES_MAX))
 
-        async def counting_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise _Exceeded
-            return message
 
-        async def watching_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+def _without_token(scope: Scope) -> MimirError | None:
+    """The answer to a large body without a token; whether a token is valid is looked up before the body is read."""
+    if header(scope, b"authorization"):
+        return None
+    return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
 
-        try:
-            await self._application(scope, counting_receive, watching_send)
-        except _Exceeded:
-            if not started:
-                await self._refuse(send)
 
-    async def _refuse(self, send: Send) -> None:
-        error: MimirError = TooLarge(f"The request's body is larger than {self._max_bytes} bytes.")
-        body = json.dumps(error.as_dict()).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+def with_limits(application: Application) -> Application:
+    """`application` behind its limits on bodies."""
+    return Intake(application, BodyRules(), before_wait=give_back_connections)
+
+
+def give_back_connections() -> None:
+    """Return this thread's database connections to the pool: a client that sends slowly must not hold one."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

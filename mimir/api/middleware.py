@@ -1,8 +1,13 @@
 """Middleware of the orchestrator's web."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from mimir.api.errors import error_headers
+from mimir.lib.errors import MimirError
 
 
 class SameThread:
@@ -18,3 +23,59 @@ class SameThread:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._get_response(request)
+
+
+current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
+
+
+class CurrentRequest:
+    """Makes the request known to what records who did something, and answers our own errors outside the API's views (the admin's forms)."""
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = current_request.set(request)
+        try:
+            return self._get_response(request)
+        finally:
+            current_request.reset(token)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Django's hook. None: not ours."""
+        if not isinstance(exception, MimirError) or request.path.startswith(("/api/", "/worker/")):
+            return None
+        headers = {**error_headers(exception), "Cache-Control": "no-store"}
+        return HttpResponse(exception.message, status=exception.status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+class SecurityHeaders:
+    """Headers of every answer: nobody keeps an API answer, and the admin and the API's documentation run no script but ours."""
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if request.path.startswith("/admin/static/"):
+            return response  # the same for everybody, and kept
+        response.headers.setdefault("Cache-Control", "no-store")
+        patch_vary_headers(response, ("Cookie", "Authorization"))
+        response.headers.setdefault("Content-Security-Policy", POLICY if _is_html(response) else DATA_POLICY)
+        return response
+
+
+# Django's admin and Swagger's page need no inline script or style; pictures of Swagger's style sheet are data: URLs.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+
+
+def _is_html(response: HttpResponse) -> bool:
+    return str(response.headers.get("Content-Type", "")).startswith("text/html")

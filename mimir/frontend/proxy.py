@@ -14,18 +14,19 @@ from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.middleware.csrf import CsrfViewMiddleware
 
-from mimir.frontend.proxy_http import HttpProxy
-from mimir.frontend.proxy_rules import Target, admin_cookies, body_length, origin_of, own_origins, target
-from mimir.frontend.proxy_ws import FOREIGN_ORIGIN, NOT_SIGNED_IN, SocketProxy, accept_and_close
+from mimir.frontend.proxy_http import HttpProxy, taken_body
+from mimir.frontend.proxy_rules import Target, admin_cookies, origin_of, own_origins, target
+from mimir.frontend.proxy_slots import Rank, Slots
+from mimir.frontend.proxy_ws import AWAY, FOREIGN_ORIGIN, NOT_SIGNED_IN, SocketProxy, accept_and_close
 from mimir.frontend.session import SessionUser, read_cookie
 from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
-from mimir.lib.errors import MimirError, NotFound, PermissionDenied, TooLarge
+from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, ClientGone, Intake, Misframed, Pieces, Rule, spool_budget, too_large
+from mimir.lib.clients import PerClient, client_of
+from mimir.lib.errors import MimirError, NotFound, PermissionDenied, TooMany
 from mimir.lib.forwarded import ForwardedHeaders
 
 _log = structlog.get_logger(__name__)
 
-ENVELOPE_BYTES = 1024 * 1024  # what a multipart form adds to the file in it
-STRANGER_BYTES_MAX = 1024 * 1024  # a page's request from nobody: a sign-in form
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _QUIET = ("/health", "/ready", "/static/")  # asked all the time
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -40,6 +41,9 @@ class ProxySettings:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     max_upload_bytes: int
+    upload_spool_bytes: int
+    requests_per_client: int
+    sockets_per_client: int
     session_cookie: str
     frontend_keys: tuple[str, ...]
 
@@ -88,10 +92,13 @@ class Front:
     """Decides where a request goes and who it is from."""
 
     def __init__(self, pages: Application, settings: ProxySettings) -> None:
-        self._pages = pages
+        self._pages = Intake(pages, self._page_rule)
         self._settings = settings
         self._max_bytes = settings.max_upload_bytes + ENVELOPE_BYTES
-        self._http = HttpProxy(settings.api_url, max_bytes=self._max_bytes, keys=settings.frontend_keys)
+        self._spool = spool_budget(settings.upload_spool_bytes, settings.max_upload_bytes)
+        self._slots = Slots(per_client=settings.requests_per_client)
+        self._open_sockets = PerClient("live connections", settings.sockets_per_client)
+        self._http = HttpProxy(settings.api_url, keys=settings.frontend_keys)
         self._sockets = SocketProxy(settings.api_url, keys=settings.frontend_keys)
         self._origins = own_origins(settings.public_url, settings.allowed_hosts)
         self._csrf = CsrfViewMiddleware(_never_called)
@@ -117,17 +124,20 @@ class Front:
         where = target(scope["raw_path"])
         try:
             if where is Target.PAGES:
-                self._limit_page_body(scope)
                 await self._pages(scope, receive, send)
                 return
             if where not in (Target.API, Target.ADMIN):
                 raise NotFound("There is nothing here.")
             self._check_host(scope)
             credentials = self._admin_credentials(scope) if where is Target.ADMIN else self._api_credentials(scope)
-        except MimirError as error:
-            await send_json_error(send, error)
+            pieces = Pieces(receive, self._max_bytes)
+            body = await taken_body(scope, pieces, has_credentials=bool(credentials))
+            with self._slots.taken(client_of(scope), rank=self._rank(scope, credentials)):
+                await self._http.forward(scope, body, send, where=where, credentials=credentials)
+        except ClientGone:
             return
-        await self._http.forward(scope, receive, send, where=where, credentials=credentials)
+        except MimirError as error:
+            await send_json_error(send, error, close=isinstance(error, Misframed))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A refusal that a page can act on is accepted first: a browser hides the status of a failed handshake."""
@@ -146,7 +156,18 @@ class Front:
                 await accept_and_close(send, code, reason)
                 return
             authorization = f"Bearer {user.token}"
-        await self._sockets.forward(scope, receive, send, authorization=authorization)
+        try:
+            with self._open_sockets.taken(client_of(scope)):
+                await self._sockets.forward(scope, receive, send, authorization=authorization)
+        except TooMany as error:
+            await receive()
+            await accept_and_close(send, AWAY, error.message)
+
+    def _rank(self, scope: Scope, credentials: list[Header]) -> Rank:
+        """How much is known of who asks: a session's cookie is signed by us, a token is looked up by the orchestrator."""
+        if not credentials:
+            return Rank.STRANGER
+        return Rank.CLAIMED if header(scope, b"authorization") or self._user(scope) is None else Rank.SIGNED_IN
 
     def _api_credentials(self, scope: Scope) -> list[Header]:
         """Authorization as it was given; without it the session's token, once the request is known to come from our own pages."""
@@ -183,16 +204,10 @@ class Front:
         if self._csrf.process_view(request, _never_called, (), {}) is not None:
             raise PermissionDenied("The page is out of date. Load it again, then try once more.", code="csrf_failed")
 
-    def _limit_page_body(self, scope: Scope) -> None:
-        """Raises: TooLarge. Django spools a page's body to disk before a view sees who sent it, so strangers get little room."""
-        length = body_length(scope["headers"])
-        if length == 0:
-            return
-        limit = self._max_bytes if self._user(scope) is not None else STRANGER_BYTES_MAX
-        if length is None:
-            raise MimirError("A form's request has to say its length.", code="length_required", status=411)
-        if length > limit:
-            raise TooLarge(f"The request's body is larger than {limit} bytes.", detail={"max_bytes": limit})
+    def _page_rule(self, scope: Scope) -> Rule:
+        """What a page's request may send: Django spools a form's file to disk, so only users who are signed in may send one."""
+        signed_in = self._user(scope) is not None
+        return Rule(self._max_bytes, self._spool, None if signed_in else too_large(STRANGER_BYTES_MAX))
 
     def _check_host(self, scope: Scope) -> None:
         if not self._is_our_host(scope):

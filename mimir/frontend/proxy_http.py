@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 import httpx
 import structlog
 
-from mimir.frontend.proxy_rules import Target, body_length, proof_of, request_headers, response_headers
-from mimir.lib.asgi import Header, Receive, Scope, Send, header, send_json_error
-from mimir.lib.errors import MimirError, TooLarge
+from mimir.frontend.proxy_rules import Target, proof_of, request_headers, response_headers
+from mimir.frontend.proxy_slots import TOTAL
+from mimir.lib.asgi import Header, Scope, Send, header, send_json_error
+from mimir.lib.bodies import SMALL_BYTES, STRANGER_BYTES_MAX, ClientGone, Pieces, body_length, too_large
+from mimir.lib.errors import MimirError
 
 _log = structlog.get_logger(__name__)
 
@@ -17,25 +19,60 @@ READ_SECONDS = 120.0  # of silence; the API's own long reads end at 30, an uploa
 UPLOAD_READ_SECONDS = 600.0
 WRITE_SECONDS = 60.0  # of an orchestrator that does not read
 RETRY_SECONDS = 2
-_LIMITS = httpx.Limits(max_connections=512, max_keepalive_connections=32, keepalive_expiry=3.0)  # uvicorn hangs up after 5 s idle
+_LIMITS = httpx.Limits(max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0)  # uvicorn hangs up after 5 s idle
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
-class ClientGone(Exception):
-    """The client hung up before its body was complete."""
+class ProxyBody:
+    """A request's body for the orchestrator. `length`: None when it is not known, 0 when there is none; `start`: what has come of it."""
+
+    def __init__(self, pieces: Pieces, length: int | None, start: bytes) -> None:
+        self.length, self._pieces, self._start = length, pieces, start
+        self._done = asyncio.Event()
+        if pieces.complete:
+            self._done.set()
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Its pieces: the next is taken from the client only when the last has been passed on. Raises: ClientGone, MimirError."""
+        try:
+            if self._start:
+                yield self._start
+            async for piece in self._pieces:
+                yield piece
+        finally:
+            self._done.set()
+
+    async def client_gone(self) -> None:
+        """Returns when the client has hung up. Takes over the body's reading once nobody wants more of it."""
+        await self._done.wait()
+        while (await self._pieces.receive())["type"] != "http.disconnect":
+            pass
 
 
-class BodyTooLarge(Exception):
-    """More came than one request may have."""
+async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> ProxyBody:
+    """The body of a request, whole where it is small: a slow client gets no slot before that. Raises: ClientGone, MimirError."""
+    length = body_length(scope)
+    limit = SMALL_BYTES if has_credentials else STRANGER_BYTES_MAX
+    if length is not None and length > pieces.max_bytes:
+        raise too_large(pieces.max_bytes)
+    if length is not None and length > limit and has_credentials:
+        return ProxyBody(pieces, length, b"")
+    if length is not None and length > limit:
+        raise too_large(limit)
+    start = await pieces.collect(limit)
+    if pieces.complete:
+        return ProxyBody(pieces, len(start), start)
+    if not has_credentials:
+        raise too_large(limit)
+    return ProxyBody(pieces, None, start)
 
 
 class HttpProxy:
-    """The connections to one orchestrator. `max_bytes` limits one request's body; a longer one is answered with 413."""
+    """The connections to one orchestrator."""
 
-    def __init__(self, url: str, *, max_bytes: int, keys: tuple[str, ...], read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS) -> None:
         self._url = httpx.URL(url)
-        self._max_bytes = max_bytes
         self._keys = keys
         self._read_seconds = read_seconds
         self._transport: httpx.AsyncHTTPTransport | None = None
@@ -46,12 +83,8 @@ class HttpProxy:
         if transport is not None:
             await transport.aclose()
 
-    async def forward(self, scope: Scope, receive: Receive, send: Send, *, where: Target, credentials: list[Header]) -> None:
+    async def forward(self, scope: Scope, body: ProxyBody, send: Send, *, where: Target, credentials: list[Header]) -> None:
         """Pass the request on with `credentials` (Authorization or Cookie), and the answer back. A client that hangs up ends both."""
-        body = _Body(receive, body_length(scope["headers"]), self._max_bytes)
-        if (body.length or 0) > self._max_bytes:
-            await send_json_error(send, self._too_large())
-            return
         relay = asyncio.create_task(self._relay(scope, body, send, where, credentials))
         watch = asyncio.create_task(body.client_gone())
         try:
@@ -63,11 +96,11 @@ class HttpProxy:
         if not relay.cancelled() and (error := relay.exception()) is not None and not isinstance(error, ClientGone):
             raise error
 
-    async def _relay(self, scope: Scope, body: "_Body", send: Send, where: Target, credentials: list[Header]) -> None:
+    async def _relay(self, scope: Scope, body: ProxyBody, send: Send, where: Target, credentials: list[Header]) -> None:
         try:
             response = await self._ask(scope, body, credentials)
-        except BodyTooLarge:
-            await send_json_error(send, self._too_large())
+        except MimirError as error:
+            await send_json_error(send, error, close=False)
             return
         except httpx.TransportError as error:
             _log.warning("orchestrator_away", path=scope["path"], error=type(error).__name__)
@@ -85,7 +118,7 @@ class HttpProxy:
         finally:
             await response.aclose()
 
-    async def _ask(self, scope: Scope, body: "_Body", credentials: list[Header]) -> httpx.Response:
+    async def _ask(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Response:
         """The answer's head. A request without a body is tried once more when a kept connection turns out to be closed."""
         transport = self._transport = self._transport or self._new_transport()
         try:
@@ -99,7 +132,7 @@ class HttpProxy:
         # Certificates take a fifth of a second to load: not where none will be looked at.
         return httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False, verify=self._url.scheme == "https")
 
-    def _request(self, scope: Scope, body: "_Body", credentials: list[Header]) -> httpx.Request:
+    def _request(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Request:
         headers = [*request_headers(scope["headers"]), *credentials, (b"host", header(scope, b"host").encode("latin-1"))]
         headers.append(proof_of(scope, self._keys))
         if body.length or _declares_length(scope):
@@ -117,46 +150,6 @@ class HttpProxy:
                 "timeout": {"connect": CONNECT_SECONDS, "pool": CONNECT_SECONDS, "read": read_seconds, "write": WRITE_SECONDS},
             },
         )
-
-    def _too_large(self) -> MimirError:
-        return TooLarge(f"The request's body is larger than {self._max_bytes} bytes.", detail={"max_bytes": self._max_bytes})
-
-
-class _Body:
-    """A request's body as it comes. `length`: None when it is not known yet, 0 when there is none."""
-
-    def __init__(self, receive: Receive, length: int | None, max_bytes: int) -> None:
-        self.length = length
-        self._receive = receive
-        self._max_bytes = max_bytes
-        self._done = asyncio.Event()
-        if length == 0:
-            self._done.set()
-
-    async def parts(self) -> AsyncIterator[bytes]:
-        """Its pieces: the next is taken from the client only when the last has been passed on. Raises: ClientGone, BodyTooLarge."""
-        received = 0
-        try:
-            while True:
-                message = await self._receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                piece = message.get("body", b"")
-                received += len(piece)
-                if received > self._max_bytes:
-                    raise BodyTooLarge
-                if piece:
-                    yield piece
-                if not message.get("more_body", False):
-                    return
-        finally:
-            self._done.set()
-
-    async def client_gone(self) -> None:
-        """Returns when the client has hung up. Takes over the body's reading once nobody wants more of it."""
-        await self._done.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
 
 
 def _declares_length(scope: Scope) -> bool:

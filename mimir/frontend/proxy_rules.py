@@ -99,15 +99,6 @@ def admin_cookies(cookie_header: str) -> str:
     return "; ".join(part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES))
 
 
-def body_length(headers: Iterable[Header]) -> int | None:
-    """The declared length of a request's body in bytes; None when it has one whose end is not known yet; 0 when it has none."""
-    values = {name.lower(): value for name, value in headers}
-    if b"transfer-encoding" in values:
-        return None
-    length = values.get(b"content-length", b"0")
-    return int(length) if length.isdigit() else None
-
-
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` of a URL or an Origin, in lower case without a default port; "" when it is none."""
     try:

@@ -20,6 +20,7 @@ FIRST = {"column": "Choose the dataset first", "columns": "Choose the dataset fi
 _SHOWS = {"dataset": "columns", "twin": "types", "twin-type": "properties", "algorithm": "hyperparameters"}  # by format, or by name
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,3})?", re.IGNORECASE)
+_COMMA = re.compile(r"[-+]?[0-9]{1,18},[0-9]{1,18}")
 
 
 class _LeftOut:
@@ -182,8 +183,9 @@ def _one(schema: Schema, given: str) -> Any:
     text = given if schema.get("format") == "column" else given.strip()
     if not text:
         value: Any = None if "null" in _types(schema) else LEFT_OUT
-    elif "enum" in schema:
-        value = {typed(option): option for option in schema["enum"]}.get(text, text)
+    elif options := schema.get("enum") or schema.get("x-choices"):
+        value = {typed(option): option for option in options}.get(text, text)
+        value = _numeric(_types(schema), text) if value == text and "enum" not in schema else value
     elif "boolean" in _types(schema):
         value = {"true": True, "false": False}.get(text, text)
     else:
@@ -206,9 +208,17 @@ def misread(schema: Schema, texts: Texts, path: str = "") -> dict[str, str]:
         for name, inner in schema["properties"].items():
             found |= misread(inner, texts, _join(path, name))
         return found
-    wants = {"integer": int, "number": float}.get(str(schema.get("type")))
-    value = read(schema, texts, path) if wants and "x-rule" in schema else LEFT_OUT
-    return {path: f"{value[:40]} does not fit. Give {schema['x-rule']}."} if isinstance(value, str) else {}
+    wants = {"integer", "number"} & set(_types(schema)) and "enum" not in schema and "x-choices" not in schema
+    value = read(schema, texts, path) if wants else LEFT_OUT
+    if isinstance(value, str) and (with_point := decimal_point(value)):
+        return {path: f"Use a point: {with_point}"}
+    return {path: f"{value[:40]} does not fit. Give {schema['x-rule']}."} if isinstance(value, str) and "x-rule" in schema else {}
+
+
+def decimal_point(text: str) -> str:
+    """`21,5` as `21.5`; empty for what is not a number with a decimal comma."""
+    text = text.strip()
+    return text.replace(",", ".") if _COMMA.fullmatch(text) else ""
 
 
 def fields(schema: Schema, texts: Texts, offers: Offers, *, path: str = "", errors: Mapping[str, str], changed: Iterable[str] = ()) -> list[Field]:
@@ -227,7 +237,7 @@ class _Maker:
         properties = schema["properties"]
         leading = {one["x-of"] for one in properties.values() if "x-of" in one}
         for name, one in properties.items():
-            leads = name in leading or one.get("format") in ("column", "twin-type")
+            leads = name in leading or (one.get("format") in ("column", "twin-type") and "x-none" not in one)
             yield self.field(name, one, _join(path, name), required=name in schema.get("required", ()), leads=leads, path=path)
 
     def field(self, name: str, schema: Schema, full: str, *, required: bool, leads: bool, path: str) -> Field:
@@ -265,16 +275,17 @@ class _Maker:
         value, required = self.value(full, schema), common["required"]
         if "boolean" in _types(schema):
             return Field(kind=Kind.CHECK, value=value, **common)
-        if "enum" in schema:
-            choices = tuple(Choice(typed(option), typed(option) or "none", typed(option) == value) for option in schema["enum"])
-            if not required and "default" not in schema:
-                choices = (Choice("", schema.get("x-example", "left out"), not value), *choices)
+        if options := schema.get("enum") or schema.get("x-choices"):
+            choices = tuple(Choice(typed(option), typed(option) or "none", typed(option) == value) for option in options)
+            if "x-null" in schema or (not required and "default" not in schema):
+                automatic = schema.get("x-null") or schema.get("x-example", "Automatic")
+                choices = (Choice("", automatic, not value), *choices)
             return Field(kind=Kind.RADIOS if len(choices) <= RADIOS_MAX else Kind.SELECT, value=value, choices=_with(choices, value), **common)
         offers = str(schema.get("format", ""))
         offered = self.offered(offers)
         if offered is not None:
             lacking = offers in self.offers.names
-            words = ("Choose one" if required else schema.get("x-none", "left out")) if offered or lacking else FIRST.get(offers, "none")
+            words = ("Choose one" if required else schema.get("x-none", "Automatic")) if offered or lacking else FIRST.get(offers, "none")
             chosen = tuple(Choice(one.value, one.words, one.value == value, one.off) for one in offered)
             lacks = offers if lacking and not offered and not value else ""
             return Field(kind=Kind.SELECT, value=value, choices=_with((Choice("", words, not value), *chosen), value), lacks=lacks, **common)
@@ -302,12 +313,13 @@ class _Maker:
         if columns is None or len(columns) > PICKED_MAX:
             common |= {"name": full + LINES, "error": common["error"], "hint": f"{common['hint']} One on a line.".strip()}
             return Field(kind=Kind.AREA, value=lines[-1] if lines else "\n".join(given), **common)
-        learns = bool(schema.get("minItems"))
+        learns = bool(schema.get("minItems")) and common["key"] != "exclude"
         chosen = given or [line.strip() for line in (lines[-1].splitlines() if lines else ()) if line.strip()]
         names = [str(one["name"]) for one in columns]
-        choices = [Choice(name, name, name in chosen, self.off(name, target) if learns else "") for name in names]
+        off = {name: self.off(name, target) if learns else "is the target" if name == target and schema.get("minItems") else "" for name in names}
+        choices = [Choice(name, name, name in chosen, off[name]) for name in names]
         choices += [Choice(name, name, True) for name in chosen if name not in names]
-        if not learns:
+        if not schema.get("minItems"):
             choices.insert(0, Choice("", "none of them", bool(self.texts.get(full)) and not given))
         return Field(kind=Kind.PICKS, choices=tuple(choices), value=str(len(chosen) or ""), **common)
 
@@ -378,6 +390,8 @@ def _shape(schema: Schema) -> _Shape:
 
 
 def _types(schema: Schema) -> list[str]:
+    if "anyOf" in schema and "type" not in schema:
+        return [kind for one in schema["anyOf"] for kind in _types(one)]
     found = schema.get("type", "string")
     return list(found) if isinstance(found, list) else [found]
 

@@ -20,15 +20,19 @@ def header(scope: Scope, name: bytes) -> str:
     return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode("latin-1")
 
 
-async def send_json_error(send: Send, error: MimirError, headers: Iterable[Header] = ()) -> None:
-    """Answer an HTTP request with `{"code", "message", "detail"}`. The connection closes: its body may not have been read."""
+async def send_json_error(send: Send, error: MimirError, headers: Iterable[Header] = (), *, close: bool = True) -> None:
+    """Answer an HTTP request with `{"code", "message", "detail"}`.
+
+    close: the connection closes at once. False: the server takes the rest of the body for some seconds, so a client that is still
+    sending reads the answer instead of a broken connection.
+    """
     body = json.dumps(error.as_dict()).encode()
     every = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
-        (b"connection", b"close"),
+        *([(b"connection", b"close")] if close else []),
         *headers,
     ]
     if error.retry_after_seconds is not None:

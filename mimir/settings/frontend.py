@@ -1,6 +1,7 @@
 """The frontend: pages from the orchestrator's API, and the proxy. No database, no Redis, no app that has tables."""
 
 import logging.config
+import tempfile
 from pathlib import Path
 
 from mimir import env as _env
@@ -31,6 +32,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "mimir.frontend.middleware.ApiErrorMiddleware",
 ]
+
+tempfile.tempdir = ENV.spool_dir or tempfile.gettempdir()
+FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 TEMPLATES = [
     {

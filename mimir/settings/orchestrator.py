@@ -3,6 +3,7 @@
 import logging.config
 import sys
 import tempfile
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobs.contract import JobStatus, JobType
@@ -13,6 +14,7 @@ from mimir.settings.base import common
 ENV = _env.load("orchestrator")
 globals().update(common(ENV))
 LOGGING: dict[str, object]
+BASE_DIR: Path
 logging.config.dictConfig(LOGGING)
 
 ROLE = "orchestrator"
@@ -49,6 +51,7 @@ MIDDLEWARE = [
     "mimir.health.HealthMiddleware",  # before host and TLS checks: probes send the pod's address as Host
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "mimir.api.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -60,12 +63,14 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "mimir.api.middleware.CurrentRequest",
     "mimir.api.middleware.SameThread",
 ]
 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "mimir/api/templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -77,17 +82,18 @@ TEMPLATES = [
     }
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "projects.backends.PasswordBackend"]
 # Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours; `projects.api.lockout` says so
-AXES_LOCKOUT_CALLABLE = "projects.api.lockout.locked_out"
+AXES_COOLOFF_TIME = 0.25  # hours; `projects.lockout` says so
+AXES_LOCKOUT_CALLABLE = "projects.lockout.locked_out"
+AXES_CLIENT_IP_CALLABLE = "projects.lockout.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
@@ -95,6 +101,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # The admin shares its host with the pages: its cookies have their own names and path.
 SESSION_COOKIE_NAME = "mimir_admin_session"
 SESSION_COOKIE_PATH = "/admin"
+SESSION_COOKIE_AGE = round(ENV.admin_session_hours * 3600)
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
@@ -157,7 +164,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
     "artifacts": _bucket if _artifacts.scheme == "s3" else _folder,
 }
-FILE_UPLOAD_TEMP_DIR = ENV.spool_dir or tempfile.gettempdir()
+tempfile.tempdir = ENV.spool_dir or tempfile.gettempdir()  # whatever else makes temporary files, in children too
+FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 REST_FRAMEWORK = {
@@ -185,6 +193,8 @@ SPECTACULAR_SETTINGS = {
         "JobTypeEnum": [kind.value for kind in JobType],
         "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
+        "ColumnChangeKindEnum": ["removed", "type", "added"],
+        "UseKindEnum": ["job", "pipeline", "dataset", "model", "twin"],
         "ProjectStatusEnum": "projects.models.ProjectStatus",
         "EntityStatusEnum": "projects.models.EntityStatus",
         "RevisionKindEnum": "projects.models.RevisionKind",

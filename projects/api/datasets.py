@@ -6,34 +6,36 @@ from typing import IO
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mimir.api.downloads import Representation, download, file_sender
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
-from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects import storage
 from projects.access import project_for
 from projects.api import serializers, shapes
 from projects.api.numbers import version_number
-from projects.models import DatasetVersion, Role
+from projects.models import Dataset, DatasetVersion, Role
 from projects.selectors import (
     VersionKind,
+    dataset_current_versions,
     dataset_get,
-    dataset_latest_versions,
     dataset_version_get,
     dataset_version_rows,
     dataset_versions,
     version_origins,
 )
-from projects.selectors.datasets import content_missing, dataset_version_converted
+from projects.selectors.datasets import content_missing, dataset_version_before, dataset_version_converted
 from projects.services import dataset_profile, dataset_upload
+from projects.services.dataset_versions import dataset_delete, dataset_etag, dataset_set_current
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
@@ -55,9 +57,9 @@ class DatasetsView(ApiView):
         responses={200: listing("DatasetList", serializers.DatasetShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Every dataset with its newest version, by name."""
+        """Every dataset with its current version, by name."""
         project = project_for(caller(request), slug)
-        page = paginate(dataset_latest_versions(project=project), request, keys=("dataset__name",))
+        page = paginate(dataset_current_versions(project=project), request, keys=("dataset__name",))
         origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
         rows = [
             {"name": row.dataset.name, "created_at": row.dataset.created_at, "version": shapes.dataset_version(row, origins)}
@@ -82,8 +84,10 @@ class DatasetsView(ApiView):
             path=file.temporary_file_path(),
             size_bytes=file.size,
             user=caller(request),
+            make_current=body["make_current"],
         )
-        return Response({"name": body["name"], "version": shapes.dataset_version(version, {})}, status=201)
+        made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
+        return Response({"name": body["name"], "version": made}, status=201)
 
 
 class DatasetView(ApiView):
@@ -92,11 +96,43 @@ class DatasetView(ApiView):
     @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(400, 404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
-        dataset = dataset_get(project=project_for(caller(request), slug), name=name)
+        return self._answer(request, dataset_get(project=project_for(caller(request), slug), name=name))
+
+    @extend_schema(
+        operation_id="datasets_update",
+        parameters=[IF_MATCH],
+        request=serializers.DatasetChange,
+        responses={200: serializers.DatasetVersions, **errors(400, 403, 404, 409, 412)},
+    )
+    def patch(self, request: Request, slug: str, name: str) -> Response:
+        """Make another version current: the one that jobs read when they name none. The next new version becomes current again."""
+        dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
+        number = validated(serializers.DatasetChange, request)["current_version"]
+        return self._answer(request, dataset_set_current(dataset=dataset, number=number, etags=preconditions(request)))
+
+    @extend_schema(
+        operation_id="datasets_delete",
+        parameters=[IF_MATCH],
+        request=None,
+        responses={204: OpenApiResponse(description="Deleted."), **errors(403, 404, 409, 412)},
+    )
+    def delete(self, request: Request, slug: str, name: str) -> Response:
+        """Delete the dataset with all its versions. 409 `in_use`, with what needs it, when something does."""
+        dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
+        dataset_delete(dataset=dataset, etags=preconditions(request))
+        return Response(status=204)
+
+    def _answer(self, request: Request, dataset: Dataset) -> Response:
         page = paginate(dataset_versions(dataset=dataset), request, keys=("-number",))
         origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
-        versions = [shapes.dataset_version(row, origins) for row in page.results]
-        return Response({"name": dataset.name, "created_at": dataset.created_at, "versions": versions, "next": page.next})
+        body = {
+            "name": dataset.name,
+            "created_at": dataset.created_at,
+            "current_version": dataset.current,
+            "versions": [shapes.dataset_version(row, origins) for row in page.results],
+            "next": page.next,
+        }
+        return Response(body, headers={"ETag": dataset_etag(dataset)})
 
 
 def _version(request: Request, slug: str, name: str, number: str) -> DatasetVersion:

@@ -3,8 +3,10 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from projects.models import DataFormat, ProjectStatus, Role
+from projects.selectors.dataset_changes import ChangeKind
 
 _Any = serializers.Serializer[Any]
 
@@ -23,6 +25,30 @@ class SessionInfo(_Any):
     username = serializers.CharField()
     is_staff = serializers.BooleanField(help_text="May open the admin.")
     expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class Session(_Any):
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    address = serializers.CharField(help_text="Of whoever signed in.")
+    client = serializers.CharField(help_text="Its User-Agent.")
+    current = serializers.BooleanField(help_text="The one of this request.")
+
+
+class SessionsEnded(_Any):
+    ended_sessions = serializers.IntegerField()
+
+
+class PasswordRequest(_Any):
+    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=1000, trim_whitespace=False, help_text="At least 12 characters.")
+    end_tokens = serializers.BooleanField(required=False, default=True, help_text="End your API tokens too.")
+
+
+class PasswordChanged(SessionsEnded):
+    ended_tokens = serializers.IntegerField()
 
 
 class TokenRequest(_Any):
@@ -94,28 +120,65 @@ class DatasetVersionShape(_Any):
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(allow_null=True, help_text="The job that made it; null for an upload.")
+    current = serializers.BooleanField(help_text="Whether jobs that name no version read this one.")
 
 
 class DatasetShape(_Any):
     name = serializers.CharField()
     created_at = serializers.DateTimeField()
-    version = DatasetVersionShape(help_text="The newest one.")
+    version = DatasetVersionShape(help_text="The current one.")
+
+
+class ColumnChangeShape(_Any):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in ChangeKind])
+    column = serializers.CharField()
+    before = serializers.CharField(allow_blank=True, help_text="Type in the version before; empty for a new column.")
+    after = serializers.CharField(allow_blank=True, help_text="Type in this version; empty for a column that is missing.")
+    message = serializers.CharField()
+
+
+class UseShape(_Any):
+    kind = serializers.ChoiceField(choices=["job", "pipeline", "dataset", "model", "twin"])
+    name = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField()
+
+
+class DatasetVersionDetail(DatasetVersionShape):
+    name = serializers.CharField(help_text="Of the dataset.")
+    compared_with = serializers.IntegerField(allow_null=True, help_text="The version before this one; null for the first.")
+    column_changes = ColumnChangeShape(many=True, help_text="Columns that differ from the version before.")
+    uses = UseShape(many=True, allow_null=True, help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.")
+
+
+class DatasetChange(_Any):
+    current_version = serializers.IntegerField(min_value=1, max_value=10**9)
 
 
 class DatasetMade(_Any):
     name = serializers.CharField()
-    version = DatasetVersionShape()
+    version = DatasetVersionDetail()
 
 
 class DatasetVersions(_Any):
     name = serializers.CharField()
     created_at = serializers.DateTimeField()
+    current_version = serializers.IntegerField()
     versions = DatasetVersionShape(many=True)
     next = serializers.CharField(allow_null=True)
 
 
+class _FormBoolean(serializers.BooleanField):
+    """A truth value in a multipart form: absent means the default, not false as in an HTML form with a tick box."""
+
+    default_empty_html = empty
+
+
 class UploadRequest(_Any):
     name = serializers.CharField(max_length=200)
+    make_current = _FormBoolean(
+        default=True, help_text="false: store the version and leave the current one as it is. A first version is always current."
+    )
     file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
 
 

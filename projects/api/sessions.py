@@ -3,8 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from axes.handlers.proxy import AxesProxyHandler
-from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -16,17 +15,10 @@ from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
 from projects.api import serializers, shapes
-from projects.api.lockout import locked
+from projects.api.account import token_of, verified
 from projects.models import AccessToken, TokenKind
 from projects.services import session_create, token_create, token_delete
 from projects.services.tokens import session_delete
-
-
-def _token(request: Request) -> AccessToken:
-    """The row of the token this request came with."""
-    token: Any = request.auth
-    assert isinstance(token, AccessToken)
-    return token
 
 
 class SessionView(ApiView):
@@ -48,16 +40,18 @@ class SessionView(ApiView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        """Sign in. After ten wrong passwords for a user name from one address: 429 for a quarter of an hour."""
+        """Sign in. After ten wrong passwords for a user name from one address, 40 from one address or 100 for one name: 429 for a quarter of an
+        hour. While too many sign in at once: 429 for some seconds.
+        """
         body = validated(serializers.SessionRequest, request)
         django_request = request._request
-        credentials = {"username": body["username"], "password": body["password"]}
-        if AxesProxyHandler.is_locked(django_request, credentials):
-            raise locked()
-        user = authenticate(django_request, **credentials)
+        user = verified(django_request, body["username"], body["password"])
         if user is None:
             raise NotAuthenticated("The user name or the password is wrong.", code="bad_credentials")
-        made = session_create(user=user)  # type: ignore[arg-type]
+        user_logged_in.send(sender=type(user), request=django_request, user=user)
+        made = session_create(
+            user=user, address=django_request.META.get("REMOTE_ADDR") or "", client=django_request.headers.get("User-Agent", "")
+        )
         return Response({"token": made.token, "expires_at": made.row.expires_at}, status=201)
 
     @extend_schema(operation_id="session_read", responses={200: serializers.SessionInfo, **errors()})
@@ -67,14 +61,14 @@ class SessionView(ApiView):
             {
                 "username": request.user.get_username(),
                 "is_staff": bool(request.user.is_staff),
-                "expires_at": _token(request).expires_at,
+                "expires_at": token_of(request).expires_at,
             }
         )
 
     @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors(409)})
     def delete(self, request: Request) -> Response:
         """Sign out: the token ends now."""
-        session_delete(session=_token(request))
+        session_delete(session=token_of(request))
         return Response(status=204)
 
 
@@ -94,7 +88,7 @@ class TokensView(ApiView):
     def post(self, request: Request) -> Response:
         """A token for a program; shown once."""
         body = validated(serializers.TokenRequest, request)
-        made = token_create(user=caller(request), name=body["name"], expires_at=body.get("expires_at"), made_with=_token(request))
+        made = token_create(user=caller(request), name=body["name"], expires_at=body.get("expires_at"), made_with=token_of(request))
         return Response({**shapes.token(made.row), "token": made.token}, status=201)
 
 

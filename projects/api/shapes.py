@@ -1,10 +1,25 @@
 """Rows as the API shows them: JSON-ready dicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project
+from projects.selectors.dataset_changes import column_changes
+from projects.selectors.uses import Use
+
+
+def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
+    """A session as its user sees it."""
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "address": row.address,
+        "client": row.client,
+        "current": row.id == current.id,
+    }
 
 
 def token(row: AccessToken) -> dict[str, Any]:
@@ -48,6 +63,24 @@ def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[s
         "created_at": row.created_at,
         "created_by": row.created_by.get_username() if row.created_by else None,
         "job": origins.get(row.id),
+        "current": row.number == row.dataset.current,
+    }
+
+
+def dataset_version_detail(
+    row: DatasetVersion, origins: Mapping[UUID, UUID], *, before: DatasetVersion | None, uses: Sequence[Use] | None
+) -> dict[str, Any]:
+    """The same, with the column changes since version `before` and what needs it; `uses` is None where nobody looked."""
+    changes = column_changes(before.schema, row.schema) if before else []
+    return {
+        **dataset_version(row, origins),
+        "name": row.dataset.name,
+        "compared_with": before.number if before else None,
+        "column_changes": [
+            {"kind": change.kind.value, "column": change.column, "before": change.before, "after": change.after, "message": change.message}
+            for change in changes
+        ],
+        "uses": None if uses is None else [{"kind": use.kind, "name": use.name, "version": use.version, "message": use.message} for use in uses],
     }
 
 

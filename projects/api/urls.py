@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from projects.api import datasets, entities, members, models, pipelines, projects, sessions, twins
+from projects.api import account, dataset_versions, datasets, entities, members, models, pipelines, projects, sessions, twins
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
+    path("sessions/", account.SessionsView.as_view(), name="sessions"),
+    path("sessions/<uuid:session_id>/", account.SessionDetailView.as_view(), name="session-detail"),
+    path("password/", account.PasswordView.as_view(), name="password"),
     path("tokens/", sessions.TokensView.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>/", sessions.TokenView.as_view(), name="token"),
     path("projects/", projects.ProjectsView.as_view(), name="projects"),
@@ -14,6 +17,11 @@ urlpatterns = [
     path("projects/<str:slug>/members/<str:username>/", members.MemberView.as_view(), name="member"),
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
+    path(
+        "projects/<str:slug>/datasets/<str:name>/versions/<str:number>/",
+        dataset_versions.DatasetVersionView.as_view(),
+        name="dataset-version",
+    ),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", datasets.DatasetRowsView.as_view(), name="dataset-rows"),
     path("projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", datasets.DatasetProfileView.as_view(), name="dataset-profile"),
     path(

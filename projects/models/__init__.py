@@ -1,5 +1,6 @@
 """Rows of projects, their members and the immutable versions of what they hold."""
 
+from projects.models.audit import AuditEvent, AuditKind
 from projects.models.datasets import DataFormat, Dataset, DatasetProfile, DatasetVersion, VersionSource
 from projects.models.models import Model, ModelVersion
 from projects.models.pipelines import Pipeline, PipelineVersion
@@ -18,6 +19,8 @@ from projects.models.twins import (
 
 __all__ = [
     "AccessToken",
+    "AuditEvent",
+    "AuditKind",
     "Change",
     "ChangeLayer",
     "DataFormat",

@@ -20,12 +20,19 @@ class DataFormat(models.TextChoices):
 
 
 class Dataset(models.Model):
-    """A named line of versions; `latest_number` is 0 until the first one is there."""
+    """A named line of versions. `latest_number` is the highest number given so far, 0 before the first version; numbers are never reused.
+
+    The current version is the one that a reader gets who names no version. It is the newest one, unless a maintainer chose another:
+    `current_number` holds that choice, valid while `latest_number` equals `current_set_at`. So each new version becomes current by
+    itself, also when a release that does not know these two columns writes it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=200)
     latest_number = models.PositiveIntegerField(default=0)
+    current_number = models.PositiveIntegerField(null=True, editable=False)
+    current_set_at = models.PositiveIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -34,6 +41,12 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def current(self) -> int:
+        """Number of the current version, 0 while there is none."""
+        chosen = self.current_number if self.current_set_at == self.latest_number else None
+        return self.latest_number if chosen is None else chosen
 
 
 class DatasetVersion(models.Model):

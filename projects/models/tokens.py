@@ -24,6 +24,13 @@ class AccessToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
+    # The API token it was made with: it ends with that one.
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    # Of the password it was made under (`projects.services.passwords`); empty: made by an earlier release, stamped at its next use.
+    password_stamp = models.CharField(max_length=64, db_default="", default="")
+    # Of a session, where it was begun: what its user tells it by.
+    address = models.CharField(max_length=45, db_default="", default="")
+    client = models.CharField(max_length=200, db_default="", default="")  # User-Agent
 
     class Meta:
         ordering = (F("created_at").desc(),)

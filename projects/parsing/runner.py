@@ -26,7 +26,7 @@ CPU_SECONDS_MAX = 50
 PROFILE_CPU_SECONDS = 40.0  # a description ends itself with what it has
 RESIDENT_BYTES_MAX = 768 * 1024**2  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
 ADDRESS_BYTES_MAX = 1280 * 1024**2  # some 250 MiB of it are libraries and reserved memory
-FILE_BYTES_MAX = 4 * 1024**3  # a converted copy, or what DuckDB spills
+FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or what DuckDB spills
 # Of what time was used up although others were computing: from here on it was the file and not the machine.
 OWN_CPU_SECONDS = 25.0
 _NOBODY = Owner()

@@ -2,8 +2,8 @@
 
 from projects.selectors.datasets import (
     DatasetRow,
+    dataset_current_versions,
     dataset_get,
-    dataset_latest_versions,
     dataset_version_find,
     dataset_version_get,
     dataset_version_rows,
@@ -30,8 +30,8 @@ from projects.selectors.twins import twin_definition_find, twin_state_document
 __all__ = [
     "DatasetRow",
     "VersionKind",
+    "dataset_current_versions",
     "dataset_get",
-    "dataset_latest_versions",
     "dataset_version_find",
     "dataset_version_get",
     "dataset_version_rows",

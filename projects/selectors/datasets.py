@@ -1,12 +1,14 @@
 """Reads of datasets and their versions."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, QuerySet
+from django.db.models import Case, Expression, F, IntegerField, QuerySet, When
+from django.db.models.functions import Coalesce
 
 from mimir.lib.errors import MimirError, NotFound
 from projects import storage
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     Versions = QuerySet[DatasetVersion, DatasetVersion]
+
+
+# Converted copies that are made or sent at once: the spool folder is sized for them (deploy/k8s/base/orchestrator.yaml).
+CONVERSIONS_AT_ONCE, CONVERSION_WAIT_SECONDS = 2, 15.0
+_conversions = threading.BoundedSemaphore(CONVERSIONS_AT_ONCE)
 
 
 class ContentMissing(MimirError):
@@ -35,14 +42,21 @@ class DatasetRow:
     truncated: bool
 
 
-def dataset_latest_versions(*, project: Project) -> "Versions":
-    """The newest version of every dataset of `project`, each with its dataset and its author. To be ordered by `dataset__name`."""
-    return DatasetVersion.objects.filter(dataset__project=project, number=F("dataset__latest_number")).select_related("dataset", "created_by")
+def current_number(prefix: str = "dataset__") -> Expression:
+    """SQL for `Dataset.current`; `prefix` is the path from the query's rows to their dataset."""
+    newest = F(f"{prefix}latest_number")
+    chosen = When(**{f"{prefix}current_set_at": newest}, then=Coalesce(F(f"{prefix}current_number"), newest))
+    return Case(chosen, default=newest, output_field=IntegerField())
+
+
+def dataset_current_versions(*, project: Project) -> "Versions":
+    """The current version of every dataset of `project`, each with its dataset and its author. To be ordered by `dataset__name`."""
+    return DatasetVersion.objects.filter(dataset__project=project, number=current_number()).select_related("dataset", "created_by")
 
 
 def dataset_get(*, project: Project, name: str) -> Dataset:
     """Raises: NotFound."""
-    dataset = Dataset.objects.filter(project=project, name=name, latest_number__gt=0).first()
+    dataset = Dataset.objects.filter(project=project, name=name, latest_number__gt=0).select_related("project").first()
     if dataset is None:
         raise NotFound(f"There is no dataset {name} in this project.")
     return dataset
@@ -54,9 +68,9 @@ def dataset_versions(*, dataset: Dataset) -> "Versions":
 
 
 def dataset_version_find(*, project: Project, name: str, number: int | None = None) -> DatasetVersion | None:
-    """One version by number, the newest without one; None when it is not there. One query."""
-    versions = DatasetVersion.objects.filter(dataset__project=project, dataset__name=name).select_related("dataset", "created_by")
-    return versions.filter(number=F("dataset__latest_number") if number is None else number).first()
+    """One version by number, the current one without a number; None when it is not there. One query."""
+    versions = DatasetVersion.objects.filter(dataset__project=project, dataset__name=name).select_related("dataset__project", "created_by")
+    return versions.filter(number=current_number() if number is None else number).first()
 
 
 def dataset_version_get(*, project: Project, name: str, number: int | None = None) -> DatasetVersion:
@@ -65,6 +79,11 @@ def dataset_version_get(*, project: Project, name: str, number: int | None = Non
     if version is None:
         raise NotFound(f"There is no {name}{f' version {number}' if number else ''} among this project's datasets.")
     return version
+
+
+def dataset_version_before(version: DatasetVersion) -> DatasetVersion | None:
+    """The version of the same dataset with the next lower number; None for the first one."""
+    return DatasetVersion.objects.filter(dataset_id=version.dataset_id, number__lt=version.number).order_by("-number").first()
 
 
 def dataset_version_rows(*, version: DatasetVersion, limit: int, user: "User | None" = None) -> DatasetRow:
@@ -80,8 +99,13 @@ def dataset_version_converted(*, version: DatasetVersion, to: str, user: "User |
     """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
     connection_release()
     owner = reader_of(version, user)
-    with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
-        yield path
+    if not _conversions.acquire(timeout=CONVERSION_WAIT_SECONDS):
+        raise runner.Busy("Many files are being converted right now. Try again in a few seconds.", retry_after_seconds=5)
+    try:
+        with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
+            yield path
+    finally:
+        _conversions.release()
 
 
 def reader_of(version: DatasetVersion, user: "User | None") -> runner.Owner:

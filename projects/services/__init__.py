@@ -3,15 +3,17 @@
 from projects.services.datasets import dataset_upload, dataset_version_from_job
 from projects.services.members import member_add, member_change, member_remove, member_set
 from projects.services.models import model_version_from_job
+from projects.services.passwords import access_end, password_change, sessions_end
 from projects.services.pipelines import PipelineCheck, PipelineSaved, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
 from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
-from projects.services.tokens import session_create, token_create, token_delete, token_identify
+from projects.services.tokens import session_create, session_end, token_create, token_delete, token_identify
 
 __all__ = [
     "PipelineCheck",
     "PipelineSaved",
+    "access_end",
     "dataset_profile",
     "dataset_upload",
     "dataset_version_from_job",
@@ -21,6 +23,7 @@ __all__ = [
     "member_remove",
     "member_set",
     "model_version_from_job",
+    "password_change",
     "pipeline_check",
     "pipeline_save",
     "project_create",
@@ -28,6 +31,8 @@ __all__ = [
     "project_update",
     "scratch_files_sweep",
     "session_create",
+    "session_end",
+    "sessions_end",
     "token_create",
     "token_delete",
     "token_identify",

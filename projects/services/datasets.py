@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User") -> DatasetVersion:
+def dataset_upload(
+    *, project: Project, name: str, file: IO[bytes], path: str, size_bytes: int, user: "User", make_current: bool = True
+) -> DatasetVersion:
     """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
 
     Parsed first, in a bounded process, then stored, then one short transaction gives it its number: nothing is left of a file that
     cannot be read. An object whose transaction was refused is deleted; one whose commit has no known end is left to
     `unreferenced_objects_sweep`, since its row may be there. The same content again is a new version: somebody delivered it.
+    Without `make_current` the version that was current stays so.
     Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
@@ -57,6 +60,7 @@ def dataset_upload(*, project: Project, name: str, file: IO[bytes], path: str, s
                 storage_key=stored.key,
                 source=VersionSource.UPLOAD,
                 created_by=user,
+                make_current=make_current,
             )
     except MimirError:
         storage.object_discard(stored.key)
@@ -104,10 +108,28 @@ def dataset_version_from_job(
     )
 
 
-def _version_create(*, project: Project, name: str, id: "UUID", **facts: Any) -> DatasetVersion:  # noqa: A002 - the field's name
-    """Allocate the next number under the dataset's row lock; the dataset itself is made when it is new."""
-    Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
-    dataset = Dataset.objects.select_for_update().get(project=project, name=name)
+def _version_create(
+    *,
+    project: Project,
+    name: str,
+    id: "UUID",  # noqa: A002 - the field's name
+    make_current: bool = True,
+    **facts: Any,
+) -> DatasetVersion:
+    """Allocate the next number under the dataset's row lock; create the dataset when it is new."""
+    dataset = _dataset_locked(project, name)
+    stays = 0 if make_current else dataset.current
     dataset.latest_number += 1
-    dataset.save(update_fields=["latest_number"])
+    if stays:
+        dataset.current_number, dataset.current_set_at = stays, dataset.latest_number
+    dataset.save(update_fields=["latest_number", "current_number", "current_set_at"])
     return DatasetVersion.objects.create(id=id, dataset=dataset, number=dataset.latest_number, **facts)
+
+
+def _dataset_locked(project: Project, name: str) -> Dataset:
+    """The dataset's row, locked until the transaction ends; created when it is new. Somebody may delete it between the two statements."""
+    while True:
+        Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
+        dataset = Dataset.objects.select_for_update().filter(project=project, name=name).first()
+        if dataset is not None:
+            return dataset

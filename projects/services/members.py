@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from mimir.lib.errors import Conflict, NotFound
-from projects.models import Membership, Project, Role
+from projects.models import AuditKind, Membership, Project, Role
+from projects.services.audit import audit_record
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def member_add(*, project: Project, user: "User", role: Role) -> Membership:
     """Make `user` a member. Raises: Conflict for one who is."""
-    membership, made = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+    with transaction.atomic():
+        membership, made = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+        if made:
+            _record(AuditKind.MEMBER_ADDED, membership, role=role)
     if not made:
         fault = f"is a member already, with the role {membership.role}: change that instead"
         raise Conflict(f"{user.get_username()} {fault}.", code="member_exists", detail={"username": fault})
@@ -37,7 +41,11 @@ def member_set(*, project: Project, user: "User", role: Role, by: "User") -> Mem
     """Make `user` a member with `role`, or change the role they have. Raises: Conflict for the last maintainer's."""
     with transaction.atomic():
         membership = _locked(project, user)
-        return _set(membership, role, by) if membership else Membership.objects.create(project=project, user=user, role=role)
+        if membership is not None:
+            return _set(membership, role, by)
+        membership = Membership.objects.create(project=project, user=user, role=role)
+        _record(AuditKind.MEMBER_ADDED, membership, role=role)
+        return membership
 
 
 def member_remove(*, project: Project, user: "User", by: "User") -> None:
@@ -46,6 +54,7 @@ def member_remove(*, project: Project, user: "User", by: "User") -> None:
         membership = _locked(project, user)
         if membership is not None:
             _demand_another_maintainer(membership, by)
+            _record(AuditKind.MEMBER_REMOVED, membership, role=membership.role)
             membership.delete()
 
 
@@ -58,9 +67,15 @@ def _locked(project: Project, user: "User") -> Membership | None:
 def _set(membership: Membership, role: Role, by: "User") -> Membership:
     if role != Role.MAINTAINER:
         _demand_another_maintainer(membership, by)
+    _record(AuditKind.MEMBER_CHANGED, membership, role=role, before=membership.role)
     membership.role = role
     membership.save(update_fields=["role"])
     return membership
+
+
+def _record(kind: AuditKind, membership: Membership, **detail: str) -> None:
+    roles = {name: str(Role(role).value) for name, role in detail.items()}
+    audit_record(kind, subject=membership.user.get_username(), project_slug=membership.project.slug, **roles)
 
 
 def _demand_another_maintainer(membership: Membership, by: "User") -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection
 
 from django.conf import settings
+from django.db.models import Q
 
 from mimir.lib.clock import utc_now
 from projects import storage
@@ -58,6 +59,7 @@ def scratch_files_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER) -> int
 
 
 def expired_tokens_sweep() -> int:
-    """Delete tokens that expired a day ago or longer; returns how many."""
-    deleted, _ = AccessToken.objects.filter(expires_at__lt=utc_now() - dt.timedelta(days=1)).delete()
+    """Delete tokens that expired a day ago or longer, and those of deactivated users; returns how many."""
+    over = Q(expires_at__lt=utc_now() - dt.timedelta(days=1)) | Q(user__is_active=False)
+    deleted, _ = AccessToken.objects.filter(over).delete()
     return deleted

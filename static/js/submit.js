@@ -54,7 +54,7 @@ function countPicked(box) {
   const boxes = [...group.querySelectorAll("input[type=checkbox]")];
   const count = boxes.filter((one) => one.checked && one.value).length;
   const told = group.querySelector("[data-picked]");
-  if (told) told.textContent = count ? `${count} of ${boxes.length}` : "left out";
+  if (told) told.textContent = count ? `${count} of ${boxes.length}` : told.dataset.picked;
 }
 
 if (form) {

@@ -28,7 +28,7 @@ from tests.support import make
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 # What a route asks for. `signed`: anybody who is signed in; `site`: a site administrator; `worker`: its own attempt's token.
-PUBLIC, SIGNED, SITE, STAFF = "public", "signed", "site", "staff"
+PUBLIC, SIGNED, SITE, STAFF, PAGE = "public", "signed", "site", "staff", "page"
 VIEWER, OPERATOR, MAINTAINER, WORKER = "viewer", "operator", "maintainer", "worker"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 PEOPLE = ("nobody", "expired", "stranger", "viewer", "operator", "maintainer", "worker")
@@ -41,12 +41,16 @@ _DEFINITION = {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"
 _QUERIES = {"logs/search/": "?q=x", "lineage/": "?of=dataset:t@1", "diff/": "?to=0", "/entity/": "?type=thing&key=1"}
 
 RULES: dict[tuple[str, str], tuple[str, Any]] = {
-    ("api/schema/", "GET"): (PUBLIC, None),
-    ("api/docs/", "GET"): (PUBLIC, None),
-    ("metrics", "GET"): (PUBLIC, None),  # behind the cluster's network: the frontend does not pass it on
+    ("api/schema/", "GET"): (SIGNED, None),
+    ("api/docs/", "GET"): (PAGE, None),
+    ("metrics", "GET"): (PUBLIC, None),  # `mimir.api.entrance` asks for METRICS_TOKEN first; the frontend does not pass it on
     ("api/v1/session/", "POST"): (PUBLIC, {"username": "x", "password": "y"}),
     ("api/v1/session/", "GET"): (SIGNED, None),
     ("api/v1/session/", "DELETE"): (SIGNED, None),
+    ("api/v1/sessions/", "GET"): (SIGNED, None),
+    ("api/v1/sessions/", "DELETE"): (SIGNED, None),
+    ("api/v1/sessions/<uuid:session_id>/", "DELETE"): ("own", None),
+    ("api/v1/password/", "POST"): ("password", {"current_password": "wrong", "new_password": "y"}),
     ("api/v1/tokens/", "GET"): (SIGNED, None),
     ("api/v1/tokens/", "POST"): (SIGNED, {"name": "t"}),
     ("api/v1/tokens/<uuid:token_id>/", "DELETE"): ("own", None),
@@ -77,6 +81,10 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/", "POST"): (MAINTAINER, "upload"),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/", "PATCH"): (MAINTAINER, {"current_version": 1}),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/", "DELETE"): (MAINTAINER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "DELETE"): (MAINTAINER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (VIEWER, None),
@@ -164,6 +172,7 @@ class World:
     attempt: Attempt
     tokens: dict[str, str]
     own_token: AccessToken
+    own_session: AccessToken
 
 
 @pytest.fixture
@@ -185,7 +194,7 @@ def world() -> World:
     assert attempt.claim_id is not None
     tokens |= {"expired": expired.token, "worker": session_token(attempt.id, attempt.claim_id)}
     own = token_create(user=people["maintainer"], name="own", expires_at=None)
-    return World(project, attempt.job, attempt, tokens, own.row)
+    return World(project, attempt.job, attempt, tokens, own.row, session_create(user=people["maintainer"]).row)
 
 
 def _path(world: World, route: str) -> str:
@@ -194,6 +203,7 @@ def _path(world: World, route: str) -> str:
         "<uuid:job_id>": str(world.job.id),
         "<uuid:attempt_id>": str(world.attempt.id),
         "<uuid:token_id>": str(world.own_token.id),
+        "<uuid:session_id>": str(world.own_session.id),
         "<str:number>": "latest",
         "<str:username>": "viewer",
         "<str:type>": "thing",
@@ -232,11 +242,15 @@ def _judge(need: str, person: str, status: int) -> None:
     told = f"{person} got {status}, the rule is {need}"
     if need == PUBLIC:
         assert status in (200, 401), told  # 401: the sign-in itself, with a wrong password
+    elif need == PAGE:
+        assert status == (302 if person in ("nobody", "expired", "worker") else 200), told  # to the sign-in page
     elif need == WORKER:
         # Calls with an empty body may be refused for that, and the claim takes the launch token: never let in, never 5xx.
         assert (status == 401) if person != "worker" else status < 500, told
     elif person in ("nobody", "expired", "worker"):
         assert status == 401, told
+    elif need == "password":
+        assert status == 400, told  # the current one is wrong
     elif need == SIGNED:
         assert status < 300 or status == 409, told
     elif need == "own":

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from jsonschema import Draft202012Validator
 
 from jobs.api.document import in_openapi
 from jobs.contract import JobType
 from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
+from projects.services import session_create
 from tests.contract.document import Document
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,10 @@ RESULTS: dict[JobType, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock():
-        found: dict[str, Any] = Client().get("/api/schema/", headers={"Accept": "application/json"}).json()
+        reader, _made = User.objects.get_or_create(username="reader-of-the-document")
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {session_create(user=reader).token}"}
+        found: dict[str, Any] = Client().get("/api/schema/", headers=headers).json()
+        reader.delete()
     return found
 
 

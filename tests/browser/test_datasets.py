@@ -67,10 +67,33 @@ def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(page: Page, 
         _choose(page, stack, "uploads", file, "grows")
         page.get_by_role("button", name="Upload").click()
         page.wait_for_url("**/datasets/grows/")
-    expect(page.get_by_text("v2, newest")).to_be_visible()
+    expect(page.get_by_text("v2, current")).to_be_visible()
     page.get_by_label("Version", exact=True).select_option("1")
-    expect(page.get_by_text("This is an older version")).to_be_visible()
+    expect(page.get_by_text("This is not the current version")).to_be_visible()
     expect(page.get_by_role("region", name="First rows").get_by_role("row")).to_have_count(4)
+
+
+def test_a_wrong_upload_is_pointed_out_and_undone(page: Page, stack: Stack, tmp_path: Path) -> None:
+    for number, content in enumerate((_csv(3), b"station,trips\nPier 69,many\n")):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(content)
+        _choose(page, stack, "uploads", file, "wrong")
+        page.get_by_role("button", name="Upload").click()
+        page.wait_for_url("**/datasets/wrong/")
+    notice = page.locator(".banner.warn")
+    expect(notice).to_contain_text("2 columns differ from version 1.")
+    expect(notice.get_by_role("listitem")).to_have_text(["Column day is missing.", "Column trips was BIGINT and is VARCHAR."])
+    notice.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Make version 1 current").click()
+    expect(page.get_by_text("v1, current")).to_be_visible()
+    page.get_by_role("button", name="Delete version 2").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name="Version 2")).to_have_count(0)
+    page.get_by_role("link", name="File").click()
+    page.get_by_role("button", name="Delete the dataset").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/datasets/")
+    expect(page.get_by_role("link", name="wrong")).to_have_count(0)
 
 
 def _zipped(data: bytes) -> bytes:

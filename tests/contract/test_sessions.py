@@ -84,7 +84,8 @@ def test_a_token_made_with_a_token_does_not_outlive_it(api: Api, as_user: AsUser
 
 NO_ID = "00000000-0000-7000-8000-000000000000"
 VALUES = {
-    "job_id": NO_ID, "token_id": NO_ID, "slug": "contract", "name": "numbers", "number": "1", "username": "viewer", "type": "number", "key": "1",
+    "job_id": NO_ID, "token_id": NO_ID, "session_id": NO_ID,
+    "slug": "contract", "name": "numbers", "number": "1", "username": "viewer", "type": "number", "key": "1",
 }
 
 
@@ -99,8 +100,10 @@ def test_nobody_gets_401_from_every_operation_but_the_sign_in(as_user: AsUser, d
             assert error["code"] == "not_authenticated", operation.name
 
 
-def test_the_document_and_its_pages_are_for_everybody(stack: Stack, as_user: AsUser) -> None:
-    client = as_user(None).client
+def test_the_document_and_its_page_are_for_whoever_is_signed_in(api: Api, as_user: AsUser) -> None:
+    nobody, client = as_user(None).client, api.client
+    assert nobody.get("/api/schema/").status_code == 401
+    assert nobody.get("/api/docs/").headers["Location"] == "/signin/?next=%2Fapi%2Fdocs%2F"
     assert client.get("/api/schema/").status_code == 200
     docs = client.get("/api/docs/")
     assert docs.status_code == 200

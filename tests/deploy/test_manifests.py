@@ -13,9 +13,12 @@ from jobs.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUN
 from jobs.resources import parse_cpu, parse_memory, profiles_with
 from mimir import env
 from mimir.lib.addresses import SPECIAL_IPV4
+from mimir.lib.bodies import spool_budget
 from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
 from projects import storage
+from projects.parsing.runner import FILE_BYTES_MAX
+from projects.selectors.datasets import CONVERSIONS_AT_ONCE
 from tests.support import rbac
 from tests.support.images import lay_out
 from tests.support.manifests import FOLDER, OVERLAYS, Object, containers, environment_of, matches, objects, of_kind, pods
@@ -267,7 +270,9 @@ def test_each_process_of_the_orchestrator_starts_with_the_settings_it_is_given(o
     assert (loaded.environment, loaded.launcher) == (environment_of(overlay), "kubernetes")
     assert loaded.orchestrator_url == "http://orchestrator:8080"
     spool = {volume["name"]: volume for volume in pods(overlay)["orchestrator"]["spec"]["volumes"]}["spool"]
-    assert parse_memory(spool["emptyDir"]["sizeLimit"]) > loaded.max_upload_bytes
+    converted = CONVERSIONS_AT_ONCE * FILE_BYTES_MAX
+    uploads = spool_budget(loaded.upload_spool_bytes, loaded.max_upload_bytes).total_bytes
+    assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= uploads + converted, "the kubelet evicts a pod above it"
     profiles_with(json.loads(loaded.resource_profiles or "{}"))
 
 
@@ -280,6 +285,11 @@ def test_the_frontend_starts_with_the_settings_it_is_given(overlay: str, tmp_pat
     assert loaded.environment == environment_of(overlay)
     assert loaded.api_url == "http://orchestrator:8080"
     assert loaded.public_url == orchestrator.public_url
+    assert loaded.max_upload_bytes == orchestrator.max_upload_bytes
+    volumes = {volume["name"]: volume for volume in pods(overlay)["frontend"]["spec"]["volumes"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in containers(overlay)["frontend/frontend"]["volumeMounts"]}
+    spool = volumes[mounts[loaded.spool_dir]]
+    assert parse_memory(spool["emptyDir"]["sizeLimit"]) > spool_budget(loaded.upload_spool_bytes, loaded.max_upload_bytes).total_bytes
 
 
 def _config(overlay: str, folder: Path) -> Path:
@@ -366,7 +376,7 @@ def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it
     assert 443 in ports
     [spool] = [volume for volume in pods("production-s3")["orchestrator"]["spec"]["volumes"] if volume["name"] == "spool"]
     limit = env.load("orchestrator", _environment(containers("production-s3")["orchestrator/web"])).max_upload_bytes
-    room = (storage.COPIES_AT_ONCE + 2) * limit
+    room = storage.COPIES_AT_ONCE * limit + CONVERSIONS_AT_ONCE * FILE_BYTES_MAX + spool_budget(0, limit).total_bytes
     assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= room, "two previews beside two uploads, each as large as allowed"
 
 

@@ -20,6 +20,7 @@ def upstream() -> Iterator[Upstream]:
 def _fresh_upstream(upstream: Upstream) -> Iterator[None]:
     """What a test waits for is of that test; what still waits at its end is let go."""
     upstream.gone.clear()
+    upstream.asked.clear()
     upstream.go_on.clear()
     upstream.socket_codes.clear()
     yield

@@ -124,5 +124,5 @@ def test_training_facts_leave_out_what_is_not_known() -> None:
     assert training_facts({}) == []
     facts = dict(training_facts(classification(1)["training"]))
     assert facts["Rows"] == "1,095 to learn from, 366 held out, 25\u00a0%"
-    assert facts["Split"] == "by chance, each class in its share"
+    assert facts["Split"] == "random, stratified"
     assert "Left out" not in facts

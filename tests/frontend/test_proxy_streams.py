@@ -10,13 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from mimir.frontend.proxy_http import HttpProxy
+from mimir.frontend.proxy_http import HttpProxy, ProxyBody
 from mimir.frontend.proxy_rules import Target
+from mimir.lib.bodies import Pieces
 from tests.frontend.process import Frontend, seen_headers
 from tests.frontend.upstream import CONTENT, Upstream, free_port, running_upstream
 
 ECHO = "/api/v1/echo/"
 MIB = 1024 * 1024
+TOKEN = {"Authorization": "Bearer any"}  # looked up by the orchestrator: the frontend only wants to see one
 
 
 def _pieces(count: int) -> Iterator[bytes]:
@@ -27,7 +29,7 @@ def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: F
     expected = hashlib.sha256()
     for piece in _pieces(192):
         expected.update(piece)
-    with frontend.client() as client:
+    with frontend.client(headers=TOKEN) as client:
         client.get(ECHO)
         before = frontend.resident_peak_bytes()
         known = client.post(ECHO, content=_pieces(192), headers={"Content-Length": str(192 * MIB)})
@@ -44,7 +46,8 @@ def test_an_upstream_that_does_not_read_holds_the_client_back(frontend: Frontend
     host, port = frontend.url.removeprefix("http://").split(":")
     sent, piece = 0, b"x" * MIB
     with socket.create_connection((host, int(port)), 10) as connection:
-        connection.sendall(f"POST /api/v1/slow-reader/ HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {64 * MIB}\r\n\r\n".encode())
+        head = f"POST /api/v1/slow-reader/ HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer any\r\nContent-Length: {64 * MIB}\r\n\r\n"
+        connection.sendall(head.encode())
         connection.settimeout(1)
         with pytest.raises(TimeoutError):
             while sent < 64 * MIB:
@@ -68,7 +71,7 @@ def test_a_body_without_length_zero_and_none_are_told_apart(frontend: Frontend) 
 
 def test_a_body_above_the_limit_is_refused(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
     started = start_frontend(upstream.url, MAX_UPLOAD_BYTES="1000")
-    with started.client() as client:
+    with started.client(headers=TOKEN) as client:
         allowed = client.post(ECHO, content=b"x" * (1000 + MIB))
         declared = client.post(ECHO, content=b"x" * (1001 + MIB))
         undeclared = client.post(ECHO, content=_pieces(3))
@@ -78,7 +81,7 @@ def test_a_body_above_the_limit_is_refused(upstream: Upstream, start_frontend: C
 
 
 def test_an_answer_before_the_body_was_read_arrives(frontend: Frontend) -> None:
-    with frontend.client() as client:
+    with frontend.client(headers=TOKEN) as client:
         answer = client.post("/api/v1/refusing/", content=b"x" * 8 * MIB)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
@@ -112,7 +115,9 @@ def test_a_client_that_hangs_up_ends_the_request_upstream(frontend: Frontend, up
 def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(frontend: Frontend, upstream: Upstream) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
-        connection.sendall(f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+        head = f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer any\r\nContent-Length: 1000000\r\n\r\n"
+        connection.sendall(head.encode() + b"half")
+        assert upstream.asked.wait(5), "a large body is passed on while it comes"
     assert upstream.gone.wait(5)
 
 
@@ -157,10 +162,11 @@ def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) 
         sent.append(message)
 
     async def run() -> None:
-        proxy = HttpProxy(upstream.url, max_bytes=1000, keys=("k" * 40,), read_seconds=0.3)
-        never = asyncio.Event()
+        proxy = HttpProxy(upstream.url, keys=("k" * 40,), read_seconds=0.3)
+        pieces = Pieces(asyncio.Event().wait, 1000)  # type: ignore[arg-type]
+        pieces.complete = True
         scope = {"method": "GET", "path": "/api/v1/silent/", "raw_path": b"/api/v1/silent/", "headers": [(b"host", b"localhost")]}
-        await proxy.forward(scope, never.wait, send, where=Target.API, credentials=[])  # type: ignore[arg-type]
+        await proxy.forward(scope, ProxyBody(pieces, 0, b""), send, where=Target.API, credentials=[])
         await proxy.close()
 
     asyncio.run(run())

@@ -31,6 +31,7 @@ def _fields(job_type: str, texts: dict[str, list[str]], offers: Offers = OFFERS,
     return {field.name: field for field in schemaform.names_of(made)}
 
 
+MIXED: dict[str, Any] = {"anyOf": [{"type": "string", "enum": ["sqrt"]}, {"type": "number"}, {"type": "null"}], "x-choices": ["sqrt", 0.5]}
 READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "nothing": ({"type": "string"}, {}, schemaform.LEFT_OUT),
     "an empty text": ({"type": "string"}, {"p": ["  "]}, schemaform.LEFT_OUT),
@@ -50,6 +51,10 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "a tick": ({"type": "boolean", "default": False}, {"p": ["false", "true"]}, True),
     "no tick": ({"type": "boolean", "default": True}, {"p": ["false"]}, False),
     "one of mixed values": ({"enum": ["sqrt", 0.5, None], "type": ["string", "number", "null"]}, {"p": ["0.5"]}, 0.5),
+    "one of several types": (MIXED, {"p": ["sqrt"]}, "sqrt"),
+    "a number of several types": (MIXED, {"p": ["0.3"]}, 0.3),
+    "null of several types": ({**MIXED, "default": "sqrt"}, {"p": [""]}, None),
+    "none of several types": (MIXED, {"p": ["root"]}, "root"),
     "none of them": ({"enum": ["a", "b"]}, {"p": ["c"]}, "c"),
     "a list": ({"type": "array"}, {"p": ["a", "b"]}, ["a", "b"]),
     "an empty list": ({"type": "array"}, {"p": [""]}, []),
@@ -106,6 +111,8 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
 
 
 def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "anyOf" in schema:
+        return st.sampled_from([*schema["x-choices"], None]) | st.floats(0.01, 1.0)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema["type"] == "boolean":
@@ -145,6 +152,7 @@ def test_the_fields_of_a_training() -> None:
         "version": Kind.TEXT,
         "target": Kind.SELECT,
         "features": Kind.PICKS,
+        "exclude": Kind.PICKS,
         "model": Kind.TEXT,
         "task": Kind.RADIOS,
         "algorithm": Kind.RADIOS,
@@ -153,6 +161,9 @@ def test_the_fields_of_a_training() -> None:
         "hyperparameters.max_depth": Kind.TEXT,
         "hyperparameters.min_samples_leaf": Kind.TEXT,
         "hyperparameters.max_features": Kind.SELECT,
+        "rare_classes": Kind.RADIOS,
+        "split": Kind.RADIOS,
+        "time_column": Kind.SELECT,
         "test_size": Kind.TEXT,
         "seed": Kind.TEXT,
     }

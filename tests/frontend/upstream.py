@@ -25,11 +25,16 @@ CONTENT = bytes(range(256)) * 4
 
 @dataclass
 class Upstream:
-    """What the tests see of it. `gone`: set when the client of a request that never ends has hung up."""
+    """What the tests see of it.
+
+    gone: set when the client of a request that never ends has hung up. asked: set when a request arrived; at_once: how many are there.
+    """
 
     url: str
     gone: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
+    asked: threading.Event = field(default_factory=threading.Event)
+    at_once: int = 0
     socket_codes: list[int] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     flooded: int = 0
@@ -38,7 +43,12 @@ class Upstream:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             name = scope["path"].rstrip("/").rpartition("/")[2].replace("-", "_")
-            await getattr(self, f"http_{name}", self.http_echo)(scope, receive, send)
+            self.asked.set()
+            self.at_once += 1
+            try:
+                await getattr(self, f"http_{name}", self.http_echo)(scope, receive, send)
+            finally:
+                self.at_once -= 1
         elif scope["type"] == "websocket":
             await receive()
             name = scope["path"].rstrip("/").rpartition("/")[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mimir.lib.schemas.signature import kind_of, prediction_columns, signature_faults
+from mimir.lib.schemas.signature import kind_of, may_lack_columns, prediction_columns, signature_faults
 
 SIGNATURE = {
     "features": [
@@ -29,15 +29,36 @@ def test_other_columns_another_order_and_other_number_types_fit() -> None:
     [
         (FITS[1:], ["column at is missing"]),
         ([("AT", "DATE"), *FITS[1:]], ["column at is missing (there is AT)"]),
-        ([*FITS[:3], ("wind", "VARCHAR")], ["column wind is VARCHAR, and the model was trained on a number (DOUBLE)"]),
-        ([("sky", "BIGINT"), ("wind", "BLOB"), *FITS[:2]], [
+        ([("sky", "INTERVAL"), ("wind", "BLOB"), *FITS[:2]], [
             "column wind is BLOB, and the model was trained on a number (DOUBLE)",
-            "column sky is BIGINT, and the model was trained on text (VARCHAR)",
+            "column sky is INTERVAL, and the model was trained on text (VARCHAR)",
         ]),
+        ([*FITS[:3], ("wind", "VARCHAR")], []),  # its values decide
+        ([("sky", "BIGINT"), ("wind", "JSON"), ("at", '"NULL"'), ("dry", "TIMESTAMPTZ_NS")], []),
     ],
 )
 def test_each_difference_is_a_sentence(columns: list[tuple[str, str]], faults: list[str]) -> None:
     assert signature_faults(SIGNATURE, _schema(columns)) == faults
+
+
+def test_columns_known_to_be_empty_fit_and_absent_ones_where_that_is_allowed() -> None:
+    columns = _schema([("wind", "INTEGER[]"), ("sky", "VARCHAR")])
+    assert signature_faults(SIGNATURE, columns, empty=["wind"], absent_is_empty=True) == []
+    assert signature_faults(SIGNATURE, columns, absent_is_empty=True) == [
+        "column wind is INTEGER[], and the model was trained on a number (DOUBLE)"
+    ]
+    assert signature_faults(SIGNATURE, _schema([("SKY", "VARCHAR"), ("wind", "DOUBLE")]), absent_is_empty=True) == [
+        "column sky is missing (there is SKY)"
+    ]
+    assert "none of the model's features is a column" in signature_faults(SIGNATURE, _schema([("x", "DOUBLE")]), absent_is_empty=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "format_name", "allowed"),
+    [({}, "csv", False), ({}, "jsonl", True), ({"missing_columns": "empty"}, "csv", True), ({"missing_columns": "refuse"}, "jsonl", False)],
+)
+def test_columns_may_be_absent_in_json_or_where_the_job_says_so(parameters: dict[str, str], format_name: str, allowed: bool) -> None:  # noqa: FBT001
+    assert may_lack_columns(parameters, format_name) is allowed
 
 
 def test_a_prediction_adds_one_column_and_one_for_each_class() -> None:

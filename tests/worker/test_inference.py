@@ -94,6 +94,7 @@ def test_a_table_that_does_not_fit_is_refused_with_each_difference(tmp_path: Pat
         infer(tmp_path / "i", table, trained.delivered["model.skops"], report["signature"])
     assert caught.value.reason is FailureReason.SIGNATURE_MISMATCH
     assert "column size is missing (there is Size); column town is BIGINT, and the model was trained on text (VARCHAR)" in caught.value.message
+    assert "none of its values is one of the model's categories (Bergen, Oslo)" in caught.value.message
 
 
 def test_an_infinite_value_is_named_with_its_row(tmp_path: Path) -> None:

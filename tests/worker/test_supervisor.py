@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,6 +241,41 @@ def test_a_fenced_worker_stops_its_workload_and_reports_nothing(start: Start) ->
     assert worker.orchestrator.finishes == []
     assert (worker.exit["code"], "reason" in worker.exit) == (3, False)
     assert not _of(worker)
+
+
+_SAVES = """
+import signal, sys, time
+def save(*_):
+    print("got term", flush=True); time.sleep(1); print("saved", flush=True); sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+while True: time.sleep(0.1)
+"""
+
+
+_IGNORES = 'import signal, time; signal.signal(15, signal.SIG_IGN); print("ready", flush=True); time.sleep(60)'
+
+
+@pytest.mark.parametrize(("cause", "ending"), [("cancelled", "saves"), ("deadline_exceeded", "saves"), ("deadline_exceeded", "ignores")])
+def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(start: Start, cause: str, ending: str) -> None:
+    program = _SAVES if ending == "saves" else _IGNORES
+    worker = start(f"exec python3 -c '{program}'", timeout_seconds=2 if cause == "deadline_exceeded" else 60)
+    if cause == "cancelled":
+        cancel = lambda _: (200, {"cancel": b"ready" in worker.orchestrator.log, "timeout_at": ""})  # noqa: E731
+        worker.orchestrator.answers["heartbeat"] = cancel
+    began = time.monotonic()
+    assert worker.end() == 0
+    accepted = worker.orchestrator.accepted
+    assert accepted is not None
+    assert accepted["reason"] == cause
+    assert accepted["status"] == ("cancelled" if cause == "cancelled" else "failed")
+    if ending == "saves":
+        assert _text(worker.orchestrator.log).splitlines() == ["ready", "got term", "saved"]
+    else:
+        assert accepted["exit"]["signal"] == 9
+        assert 5 <= time.monotonic() - began < 20
+    notices = [event["data"]["message"] for event in worker.orchestrator.events if event["kind"] == "notice"]
+    assert notices == ([] if cause == "cancelled" else ["Time limit of 2 s reached. The workload got SIGTERM and has 5 s to end."])
 
 
 @pytest.mark.parametrize(("status", "code", "exit_code"), [(410, "fenced", 3), (409, "already_claimed", 4), (401, "not_authenticated", 6)])

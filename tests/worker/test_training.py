@@ -206,7 +206,8 @@ def test_a_number_with_few_values_is_learned_as_a_number_and_said(tmp_path: Path
     assert "3 distinct numbers only" in orders.notices()
     orders, report = train(tmp_path / "b", table, target="y", task="classification", algorithm="random_forest")
     assert report["signature"]["classes"] == ["0", "1", "2"]
-    assert not orders.notices()
+    assert orders.notices().startswith("Columns that seem to identify rows: x.")
+    assert "\n" not in orders.notices()
 
 
 def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: Path) -> None:
@@ -219,12 +220,36 @@ N = 40
 BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "one class": ({"x": list(range(N)), "y": ["a"] * N}, {}, "has one class only (a) in 40 rows"),
     "one number": ({"x": list(range(N)), "y": [2.5] * N}, {}, "is 2.5 in all of 40 rows"),
-    "a class with one row": ({"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]}, {}, "classes with one row only (b)"),
-    "one text among numbers": (
-        {"x": list(range(N)), "y": [str(number) for number in range(N - 1)] + ["many"]},
+    "a class with one row, and one other": (
+        {"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]},
         {},
-        "The target y is text because of 'many' in row 40: 39 of its 40 values are numbers",
+        "classes with one row only (b), 2 % of the rows",
     ),
+    "a class with one row, refused": (
+        {"x": list(range(N)), "y": ["a", "b"] * 19 + ["a", "c"]},
+        {"rare_classes": "refuse"},
+        "has classes with one row only (c), 2 % of the rows. Each class needs two, one to learn from and one to judge by. "
+        "Choose rare_classes drop or group",
+    ),
+    "many classes with one row": ({"x": list(range(N)), "y": ["a", "b"] * 15 + [f"c{number}" for number in range(10)]}, {}, "and 5 more), 25 %"),
+    "text for a regression": ({"x": list(range(N)), "y": ["a", "b"] * 20}, {"task": "regression"}, '"y" is text. Regression needs a numeric target.'),
+    "thousands separators": (
+        {"x": list(range(N)), "y": [f"{1000 * number:,}" for number in range(N)]},
+        {},
+        "The target y holds numbers with thousands separators ('1,000' in row 2) as text: import the file again",
+    ),
+    "a decimal comma": ({"x": list(range(N)), "y": [f"{number},5" for number in range(N)]}, {}, "numbers with a decimal comma ('0,5' in row 1)"),
+    "dates with month names": (
+        {"x": [f"Jan {1 + number % 28} {2000 + number}" for number in range(N)], "y": list(range(N))},
+        {},
+        "x is text that differs in nearly every row (x holds dates with month names ('Jan 1 2000' in row 1) as text",
+    ),
+    "times with slashes": (
+        {"x": [f"2024/01/{1 + number % 28:02} 10:{number:02}" for number in range(N)], "y": list(range(N))},
+        {},
+        "(x holds dates ('2024/01/01 10:00' in row 1) as text: import the file again with that notation, or convert it in a pipeline",
+    ),
+    "a time as the target": ({"x": list(range(N)), "y": pa.array(range(N), pa.timestamp("ns", "UTC"))}, {}, "is TIMESTAMPTZ_NS. A target must be"),
     "too few rows": ({"x": [1, 2, 3], "y": [1.0, 2.0, 3.0]}, {}, "at least 10 are needed"),
     "no target at all": ({"x": list(range(N)), "y": pa.array([None] * N, pa.float64())}, {}, "0 rows have a value of the target y"),
     "an infinite feature": ({"x": [1.0] * (N - 1) + [float("inf")], "y": list(range(N))}, {}, "Column x is inf in row 40"),

@@ -215,3 +215,40 @@ def test_no_rows_report_nothing_and_delete_what_is_there_only_when_asked(tmp_pat
     base: list[Entity] = [("a", "present", {"load": 1})]
     assert _updated(tmp_path / "keep", table, base)[0] == []
     assert _updated(tmp_path / "delete", table, base, missing="delete")[0] == [{"key": "a", "status": "removed"}]
+
+
+LATEST: dict[str, Any] = {
+    "times": pa.array([dt.datetime(2024, 1, day) for day in (2, 3, 1, 5)], pa.timestamp("ns", "UTC")),
+    "dates": pa.array([dt.date(2024, 1, day) for day in (2, 3, 1, 5)]),
+    "numbers": pa.array([2.0, 3.0, float("nan"), 5.0]),
+    "ISO text": pa.array(["2024-01-02", "2024-01-03 00:00:01", None, "2024-02-01T00:00:00Z"]),
+    "gaps": pa.array([None, 3, None, 1]),
+}
+
+
+@pytest.mark.parametrize("kind", LATEST)
+def test_of_several_rows_of_an_entity_the_latest_counts(kind: str, tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "a", "a", "b"], "load": [1.0, 2.0, 3.0, 4.0], "at": LATEST[kind]})
+    changes, orders = _updated(tmp_path, table, latest_by="at")
+    assert changes == [{"key": "a", "set": {"load": 2.0}}, {"key": "b", "set": {"load": 4.0}}]
+    assert not orders.notices()
+
+
+def test_of_equally_late_rows_the_last_one_counts_and_that_is_told(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "a", "b"], "load": [1.0, 2.0, 3.0], "at": [5, 5, 1]})
+    changes, orders = _updated(tmp_path, table, latest_by="at")
+    assert changes[0] == {"key": "a", "set": {"load": 2.0}}
+    assert orders.notices() == "1 rows are as late as another row of their entity by at: the last of them in the dataset counts."
+
+
+def test_the_latest_row_is_named_by_its_place_in_the_dataset(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "a", "b"], "load": ["1", "many", "2"], "at": [1, 2, 1]})
+    _refused(tmp_path, table, 'Row 2 of column load holds "many"', latest_by="at")
+
+
+def test_what_has_no_order_is_refused_and_a_repeated_key_names_the_way_out(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "a"], "load": [1.0, 2.0], "at": ["01/02/2024", "02/01/2024"], "ok": [True, False]})
+    _refused(tmp_path / "a", table, "which is text", '"01/02/2024" in row 1', latest_by="at")
+    _refused(tmp_path / "b", table, "latest_by names ok, which is BOOLEAN", latest_by="ok")
+    _refused(tmp_path / "c", table, "There is no column when", latest_by="when")
+    _refused(tmp_path / "d", table, "choose latest_by")

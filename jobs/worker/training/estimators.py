@@ -16,9 +16,12 @@ ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting takes 255 of one col
 MISSING_TEXT = "missing"
 
 
-def hyperparameters_of(algorithm: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """All of them, with the defaults of those that were not asked for."""
-    return {name: asked.get(name, shape["default"]) for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()}
+def hyperparameters_of(algorithm: str, task: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """All of them as they are used, with the defaults of those that were not asked for."""
+    chosen = {name: asked.get(name, shape["default"]) for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()}
+    if "max_features" in chosen and chosen["max_features"] is None:
+        chosen["max_features"] = 1.0 if task == REGRESSION else "sqrt"  # scikit-learn's defaults
+    return chosen
 
 
 def make_model(
@@ -82,8 +85,6 @@ def _estimator(algorithm: str, task: str, chosen: dict[str, Any], seed: int, thr
     if algorithm == "logistic":
         return linear_model.LogisticRegression(random_state=seed, **chosen, **more)
     if algorithm == "random_forest":
-        if chosen["max_features"] is None:
-            del chosen["max_features"]  # scikit-learn's default differs with the task
         kind = ensemble.RandomForestRegressor if task == REGRESSION else ensemble.RandomForestClassifier
         return kind(random_state=seed, n_jobs=threads, **chosen, **more)
     kind = ensemble.HistGradientBoostingRegressor if task == REGRESSION else ensemble.HistGradientBoostingClassifier

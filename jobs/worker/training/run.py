@@ -7,12 +7,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason
-from jobs.worker.libraries import limit_threads, warnings_told
+from jobs.worker.joblog import log
+from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
 from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.tabular import Feature
+from jobs.worker.training.checks import warn_about_columns
+from jobs.worker.training.classes import class_text, prepare_classes
+from jobs.worker.training.columns import notice
 from jobs.worker.training.estimators import DEFAULT_ALGORITHM, hyperparameters_of, make_model
 from jobs.worker.training.reading import Learning, read_learning
-from jobs.worker.training.splitting import Parts, class_text, split
+from jobs.worker.training.splitting import Parts, split
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 
 ARTIFACT, REPORT = "model.skops", "model.json"
@@ -26,29 +30,42 @@ def run_training(orders: Orders) -> dict[str, Any]:
     threads = limit_threads(orders)
     parameters = orders.job["parameters"]
     test_size, seed = float(parameters.get("test_size", TEST_SIZE)), int(parameters.get("seed", SEED))
+    import_libraries(orders)
     with warnings_told(orders):
-        orders.event(EventKind.PROGRESS, fraction=0.02, message="Reading the dataset")
+        _progress(orders, 0.02, "Reading the dataset")
         learning = read_learning(orders)
+        if learning.task == CLASSIFICATION:
+            learning = prepare_classes(orders, learning)
         parts = split(orders, learning, test_size=test_size, seed=seed)
         learning, parts = _without_empty(orders, learning, parts)
-        orders.event(EventKind.PROGRESS, fraction=0.15, message=f"Training on {len(parts.train)} rows")
+        warn_about_columns(orders, learning, seed=seed)
+        kind = "latest rows by time" if learning.order is not None else "stratified" if parts.stratified else "random"
+        log(f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})")
+        _progress(orders, 0.15, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(orders, learning, parts, seed, threads)
-        orders.event(EventKind.PROGRESS, fraction=0.8, message=f"Judging by {len(parts.test)} rows")
+        _progress(orders, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
         report = _report(orders, learning, parts, model, seed)
         report["hyperparameters"] = chosen
         report["training"] = {
             "train_rows": len(parts.train),
             "test_rows": len(parts.test),
-            "dropped_rows": learning.dropped_rows,
+            "dropped_rows": learning.unused_rows,
             "test_size": test_size,
             "seed": seed,
             "stratified": parts.stratified,
+            "split": parameters.get("split", "random"),
             "features": len(learning.features),
             "seconds": round(time.monotonic() - began, 3),
         }
-        orders.event(EventKind.PROGRESS, fraction=0.95, message="Saving the model")
+        _progress(orders, 0.95, "Saving the model")
         _deliver(orders, model, report)
+        log(f"saved as the next version of model {parameters['model']}, when the job has succeeded")
     return {"artifact": ARTIFACT, "report": REPORT}
+
+
+def _progress(orders: Orders, fraction: float, message: str) -> None:
+    log(message)
+    orders.event(EventKind.PROGRESS, fraction=fraction, message=message)
 
 
 def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Learning, Parts]:
@@ -56,7 +73,7 @@ def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Le
     empty = [name for name in parts.train.columns if parts.train[name].isna().all()]
     if not empty:
         return learning, parts
-    orders.event(EventKind.NOTICE, message=f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.")
+    notice(orders, f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.")
     features = [feature for feature in learning.features if feature.name not in empty]
     if not features:
         raise WorkFailed(FailureReason.INVALID_INPUT, f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.")
@@ -70,7 +87,8 @@ def _fitted(orders: Orders, learning: Learning, parts: Parts, seed: int, threads
 
     parameters = orders.job["parameters"]
     algorithm = parameters.get("algorithm", DEFAULT_ALGORITHM)
-    chosen = hyperparameters_of(algorithm, parameters.get("hyperparameters", {}))
+    chosen = hyperparameters_of(algorithm, learning.task, parameters.get("hyperparameters", {}))
+    log(f"algorithm: {algorithm} ({', '.join(f'{name}={value}' for name, value in chosen.items())})")
     more = {"early_stopping": False} if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(orders, learning, parts) else {}
     model = make_model(algorithm, learning.task, learning.features, chosen, seed=seed, threads=threads, **more)
     metric = leading_metric(learning.task)
@@ -89,7 +107,7 @@ def _cannot_stop_early(orders: Orders, learning: Learning, parts: Parts) -> bool
         return False
     rare = bool(numpy.unique(parts.train_target, return_counts=True)[1].min() < 2)
     if rare:
-        orders.event(EventKind.NOTICE, message="All trees are grown, without stopping early: a class has one row only in the training part.")
+        notice(orders, "All trees are grown, without stopping early: a class has one row only in the training part.")
     return rare
 
 
@@ -104,6 +122,7 @@ def _report(orders: Orders, learning: Learning, parts: Parts, model: Any, seed: 
     classes = [class_text(value) for value in model.classes_] if task == CLASSIFICATION else []
     for name in both:
         orders.event(EventKind.METRIC, name=name, value=metrics[name])
+        log(f"{name}: {metrics[name]:.4g} (baseline {baseline[name]:.4g})")
     plots = plots_of(model, task, parts.test, parts.test_target, classes)
     plots["importance"] = importance(orders, model, task, parts.test, parts.test_target, seed=seed)
     return {

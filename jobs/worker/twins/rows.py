@@ -19,6 +19,12 @@ from mimir.lib.tables import identifier, quoted
 BATCH_ROWS = 10_000
 SHOWN_MAX = 5
 _SHOWN_CHARACTERS = 100
+_WITHOUT_ZONE = {
+    "TIMESTAMP WITH TIME ZONE": "CAST({0} AS TIMESTAMP)",
+    "TIMESTAMPTZ_NS": "CAST(CAST({0} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)",
+    "TIME WITH TIME ZONE": "CAST({0} AS VARCHAR)",
+}
+_NOT_ORDERED = ("BOOLEAN", "BLOB", "STRUCT", "MAP", "UNION", "JSON", "UUID")
 _NOT_KEYS = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "BLOB", "STRUCT", "MAP", "UNION")
 
 
@@ -33,24 +39,63 @@ class Source:
     fields: dict[str, Field]
     types: dict[str, str]  # of the columns
     count: int
+    latest_by: str = ""  # of several rows of an entity, the one with the largest value in this column counts
 
     def __iter__(self) -> Iterator[Row]:
         """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
         names = list(self.columns)
         selected = ", ".join(self._selected(column) for column in [self.key, *self.columns.values()])
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
-        result = connection.execute(f"SELECT {selected} FROM {self._scan()}")
-        number = 0
+        result = connection.execute(f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number")
         while rows := result.fetchmany(BATCH_ROWS):
-            for row in rows:
-                number += 1
-                values = {name: self._value(name, value, number) for name, value in zip(names, row[1:], strict=True)}
-                yield _key(row[0], self.key, number), values
+            for number, key, *cells in rows:
+                values = {name: self._value(name, value, number) for name, value in zip(names, cells, strict=True)}
+                yield _key(key, self.key, number), values
         connection.close()
+
+    def _latest(self) -> str:
+        """The condition that keeps one row of each entity: the largest value; the last of equal ones; one without a value comes first."""
+        if not self.latest_by:
+            return ""
+        return f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
+
+    def _order(self) -> str:
+        column, kind = identifier(self.latest_by), self.types[self.latest_by]
+        if kind == "VARCHAR":
+            return f"TRY_CAST(nullif(trim({column}), '') AS TIMESTAMP WITH TIME ZONE)"
+        if kind in ("FLOAT", "DOUBLE"):  # as text: by the statistics of a Parquet file, which leave NaN out, DuckDB decides that there is none
+            return f"CAST(nullif(CAST({column} AS VARCHAR), 'nan') AS {kind})"
+        return column
+
+    def _key_text(self) -> str:
+        return f"CAST({self._selected(self.key)} AS VARCHAR)"
+
+    def check_latest(self) -> tuple[int, int]:
+        """The number of rows that are not the latest of their entity, and how many of them are as late. Raises: WorkFailed."""
+        column, kind = identifier(self.latest_by), self.types[self.latest_by]
+        if kind.startswith(_NOT_ORDERED) or kind.endswith("]"):
+            raise _bad(f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.", column=self.latest_by)
+        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        if kind == "VARCHAR":
+            bad = f"trim({column}) <> '' AND {self._order()} IS NULL"
+            first = f"min(file_row_number) + 1, arg_min({column}, file_row_number)"
+            row = connection.execute(f"SELECT {first} FROM {self._scan()} WHERE {bad}").fetchone()
+            if row[0] is not None:
+                raise _bad(
+                    f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row {row[0]:,} is not a time such as 2026-03-31 14:05. "
+                    "Convert the column in a pipeline, or choose another one.",
+                    column=self.latest_by,
+                    row=row[0],
+                )
+        ranked = f"SELECT rank() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
+        entities = f"SELECT count(DISTINCT {self._key_text()}) FROM {self._scan()}"
+        counted = connection.execute(f"SELECT count(*), count(*) FILTER (WHERE rank_ = 1), ({entities}) FROM ({ranked})").fetchone()
+        connection.close()
+        return int(counted[0] - counted[2]), int(counted[1] - counted[2])
 
     def check_keys(self) -> None:
         """Raises: WorkFailed unless each row has a key of its own."""
-        key, numbered = "key_", f"(SELECT {self._selected(self.key)} AS key_, row_number() OVER () AS row_ FROM {self._scan()})"
+        key, numbered = "key_", f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})"
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
         without = connection.execute(f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}").fetchone()
@@ -66,26 +111,29 @@ class Source:
                 column=self.key,
                 row=without[1],
             )
-        if twice:
+        if twice and not self.latest_by:
             shown = "; ".join(f"{_shown(_text(found))} in rows {', '.join(map(str, rows))}" for found, rows in twice[:SHOWN_MAX])
             more = " and more" if len(twice) > SHOWN_MAX else ""
             raise _bad(
-                f"The key column {self.key} names the same entity more than once: {shown}{more}. Keep one row for each entity.",
+                f"The key column {self.key} names the same entity more than once: {shown}{more}. "
+                "Keep one row for each entity, or choose latest_by, a column such as a time: the row with its largest value counts.",
                 column=self.key,
                 row=twice[0][1][0],
             )
 
     def _selected(self, column: str) -> str:
         """The column without its zone, in UTC: DuckDB needs a library of zones to give Python a time that has one."""
-        if "WITH TIME ZONE" not in self.types[column]:
-            return identifier(column)
-        return f"CAST({identifier(column)} AS {'TIMESTAMP' if self.types[column] == 'TIMESTAMP WITH TIME ZONE' else 'VARCHAR'})"
+        return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
-        return f"read_parquet({quoted(str(self.tables.made[self.table].path))})"
+        return f"read_parquet({quoted(str(self.tables.made[self.table].path))}, file_row_number = true)"
 
     def _value(self, name: str, value: Any, number: int) -> Any:
         field = self.fields[name]
+        if isinstance(value, bytes | bytearray):
+            column = self.columns[name]
+            message = f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline."
+            raise _bad(message, column=column, row=number)
         plain = _plain(value, field)
         if plain is None:
             return None
@@ -109,7 +157,8 @@ def open_source(tables: Tables, table: str, parameters: dict[str, Any], fields: 
     unknown = [name for name in columns if name not in fields]
     if unknown:
         raise _bad(f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties.")
-    for column in (parameters["key"], *columns.values()):
+    latest_by = parameters.get("latest_by", "")
+    for column in (parameters["key"], *columns.values(), *([latest_by] if latest_by else [])):
         if column not in types:
             raise _bad(f"There is no column {column}: the dataset has {', '.join(list(types)[:20])}.", column=column)
     key_type = types[parameters["key"]]
@@ -118,7 +167,7 @@ def open_source(tables: Tables, table: str, parameters: dict[str, Any], fields: 
             f"The key column {parameters['key']} is {key_type}: a key has to be text, a whole number or a date, since it names an entity.",
             column=parameters["key"],
         )
-    source = Source(tables, table, parameters["key"], dict(columns), fields, types, tables.rows(table))
+    source = Source(tables, table, parameters["key"], dict(columns), fields, types, tables.rows(table), latest_by)
     source.check_keys()
     return source
 

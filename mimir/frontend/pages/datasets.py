@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages import columns
+from mimir.frontend.pages import columns, dataset_versions
 from mimir.frontend.pages.lineage import NOTHING, lineage_of
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -60,17 +60,24 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     return HttpResponseRedirect(f"/{project_path(slug, 'datasets', made['name'])}")
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/datasets/<name>/?version=&tab=columns|versions|file`. `&profile=1` waits for the profile, however long."""
+    """`/projects/<slug>/datasets/<name>/?version=&tab=columns|versions|file`. `&profile=1` waits for the profile, however long.
+
+    POST changes what is current or deletes: see `dataset_versions.change`.
+    """
+    form = Form()
+    if request.method == "POST" and (done := dataset_versions.change(request, slug, name, form)) is not None:
+        return done
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
         dataset=lambda client: client.get(project_path(slug, "datasets", name), {"limit": 100, "cursor": request.GET.get("cursor")}),
     )
     versions = got["dataset"]["versions"]
-    version = _version(versions, request.GET.get("version", ""))
+    asked = request.GET.get("version", "") or str(got["dataset"]["current_version"])
+    version = _version(api(request), slug, name, versions, asked)
     number = version["number"]
     path = project_path(slug, "datasets", name, "versions", str(number))
     tab = request.GET.get("tab", "") if request.GET.get("tab") in TABS else ""
@@ -78,6 +85,7 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         request,
         rows=partial(_rows, f"{path}rows/") if not tab else lambda client: {"columns": [], "rows": [], "truncated": False},
         profile=partial(_profile, f"{path}profile/", "profile" in request.GET) if tab in ("", "columns") else lambda client: None,
+        detail=optional(lambda client: client.get(path), dataset_versions.NOTHING),
         lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}), NOTHING),
     )
     profile = shown["profile"]
@@ -86,8 +94,11 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "version": version,
         "versions": versions,
         "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
-        "newest": versions[0]["number"],
-        "is_newest": number == versions[0]["number"] and not request.GET.get("cursor"),
+        "current_number": got["dataset"]["current_version"],
+        "is_current": version["current"],
+        "detail": shown["detail"],
+        "breaking": any(change["kind"] != "added" for change in shown["detail"]["column_changes"]),
+        "form": form,
         "older": cursor_of(got["dataset"].get("next")),
         "tab": tab,
         "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
@@ -103,23 +114,21 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "downloads": _downloads(f"/api/v1/{path}content/", version["format"]),
         "uses": _uses(slug, name, number),
     }
-    return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets")
+    return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets", status=409 if form.bad else 200)
 
 
 def _tab_url(number: int, tab: str) -> str:
     return f"?{urlencode({'version': number, **({'tab': tab} if tab else {})})}"
 
 
-def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
-    """The version asked for, the newest without one. Raises: ApiError."""
-    if not versions:
-        raise ApiError(404, "not_found", "This dataset has no such version.")
-    if not asked:
-        return versions[0]
+def _version(client: Api, slug: str, name: str, versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+    """The version asked for, by another call when it is not among those listed. Raises: ApiError."""
     for version in versions:
         if str(version["number"]) == asked:
             return version
-    raise ApiError(404, "not_found", f"This dataset has no version {asked[:20]} among the {len(versions)} listed here.")
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
+        raise ApiError(404, "not_found", "A version is a number.")
+    return client.get(project_path(slug, "datasets", name, "versions", asked))
 
 
 def _rows(path: str, client: Api) -> dict[str, Any]:

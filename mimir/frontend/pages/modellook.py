@@ -91,9 +91,10 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
         facts.append(("Rows", held + of_all))
     if training.get("dropped_rows"):
-        facts.append(("Left out", f"{text.number(training['dropped_rows'])} rows without a target"))
+        facts.append(("Not used", f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices"))
     if "stratified" in training:
-        facts.append(("Split", "by chance, each class in its share" if training["stratified"] else "by chance"))
+        by_time = training.get("split") == "time"
+        facts.append(("Split", "time: the latest rows are held out" if by_time else "random, stratified" if training["stratified"] else "random"))
     if training.get("seed") is not None:
         facts.append(("Seed", str(training["seed"])))
     if isinstance(training.get("features"), int):
@@ -111,11 +112,18 @@ def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
         {
             "name": name,
             "title": known.get(name, {}).get("title", ""),
-            "value": value_words(given[name]),
-            "default": name in known and known[name].get("default") == given[name],
+            "value": "scikit-learn's default" if name == "max_features" and given[name] is None else value_words(given[name]),
+            "default": name in known and _is_default(name, version["task"], given[name], known[name].get("default")),
         }
         for name in given
     ]
+
+
+def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
+    """Whether a hyperparameter has its default; that of `max_features` depends on the task."""
+    if name == "max_features" and value is not None:
+        return bool(value == ("sqrt" if task == "classification" else 1.0))
+    return bool(value == default)
 
 
 def value_words(value: object) -> str:

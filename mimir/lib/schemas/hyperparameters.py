@@ -45,11 +45,17 @@ RANDOM_FOREST = _object(
         "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
         "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 1, _LEAF),
         "max_features": {
-            "type": ["string", "number", "null"],
-            "enum": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0, None],
+            "anyOf": [
+                {"type": "string", "enum": ["sqrt", "log2"]},
+                {"type": "number", "minimum": 0.001, "maximum": 1},
+                {"type": "null"},
+            ],
             "title": "Features at a split",
             "default": None,
-            "description": "How many features each split may choose from. null: scikit-learn's default for the task.",
+            "description": "How many features each split may choose from. null: sqrt for classification, 1.0 (all) for regression.",
+            "x-rule": "sqrt, log2, a share of the features from 0.001 to 1, or null",
+            "x-choices": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0],
+            "x-null": "Automatic: sqrt for classification, all for regression",
         },
     }
 )

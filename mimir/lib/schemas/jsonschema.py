@@ -80,6 +80,8 @@ def _sentence(error: Any, rule: str, allowed: Any) -> str:
             return f"has to be one of {_names(allowed)}{given}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             return f"has to be {_wanted(error.schema)}{given}"
+        case "anyOf":
+            return f"must be {_wanted(error.schema)}{given}"
         case "minItems":
             return f"has to have at least {allowed} {'entry' if allowed == 1 else 'entries'}"
         case "maxItems":

@@ -20,8 +20,8 @@ _VERSION: dict[str, Any] = {
     "minimum": 1,
     "maximum": 2**31 - 1,
     "format": "version",
-    "description": "Left out: the newest, fixed when the job is submitted.",
-    "x-rule": "a whole number from 1, or left out for the newest",
+    "description": "Empty: the newest version at submit time.",
+    "x-rule": "a whole number from 1, or empty for the newest",
 }
 
 
@@ -61,14 +61,25 @@ ML_TRAINING = _object(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "The columns to predict from. Left out: every other column that a model can use.",
+            "description": "The columns to predict from. Empty: every other column that a model can use.",
         },
-        "model": _new("Model", "A new name makes a model, one that is there gets a new version."),
+        "exclude": {
+            "type": "array",
+            "title": "Excluded columns",
+            "items": COLUMN,
+            "minItems": 1,
+            "maxItems": 10_000,
+            "uniqueItems": True,
+            "format": "columns",
+            "x-of": "dataset",
+            "description": "Columns that are not features, such as identifiers or what is known only after the target is.",
+        },
+        "model": _new("Model", "A new name creates a model; an existing model gets a new version."),
         "task": {
             "type": "string",
             "title": "Task",
             "enum": ["regression", "classification"],
-            "description": "Left out: classification for text and truth values, regression for numbers.",
+            "description": "Automatic: classification for text, true and false; regression for numbers.",
         },
         "algorithm": {
             "type": "string",
@@ -82,7 +93,32 @@ ML_TRAINING = _object(
             "title": "Hyperparameters",
             "x-advanced": True,
             "x-of": "algorithm",
-            "description": "Of the algorithm, named as in scikit-learn. What is left out keeps scikit-learn's default.",
+            "description": "Of the algorithm, named as in scikit-learn. What is not given keeps its default.",
+        },
+        "rare_classes": {
+            "type": "string",
+            "title": "Classes with one row",
+            "enum": ["drop", "group", "refuse"],
+            "x-advanced": True,
+            "description": "drop: do not use these rows. group: one class of all of them (text targets). refuse: fail the job. "
+            "Automatic: drop at most 10 % of the rows, else refuse.",
+        },
+        "split": {
+            "type": "string",
+            "title": "Split",
+            "enum": ["random", "time"],
+            "default": "random",
+            "x-advanced": True,
+            "description": "random: rows are held out at random, stratified by class. time: the latest rows are held out, for forecasts.",
+        },
+        "time_column": {
+            **COLUMN,
+            "title": "Time column",
+            "format": "column",
+            "x-of": "dataset",
+            "x-none": "Automatic",
+            "x-advanced": True,
+            "description": "For split time: dates, times or numbers that order the rows. Automatic: the only column of dates or times.",
         },
         "test_size": {
             "type": "number",
@@ -91,7 +127,7 @@ ML_TRAINING = _object(
             "maximum": 0.5,
             "default": 0.25,
             "x-advanced": True,
-            "description": "The part of the rows the model never learns from, by which it is judged.",
+            "description": "Share of the rows that the model does not learn from, and on which it is evaluated.",
         },
         "seed": {
             "type": "integer",
@@ -120,7 +156,15 @@ ML_INFERENCE = _object(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "Columns of the dataset to keep beside each prediction. Left out: all of them.",
+            "description": "Columns of the dataset to keep beside each prediction. Empty: all of them.",
+        },
+        "missing_columns": {
+            "type": "string",
+            "title": "Missing columns",
+            "enum": ["refuse", "empty"],
+            "x-advanced": True,
+            "description": "What to do when the dataset lacks a feature of the model. empty: predict as if it had no value. "
+            "Automatic: refuse, but for JSON, where a key without a value may be absent.",
         },
     },
 )
@@ -129,7 +173,7 @@ DIGITAL_TWIN_UPDATE = _object(
     ("twin", "dataset", "type", "key"),
     {
         "twin": _existing("twin", "Twin"),
-        "dataset": _existing("dataset", "Dataset", "One row for each entity."),
+        "dataset": _existing("dataset", "Dataset", "One row for each entity, or several with Latest by."),
         "version": {**_VERSION, "x-of": "dataset"},
         "type": {
             "type": "string",
@@ -140,7 +184,7 @@ DIGITAL_TWIN_UPDATE = _object(
             "x-of": "twin",
             "x-rule": "an entity type of the twin's definition",
         },
-        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column that names the entity of a row."},
+        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column with each row's entity key."},
         "properties": {
             "type": "object",
             "title": "Properties",
@@ -149,7 +193,15 @@ DIGITAL_TWIN_UPDATE = _object(
             "maxProperties": 1000,
             "format": "property-columns",
             "x-of": "twin",
-            "description": "Each property or relation, and the column it is read from. Left out: those whose column has the same name.",
+            "description": "Each property or relation, and the column it is read from. Empty: those whose column has the same name.",
+        },
+        "latest_by": {
+            **COLUMN,
+            "title": "Latest by",
+            "format": "column",
+            "x-of": "dataset",
+            "x-none": "one row for each entity",
+            "description": "Where several rows name an entity, the row with the largest value of this column counts, such as a time.",
         },
         "missing": {
             "type": "string",
@@ -188,6 +240,12 @@ def _training(parameters: dict[str, Any]) -> list[Fault]:
     task = parameters.get("task")
     if only and task and task != only:
         faults.append(Fault("parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"))
+    excluded = set(parameters.get("exclude", []))
+    both = next((name for name in parameters.get("features", []) if name in excluded), None)
+    if both is not None:
+        faults.append(Fault("parameters.exclude", f"names {both}, which is in features too: remove it from one of them"))
+    if "time_column" in parameters and parameters.get("split") != "time":
+        faults.append(Fault("parameters.time_column", "is used only with split time: choose it, or leave this empty"))
     if parameters["target"] in parameters.get("features", []):
         faults.append(Fault("parameters.features", f"has to be without the target {parameters['target']}: a model may not see what it predicts"))
     return faults + jsonschema.check(HYPERPARAMETERS[algorithm], parameters.get("hyperparameters", {}), "parameters.hyperparameters")

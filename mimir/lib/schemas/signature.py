@@ -3,8 +3,8 @@
     {"features": [{"name", "kind": "number"|"category"|"time"|"boolean", "type": <as DuckDB names it>}],
      "target": {"name", "type"}, "task": "regression"|"classification", "classes"?: [text, …]}
 
-A feature's `kind` decides what fits: any number for a number, any text for a category. Values may be missing everywhere: what the model
-does then was fitted with it.
+A feature's `kind` decides what fits: any number for a number, any text for a category. Where the type of a column is another one, its values
+decide: a type often only says which rows a file happens to have. Values may be missing everywhere: what the model does then was fitted with it.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ CLASSES_MAX = 1000
 _NUMBERS = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"]
 )
+_ANYTHING = frozenset(['"NULL"', "JSON", "VARCHAR", "UUID"])  # types of columns whose values decide, if they have any
 _WORDS = {"number": "a number", "category": "text", "time": "a date or a time", "boolean": "true or false"}
 
 
@@ -30,19 +31,56 @@ def kind_of(column_type: str) -> str | None:
     return None
 
 
-def signature_faults(signature: dict[str, Any], schema: Iterable[dict[str, Any]]) -> list[str]:
-    """What of a table with `schema` [{"name", "type"}] does not fit; one sentence for each column, empty when it fits."""
+def may_fit(kind: str, column_type: str) -> bool:
+    """Whether the values of a column of this type can fit a feature of `kind`. A column without any value fits every feature."""
+    return kind_of(column_type) is not None or column_type in _ANYTHING
+
+
+def mismatch(name: str, found: str, feature: dict[str, Any]) -> str:
+    """The sentence for a column whose type or values are not those of its feature. `found`: `is BLOB`, or `holds 'x' in row 3`."""
+    return f"column {name} {found}, and the model was trained on {_WORDS[feature['kind']]} ({feature['type']})"
+
+
+def absent(signature: dict[str, Any], columns: Iterable[str]) -> list[str]:
+    """Features that a table with these columns does not have."""
+    there = set(columns)
+    return [feature["name"] for feature in signature["features"] if feature["name"] not in there]
+
+
+def signature_faults(
+    signature: dict[str, Any], schema: Iterable[dict[str, Any]], *, empty: Iterable[str] = (), absent_is_empty: bool = False
+) -> list[str]:
+    """What of a table with `schema` [{"name", "type"}] cannot fit; one sentence for each column.
+
+    What is left is judged by the values when they are read: text may hold numbers, and a column may be empty. `empty`: columns known to have
+    no value; `absent_is_empty`: a feature without a column counts as a column without values, unless a column is called nearly like it.
+    """
     there = {column["name"]: column["type"] for column in schema}
+    without_value = set(empty)
     faults = []
     for feature in signature["features"]:
         name, kind = feature["name"], feature["kind"]
         found = there.get(name)
         if found is None:
             like = next((other for other in there if other.casefold().strip() == name.casefold().strip()), None)
-            faults.append(f"column {name} is missing" + (f" (there is {like})" if like else ""))
-        elif kind_of(found) != kind:
-            faults.append(f"column {name} is {found}, and the model was trained on {_WORDS[kind]} ({feature['type']})")
+            if like or not absent_is_empty:
+                faults.append(f"column {name} is missing" + (f" (there is {like})" if like else ""))
+        elif name not in without_value and not may_fit(kind, found):
+            faults.append(mismatch(name, f"is {found}", feature))
+    if absent_is_empty and not any(feature["name"] in there for feature in signature["features"]):
+        faults.append(f"none of the model's features is a column: {', '.join(feature['name'] for feature in signature['features'][:20])}")
     return faults
+
+
+def may_lack_columns(parameters: dict[str, Any], format_name: str) -> bool:
+    """Whether a prediction takes an absent feature for one without values: as the job says, or, in JSON, because a key may be absent."""
+    choice = parameters.get("missing_columns")
+    return choice == "empty" or (choice is None and format_name.startswith("json"))
+
+
+def text_target_fault(name: str) -> str:
+    """Why a column of text is no target for a regression."""
+    return f'"{name}" is text. Regression needs a numeric target. Choose task classification, or another target.'
 
 
 def prediction_columns(signature: dict[str, Any]) -> list[str]:

@@ -1,0 +1,169 @@
+"""What the cells of a text column look like: numbers with a few exceptions, numbers in a local notation, dates.
+
+Training and inference use it to decide how a text column is read, and to tell people what keeps a column from being a number or a date.
+Rows are counted from 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from jobs.worker.pipelines.tables import Table, Tables
+from mimir.lib.tables import identifier, quoted
+
+# The share of a text column's values, without those that mean "missing", from which on it is used as a number.
+NUMBERS_SHARE_MIN = 0.9
+# Cells that mean "no value" in a column of numbers, dates or truth values, compared without case.
+MISSING_WORDS = ("na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "nat", "-", "--", "?", ".", "missing", "unknown")
+# Strict: a code such as 007 is not a number.
+NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
+_MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+_COLUMNS_A_QUERY = 20
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A notation that is not read as a value by itself. `hint`: how a pipeline converts it; {0} is the column."""
+
+    name: str
+    pattern: str
+    words: str
+    hint: str
+    is_number: bool
+
+
+FORMS = (
+    Form(
+        "thousands",
+        r"[+-]?[0-9]{1,3}([,' \x{00A0}\x{202F}][0-9]{3})+(\.[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?",
+        "numbers with thousands separators",
+        "CAST(regexp_replace({0}, '[^0-9.+-]', '', 'g') AS DOUBLE)",
+        True,
+    ),
+    Form("comma", r"[+-]?[0-9]+,[0-9]+", "numbers with a decimal comma", "CAST(replace({0}, ',', '.') AS DOUBLE)", True),
+    Form("percent", r"[+-]?[0-9]+([.,][0-9]+)? ?%", "percentages", "CAST(replace({0}, '%', '') AS DOUBLE) / 100", True),
+    Form(
+        "currency",
+        r"[+-]?[$€£¥] ?[0-9][0-9., ]*|[+-]?[0-9][0-9., ]* ?[$€£¥]",
+        "amounts with a currency sign",
+        "CAST(regexp_replace({0}, '[^0-9.+-]', '', 'g') AS DOUBLE)",
+        True,
+    ),
+    Form(
+        "month",
+        rf"([0-9]{{1,2}}[ .-]*)?{_MONTH}[ ,.-]*[0-9]{{1,4}}([ ,.-]+[0-9]{{2,4}})?([ T,]+[0-9]{{1,2}}:.*)?",
+        "dates with month names",
+        "strptime({0}, '%b %d %Y')",
+        False,
+    ),
+    Form(
+        "date",
+        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}([ T].*)?|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}([ T].*)?",
+        "dates",
+        "strptime({0}, '%d/%m/%Y')",
+        False,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How many cells are of a form, and the first of them."""
+
+    count: int
+    row: int
+    cell: str
+
+    def shown(self) -> str:
+        """`'n/a' in row 12`."""
+        return f"{self.cell[:_SHOWN]!r} in row {self.row:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """Counts of a text column's cells. `values`: those that are not empty; `others`: those that are not numbers."""
+
+    values: int
+    words: int
+    numbers: int
+    distinct: int
+    others: Example
+    forms: dict[str, Example] = field(default_factory=dict)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column is text because of a few cells only, and is used as a number. Text without exception was meant as text."""
+        return self.others.count > 0 and self.numbers >= 2 and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.words)
+
+    @property
+    def is_all_numbers(self) -> bool:
+        """Whether every value is a number although the column's declared type is text."""
+        return self.numbers > 0 and self.others.count == 0
+
+    def form(self) -> tuple[Form, Example] | None:
+        """The notation of nearly all cells; plain numbers may stand among numbers of a notation."""
+        for form in FORMS:
+            found = self.forms[form.name]
+            alike = found.count + (self.numbers if form.is_number else 0)
+            if found.count and alike >= NUMBERS_SHARE_MIN * (self.values - self.words):
+                return form, found
+        return None
+
+
+def describe_form(name: str, form: Form, example: Example) -> str:
+    """What the cells look like, and how to convert them."""
+    how = f"import the file again with that notation, or convert it in a pipeline, for example {form.hint.format(identifier(name))}"
+    return f"{name} holds {form.words} ({example.shown()}) as text: {how}"
+
+
+def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, TextFacts]:
+    """The facts of each of these columns of a table."""
+    found: dict[str, TextFacts] = {}
+    connection = tables.connect(readable=[table.path])
+    source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
+    for start in range(0, len(names), _COLUMNS_A_QUERY):
+        part = names[start : start + _COLUMNS_A_QUERY]
+        selected = ", ".join(sql for name in part for sql in _counted(name))
+        cells = iter(connection.execute(f"SELECT {selected} FROM {source}").fetchone())
+        for name in part:
+            found[name] = _facts(cells)
+    connection.close()
+    return found
+
+
+def missing_words_sql() -> str:
+    """The words as an SQL list."""
+    return f"({', '.join(quoted(word) for word in MISSING_WORDS)})"
+
+
+def text_sql(name: str) -> str:
+    """A cell as text without the spaces around it."""
+    return f"trim(CAST({identifier(name)} AS VARCHAR))"
+
+
+def number_sql(name: str) -> str:
+    """A text cell as a number, NULL for what is not one."""
+    text = text_sql(name)
+    return f"CASE WHEN regexp_full_match({text}, {quoted(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
+
+
+def _counted(name: str) -> list[str]:
+    text = text_sql(name)
+    there = f"{text} <> ''"  # NULL counts as empty
+    number = f"regexp_full_match({text}, {quoted(NUMBER)})"
+    counted = [f"count(*) FILTER (WHERE {there})", f"count(*) FILTER (WHERE lower({text}) IN {missing_words_sql()})"]
+    counted += [f"count(*) FILTER (WHERE {number})", f"count(DISTINCT {text})"]
+    for condition in (f"{there} AND NOT {number}", *(f"regexp_full_match({text}, {quoted(form.pattern)})" for form in FORMS)):
+        only = f"FILTER (WHERE {condition})"
+        counted += [f"count(*) {only}", f"min(file_row_number) {only}", f"arg_min({text}, file_row_number) {only}"]
+    return counted
+
+
+def _facts(cells: Iterator[object]) -> TextFacts:
+    values, words, numbers, distinct = (int(str(next(cells))) for _ in range(4))
+    others, *forms = [_example(next(cells), next(cells), next(cells)) for _ in range(1 + len(FORMS))]
+    return TextFacts(values, words, numbers, distinct, others, {form.name: example for form, example in zip(FORMS, forms, strict=True)})
+
+
+def _example(count: object, row: object, cell: object) -> Example:
+    return Example(int(str(count)), 0 if row is None else int(str(row)) + 1, "" if cell is None else str(cell))

@@ -1,0 +1,42 @@
+"""Undo an upload from a dataset's page: make another version current, delete a version, delete the dataset."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.shell import project_path
+
+NOTHING: dict[str, Any] = {"column_changes": [], "compared_with": None, "uses": []}  # shown when the API does not answer
+
+
+def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpResponse | None:
+    """Do what the pressed button says (`make_current`, `delete_version` or `delete_dataset`) and return where to go.
+
+    None when the API refused; the reason is then in `form`.
+    """
+    path = project_path(slug, "datasets", name)
+    try:
+        target = _send(api(request), request, path)
+    except ApiError as error:
+        if error.status not in (404, 409, 412):
+            raise
+        form.general.append(error.message)
+        return None
+    return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}" if target is None else f"/{path}{target}")
+
+
+def _send(client: Api, request: HttpRequest, path: str) -> str | None:
+    """What to show next below `path`; None for the list of datasets."""
+    current, version = request.POST.get("make_current", ""), request.POST.get("delete_version", "")
+    if current.isdigit():
+        client.patch(path, {"current_version": int(current)})
+        return "?tab=versions"
+    if version.isdigit():
+        client.delete(f"{path}versions/{int(version)}/")
+        return "?tab=versions"
+    if request.POST.get("delete_dataset"):
+        client.delete(path)
+        return None
+    return ""

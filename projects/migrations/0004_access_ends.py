@@ -1,0 +1,36 @@
+"""What a session or token is tied to: the password it was made under, the token it was made with, where it was begun.
+
+Rows of the release before have no stamp until they are next used; those that exist get theirs here.
+"""
+
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+STAMP = r"""
+UPDATE projects_accesstoken AS token
+SET password_stamp = encode(sha256(convert_to('mimir password stamp', 'UTF8') || '\x00'::bytea || convert_to(owner.password, 'UTF8')), 'hex')
+FROM auth_user AS owner
+WHERE owner.id = token.user_id AND token.password_stamp = ''
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("projects", "0011_dataset_current"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField("accesstoken", "address", models.CharField(db_default="", default="", max_length=45)),
+        migrations.AddField("accesstoken", "client", models.CharField(db_default="", default="", max_length=200)),
+        migrations.AddField(
+            "accesstoken",
+            "parent",
+            models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="children", to="projects.accesstoken"
+            ),
+        ),
+        migrations.AddField("accesstoken", "password_stamp", models.CharField(db_default="", default="", max_length=64)),
+        migrations.RunSQL(STAMP, migrations.RunSQL.noop),
+    ]

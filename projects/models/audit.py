@@ -1,0 +1,41 @@
+"""Who did what to access: the audit trail."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+
+from mimir.lib.ids import uuid7
+
+
+class AuditKind(models.TextChoices):
+    SIGNED_IN = "signed_in", "Signed in"
+    SIGNED_OUT = "signed_out", "Signed out"
+    SESSIONS_ENDED = "sessions_ended", "Sessions ended"
+    PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105 - a kind of event
+    ACCESS_ENDED = "access_ended", "Access ended"
+    TOKEN_CREATED = "token_created", "Token created"  # noqa: S105
+    TOKEN_DELETED = "token_deleted", "Token deleted"  # noqa: S105
+    MEMBER_ADDED = "member_added", "Member added"
+    MEMBER_CHANGED = "member_changed", "Member changed"
+    MEMBER_REMOVED = "member_removed", "Member removed"
+
+
+class AuditEvent(models.Model):
+    """One act. Names are kept beside the keys: the trail outlives users and projects."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=32, choices=AuditKind)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor_name = models.CharField(max_length=150)
+    address = models.CharField(max_length=45)  # the client's; empty for our own commands
+    project_slug = models.CharField(max_length=63)
+    subject = models.CharField(max_length=300)  # whom or what it was done to: a user's name, a token's
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = (F("id").desc(),)
+        indexes = (models.Index(fields=("at",), name="audit_at"),)  # for the sweep of old events
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.kind} {self.subject}"
