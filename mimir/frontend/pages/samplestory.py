@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mimir.frontend.jobrequest import texts_of_job
+from mimir.frontend.jobrequest import texts_of_request
 from mimir.lib import sample
 
 _TITLES = (
@@ -21,7 +21,7 @@ def sample_story(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict
     made = {(row["kind"], row["name"]) for row in producers}
     steps: list[dict[str, Any]] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):
-        texts = texts_of_job({"type": job["type"], "parameters": job["parameters"], "name": job["name"]})
+        texts = texts_of_request(job["type"], {"parameters": job["parameters"]})
         form = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'type': job['type'], **_parameters(texts)}, doseq=True)}"
         steps.append({"title": title, "does": does, "action": action, "url": form, "done": makes in made, "next": False})
     left = [step for step in steps if not step["done"]]
