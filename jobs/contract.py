@@ -108,6 +108,7 @@ class FailureReason(StrEnum):
     MISSING_PRIORITY_CLASS = "missing_priority_class"
     VOLUME_UNBOUND = "volume_unbound"  # its claim has no volume yet
     MOUNT_FAILED = "mount_failed"
+    INIT_FAILED = "init_failed"  # an init container, which the cluster added to the worker's pod, failed
     BAD_COMMAND = "bad_command"  # the image cannot be run: no such command, wrong rights, another architecture
     SANDBOX_FAILED = "sandbox_failed"  # the node's container runtime could not make it
     NETWORK_FAILED = "network_failed"  # the node's network (CNI) could not be set up for it
@@ -160,6 +161,7 @@ CLUSTER = frozenset(
         FailureReason.MISSING_PRIORITY_CLASS,
         FailureReason.VOLUME_UNBOUND,
         FailureReason.MOUNT_FAILED,
+        FailureReason.INIT_FAILED,
         FailureReason.BAD_COMMAND,
         FailureReason.SANDBOX_FAILED,
         FailureReason.NETWORK_FAILED,
@@ -199,6 +201,7 @@ SHORTAGE = frozenset(
         FailureReason.UNSCHEDULABLE_MEMORY,
         FailureReason.UNSCHEDULABLE_GPU,
         FailureReason.UNSCHEDULABLE_DISK,
+        FailureReason.UNSCHEDULABLE_TAINT,  # most taints pass: nodes that are not ready, new or being removed; a scheduler may not name them
         FailureReason.QUOTA_EXCEEDED,
     }
 )

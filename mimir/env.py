@@ -163,6 +163,20 @@ def _json_object(value: str) -> str:
     return value
 
 
+def _annotations(value: str) -> str:
+    """JSON text of one object of annotations, or nothing."""
+    _json_object(value)
+    for name, text in json.loads(value or "{}").items():
+        if not isinstance(text, str):
+            raise _Fault(f'must have text as the value of "{name}": write "false", not false')
+        if not _ANNOTATION.fullmatch(name):
+            raise _Fault(f'has a name that Kubernetes does not allow for an annotation: "{name}"')
+    return value
+
+
+_ANNOTATION = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+
+
 def _words(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
@@ -228,6 +242,9 @@ class Env:
     worker_image_pull_secrets: tuple[str, ...] = _setting(_words, "", "names of Secrets that workers' images are pulled with")
     worker_data_bytes: int = _setting(_integer(64 * _MIB), str(20 * _GIB), "scratch of one worker, /app/data")
     worker_priority_classes: str = _setting(_json_object, "", "JSON: priority -> PriorityClass of its workers")
+    worker_pod_annotations: str = _setting(
+        _annotations, "", 'JSON: annotations of workers\' pods, such as {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"}'
+    )
     model_cache: str = _setting(_choice("", "empty_dir", "claim"), "", "the default cluster's model cache; claim: model-cache-pvc; empty: by its row")
     kube_qps: float = _setting(_number(1, 10000), "200", "requests a second to one cluster's API server, on average")
     kube_burst: int = _setting(_integer(1, 100000), "400", "requests at once before kube_qps holds them back")

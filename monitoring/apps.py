@@ -9,9 +9,10 @@ class MonitoringConfig(AppConfig):
 
         from mimir.health import Check, register_check
         from monitoring.metrics import register
-        from monitoring.readiness import database_problem, migrations_problem, redis_problem
+        from monitoring.readiness import database_problem, disks_problem, migrations_problem, redis_problem
 
         register_check(Check("database", needed=True, problem=database_problem))
         register_check(Check("migrations", needed=True, problem=migrations_problem))
         register_check(Check("redis", needed=False, problem=redis_problem))
+        register_check(Check("storage", needed=False, problem=disks_problem))
         register(REGISTRY)

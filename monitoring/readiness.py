@@ -10,6 +10,9 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from mimir.lib.disks import write_problem
+from projects import storage
+
 DATABASE_SECONDS = 2  # the least that libpq keeps to
 REDIS_SECONDS = 0.5
 _migrated = threading.Event()  # migrations do not come undone under a running release
@@ -61,3 +64,13 @@ def redis_problem() -> str:
     finally:
         client.close()
     return ""
+
+
+def disks_problem() -> str:
+    """Which of the folders that this installation writes to is full or cannot be written. A bucket is asked where pages show it."""
+    folders = [(storage.scratch_dir(), "uploads", "SPOOL_DIR")]
+    if (artifacts := storage.folder()) is not None:
+        folders.insert(0, (artifacts, "artifacts and logs", "ARTIFACTS_URL"))
+    if settings.ENV.launcher == "process":
+        folders.append((settings.ENV.workers_dir, "workers", "WORKERS_DIR"))
+    return " ".join(filter(None, (write_problem(folder, what=what, setting=setting) for folder, what, setting in folders)))

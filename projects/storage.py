@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
+from mimir.lib.disks import write_problem
 from mimir.lib.errors import MimirError, TooLarge
 from projects.objects import Bucket, Facts
 
@@ -171,6 +172,12 @@ def where() -> str:
     return storage.where if isinstance(storage, Bucket) else storage.path("")
 
 
+def folder() -> str | None:
+    """The folder of the artifact storage; None where it is a bucket."""
+    storage = artifacts()
+    return None if isinstance(storage, Bucket) else storage.path("")
+
+
 def problem() -> str:
     """What an administrator has to mend of the storage, as a sentence; empty when it can be used."""
     storage = artifacts()
@@ -178,7 +185,7 @@ def problem() -> str:
         return storage.problem()
     path = storage.path("")
     if os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        return ""
+        return write_problem(path, what="artifacts and logs", setting="ARTIFACTS_URL")
     return f"The folder {path} cannot be read and written. Mount it again, or mend its rights (ARTIFACTS_URL)."
 
 

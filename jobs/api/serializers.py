@@ -67,8 +67,9 @@ class Waiting(_Any):
 
 
 class Away(_Any):
+    what = serializers.ChoiceField(choices=["cluster", "node"], help_text="What does not answer: the cluster, or the worker's node in it.")
     cluster = serializers.CharField()
-    since = serializers.DateTimeField(help_text="When the cluster was first asked in vain.")
+    since = serializers.DateTimeField(help_text="When the cluster was first asked in vain; of a node, the worker's last sign of life.")
     heard_at = serializers.DateTimeField(allow_null=True, help_text="The worker's last sign of life; null: it has not reported yet.")
     lost_at = serializers.DateTimeField(allow_null=True, help_text="About when it is given up; null: when its time to start is over.")
     detail = serializers.CharField()
@@ -117,7 +118,7 @@ class JobShape(_Any):
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
     result = ResultField(allow_null=True, help_text="Of a job that succeeded; by its type.")
     waiting = Waiting(allow_null=True)
-    away = Away(allow_null=True, help_text="Of a live job whose cluster does not answer and whose worker is not heard of; null: all is well.")
+    away = Away(allow_null=True, help_text="Of a live job whose cluster or node does not answer and whose worker is silent; null: all is well.")
     retry_of = serializers.UUIDField(allow_null=True)
 
 

@@ -19,9 +19,11 @@ MODEL_CACHE_CLAIM = "model-cache-pvc"
 DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - a mount of the container's own
 USER_ID = 10001
 TMP_BYTES = 512 * 2**20
+LOG_BYTES = 2**30  # of a container's log files on its node, which count as its ephemeral storage
+DISK_REQUEST_BYTES = 128 * 2**20
 STOP_SECONDS = 30  # between SIGTERM and SIGKILL
 KEPT_SECONDS = 300  # a finished Job, if nobody cleans up
-GPU = "nvidia.com/gpu"
+GPU, DISK = "nvidia.com/gpu", "ephemeral-storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class WorkerTemplate:
     gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
     gpu_tolerations: tuple[Mapping[str, Any], ...] = ()
     priority_classes: Mapping[str, str] = field(default_factory=dict)
+    pod_annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 def selector(installation: str) -> str:
@@ -71,7 +74,11 @@ def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> Object:
             "template": {
                 "metadata": {
                     "labels": labels,
-                    "annotations": {ATTEMPT_ID: spec.attempt_id, "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+                    "annotations": {
+                        **template.pod_annotations,
+                        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                        ATTEMPT_ID: spec.attempt_id,
+                    },
                 },
                 "spec": _pod(spec, template),
             },
@@ -133,7 +140,7 @@ def _container(spec: LaunchSpec, template: WorkerTemplate) -> Object:
         "image": template.image,
         "imagePullPolicy": template.image_pull_policy,
         "env": [{"name": name, "value": value} for name, value in _environment(spec).items()],
-        "resources": _resources(spec),
+        "resources": _resources(spec, template),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -159,12 +166,22 @@ def _environment(spec: LaunchSpec) -> dict[str, str]:
     }
 
 
-def _resources(spec: LaunchSpec) -> Object:
+def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+    """Requests and limits. The disk limit is named, and as large as all its folders: a LimitRange's default could be smaller than they are.
+
+    Little disk is requested, so that a node need not have room for the largest job that a worker could run.
+    """
+    folders = template.data_bytes + TMP_BYTES + (0 if template.shared_model_cache else max(template.model_cache_bytes, 2**20))
     requests = {
         "cpu": format_cpu(min(spec.requested_cpu_millicores or spec.cpu_millicores, spec.cpu_millicores)),
         "memory": format_memory(min(spec.requested_memory_bytes or spec.memory_bytes, spec.memory_bytes)),
+        DISK: format_memory(DISK_REQUEST_BYTES),
     }
-    limits = {"cpu": format_cpu(spec.cpu_millicores), "memory": format_memory(spec.memory_bytes)}
+    limits = {
+        "cpu": format_cpu(spec.cpu_millicores),
+        "memory": format_memory(spec.memory_bytes),
+        DISK: format_memory(folders + LOG_BYTES),
+    }
     if spec.gpu_count:
         requests[GPU] = limits[GPU] = str(spec.gpu_count)
     return {"requests": requests, "limits": limits}

@@ -33,12 +33,15 @@ import psutil
 
 from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.launchers import processes
-from jobs.launchers.base import Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.base import Launched, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.diagnosis import not_stored_yet
 from mimir.lib.crash import crash_point
+from mimir.lib.disks import FULL, READ_ONLY, unwritable
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 # No site-packages: the supervisor needs the standard library only, and starts in half the time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
+DISK_RETRY_SECONDS = 5.0  # before a launch that found no space is tried again
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # somebody who only looks holds the lock for microseconds
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
@@ -55,6 +58,18 @@ class ProcessLauncher:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
+        try:
+            return self._launch(spec, still_wanted)
+        except LaunchRefused:
+            raise
+        except (OSError, LaunchUncertain) as error:
+            problem = error if isinstance(error, OSError) else unwritable(self._root)
+            if problem is None or problem.errno not in FULL | READ_ONLY:
+                raise
+            told = not_stored_yet(str(problem)).told()
+            raise LaunchLater(f"the worker's folder cannot be written: {problem}", seconds=DISK_RETRY_SECONDS, told=told) from error
+
+    def _launch(self, spec: LaunchSpec, still_wanted: Callable[[], bool]) -> Launched:
         folder = self._root / spec.name
         folder.mkdir(exist_ok=True, mode=0o700)
         self._refuse_other(folder, spec)

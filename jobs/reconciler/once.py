@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from jobs.contract import FailureReason
 from jobs.launchers.base import Launcher, Observed
 from jobs.launchers.diagnosis import ClusterDiagnosis
 from jobs.models import Cluster
@@ -21,7 +22,7 @@ from jobs.services import away
 from jobs.services import reconcile as writes
 from jobs.services.clusters import cluster_reached, cluster_unreachable
 from jobs.services.logs import log_seal, logs_seal_due
-from jobs.services.sights import explained
+from jobs.services.sights import explained, with_last_lines
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
@@ -109,6 +110,8 @@ def _act(
     if action.verb is Verb.END:
         if not shown and not launcher.is_gone(row.name, str(row.id)):
             return False  # the look was late: it is there
+        if action.reason is FailureReason.NEVER_CLAIMED and sight is not None:
+            sight, action = with_last_lines(row, sight, launcher, action)
         log.info("attempt ended", attempt=row.name, reason=action.reason)
         return writes.end_if_unchanged(row=row, action=action, seen=sight)
     if action.verb is Verb.FENCE:

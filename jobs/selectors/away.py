@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from jobs.contract import JobStatus
 from jobs.models import Attempt, Cluster, Job, WebUptime
@@ -63,16 +63,15 @@ def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
 
 
 def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
-    """The `away` object of each live job whose cluster does not answer and whose worker is not heard of either.
+    """The `away` object of each live job whose cluster, or whose worker's node, does not answer and whose worker is silent, too.
 
-    {"cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time in which web is not up does not count.
+    {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time in which web is not up does not count.
     """
     live = [job.id for job in jobs if job.status in (JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING)]
     if not live:
         return {}
-    rows = Attempt.objects.filter(
-        job_id__in=live, number=F("job__attempt"), gone_at__isnull=True, cluster__unreachable_since__isnull=False
-    ).select_related("cluster", "job")
+    silent = Q(cluster__unreachable_since__isnull=False) | Q(unheard_heartbeat_at=F("heartbeat_at"))
+    rows = Attempt.objects.filter(silent, job_id__in=live, number=F("job__attempt"), gone_at__isnull=True).select_related("cluster", "job")
     found = list(rows)
     if not found:
         return {}
@@ -83,16 +82,40 @@ def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
 def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
     cluster = row.cluster
     silence = silence_of(cluster, heard_of(row), web_seconds=web, now=now)
-    if silence.heard or cluster.unreachable_since is None:
+    if silence.heard:
         return None
+    if cluster.unreachable_since is None:
+        return _of_node(row, silence, now)
     left = silence.grace_seconds - min(silence.cluster_seconds, silence.worker_seconds)
     lost_at = _about(now + dt.timedelta(seconds=max(0.0, left))) if row.claimed_at is not None else None
     return {
+        "what": "cluster",
         "cluster": cluster.name,
         "since": cluster.unreachable_since.isoformat(),
         "heard_at": row.heartbeat_at.isoformat() if row.heartbeat_at else None,
         "lost_at": lost_at.isoformat() if lost_at else None,
         "detail": _sentence(row, lost_at, now),
+    }
+
+
+def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any] | None:
+    """The cluster answers, and reports that the node of a silent worker does not; noted by `services.away.node_step`."""
+    if row.heartbeat_at is None or row.ended_at is not None:
+        return None
+    left = max(0.0, silence.grace_seconds - silence.worker_seconds)
+    lost_at = _about(now + dt.timedelta(seconds=left))
+    heard = told_at(row.heartbeat_at, now)
+    detail = (
+        f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that its node does not answer. If the node comes back"
+        f" the worker continues. Otherwise the cluster removes it after some minutes, or it is ended at about {told_at(lost_at, now)}."
+    )
+    return {
+        "what": "node",
+        "cluster": row.cluster_id,
+        "since": row.heartbeat_at.isoformat(),
+        "heard_at": row.heartbeat_at.isoformat(),
+        "lost_at": lost_at.isoformat(),
+        "detail": detail,
     }
 
 

@@ -109,6 +109,7 @@ def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
         if attempt.unheard_heartbeat_at != attempt.heartbeat_at:
             attempt.unheard_heartbeat_at, attempt.unheard_from_seconds = attempt.heartbeat_at, web
             attempt.save(update_fields=["unheard_heartbeat_at", "unheard_from_seconds"])
+            feed.publish_job(job_id=job.id, project_id=job.project_id)
         if silence.worker_seconds < silence.grace_seconds:
             return False
         message = ready["summary"] if ready else ""

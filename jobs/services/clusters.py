@@ -118,6 +118,7 @@ def _launcher_settings(cluster: Cluster) -> LauncherSettings:
             tolerations=tuple(cluster.tolerations),
             gpu_node_selector=cluster.gpu_node_selector,
             gpu_tolerations=tuple(cluster.gpu_tolerations),
+            pod_annotations=json.loads(env.worker_pod_annotations or "{}"),
             priority_classes=json.loads(env.worker_priority_classes or "{}"),
         ),
         node_grace_seconds=env.node_grace,

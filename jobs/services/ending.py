@@ -40,7 +40,8 @@ def attempt_end(
     diagnosis = diagnose(
         reason, message=clean, detail=detail, resources=job.resources, timeout_seconds=job.timeout_seconds, ready=ready
     )
-    counts = reason not in INFRASTRUCTURE and job.status != JobStatus.CANCELLING
+    # What ended before its worker took the job has run nothing of the user's.
+    counts = reason not in INFRASTRUCTURE and attempt.claimed_at is not None and job.status != JobStatus.CANCELLING
     attempt.ended_at = now
     attempt.reason = reason
     attempt.message = diagnosis["summary"]
@@ -54,7 +55,7 @@ def attempt_end(
         if by_worker is not None:
             job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
-    if _tries_again(job, reason):
+    if _tries_again(job, reason, counts=counts):
         _requeue(job, attempt, reason, diagnosis, actor, counts=counts)
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
@@ -78,12 +79,12 @@ def back_off_seconds(failures: int) -> float:
     return float(min(settings.ENV.retry_back_off * 2 ** (failures - 1), settings.ENV.retry_back_off_max))
 
 
-def _tries_again(job: Job, reason: FailureReason) -> bool:
+def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
     if reason in FINAL:
         return False
     if reason is FailureReason.SHUTDOWN or reason in SHORTAGE:
         return True
-    if reason in INFRASTRUCTURE:
+    if not counts:
         return job.infrastructure_failures < settings.ENV.infrastructure_retries
     return job.attempts_used + 1 < job.max_attempts
 

@@ -216,13 +216,13 @@ _told_slow: set[UUID] = set()
 
 
 def slow_launches_told() -> None:
-    """Tell of launches that their cluster has not answered for a while what they wait for; of each once."""
+    """Record a "waiting for the cluster" reason once for each launch that has had no answer for SLOW_SECONDS and no reason yet."""
     asking = dict(_asking)
     _told_slow.intersection_update(asking)
     late = time.monotonic() - SLOW_SECONDS
     for attempt_id in [each for each, since in asking.items() if since < late and each not in _told_slow][:SLOW_AT_ONCE]:
         _told_slow.add(attempt_id)
-        waits_told(attempt_id=attempt_id, told=not_answered_yet().told())
+        waits_told(attempt_id=attempt_id, told=not_answered_yet().told(), only_first=True)
 
 
 def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:

@@ -64,12 +64,12 @@ def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, An
     return {**ready, **({"summary": action.message} if action.message else {})}
 
 
-def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None) -> bool:
+def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: bool = False) -> bool:
     """Keep what an attempt that nobody has claimed waits for, a diagnosis, and tell who watches; None: nothing any more.
 
     It stands at the attempt, and at the job for as long as this is `launching`.
 
-    A new category is an event; a new sentence of the same one is not.
+    A new category is an event; a new sentence of the same one is not. `only_first`: a reason that is known already is better, and stays.
     """
     with transaction.atomic():
         try:
@@ -80,7 +80,9 @@ def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None) -> bool:
         if job.status != JobStatus.LAUNCHING or job.attempt != attempt.number or not open_still:
             return False
         before = attempt.waits_for
-        if told is None and before is None:
+        if before is None and told is None:
+            return False
+        if before is not None and only_first:
             return False
         fresh = told is not None and (before is None or before["category"] != told["category"])
         attempt.waits_for = None

@@ -4,17 +4,17 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, never_claimed, node_silent, not_called_yet, placed_at
-from jobs.reconciliation import AttemptView, Sight
+from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, is_suspended, never_claimed, node_silent, not_called_yet, placed_at, worker_runs
+from jobs.reconciliation import Action, AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
 # What a cluster knows better than the worker that was asked to stop.
 STOPS = CLUSTER - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
+LAST_BYTES = 2000  # of a log
 
 
 def sight_of(seen: Observed | None) -> Sight | None:
@@ -58,7 +58,7 @@ def explained(
     kept = () if seen is not None and seen.alive else read_kept()
     if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
         return sight, None
-    told = _diagnosed(row.id, evidence, kept, alive=seen is not None and seen.alive)
+    told = _diagnosed(row, evidence, kept, alive=seen is not None and seen.alive)
     if interrupted and (told is None or told.category not in STOPS):
         return sight, None
     if told is None:
@@ -79,6 +79,17 @@ def explained(
     )
 
 
+def with_last_lines(row: AttemptView, sight: Sight, launcher: Launcher, action: Action) -> tuple[Sight, Action]:
+    """The sight and the end of a worker that runs and never claimed, with what its container printed: it may say why it cannot call."""
+    try:
+        piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
+    except OSError:
+        return sight, action
+    told = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
+    late = action.message.removeprefix(sight.message).strip()
+    return replace(sight, message=told.summary, ready=told.told()), replace(action, message=f"{told.summary} {late}".strip())
+
+
 def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
     seconds = placed_at(evidence.pods)
     return replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC)) if sight is not None and seconds else sight
@@ -91,23 +102,41 @@ def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
 
 
 def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
-    """Of a worker that has claimed: whether the cluster hears of its node. Nobody is asked for those that are ready."""
-    if sight is None or not seen.unsure or seen.evidence is None:
+    """Of a worker that has claimed: whether its Job was suspended under it, and whether the cluster hears of its node.
+
+    Nobody is asked for those that are ready.
+    """
+    if sight is None or seen.evidence is None:
         return sight
-    told = _diagnosed(row.id, seen.evidence, (), alive=True)
+    if not seen.evidence.pods and is_suspended(seen.evidence.job):
+        # Its pod was removed. Resumed, the Job makes another one, which may not claim: this attempt is over.
+        told = _diagnosed(row, seen.evidence, (), alive=True)
+        if told is not None and told.category is FailureReason.SUSPENDED:
+            return replace(sight, alive=False, gone=False, reason=told.category.value, message=told.summary, ready=told.told())
+    if not seen.unsure:
+        return sight
+    told = _diagnosed(row, seen.evidence, (), alive=True)
     if told is None or told.category is not FailureReason.NODE_LOST:
         return sight
     return replace(sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told())
 
 
-def _diagnosed(attempt_id: UUID, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
-    resources = None if alive else resources_of(attempt_id)
-    return diagnose(evidence.job, evidence.pods, evidence.events, nodes=evidence.nodes, kept=kept, resources=resources)
+def _diagnosed(row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
+    resources = None if alive else resources_of(row.id)
+    return diagnose(
+        evidence.job,
+        evidence.pods,
+        evidence.events,
+        nodes=evidence.nodes,
+        kept=kept,
+        resources=resources,
+        claimed=row.claimed_at is not None,
+    )
 
 
 def _silent(row: AttemptView, sight: Sight | None, evidence: Evidence) -> tuple[Sight | None, ClusterDiagnosis | None]:
     """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
-    runs = any((pod.get("status") or {}).get("phase") == "Running" for pod in evidence.pods)
+    runs = any(worker_runs(pod) for pod in evidence.pods)
     if sight is None or not sight.alive or not runs or row.claimed_at is not None:
         return sight, None
     told = never_claimed()

@@ -19,6 +19,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
 TERMINATION_MESSAGE_MAX = 600  # characters: kubelet keeps 4,096 bytes, and JSON may need six for one
+CAUSES_MAX = 10  # of failed claims that are printed
 CLAIM_SECONDS = 3600.0  # the orchestrator's own launch time limit comes first, and answers 410 then
 
 
@@ -55,9 +56,19 @@ def _supervise(environment: WorkerEnvironment, client: Client, workload: Workloa
 
 
 def _claim(client: Client) -> dict[str, Any]:
-    """Drawn once: the same claim may be sent many times, and only ever counts once."""
+    """Drawn once: the same claim may be sent many times, and only ever counts once.
+
+    Each new cause that keeps it from the orchestrator is printed: nobody else can say that this pod has no DNS.
+    """
     body = {"claim_id": str(uuid.uuid4()), "hostname": socket.gethostname()[:200], "pid": os.getpid()}
-    return client.post("claim", body, patience_seconds=CLAIM_SECONDS)
+    printed: set[str] = set()
+
+    def report(error: Unreachable) -> None:
+        if str(error) not in printed and len(printed) < CAUSES_MAX:
+            printed.add(str(error))
+            print(f"worker: the orchestrator does not answer, trying again: {error}", file=sys.stderr, flush=True)
+
+    return client.post("claim", body, patience_seconds=CLAIM_SECONDS, on_failure=report)
 
 
 def _refused_code(error: Refused | Unreachable) -> int:

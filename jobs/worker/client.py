@@ -3,6 +3,7 @@
 See docs/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
 """
 
+import email.utils
 import hashlib
 import http.client
 import json
@@ -62,12 +63,18 @@ class Client:
         self._path = f"{parts.path.rstrip('/')}/worker/v1/attempts/{attempt_id}/"
         self._local = threading.local()
         self.token = token
+        self.clock_ahead_seconds = 0.0  # of this machine, by the Date of the orchestrator's last answer
 
-    def post(self, name: str, body: Mapping[str, Any], *, patience_seconds: float) -> dict[str, Any]:
-        """POST JSON, repeated for `patience_seconds`; the answer's object. Raises: Refused, Fenced, Unreachable."""
+    def post(
+        self, name: str, body: Mapping[str, Any], *, patience_seconds: float, on_failure: "Callable[[Unreachable], None] | None" = None
+    ) -> dict[str, Any]:
+        """POST JSON, repeated for `patience_seconds`; the answer's object. `on_failure` is called after each try without an answer.
+
+        Raises: Refused, Fenced, Unreachable.
+        """
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        return self._repeat(lambda: self._json("POST", name, data, headers), patience_seconds)
+        return self._repeat(lambda: self._json("POST", name, data, headers), patience_seconds, on_failure)
 
     def post_log(self, offset: int, data: bytes) -> dict[str, Any]:
         """POST one chunk of log bytes, once. Raises: Refused, Fenced, Unreachable."""
@@ -108,13 +115,17 @@ class Client:
 
         self._repeat(fetch, patience_seconds)
 
-    def _repeat(self, call: Callable[[], dict[str, Any]], patience_seconds: float) -> dict[str, Any]:
+    def _repeat(
+        self, call: Callable[[], dict[str, Any]], patience_seconds: float, on_failure: "Callable[[Unreachable], None] | None" = None
+    ) -> dict[str, Any]:
         end = time.monotonic() + patience_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 return self._once(call)
-            except Unreachable:
+            except Unreachable as error:
+                if on_failure is not None:
+                    on_failure(error)
                 left = end - time.monotonic()
                 if left <= 0:
                     raise
@@ -133,6 +144,7 @@ class Client:
 
     def _json(self, method: str, name: str, body: "bytes | _Body", headers: Mapping[str, str]) -> dict[str, Any]:
         response = self._send(method, name, body, headers)
+        self._compare_clocks(response.getheader("Date"))
         data = response.read()
         if response.status >= 300:
             self._raise(response.status, data)
@@ -141,6 +153,15 @@ class Client:
         except ValueError as error:  # a proxy's own page, for one
             raise Unreachable(f"{response.status} with a body that is not the orchestrator's") from error
         return answer if isinstance(answer, dict) else {}
+
+    def _compare_clocks(self, date: str | None) -> None:
+        """Note how far this machine's clock is ahead of the orchestrator's. A proxy may leave the header out."""
+        try:
+            then = email.utils.parsedate_to_datetime(date) if date else None
+        except (ValueError, TypeError):
+            return
+        if then is not None:
+            self.clock_ahead_seconds = time.time() - then.timestamp()
 
     def _send(self, method: str, name: str, body: Any, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """One request. A kept connection may have been closed by the other side meanwhile: then once more on a new one."""

@@ -28,7 +28,9 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
 from jobs.worker.storable import storable
 from jobs.worker.transfers import Transfers
+from mimir.lib.words import told_span
 
+CLOCK_TOLERANCE_SECONDS = 60.0
 ASK_SECONDS = 5.0  # between SIGTERM and SIGKILL to the workload
 IDLE_SECONDS = 0.5
 DRAIN_SECONDS = 5.0
@@ -83,6 +85,7 @@ class Supervisor:
         self._catch_signals()
         for thread in (self._shipper, self.memory, self._reporter, self._transfers):
             thread.start()
+        self._report_clock()
         self._send({key: self._claim[key] for key in ("job", "limits", "inputs", "read_url_allow")})
         self._pump()
         self.memory.ended.set()
@@ -93,6 +96,17 @@ class Supervisor:
         )
         code = self._workload.process.returncode
         return delivery.run(self._verdict(), exit_code=code, grace_seconds=self.limits.grace_seconds)
+
+    def _report_clock(self) -> None:
+        """Report a clock of this machine that is far from the orchestrator's: times in the log are wrong, and certificates may look expired."""
+        ahead = self._client.clock_ahead_seconds
+        if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
+            which = "ahead of" if ahead > 0 else "behind"
+            message = (
+                f"The clock of the worker's machine is {told_span(abs(ahead))} {which} the orchestrator's: times in this log are off by that."
+                " An administrator should correct the machine's clock."
+            )
+            self._reporter.add(EventKind.NOTICE, {"message": message})
 
     def _catch_signals(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self.stop.ask(INTERRUPTED))

@@ -4,7 +4,6 @@ from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.text import compress_string
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from mimir.api.downloads import accepts_gzip
 from mimir.api.etags import listed_etags, weak_match, with_content_hash
@@ -15,7 +14,7 @@ GZIP_BYTES_MIN = 4096
 _RANDOM_BYTES_MAX = 100
 
 
-def finish_json(request: Request, response: Response) -> HttpResponse | None:
+def finish(request: Request, response: HttpResponse) -> HttpResponse | None:
     """Post-render callback: complete the ETag that a view set; for GET and HEAD answer 304, or compress. Returns a replacement or None."""
     if not 200 <= response.status_code < 300:
         return None
@@ -36,7 +35,7 @@ def finish_json(request: Request, response: Response) -> HttpResponse | None:
     return None
 
 
-def _not_modified(response: Response) -> HttpResponse:
+def _not_modified(response: HttpResponse) -> HttpResponse:
     bare = HttpResponse(status=304)
     for name, value in response.items():
         if name not in ("Content-Type", "Content-Length"):

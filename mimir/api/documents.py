@@ -1,39 +1,66 @@
-"""The OpenAPI document, made once for each media type, and the page that shows it. Both are for whoever is signed in."""
+"""The OpenAPI document, built once per process, and the page that shows it. Both are for whoever is signed in."""
 
+import functools
+import hashlib
 import threading
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseRedirect
-from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
+from mimir.api.answers import finish
 from mimir.api.authentication import BearerAuthentication
+from mimir.api.views import ApiView
 from mimir.lib.errors import NotAuthenticated
 
 SIGN_IN_PATH = "/signin/"  # a page of the frontend, which is where this page is reached
-_made: dict[str, tuple[bytes, dict[str, str]]] = {}
-_making = threading.Lock()
+_RENDERERS = {"yaml": OpenApiYamlRenderer, "json": OpenApiJsonRenderer}
+_building = threading.Lock()
+_FORMAT = OpenApiParameter("format", OpenApiTypes.STR, enum=list(_RENDERERS), description="Default: as Accept says, else YAML.")
 
 
-class SchemaView(SpectacularAPIView):
-    """`/api/schema/`. Making it takes a good part of a second of a core; it never changes while a process runs."""
+class SchemaView(ApiView):
+    """`/api/schema/`: the document depends on the code alone, and never changes while a process runs."""
 
-    authentication_classes = (BearerAuthentication,)
-    permission_classes = (IsAuthenticated,)
+    @extend_schema(operation_id="schema", exclude=True, parameters=[_FORMAT], request=None)
+    def get(self, request: Request) -> HttpResponse:
+        """As YAML or JSON."""
+        kind = self.query.get("format") or _preferred(request)
+        body = document(kind)
+        media_type = _RENDERERS[kind].media_type if _asked_media_type(request) not in _RENDERERS else f"application/{kind}"
+        response = HttpResponse(body, content_type=media_type)
+        response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        response["Vary"] = "Accept"
+        return finish(request, response) or response
 
-    @extend_schema(exclude=True)
-    def get(self, request: Request, *arguments: Any, **named: Any) -> HttpResponse:
-        """The document, as JSON or YAML by Accept."""
-        kind = str(request.accepted_renderer.media_type)
-        with _making:
-            if kind not in _made:
-                response = self.finalize_response(request, super().get(request, *arguments, **named))  # type: ignore[no-untyped-call]
-                _made[kind] = (response.render().content, dict(response.items()))
-        content, headers = _made[kind]
-        return HttpResponse(content, headers=headers)
+
+def _asked_media_type(request: HttpRequest | Request) -> str:
+    accept = request.headers.get("Accept", "").lower()
+    return next((kind for kind in _RENDERERS if f"application/{kind}" in accept), "")
+
+
+def _preferred(request: Request) -> str:
+    return "json" if "json" in request.headers.get("Accept", "").lower() else "yaml"
+
+
+def document(kind: str) -> bytes:
+    """The rendered document. One thread builds it, others wait for that one."""
+    with _building:
+        return _built(kind)
+
+
+@functools.cache
+def _built(kind: str) -> bytes:
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    rendered: Any = _RENDERERS[kind]().render(schema, renderer_context={})
+    return bytes(rendered)
 
 
 class DocumentationView(SpectacularSwaggerSplitView):

@@ -1,6 +1,7 @@
 """Every error as `{"code", "message", "detail"}`: ours, DRF's, Django's, and those of URLs that nobody answers."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -14,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from mimir.lib.disks import StorageFull, as_storage_error
 from mimir.lib.errors import (
     DETAIL_ENTRIES_MAX,
     DETAIL_TEXT_CHARS_MAX,
@@ -29,6 +31,8 @@ from mimir.lib.errors import (
 
 _log = structlog.get_logger(__name__)
 _DATABASE_RETRY_SECONDS = 2
+_DISK_FULL, _TOO_MANY_CONNECTIONS = "53100", "53300"  # PostgreSQL, appendix A
+_POOL_ERRORS = ("PoolTimeout", "TooManyRequests")  # psycopg_pool's
 _NAME_CHARS_MAX = 100  # of one field's name, which may be a key the user made up
 _MESSAGES_PER_FIELD = 5
 
@@ -81,13 +85,22 @@ def as_mimir_error(error: Exception) -> MimirError | None:
             return MimirError("The request cannot be read.")
         case OperationalError() | InterfaceError():
             _log.error("database_away", exc_info=error)
-            return MimirError(
-                "The database does not answer. Try again.",
-                code="unavailable",
-                status=503,
-                retry_after_seconds=_DATABASE_RETRY_SECONDS,
-            )
-    return None
+            return _database_error(error)
+    full = as_storage_error(error)
+    if full is not None:
+        _log.error("storage_unusable", code=full.code, exc_info=error)
+    return full
+
+
+def _database_error(error: Exception) -> MimirError:
+    """What is wrong with the database: its disk, its connections, or that it does not answer."""
+    cause = error.__cause__
+    if getattr(cause, "sqlstate", None) == _DISK_FULL:
+        return StorageFull()
+    message = "The database does not answer. Try again."
+    if type(cause).__name__ in _POOL_ERRORS or getattr(cause, "sqlstate", None) == _TOO_MANY_CONNECTIONS:
+        message = "All connections to the database are in use. Try again in a moment."
+    return MimirError(message, code="unavailable", status=503, retry_after_seconds=_DATABASE_RETRY_SECONDS)
 
 
 def error_headers(error: MimirError) -> dict[str, str]:
@@ -148,5 +161,9 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: the cause is in the log, under the request's id."""
+    """Django's `handler500`: the cause is in the log, under the request's id. What is known (a full disk, a database away) is told."""
+    error = sys.exc_info()[1]
+    known = as_mimir_error(error) if isinstance(error, Exception) else None
+    if known is not None and known.status >= 500:
+        return error_response(known)
     return error_response(MimirError("Something is broken here. The log says more.", code="internal_error", status=500))

@@ -15,7 +15,7 @@ from rest_framework.serializers import ListField, MultipleChoiceField, Serialize
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
-from mimir.api.answers import finish_json
+from mimir.api.answers import finish
 from mimir.api.errors import flatten
 from mimir.api.parsers import JSONParser
 from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
@@ -64,7 +64,7 @@ class ApiView(APIView):
         """JSON answers get their final ETag, 304 and compression once they are rendered."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response, Response) and not response.is_rendered:
-            response.add_post_render_callback(functools.partial(finish_json, request))
+            response.add_post_render_callback(functools.partial(finish, request))
         return response
 
     def _check_request(self, request: Request) -> None:

@@ -1,6 +1,7 @@
 """A page for everything that goes wrong: what happened, what to do, and the request's id for whoever reads the log."""
 
 import json
+import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
@@ -9,6 +10,7 @@ from django.template.loader import render_to_string
 from mimir.frontend import kept, session
 from mimir.frontend.client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
+from mimir.lib.disks import as_storage_error
 
 _TITLES = {
     400: "This cannot be read",
@@ -17,6 +19,7 @@ _TITLES = {
     409: "It has changed meanwhile",
     412: "It has changed meanwhile",
     413: "Too large",
+    507: "The disk is full",
     429: "Too many at once",
 }
 _NOT_FOUND = "Not here, or not yours. Check the address, or ask a maintainer of the project."
@@ -33,6 +36,8 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
     """The page for an error of the API that no view wanted for itself."""
     if isinstance(error, Unavailable):
         return unavailable(request, error)
+    if error.code == "storage_full":
+        return page(request, 507, error.message)
     if error.code == "bad_answer" or error.status >= 500:
         return page(request, 502, "The orchestrator answered with an error of its own. Its log says more.", _BROKEN)
     return page(request, error.status, _NOT_FOUND if error.status == 404 and error.message == _API_NOT_FOUND else error.message)
@@ -41,7 +46,7 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
     """`unavailable.html`, which also has `retry_after`: the whole seconds after which the page is to ask again."""
     seconds = max(1, round(error.retry_after or 1))
-    message = "The orchestrator does not answer. Jobs that run go on. This page asks again by itself."
+    message = f"{error.message} Jobs that run go on. This page asks again by itself."
     response = _rendered(request, "unavailable.html", 503, "Not reachable", message, retry_after=seconds, now=utc_now())
     response["Retry-After"] = str(seconds)
     return response
@@ -63,7 +68,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: the cause is in the log, under the request's id."""
+    """Django's `handler500`: the cause is in the log, under the request's id. A full disk of our own, where uploads wait, is told."""
+    if (full := as_storage_error(sys.exc_info()[1])) is not None:
+        return page(request, full.status, full.message)
     return page(request, 500, "The log says more under the id below.", _BROKEN)
 
 

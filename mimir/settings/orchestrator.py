@@ -179,6 +179,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
     "TITLE": "Mimir AIP",
     "DESCRIPTION": "Projects, datasets, pipelines and the jobs that run on them.",
     "VERSION": "1",
@@ -188,6 +189,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "mimir.api.schema.describe_defaults"],
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
         "JobTypeEnum": [kind.value for kind in JobType],

@@ -171,7 +171,11 @@ class DatasetContentView(ApiView):
     @extend_schema(
         operation_id="datasets_content",
         parameters=[_AS, *DOWNLOAD],
-        responses={**download_responses(*(kind.partition(";")[0] for kind in MEDIA_TYPES.values())), **errors(429)},
+        responses={
+            **download_responses(MEDIA_TYPES["parquet"]),
+            **download_responses("application/x-ndjson", "text/csv", type=OpenApiTypes.STR),
+            **errors(429),
+        },
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
         """The table as a file. Byte ranges, conditional requests and gzip are answered; the ETag is the SHA-256 of the bytes."""

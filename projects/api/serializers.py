@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -168,6 +169,11 @@ class DatasetVersions(_Any):
     next = serializers.CharField(allow_null=True)
 
 
+@extend_schema_field({"type": "string", "format": "binary"})
+class UploadedFile(serializers.FileField):
+    """In a request: bytes. drf-spectacular would describe what an answer has, a URL."""
+
+
 class _FormBoolean(serializers.BooleanField):
     """A truth value in a multipart form: absent means the default, not false as in an HTML form with a tick box."""
 
@@ -179,7 +185,7 @@ class UploadRequest(_Any):
     make_current = _FormBoolean(
         default=True, help_text="false: store the version and leave the current one as it is. A first version is always current."
     )
-    file = serializers.FileField(max_length=None, allow_empty_file=True, use_url=False)
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
 
 
 class Rows(_Any):

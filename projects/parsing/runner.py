@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
 from projects.parsing.process import End, Limits, Outcome, run_child
 from projects.parsing.remembered import Remembered
@@ -119,6 +120,8 @@ def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) 
         with _slots.held(kind, owner, WAIT_SECONDS):
             _raise_remembered(request)  # one that waited for another reader of the same content
             outcome, scratch = stack.enter_context(run_child(request, _limits(kind), scratch_dir))
+        if outcome.end is End.CRASH and (full := storage_problem(scratch_dir)) is not None:
+            raise full  # not the file's fault
         try:
             answer = _answer(outcome)
         except Unreadable as error:
@@ -135,7 +138,7 @@ def _limits(kind: Kind) -> Limits:
         address_bytes=ADDRESS_BYTES_MAX,
         resident_bytes=RESIDENT_BYTES_MAX,
         file_bytes=FILE_BYTES_MAX,
-        nice=10 if kind is Kind.LONG else 0,
+        nice=5 if kind is Kind.LONG else 0,
     )
 
 

@@ -9,6 +9,7 @@ const text = form.querySelector("textarea");
 const gutter = form.querySelector("[data-gutter]");
 const list = form.querySelector("[data-faults]");
 const okay = form.querySelector("[data-okay]");
+const summary = form.querySelector("[data-summary]"); // what was checked and what was not
 const sprite = document.querySelector("svg.i use").getAttribute("href").split("#")[0];
 let marked = new Set();
 let leaving = false; // Escape was pressed: the next Tab leaves the field
@@ -44,7 +45,7 @@ function goTo(line) {
   text.scrollTop = Math.max(0, (line - 5) * 19);
 }
 
-// `faults`: [{path, message, line}].
+// `faults`: [{path, message, line, detail?}].
 function showFaults(faults) {
   marked = new Set(faults.map((fault) => fault.line));
   list.replaceChildren(...faults.map((fault) => {
@@ -64,11 +65,19 @@ function showFaults(faults) {
       words.append(code, " ");
     }
     words.append(fault.message);
+    if (fault.detail) {
+      const details = document.createElement("details");
+      const head = document.createElement("summary");
+      head.textContent = "Message of the SQL engine";
+      details.append(head, fault.detail);
+      words.append(details);
+    }
     item.append(icon("failed"), words);
     return item;
   }));
   list.hidden = !faults.length;
   okay.hidden = true;
+  summary.hidden = true;
   text.closest(".f").classList.toggle("bad", faults.length > 0);
   if (faults.length) text.setAttribute("aria-invalid", "true"); else text.removeAttribute("aria-invalid");
   drawGutter();
@@ -103,6 +112,8 @@ async function check(button) {
     if (!items) throw new Error("no answer");
     placeServed([...items.querySelectorAll("li")], found.lines);
     okay.hidden = page.querySelector("[data-okay]").hidden;
+    summary.textContent = page.querySelector("[data-summary]").textContent;
+    summary.hidden = !summary.textContent.trim();
     const drawn = page.querySelector("#graph:not([hidden]) svg.dag");
     if (drawn) { // while there are faults the last graph that was right stays
       document.querySelector("[data-graph]").replaceChildren(document.importNode(drawn, true));
@@ -117,7 +128,7 @@ async function check(button) {
 
 // What the server said, at the lines of the text.
 function placeServed(items, lines) {
-  showFaults(items.map(({ dataset }) => ({ path: dataset.path, message: dataset.message, line: lineOf(lines, dataset.path) })));
+  showFaults(items.map(({ dataset }) => ({ path: dataset.path, message: dataset.message, detail: dataset.detail, line: lineOf(lines, dataset.path) })));
 }
 
 function insert(from, to, words, selectFrom, selectTo) {
@@ -153,7 +164,7 @@ text.addEventListener("keydown", (event) => {
   }
   if (event.key !== "Shift") leaving = false;
 });
-text.addEventListener("input", () => { okay.hidden = true; drawGutter(); });
+text.addEventListener("input", () => { okay.hidden = true; summary.hidden = true; drawGutter(); });
 text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
 
 const button = form.querySelector("[data-check-now]");

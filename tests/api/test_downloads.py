@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from jobs.models import Artifact
 from mimir.api.downloads import accepts_gzip
@@ -30,8 +29,10 @@ def caller(each_storage: str) -> Caller:
 
 
 def _dataset(caller: Caller) -> tuple[str, bytes]:
-    form = {"name": "numbers", "file": SimpleUploadedFile("n.csv", ROWS)}
-    assert caller.client.post("/api/v1/projects/demo/datasets/", form).status_code == 201
+    stored = storage.object_save("datasets/demo/numbers", io.BytesIO(ROWS))
+    schema = [{"name": "n", "type": "BIGINT"}, {"name": "word", "type": "VARCHAR"}]
+    facts = {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key, "schema": schema, "row_count": 2000}
+    make.dataset_version(make.Project.objects.get(slug="demo"), "numbers", **facts)
     return "projects/demo/datasets/numbers/versions/1/content/", ROWS
 
 
@@ -132,6 +133,7 @@ def _check_conditions(caller: Caller, path: str, data: bytes, whole: Any) -> Non
     assert (head.status_code, head["Content-Length"], head["ETag"], _body(head)) == (200, str(len(data)), etag, b"")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_converted_table_is_the_same_bytes_each_time(caller: Caller) -> None:
     """More requests than there are slots for files from a bucket, and none of the answers is closed."""
     path, data = _converted(caller)
@@ -199,6 +201,7 @@ def test_accept_encoding_is_read_with_its_weights(header: str, accepted: bool) -
     assert accepts_gzip(header) is accepted
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_long_json_answer_is_compressed_and_a_short_one_is_not(caller: Caller) -> None:
     _dataset(caller)
     path = "projects/demo/datasets/numbers/versions/1/rows/"

@@ -56,15 +56,3 @@ def test_the_documentation_and_the_admin_need_no_inline_script_or_style(boss: Us
         if path != "script":
             assert "script-src 'self'" in policy, path
             assert INLINE.findall(answer.content.decode()) == [], path
-
-
-def test_the_document_is_made_once(boss: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mimir.api import documents
-
-    made: list[int] = []
-    monkeypatch.setattr(documents, "_made", {})
-    real = documents.SpectacularAPIView.get
-    monkeypatch.setattr(documents.SpectacularAPIView, "get", lambda self, *given, **named: made.append(1) or real(self, *given, **named))
-    first, second = _ask(boss, "/api/schema/"), _ask(boss, "/api/schema/")
-    assert (len(made), first.content) == (1, second.content)
-    assert b"openapi" in first.content

@@ -1,10 +1,14 @@
 """The OpenAPI document says of a job's request and result what the service takes and gives."""
 
+import gzip
+import json
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
 from jobs.api.document import in_openapi
@@ -99,11 +103,48 @@ def test_a_result_of_each_type_is_in_the_document(served: dict[str, Any], kind: 
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
-        ({"type": ["integer", "null"], "minimum": 1}, {"type": "integer", "nullable": True, "minimum": 1}),
-        ({"type": ["string", "number", "null"]}, {"anyOf": [{"type": "string"}, {"type": "number"}], "nullable": True}),
+        ({"type": ["integer", "null"], "minimum": 1}, {"type": ["integer", "null"], "minimum": 1}),
         ({"type": "string", "pattern": r"^a\Z"}, {"type": "string", "pattern": "^a$"}),
         ({"items": {"pattern": r"^a\Z"}, "x-of": "dataset"}, {"items": {"pattern": "^a$"}, "x-of": "dataset"}),
+        ({"type": "string", "enum": ["a", "b"]}, {"type": "string", "enum": ["a", "b"]}),
+        ({"type": ["string", "null"], "enum": ["a", None]}, {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}),
+        (
+            {"type": ["string", "number", "null"], "enum": ["a", 0.5, 1.0, None], "title": "t"},
+            {"title": "t", "anyOf": [{"type": "string", "enum": ["a"]}, {"type": "number", "minimum": 0.5, "maximum": 1.0}, {"type": "null"}]},
+        ),
     ],
 )
-def test_newer_words_of_json_schema_become_those_of_openapi(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_a_schema_is_written_as_generators_of_clients_read_it(schema: dict[str, Any], expected: dict[str, Any]) -> None:
     assert in_openapi(schema) == expected
+
+
+def test_the_document_says_its_version_and_is_valid() -> None:
+    generator = SchemaGenerator()
+    document = generator.get_schema(request=None, public=True)
+    assert document["openapi"] == "3.1.0"
+    validate_schema(document)
+    assert '"nullable"' not in json.dumps(document, default=str)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "media_type"),
+    [
+        ("application/json", "", "application/json"),
+        ("*/*", "?format=json", "application/vnd.oai.openapi+json"),
+        ("", "", "application/vnd.oai.openapi"),
+        ("application/yaml", "", "application/yaml"),
+        ("text/html", "?format=yaml", "application/vnd.oai.openapi"),
+    ],
+)
+def test_the_document_is_built_once_and_kept_by_clients(
+    monkeypatch: pytest.MonkeyPatch, accept: str, query: str, media_type: str
+) -> None:
+    reader = Client(headers={"Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"})
+    first = reader.get(f"/api/schema/{query}", headers={"Accept": accept})
+    assert (first.status_code, first["Content-Type"]) == (200, media_type)
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_args, **_kwargs: pytest.fail("it was built again"))
+    again = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    packed = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"})
+    assert (packed["Content-Encoding"], gzip.decompress(packed.content)) == ("gzip", first.content)
+    assert reader.get("/api/schema/?fromat=json").status_code == 400

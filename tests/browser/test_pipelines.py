@@ -55,7 +55,7 @@ def test_the_check_names_the_line_and_the_path_and_saves_nothing(page: Page, sta
 
     _steps(page).fill(_text(_NUMBERS, _SAVE))
     page.get_by_role("button", name="Check").click()
-    expect(page.get_by_text("The definition can run.")).to_be_visible()
+    expect(page.get_by_text("No errors found.")).to_be_visible()
     expect(fault).to_have_count(0)
     expect(page.locator("#graph .node .ttl")).to_have_text(["numbers", "save"])
     assert _saved(stack, "checked") == []
@@ -143,3 +143,61 @@ def test_leaving_with_unsaved_text_asks_first(page: Page, stack: Stack) -> None:
     expect(page.get_by_role("heading", name="New pipeline")).to_be_visible()
     assert asked == ["beforeunload"]
     page.evaluate("document.querySelector('textarea').value = document.querySelector('textarea').defaultValue")
+
+
+def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(page: Page, stack: Stack) -> None:
+    base = f"/api/v1/projects/{stack.project(PROJECT)}/datasets/"
+    uploaded = stack.call("POST", base, data={"name": "checked-data"}, files={"file": ("t.csv", b"city,degrees\nOslo,3\n")})
+    assert uploaded.status_code == 201, uploaded.content
+    read = {"id": "t", "uses": "read", "with": {"dataset": "checked-data"}}
+    tool = {"id": "tool", "uses": "command", "with": {"argv": ["true"]}}
+    _new(page, stack)
+    wrong = _text(read, {"id": "x", "uses": "sql", "with": {"query": "SELECT degres FROM t"}}, tool)
+    _steps(page).fill(wrong)
+    page.get_by_role("button", name="Check").click()
+    fault = page.locator("#faults li")
+    expect(fault).to_contain_text(f'Line {_line(wrong, chr(34) + "query")}: steps[1].with.query names column "degres"')
+    expect(fault).to_contain_text('Did you mean "degrees"?')
+    expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
+    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs your program")
+    expect(page.get_by_text("No errors found.")).to_be_hidden()
+    _steps(page).fill(wrong.replace("degres ", "degrees "))
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("No errors found.")).to_be_visible()
+    expect(page.locator("[data-summary]")).to_contain_text("1 dataset that is read")
+
+
+def test_save_and_run_saves_and_leads_to_the_running_job(page: Page, stack: Stack, watch: Watch) -> None:
+    watch.expects("status of 400")
+    _new(page, stack)
+    page.get_by_label("Name").fill("at-once")
+    _steps(page).fill(_text({**_NUMBERS, "with": {"query": "SELEC 1"}}))
+    page.get_by_role("button", name="Save and run").click()
+    expect(page.locator("#faults li")).to_contain_text("syntax error")
+    expect(_steps(page)).to_have_value(_text({**_NUMBERS, "with": {"query": "SELEC 1"}}))
+    _steps(page).fill(_text(_NUMBERS))
+    page.get_by_role("button", name="Save and run").click()
+    page.wait_for_url("**/jobs/*/")
+    job = stack.call("GET", f"/api/v1/jobs/{page.url.rstrip('/').rpartition('/')[2]}/").json()
+    assert job["parameters"] == {"pipeline": "at-once", "version": 1}
+
+    page.goto(f"/projects/{PROJECT}/pipelines/at-once/")
+    reads = _text({"id": "t", "uses": "read", "with": {"dataset": "nowhere"}})
+    _steps(page).fill(reads)
+    page.get_by_role("button", name="Save and run").click()
+    expect(page.get_by_role("status").filter(has_text="Version 2 is saved. The job was not started")).to_contain_text("nowhere")
+    expect(_steps(page)).to_have_value(reads)
+
+
+def test_an_unchanged_definition_is_not_saved_again_and_versions_are_compared(page: Page, stack: Stack) -> None:
+    base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
+    for steps in ([_NUMBERS], [_NUMBERS, _SAVE]):
+        assert stack.call("POST", base, json={"name": "same", "definition": {"steps": steps}}).status_code == 201
+    page.goto(f"/projects/{PROJECT}/pipelines/same/")
+    page.get_by_role("button", name="Save as version 3").click()
+    expect(page.get_by_text("No changes: version 2 is current.")).to_be_visible()
+    assert len(_saved(stack, "same")) == 2
+    page.get_by_role("link", name="Compare v1 with v2").click()
+    expect(page.get_by_role("heading", name="Changes from version 1 to version 2")).to_be_visible()
+    expect(page.locator("pre.diff .added").filter(has_text='"id": "save"')).to_be_visible()
+    expect(page.get_by_text("removed", exact=False)).to_contain_text("added, 0 removed")

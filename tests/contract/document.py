@@ -71,15 +71,15 @@ class Document:
 
 
 def _strict(schema: Any) -> Any:
-    """OpenAPI 3.0's dialect as JSON Schema, in which an object has the keys that are listed and no others, and all of them."""
+    """A schema in which an object has the keys that are listed and no others, and all of them."""
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _strict(value) for key, value in schema.items() if key not in ("nullable", "readOnly", "writeOnly")}
-    if made.get("type") == "object" and "properties" in made:
+    made = {key: _strict(value) for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
+    if made.get("type") in ("object", ["object", "null"]) and "properties" in made:
         made.setdefault("additionalProperties", False)
-    return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") is True else made
+    return made
 
 
 def document_of(client: httpx.Client) -> Document:

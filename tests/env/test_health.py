@@ -29,7 +29,7 @@ def _ready() -> tuple[int, str, dict[str, str]]:
 
 
 def test_all_is_well() -> None:
-    assert _ready() == (200, "ready", {"database": "ok", "migrations": "ok", "redis": "ok"})
+    assert _ready() == (200, "ready", {"database": "ok", "migrations": "ok", "redis": "ok", "storage": "ok"})
 
 
 def test_health_asks_nobody_and_takes_any_host(django_assert_num_queries: Any) -> None:

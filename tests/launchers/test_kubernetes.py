@@ -9,6 +9,7 @@ import pytest
 
 from jobs.contract import FailureReason, worker_name
 from jobs.launchers.base import LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed, Target
+from jobs.launchers.diagnosis import diagnose
 from jobs.launchers.kubernetes.api import Answer, Unconfigured
 from jobs.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.launchers.manifest import WorkerTemplate
@@ -139,6 +140,70 @@ def test_a_refusal_says_what_the_cluster_said(fake: FakeKubernetes, launcher: Ku
     fake.fault(fault, verb="create", resource="jobs", message="the words of the cluster")
     with pytest.raises(LaunchRefused, match="the words of the cluster"):
         _launch(launcher, _spec())
+
+
+HUNG = [
+    'Internal error occurred: failed calling webhook "mutate.example.com": failed to call webhook: Post "https://x.ns.svc:443/mutate?timeout=10s":'
+    " context deadline exceeded",
+    'Internal error occurred: failed calling webhook "mutate.example.com": Post https://x.ns.svc:443/: no endpoints available for service "x"',
+    'Internal error occurred: failed calling admission webhook "mutate.example.com": Post https://x/: net/http: request canceled (Client.Timeout)',
+]
+
+
+@pytest.mark.parametrize("words", HUNG)
+def test_a_webhook_on_jobs_that_does_not_answer_is_named(fake: FakeKubernetes, launcher: KubernetesLauncher, words: str) -> None:
+    fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="create", resource="jobs", message=words)
+    with pytest.raises(LaunchUncertain) as waits:
+        _launch(launcher, _spec())
+    assert waits.value.told
+    assert waits.value.told["category"] == FailureReason.ADMISSION_UNAVAILABLE
+    assert '"mutate.example.com"' in waits.value.told["summary"]
+
+
+def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> None:
+    target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=2)
+    spec, other = _spec(), _spec()
+    with_claim = KubernetesLauncher(target, replace(TEMPLATE, shared_model_cache=True), follow=False)
+    fake.script(start=Start.UNBOUND_CLAIM)
+    _launch(with_claim, spec)
+    _launch(_launcher(fake), other)
+    words = 'storageclass.storage.k8s.io "fast" not found; failed to provision volume'
+    fake.event(kind="PersistentVolumeClaim", name="model-cache-pvc", reason="ProvisioningFailed", message=words)
+    fake.event(kind="PersistentVolumeClaim", name="somebody-elses", reason="ProvisioningFailed", message="not this")
+    seen, without = _seen(with_claim, spec), _seen(with_claim, other)
+    assert seen is not None
+    assert seen.evidence is not None
+    assert without is not None
+    assert without.evidence is not None
+    told = diagnose(seen.evidence.job, seen.evidence.pods, seen.evidence.events)
+    assert told is not None
+    assert told.category is FailureReason.VOLUME_UNBOUND
+    assert "failed to provision volume" in told.detail
+    assert "not this" not in told.detail
+    assert not any(event["involvedObject"]["kind"] == "PersistentVolumeClaim" for event in without.evidence.events)
+    known = with_claim.evidence(spec.name)
+    assert known is not None
+    assert known.events == seen.evidence.events
+
+
+def test_a_worker_is_gone_when_its_own_container_has_ended(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+    """An injected sidecar that does not end holds no slot, and goes with its Job."""
+    spec = _spec()
+    fake.script(sidecar=True)
+    _launch(launcher, spec)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert seen.alive
+    assert not launcher.is_gone(spec.name, spec.attempt_id)
+    fake.exit(spec.name, 3)
+    seen = _seen(launcher, spec)
+    assert seen is not None
+    assert (seen.alive, seen.exit_code) == (False, 3)
+    assert launcher.is_gone(spec.name, spec.attempt_id)
+    assert fake.counts() == {"jobs": 1, "pods": 1}
+    launcher.clean_up(spec.name, spec.attempt_id)
+    fake.advance(5)
+    assert fake.counts() == {"jobs": 0, "pods": 0}
 
 
 @pytest.mark.parametrize("sees", [True, False])

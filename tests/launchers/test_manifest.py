@@ -102,3 +102,17 @@ def test_a_request_is_never_above_its_limit() -> None:
 def test_projects_share_no_folder_of_the_model_cache() -> None:
     mounts = {mount["name"]: mount for mount in _container(worker_job(replace(PLAIN, project_id="other"), FULL))["volumeMounts"]}
     assert mounts["model-cache"]["subPath"] == "other"
+
+
+def test_the_disk_limit_holds_all_folders_and_the_log() -> None:
+    small, large = (_container(worker_job(PLAIN, replace(TEMPLATE, data_bytes=size)))["resources"] for size in (2**30, 50 * 2**30))
+    assert small["limits"]["ephemeral-storage"] == "12800Mi"
+    assert large["limits"]["ephemeral-storage"] == "62976Mi"
+    assert small["requests"]["ephemeral-storage"] == large["requests"]["ephemeral-storage"] == "128Mi"
+
+
+def test_annotations_keep_meshes_out_and_never_replace_ours() -> None:
+    given = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled", "mimir-aip/attempt-id": "another"}
+    annotations = worker_job(PLAIN, replace(TEMPLATE, pod_annotations=given))["spec"]["template"]["metadata"]["annotations"]
+    assert (annotations["sidecar.istio.io/inject"], annotations["linkerd.io/inject"]) == ("false", "disabled")
+    assert annotations["mimir-aip/attempt-id"] == PLAIN.attempt_id

@@ -179,7 +179,7 @@ def test_an_unchanged_definition_is_no_new_version(caller: Caller) -> None:
     turned = {"steps": [dict(reversed(step.items())) for step in definition["steps"]]}
     again = caller.post(PIPELINES, {"name": "p", "definition": turned}, **{"If-Match": first["ETag"]})
     assert (first.status_code, again.status_code) == (201, 200)
-    assert (again.json()["created"], again.json()["version"]["number"], again["ETag"]) == (False, 1, first["ETag"])
+    assert (again.json()["created"], again.json()["version"]["number"]) == (False, 1)
     changed = caller.post(PIPELINES, {"name": "p", "definition": {"steps": [READ, _sql("SELECT day FROM weather")]}})
     assert (changed.status_code, changed.json()["version"]["number"]) == (201, 2)
     older = caller.post(PIPELINES, {"name": "p", "definition": definition})

@@ -90,6 +90,7 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
+@pytest.mark.django_db(transaction=True)  # no transaction is open while the child computes
 def test_a_table_that_used_up_its_computing_time_is_not_described_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", _heavy())})
     assert answer.status_code == 201, answer.content

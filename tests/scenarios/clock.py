@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 import mimir.lib.clock
@@ -26,8 +27,13 @@ class VirtualClock:
     def advance_to(self, now: float) -> None:
         """Let it be `now`, here and in the database."""
         self.now = now
+        self.apply()
+
+    def apply(self, **_signal: object) -> None:
+        """Set the time, and the functions that return it, for this session. The product may open a new one at any time."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('mimir.now', %s, false)", [repr(now)])
+            cursor.execute("SET search_path = virtual, public, pg_catalog")
+            cursor.execute("SELECT set_config('mimir.now', %s, false)", [repr(self.now)])
 
 
 @contextmanager
@@ -46,10 +52,11 @@ def virtual_time(clock: VirtualClock) -> Iterator[None]:
                     f"CREATE OR REPLACE FUNCTION virtual.{name}() RETURNS timestamptz LANGUAGE sql STABLE AS "
                     "$$ SELECT to_timestamp(current_setting('mimir.now')::float8) $$"
                 )
-            cursor.execute("SET search_path = virtual, public, pg_catalog")
+        connection_created.connect(clock.apply)
         clock.advance_to(clock.now)
         yield
     finally:
+        connection_created.disconnect(clock.apply)
         for module in patched:
             module.utc_now = real  # type: ignore[attr-defined]
         timezone.now = django_real

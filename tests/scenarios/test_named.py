@@ -10,6 +10,7 @@ from django.conf import settings
 from jobs.contract import FailureReason, FinishStatus, JobStatus
 from jobs.launchers.base import Launched
 from jobs.models import Attempt
+from jobs.selectors.away import job_away
 from jobs.selectors.logs import log_sha256
 from jobs.services import launch
 from jobs.services.cancel import job_cancel
@@ -227,6 +228,66 @@ def test_a_worker_that_was_asked_to_stop_can_be_cancelled(run: World) -> None:
     _ends_well(run, JobStatus.CANCELLED, FailureReason.CANCELLED)
 
 
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_sidecar_that_does_not_end_holds_no_room(run: World, succeeds: bool) -> None:
+    """The worker is gone when its own container has ended; its Job goes with the sidecar once the log is sealed."""
+    run.fake.script(sidecar=True)
+    run.workers.succeeds[run.job.id] = succeeds
+    run.rounds_of(1)
+    run.run_until(lambda: run.attempt().ended_at is not None)
+    run.rounds_of(4)
+    attempt = run.attempt()
+    assert attempt.gone_at is not None
+    assert attempt.log_complete
+    run.rounds_of(5)
+    assert run.attempt().cleaned_up_at is not None
+    _ends_well(run, *((JobStatus.SUCCEEDED,) if succeeds else (JobStatus.FAILED, FailureReason.WORKLOAD_FAILED)))
+
+
+def test_a_worker_killed_from_outside_beside_a_sidecar_is_not_counted(run: World) -> None:
+    run.fake.script(sidecar=True)
+    run.run_until(lambda: run.job.status == JobStatus.RUNNING)
+    run.fake.exit(run.attempt().name, 137)
+    run.run_until(lambda: run.attempt().ended_at is not None)
+    attempt = run.attempt()
+    assert (attempt.reason, attempt.counts) == (FailureReason.WORKER_LOST, False)
+    assert "signal 9" in attempt.message
+    _ends_well(run, JobStatus.SUCCEEDED)
+
+
+def test_a_wrong_image_that_ends_well_is_named_once_and_for_all(run: World) -> None:
+    run.rounds_of(1, workers_act=False)
+    run.fake.exit(run.attempt().name, 0)
+    run.rounds_of(3, workers_act=False)
+    job = run.job
+    assert (job.status, job.reason, job.attempt) == (JobStatus.FAILED, FailureReason.BAD_COMMAND, 1)
+    assert "exit code 0" in job.message
+    assert "mimir-aip/worker" in job.message
+    assert not run.attempt().counts
+
+
+def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
+    run.rounds_of(1, workers_act=False)
+    name = run.attempt().name
+    run.fake.append_log(name, b"worker: the orchestrator does not answer, trying again: gaierror: [Errno -3] Temporary failure in name resolution\n")
+    run.rounds_of(8, workers_act=False, seconds=60)
+    attempt = run.attempt()
+    assert (attempt.reason, attempt.counts) == (FailureReason.NEVER_CLAIMED, False)
+    assert "DNS does not work in its pod" in attempt.message
+    assert "did not report within" in attempt.message
+
+
+def test_a_job_suspended_while_it_runs_starts_anew(run: World) -> None:
+    run.run_until(lambda: run.job.status == JobStatus.RUNNING)
+    run.fake.suspend_job(run.attempt().name)
+    run.run_until(lambda: run.attempt().ended_at is not None)
+    attempt = run.attempt()
+    assert (attempt.reason, attempt.counts) == (FailureReason.SUSPENDED, False)
+    assert "suspended while it ran" in attempt.message
+    _ends_well(run, JobStatus.SUCCEEDED)
+    assert run.job.attempt == 2
+
+
 def test_node_away_attempt_2_node_back(run: World) -> None:
     """The old worker goes on beside its successor; what it says is refused, and the outcome is applied once."""
     run.rounds_of(2)
@@ -265,6 +326,20 @@ def test_out_of_memory_says_the_limit_and_what_to_ask_for(run: World) -> None:
     event = run.job.diagnosis or {}
     assert event["category"] == FailureReason.OUT_OF_MEMORY
     assert event["next_steps"][0]["patch"]["resources"]["memory"]
+
+
+def test_a_worker_on_a_silent_node_says_so_while_it_waits(run: World) -> None:
+    run.rounds_of(2)
+    run.fake.node_lost("node1", toleration_seconds=10_000)
+    run.rounds_of(2, workers_act=False, seconds=60)
+    assert run.job.status == JobStatus.RUNNING
+    away = job_away([run.job])[run.job.id]
+    assert away["what"] == "node"
+    assert "its node does not answer" in away["detail"]
+    run.fake.node_back("node1")
+    run.rounds_of(1)
+    assert job_away([run.job]) == {}
+    _ends_well(run, JobStatus.SUCCEEDED)
 
 
 def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:

@@ -47,7 +47,7 @@ class Workers:
 
     def __init__(self, fake: FakeKubernetes, dice: random.Random, succeeds: dict[UUID, bool]) -> None:
         """`succeeds`: by job."""
-        self._fake, self._dice, self._succeeds = fake, dice, succeeds
+        self._fake, self._dice, self.succeeds = fake, dice, succeeds
         self.by_pod: dict[str, Worker] = {}
         self.successes: list[UUID] = []  # attempts whose success was accepted and made its job succeed
 
@@ -57,7 +57,7 @@ class Workers:
             attempt_id = UUID(run.attempt_id)
             worker = self.by_pod.get(run.pod_uid)
             if worker is None:
-                worker = self.by_pod[run.pod_uid] = Worker(attempt_id, run.pod, self._succeeds.get(UUID(run.env["JOB_ID"]), True))
+                worker = self.by_pod[run.pod_uid] = Worker(attempt_id, run.pod, self.succeeds.get(UUID(run.env["JOB_ID"]), True))
             if attempt_id not in held:
                 self._step(worker)
 

@@ -275,6 +275,8 @@ def _submit(made: World) -> None:
         row = make.job(max_attempts=2, timeout_seconds=3600, cluster=scenario.place)
         scenario.job_id = row.id
         succeeds[row.id] = scenario.succeeds
+        if made.scenarios.index(scenario) % 4 == 3:
+            made.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
             made.fake.add_node(made.node_of(scenario))
             made.fake.script(f"worker-job-{row.id}-1", node=made.node_of(scenario), stop_seconds=1.0)

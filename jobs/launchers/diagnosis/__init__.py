@@ -16,9 +16,11 @@ from jobs.launchers.diagnosis.judging import (
     not_allowed,
     not_answered_yet,
     not_called_yet,
+    not_stored_yet,
 )
-from jobs.launchers.diagnosis.pods import placed_at
+from jobs.launchers.diagnosis.pods import placed_at, worker_runs
 from jobs.launchers.diagnosis.reading import remember, remember_event, remember_job
+from jobs.launchers.diagnosis.scene import is_suspended
 from jobs.launchers.diagnosis.values import ClusterDiagnosis
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "diagnose",
     "diagnose_refusal",
     "heartbeat_lost",
+    "is_suspended",
     "never_claimed",
     "never_started_away",
     "no_answer",
@@ -33,8 +36,10 @@ __all__ = [
     "not_allowed",
     "not_answered_yet",
     "not_called_yet",
+    "not_stored_yet",
     "placed_at",
     "remember",
     "remember_event",
     "remember_job",
+    "worker_runs",
 ]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from jobs.launchers.diagnosis.pods import WORKER
 from jobs.launchers.diagnosis.reading import Object, at, items, text, whole
 from jobs.resources import format_memory
 from mimir.lib.words import told_memory
@@ -30,6 +31,7 @@ class Asked:
     service_account: str = ""
     priority_class: str = ""
     deadline_seconds: int | None = None
+    tolerations: tuple[Object, ...] = ()
 
     def gpu(self) -> str:
         """The name of the GPU resource it asks for, such as `nvidia.com/gpu`; empty for none."""
@@ -41,11 +43,12 @@ def read_asked(job: Object, pod: Object, resources: object) -> Asked:
     inside = at(pod, "spec")
     spec = inside if items(inside.get("containers")) else at(job, "spec", "template", "spec")
     containers = items(spec.get("containers"))
-    worker = next(iter(containers), {})
+    worker = next((each for each in containers if each.get("name") == WORKER), next(iter(containers), {}))
+    tolerations = items(spec.get("tolerations")) or items(at(job, "spec", "template", "spec").get("tolerations"))
     command = worker.get("command")
     return Asked(
         requests=_sum(at(each, "resources", "requests") for each in containers) or _row(resources, "requests"),
-        limits=_sum(at(each, "resources", "limits") for each in containers) or _row(resources, "limits"),
+        limits=_sum([at(worker, "resources", "limits")]) or _row(resources, "limits"),
         selector={str(key): value for key, value in at(spec, "nodeSelector").items() if isinstance(value, str)},
         claims=tuple(filter(None, (text(at(each, "persistentVolumeClaim").get("claimName")) for each in items(spec.get("volumes"))))),
         image=text(worker.get("image")),
@@ -53,6 +56,7 @@ def read_asked(job: Object, pod: Object, resources: object) -> Asked:
         service_account=text(spec.get("serviceAccountName")),
         priority_class=text(spec.get("priorityClassName")),
         deadline_seconds=whole(at(job, "spec").get("activeDeadlineSeconds")),
+        tolerations=tuple(tolerations),
     )
 
 
@@ -113,7 +117,7 @@ def _allocatable(node: Object, resource: str) -> float:
 
 
 def _sum(maps: Iterable[Object]) -> dict[str, str]:
-    """The first container's amounts: a worker has one; those of a second are added where they are there."""
+    """The amounts of all containers together; a single one as it is written."""
     total: dict[str, float] = {}
     written: dict[str, str] = {}
     for amounts in maps:

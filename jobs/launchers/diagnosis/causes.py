@@ -4,6 +4,7 @@ import re
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
+from jobs.launchers.diagnosis.exits import exit_finding
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, items, text
 from jobs.launchers.diagnosis.scene import Scene, is_ready
@@ -48,7 +49,7 @@ def said_by_job(failure: Condition, raw: str, node: str) -> Finding | None:
         return None
     code = re.search(r"failed with exit code (\d{1,9})", failure.message)
     if code and int(code[1]):
-        return ending.exit_finding(int(code[1]), raw)
+        return exit_finding(int(code[1]), raw)
     return ending.evicted_by_request(raw, node) if "DisruptionTarget" in failure.message else None
 
 

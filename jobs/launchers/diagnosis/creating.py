@@ -10,6 +10,7 @@ from dataclasses import replace
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import quantity, worded
 from jobs.launchers.diagnosis.values import AGAIN, LESS, THEN_BY_ITSELF, Finding
+from jobs.launchers.manifest import USER_ID
 
 _QUOTA = re.compile(r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S)
 _QUOTA_FORM = re.compile(r"failed quota: ([^:\s]+): must specify (.*)$", re.S)
@@ -21,10 +22,17 @@ _RATIO = re.compile(
     r"(\S+) max limit to request ratio per (\w+) is ([^,\s]+), but (?:provided ratio is ([^,\s\]]+)|no (?:request|limit) is specified)"
 )
 _SECURITY = re.compile(r'violates PodSecurity "([^"]+)": (.*)$', re.S)
-_OPENSHIFT = re.compile(r"unable to validate against any (?:pod security policy|security context constraint)")
+_CONSTRAINTS = re.compile(r"unable to validate against any (pod security policy|security context constraint)s?:?(.*)$", re.S)
+# OpenShift words a value as `provider restricted-v2: .containers[0].runAsUser: Invalid value: 10001: must be in the ranges: [1, 2]`.
+_FORBIDDEN_VALUE = re.compile(
+    r"(\.?\w[\w.\[\]/-]{0,200}): Invalid value: (?:\[\]int64)?(\{[^}]*\}|\"[^\"]*\"|[^:,\s]+): "
+    r"(.*?)(?=,? ?(?:provider |spec\.|\.spec|\.containers|pod\.)|,? \S*: (?:Invalid|Forbidden)|\]\s*$|$)",
+    re.S,
+)
+_FORBIDDEN_FIELD = re.compile(r"((?:\.?spec|\.containers|pod)[\w.\[\]/-]{0,200}): Forbidden: ([^,\]]+)")
 _SERVICE_ACCOUNT = re.compile(r'serviceaccounts? "([^"]+)" not found', re.I)
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (\S+) was found")
-_WEBHOOK_AWAY = re.compile(r'failed calling webhook "([^"]+)"(.*)$', re.S)
+_WEBHOOK_AWAY = re.compile(r'failed (?:calling|to call) (?:admission )?webhook "([^"]+)"(.*)$', re.S)
 _WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: |\.| )?(.*)$', re.S)
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: (.*)$", re.S)
 _TERMINATING = re.compile(r"unable to create new content in namespace (\S+) because it is being terminated")
@@ -153,7 +161,11 @@ def _limit_range(message: str) -> Finding | None:
     if ratio:
         present = f", and is {ratio[4]} times" if ratio[4] else ""
         told.append(f"{ratio[1]} limit may be {ratio[3]} times the request per {ratio[2].lower()}{present}")
+    if ratio and not limits:
+        return _limit_ratio(ratio[1], told[-1])
     low = any(match[1] == "minimum" for match in limits)
+    if all(match[2] == "ephemeral-storage" for match in limits):
+        return _disk_limit("; ".join(told), low=low)
     return Finding(
         FailureReason.LIMIT_RANGE,
         f"The namespace's LimitRange refuses the worker: {'; '.join(told)}.",
@@ -165,20 +177,74 @@ def _limit_range(message: str) -> Finding | None:
     )
 
 
+def _disk_limit(words: str, *, low: bool) -> Finding:
+    """A LimitRange for ephemeral storage, which no job asks for: it is the size of a worker's folders."""
+    change = f"{'Raise' if low else 'Lower'} WORKER_DATA_BYTES or MODEL_CACHE_BYTES_MAX"
+    return Finding(
+        FailureReason.LIMIT_RANGE,
+        f"The namespace's LimitRange refuses the worker: {words}.",
+        f"An administrator has to change the LimitRange, or to {change[:1].lower()}{change[1:]}: waiting does not help.",
+        "",
+        (change, "Change the namespace's LimitRange"),
+        hopeless=True,
+        facts={"limits": words, "resource": "ephemeral-storage"},
+    )
+
+
+def _limit_ratio(resource: str, words: str) -> Finding:
+    """A LimitRange that bounds limit / request. What a job asks for is its limit; its request is the type's, so that asking for less may not help."""
+    return Finding(
+        FailureReason.LIMIT_RANGE,
+        f"The namespace's LimitRange refuses the worker: {words}.",
+        f"The {resource} limit of a job is what it asks for, the request is that of its job type. An administrator has to raise"
+        " maxLimitRequestRatio in the LimitRange, or to bring request and limit of the job type closer together (RESOURCE_PROFILES): waiting does"
+        " not help.",
+        "",
+        ("Raise maxLimitRequestRatio in the namespace's LimitRange", "Bring request and limit of the job type together (RESOURCE_PROFILES)"),
+        hopeless=True,
+        facts={"limits": words, "resource": resource},
+    )
+
+
 def _security(message: str) -> Finding | None:
-    match = _SECURITY.search(message)
-    if match is None and not _OPENSHIFT.search(message):
+    match, constraint = _SECURITY.search(message), _CONSTRAINTS.search(message)
+    if constraint:
+        return _security_constraints(constraint[1], constraint[2])
+    if match is None:
         return None
-    profile = match[1].partition(":")[0] if match else "the cluster's security context constraints"
-    violations = match[2] if match else ""
+    profile, violations = match[1].partition(":")[0], match[2]
     return Finding(
         FailureReason.POD_SECURITY,
-        f"The cluster refuses this worker (PodSecurity {profile}): {violations or 'its security context is not allowed'}.",
-        "An administrator has to mend the worker's security context or the namespace's Pod Security label: waiting does not help.",
+        f"The cluster refuses this worker (PodSecurity {profile}): {violations}.",
+        "An administrator has to correct the worker's security context or the namespace's Pod Security label: waiting does not help.",
         "",
-        ("Mend the worker's security context", "Change the namespace's Pod Security label"),
+        ("Correct the worker's security context", "Change the namespace's Pod Security label"),
         hopeless=True,
         facts={"profile": profile, "violations": violations},
+    )
+
+
+def _security_constraints(kind: str, words: str) -> Finding:
+    """OpenShift's security context constraints (SCC), or the pod security policies of old clusters: which field, which value, what is allowed."""
+    openshift = "constraint" in kind
+    name = "security context constraint (SCC)" if openshift else "pod security policy"
+    fields = list(dict.fromkeys(f"{m[1].lstrip('.')} {m[2].strip('{}')}: {m[3].strip()}" for m in _FORBIDDEN_VALUE.finditer(words)))
+    others = list(dict.fromkeys(f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(words)))
+    why = "; ".join([*fields, *others][:6])
+    steps: tuple[str, ...]
+    if openshift:
+        steps = (f"Allow the service account mimir-worker an SCC with uid {USER_ID} (nonroot-v2)", "Look at the SCC that the message names")
+    else:
+        steps = ("Allow the service account mimir-worker a pod security policy that fits",)
+    return Finding(
+        FailureReason.POD_SECURITY,
+        f"The cluster refuses this worker: no {name} that its service account may use allows it{f' ({why})' if why else ''}.",
+        f"Workers run as uid and gid {USER_ID}. An administrator has to let their service account use a {name} that allows this: waiting does not"
+        " help.",
+        "",
+        steps,
+        hopeless=True,
+        facts={"violations": why, "user_id": USER_ID},
     )
 
 

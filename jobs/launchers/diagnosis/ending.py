@@ -1,19 +1,14 @@
 """How a pod ended, or is being ended: by itself, by its limits, by its node, by the cluster, by a person. Pure."""
 
 import re
-import signal as signals
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis.amounts import MEMORY, Asked, memory_patch, quantity, worded
-from jobs.launchers.diagnosis.pods import Container, Pod, worker_of
-from jobs.launchers.diagnosis.starting import START_REASONS, start_finding
-from jobs.launchers.diagnosis.values import AGAIN, Finding, clean
+from jobs.launchers.diagnosis.amounts import Asked, quantity
+from jobs.launchers.diagnosis.exits import NOT_ITS_FAULT, NOTHING_WRITTEN, container_finding
+from jobs.launchers.diagnosis.pods import Pod
+from jobs.launchers.diagnosis.values import AGAIN, Finding
 from mimir.lib.words import told_memory, told_span
 
-_NOTHING_WRITTEN = "Nothing was written to the project."
-_NOT_ITS_FAULT = f"Not the job's fault. {_NOTHING_WRITTEN}"
-_LINES = 3  # of the end of its log
-_LINE_MAX = 300
 _NODE_LOW = re.compile(r"low on resource(?:s)?: \[?([a-z-]+)", re.I)
 _NODE_CONDITION = re.compile(r"\[?(DiskPressure|MemoryPressure|PIDPressure)", re.I)
 _OWN_LIMIT = re.compile(
@@ -21,7 +16,7 @@ _OWN_LIMIT = re.compile(
 )
 _LIMIT_AMOUNT = re.compile(r'limit(?: of containers)? "?([0-9.]+[A-Za-z]*)"?')
 _EMPTY_DIR = re.compile(r'EmptyDir volume "([^"]+)"')
-_SHUTDOWN = re.compile(r"node shutdown|node is shutting down|imminent node shutdown|NodeShutdown", re.I)
+_SHUTDOWN = re.compile(r"^Shutdown\b|node[- ]?shutdown|node is (?:in progress of )?shutting", re.I)
 _CRITICAL = re.compile(r"critical pod|Preempting|admit critical", re.I)
 _SAYS_WHY = re.compile(r"^(?:Pod was rejected: |Predicate \S+ failed due to |Pod )?", re.I)
 _NODE_REASONS = frozenset(
@@ -37,11 +32,14 @@ _NODE_REASONS = frozenset(
 )
 
 
-def ended_finding(pod: Pod, asked: Asked) -> Finding | None:
-    """Why a pod that has ended did so without success; None for a success, and for no known cause."""
-    if pod.phase == "Succeeded":
+def ended_finding(pod: Pod, asked: Asked, *, claimed: bool = True) -> Finding | None:
+    """Why a pod that has ended did so without success; None for a success, and for no known cause.
+
+    A worker that ended before it claimed its job did not succeed, whatever its exit code says.
+    """
+    if pod.succeeded() and claimed:
         return None
-    return of_node(pod) or disrupted_finding(pod) or _of_container(pod, asked)
+    return of_node(pod) or disrupted_finding(pod) or container_finding(pod, asked, claimed=claimed)
 
 
 def of_node(pod: Pod) -> Finding | None:
@@ -74,7 +72,7 @@ def evicted_finding(message: str, node: str) -> Finding:
         return Finding(
             FailureReason.EVICTED_MEMORY,
             f"Evicted: the node{on} ran out of memory.",
-            f"{_NOT_ITS_FAULT} If it comes back, have workers request the memory they use.",
+            f"{NOT_ITS_FAULT} If it comes back, have workers request the memory they use.",
             raw,
             (AGAIN, "Have workers request the memory they use"),
             facts={"node": node},
@@ -83,7 +81,7 @@ def evicted_finding(message: str, node: str) -> Finding:
         return Finding(
             FailureReason.EVICTED_DISK,
             f"Evicted: the node{on} ran out of disk.",
-            f"{_NOT_ITS_FAULT} If it comes back, an administrator should make room on the node's disk.",
+            f"{NOT_ITS_FAULT} If it comes back, an administrator should make room on the node's disk.",
             raw,
             (AGAIN, "Make room on the node's disk"),
             facts={"node": node},
@@ -92,7 +90,7 @@ def evicted_finding(message: str, node: str) -> Finding:
     return Finding(
         FailureReason.EVICTED,
         f"Evicted: the node{on} {why}.",
-        f"{_NOT_ITS_FAULT} If it comes back, an administrator should look at the node.",
+        f"{NOT_ITS_FAULT} If it comes back, an administrator should look at the node.",
         raw,
         (AGAIN, "Look at the node"),
         facts={"node": node},
@@ -107,7 +105,7 @@ def _own_disk(message: str, raw: str) -> Finding:
     return Finding(
         FailureReason.EVICTED_DISK_LIMIT,
         f"Evicted: it wrote more to {what} than its limit{limit}.",
-        f"Write less, or have an administrator raise the limit (WORKER_DATA_BYTES). {_NOTHING_WRITTEN}",
+        f"Write less, or have an administrator raise the limit (WORKER_DATA_BYTES). {NOTHING_WRITTEN}",
         raw,
         ("Write less to the disk", "Raise the limit (WORKER_DATA_BYTES)"),
         facts={"volume": volume[1] if volume else "", "limit_bytes": round(size) or None},
@@ -121,7 +119,7 @@ def _rejected(raw: str, pod: Pod) -> Finding:
     return Finding(
         FailureReason.NODE_REJECTED,
         f"The node{on} refused the worker that the scheduler had put there: {why}.",
-        f"{_NOT_ITS_FAULT} It was never started; another node, or the same later, takes it.",
+        f"{NOT_ITS_FAULT} It was never started; another node, or the same later, takes it.",
         raw,
         (AGAIN, "Look at the node"),
         facts={"node": pod.node, "resource": short},
@@ -147,7 +145,7 @@ def disrupted_finding(pod: Pod) -> Finding | None:
     return Finding(
         FailureReason.EVICTED,
         f"The cluster took the worker away: {raw or 'it gives no reason'}.",
-        _NOT_ITS_FAULT,
+        NOT_ITS_FAULT,
         raw or "DisruptionTarget",
         (AGAIN,),
         facts={"node": pod.node},
@@ -158,7 +156,7 @@ def _preempted(raw: str, node: str, why: str) -> Finding:
     return Finding(
         FailureReason.PREEMPTED,
         f"Preempted: {why}{f' on node {node}' if node else ''}.",
-        f"{_NOT_ITS_FAULT} A higher priority class, or one more node, keeps it from that.",
+        f"{NOT_ITS_FAULT} A higher priority class, or one more node, keeps it from that.",
         raw,
         (AGAIN, "Add a node, or give jobs of this priority a higher priority class"),
         facts={"node": node},
@@ -175,7 +173,7 @@ def evicted_by_request(raw: str, node: str) -> Finding:
     return Finding(
         FailureReason.EVICTED_BY_REQUEST,
         f"Evicted by request{f' from node {node}' if node else ''}: a person or an autoscaler cleared the node (drain).",
-        _NOT_ITS_FAULT,
+        NOT_ITS_FAULT,
         raw,
         (AGAIN,),
         facts={"node": node},
@@ -187,7 +185,7 @@ def node_shutdown(raw: str, node: str) -> Finding:
     return Finding(
         FailureReason.NODE_SHUTDOWN,
         f"Its node{f' {node}' if node else ''} was shut down.",
-        _NOT_ITS_FAULT,
+        NOT_ITS_FAULT,
         raw,
         (AGAIN,),
         facts={"node": node},
@@ -209,7 +207,7 @@ def node_lost(raw: str, node: str, *, waits: bool = False) -> Finding:
     return Finding(
         FailureReason.NODE_LOST,
         f"Its node{name} was lost: it stopped answering, or is gone, and the cluster gave its pods up.",
-        f"{_NOT_ITS_FAULT} An administrator should look at the node. The log may lack its last lines.",
+        f"{NOT_ITS_FAULT} An administrator should look at the node. The log may lack its last lines.",
         raw,
         (AGAIN, "Look at the node"),
         facts={"node": node},
@@ -221,7 +219,7 @@ def deleted_finding(raw: str, node: str, *, what: str = "pod", ending: bool = Fa
     return Finding(
         FailureReason.DELETED_BY_HAND,
         f"The worker's {what} {'is being deleted' if ending else 'was deleted'} from outside, by a person or a program.",
-        f"{_NOT_ITS_FAULT} The log may lack its last lines.",
+        f"{NOT_ITS_FAULT} The log may lack its last lines.",
         raw,
         (AGAIN, "Find out who deletes the workers, if it comes back"),
         facts={"node": node},
@@ -233,7 +231,7 @@ def vanished_finding(raw: str, node: str) -> Finding:
     return Finding(
         FailureReason.VANISHED,
         "The worker vanished from the cluster, which does not say why.",
-        f"{_NOT_ITS_FAULT} The log may lack its last lines.",
+        f"{NOT_ITS_FAULT} The log may lack its last lines.",
         raw,
         (AGAIN, "Find out what deletes the workers' pods, if it comes back"),
         facts={"node": node},
@@ -246,126 +244,8 @@ def deadline_finding(raw: str, seconds: int | None, *, ending: bool = False) -> 
     return Finding(
         FailureReason.DEADLINE_EXCEEDED,
         f"{'Being stopped' if ending else 'Stopped'} after its time limit{limit}.",
-        f"Raise timeout_seconds, give it more CPU, or read less. {_NOTHING_WRITTEN}",
+        f"Raise timeout_seconds, give it more CPU, or read less. {NOTHING_WRITTEN}",
         raw,
         ("Raise timeout_seconds", AGAIN),
         facts={"limit_seconds": seconds},
     )
-
-
-def _of_container(pod: Pod, asked: Asked) -> Finding | None:
-    container = worker_of(pod, ("terminated",))
-    if container is None:
-        return _without_container(pod, asked)
-    raw = _raw_of(container)
-    if container.reason == "OOMKilled":
-        return _out_of_memory(container, asked, raw)
-    if container.reason in START_REASONS:
-        return start_finding(container.reason, container.message, asked, container.image)
-    if container.reason == "ContainerStatusUnknown":
-        return node_lost(raw, pod.node)
-    number = _signal_of(container)
-    if number:
-        return _signalled(number, container, raw)
-    if container.exit_code:
-        return _exited(container, raw)
-    return _without_container(pod, asked) if pod.phase == "Failed" else None
-
-
-def _without_container(pod: Pod, asked: Asked) -> Finding:
-    """A failed pod of which no container says how it ended: its own words, whatever they are."""
-    waiting = worker_of(pod, ("waiting",))
-    raw = ": ".join(part for part in (pod.reason, pod.message) if part)
-    if waiting and waiting.reason in START_REASONS:
-        return start_finding(waiting.reason, waiting.message, asked, waiting.image)
-    return Finding(
-        FailureReason.WORKER_LOST,
-        f"The worker's pod failed: {raw}." if raw else "The worker's pod failed, and the cluster does not say why.",
-        f"{_NOT_ITS_FAULT} An administrator should look at what the cluster says.",
-        raw or f"phase {pod.phase or 'unknown'}",
-        (AGAIN, "Look at the node"),
-        facts={"node": pod.node},
-    )
-
-
-def _raw_of(container: Container) -> str:
-    code = f"exit code {container.exit_code}" if container.exit_code is not None else ""
-    return ", ".join(part for part in (container.reason, code) if part) + (f": {container.message}" if container.message else "")
-
-
-def _out_of_memory(container: Container, asked: Asked, raw: str) -> Finding:
-    limit = container.memory_limit or asked.limits.get(MEMORY, "")
-    size = quantity(limit)
-    told = f"Its limit is {worded(MEMORY, limit).removesuffix(' of memory')}." if size else "It used more than its limit."
-    more = memory_patch(size) if size else ""
-    step = {"label": f"Run again with {told_memory(2 * size)}", "patch": {"resources": {"memory": more}}} if more else "Ask for more memory"
-    return Finding(
-        FailureReason.OUT_OF_MEMORY,
-        f"Ran out of memory. {told}",
-        f"The kernel killed it (OOMKilled, exit code {container.exit_code}). Ask for more memory, or read less at once. {_NOTHING_WRITTEN}",
-        raw,
-        (step, "Read fewer rows or columns"),
-        facts={"exit_code": container.exit_code, "limit_bytes": round(size) or None},
-    )
-
-
-def _signal_of(container: Container) -> int:
-    if container.signal:
-        return container.signal
-    code = container.exit_code or 0
-    return code - 128 if 128 < code <= 128 + 64 else 0
-
-
-_SIGNALS = {
-    6: "it aborted itself",
-    7: "a bus error",
-    8: "an arithmetic error",
-    9: "it was killed",
-    11: "a segmentation fault",
-    15: "it was asked to stop",
-}
-
-
-def _signalled(number: int, container: Container, raw: str) -> Finding:
-    try:
-        name = signals.Signals(number).name
-    except ValueError:
-        name = ""
-    why = _SIGNALS.get(number, "a signal")
-    if number in (9, 15):
-        advice = f"Something outside of it did this: a node short of memory, the container runtime, or a person. {_NOTHING_WRITTEN}"
-        steps: tuple[str | dict[str, object], ...] = (AGAIN, "Look at the node")
-    else:
-        advice = f"Native code of the command or of a library it uses did this, not Mimir. {_NOTHING_WRITTEN}"
-        steps = ("Change and run again", AGAIN)
-    lines = _last_lines(container.message)
-    return Finding(
-        FailureReason.SIGNAL,
-        f"The worker was ended by signal {number}{f' ({name})' if name else ''}: {why}.",
-        f"{advice}{f' Its last lines: {lines}' if lines else ''}",
-        raw,
-        steps,
-        facts={"exit_code": container.exit_code, "signal": number},
-    )
-
-
-def _exited(container: Container, raw: str) -> Finding:
-    return exit_finding(container.exit_code, raw, _last_lines(container.message))
-
-
-def exit_finding(code: int | None, raw: str, lines: str = "") -> Finding:
-    """It ended by itself, with a code that is not 0."""
-    return Finding(
-        FailureReason.EXIT_CODE,
-        f"The worker ended with exit code {code}{f': {lines}' if lines else ''}.",
-        f"Look at the log, mend the input or the definition, and run again. {_NOTHING_WRITTEN}",
-        raw,
-        ("Change and run again", AGAIN),
-        facts={"exit_code": code},
-    )
-
-
-def _last_lines(message: str) -> str:
-    """The end of the log that the cluster kept, in one line."""
-    lines = [clean(line, _LINE_MAX) for line in message.splitlines() if line.strip()]
-    return " / ".join(lines[-_LINES:]).rstrip(".")

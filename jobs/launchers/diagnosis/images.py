@@ -21,7 +21,41 @@ IMAGE_REASONS = PULLING | {
 _NAMED = re.compile(r'image(?: tag| name)? "([^"]{1,512})"')
 _INVALID = re.compile(r"invalid reference format|couldn't parse image|short[- ]name|must be lowercase|InvalidImageName", re.I)
 _LIMITED = re.compile(r"toomanyrequests|too many requests|\b429\b|rate limit", re.I)
-_CERTIFICATE = re.compile(r"x509|certificate|tls: |HTTP response to HTTPS client", re.I)
+_PLAIN_HTTP = re.compile(r"HTTP response to HTTPS client|first record does not look like a TLS handshake|wrong version number", re.I)
+_TO_TLS_PORT = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)", re.I)
+_CERTIFICATE = re.compile(r"x509|certificate|tls: |ssl", re.I)
+# What is wrong with the registry's certificate, and what corrects it: by the words of Go's and OpenSSL's verifiers.
+_CERTIFICATES = (
+    (
+        re.compile(r"not yet valid: current time \S+ is before|certificate is not yet valid", re.I),
+        "the registry's certificate is not valid yet, by the node's clock",
+        "Correct the node's clock, or renew the registry's certificate",
+    ),
+    (
+        re.compile(r"expired|is after \d{4}-", re.I),
+        "the registry's certificate has expired, by the node's clock",
+        "Renew the registry's certificate (or correct the node's clock)",
+    ),
+    (
+        re.compile(
+            r"is valid for|not valid for any names|IP SANs|legacy Common Name|no alternative certificate|(?:doesn't|does not) match"
+            r"|host ?name mismatch|wrong host",
+            re.I,
+        ),
+        "the registry's certificate was made for another host name",
+        "Use the host name of the certificate, or give the registry a certificate for this one",
+    ),
+    (
+        re.compile(r"unknown authority|self[- ]signed|unable to get local issuer|unknown issuer|not trusted|unknown ca\b|bad certificate", re.I),
+        "the node does not trust the authority that signed the registry's certificate",
+        "Give the nodes the registry's certificate authority",
+    ),
+    (
+        re.compile(r"certificate required|client certificate", re.I),
+        "the registry asks the node for a client certificate",
+        "Give the nodes a client certificate for the registry",
+    ),
+)
 _NAME_UNKNOWN = re.compile(r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?:", re.I)
 _UNREACHABLE = re.compile(
     r"connection refused|connection reset|i/o timeout|handshake timeout|deadline exceeded|Client\.Timeout|request canceled|network is unreachable"
@@ -140,8 +174,13 @@ def _unreachable(name: str, raw: str, words: str) -> Finding | None:
         why, step = "the registry takes no more requests for now (rate limit)", "Wait, or sign in to the registry with a pull secret"
     elif _NAME_UNKNOWN.search(words):
         why, step = "the registry's name cannot be resolved", "Mend the registry's name (WORKER_IMAGE) or the nodes' DNS"
+    elif _PLAIN_HTTP.search(words):
+        why = "the registry answers plain HTTP, and the node asks by HTTPS"
+        step = "Serve the registry by HTTPS, or configure it as a plain HTTP registry on the nodes"
+    elif _TO_TLS_PORT.search(words):
+        why, step = "the registry answers by HTTPS only, and the node asks by HTTP", "Configure the registry as an HTTPS registry on the nodes"
     elif _CERTIFICATE.search(words):
-        why, step = "the node does not trust the registry's certificate", "Give the nodes the registry's certificate authority"
+        why, step = _certificate(words)
     elif _UNREACHABLE.search(words) and not re.search(r"unexpected status[^:]*: *40[134]|PermissionDenied|NotFound desc", words):
         why, step = "the registry cannot be reached", "Start the registry, or mend the way to it (network, firewall, proxy)"
     else:
@@ -155,6 +194,14 @@ def _unreachable(name: str, raw: str, words: str) -> Finding | None:
         facts={"image": name},
         meanwhile=TRIES_AGAIN,
     )
+
+
+def _certificate(words: str) -> tuple[str, str]:
+    """What is wrong with the registry's certificate, and what corrects it."""
+    for pattern, why, step in _CERTIFICATES:
+        if pattern.search(words):
+            return why, step
+    return "the node could not check the registry's certificate (TLS)", "Look at the registry's certificate"
 
 
 def _refused(name: str, raw: str, words: str) -> Finding | None:
@@ -195,14 +242,42 @@ def _other(name: str, raw: str, reason: str) -> Finding:
     elif _NO_SPACE.search(raw):
         why = "the node's disk is full"
     else:
-        why = "the node says no known reason"
-    told = raw if why.endswith("reason") else ""
+        return _in_its_own_words(name, raw)
     return Finding(
         FailureReason.IMAGE_PULL_FAILED,
-        f"The image {name} could not be pulled: {why}{f' ({told})' if told else ''}.",
+        f"The image {name} could not be pulled: {why}.",
         "An administrator should look at the node and at its container runtime.",
         raw,
         ("Make room on the node's disk" if "disk" in why else "Look at the node's container runtime",),
         facts={"image": name},
         meanwhile=TRIES_AGAIN,
     )
+
+
+def _in_its_own_words(name: str, raw: str) -> Finding:
+    """A pull that failed for a cause that this release does not know: the registry's status and words, and no advice that may be wrong."""
+    status = _STATUS.search(raw)
+    if status:
+        meaning = _MEANINGS.get(int(status[1]), "")
+        why = f"the registry refused with HTTP status {status[1]}{f' ({meaning})' if meaning else ''}"
+        step = "Look at the registry's log and at its rules for this image"
+    else:
+        why, step = f"the node reports: {raw}", "Look at what the node reports"
+    return Finding(
+        FailureReason.IMAGE_PULL_FAILED,
+        f"The image {name} could not be pulled: {why.rstrip('.')}.",
+        "An administrator should look at what the registry and the node report.",
+        raw,
+        (step,),
+        facts={"image": name, "status": int(status[1]) if status else None},
+        meanwhile=TRIES_AGAIN,
+    )
+
+
+_STATUS = re.compile(r"(?:status(?: code| from [A-Z]+ request to \S+?)?[^0-9]{0,60}|: |\()([45]\d\d)\b")
+_MEANINGS = {
+    405: "it is no image registry, or not at this address",
+    406: "it does not have the image in a form that the node reads",
+    412: "a rule of the registry is not met, in Harbor one about vulnerabilities or signatures",
+    451: "it may not give the image out, for legal reasons",
+}

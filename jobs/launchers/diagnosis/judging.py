@@ -4,6 +4,7 @@ The state of an object comes before events, newer before older, and of several p
 judged by what was kept of it and by the events, which outlive it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
 from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
 from jobs.launchers.diagnosis.creating import not_allowed_finding, refused_finding
+from jobs.launchers.diagnosis.exits import OUTSIDE, last_lines
 from jobs.launchers.diagnosis.images import never_pulled
 from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
@@ -30,20 +32,21 @@ def diagnose(
     nodes: Sequence[Mapping[str, Any]] | None = None,
     kept: Sequence[Mapping[str, Any]] = (),
     resources: Mapping[str, Any] | None = None,
+    claimed: bool = True,
 ) -> ClusterDiagnosis | None:
     """Why a worker waits, is being ended or ended; None when there is nothing to say: it runs, or succeeded.
 
     `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `remember_job`, `remember` and `remember_event` cut them;
     `job` is None when the cluster has none. `kept` are pods as `remember` cut them before they went; `nodes` is None without the right to
-    read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say.
+    read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say. `claimed`: the worker had taken its
+    job; a worker that ended before that did not succeed, and its end is never the user's fault.
     """
-    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources)
-    if scene.succeeded():
+    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources, claimed=claimed)
+    if scene.succeeded() and claimed:
         return None
-    if not scene.pods:
-        return _without_pod(scene)
-    pod = scene.pods[0]
-    return _live(scene, pod) if pod.live else _gone(scene, pod)
+    pod = scene.pods[0] if scene.pods else None
+    found = _without_pod(scene) if pod is None else _live(scene, pod) if pod.live else _gone(scene, pod)
+    return found if claimed or found is None else replace(found, counts=False)
 
 
 def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> ClusterDiagnosis:
@@ -81,6 +84,21 @@ def not_answered_yet() -> ClusterDiagnosis:
     )
 
 
+def not_stored_yet(why: str) -> ClusterDiagnosis:
+    """The worker's folder cannot be written. `why`: the system's words."""
+    return told(
+        Finding(
+            FailureReason.UNSCHEDULABLE_DISK,
+            "Waiting: the disk for workers is full or cannot be written.",
+            "Nothing is lost. An administrator must free space on the disk that WORKERS_DIR names, or make it writable.",
+            why,
+            ("Free space on the disk for workers",),
+            meanwhile=THEN_BY_ITSELF,
+        ),
+        Stage.WAITS,
+    )
+
+
 def not_allowed(message: str) -> ClusterDiagnosis:
     """The API server does not let the orchestrator launch (401, or 403 by its roles). `message`: its own words."""
     return told(not_allowed_finding(message), Stage.WAITS)
@@ -101,18 +119,28 @@ def not_called_yet() -> ClusterDiagnosis:
     )
 
 
-def never_claimed() -> ClusterDiagnosis:
-    """Its container runs, by the cluster's word, and has not called."""
-    return told(
-        Finding(
-            FailureReason.NEVER_CLAIMED,
-            "Its container runs, and has not called the orchestrator.",
-            "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
-            "",
-            ("Mend the way from the workers to the orchestrator",),
-        ),
-        Stage.ENDED,
-    )
+def never_claimed(log: str = "") -> ClusterDiagnosis:
+    """Its container runs, as the cluster reports, and has not called. `log`: the last lines that it printed, which may say why."""
+    lines = last_lines(log)
+    summary = "Its container runs, and has not called the orchestrator."
+    advice = "An administrator should look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies."
+    step = "Correct the way from the workers to the orchestrator"
+    if _NO_NAME.search(log):
+        summary = "Its container runs, and cannot resolve the name of the orchestrator: DNS does not work in its pod."
+        advice = (
+            "An administrator should look at the cluster's DNS (CoreDNS), at network policies that stop queries to it (port 53), and at the address"
+            " workers reach the orchestrator by (ORCHESTRATOR_URL)."
+        )
+        step = "Correct the DNS of the workers' pods"
+    elif lines:
+        summary = f"Its container runs, and has not called the orchestrator. Its last lines: {lines}."
+    return told(Finding(FailureReason.NEVER_CLAIMED, summary, advice, "", (step,)), Stage.ENDED)
+
+
+_NO_NAME = re.compile(
+    r"name resolution|name or service not known|gaierror|getaddrinfo|no such host|nodename nor servname|NXDOMAIN|EAI_AGAIN|could not resolve",
+    re.I,
+)
 
 
 def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard: str = "", elsewhere: bool = False) -> ClusterDiagnosis:
@@ -177,13 +205,13 @@ def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
 
 def _ended(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
     """A pod that says itself how it ended, unless it was ended: then its container only says that it was killed."""
-    found = ending.ended_finding(pod, scene.asked)
+    found = ending.ended_finding(pod, scene.asked, claimed=scene.claimed)
     if found is None:
         return None
-    killed = found.category is FailureReason.SIGNAL and found.facts.get("signal") in (9, 15)
+    killed = found.facts.get("signal") in OUTSIDE
     if scene.late() and (killed or found.category is FailureReason.WORKER_LOST):
         found = late_finding(scene, pod, ending_now=False)
-    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing")):
+    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing") or scene.suspended()):
         found = taken_away(scene, pod, ending_now=False)
     return _closed(scene, refined(scene, pod, found), Stage.ENDED)
 
@@ -233,7 +261,7 @@ def _replaced(scene: Scene) -> ClusterDiagnosis | None:
 def _earlier(scene: Scene) -> str:
     """What became of the pod before this one, as a sentence."""
     before = next(iter(scene.pods[1:]), None)
-    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked)) if before else None
+    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked, claimed=scene.claimed)) if before else None
     return f"An earlier pod of this attempt: {found.summary}" if found else ""
 
 

@@ -1,9 +1,16 @@
-"""A pod as a diagnosis sees it, live or kept, and the one that counts of several. Pure."""
+"""A pod as a diagnosis sees it, live or kept, and the one that counts of several. Pure.
 
-from collections.abc import Sequence
+A pod is judged by the worker's own container. Sidecars that an admission webhook injects (Istio, Linkerd, a database proxy) may run for ever,
+fail or end with any code: that says nothing about the worker. Init containers count until the worker's container starts.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.launchers.diagnosis.reading import Object, at, instant, items, remember, text, whole
+
+WORKER = "worker"  # the container of `manifest.worker_job`
+NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ NONE = Condition(False, "", "", 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """How one container stands. `kind` is waiting, running, terminated or empty; of a terminated one, how it ended."""
+    """State of one container. `kind`: waiting, running, terminated or empty. `role`: worker, init or sidecar (classic or native)."""
 
     name: str
     image: str
@@ -32,6 +39,9 @@ class Container:
     exit_code: int | None
     signal: int | None
     memory_limit: str
+    role: str = "worker"
+    native: bool = False  # an init container that runs beside the worker (restartPolicy: Always)
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class Pod:
     raw: Object
     conditions: dict[str, Condition] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
+    acknowledged: bool = True  # the node's kubelet has taken the pod on
 
     def disruption(self) -> Condition:
         """Why the cluster takes the pod away (DisruptionTarget)."""
@@ -58,17 +69,33 @@ class Pod:
     def disrupted(self) -> bool:
         return self.disruption().holds
 
+    def worker(self) -> Container | None:
+        """Return the worker's own container, None where the pod's status does not list it yet."""
+        return next((each for each in self.containers if each.role == "worker"), None)
+
+    def init(self) -> Container | None:
+        """Return the init container that the worker's container waits for: the first that has not done its part."""
+        return next((each for each in self.containers if each.role == "init" and not _is_done(each)), None)
+
     def ended(self) -> bool:
-        """Whether nothing of it runs any more, by its own words."""
-        done = [each.kind == "terminated" for each in self.containers]
-        return self.phase in ("Failed", "Succeeded") or (bool(done) and all(done))
+        """Whether the worker's container has ended, or never will start, whatever else runs in the pod."""
+        own = self.worker()
+        return self.phase in ("Failed", "Succeeded") or (own is not None and own.kind == "terminated")
+
+    def succeeded(self) -> bool:
+        """Whether the worker's container ended with exit code 0."""
+        own = self.worker()
+        return own.exit_code == 0 if own is not None and own.kind == "terminated" else self.phase == "Succeeded"
 
     def running(self) -> bool:
-        return any(each.kind == "running" for each in self.containers) or (self.phase == "Running" and not self.containers)
+        own = self.worker()
+        return own.kind == "running" if own is not None else self.phase == "Running"
 
     def ran(self) -> bool:
-        """Whether a container of it has been started."""
-        return self.running() or any(each.kind == "terminated" and each.at > 0 and each.reason != "StartError" for each in self.containers)
+        """Whether the worker's container has been started."""
+        own = self.worker()
+        ended = own is not None and own.kind == "terminated"
+        return self.running() or (ended and own is not None and own.at > 0 and own.reason not in NEVER_RAN)
 
 
 def read_conditions(status: Object) -> dict[str, Condition]:
@@ -87,6 +114,11 @@ def placed_at(pods: object) -> float:
     return max((each.at for each in conditions if each is not None and each.holds), default=0.0)
 
 
+def worker_runs(pod: object) -> bool:
+    """Whether the worker's own container runs in a pod."""
+    return read_pod(pod, live=True).running() if isinstance(pod, Mapping) else False
+
+
 def read_pod(source: Object, *, live: bool) -> Pod:
     """A pod, cut first to what is kept of one, so that live and kept ones are judged alike."""
     kept = remember(source)
@@ -103,8 +135,25 @@ def read_pod(source: Object, *, live: bool) -> Pod:
         live=live,
         raw=source,
         conditions=read_conditions(status),
-        containers=tuple(_container(each) for group in ("initContainerStatuses", "containerStatuses") for each in items(status.get(group))),
+        containers=_containers(kept),
+        acknowledged=bool(status.get("startTime") or status.get("containerStatuses") or status.get("initContainerStatuses")),
     )
+
+
+def _containers(pod: Object) -> tuple[Container, ...]:
+    """All containers with their roles. The worker's own is the one named so, or the first where none bears that name."""
+    status = at(pod, "status")
+    native = {text(each.get("name")) for each in items(at(pod, "spec").get("initContainers")) if each.get("restartPolicy") == "Always"}
+    first, others = items(status.get("initContainerStatuses")), items(status.get("containerStatuses"))
+    names = [text(each.get("name")) for each in others]
+    own = WORKER if WORKER in names else next(iter(names), "")
+    inits = [_container(each, "init", native=text(each.get("name")) in native) for each in first]
+    return (*inits, *(_container(each, "worker" if name == own else "sidecar") for each, name in zip(others, names, strict=True)))
+
+
+def _is_done(container: Container) -> bool:
+    """Whether the containers behind an init container may start."""
+    return container.started if container.native else container.kind == "terminated" and container.exit_code == 0
 
 
 def read_pods(pods: object, kept: object) -> list[Pod]:
@@ -116,15 +165,7 @@ def read_pods(pods: object, kept: object) -> list[Pod]:
     return sorted([*live, *latest.values()], key=lambda pod: (pod.created_at, pod.live, not pod.deleting), reverse=True)
 
 
-def worker_of(pod: Pod, kinds: Sequence[str]) -> Container | None:
-    """The container that tells most: the first that failed, else the worker's, else any, of those in one of `kinds`."""
-    found = [each for each in pod.containers if each.kind in kinds]
-    failed = [each for each in found if each.kind == "terminated" and each.exit_code]
-    named = [each for each in found if each.name == "worker"]
-    return next(iter([*failed, *named, *found]), None)
-
-
-def _container(source: Object) -> Container:
+def _container(source: Object, role: str, *, native: bool = False) -> Container:
     state = at(source, "state")
     kind = next((each for each in ("terminated", "running", "waiting") if each in state), "")
     inside = at(state, kind) if kind else {}
@@ -141,4 +182,7 @@ def _container(source: Object) -> Container:
         exit_code=whole(inside.get("exitCode")),
         signal=whole(inside.get("signal")),
         memory_limit=text(at(source, "resources", "limits").get("memory")),
+        role=role,
+        native=native,
+        started=source.get("started") is True or (kind == "running" and "started" not in source),
     )

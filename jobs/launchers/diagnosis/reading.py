@@ -5,6 +5,7 @@ it that the cluster or the worker's log repeats is taken out of their words.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,11 @@ class Event:
     message: str
     at: float
     order: int
+    container: str = ""  # the container of the pod that it is about; empty: the pod itself
+    reporter: str = ""  # the component that reports it, as `default-scheduler`, `karpenter`
+
+
+_FIELD = re.compile(r"spec\.(?:init|ephemeral)?containers\{([^}]{1,253})\}", re.I)
 
 
 def read_events(events: object) -> list[Event]:
@@ -84,6 +90,7 @@ def _event(source: Object) -> Event:
         meta.get("creationTimestamp"),
     )
     version = text(meta.get("resourceVersion"))
+    field = _FIELD.fullmatch(text(about.get("fieldPath")))
     return Event(
         kind=text(about.get("kind")),
         name=text(about.get("name")),
@@ -92,15 +99,20 @@ def _event(source: Object) -> Event:
         message=text(source.get("message")),
         at=max(map(instant, times)),
         order=int(version) if version.isascii() and version.isdigit() else 0,
+        container=field[1] if field else "",
+        reporter=text(source.get("reportingComponent")) or text(at(source, "source").get("component")),
     )
 
 
 def remember_event(event: Object) -> dict[str, Any]:
     """What a diagnosis reads of an event."""
     meta, series = at(event, "metadata"), at(event, "series")
-    kept = _only(event, "type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime", "count")
+    kept = _only(event, "type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime", "count", "reportingComponent")
     kept["metadata"] = _only(meta, "creationTimestamp", "resourceVersion")
-    kept["involvedObject"] = _only(at(event, "involvedObject"), "kind", "name", "uid")
+    kept["involvedObject"] = _only(at(event, "involvedObject"), "kind", "name", "uid", "fieldPath")
+    component = text(at(event, "source").get("component"))
+    if component and not kept.get("reportingComponent"):
+        kept["reportingComponent"] = component
     if series:
         kept["series"] = _only(series, "lastObservedTime", "count")
     return kept
@@ -111,8 +123,11 @@ def remember(pod: Object) -> dict[str, Any]:
     status = at(pod, "status")
     kept: dict[str, Any] = {
         "metadata": _only(at(pod, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp"),
-        "spec": _only(at(pod, "spec"), "nodeName"),
+        "spec": _only(at(pod, "spec"), "nodeName", "restartPolicy"),
     }
+    sidecars = [_only(each, "name", "restartPolicy") for each in items(at(pod, "spec").get("initContainers")) if each.get("restartPolicy")]
+    if sidecars:
+        kept["spec"]["initContainers"] = sidecars
     state = _only(status, "phase", "reason", "message", "nominatedNodeName", "startTime")
     state["conditions"] = _conditions(status)
     for group in ("initContainerStatuses", "containerStatuses"):
@@ -141,6 +156,7 @@ def remember_job(job: Object) -> dict[str, Any]:
         "serviceAccountName": text(template.get("serviceAccountName")),
         "priorityClassName": text(template.get("priorityClassName")),
         "volumes": [_claim(each) for each in items(template.get("volumes")) if at(each, "persistentVolumeClaim")],
+        "tolerations": [_only(each, "key", "operator", "value", "effect") for each in items(template.get("tolerations"))],
     }
     asked = {name: value for name, value in asked.items() if value}
     if asked:

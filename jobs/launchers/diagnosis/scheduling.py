@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import CPU, DISK, MEMORY, Asked, ever_fits, is_gpu, labelled, largest, offering, quantity, worded
-from jobs.launchers.diagnosis.reading import Object, at, items, text
+from jobs.launchers.diagnosis.reading import Object
+from jobs.launchers.diagnosis.taints import blocking, is_control_plane, state_of, usable
 from jobs.launchers.diagnosis.values import LESS, THEN_BY_ITSELF, Finding
 
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available:?\s*")
@@ -146,9 +147,11 @@ def _never(resource: str, asked: Asked, nodes: Sequence[Object] | None) -> bool:
     return bool(nodes) and amount is not None and largest(nodes or (), resource) < quantity(amount)
 
 
-def _amount(verdict: Verdict, resource: str, asked: Asked, nodes: Sequence[Object] | None) -> Finding:
+def _amount(verdict: Verdict, resource: str, asked: Asked, every: Sequence[Object] | None) -> Finding:
     category, step = _ROOM[resource]
     amount = asked.requests.get(resource)
+    # A node that the worker may not be put on is none that could hold it. Where it may go to none, all are told.
+    nodes = (usable(every, asked.tolerations, asked.selector) or every) if every is not None else None
     wanted = f"{worded(resource, amount)} free" if amount else f"enough {resource} free"
     size = f" (largest node: {worded(resource, largest(nodes, resource)).partition(' of ')[0]})" if nodes else ""
     if _never(resource, asked, nodes):
@@ -160,7 +163,7 @@ def _amount(verdict: Verdict, resource: str, asked: Asked, nodes: Sequence[Objec
     return Finding(
         category,
         f"Waiting: no node has {wanted}{size}. {_counts(verdict)}",
-        advice,
+        f"{advice}{_beside(verdict, asked, every)}",
         "",
         (LESS, step),
         facts={
@@ -171,6 +174,17 @@ def _amount(verdict: Verdict, resource: str, asked: Asked, nodes: Sequence[Objec
             "nodes": verdict.node_count,
         },
     )
+
+
+def _beside(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> str:
+    """What keeps the worker off the nodes with room, as a further sentence."""
+    taints = _named_taints(verdict, asked, nodes)
+    words = _taint_words(taints)
+    if not words:
+        return ""
+    chosen = [taint for taint in taints if not state_of(taint) and not is_control_plane(taint)]
+    also = " With a toleration for the taint in the cluster's row it can use those nodes, too." if chosen else ""
+    return f" Other {words}.{also}"
 
 
 def _gpu(verdict: Verdict, resource: str, asked: Asked, nodes: Sequence[Object] | None) -> Finding:
@@ -207,7 +221,7 @@ def _place(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Fi
         return _volume(verdict, asked)
     if any(_SELECTOR.search(part.words) for part in verdict.parts):
         return _selector(verdict, asked, nodes)
-    return _taint(verdict, nodes) if any("taint" in part.words for part in verdict.parts) else None
+    return _taint(verdict, asked, nodes) if any("taint" in part.words for part in verdict.parts) else None
 
 
 def _volume(verdict: Verdict, asked: Asked) -> Finding:
@@ -242,57 +256,53 @@ def _selector(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) ->
     )
 
 
-_NODE_TAINTS = {
-    "node.kubernetes.io/not-ready": "not ready",
-    "node.kubernetes.io/unreachable": "unreachable",
-    "node.kubernetes.io/disk-pressure": "short of disk",
-    "node.kubernetes.io/memory-pressure": "short of memory",
-    "node.kubernetes.io/pid-pressure": "short of process ids",
-    "node.kubernetes.io/network-unavailable": "without network",
-    "node.kubernetes.io/unschedulable": "cordoned",
-    "node.kubernetes.io/out-of-service": "out of service",
-    "node.cloudprovider.kubernetes.io/uninitialized": "still being set up",
-    "node.cilium.io/agent-not-ready": "still being set up",
-}
-
-
 def _taints(verdict: Verdict) -> list[str]:
     """The taints the scheduler names, as `key: value`."""
     found = [match[1] or match[2] or "" for part in verdict.parts for match in _TAINT.finditer(part.words)]
     return list(dict.fromkeys(taint.strip().rstrip(":").strip() for taint in found))
 
 
-def _taints_of(nodes: Sequence[Object]) -> list[str]:
-    """The taints that keep pods off nodes, as `key: value`."""
-    found = [
-        f"{text(taint.get('key'))}: {text(taint.get('value'))}".rstrip(": ")
-        for node in nodes
-        for taint in items(at(node, "spec").get("taints"))
-        if taint.get("effect") in ("NoSchedule", "NoExecute")
-    ]
-    return list(dict.fromkeys(found))[:5]
+def _named_taints(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> list[str]:
+    """The taints in the way: those the scheduler names, else (it does not from 1.34 on) those of the nodes, where these may be read."""
+    named = _taints(verdict)
+    if named or not any("taint" in part.words for part in verdict.parts):
+        return named
+    return list(dict.fromkeys(taint for node in nodes or () for taint in blocking(node, asked.tolerations)))[:5]
 
 
-def _taint(verdict: Verdict, nodes: Sequence[Object] | None) -> Finding:
-    taints = _taints(verdict) or _taints_of(nodes or ())  # a scheduler from 1.34 on does not name them
-    states = [_NODE_TAINTS[taint] for taint in taints if taint in _NODE_TAINTS]
-    other = [taint for taint in taints if taint not in _NODE_TAINTS]
-    who = " and ".join(
-        filter(
-            None,
-            (
-                f"nodes are {', '.join(states)}" if states else "",
-                f"nodes have the taint {', '.join(f'{{{taint}}}' for taint in other)}, which the worker does not tolerate" if other else "",
-            ),
+def _taint_words(taints: Sequence[str]) -> str:
+    """What the nodes with these taints are, or have."""
+    states = list(dict.fromkeys(state for taint in taints if (state := state_of(taint))))
+    chosen = [taint for taint in taints if not state_of(taint)]
+    have = f"nodes have the taint {', '.join(f'{{{taint}}}' for taint in chosen)}, which the worker does not tolerate" if chosen else ""
+    return " and ".join(part for part in (f"nodes are {', '.join(states)}" if states else "", have) if part)
+
+
+def _taint(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Finding:
+    taints = _named_taints(verdict, asked, nodes)
+    chosen = [taint for taint in taints if not state_of(taint) and not is_control_plane(taint)]
+    passes = any(state_of(taint) for taint in taints)
+    steps: tuple[str, ...] = ("Look at the nodes and their taints",)
+    if passes:
+        advice = "It starts by itself once a node is well again, or a new one is ready. An administrator should look at the nodes, if it stays so."
+        steps = ("Look at the nodes, if it stays so",)
+        if chosen:
+            advice += " The other nodes are reserved by their taint."
+    elif chosen:
+        advice = "An administrator has to add a toleration to the cluster's row, or to remove the taint."
+        steps = ("Give the cluster a toleration for the taint", "Remove the taint from a node")
+    elif taints:
+        advice = "These nodes are reserved for the cluster's control plane. An administrator has to add a node for workers."
+        steps = ("Add a node for workers",)
+    else:
+        advice = (
+            "The cluster does not say which taints. A node that is not ready, or about to be removed, has one for as long as that lasts; others"
+            " were chosen by a person. An administrator should look at the nodes (kubectl describe nodes)."
         )
-    )
-    steps = ("Give the cluster a toleration for the taint", "Remove the taint from a node") if other or not states else ("Look at the nodes",)
     return Finding(
         FailureReason.UNSCHEDULABLE_TAINT,
-        f"Waiting: {who or 'the nodes have a taint that the worker does not tolerate'}. {_counts(verdict)}",
-        "An administrator has to add a toleration to the cluster's row, or to remove the taint."
-        if other or not states
-        else "It starts once a node is well again. An administrator should look at the nodes.",
+        f"Waiting: {_taint_words(taints) or 'the nodes have taints that keep the worker away'}. {_counts(verdict)}",
+        advice,
         "",
         steps,
         facts={"taints": ", ".join(taints), "nodes": verdict.node_count},

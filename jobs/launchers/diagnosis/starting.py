@@ -4,6 +4,7 @@ import re
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import Asked
+from jobs.launchers.diagnosis.commands import command_finding
 from jobs.launchers.diagnosis.creating import refused_finding
 from jobs.launchers.diagnosis.images import IMAGE_REASONS, image_finding
 from jobs.launchers.diagnosis.scheduling import missing_claim
@@ -29,12 +30,17 @@ _VOLUMES = re.compile(r"unmounted volumes=\[([^\]]*)\]")
 _VOLUME = re.compile(r'(?:volume|PVC|claim) "?([A-Za-z0-9._:/-]+)"?')
 _ROOT = re.compile(r"runAsNonRoot|image will run as root|non-numeric user", re.I)
 _MEMORY = re.compile(r"OOM-killed|memory limit too low|cannot allocate memory|minimum memory limit", re.I)
-_COMMAND = re.compile(
-    r"executable file not found|no such file or directory|exec format error|permission denied|no command specified|is a directory"
-    r"|not a directory|not executable|exec user process|invalid argument: unknown",
-    re.I,
+_PROFILE = re.compile(r"(seccomp|apparmor)\b.{0,60}?profile [\\\"'`]*([^\s\"'`\\:]{1,512})", re.I)
+_SANDBOX_IMAGE = re.compile(
+    r"(?:sandbox|pause|infra(?:structure)?) image [\"'`]?([^\s\"'`]+?)[\"'`:]?(?:\s|$)|image [\"'`]?([^\s\"'`]*\bpause\b[^\s\"'`]*?)[\"'`]?:?(?:\s|$)"
+    r"|docker://([^\s\"'`]*\bpause\b[^\s\"'`]*?):?(?:\s|$)"
 )
-_EXECUTABLE = re.compile(r'exec:? \\?"([^"\\]+)\\?"|exec ([^\s:]+): |executable file `([^`]+)`|stat (\S+): no such file')
+_DRIVERS = (
+    re.compile(r"driver name (\S+) not found in the list of registered CSI drivers"),
+    re.compile(r"does not contain driver (\S+)"),
+    re.compile(r"(?:external-attacher of|CSI driver) ([\w.-]+\.[\w.-]+)"),
+)
+_ABSENT_DRIVER = re.compile(r"not found in the list of registered|does not contain driver")
 _MOUNTING = re.compile(r"error mounting|failed to (?:prepare subPath|mount|create subPath)|mountpoint|bind[- ]source|invalid mount|subpath", re.I)
 _NETWORK = re.compile(r"network|\bcni\b|plugin type=|ipam|failed to allocate|no addresses|IP address|calico|cilium|flannel|veth", re.I)
 
@@ -84,8 +90,10 @@ def start_finding(reason: str, message: str, asked: Asked, image: str) -> Findin
         )
     if _MOUNTING.search(message):
         return mount_finding(reason, message, asked)
-    if _COMMAND.search(message):
-        return _bad_command(message, raw, asked, image)
+    if profile := _PROFILE.search(message):
+        return _no_profile(profile[1], profile[2], raw)
+    if found := command_finding(message, raw, asked, image):
+        return found
     if _NETWORK.search(message):
         return sandbox_finding(reason, message, "")
     return Finding(
@@ -94,6 +102,20 @@ def start_finding(reason: str, message: str, asked: Asked, image: str) -> Findin
         "An administrator should look at the node and at its container runtime.",
         raw,
         ("Look at the node's container runtime",),
+    )
+
+
+def _no_profile(kind: str, name: str, raw: str) -> Finding:
+    """A security profile that the node does not have, or cannot load."""
+    kind = {"seccomp": "seccomp", "apparmor": "AppArmor"}[kind.lower()]
+    return Finding(
+        FailureReason.SANDBOX_FAILED,
+        f"Waiting: the node cannot load the {kind} profile {name} of the worker's container.",
+        f"An administrator has to put the {kind} profile on the nodes, or to remove what adds it to the worker's pod.",
+        raw,
+        (f"Put the {kind} profile on the nodes",),
+        facts={"profile": name},
+        meanwhile=TRIES_AGAIN,
     )
 
 
@@ -141,30 +163,6 @@ def _configured(message: str, raw: str) -> Finding | None:
     )
 
 
-def _bad_command(message: str, raw: str, asked: Asked, image: str) -> Finding:
-    found = _EXECUTABLE.search(message)
-    command = next((part for part in found.groups() if part), "") if found else ""
-    command = command or asked.command
-    named = f"command {command}" if command else "worker's command"
-    if re.search(r"exec format error", message, re.I):
-        why, step = f"the {named} is made for another processor architecture than the node's", "Use an image for the nodes' architecture"
-    elif re.search(r"permission denied|not executable|is a directory", message, re.I):
-        why, step = f"the {named} may not be executed", "Make the command executable in the image"
-    elif re.search(r"no command specified", message, re.I):
-        why, step = "the image names no command", "Give the image a command"
-    else:
-        why, step = f"the {named} was not found in the image", "Correct the command or the image (WORKER_IMAGE)"
-    return Finding(
-        FailureReason.BAD_COMMAND,
-        f"The worker could not be started: {why}.",
-        "Its own code never ran, so there is no log. An administrator has to correct the command or the image: another try changes nothing.",
-        raw,
-        (step,),
-        hopeless=True,
-        facts={"command": command, "image": image or asked.image},
-    )
-
-
 def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
     """Why a volume cannot be attached or mounted."""
     raw = f"{reason}: {message}" if message else reason
@@ -178,20 +176,24 @@ def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
     volume = (unmounted[1].replace(" ", ", ") if unmounted else "") or (named[1] if named else "")
     volume_told = f' "{volume}"' if volume else ""
     steps: tuple[str, ...] = ("Look at the volume and at its storage driver",)
-    if "Multi-Attach" in message:
+    driver = next((named_by[1].rstrip(".,:") for pattern in _DRIVERS if (named_by := pattern.search(message))), "")
+    if driver and _ABSENT_DRIVER.search(message):
+        why = f"the storage driver {driver} (CSI), which the volume{volume_told} needs, is not registered on its node"
+        steps = (f"Install the storage driver {driver} on the nodes, or look at its pod on this node",)
+    elif "Multi-Attach" in message:
         why = f"the volume{volume_told} is in use on another node and cannot be attached to two"
         steps = ("Wait until the other pod has ended", "Use a volume that many nodes can mount (ReadWriteMany)")
     elif reason == "FailedAttachVolume" or "AttachVolume" in message:
-        why = f"the volume{volume_told} cannot be attached to its node"
+        why = f"the volume{volume_told} cannot be attached to its node{f' by the storage driver {driver} (CSI)' if driver else ''}"
     else:
-        why = f"the volume{volume_told} cannot be mounted"
+        why = f"the volume{volume_told} cannot be mounted{f' by the storage driver {driver} (CSI)' if driver else ''}"
     return Finding(
         FailureReason.MOUNT_FAILED,
         f"Waiting: {why}.",
         "An administrator should look at the volume.",
         raw,
         (*steps, "Let workers run without the shared model cache") if asked.claims else steps,
-        facts={"volume": volume, "claim": asked.claims[0] if asked.claims else ""},
+        facts={"volume": volume, "driver": driver, "claim": asked.claims[0] if asked.claims else ""},
         meanwhile=TRIES_AGAIN,
     )
 
@@ -200,6 +202,8 @@ def sandbox_finding(reason: str, message: str, node: str) -> Finding:
     """Why a node cannot make the pod's sandbox: its network, or its container runtime."""
     raw = f"{reason}: {message}" if message else reason
     on = f" on node {node}" if node else ""
+    if image := _SANDBOX_IMAGE.search(message):
+        return _sandbox_image(next(name for name in image.groups() if name), message, raw, node)
     if reason == "NetworkNotReady" or _NETWORK.search(message):
         return Finding(
             FailureReason.NETWORK_FAILED,
@@ -217,6 +221,23 @@ def sandbox_finding(reason: str, message: str, node: str) -> Finding:
         raw,
         ("Look at the node's container runtime",),
         facts={"node": node},
+        meanwhile=TRIES_AGAIN,
+    )
+
+
+def _sandbox_image(image: str, message: str, raw: str, node: str) -> Finding:
+    """The image of the pod's sandbox (pause), which is the node's own setting and no image of ours."""
+    found = image_finding("ErrImagePull", message, image)
+    unreachable = found.category is FailureReason.REGISTRY_UNREACHABLE
+    on = f" {node}" if node else ""
+    return Finding(
+        FailureReason.REGISTRY_UNREACHABLE if unreachable else FailureReason.SANDBOX_FAILED,
+        f"Waiting: the node{on} has no image for pod sandboxes. {found.summary}",
+        "Every pod of the node needs this image. An administrator should load it on the node, or correct the sandbox image in the configuration of"
+        " its container runtime.",
+        raw,
+        ("Load the sandbox image on the node, or correct the container runtime's configuration",),
+        facts={"image": image, "node": node},
         meanwhile=TRIES_AGAIN,
     )
 

@@ -75,9 +75,15 @@ class KubernetesLauncher:
         return self._refused(spec, answer)
 
     def _look(self, spec: LaunchSpec, why: str) -> Launched:
-        """Perhaps it was made: what the cluster has under this name decides. Raises: LaunchUncertain, LaunchRefused."""
+        """Perhaps it was made: what the cluster has under this name decides. Raises: LaunchUncertain, LaunchRefused.
+
+        An admission webhook that does not answer is reported with status 500: the API server did answer, and names the webhook.
+        """
         found = self._adopted(spec)
         if found is None:
+            cause = diagnosis.diagnose_refusal(why, reason="InternalError")
+            if cause.category is FailureReason.ADMISSION_UNAVAILABLE:
+                raise LaunchUncertain(f"no sure answer, and no such Job yet: {why}", told=cause.told())
             raise _uncertain(f"no sure answer, and no such Job yet: {why}")
         return found
 
@@ -133,7 +139,7 @@ class KubernetesLauncher:
     def evidence(self, name: str) -> Evidence | None:
         job = self._shown("jobs").get(name)
         pods = tuple(pod for pod in self._shown("pods").values() if sight.job_name(pod) == name)
-        events = tuple(event for event in self._shown("events").values() if event["worker"] == name)
+        events = sight.events_of(name, job, pods, sight.by_worker(self._shown("events").values()))
         return Evidence(job=job, pods=pods, events=events, nodes=self._nodes_now())
 
     def wait_for_change(self, timeout_seconds: float) -> bool:

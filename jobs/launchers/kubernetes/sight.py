@@ -1,4 +1,7 @@
-"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure."""
+"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure.
+
+A worker is judged by its own container: sidecars that the cluster adds to its pod may run on after it.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -17,6 +20,7 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
 BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
+SHARED = frozenset({"PersistentVolumeClaim", "Node"})
 
 
 def attempt_id(each: Object) -> str:
@@ -42,12 +46,15 @@ def cut_pod(pod: Object) -> Object:
 
 
 def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
-    """An event about a worker's Job or a pod of it, with the worker's name; None for any other.
+    """An event about a worker's Job or a pod of it, with the worker's name, or about a volume claim or a node; None for any other.
 
-    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself.
+    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself. Claims and nodes are shared, so that
+    their events have no worker. Events of nodes stand in the namespace `default`, which the orchestrator may not be allowed to read.
     """
     about = event.get("involvedObject") or {}
     name = str(about.get("name") or "")
+    if about.get("kind") in SHARED:
+        return {**diagnosis.remember_event(event), "worker": ""}
     if not name.startswith(NAME):
         return None
     pod = name if about.get("kind") == "Pod" else str(event.get("message") or "").rpartition(" ")[2]
@@ -57,7 +64,9 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
 
 
 def runs(pod: Object | None) -> bool:
-    """Whether its containers run."""
+    """Whether its containers run. Not while a sidecar runs and the worker's own does not: its events are wanted then."""
+    if pod is not None and (own := _own(pod)) is not None:
+        return "running" in (own.get("state") or {})
     return pod is not None and (pod.get("status") or {}).get("phase") == "Running"
 
 
@@ -79,9 +88,7 @@ def observed(
     lost_before: dt.datetime,
 ) -> list[Observed]:
     """One line for each attempt that a Job or a pod belongs to. `lost_before`: a pod that should be gone since then is on a lost node."""
-    told: dict[str, list[Object]] = defaultdict(list)
-    for event in events:
-        told[event["worker"]].append(event)
+    told = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
     for job in jobs:
         by_attempt[attempt_id(job)][0].append(job)
@@ -90,9 +97,37 @@ def observed(
     seen = []
     for each, (own_jobs, own_pods) in by_attempt.items():
         name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
-        evidence = Evidence(own_jobs[0] if own_jobs else None, tuple(own_pods), tuple(told.get(name, ())), nodes)
+        first = own_jobs[0] if own_jobs else None
+        evidence = Evidence(first, tuple(own_pods), events_of(name, first, own_pods, told), nodes)
         seen.append(_one(each, name, evidence, lost_before))
     return seen
+
+
+def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
+    """Events by the name of the worker that they are about; those of shared objects under the empty name."""
+    found: dict[str, list[Object]] = defaultdict(list)
+    for event in events:
+        found[event["worker"]].append(event)
+    return found
+
+
+def events_of(name: str, job: Object | None, pods: Sequence[Object], events: Mapping[str, Sequence[Object]]) -> tuple[Object, ...]:
+    """The events of a worker, and of the volume claims and the node that it uses."""
+    own = tuple(events.get(name, ()))
+    shared = events.get("", ())
+    if not shared:
+        return own
+    template = ((((job or {}).get("spec") or {}).get("template") or {}).get("spec") or {})
+    volumes = template.get("volumes") or ()
+    uses = {("PersistentVolumeClaim", (each.get("persistentVolumeClaim") or {}).get("claimName")) for each in volumes}
+    uses |= {("Node", (pod.get("spec") or {}).get("nodeName")) for pod in pods}
+    return own + tuple(event for event in shared if _is_used(event["involvedObject"], uses, name))
+
+
+def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
+    """Whether a worker uses a shared object: by its Job's volumes, by its node, or as a claim that was made for its pod alone."""
+    kind, name = str(about.get("kind")), str(about.get("name"))
+    return (kind, name) in uses or (kind == "PersistentVolumeClaim" and name.startswith(f"{worker}-"))
 
 
 def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observed:
@@ -118,7 +153,7 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
 
 
 def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt.datetime) -> bool:
-    """Whether nothing of the worker runs, or will.
+    """Whether the worker's own container does not run, and never will.
 
     A Job of ours never makes a second pod: one that has ended is the end. A Job without any pod is about to make it, until it has failed.
     """
@@ -128,7 +163,10 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
 
 
 def _unsure(pod: Object) -> bool:
-    """Whether it is said to run and not to be ready. Ours have no readiness probe: one that runs is, while its node is heard of."""
+    """Whether it should run, and is not ready. Our container has no readiness probe: it is ready while its node is heard of.
+
+    A sidecar that is not ready makes the pod unready, too: the evidence tells the two apart.
+    """
     status = pod.get("status") or {}
     ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ())
     return status.get("phase") in ("Running", "Unknown") and not ready
@@ -136,6 +174,8 @@ def _unsure(pod: Object) -> bool:
 
 def _over(pod: Object, lost_before: dt.datetime) -> bool:
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    if _terminated(pod) and (pod.get("spec") or {}).get("restartPolicy") in (None, "", "Never"):
         return True
     due = _time((pod.get("metadata") or {}).get("deletionTimestamp"))
     return due is not None and due < lost_before
@@ -147,11 +187,15 @@ def _finished(job: Object) -> bool:
 
 
 def _terminated(pod: Object) -> Object:
-    """How its container ended; empty where that is not told."""
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        if container.get("name") == CONTAINER:
-            return (container.get("state") or {}).get("terminated") or {}
-    return {}
+    """How the worker's container ended; empty where it has not, or that is not known."""
+    own = _own(pod)
+    return ((own or {}).get("state") or {}).get("terminated") or {}
+
+
+def _own(pod: Object) -> Object | None:
+    """The status of the worker's own container."""
+    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    return next((each for each in states if each.get("name") == CONTAINER), None)
 
 
 def _code(end: Object) -> int | None:

@@ -1,5 +1,6 @@
 """The editor of a definition written as JSON: what the pages of pipelines and twins share of it."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -41,3 +42,14 @@ def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
     if not found or len(found) < len(error.detail):
         rest = {path: text for path, text in error.detail.items() if path not in found}
         form.refused(ApiError(error.status, error.code, error.message, rest), fields)
+
+
+def diff(first: Any, second: Any) -> dict[str, Any]:
+    """The lines that differ between two definitions as people edit them: {"lines": [{"kind", "text"}], "added", "removed"}."""
+    before, after = written(first).splitlines(), written(second).splitlines()
+    lines = []
+    for line in list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]:
+        kind = {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
+        lines.append({"kind": kind, "text": "…" if kind == "place" else line})
+    count = {kind: sum(line["kind"] == kind for line in lines) for kind in ("added", "removed")}
+    return {"lines": lines, **count}

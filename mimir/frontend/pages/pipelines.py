@@ -2,10 +2,12 @@
 
 import json
 import re
+import uuid
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -19,6 +21,7 @@ from mimir.frontend.session import signed_in
 RECENT_JOBS = 50  # of the project, among which those of this pipeline are shown
 SHOWN_JOBS = 5
 _FIELDS = {"name": "name"}
+_NOTICE, _NOTICE_SECONDS = "pipeline-notice", 600
 
 
 @require_GET
@@ -120,6 +123,7 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "more_versions": found.get("next"),
         "is_newest": version["number"] == found["versions"][0]["number"],
         "newest": found["versions"][0]["number"],
+        "diff": _diff(version, found["versions"], request.GET.get("compare", "")),
         "jobs": [job_look(job) for job in jobs],
         "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",
     }
@@ -134,11 +138,20 @@ def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
     raise ApiError(404, "not_found", f"This pipeline has no version {asked[:20]} among its last {len(versions)}.")
 
 
+def _diff(version: dict[str, Any], versions: list[dict[str, Any]], asked: str) -> dict[str, Any] | None:
+    """The changes from `version` to the version whose number was asked for; None without one."""
+    other = next((one for one in versions if str(one["number"]) == asked), None)
+    if other is None:
+        return None
+    return {"first": version["number"], "second": other["number"], **editor.diff(version["definition"], other["definition"])}
+
+
 def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None) -> HttpResponse:
     """The page around the editor; `context` is None for a new pipeline."""
     nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
+    only_checked = bool(form.values.get("checked"))
     check = together(request, check=optional(partial(_checked, str(project["slug"]), form.value("definition")), nothing))["check"]
-    graph, only_checked = check["graph"], bool(form.values.get("checked"))
+    graph = check["graph"]
     drawn = graphs.draw(graph.get("nodes", []), graph.get("edges", []))
     shown = {
         "form": form,
@@ -146,6 +159,9 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
         "refused": form.bad and not only_checked,
         "faults": editor.faults(form) or (check["errors"] if only_checked else []),
         "okay": only_checked and check["valid"],
+        "summary": _summary(check) if only_checked else "",
+        "notice": _notice(request),
+        "idempotency_key": request.POST.get("idempotency_key") or str(uuid.uuid4()),
         "drawing": _drawing(drawn) if drawn else None,
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
         **(context or {}),
@@ -158,8 +174,15 @@ def _drawing(drawn: graphs.Drawing) -> dict[str, Any]:
     return {"width": drawn.width, "height": drawn.height, "nodes": nodes, "edges": [path for _, _, path in drawn.edges]}
 
 
+def _summary(check: dict[str, Any]) -> str:
+    """What was checked and what was not, and whether errors keep it from being saved."""
+    if check["errors"] and check.get("can_be_saved"):
+        return f"It can be saved, and a job would fail unless the data change. {check.get('summary', '')}"
+    return str(check.get("summary", ""))
+
+
 def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
-    """What the API says of a definition: {"valid", "errors", "graph"}."""
+    """The API's check of a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
     try:
         value = json.loads(definition)
     except ValueError:
@@ -180,14 +203,55 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     try:
         made = api(request).post(project_path(slug, "pipelines"), {"name": form.value("name"), "definition": definition}, headers=headers)
     except ApiError as error:
-        if error.status not in (400, 409, 412, 413):
+        if error.status not in (400, 409, 412, 413, 429):
             raise
         _refused(form, error)
         return None
-    url = f"/{project_path(slug, 'pipelines', made['name'])}"
     if request.POST.get("then") == "run":
-        url = f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': made['name'], 'version': made['version']['number']})}"
-    return HttpResponseRedirect(url)
+        return _run(request, slug, made)
+    return _to_pipeline(slug, made, _after_saving(made))
+
+
+def _after_saving(made: dict[str, Any]) -> str:
+    """What there is to say of a version that is saved; empty for one that is new and fits its data."""
+    number, warnings = made["version"]["number"], made.get("warnings", [])
+    if not made.get("created", True):
+        return f"No changes: version {number} is current."
+    if not warnings:
+        return ""
+    first = f"{warnings[0]['path']} {warnings[0]['message']}"
+    more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
+    return f"Version {number} is saved. A job would fail on the data of now: {first}{more}."
+
+
+def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
+    """Submit a job of the saved version and lead to it; where the API refuses the job, lead to the pipeline with the reason."""
+    number = made["version"]["number"]
+    key = request.POST.get("idempotency_key", "")
+    headers = {"Idempotency-Key": key if 1 <= len(key) <= 200 and key.isascii() and key.isprintable() else str(uuid.uuid4())}
+    body = {"type": "pipeline_execution", "parameters": {"pipeline": made["name"], "version": number}}
+    try:
+        job = api(request).post(project_path(slug, "jobs"), body, headers=headers)
+    except ApiError as error:
+        if error.status not in (400, 403, 409, 413, 429):
+            raise
+        said = next((text for text in error.detail.values() if isinstance(text, str)), error.message)
+        saved = f"Version {number} is saved" if made.get("created", True) else f"No changes: version {number} is current"
+        return _to_pipeline(slug, made, f"{saved}. The job was not started: {said}.")
+    return HttpResponseRedirect(f"/jobs/{job['id']}/")
+
+
+def _to_pipeline(slug: str, made: dict[str, Any], notice: str) -> HttpResponse:
+    """The pipeline's page; the notice travels signed, so that nobody can make a link that shows words of their own."""
+    query = f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}" if notice else ""
+    return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', made['name'])}{query}")
+
+
+def _notice(request: HttpRequest) -> str:
+    try:
+        return str(signing.loads(request.GET.get("notice", ""), salt=_NOTICE, max_age=_NOTICE_SECONDS))
+    except signing.BadSignature:
+        return ""
 
 
 def _refused(form: Form, error: ApiError) -> None:

@@ -149,6 +149,7 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
         "faults": editor.faults(form),
         "okay": only_checked and not form.bad,
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
+        "unchanged": not context["new"] and request.GET.get("unchanged") == str(context["newest"]),
         **context,
     }
     return page(request, "twins/definition.html", shown, project=project, here="twins", status=400 if shown["refused"] else 200)
@@ -174,7 +175,14 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
         else:
             editor.refused(form, error, _FIELDS)
         return None
+    if _base_number(form.value("etag")) == str(made["definition_number"]):
+        return HttpResponseRedirect(f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}")
     return HttpResponseRedirect(twin_url(slug, made["name"]))
+
+
+def _base_number(etag: str) -> str:
+    """The number of the definition that was edited: `"3"` or `"3~<hash of its representation>"`."""
+    return etag.removeprefix("W/").strip('"').partition("~")[0]
 
 
 def _check(client: Api, slug: str, form: Form, definition: Any) -> None:

@@ -167,6 +167,15 @@ class FakeKubernetes:
         """By hand, as somebody's kubectl would; how many there were."""
         return int(self._call("DELETE", f"jobs/{quote(name)}?policy={policy}")["deleted"])
 
+    def event(self, *, kind: str, name: str, reason: str, message: str) -> None:
+        """Record an event about an object that the fake does not keep, such as a volume claim."""
+        about = {"kind": kind, "name": name, "namespace": self.namespace}
+        self._call("POST", "events", {**about, "reason": reason, "message": message})
+
+    def suspend_job(self, name: str) -> int:
+        """Suspend a Job, as an administrator or a queue manager does; how many there were."""
+        return int(self._call("POST", "suspend", {"name": name})["suspended"])
+
     def delete_pod(self, name: str, *, force: bool = False) -> bool:
         """By hand; the name of the pod or of its Job."""
         return self.act(name, Act.FORCE_DELETE if force else Act.DELETE)

@@ -10,7 +10,7 @@ from tests.fakes.kubernetes.api import Api
 from tests.fakes.kubernetes.cluster import Cluster, Settings
 from tests.fakes.kubernetes.faults import rule_from_json
 from tests.fakes.kubernetes.http import Refused, Reply, Request, as_json, json_reply
-from tests.fakes.kubernetes.resources import JOBS, PODS
+from tests.fakes.kubernetes.resources import JOBS, PODS, with_meta
 from tests.fakes.kubernetes.scripts import Act, script_from_json
 from tests.fakes.kubernetes.watch import Stream
 
@@ -70,6 +70,8 @@ class Control:
             ("GET", "watches"): lambda body, rest, query: {"watches": [each.resource.plural for each in self.api.streams if each.open]},
             ("POST", "compact"): lambda body, rest, query: self.cluster.store.forget_history(),
             ("DELETE", "jobs"): self._delete_job,
+            ("POST", "suspend"): self._suspend_job,
+            ("POST", "events"): lambda body, rest, query: self.cluster.events.foreign(**body),
             ("GET", "counts"): lambda body, rest, query: {
                 kind.plural: sum(1 for _ in self.cluster.store.all(kind)) for kind in (JOBS, PODS)
             },
@@ -150,6 +152,14 @@ class Control:
             "bookmark": lambda stream: stream.bookmark(number),
         }
         return {"watches": self.api.each_stream(body.get("resource", ""), deeds[body["what"]])}
+
+    def _suspend_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
+        """Somebody's kubectl patch, or a queue manager's: the Job is suspended, whether it runs or not."""
+        found = [version.obj for version in self.cluster.store.all(JOBS) if version.key[1] == body["name"]]
+        for job in found:
+            generation = job["metadata"]["generation"] + 1
+            self.cluster.store.update(JOBS, with_meta({**job, "spec": {**job["spec"], "suspend": True}}, generation=generation))
+        return {"suspended": len(found)}
 
     def _delete_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         """Somebody's kubectl delete job: it shows among no requests."""

@@ -35,6 +35,23 @@ class Recorder:
     ) -> None:
         self._counted(about, resource, reason, message, warning, {"component": component}, {})
 
+    def foreign(self, *, kind: str, name: str, namespace: str, reason: str, message: str) -> None:
+        """About an object that this fake does not keep, such as a volume claim."""
+        stamp = self._store.clock.stamp()
+        self._count += 1
+        event = {
+            "metadata": {"name": f"{name}.{0x18EABD0000000000 + self._count:x}", "namespace": namespace},
+            "involvedObject": {"kind": kind, "namespace": namespace, "name": name, "uid": self._store.new_uid(), "apiVersion": "v1"},
+            "reason": reason,
+            "message": message,
+            "type": "Warning",
+            "source": {"component": "persistentvolume-controller"},
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+        }
+        self._store.create(EVENTS, event)
+
     def _counted(self, about: Object, resource: Resource, reason: str, message: str, warning: bool, source: Object, path: Object) -> None:
         seen = (about["metadata"]["uid"], reason, message)
         stamp = self._store.clock.stamp()

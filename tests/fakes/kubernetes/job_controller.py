@@ -89,6 +89,9 @@ class JobController:
         if "startTime" not in job["status"]:
             self._start(job)
             return
+        if job["spec"].get("suspend"):
+            self._suspend(job, pods)
+            return
         self._count(job, pods)
         target = self._target(job, pods)
         if target:
@@ -97,6 +100,21 @@ class JobController:
             self._complete(job)
         else:
             self._keep_running(job, pods)
+
+    def _suspend(self, job: Object, pods: list[Object]) -> None:
+        """Suspended while it runs: its pods are deleted, and count neither as failed nor as succeeded."""
+        if not has_condition(job, "Suspended"):
+            new = job_condition("Suspended", self._store.clock.stamp(), reason="JobSuspended", message="Job suspended")
+            self._store.update(JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new]))
+            for pod in pods:
+                if not is_terminal(pod) and not is_deleting(pod):
+                    self._events.controller(job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+                    self._kubelets.delete(pod)
+            self._events.controller(job, JOBS, "Suspended", "Job suspended")
+            return
+        for pod in pods:
+            self._untrack(pod)
+        self._show(job, self._pods(job))
 
     def _start(self, job: Object) -> None:
         """Note the start; the pod and the deadline come after it."""

@@ -13,11 +13,20 @@ from tests.fakes.kubernetes.nodes import Nodes
 from tests.fakes.kubernetes.podstate import Ending, PodState
 from tests.fakes.kubernetes.resources import PODS, Object, is_deleting, is_terminal, key_of, with_meta, with_status
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
-from tests.fakes.kubernetes.shapes import condition, container_status, ended_conditions, scheduled_status, started_conditions, unschedulable_status
+from tests.fakes.kubernetes.shapes import (
+    condition,
+    container_status,
+    ended_conditions,
+    scheduled_status,
+    sidecar_status,
+    started_conditions,
+    unschedulable_status,
+)
 from tests.fakes.kubernetes.store import Store
 from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal, waiting
 
 BACK_OFF_SECONDS = 10.0
+SIDECAR_STOP_SECONDS = 1.0  # from SIGTERM to the end of a sidecar
 ORPHAN_SECONDS = 1.0  # what a container gets whose object has gone
 MAX_BACK_OFF_SECONDS = 300.0
 
@@ -133,7 +142,10 @@ class Kubelets:
                 conditions=started_conditions(self._stamp(), state.scheduled_at, ready=True, sandbox=True, container=name),
                 startTime=state.scheduled_at,
                 **self._addresses(sandbox=True),
-                containerStatuses=container_status(pod, {"running": {"startedAt": self._stamp()}}, container_id=state.container_id),
+                containerStatuses=[
+                    *container_status(pod, {"running": {"startedAt": self._stamp()}}, container_id=state.container_id),
+                    *([sidecar_status({"running": {"startedAt": self._stamp()}})] if script.sidecar else []),
+                ],
             ),
         )
         if script.run_seconds is not None:
@@ -171,10 +183,27 @@ class Kubelets:
         if pod is None:
             return
         if not is_terminal(pod):
-            pod = self.store.update(PODS, self._ended(pod, state, ending, finished_at))
+            ended = self._ended(pod, state, ending, finished_at)
+            if state.script.sidecar and state.run and not ending.pod_reason and not is_deleting(pod):
+                state.sidecar_runs = True
+                states = [*ended["status"]["containerStatuses"], sidecar_status({"running": {"startedAt": finished_at}})]
+                ended = with_status(ended, phase="Running", containerStatuses=states)
+            pod = self.store.update(PODS, ended)
         if is_deleting(pod):
             state.removed = True
             self.updated(pod)
+
+    def _end_sidecar(self, state: PodState) -> None:
+        """Its pod is deleted: the sidecar ends, and with it the pod."""
+        pod = self.pod(state)
+        if pod is None or not state.sidecar_runs or state.ending is None:
+            return
+        state.sidecar_runs = False
+        ended = {"terminated": {"exitCode": 137, "reason": "Error", "startedAt": self._stamp(), "finishedAt": self._stamp()}}
+        states = [each for each in pod["status"]["containerStatuses"] if each["name"] != "istio-proxy"]
+        pod = self.store.update(PODS, with_status(pod, phase="Failed", containerStatuses=[*states, sidecar_status(ended)]))
+        state.removed = True
+        self.updated(pod)
 
     def _ended(self, pod: Object, state: PodState, ending: Ending, finished_at: str) -> Object:
         succeeded = ending.exit_code == 0 and not ending.pod_reason
@@ -239,6 +268,9 @@ class Kubelets:
             return
         state.kill_by = by
         pod = self.pod(state)
+        if state.sidecar_runs:
+            self.store.clock.after(min(grace, SIDECAR_STOP_SECONDS), lambda: self._end_sidecar(state))
+            return
         if state.run is None or state.ending:
             if not state.ending:
                 self.end(state, Ending(137, "ContainerStatusUnknown"))

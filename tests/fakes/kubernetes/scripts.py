@@ -70,6 +70,7 @@ class PodScript:
     stop_seconds: float | None = 0.0  # from SIGTERM to the container's end; None: it waits for SIGKILL
     stop_exit_code: int = 143
     node: str = ""  # empty: the first node that is ready
+    sidecar: bool = False  # a classic sidecar runs beside the worker and ends only when its pod is deleted
 
 
 @dataclass(slots=True)

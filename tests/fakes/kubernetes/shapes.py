@@ -168,6 +168,20 @@ def container_status(pod: Object, state: Object, *, container_id: str = "", bare
     ]
 
 
+def sidecar_status(state: Object) -> Object:
+    """The status of an injected sidecar, which runs or has ended."""
+    return {
+        "name": "istio-proxy",
+        "state": state,
+        "lastState": {},
+        "ready": "running" in state,
+        "restartCount": 0,
+        "image": "docker.io/istio/proxyv2:1.27.1",
+        "imageID": "",
+        "started": "running" in state,
+    }
+
+
 def started_conditions(at: str, scheduled_at: str, *, ready: bool, sandbox: bool, container: str) -> list[Object]:
     """A pod's conditions once the kubelet looks after it."""
     word = "True" if ready else "False"

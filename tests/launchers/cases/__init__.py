@@ -1,6 +1,14 @@
 """Cases of our own making, in the words that Kubernetes 1.29 to 1.35, container runtimes, registries and controllers really use."""
 
-from tests.launchers.cases import creating, ending, gone, images, scheduling, starting
+from tests.launchers.cases import creating, ending, gone, images, scheduling, starting, variants
 from tests.launchers.cases.base import Case
 
-CASES: list[Case] = [*images.IMAGES, *scheduling.SCHEDULING, *creating.CREATING, *starting.STARTING, *ending.ENDINGS, *gone.GONE]
+CASES: list[Case] = [
+    *images.IMAGES,
+    *scheduling.SCHEDULING,
+    *creating.CREATING,
+    *starting.STARTING,
+    *ending.ENDINGS,
+    *gone.GONE,
+    *variants.VARIANTS,
+]

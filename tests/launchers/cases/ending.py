@@ -22,7 +22,8 @@ ENDINGS = [
     _ended("exit-without-words", R.EXIT_CODE, kube.terminated(255), "exit code 255"),
     _ended("segfault", R.SIGNAL, kube.terminated(139), "signal 11", "segmentation fault"),
     _ended("abort", R.SIGNAL, kube.terminated(134), "signal 6", "aborted"),
-    _ended("killed", R.SIGNAL, kube.terminated(137), "signal 9", "killed"),
+    _ended("killed", R.WORKER_LOST, kube.terminated(137), "signal 9", "killed", "exit code 137", "not OOMKilled"),
+    _ended("stopped", R.WORKER_LOST, kube.terminated(143), "signal 15", "stopped", "from outside"),
     _ended("real-time-signal", R.SIGNAL, kube.terminated(128 + 40), "signal 40"),
     _ended(
         "docker-cannot-run",

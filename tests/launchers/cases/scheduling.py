@@ -155,7 +155,7 @@ SCHEDULING = [
         "scheduled-meanwhile",
         R.STARTING,
         WAITS,
-        ("being started",),
+        ("assigned to the node node1", "has not confirmed it"),
         [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
         [
             kube.event("FailedScheduling", scheduler_told(1, "1 Insufficient cpu")),

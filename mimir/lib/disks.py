@@ -1,0 +1,77 @@
+"""Disks that are full or read-only: errors of the system as sentences, and a probe that finds out before somebody's request does."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from mimir.lib.errors import MimirError
+
+FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+READ_ONLY = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
+_PROBE_BYTES = 64 * 1024
+_FREE_BYTES_MIN = 8 * 1024 * 1024  # below it a disk counts as full: the next request would fill it
+_RETRY_SECONDS = 30
+
+
+class StorageFull(MimirError):
+    """There is no space left where files are written. Answered with 507; the same request works once there is space."""
+
+    status, code = 507, "storage_full"
+
+    def __init__(self) -> None:
+        message = "The server's disk is full. Nothing was changed. Tell an administrator; the same request works again once there is space."
+        super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
+
+
+class StorageReadOnly(MimirError):
+    """Files cannot be written. Answered with 503."""
+
+    status, code = 503, "storage_read_only"
+
+    def __init__(self) -> None:
+        message = "The server cannot write its files. Nothing was changed. Tell an administrator; the same request works again afterwards."
+        super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
+
+
+def as_storage_error(error: BaseException | None) -> MimirError | None:
+    """The error a client is told when `error`, or its cause, is a disk that is full or cannot be written; else None."""
+    for found in (error, getattr(error, "__cause__", None)):
+        if isinstance(found, OSError) and not isinstance(found, MimirError):
+            if found.errno in FULL:
+                return StorageFull()
+            if found.errno in READ_ONLY:
+                return StorageReadOnly()
+    return None
+
+
+def write_problem(folder: str, *, what: str, setting: str) -> str:
+    """Why nothing can be written to `folder` now, as a sentence; empty when it can.
+
+    what: what lies there. setting: the setting that names the folder.
+    """
+    error = unwritable(folder)
+    if error is not None and error.errno in FULL:
+        return f"The disk for {what} is full ({setting}). Free space on it, or mount a larger one."
+    if error is not None:
+        return f"The folder for {what} cannot be written ({setting}): {error.strerror}. Check its mount and its permissions."
+    free = os.statvfs(folder)
+    if free.f_blocks and free.f_bavail * free.f_frsize < _FREE_BYTES_MIN:
+        return f"The disk for {what} is almost full ({setting}). Free space on it, or mount a larger one."
+    return ""
+
+
+def storage_problem(folder: str | Path) -> MimirError | None:
+    """The error for a folder that cannot be written now; None when it can be: for a child process that ended without a reason."""
+    return as_storage_error(unwritable(folder))
+
+
+def unwritable(folder: str | Path) -> OSError | None:
+    """The system's error when a small file cannot be written to `folder` now."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".mimir-probe-") as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        return error
+    return None

@@ -1,0 +1,91 @@
+"""What the reconciler decides about a worker that a cluster shows so: the whole way from the objects to the end of an attempt, without rows."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, FailureReason, JobStatus
+from jobs.launchers.base import Observed
+from jobs.launchers.kubernetes import sight
+from jobs.launchers.manifest import ATTEMPT_ID
+from jobs.launchers.memory import MemoryLauncher
+from jobs.reconciliation import Action, AttemptView, Sight, Times, Verb, decide
+from jobs.services import sights
+
+FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = "FAIL", "COUNTED", "uncounted", "never counted nor bounded", "nothing"
+TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
+Objects = Sequence[Mapping[str, Any]]
+
+
+def row_of(*, claimed: bool, created_at: dt.datetime, attempt_id: UUID | None = None) -> AttemptView:
+    """The row of the attempt, as it was before the look."""
+    attempt_id = attempt_id or uuid4()
+    return AttemptView(
+        id=attempt_id,
+        job_id=uuid4(),
+        number=1,
+        name="worker-job",
+        job_status=JobStatus.RUNNING if claimed else JobStatus.LAUNCHING,
+        job_attempt=1,
+        timeout_seconds=3600,
+        created_at=created_at,
+        uid="uid",
+        claim_id=uuid4() if claimed else None,
+        launched_at=created_at,
+        claimed_at=created_at if claimed else None,
+        heartbeat_at=created_at if claimed else None,
+    )
+
+
+def observed(job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None) -> Observed | None:
+    """What the launcher's mirrors show of the one worker; None where it shows neither Job nor pod."""
+    jobs = [sight.cut_job(_marked(job))] if job else []
+    own_pods = [sight.cut_pod(_marked(pod)) for pod in pods]
+    own_events = [kept for event in events if (kept := sight.cut_event(event, lambda _name: False)) is not None]
+    lost = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    found = sight.observed(jobs, own_pods, own_events, tuple(nodes) if nodes is not None else None, lost_before=lost)
+    return found[0] if found else None
+
+
+def _marked(each: Mapping[str, Any]) -> dict[str, Any]:
+    """The object as one of our workers'."""
+    meta = each.get("metadata") or {}
+    labels = {sight.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0], **(meta.get("labels") or {})}
+    return {**each, "metadata": {**meta, "labels": labels, "annotations": {**(meta.get("annotations") or {}), ATTEMPT_ID: "attempt"}}}
+
+
+def decided(
+    job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None = None, *, claimed: bool, seconds: float = 60
+) -> tuple[Action, Sight | None]:
+    """The reconciler's action, `seconds` after the admission."""
+    now = dt.datetime.now(dt.UTC)
+    row = row_of(claimed=claimed, created_at=now - dt.timedelta(seconds=seconds))
+    seen = observed(job, pods, events, nodes)
+    with patch.object(sights, "resources_of", lambda _id: None):
+        shown, _told = sights.explained(row, seen, MemoryLauncher(), tuple)
+    if shown is not None:
+        shown = replace(shown, placed_at=None)
+    return decide(row, shown, now=now, times=TIMES), shown
+
+
+def decision(job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None = None, *, claimed: bool) -> str:
+    """What the end of the attempt means for its job; of one that waits, what its end by the launch time limit would mean."""
+    action, _sight = decided(job, pods, events, nodes, claimed=claimed)
+    if action.verb is Verb.NOTHING and not claimed:
+        action, _sight = decided(job, pods, events, nodes, claimed=claimed, seconds=100_000)
+    return consequence(action, claimed=claimed)
+
+
+def consequence(action: Action, *, claimed: bool) -> str:
+    """As `services.ending` decides by the reason."""
+    if action.verb is not Verb.END:
+        return NOTHING
+    reason = FailureReason(action.reason or "")
+    if reason in FINAL:
+        return FAIL
+    if reason in SHORTAGE:
+        return UNBOUNDED
+    return UNCOUNTED if reason in INFRASTRUCTURE or not claimed else COUNTED
