@@ -124,6 +124,15 @@ def _amount(
     return number
 
 
+def _within(profile: Profile, most: Amounts) -> Profile:
+    def cut(amounts: Amounts) -> Amounts:
+        return replace(
+            amounts, cpu_millicores=min(amounts.cpu_millicores, most.cpu_millicores), memory_bytes=min(amounts.memory_bytes, most.memory_bytes)
+        )
+
+    return Profile(cut(profile.requests), cut(profile.limits))
+
+
 def as_dict(profile: Profile) -> dict[str, dict[str, int]]:
     """The form a job's row keeps: {"limits": {...}, "requests": {...}}."""
     return {"limits": asdict(profile.limits), "requests": asdict(profile.requests)}
@@ -134,12 +143,13 @@ def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
     return Profile(requests=Amounts(**value["requests"]), limits=Amounts(**value["limits"]))
 
 
-def profiles_with(overrides: Mapping[str, Any]) -> dict[JobType, Profile]:
+def profiles_with(overrides: Mapping[str, Any], *, machine: Amounts | None = None) -> dict[JobType, Profile]:
     """The built-in profiles, with `overrides` {type: {"requests": {"cpu","memory","gpu"}, "limits": {…}}} applied.
 
-    Raises: Invalid, ValueError for an unknown type.
+    `machine`: where workers run on one machine, what it has; the built-in profiles are cut to it. Raises: Invalid, ValueError for an
+    unknown type.
     """
-    result = dict(PROFILES)
+    result = {kind: _within(profile, machine) if machine else profile for kind, profile in PROFILES.items()}
     for name, value in overrides.items():
         kind = JobType(name)
         limits = resolve(value.get("limits"), result[kind]).limits

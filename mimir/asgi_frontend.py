@@ -38,5 +38,6 @@ application = in_front_of(
         sockets_per_client=settings.ENV.sockets_per_client,
         session_cookie=settings.SESSION_COOKIE_NAME,
         frontend_keys=settings.ENV.frontend_keys,
+        https_redirect=settings.ENV.https_redirect,
     ),
 )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 Role = Literal["orchestrator", "frontend"]
 
@@ -136,6 +136,16 @@ def _keys(value: str) -> tuple[str, ...]:
     return _worker_keys(value) if value.strip() else ()
 
 
+_PLAIN = ("public_url", "database", "redis", "artifacts")  # names of ACCEPT_PLAIN
+
+
+def _accepted(value: str) -> tuple[str, ...]:
+    names = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if set(names) - set(_PLAIN):
+        raise _Fault(f"has to be a comma list of {', '.join(_PLAIN)}")
+    return names
+
+
 def _token(value: str) -> str:
     if value and (len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value):
         raise _Fault("has to have at least 16 printable ASCII characters without spaces")
@@ -205,6 +215,12 @@ class Env:
     public_url: str = _setting(_url("http", "https"), "http://localhost:3000", "where people reach the pages: hosts, CSRF, Origin", roles=_BOTH)
     trusted_proxies: tuple[str, ...] = _setting(
         _cidrs, "", "CIDRs of the load balancers before the frontend, whose X-Forwarded-* it believes", roles=("frontend",)
+    )
+    accept_plain: tuple[str, ...] = _setting(
+        _accepted, "", f"what production may do without TLS: of {', '.join(_PLAIN)}", roles=_BOTH
+    )
+    https_redirect: bool = _setting(
+        _switch, "true", "redirect http to https where PUBLIC_URL is https; false: what ends TLS sends no X-Forwarded-Proto", roles=("frontend",)
     )
     frontend_keys: tuple[str, ...] = _setting(
         _keys, "", "the frontend proves itself to the orchestrator with it; the same for both, two while rotating", roles=_BOTH
@@ -366,7 +382,7 @@ def _value(
             faults.append(f"{upper} is not set: {meta['doc']}")
     except _Fault as fault:
         faults.append(f"{upper}{fault}" if str(fault).startswith("_FILE") else f"{upper} {fault}")
-    return () if meta["parse"] in (_worker_keys, _keys, _cidrs, _words) else ""
+    return () if meta["parse"] in (_worker_keys, _keys, _cidrs, _words, _accepted) else ""
 
 
 def _given(upper: str, environ: Mapping[str, str], configured: str | None) -> str | None:
@@ -399,7 +415,36 @@ def _together(role: Role, values: Mapping[str, Any], environ: Mapping[str, str])
         faults.append("UPLOAD_SPOOL_BYTES must be 0 or at least MAX_UPLOAD_BYTES: one upload would never fit")
     if role == "orchestrator" and production and values["launcher"] == "memory":
         faults.append("LAUNCHER=memory runs nothing: it is for tests")
+    if production:
+        faults.extend(_plain_faults(role, values))
     return faults
+
+
+_VERIFIED = ("verify-ca", "verify-full")
+
+
+def _plain_faults(role: Role, values: Mapping[str, Any]) -> list[str]:
+    """What would go over a network unencrypted, or to whoever answers, and is not named in ACCEPT_PLAIN."""
+    found = {}
+    if values["public_url"].startswith("http:"):
+        found["public_url"] = "PUBLIC_URL is http://: passwords and cookies would go unencrypted. Make it https://, with something that ends TLS"
+    if role == "orchestrator":
+        if values["redis_url"].startswith("redis:"):
+            found["redis"] = "REDIS_URL is redis://: make it rediss://"
+        if values["database_url"] and not _is_verified(values["database_url"]):
+            found["database"] = "DATABASE_URL has no sslmode=verify-full or verify-ca: anybody could answer as the database. Add ?sslmode=verify-full"
+        if values["artifacts_s3_endpoint"].startswith("http:"):
+            found["artifacts"] = "ARTIFACTS_S3_ENDPOINT is http://: make it https://"
+    accepted = values["accept_plain"]
+    return [f"{text}, or accept it: ACCEPT_PLAIN={name}" for name, text in found.items() if name not in accepted]
+
+
+def _is_verified(url: str) -> bool:
+    """Whether a PostgreSQL URL demands a verified server, or reaches it by a socket of this machine."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    host = options.get("host", parts.hostname or "")
+    return host.startswith("/") or options.get("sslmode", "") in _VERIFIED
 
 
 def _is_below(given: Any, needed: Any) -> bool:

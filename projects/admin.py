@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from mimir.lib.errors import Invalid, MimirError
 from projects.models import (
     AccessToken,
+    AuditEvent,
     Dataset,
     DatasetProfile,
     DatasetVersion,
@@ -212,6 +213,15 @@ class PipelineVersionAdmin(Versions):
     list_display = ("pipeline", "number", "created_by", "created_at")
     list_select_related = ("pipeline", "created_by")
     search_help_text = "The name of a pipeline, whole"
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnly):
+    list_display = ("at", "kind", "actor_name", "subject", "project_slug", "address")
+    list_filter = ("kind",)
+    search_fields = ("=actor_name", "=subject", "=project_slug", "=address")
+    search_help_text = "A user name, a subject, a project or an address, whole"
+    date_hierarchy = None
 
 
 @admin.register(AccessToken)

@@ -6,8 +6,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.signals import post_save, pre_save
 
+from mimir.api.audit import audit_log
 from projects.models import AuditKind
-from projects.services.audit import audit_log, audit_record
+from projects.services.audit import audit_record
 from projects.services.passwords import access_end
 
 _RIGHTS = ("is_active", "is_staff", "is_superuser")

@@ -15,7 +15,7 @@ from jobs.selectors.clusters import cluster_get, cluster_list, clusters_as_dicts
 from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_etag, cluster_faults
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, demand_administrator, validated
 from mimir.lib.errors import Invalid
 from projects.access import project_for
@@ -88,7 +88,11 @@ class ClustersView(ApiView):
 class ClusterView(ApiView):
     """One cluster."""
 
-    @extend_schema(operation_id="clusters_read", responses={200: serializers.ClusterShape, **errors(403, 404)})
+    @extend_schema(
+        operation_id="clusters_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.ClusterShape, **NOT_MODIFIED, **errors(403, 404)},
+    )
     def get(self, request: Request, name: str) -> Response:
         """With its health and the room that its workers hold. Of a kubeconfig it tells the context's name alone."""
         demand_administrator(request, _ONLY)

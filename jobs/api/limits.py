@@ -6,9 +6,10 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.models import Limit
-from jobs.services.limits import limit_set
+from jobs.services.limits import limit_set, limits_etag
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, LIMIT, errors
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors
 from mimir.api.views import ApiView, demand_administrator, validated
 
 _ONLY = "Limits are set by site administrators."
@@ -21,17 +22,27 @@ def _shape(row: Limit) -> dict[str, object]:
 class LimitsView(ApiView):
     """What admission keeps to beside the room of the clusters."""
 
-    @extend_schema(operation_id="limits_list", parameters=[CURSOR, LIMIT], responses={200: serializers.LimitsShape, **errors(400, 403)})
+    @extend_schema(
+        operation_id="limits_list",
+        parameters=[CURSOR, LIMIT, IF_NONE_MATCH],
+        responses={200: serializers.LimitsShape, **NOT_MODIFIED, **errors(400, 403)},
+    )
     def get(self, request: Request) -> Response:
         """Every limit and pause that is set."""
         demand_administrator(request, _ONLY)
+        etag = limits_etag()  # before the rows: an older tag than the rows is refused, a newer one would pass
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
-        return Response({"results": [_shape(row) for row in page.results], "next": page.next})
+        return Response({"results": [_shape(row) for row in page.results], "next": page.next}, headers={"ETag": etag})
 
-    @extend_schema(operation_id="limits_set", request=serializers.LimitShape, responses={200: serializers.LimitShape, **errors(400, 403)})
+    @extend_schema(
+        operation_id="limits_set",
+        parameters=[IF_MATCH],
+        request=serializers.LimitShape,
+        responses={200: serializers.LimitShape, **errors(400, 403, 412)},
+    )
     def patch(self, request: Request) -> Response:
         """Set one limit or pause. It holds from the next pass of admission on, which this asks for."""
         demand_administrator(request, _ONLY)
         body = validated(serializers.LimitShape, request)
-        row = limit_set(actor=f"user:{request.user.get_username()}", **body)
-        return Response(_shape(row))
+        row = limit_set(actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body)
+        return Response(_shape(row), headers={"ETag": limits_etag()})

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0014_job_search_text'),
+        ('jobs', '0010_idempotency_key_once'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

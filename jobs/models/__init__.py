@@ -133,6 +133,7 @@ class Job(models.Model):
             models.UniqueConstraint(
                 fields=("project", "created_by", "idempotency_key"),
                 condition=Q(idempotency_key__isnull=False),
+                nulls_distinct=False,  # jobs without a user: the system's own. A deleted user's jobs lose their keys by a trigger.
                 name="job_idempotency_key_once",
             ),
             models.CheckConstraint(

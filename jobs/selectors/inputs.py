@@ -45,15 +45,16 @@ def input_content(job: Job, name: str) -> InputContent:
             document = twin_state_document(twin_id=UUID(row["id"]), type=job.parameters["type"])
             return InputContent(document.file, document.size_bytes, document.sha256)
         version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
+        key, size_bytes, sha256 = _stored(version)
         try:
-            size = storage.object_size(version.storage_key)
-            file = storage.object_open(version.storage_key)
+            size = storage.object_size(key)
+            file = storage.object_open(key)
         except FileNotFoundError as error:
             raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
-        if size != version.size_bytes:
+        if size != size_bytes:
             file.close()
             raise Conflict(_CHANGED.format(row[row["kind"]], row["version"]), code="content_changed")
-        return InputContent(file, version.size_bytes, version.sha256)
+        return InputContent(file, size_bytes, sha256)
     raise NotFound(f"This job has no input {name}.")
 
 
@@ -62,11 +63,19 @@ def public_inputs(job: Job) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key != "id"} for row in job.inputs]
 
 
+def _stored(version: Any) -> tuple[str, int, str]:
+    """Key, size and SHA-256 of the object that jobs read: a dataset version's table where it has one."""
+    if isinstance(version, DatasetVersion) and version.table_key:
+        return version.table_key, version.table_size_bytes, version.table_sha256
+    return version.storage_key, version.size_bytes, version.sha256
+
+
 def _dataset(version: DatasetVersion) -> dict[str, Any]:
+    _, size_bytes, sha256 = _stored(version)
     return {
-        "format": version.format,
-        "size_bytes": version.size_bytes,
-        "sha256": version.sha256,
+        "format": "parquet" if version.table_key else version.format,
+        "size_bytes": size_bytes,
+        "sha256": sha256,
         "schema": version.schema,
         "row_count": version.row_count,
     }

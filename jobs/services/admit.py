@@ -5,21 +5,21 @@ two passes would give the same room away twice.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
 
 from jobs import queue
-from jobs.admission import Decision, admit
+from jobs.admission import admit
 from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.diagnosis import never_fits
 from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.admission import has_free_slot, snapshot
 from jobs.services.bulk import insert_many
-from jobs.services.transition import job_lock, job_move, jobs_move
+from jobs.services.transition import job_move, jobs_move
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 from mimir.lib.ids import uuid7
@@ -42,10 +42,12 @@ def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
         view = snapshot()
         decision = admit(view)
         by_class: dict[str, list[UUID]] = {}
-        for attempt_id, priority in _admit(decision.admitted[:limit]) if decision.admitted else ():
+        admitted = decision.admitted[:limit]
+        jobs = _locked([job_id for job_id, _cluster in admitted], decision.never)
+        for attempt_id, priority in _admit(admitted, jobs) if admitted else ():
             created.append(attempt_id)
             by_class.setdefault(priority, []).append(attempt_id)
-        _fail_never(decision)
+        _fail_never([jobs[job_id] for job_id in decision.never if job_id in jobs])
         crash_point("admit.before_commit")
         for priority, ids in by_class.items() if hint else ():
             transaction.on_commit(lambda ids=ids, priority=priority: queue.launch(ids, priority), robust=True)  # type: ignore[misc]
@@ -60,12 +62,25 @@ def _worth_a_look() -> bool:
     return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
 
 
-def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
-    """Ids and priorities of the new attempts, in order; a job whose cancel came between the snapshot and here has none."""
-    read = ("project_id", "status", "reason", "attempt", "priority", "resources", "event_seq")
+def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:
+    """All jobs that this pass moves, locked by one statement in the order of their ids, as everything that locks several jobs does.
+
+    A job whose cancel came between the snapshot and here is not among them.
+    """
+    ids = {*admitted, *never}
+    if not ids:
+        return {}
+    read = ["project_id", "status", "reason", "attempt", "priority", "resources", "event_seq"]
+    rows = Job.objects.filter(id__in=ids, status=JobStatus.QUEUED)
+    if not never:
+        rows = rows.only(*read)  # a pass may admit thousands; those that never fit are few, and need the whole row
+    return {job.id: job for job in rows.order_by("id").select_for_update()}
+
+
+def _admit(admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]) -> list[tuple[UUID, str]]:
+    """Ids and priorities of the new attempts, in order, of the jobs that are locked."""
     chosen = dict(admitted)
-    rows = Job.objects.filter(id__in=chosen, status=JobStatus.QUEUED).only(*read)
-    jobs = {job.id: job for job in rows.order_by("id").select_for_update()}
+    jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
     asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
     jobs_move(
         jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
@@ -103,9 +118,9 @@ def _admit(admitted: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in made]
 
 
-def _fail_never(decision: Decision) -> None:
-    for job_id in decision.never:
-        job = job_lock(job_id=job_id)
+def _fail_never(jobs: Sequence[Job]) -> None:
+    """Fail the jobs, which are locked, that no cluster can ever run."""
+    for job in jobs:
         diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
         job_move(
             job=job,

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from jobs.models import ARTIFACTS, Artifact
 from jobs.services.logs import log_objects_sweep
 from projects.selectors import storage_keys_referenced
-from projects.services import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
+from projects.services import expired_tokens_sweep, expired_uploads_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
 
 LOG_OBJECTS_AFTER_SECONDS = 3600.0
 
@@ -24,4 +24,5 @@ def storage_sweep() -> int:
         + unfinished_uploads_sweep()
         + scratch_files_sweep()
         + expired_tokens_sweep()
+        + expired_uploads_sweep()
     )

@@ -1,23 +1,39 @@
 """Administrators' limits and pauses. A change wakes admission: what it allows starts at once."""
 
-from django.db import transaction
+import hashlib
+import json
+
+from django.db import connection, transaction
 
 from jobs import queue
 from jobs.contract import JobType
 from jobs.models import Limit
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid
 from projects.models import Project
 
 MAX_JOBS = 1_000_000
 
 
-def limit_set(*, scope: str, key: str, actor: str, max_jobs: int | None, paused: bool) -> Limit:
+def limits_etag() -> str:
+    """Of all limits together, which is what the API's resource is: changes with each change of any of them."""
+    rows = Limit.objects.order_by("scope", "key").values_list("scope", "key", "max_jobs", "paused")
+    return f'"{hashlib.sha256(json.dumps(list(rows)).encode()).hexdigest()[:32]}"'
+
+
+def limit_set(
+    *, scope: str, key: str, actor: str, max_jobs: int | None, paused: bool, etags: Preconditions | None = None
+) -> Limit:
     """Set one limit: `scope` global (key empty), type or project (key: its slug). `max_jobs` None: no limit.
 
-    Raises: Invalid.
+    `etags` is of all limits, as they were read. Raises: Invalid, PreconditionFailed.
     """
     limit_check(scope=scope, key=key, max_jobs=max_jobs)
     with transaction.atomic():
+        if etags is not None and (etags.match is not None or etags.none_match is not None):
+            with connection.cursor() as cursor:  # two conditional changes come one after the other, also of a limit that is not there yet
+                cursor.execute(f'LOCK TABLE "{Limit._meta.db_table}" IN SHARE ROW EXCLUSIVE MODE')
+            check_etag(limits_etag(), etags)
         row, _ = Limit.objects.update_or_create(
             scope=scope, key=key, defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]}
         )

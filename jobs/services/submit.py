@@ -15,6 +15,8 @@ from jobs.models import Job, JobEvent
 from jobs.resources import Profile, as_dict, profiles_with, resolve
 from jobs.selectors.admission import queued_count
 from jobs.selectors.clusters import place_faults
+from jobs.selectors.machine import machine
+from jobs.services.clusters_check import Launch
 from jobs.services.inputs import deleted_inputs, input_rows_create, inputs_fix, inputs_of
 from jobs.services.metrics import submitted_count
 from jobs.services.transition import wake_on_commit
@@ -166,9 +168,10 @@ def _deleted(versions: list[str]) -> Conflict:
 
 
 def profiles() -> dict[JobType, Any]:
-    """The resource profiles in force: the built-in ones with RESOURCE_PROFILES applied."""
+    """The resource profiles in force: the built-in ones, on the process launcher cut to the machine, with RESOURCE_PROFILES applied."""
     text = settings.ENV.resource_profiles
-    return profiles_with(json.loads(text) if text else {})
+    here = machine() if settings.ENV.launcher == Launch.PROCESS else None
+    return profiles_with(json.loads(text) if text else {}, machine=here)
 
 
 def _insert(

@@ -18,6 +18,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import http_date, parse_http_date_safe
 from rest_framework.request import Request
 
+from mimir.api.audit import audit_log
 from mimir.api.errors import error_response
 from mimir.api.etags import PreconditionFailed, listed_etags, strong_match, weak_match
 from mimir.api.responses import FileStream, protect, safe_name
@@ -97,6 +98,8 @@ def download(request: Request, content: Representation) -> HttpResponseBase:
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size_bytes}"  # type: ignore[operator]
     if request.method == "HEAD":
         response = _without_body(response)
+    else:
+        audit_log("download", path=request.path, name=content.name, start=start, bytes=length)
     return _with_headers(response, content, etag, is_whole=True)
 
 

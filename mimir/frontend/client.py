@@ -182,15 +182,16 @@ def _path(path: str) -> str:
 
 
 def _passed_on(request: HttpRequest) -> dict[str, str]:
-    """Who asks, as `mimir.lib.forwarded` established it, and the request's id."""
+    """Who asks, as `mimir.lib.forwarded` established it, with which browser, and the request's id."""
     meta = request.META
     headers = {
         "X-Forwarded-For": meta.get("HTTP_X_FORWARDED_FOR") or meta.get("REMOTE_ADDR") or "",
         "X-Forwarded-Proto": "https" if request.is_secure() else "http",
         "X-Forwarded-Host": meta.get("HTTP_X_FORWARDED_HOST") or meta.get("HTTP_HOST") or "",
         "X-Request-ID": meta.get("HTTP_X_REQUEST_ID") or "",
+        "User-Agent": (meta.get("HTTP_USER_AGENT") or "")[:300],
     }
-    return {name: value for name, value in headers.items() if value}
+    return {name: value.encode("ascii", "replace").decode("ascii") for name, value in headers.items() if value}
 
 
 class _Proving(httpx.Auth):

@@ -16,7 +16,7 @@ from mimir.frontend.text import visible
 
 KEPT_BYTES_MAX = 1536 * 1024  # of JSON; a larger form must be sent again from the browser's own copy
 FIELDS_MAX = 2000
-_NEVER = ("csrfmiddlewaretoken", "password", "next", "kept")
+_NEVER = ("csrfmiddlewaretoken", "password", "current_password", "new_password", "repeated", "next", "kept")
 _LONG = 80  # characters above which a field is shown as a text area
 _HIDDEN = ("etag", "idempotency_key", "then", "shown_algorithm")
 

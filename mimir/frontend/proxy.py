@@ -14,6 +14,7 @@ from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.middleware.csrf import CsrfViewMiddleware
 
+from mimir.frontend.https import Https
 from mimir.frontend.proxy_http import HttpProxy, taken_body
 from mimir.frontend.proxy_rules import Target, admin_cookies, origin_of, own_origins, target
 from mimir.frontend.proxy_slots import Rank, Slots
@@ -46,11 +47,13 @@ class ProxySettings:
     sockets_per_client: int
     session_cookie: str
     frontend_keys: tuple[str, ...]
+    https_redirect: bool = True
 
 
 def in_front_of(pages: Application, settings: ProxySettings) -> Application:
     """The whole application: addresses are settled first, then each request has its id, then it goes where it belongs."""
-    return ForwardedHeaders(_Named(Front(pages, settings)), trusted=settings.trusted_proxies)
+    settled = ForwardedHeaders(_Named(Front(pages, settings)), trusted=settings.trusted_proxies)
+    return Https(settled, settings.public_url, redirect=settings.https_redirect)
 
 
 class _Named:

@@ -26,7 +26,7 @@ WORDS = {
     "retrying": "Retrying",
 }
 
-FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"}
+FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet", "json": "JSON", "arrow": "Arrow", "excel": "Excel"}
 
 
 @register.simple_tag

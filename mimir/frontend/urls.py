@@ -3,6 +3,7 @@
 from django.urls import path
 
 from mimir.frontend.pages import (
+    account,
     clusters,
     datasets,
     entity,
@@ -27,6 +28,9 @@ urlpatterns = [
     path("signin/", session.signin, name="signin"),
     path("session/", session.session_state, name="session-state"),
     path("signout/", session.signout, name="signout"),
+    path("account/", account.account, name="account"),
+    path("account/sessions/end/", account.sessions_end, name="sessions-end"),
+    path("account/sessions/<uuid:session_id>/end/", account.session_end, name="session-end"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/delete/", tokens.token_delete, name="token-delete"),
     path("projects/", projects.projects, name="projects"),

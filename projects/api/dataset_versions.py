@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
-from mimir.api.schema import IF_MATCH, errors
+from mimir.api.schema import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, errors
 from mimir.api.views import ApiView, caller
 from projects.access import project_for
 from projects.api import serializers, shapes
@@ -20,7 +20,11 @@ from projects.services.dataset_versions import dataset_etag, dataset_version_del
 class DatasetVersionView(ApiView):
     """One version; `latest` stands for the current one."""
 
-    @extend_schema(operation_id="datasets_version_read", responses={200: serializers.DatasetVersionDetail, **errors(404)})
+    @extend_schema(
+        operation_id="datasets_version_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.DatasetVersionDetail, **NOT_MODIFIED, **errors(404)},
+    )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The version, its column changes since the version before it, and what keeps it from being deleted."""
         version = dataset_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))

@@ -16,12 +16,13 @@ from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
-from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, LIMIT, download_responses, errors, listing
+from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, download_responses, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects import storage
 from projects.access import project_for
-from projects.api import serializers, shapes
+from projects.api import serializers, serializers_uploads, shapes
+from projects.api.forms import form_options
 from projects.api.numbers import version_number
 from projects.models import Dataset, DatasetVersion, Role
 from projects.selectors import (
@@ -38,9 +39,20 @@ from projects.services import dataset_profile, dataset_upload
 from projects.services.dataset_versions import dataset_delete, dataset_etag, dataset_set_current
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+    "excel": "application/octet-stream",  # .xlsx, .xls or .ods
+    "packed": "application/octet-stream",
+}
 _AS = OpenApiParameter(
-    "as", OpenApiTypes.STR, enum=["csv", "parquet", "jsonl"], description="The format. Default: as it is stored. jsonl: only if it is stored so."
+    "as",
+    OpenApiTypes.STR,
+    enum=["original", "csv", "parquet", "jsonl", "json", "arrow", "excel"],
+    description="original (default): the file as it was sent. csv, parquet: the table in that format. Others: only if the file was sent so.",
 )
 
 _STORED = flag("stored", "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.")
@@ -69,13 +81,17 @@ class DatasetsView(ApiView):
 
     @extend_schema(
         operation_id="datasets_upload",
-        request={"multipart/form-data": serializers.UploadRequest},
+        request={"multipart/form-data": serializers_uploads.UploadRequest},
         responses={201: serializers.DatasetMade, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Upload CSV, JSON lines or Parquet as the next version. The content decides, not the file's name."""
+        """Upload a table as the next version: CSV, JSON, Parquet, Arrow or Excel, also packed as .gz, .zst or .zip.
+
+        The content decides the format, not the name of the file. Options that are not given are detected; `warnings` of the answer say what
+        was changed or noticed. To look at the reading before a version exists, use the uploads of the project.
+        """
         project = project_for(caller(request), slug, Role.MAINTAINER)
-        body = validated(serializers.UploadRequest, request)
+        body = validated(serializers_uploads.UploadRequest, request)
         file = body["file"]
         version = dataset_upload(
             project=project,
@@ -83,6 +99,7 @@ class DatasetsView(ApiView):
             file=file.file,
             path=file.temporary_file_path(),
             size_bytes=file.size,
+            options=form_options(body),
             user=caller(request),
             make_current=body["make_current"],
         )
@@ -93,7 +110,11 @@ class DatasetsView(ApiView):
 class DatasetView(ApiView):
     """One dataset."""
 
-    @extend_schema(operation_id="datasets_read", parameters=[CURSOR, LIMIT], responses={200: serializers.DatasetVersions, **errors(400, 404)})
+    @extend_schema(
+        operation_id="datasets_read",
+        parameters=[CURSOR, LIMIT, IF_NONE_MATCH],
+        responses={200: serializers.DatasetVersions, **NOT_MODIFIED, **errors(400, 404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         return self._answer(request, dataset_get(project=project_for(caller(request), slug), name=name))
@@ -180,29 +201,50 @@ class DatasetContentView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
         """The table as a file. Byte ranges, conditional requests and gzip are answered; the ETag is the SHA-256 of the bytes."""
         version = _version(request, slug, name, number)
-        wanted = self.query.get("as", version.format)
-        if wanted not in (version.format, "csv", "parquet"):
-            raise Invalid("as: must be csv or parquet.", detail={"as": "must be csv or parquet"})
+        wanted = self.query.get("as", "original")
+        if wanted == "original" or (wanted == version.format and not version.packing):
+            return download(request, _original(version, f"{name}-v{version.number}"))
         file_name = f"{name}-v{version.number}.{wanted}"
-        if wanted == version.format:
-            return download(request, _stored(version, file_name))
+        if wanted == "parquet" and version.table_key:
+            return download(request, _table(version, file_name))
+        if wanted not in ("csv", "parquet"):
+            raise Invalid("as: must be original, csv or parquet.", detail={"as": "must be original, csv or parquet"})
         return _converted(request, version, wanted, file_name)
 
 
-def _stored(version: DatasetVersion, file_name: str) -> Representation:
+_EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2", "xz": ".xz", "zip": ".zip"}
+
+
+def _original(version: DatasetVersion, base: str) -> Representation:
+    """The file as it was sent."""
+    extension = f".{version.format}" if version.format != "excel" else ".xlsx"
+    name = f"{base}{extension}{_EXTENSIONS.get(version.packing, '')}"
+    media_type = MEDIA_TYPES["packed" if version.packing else version.format]
+    is_text = not version.packing and version.format in ("csv", "jsonl", "json")
+    return _stored(version, version.storage_key, version.size_bytes, version.sha256, name, media_type, is_text=is_text)
+
+
+def _table(version: DatasetVersion, name: str) -> Representation:
+    """The stored Parquet table."""
+    return _stored(version, version.table_key, version.table_size_bytes, version.table_sha256, name, MEDIA_TYPES["parquet"])
+
+
+def _stored(
+    version: DatasetVersion, key: str, size_bytes: int, sha256: str, name: str, media_type: str, *, is_text: bool = False
+) -> Representation:
     def open_file() -> IO[bytes]:
         try:
-            return storage.object_open(version.storage_key)
+            return storage.object_open(key)
         except FileNotFoundError as error:
             raise content_missing(version) from error
 
     return Representation(
-        etag=f'"{version.sha256}"',
-        size_bytes=version.size_bytes,
-        media_type=MEDIA_TYPES[version.format],
-        name=file_name,
-        send=file_sender(open_file, size_bytes=version.size_bytes),
-        is_text=version.format != "parquet",
+        etag=f'"{sha256}"',
+        size_bytes=size_bytes,
+        media_type=media_type,
+        name=name,
+        send=file_sender(open_file, size_bytes=size_bytes),
+        is_text=is_text,
         modified_at=version.created_at,
     )
 

@@ -12,8 +12,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.api import serializers_twins as serializers
@@ -22,6 +23,7 @@ from projects.api.twins import TYPE, twin_for
 from projects.models import Entity, Role, Twin
 from projects.selectors.twins import entity_changes, entity_detail, entity_get, entity_list, sources_of
 from projects.services.twins import overlay_edit
+from projects.services.twins.edits import entity_etag
 
 _BY_QUERY = [
     OpenApiParameter("type", OpenApiTypes.STR, required=True, description="The entity's type."),
@@ -64,13 +66,15 @@ def _entity(asked: Mapping[str, Any], twin: Twin, type: str | None, key: str | N
 
 
 def _detail(twin: Twin, entity: Entity) -> Response:
-    return Response(shapes.entity_detail(entity_detail(twin=twin, entity=entity)))
+    return Response(shapes.entity_detail(entity_detail(twin=twin, entity=entity)), headers={"ETag": entity_etag(entity)})
 
 
 class EntityView(ApiView):
     """One entity."""
 
-    @extend_schema(operation_id="twins_entity", responses={200: serializers.EntityDetailShape, **errors(404)})
+    @extend_schema(
+        operation_id="twins_entity", parameters=[IF_NONE_MATCH], responses={200: serializers.EntityDetailShape, **NOT_MODIFIED, **errors(404)}
+    )
     def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
         """Each value with its source; an edit beside what is reported."""
         twin = twin_for(request, slug, name)
@@ -82,15 +86,24 @@ class OverlayView(ApiView):
 
     @extend_schema(
         operation_id="twins_edit",
+        parameters=[IF_MATCH],
         request=serializers.OverlayRequest,
-        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409)},
+        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
         """Set values that no update overwrites; null takes an edit away. A revision of its own."""
         twin = twin_for(request, slug, name, Role.OPERATOR)
         kind, entity_key = _named(self.query, type, key)
         body = validated(serializers.OverlayRequest, request)
-        overlay_edit(twin=twin, type=kind, key=entity_key, values=body["values"], note=body["note"], user=caller(request))
+        overlay_edit(
+            twin=twin,
+            type=kind,
+            key=entity_key,
+            values=body["values"],
+            note=body["note"],
+            user=caller(request),
+            etags=preconditions(request),
+        )
         return _detail(twin, entity_get(twin=twin, type=kind, key=entity_key))
 
 
@@ -114,7 +127,11 @@ class HistoryView(ApiView):
 class EntityByQueryView(EntityView):
     """The same, named by the query."""
 
-    @extend_schema(operation_id="twins_entity_by_query", parameters=_BY_QUERY, responses={200: serializers.EntityDetailShape, **errors(400, 404)})
+    @extend_schema(
+        operation_id="twins_entity_by_query",
+        parameters=[*_BY_QUERY, IF_NONE_MATCH],
+        responses={200: serializers.EntityDetailShape, **NOT_MODIFIED, **errors(400, 404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
         """Each value with its source; an edit beside what is reported."""
         return super().get(request, slug, name)
@@ -125,9 +142,9 @@ class OverlayByQueryView(OverlayView):
 
     @extend_schema(
         operation_id="twins_edit_by_query",
-        parameters=_BY_QUERY,
+        parameters=[*_BY_QUERY, IF_MATCH],
         request=serializers.OverlayRequest,
-        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409)},
+        responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
         """Set values that no update overwrites; null takes an edit away. A revision of its own."""

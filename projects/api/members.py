@@ -1,5 +1,6 @@
 """The members of a project."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -7,14 +8,16 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NEW, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotFound
 from projects.access import project_for
 from projects.api import serializers, shapes
 from projects.models import Membership, Role
 from projects.services import member_add, member_change, member_remove, member_set
+from projects.services.members import member_etag, member_get
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,31 +56,51 @@ class MembersView(ApiView):
 class MemberView(ApiView):
     """One member. The last maintainer can be taken away, or given a lesser role, by a site administrator alone: 409 for everybody else."""
 
+    @extend_schema(operation_id="members_read", parameters=[IF_NONE_MATCH], responses={200: serializers.Member, **NOT_MODIFIED, **errors(404)})
+    def get(self, request: Request, slug: str, username: str) -> Response:
+        """The member's role."""
+        project = project_for(caller(request), slug)
+        return _member(member_get(project=project, user=_user(username)))
+
     @extend_schema(
-        operation_id="members_set", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404, 409)}
+        operation_id="members_set",
+        parameters=[IF_MATCH, IF_NEW],
+        request=serializers.MemberRequest,
+        responses={200: serializers.Member, **errors(400, 403, 404, 409, 412)},
     )
     def put(self, request: Request, slug: str, username: str) -> Response:
         """Make a user a member, or change their role."""
-        project = project_for(caller(request), slug, Role.MAINTAINER)
-        body = validated(serializers.MemberRequest, request)
-        return Response(shapes.member(member_set(project=project, user=_user(username), role=Role(body["role"]), by=caller(request))))
+        return self._write(request, slug, username, member_set)
 
     @extend_schema(
-        operation_id="members_change", request=serializers.MemberRequest, responses={200: serializers.Member, **errors(400, 403, 404, 409)}
+        operation_id="members_change",
+        parameters=[IF_MATCH],
+        request=serializers.MemberRequest,
+        responses={200: serializers.Member, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str, username: str) -> Response:
         """Change a member's role."""
+        return self._write(request, slug, username, member_change)
+
+    def _write(self, request: Request, slug: str, username: str, write: Callable[..., Membership]) -> Response:
         project = project_for(caller(request), slug, Role.MAINTAINER)
-        body = validated(serializers.MemberRequest, request)
-        return Response(shapes.member(member_change(project=project, user=_user(username), role=Role(body["role"]), by=caller(request))))
+        role = Role(validated(serializers.MemberRequest, request)["role"])
+        return _member(write(project=project, user=_user(username), role=role, by=caller(request), etags=preconditions(request)))
 
     @extend_schema(
-        operation_id="members_remove", request=None, responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404, 409)}
+        operation_id="members_remove",
+        parameters=[IF_MATCH],
+        request=None,
+        responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, slug: str, username: str) -> Response:
         """End a membership; harmless when there is none."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         user = get_user_model().objects.filter(username=username).first()
         if user is not None:
-            member_remove(project=project, user=user, by=caller(request))
+            member_remove(project=project, user=user, by=caller(request), etags=preconditions(request))
         return Response(status=204)
+
+
+def _member(membership: Membership) -> Response:
+    return Response(shapes.member(membership), headers={"ETag": member_etag(membership)})

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NEW, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.schemas.faults import Fault
 from projects.access import project_for
@@ -36,7 +36,7 @@ class PipelinesView(ApiView):
 
     @extend_schema(
         operation_id="pipelines_save",
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, IF_NEW],
         request=serializers.PipelineRequest,
         responses={200: serializers.PipelineSavedShape, 201: serializers.PipelineSavedShape, **errors(400, 403, 404, 409, 412, 413, 429)},
     )
@@ -99,7 +99,11 @@ def _fault(fault: Fault) -> dict[str, str]:
 class PipelineView(ApiView):
     """One pipeline."""
 
-    @extend_schema(operation_id="pipelines_read", parameters=[CURSOR, LIMIT], responses={200: serializers.PipelineVersions, **errors(400, 404)})
+    @extend_schema(
+        operation_id="pipelines_read",
+        parameters=[CURSOR, LIMIT, IF_NONE_MATCH],
+        responses={200: serializers.PipelineVersions, **NOT_MODIFIED, **errors(400, 404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)

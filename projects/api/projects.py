@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from projects.access import fetched_role, project_for, projects_visible_to
 from projects.api import serializers, shapes
@@ -43,7 +43,7 @@ class ProjectsView(ApiView):
 class ProjectView(ApiView):
     """One project."""
 
-    @extend_schema(operation_id="projects_read", responses={200: serializers.ProjectShape, **errors(404)})
+    @extend_schema(operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectShape, **NOT_MODIFIED, **errors(404)})
     def get(self, request: Request, slug: str) -> Response:
         """The project, with your role in it."""
         project = project_for(caller(request), slug)

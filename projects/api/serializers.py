@@ -109,6 +109,7 @@ class Member(_Any):
 class ColumnShape(_Any):
     name = serializers.CharField()
     type = serializers.CharField(help_text="As DuckDB names it.")
+    empty = serializers.BooleanField(required=False, help_text="true: the column has no values, so its type is a guess.")
 
 
 class DatasetVersionShape(_Any):
@@ -145,8 +146,17 @@ class UseShape(_Any):
     message = serializers.CharField()
 
 
+class WarningShape(_Any):
+    code = serializers.CharField()
+    params = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    message = serializers.CharField(help_text="The sentence for people.")
+
+
 class DatasetVersionDetail(DatasetVersionShape):
     name = serializers.CharField(help_text="Of the dataset.")
+    packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: the file was sent unpacked.")
+    reading = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options that the file was read with.")
+    warnings = WarningShape(many=True, help_text="What was changed or noticed when the file was read.")
     compared_with = serializers.IntegerField(allow_null=True, help_text="The version before this one; null for the first.")
     column_changes = ColumnChangeShape(many=True, help_text="Columns that differ from the version before.")
     uses = UseShape(many=True, allow_null=True, help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.")
@@ -174,18 +184,10 @@ class UploadedFile(serializers.FileField):
     """In a request: bytes. drf-spectacular would describe what an answer has, a URL."""
 
 
-class _FormBoolean(serializers.BooleanField):
+class FormBoolean(serializers.BooleanField):
     """A truth value in a multipart form: absent means the default, not false as in an HTML form with a tick box."""
 
     default_empty_html = empty
-
-
-class UploadRequest(_Any):
-    name = serializers.CharField(max_length=200)
-    make_current = _FormBoolean(
-        default=True, help_text="false: store the version and leave the current one as it is. A first version is always current."
-    )
-    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
 
 
 class Rows(_Any):

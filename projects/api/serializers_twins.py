@@ -20,6 +20,14 @@ class TwinDefinitionRequest(_Any):
     definition = serializers.JSONField()
 
 
+class TwinDefinitionChange(TwinDefinitionRequest):
+    unit_changes = serializers.ChoiceField(
+        choices=["keep", "remove"],
+        required=False,
+        help_text="For values whose property gets another unit: keep the numbers, or remove the values. Needed only then (409 unit_changed).",
+    )
+
+
 class TwinFault(_Any):
     path = serializers.CharField(allow_blank=True)
     message = serializers.CharField()

@@ -9,16 +9,17 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import SmallJSONParser
-from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
 from projects.api import serializers, shapes
 from projects.api.account import token_of, verified
 from projects.models import AccessToken, TokenKind
 from projects.services import session_create, token_create, token_delete
-from projects.services.tokens import session_delete
+from projects.services.tokens import session_delete, token_etag, token_get
 
 
 class SessionView(ApiView):
@@ -95,8 +96,19 @@ class TokensView(ApiView):
 class TokenView(ApiView):
     """One API token."""
 
-    @extend_schema(operation_id="tokens_delete", request=None, responses={204: OpenApiResponse(description="It ends now."), **errors(404)})
+    @extend_schema(operation_id="tokens_read", parameters=[IF_NONE_MATCH], responses={200: serializers.Token, **NOT_MODIFIED, **errors(404)})
+    def get(self, request: Request, token_id: UUID) -> Response:
+        """What is known of it; never the token itself."""
+        row = token_get(user=caller(request), token_id=token_id)
+        return Response(shapes.token(row), headers={"ETag": token_etag(row)})
+
+    @extend_schema(
+        operation_id="tokens_delete",
+        parameters=[IF_MATCH],
+        request=None,
+        responses={204: OpenApiResponse(description="It ends now."), **errors(404, 412)},
+    )
     def delete(self, request: Request, token_id: UUID) -> Response:
-        """Take a token back."""
-        token_delete(user=caller(request), token_id=token_id)
+        """Delete a token: it opens nothing any more."""
+        token_delete(user=caller(request), token_id=token_id, etags=preconditions(request))
         return Response(status=204)

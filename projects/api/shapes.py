@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project
+from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project, StagedUpload
 from projects.selectors.dataset_changes import column_changes
 from projects.selectors.uses import Use
 
@@ -75,12 +75,30 @@ def dataset_version_detail(
     return {
         **dataset_version(row, origins),
         "name": row.dataset.name,
+        "packing": row.packing,
+        "reading": row.reading,
+        "warnings": row.warnings,
         "compared_with": before.number if before else None,
         "column_changes": [
             {"kind": change.kind.value, "column": change.column, "before": change.before, "after": change.after, "message": change.message}
             for change in changes
         ],
         "uses": None if uses is None else [{"kind": use.kind, "name": use.name, "version": use.version, "message": use.message} for use in uses],
+    }
+
+
+def staged_upload(row: StagedUpload) -> dict[str, Any]:
+    """A staged upload with what was found in it."""
+    return {
+        "id": row.id,
+        "file_name": row.file_name,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "options": row.options,
+        "fault": row.fault,
+        "reading": row.reading,
     }
 
 

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, LIMIT, errors, listing
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.access import project_for
@@ -27,7 +27,7 @@ from projects.selectors.twins import (
     twin_get,
     twin_list,
 )
-from projects.services.twins import twin_check, twin_create, twin_definition_change, twin_etag
+from projects.services.twins import UnitChanges, twin_check, twin_create, twin_definition_change, twin_etag
 
 TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of this type.")
 
@@ -89,7 +89,7 @@ class TwinValidateView(ApiView):
 class TwinView(ApiView):
     """One twin."""
 
-    @extend_schema(operation_id="twins_read", responses={200: serializers.TwinDetail, **errors(404)})
+    @extend_schema(operation_id="twins_read", parameters=[IF_NONE_MATCH], responses={200: serializers.TwinDetail, **NOT_MODIFIED, **errors(404)})
     def get(self, request: Request, slug: str, name: str) -> Response:
         """With its definition, whose number is the ETag."""
         return _detail(twin_for(request, slug, name))
@@ -101,14 +101,24 @@ class TwinDefinitionView(ApiView):
     @extend_schema(
         operation_id="twins_define",
         parameters=[IF_MATCH],
-        request=serializers.TwinDefinitionRequest,
+        request=serializers.TwinDefinitionChange,
         responses={200: serializers.TwinDetail, **errors(400, 403, 404, 409, 412, 413)},
     )
     def put(self, request: Request, slug: str, name: str) -> Response:
-        """The next definition. Values that no longer fit are taken away, by a revision; a running update's base is stale after this."""
+        """The next definition, as a revision. Values that no longer fit are removed; a running update's base is stale after this.
+
+        Where a property with values gets another unit, `unit_changes` must say what to do with them: 409 `unit_changed` without it.
+        """
         twin = twin_for(request, slug, name, Role.MAINTAINER)
-        body = validated(serializers.TwinDefinitionRequest, request)
-        twin_definition_change(twin=twin, definition=body["definition"], user=caller(request), etags=preconditions(request))
+        body = validated(serializers.TwinDefinitionChange, request)
+        choice = body.get("unit_changes")
+        twin_definition_change(
+            twin=twin,
+            definition=body["definition"],
+            user=caller(request),
+            etags=preconditions(request),
+            unit_changes=UnitChanges(choice) if choice else None,
+        )
         return _detail(twin_for(request, slug, name))
 
 

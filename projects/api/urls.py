@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from projects.api import account, dataset_versions, datasets, entities, members, models, pipelines, projects, sessions, twins
+from projects.api import account, dataset_versions, datasets, entities, members, models, pipelines, projects, sessions, twins, uploads
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("projects/<str:slug>/members/<str:username>/", members.MemberView.as_view(), name="member"),
     path("projects/<str:slug>/datasets/", datasets.DatasetsView.as_view(), name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.DatasetView.as_view(), name="dataset"),
+    path("projects/<str:slug>/uploads/", uploads.UploadsView.as_view(), name="uploads"),
+    path("projects/<str:slug>/uploads/<uuid:upload_id>/", uploads.UploadView.as_view(), name="upload"),
+    path("projects/<str:slug>/uploads/<uuid:upload_id>/accept/", uploads.UploadAcceptView.as_view(), name="upload-accept"),
     path(
         "projects/<str:slug>/datasets/<str:name>/versions/<str:number>/",
         dataset_versions.DatasetVersionView.as_view(),

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from mimir.lib.ids import uuid7
 from projects.models.projects import Project
@@ -17,6 +17,9 @@ class DataFormat(models.TextChoices):
     CSV = "csv", "CSV"
     JSONL = "jsonl", "JSON lines"
     PARQUET = "parquet", "Parquet"
+    JSON = "json", "JSON"
+    ARROW = "arrow", "Arrow"
+    EXCEL = "excel", "Excel"
 
 
 class Dataset(models.Model):
@@ -50,7 +53,11 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """One immutable content: a file in the artifact storage and what is known of it."""
+    """One immutable content: a file in the artifact storage and what is known of it.
+
+    `storage_key` is the file as it was sent. `table_key` is the Parquet file that everything else reads; empty where the file as sent is
+    Parquet, and for versions uploaded before tables were stored, which are read from the file as sent.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -61,6 +68,12 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
+    packing = models.CharField(max_length=16, blank=True, default="", db_default="")  # gzip, zstd, zip… of the file as sent
+    table_key = models.CharField(max_length=300, blank=True, default="", db_default="")
+    table_size_bytes = models.BigIntegerField(default=0, db_default=0)
+    table_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
+    reading = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))  # the options it was read with
+    warnings = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # [{"code", "params", "message"}]
     source = models.CharField(max_length=16, choices=VersionSource)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -74,6 +87,36 @@ class DatasetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+
+class StagedUpload(models.Model):
+    """A file that was sent and not yet accepted as a dataset version: its reading can be looked at and changed until it expires.
+
+    `storage_key` is the object of the later version: accepting copies nothing. `fault` says why it could not be read with `options`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="staged_uploads")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    file_name = models.CharField(max_length=300)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    storage_key = models.CharField(max_length=300)
+    options = models.JSONField(default=dict)  # what the user chose
+    reading = models.JSONField(null=True)  # what was found, see projects/services/uploads.py
+    fault = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("expires_at",), name="staged_upload_expires"),  # the sweep asks which have expired
+            models.Index(fields=("storage_key",), name="staged_upload_object"),  # the sweep of objects asks who needs one
+        )
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 class DatasetProfile(models.Model):

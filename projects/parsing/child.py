@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.inspection import NoRoom, inspect_file, read_head, run_sql
+from mimir.lib.inspection import NoRoom, read_head, run_sql
+from mimir.lib.reading.options import options_of
+from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
 from projects.parsing.confine import confine
 from projects.parsing.profile import Budget, described
 
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT, READ_MEMORY_LIMIT = "256MB", "512MB"  # a table of 2000 columns is read and written within the larger one
 CELL_CHARACTERS = 2_000  # of one cell in a preview
 PREVIEW_CHARACTERS = 1_000_000  # of a whole preview, so that wide rows do not make a huge answer
 ROW_GROUP_ROWS = 20_480  # of Parquet that we write: a group is held in memory until it is written
@@ -30,7 +32,7 @@ def main(scratch: Path) -> None:
     try:
         answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
-        answer = {"fault": error.message, "passing": isinstance(error, NoRoom)}
+        answer = {"fault": error.message, "passing": isinstance(error, NoRoom), "detail": error.detail}
     except MemoryError:
         answer = {"out_of_memory": True}
     part = scratch / "answer.part"
@@ -38,25 +40,26 @@ def main(scratch: Path) -> None:
     part.rename(scratch / "answer.json")
 
 
-def _connect(scratch: Path, *paths: str, database: str = ":memory:") -> Any:
-    """DuckDB that may open `paths` and its own scratch folder, and nothing else."""
+def _connect(scratch: Path, *paths: str, database: str = ":memory:", folder: str = "", memory: str = MEMORY_LIMIT) -> Any:
+    """DuckDB that may open `paths`, what is in `folder` and its own scratch folder, and nothing else."""
     import duckdb  # after `confine`: a new user namespace needs a process with one thread
 
     connection = duckdb.connect(
         database,
         config={
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "threads": 1,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         },
     )
     temporary = scratch / "duckdb"
-    temporary.mkdir()
+    temporary.mkdir(exist_ok=True)
     for setting in (
         "TimeZone = 'UTC'",
         "parquet_metadata_cache = true",  # a profile asks once or twice for each column
         f"allowed_paths = [{', '.join(quoted(path) for path in paths)}]",
+        f"allowed_directories = [{quoted(folder) if folder else ''}]",
         f"temp_directory = {quoted(str(temporary))}",
         "max_temp_directory_size = '1GB'",
         "enable_external_access = false",
@@ -66,11 +69,56 @@ def _connect(scratch: Path, *paths: str, database: str = ":memory:") -> Any:
     return connection
 
 
-def _inspect(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Format, schema and number of rows of a file nobody has looked at yet."""
-    found = inspect_file(_connect(scratch, request["path"]), request["path"])
-    schema = [{"name": column.name, "type": column.type} for column in found.schema]
-    return {"format": found.format, "schema": schema, "row_count": found.row_count}
+def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """What is in a file nobody has looked at yet; with `write`, also its table, in `work/table.parquet` unless the file is the table."""
+    work = scratch / "work"
+    work.mkdir()
+
+    def connect(files: list[str], folder: str) -> Any:
+        return _connect(scratch, *files, folder=folder, memory=READ_MEMORY_LIMIT)
+
+    path, options = Path(request["path"]), options_of(request["options"])
+    found = read_table(connect, path, work, options, write=request["write"], sample=request["sample"])
+    if found.table == work / "unpacked":
+        found.table = found.table.rename(work / "table.parquet")
+    return {
+        "format": found.format,
+        "packing": found.packing,
+        "options": found.options,
+        "schema": found.schema,
+        "row_count": found.row_count,
+        "warnings": found.warnings,
+        "complete": found.complete,
+        "lines": found.lines,
+        "choices": found.choices,
+        "has_table": found.table is not None and found.table != path,
+        **(_beginning(found, request["rows"]) if request["rows"] else {}),
+    }
+
+
+def _beginning(found: Reading, limit: int) -> dict[str, Any]:
+    """The first rows as they are stored, and as they are in the file."""
+    columns = [Column(column["name"], column["type"]) for column in found.schema]
+    shown = ", ".join(_shown(column) for column in columns)
+    rows = run_sql(found.connection, f"SELECT {shown} FROM ({found.rows_sql}) LIMIT {limit}")
+    cells: list[tuple[Any, ...]] = []
+    if found.cells_sql:
+        cut = f"left(CAST(COLUMNS(*) AS VARCHAR), {CELL_CHARACTERS + 1})"
+        cells = run_sql(found.connection, f"SELECT {cut} FROM ({found.cells_sql}) LIMIT {limit}")
+    return {"rows": _bounded(rows), "cells": _bounded(cells)}
+
+
+def _bounded(found: list[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as JSON values, as many as a preview may hold."""
+    rows: list[list[Any]] = []
+    budget = PREVIEW_CHARACTERS
+    for row in found:
+        values = [_value(value) for value in row]
+        budget -= sum(len(str(value)) for value in values)
+        if rows and budget < 0:
+            break
+        rows.append(values)
+    return rows
 
 
 def _schema(request: dict[str, Any]) -> list[Column]:
@@ -84,14 +132,7 @@ def _rows(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     source = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
     cells = ", ".join(_shown(column) for column in schema)
     found = run_sql(connection, f"SELECT {cells} FROM ({source}) LIMIT {limit + 1}")
-    rows: list[list[Any]] = []
-    budget = PREVIEW_CHARACTERS
-    for row in found[:limit]:
-        values = [_value(value) for value in row]
-        budget -= sum(len(str(value)) for value in values)
-        if rows and budget < 0:
-            break
-        rows.append(values)
+    rows = _bounded(found[:limit])
     return {"rows": rows, "truncated": len(rows) < len(found)}
 
 
@@ -155,7 +196,7 @@ def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return checked(scratch, request)
 
 
-_OPERATIONS = {"inspect": _inspect, "rows": _rows, "convert": _convert, "profile": _profile, "definition": _definition}
+_OPERATIONS = {"read": _read, "rows": _rows, "convert": _convert, "profile": _profile, "definition": _definition}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

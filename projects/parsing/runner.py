@@ -20,7 +20,7 @@ from projects.parsing.process import End, Limits, Outcome, run_child
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
-__all__ = ["Busy", "Inspected", "Interrupted", "Owner", "Preview", "Profile", "TableFile", "Unreadable"]
+__all__ = ["Busy", "Interrupted", "Owner", "Preview", "Profile", "ReadFile", "TableFile", "Unreadable"]
 
 SECONDS_MAX = 60
 CPU_SECONDS_MAX = 50
@@ -58,12 +58,25 @@ class TableFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """What `inspect` found: format, [{"name", "type"}] in column order, number of rows."""
+class ReadFile:
+    """What reading a file found. `options` are the ones that were used, detected or chosen.
+
+    `table` is a Parquet file with the rows; None where the file itself is that, or where none was asked for. `rows` and `cells` are the first
+    rows, typed and as they are in the file. `complete` is false where only the beginning was read.
+    """
 
     format: str
-    schema: list[dict[str, str]]
+    packing: str
+    options: dict[str, Any]
+    schema: list[dict[str, Any]]
     row_count: int
+    warnings: list[dict[str, Any]]
+    complete: bool
+    lines: list[str]
+    choices: dict[str, list[dict[str, Any]]]
+    rows: list[list[Any]]
+    cells: list[list[Any]]
+    table: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +95,26 @@ class Profile:
     fault: str
 
 
-def inspect(path: str, *, scratch_dir: str, owner: Owner = _NOBODY) -> Inspected:
-    """Format, schema and row count of the file at `path`. Raises: Unreadable, Busy."""
-    request = {"operation": "inspect", "path": path}
+def inspect(
+    path: str, *, options: dict[str, Any], rows: int, sample: bool = False, scratch_dir: str, owner: Owner = _NOBODY
+) -> ReadFile:
+    """What is in the file at `path`, with its first `rows` rows. `sample`: only its beginning is read. Raises: Unreadable, Busy."""
+    request = {"operation": "read", "path": path, "options": options, "write": False, "sample": sample, "rows": rows}
     with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, _):
-        return Inspected(format=answer["format"], schema=answer["schema"], row_count=answer["row_count"])
+        return _read_file(answer, None)
+
+
+@contextlib.contextmanager
+def imported(path: str, *, options: dict[str, Any], scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[ReadFile]:
+    """What is in the file at `path`, and its table, which is removed at the end of the block. Raises: Unreadable, Busy."""
+    request = {"operation": "read", "path": path, "options": options, "write": True, "sample": False, "rows": 0}
+    with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, scratch):
+        yield _read_file(answer, scratch / "work" / "table.parquet" if answer["has_table"] else None)
+
+
+def _read_file(answer: dict[str, Any], table: Path | None) -> ReadFile:
+    facts = {name: value for name, value in answer.items() if name != "has_table"}
+    return ReadFile(**{"rows": [], "cells": [], **facts, "table": table})
 
 
 def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _NOBODY) -> Preview:
@@ -162,7 +190,7 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     if answer.get("passing"):
         raise Busy(answer["fault"], retry_after_seconds=60)
     if "fault" in answer:
-        raise Unreadable(answer["fault"])
+        raise Unreadable(answer["fault"], detail={"engine": answer["detail"]} if answer.get("detail") else {})
     found: dict[str, Any] = answer["ok"]
     return found
 
@@ -182,7 +210,7 @@ def _raise_remembered(request: dict[str, Any]) -> None:
 def _remember(request: dict[str, Any], error: Unreadable) -> None:
     key = _content_key(request)
     if key:
-        (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, type(error)(error.message))
+        (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, type(error)(error.message, detail=error.detail))
 
 
 def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> str:

@@ -118,12 +118,12 @@ def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]
     """The version's file on this machine's disk, for the time of the block. Raises: ContentMissing."""
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(storage.local_path(version.storage_key))
+            path = stack.enter_context(storage.local_path(version.table_key or version.storage_key))
         except FileNotFoundError as error:
             raise content_missing(version) from error
         if not Path(path).is_file():
             raise content_missing(version)
-        yield runner.TableFile(path=path, format=version.format, schema=version.schema, key=str(version.id))
+        yield runner.TableFile(path=path, format="parquet" if version.table_key else version.format, schema=version.schema, key=str(version.id))
 
 
 def content_missing(version: DatasetVersion) -> ContentMissing:

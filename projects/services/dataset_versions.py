@@ -91,7 +91,8 @@ def _refuse_used(uses: Sequence[Use], what: str) -> None:
 
 def _delete(versions: Sequence[DatasetVersion]) -> None:
     """Delete uploaded files after the commit. A file that stays behind when this process dies is found by the sweep of objects."""
-    keys = [version.storage_key for version in versions if version.source == VersionSource.UPLOAD]
+    uploaded = [version for version in versions if version.source == VersionSource.UPLOAD]
+    keys = [key for version in uploaded for key in (version.storage_key, version.table_key) if key]
 
     def discard() -> None:
         for key in keys:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, NotFound
 from projects.models import AuditKind, Membership, Project, Role
 from projects.services.audit import audit_record
@@ -28,19 +29,37 @@ def member_add(*, project: Project, user: "User", role: Role) -> Membership:
     return membership
 
 
-def member_change(*, project: Project, user: "User", role: Role, by: "User") -> Membership:
-    """Change a member's role. Raises: NotFound for nobody's membership, Conflict for the last maintainer's."""
+def member_etag(membership: Membership) -> str:
+    """Changes with the role, and with a new membership of the same user."""
+    return f'"{membership.role}.{membership.created_at:%Y%m%d%H%M%S%f}"'
+
+
+def member_get(*, project: Project, user: "User") -> Membership:
+    """Raises: NotFound."""
+    membership = Membership.objects.filter(project=project, user=user).select_related("user").first()
+    if membership is None:
+        raise NotFound(f"{user.get_username()} is not a member of this project: add them.")
+    return membership
+
+
+def member_change(*, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None) -> Membership:
+    """Change a member's role. Raises: NotFound for nobody's membership, Conflict for the last maintainer's, PreconditionFailed."""
     with transaction.atomic():
         membership = _locked(project, user)
         if membership is None:
             raise NotFound(f"{user.get_username()} is not a member of this project: add them.")
+        check_etag(member_etag(membership), etags)
         return _set(membership, role, by)
 
 
-def member_set(*, project: Project, user: "User", role: Role, by: "User") -> Membership:
-    """Make `user` a member with `role`, or change the role they have. Raises: Conflict for the last maintainer's."""
+def member_set(*, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None) -> Membership:
+    """Make `user` a member with `role`, or change the role they have.
+
+    Raises: Conflict for the last maintainer's, PreconditionFailed.
+    """
     with transaction.atomic():
         membership = _locked(project, user)
+        check_etag(member_etag(membership) if membership else None, etags)
         if membership is not None:
             return _set(membership, role, by)
         membership = Membership.objects.create(project=project, user=user, role=role)
@@ -48,10 +67,11 @@ def member_set(*, project: Project, user: "User", role: Role, by: "User") -> Mem
         return membership
 
 
-def member_remove(*, project: Project, user: "User", by: "User") -> None:
-    """End a membership; harmless when there is none. Raises: Conflict for the last maintainer's."""
+def member_remove(*, project: Project, user: "User", by: "User", etags: Preconditions | None = None) -> None:
+    """End a membership; harmless when there is none. Raises: Conflict for the last maintainer's, PreconditionFailed."""
     with transaction.atomic():
         membership = _locked(project, user)
+        check_etag(member_etag(membership) if membership else None, etags)
         if membership is not None:
             _demand_another_maintainer(membership, by)
             _record(AuditKind.MEMBER_REMOVED, membership, role=membership.role)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from mimir.api.authentication import Identity
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, NotFound, TooMany
 from projects.models import AccessToken, AuditKind, TokenKind
@@ -115,11 +116,23 @@ def session_end(*, user: "User", session_id: UUID) -> None:
         audit_record(AuditKind.SESSIONS_ENDED, actor=user, subject=user.get_username(), sessions=1, id=str(session_id))
 
 
-def token_delete(*, user: "User", token_id: UUID) -> None:
-    """Take back one of the user's API tokens. Raises: NotFound."""
+def token_get(*, user: "User", token_id: UUID) -> AccessToken:
+    """One of the user's API tokens. Raises: NotFound."""
+    found = AccessToken.objects.filter(id=token_id, user=user, kind=TokenKind.API).first()
+    if found is None:
+        raise NotFound("You have no such token.")
+    return found
+
+
+def token_etag(token: AccessToken) -> str:
+    """A token never changes: it is there, or not any more."""
+    return f'"{token.id}"'
+
+
+def token_delete(*, user: "User", token_id: UUID, etags: Preconditions | None = None) -> None:
+    """Take back one of the user's API tokens. Raises: NotFound, PreconditionFailed."""
     with transaction.atomic():
-        found = AccessToken.objects.filter(id=token_id, user=user, kind=TokenKind.API).first()
-        if found is None:
-            raise NotFound("You have no such token.")
+        found = token_get(user=user, token_id=token_id)
+        check_etag(token_etag(found), etags)
         AccessToken.objects.filter(id=found.id).delete()
         audit_record(AuditKind.TOKEN_DELETED, actor=user, subject=found.name, id=str(token_id), hint=found.hint)

@@ -65,9 +65,11 @@ PAGES = {
     "cluster-new": "/system/clusters/new/",
     **{f"job {state}": f"/jobs/{{{state}}}/" for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")},
     "tokens": "/tokens/",
+    "account": "/account/",
     "not found": "/projects/no-such-project/",
 }
-WITHOUT_A_FACE = {"signin", "signout", "token-delete", "job-cancel", "job-retry", "project-sample"}  # signin is looked at signed out, below
+# signin is looked at signed out, below
+WITHOUT_A_FACE = {"signin", "signout", "token-delete", "session-end", "sessions-end", "job-cancel", "job-retry", "project-sample"}
 AXE = Axe()
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 

@@ -21,6 +21,7 @@ PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "op
 ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
+EVERYWHERE = "everywhere"  # signs the person out
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
 _DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
@@ -34,6 +35,10 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("signin/", "GET"): (PUBLIC, None),
     ("session/", "GET"): (PUBLIC, None),
     ("signout/", "POST"): (PUBLIC, {}),
+    ("account/", "GET"): (SIGNED, None),
+    ("account/", "POST"): (SIGNED, {"current_password": "wrong", "new_password": "another-long-one", "repeated": "another-long-one"}),
+    ("account/sessions/<uuid:session_id>/end/", "POST"): (SIGNED, {}),
+    ("account/sessions/end/", "POST"): (EVERYWHERE, {}),
     ("tokens/", "GET"): (SIGNED, None),
     ("tokens/", "POST"): (SIGNED, {"name": "made by a form", "days": "1"}),
     ("tokens/<uuid:token_id>/delete/", "POST"): (SIGNED, {}),
@@ -147,7 +152,7 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
 
 def _path(route: str, ran: dict[str, Any]) -> str:
     name = "echo" if "pipelines" in route else "forecast" if "models" in route else "made.txt" if "files" in route else "numbers"
-    values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"]}
+    values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"], "<uuid:session_id>": ran["id"]}
     path = f"/{route}"
     for part, value in {**values, "<int:number>": "1"}.items():
         path = path.replace(part, value)
@@ -158,6 +163,8 @@ def _path(route: str, ran: dict[str, Any]) -> str:
 def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], route: str, method: str) -> None:
     need, form = RULES[route, method]
     for person, visitor in visitors.items():
+        if need == EVERYWHERE and person not in OUT:
+            continue  # it would end the sessions of the people: test_account.py has it
         path = _path(route, ran)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
         told = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"

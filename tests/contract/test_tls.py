@@ -52,6 +52,7 @@ def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     api_port, frontend_port, tls_port = free_port(), free_port(), free_port()
     url = f"https://localhost:{tls_port}"
     production = {"ENVIRONMENT": "production", "ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": url, "TRUSTED_PROXIES": "127.0.0.1"}
+    production["ACCEPT_PLAIN"] = "database,redis"  # of this machine
     with ExitStack() as started:
         for name, role, port in (("web", "orchestrator", api_port), ("frontend", "frontend", frontend_port)):
             environ = psutil.Process(stack.pids(name)[0]).environ() | production | {"PORT_TO_SERVE": str(port)}

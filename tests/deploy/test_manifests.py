@@ -298,9 +298,14 @@ def _config(overlay: str, folder: Path) -> Path:
     return file
 
 
+YOURS = {"db-secret": {"url": "postgresql://u:p@db/m?sslmode=verify-full"}, "redis-secret": {"url": "rediss://:p@redis:6379/0"}}
+
+
 def _environment(container: Object) -> dict[str, str]:
-    """The container's variables, what comes from secrets and the pod filled in as the cluster would."""
-    secrets = {name: make() for name, make in SECRETS.items()}
+    """The container's variables, what comes from secrets and the pod filled in as the cluster would; stores as production brings them."""
+    secrets = {name: dict(make()) for name, make in SECRETS.items()}
+    for name, values in YOURS.items():
+        secrets[name].update(values)
     found: dict[str, str] = {}
     for variable in container.get("env", []):
         source: dict[str, Any] = variable.get("valueFrom", {})

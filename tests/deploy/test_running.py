@@ -37,6 +37,7 @@ def _environment(name: str, folder: Path) -> dict[str, str]:
         "REDIS_URL": os.environ["REDIS_URL"],
         "FRONTEND_KEYS": SECRETS["trust-keys"]()["frontend-keys"],
         "METRICS_TOKEN": METRICS_TOKEN,
+        "ACCEPT_PLAIN": "database,redis",
         "POD_IP": POD,
         "SPOOL_DIR": str(folder),
         "ARTIFACTS_URL": folder.as_uri(),

@@ -16,6 +16,10 @@ NEEDED = {
     "DATABASE_URL": "postgresql://u:p@db/mimir",
     "REDIS_URL": "redis://:p@redis/0",
 }
+SAFE = {
+    "ENVIRONMENT": "production", "PUBLIC_URL": "https://mimir.example.com", "REDIS_URL": "rediss://:p@redis/0",
+    "DATABASE_URL": "postgresql://u:p@db/mimir?sslmode=verify-full",
+}
 # The list: a name that is not read any more is a broken promise to who sets it.
 PROMISED = (
     "ENVIRONMENT LOG_LEVEL REDIS_URL DATABASE_URL API_URL ORCHESTRATOR_URL PUBLIC_URL TRUSTED_PROXIES JOB_TIMEOUT ARTIFACTS_URL "
@@ -90,7 +94,9 @@ def test_every_fault_is_said_at_once() -> None:
     source = {"ENVIRONMENT": "production", "LOG_LEVEL": "x", "JOB_TIMEOUT": "x", "SECRET_KEY": SECRET, "MIMIR_CRASH_POINTS": "/tmp"}
     faults = _faults(source)
     named = {fault.split()[0].partition("=")[0] for fault in faults}
-    assert named == {"LOG_LEVEL", "JOB_TIMEOUT", "SECRET_KEY", "WORKER_KEYS", "DATABASE_URL", "REDIS_URL", "MIMIR_CRASH_POINTS", "LAUNCHER"}
+    assert named == {
+        "LOG_LEVEL", "JOB_TIMEOUT", "SECRET_KEY", "WORKER_KEYS", "DATABASE_URL", "REDIS_URL", "MIMIR_CRASH_POINTS", "LAUNCHER", "PUBLIC_URL",
+    }
     assert SECRET not in str(BadEnvironment(faults))
 
 
@@ -182,13 +188,64 @@ def test_the_default_config_file_is_where_the_cluster_mounts_it(tmp_path: Path, 
     ],
 )
 def test_production_refuses_what_is_for_tests_and_laptops(more: dict[str, str], said: str) -> None:
-    production = {**NEEDED, "ENVIRONMENT": "production"}
+    production = {**NEEDED, **SAFE}
     assert any(said in fault for fault in _faults({**production, **more}))
     assert load("orchestrator", {**production, "ALLOW_UNISOLATED_WORKERS": "true"}).allow_unisolated_workers
 
 
+PLAIN = {
+    "PUBLIC_URL": ("http://mimir.example.com", "public_url"),
+    "REDIS_URL": ("redis://:p@redis/0", "redis"),
+    "DATABASE_URL": ("postgresql://u:p@db/mimir", "database"),
+    "ARTIFACTS_S3_ENDPOINT": ("http://bucket.example.com", "artifacts"),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_production_refuses_what_is_not_encrypted_unless_it_is_named_as_accepted(name: str) -> None:
+    value, accepted = PLAIN[name]
+    production = {**NEEDED, **SAFE, "ALLOW_UNISOLATED_WORKERS": "true", "ARTIFACTS_URL": "s3://bucket", name: value}
+    [fault] = _faults(production)
+    assert fault.startswith(name)
+    assert f"ACCEPT_PLAIN={accepted}" in fault
+    assert load("orchestrator", {**production, "ACCEPT_PLAIN": accepted}).accept_plain == (accepted,)
+    others = ",".join(each for _value, each in PLAIN.values() if each != accepted)
+    assert len(_faults({**production, "ACCEPT_PLAIN": others})) == 1
+    assert load("orchestrator", {**production, "ENVIRONMENT": "development"})
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("postgresql://u:p@db/m?sslmode=verify-full", True),
+        ("postgresql://u:p@db/m?sslmode=verify-ca&sslrootcert=/ca", True),
+        ("postgresql://u:p@db/m?sslmode=require", False),
+        ("postgresql://u:p@db/m?sslmode=prefer", False),
+        ("postgresql://u:p@db/m?sslmode=disable", False),
+        ("postgresql://u:p@db/m?sslmode=", False),
+        ("postgresql://u:p@127.0.0.1/m", False),
+        ("postgresql:///m?host=/var/run/postgresql", True),
+    ],
+)
+def test_a_database_over_the_network_is_verified_in_production(url: str, fits: bool) -> None:
+    production = {**NEEDED, **SAFE, "ALLOW_UNISOLATED_WORKERS": "true", "DATABASE_URL": url}
+    if fits:
+        assert load("orchestrator", production).database_url == url
+    else:
+        assert "sslmode=verify-full" in _faults(production)[0]
+
+
+def test_the_frontend_refuses_a_plain_site_in_production_too() -> None:
+    source = {"SECRET_KEY": "s" * 40, "ENVIRONMENT": "production"}
+    [fault] = _faults(source, "frontend")
+    assert fault.startswith("PUBLIC_URL")
+    assert load("frontend", {**source, "ACCEPT_PLAIN": "public_url"})
+    assert load("frontend", {**source, "PUBLIC_URL": "https://mimir.example.com"})
+    assert _faults({**source, "PUBLIC_URL": "https://m.example", "ACCEPT_PLAIN": "everything"}, "frontend")[0].startswith("ACCEPT_PLAIN")
+
+
 def test_crash_points_are_refused_by_the_frontend_too() -> None:
-    source = {"SECRET_KEY": "s" * 40, "ENVIRONMENT": "production", "MIMIR_CRASH_POINTS": "/tmp"}
+    source = {"SECRET_KEY": "s" * 40, "ENVIRONMENT": "production", "PUBLIC_URL": "https://mimir.example.com", "MIMIR_CRASH_POINTS": "/tmp"}
     assert _faults(source, "frontend") == ["MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it"]
 
 
@@ -223,3 +280,10 @@ def test_wrong_profiles_stop_the_start(settings: Any, text: str, said: str) -> N
     with pytest.raises(BadEnvironment) as refused:
         _check_profiles()
     assert said in str(refused.value)
+
+
+def test_annotations_of_workers_pods_are_text_with_names_that_kubernetes_takes() -> None:
+    good = '{"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled", "plain": ""}'
+    assert load("orchestrator", {**NEEDED, "WORKER_POD_ANNOTATIONS": good}).worker_pod_annotations == good
+    for bad in ('{"sidecar.istio.io/inject": false}', '{"a b": "c"}', '{"UPPER.io/x": "c"}', "[]", "no JSON"):
+        assert any("WORKER_POD_ANNOTATIONS" in fault for fault in _faults({**NEEDED, "WORKER_POD_ANNOTATIONS": bad}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mimir.frontend import jobrequest, schemaform
 from mimir.frontend.client import ApiError
-from mimir.frontend.pages.submitlook import refusals
+from mimir.frontend.pages.submitlook import preselected, refusals
 from mimir.frontend.schemaform import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
@@ -273,3 +273,45 @@ def test_each_message_of_a_refusal_stands_at_its_field() -> None:
         "resources.memory": "Is none.",
     }
     assert general == ["odd: is odd"]
+
+
+@pytest.mark.parametrize("typed", ["21,5", " -0,25 "])
+def test_a_number_with_a_decimal_comma_is_refused_with_the_point_to_use(typed: str) -> None:
+    texts = {"parameters.test_size": [typed], "parameters.hyperparameters.learning_rate": [typed]}
+    error = ApiError(400, "invalid", "", dict.fromkeys(texts, "has to be a number"))
+    errors, general = refusals("ml_training", texts, error)
+    assert set(errors.values()) == {f"Use a point: {typed.strip().replace(',', '.')}"}
+    assert (len(errors), general) == (2, [])
+
+
+def test_the_automatic_choice_is_called_so_and_a_default_is_shown() -> None:
+    made = _fields("ml_training", {"parameters.algorithm": ["random_forest"]})
+    chosen = {name: next(one.words for one in made[f"parameters.{name}"].choices if one.chosen) for name in ("task", "rare_classes", "split")}
+    assert chosen == {"task": "Automatic", "rare_classes": "Automatic", "split": "random"}
+    split = made["parameters.hyperparameters.max_features"]
+    assert next(one.words for one in split.choices if one.chosen) == "Automatic: sqrt for classification, all for regression"
+
+
+def test_columns_can_be_excluded_but_for_the_target() -> None:
+    choices = _fields("ml_training", {"parameters.target": ["rides"], "parameters.exclude": ["photo"]})["parameters.exclude"].choices
+    assert [(one.value, one.chosen, one.off) for one in choices] == [("rides", False, "is the target"), ("hour", False, ""), ("photo", True, "")]
+
+
+ONE_TYPE = {"types": [{"name": "station", "key": {"name": "Station_Id"}, "properties": []}]}
+TWIN_TEXTS = {"parameters.twin": ["s"], "parameters.dataset": ["d"]}
+ROWS = {"results": [{"name": "d", "version": {"number": 1, "schema": [{"name": "station_id", "type": "BIGINT"}, {"name": "at", "type": "DATE"}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("types", "texts", "type_", "key"),
+    [
+        (1, {}, "station", "station_id"),
+        (1, {"parameters.key": ["at"]}, "station", "at"),
+        (2, {}, "", ""),
+        (2, {"parameters.type": ["station"]}, "station", "station_id"),
+    ],
+)
+def test_the_only_entity_type_of_a_twin_and_its_key_are_preselected(types: int, texts: dict[str, list[str]], type_: str, key: str) -> None:
+    definition = {"types": [*ONE_TYPE["types"], {"name": "other", "key": {"name": "x"}, "properties": []}][:types]}
+    found = preselected("digital_twin_update", {**TWIN_TEXTS, **texts}, {"definition": {"definition": definition}, "dataset": ROWS})
+    assert (schemaform.given(found, "parameters.type"), schemaform.given(found, "parameters.key")) == (type_, key)

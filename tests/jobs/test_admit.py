@@ -173,3 +173,32 @@ def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
     job.refresh_from_db()
     assert (job.status, job.reason) == (JobStatus.FAILED, "never_fits")
     assert job.diagnosis["next_steps"]
+
+
+def test_a_pass_locks_all_jobs_it_moves_in_the_order_of_their_ids() -> None:
+    """Somebody holds the job that never fits and then wants the one that is admitted, as a cancel of many jobs does: no deadlock."""
+    make.project()
+    _slots(5)
+    Cluster.objects.update(capacity_memory_bytes=8 * 2**30)
+    never, fits = make.job(resources={"memory": "16Gi"}), make.job()
+    assert never.id < fits.id
+    with transaction.atomic():
+        Job.objects.select_for_update().get(id=never.id)
+        admitting = _in_thread(admit_once)
+        _wait_for_row_waiter()
+        Job.objects.select_for_update().get(id=fits.id)
+    admitting.join(30)
+    assert not admitting.is_alive()
+    never.refresh_from_db()
+    fits.refresh_from_db()
+    assert (never.status, fits.status) == (JobStatus.FAILED, JobStatus.LAUNCHING)
+
+
+def _wait_for_row_waiter() -> None:
+    for _ in range(2000):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        threading.Event().wait(0.01)
+    raise TimeoutError("nobody waits for a row")

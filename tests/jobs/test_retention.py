@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection
 
 from jobs.contract import FinishStatus
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
+from jobs.services import retention
 from jobs.services.clusters import cluster_unreachable
 from jobs.services.retention import retention_apply
 from mimir.lib.clock import utc_now
@@ -79,3 +81,23 @@ def test_events_go_before_their_job(settings: Any) -> None:
     attempt = _ended()
     assert _left(attempt)
     assert not JobEvent.objects.filter(job_id=attempt.job_id).exists()
+
+
+def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever protects it: here a table that nobody here knows. A batch of one, so that the oldest would be tried for ever."""
+    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "_skipped", {})
+    protected, other = _ended(DAYS + 9), _ended(DAYS + 2)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE test_keeper (job_id uuid REFERENCES jobs_job (id))")
+        cursor.execute("INSERT INTO test_keeper VALUES (%s)", [protected.job_id])
+    try:
+        assert retention_apply() == 0
+        assert retention_apply() == 1
+        assert not Job.objects.filter(id=other.job_id).exists()
+        assert storage.artifacts().exists(str(protected.log_object)), "a row that stays keeps its files"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE test_keeper")
+    retention._skipped.clear()
+    assert not _left(protected)

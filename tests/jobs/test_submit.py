@@ -9,6 +9,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from jobs import queue
 from jobs.contract import JobType
 from jobs.models import Cluster, Job, JobEvent
+from jobs.resources import Amounts, profiles_with
 from jobs.services.cancel import job_cancel
 from jobs.services.clusters import cluster_ensure
 from jobs.services.retry import job_retry
@@ -176,3 +177,13 @@ def test_a_request_is_the_lesser_of_the_limit_and_the_profile() -> None:
     assert job.resources["requests"] == {"cpu_millicores": 500, "memory_bytes": 8 * 2**30, "gpus": 0}, "more than usual is held whole"
     usual = make.job(resources={"cpu": "2", "memory": "4Gi"})
     assert usual.resources["requests"] == {"cpu_millicores": 1000, "memory_bytes": 2 * 2**30, "gpus": 0}
+
+
+def test_built_in_profiles_fit_the_machine_of_the_process_launcher() -> None:
+    small = Amounts(2000, 3 * 2**30)
+    for profile in profiles_with({}, machine=small).values():
+        for amounts in (profile.requests, profile.limits):
+            assert amounts.cpu_millicores <= small.cpu_millicores
+            assert amounts.memory_bytes <= small.memory_bytes
+    asked = {"ml_training": {"requests": {"cpu": "4"}, "limits": {"cpu": "8", "memory": "16Gi"}}}
+    assert profiles_with(asked, machine=small)[JobType.ML_TRAINING].requests.cpu_millicores == 4000, "what an administrator sets holds"

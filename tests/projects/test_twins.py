@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from mimir.lib.errors import Conflict, Invalid, NotFound
 from projects.models import Change, Entity, Twin, TwinRevision
 from projects.selectors.twins import entities_between, states_at
-from projects.services.twins import EntityReport, StaleBase, overlay_edit, twin_create, twin_definition_change, twin_update_apply
+from projects.services.twins import EntityReport, StaleBase, UnitChanges, overlay_edit, twin_create, twin_definition_change, twin_update_apply
 from tests.support import make
 
 DEFINITION: dict[str, Any] = {
@@ -144,3 +144,44 @@ def test_what_is_known_stays_known_when_more_would_be_too_many(twin: Twin, setti
         _update(twin, EntityReport("c", {}), base=1)
     assert _update(twin, EntityReport("a", {"p0": 1}), base=1).number == 2
     assert sorted(Entity.objects.values_list("key", flat=True)) == ["a", "b"]
+
+
+def _united(unit: str, *, other: str = "number") -> dict[str, Any]:
+    properties = [{"name": "p0", "type": "number", **({"unit": unit} if unit else {})}, {"name": "p1", "type": other, "unit": "m"}]
+    return {"types": [{"name": "pump", "key": {"name": "id"}, "properties": properties}]}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("before", "after"), [("°C", "°F"), ("", "°F"), ("°C", "")])
+def test_a_unit_of_values_is_changed_only_with_a_choice(twin: Twin, before: str, after: str) -> None:
+    assert twin.created_by is not None
+    user = twin.created_by
+    twin_definition_change(twin=twin, definition=_united(before), user=user)
+    _update(twin, EntityReport("a", {"p0": 21, "p1": 2}), EntityReport("b", {"p0": 22}), base=Twin.objects.get(id=twin.id).base_revision)
+    _edit(twin, "b", p0=23)
+    with pytest.raises(Conflict) as caught:
+        twin_definition_change(twin=twin, definition=_united(after), user=user)
+    assert caught.value.code == "unit_changed"
+    given = f"in {before}" if before else "without a unit"
+    message = f"3 values were given {given}, 1 of them set by hand. Saving does not convert them to {after or 'no unit'}"
+    assert caught.value.detail == {"definition.types[0].properties[0].unit": message}
+    assert {entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)} == {"a": 21, "b": 22}
+
+    twin_definition_change(twin=twin, definition=_united(after), user=user, unit_changes=UnitChanges.KEEP)
+    assert {entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)} == {"a": 21, "b": 22}
+    twin_definition_change(twin=twin, definition=_united("K"), user=user, unit_changes=UnitChanges.REMOVE)
+    left = {entity.key: (entity.reported, entity.overlay) for entity in Entity.objects.filter(twin=twin)}
+    assert left["b"] == ({}, {})
+    assert list(left["a"][0]) == ["p1"]
+    twin_definition_change(twin=twin, definition=_united("°F"), user=user)  # no value is left: nothing to choose
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_type_removes_values_without_a_choice_as_before(twin: Twin) -> None:
+    assert twin.created_by is not None
+    twin_definition_change(twin=twin, definition=_united("°C"), user=twin.created_by)
+    _update(twin, EntityReport("a", {"p1": 2}), base=Twin.objects.get(id=twin.id).base_revision)
+    changed = _united("°C", other="string")
+    changed["types"][0]["properties"][1]["unit"] = "km"
+    twin_definition_change(twin=twin, definition=changed, user=twin.created_by)
+    assert Entity.objects.get(twin=twin).reported == {}

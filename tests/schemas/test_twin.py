@@ -92,6 +92,8 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
         ("number", float("-inf"), "a number"),
         ("number", 10**400, "a number"),
         ("integer", 2.5, "a whole number"),
+        ("number", "21,5", "has to be a number. Use a point: 21.5"),
+        ("integer", " 21,0", "has to be a whole number. Use a point: 21.0"),
         ("integer", 2**63, "a whole number"),
         ("string", 3, "text"),
         ("string", "a\x00", "text"),

@@ -104,6 +104,7 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "cluster": ("/system/clusters/local/", None),
         "cluster-new": ("/system/clusters/new/", None),
         "tokens": ("/tokens/", None),
+        "account": ("/account/", None),
         "token-made": ("/tokens/", acts.new_token),
         "not-found": ("/projects/no-such-project/", None),
     }

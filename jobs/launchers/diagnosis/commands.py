@@ -18,7 +18,7 @@ _COMMANDS = (
     re.compile(rf"exec: {_QUOTE}{_NAME}{_QUOTE}: "),
     re.compile(rf"executable file {_QUOTE}{_NAME}{_QUOTE} not found"),
     re.compile(rf"exec container process (?:\([^)]*\) )?{_QUOTE}{_NAME}{_QUOTE}: ", re.I),
-    re.compile(rf"\bexec {_QUOTE}(/[^\s\"'`\\:]{{1,512}}|[\w.-]{{1,128}}){_QUOTE}: "),
+    re.compile(rf"(?<![\w/])exec {_QUOTE}(/[^\s\"'`\\:]{{1,512}}|[\w.-]{{1,128}}){_QUOTE}: "),
     re.compile(rf"container_linux\.go:\d+: .*?\bstat {_QUOTE}{_NAME}{_QUOTE}: no such file"),
 )
 _NO_NAME = re.compile(
@@ -28,7 +28,8 @@ _STAT = re.compile(rf"\bstat {_QUOTE}{_NAME}{_QUOTE}: no such file")
 _DIRECTORIES = (
     re.compile(rf"chdir to cwd \({_QUOTE}([^\"\\)]{{1,512}}){_QUOTE}\)[^:]*: (?P<why>[a-z][a-z -]*)", re.I),
     re.compile(rf"\bchdir (?:to )?{_QUOTE}{_NAME}{_QUOTE}: (?P<why>[A-Za-z][A-Za-z -]*)"),
-    re.compile(r"(?:container init|container process)[^:]*: mkdir ([^\s:]{1,512}): (?P<why>[a-z][a-z -]*)"),
+    re.compile(r"\bchdir()[^:/]{0,40}: (?P<why>[A-Za-z][A-Za-z -]*)"),
+    re.compile(r"(?:container init|container process)[^:]{0,40}[:\"\\ ]+mkdir ([^\s:]{1,512}): (?P<why>[a-z][a-z -]*)"),
     re.compile(
         rf"(?:working directory|\bcwd)\b {_QUOTE}(/[^\s\"'`\\:]{{1,512}})?{_QUOTE}.{{0,40}}?(?P<why>invalid|must be|not exist|not found|denied)", re.I
     ),

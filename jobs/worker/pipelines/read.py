@@ -1,5 +1,6 @@
 """`read`: a dataset version, fixed at submit, or a URL, becomes a table."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from jobs.contract import FailureReason
 from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables, copy_to
-from mimir.lib.inspection import inspect_file, read_head
-from mimir.lib.tables import Column, NotATable, scan_sql
+from mimir.lib.inspection import NoRoom, read_head
+from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.read import read_table
+from mimir.lib.tables import Column, NoMemory, NotATable, scan_sql
 
 if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
+
+WARNINGS_SHOWN = 20  # of a file, in the log
 
 
 def run_read(run: "Run", step: "Step") -> int | None:
@@ -45,18 +50,34 @@ def read_file(tables: Tables, name: str, path: Path, source: str, expected: str 
 
     `source`: what people know the file as; `expected`: the format it must have. Raises: WorkFailed.
     """
-    connection = tables.connect(readable=[path])
+    work = path.with_suffix(".work")
+    work.mkdir(exist_ok=True)
+
+    def connect(files: list[str], folder: str) -> Any:
+        return tables.connect(readable=[Path(file) for file in files], folder=Path(folder))
+
     try:
-        found = inspect_file(connection, str(path), expected)
+        found = read_table(connect, path, work, ReadOptions(format=expected or ""))
+        found.connection.close()
+    except NoMemory as error:
+        raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
+    except NoRoom as error:
+        raise WorkFailed(FailureReason.DISK_FULL, f"{source} could not be read: no space is left") from error
     except NotATable as error:
         raise WorkFailed(FailureReason.INVALID_INPUT, f"{source} cannot be read as a table. {error.message}") from error
-    finally:
-        connection.close()
-    return _table(tables, name, path, found.format, found.schema, found.row_count)
+    for warning in found.warnings[:WARNINGS_SHOWN]:
+        print(f"mimir: {source}: {warning['message']}", file=sys.stderr, flush=True)
+    assert found.table is not None
+    target = found.table.rename(tables.path(name)) if found.table != path else path
+    shutil.rmtree(work)
+    if target != path:
+        path.unlink()
+    tables.made[name] = Table(target, found.row_count)
+    return found.row_count
 
 
 def _table(tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int:
-    """Parquet stays the file it is; CSV and JSON lines become one."""
+    """Parquet stays the file it is. CSV and JSON lines are versions from before tables were stored beside the file as sent."""
     if format_name == "parquet":
         tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)
         return tables.rows(step)

@@ -34,8 +34,8 @@ class Tables:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{step}.parquet"
 
-    def connect(self, *, readable: Iterable[Path], writable: Path | None = None) -> Any:
-        """DuckDB that may open exactly these files, with the job's memory and cores."""
+    def connect(self, *, readable: Iterable[Path], writable: Path | None = None, folder: Path | None = None) -> Any:
+        """DuckDB that may open exactly these files and what is in `folder`, with the job's memory and cores."""
         import duckdb
 
         temporary = self.folder / "spill"
@@ -54,6 +54,7 @@ class Tables:
         for setting in (
             "TimeZone = 'UTC'",
             f"allowed_paths = [{', '.join(quoted(str(path)) for path in allowed)}]",
+            f"allowed_directories = [{quoted(str(folder)) if folder is not None else ''}]",
             f"temp_directory = {quoted(str(temporary))}",
             "max_temp_directory_size = '64GB'",
             "enable_external_access = false",

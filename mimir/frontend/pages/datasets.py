@@ -112,7 +112,7 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "lineage": lineage_of(shown["lineage"], slug),
         "origin": f"Uploaded by {version['created_by']}" if version["created_by"] else "Uploaded",
         "downloads": _downloads(f"/api/v1/{path}content/", version["format"]),
-        "uses": _uses(slug, name, number),
+        "uses": _uses(slug, name, None if version["current"] else number),
     }
     return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets", status=409 if form.bad else 200)
 
@@ -161,10 +161,10 @@ def _downloads(base: str, stored: str) -> list[dict[str, str]]:
     return made
 
 
-def _uses(slug: str, name: str, number: int) -> list[dict[str, str]]:
-    """The forms that begin with this version; `needs` is who may send them."""
+def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:
+    """The forms that begin with this version, or with the newest at submit time (None); `needs` is who may send them."""
     form = f"/{project_path(slug, 'jobs', 'new')}"
-    about = {"dataset": name, "version": number}
+    about = {"dataset": name, **({"version": number} if number is not None else {})}
     return [
         {"word": "Train a model", "icon": "ml_training", "url": f"{form}?{urlencode({'type': 'ml_training', **about})}", "needs": "run"},
         {

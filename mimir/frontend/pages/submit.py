@@ -16,7 +16,7 @@ from mimir.frontend.client import Api, ApiError, Unavailable, api
 from mimir.frontend.jobrequest import KINDS
 from mimir.frontend.pages.joblook import TYPES, job_title
 from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
-from mimir.frontend.pages.submitlook import dry_facts, offers_of, refusals, with_places
+from mimir.frontend.pages.submitlook import dry_facts, offers_of, preselected, refusals, with_places
 from mimir.frontend.schemaform import Texts
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.parameters import PARAMETERS
@@ -44,6 +44,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
             return refused
         errors, general = refusals(job_type, texts, refused)
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
+    texts = preselected(job_type, texts, got)
     schema = with_places(jobrequest.request_schema(job_type, texts), texts, got)
     made = schemaform.fields(schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed)
     context = {

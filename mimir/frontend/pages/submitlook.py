@@ -90,6 +90,22 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
     return [Choice(one["name"], one.get("title") or one["name"]) for one in definition["types"]] if definition else None
 
 
+def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
+    """The form of a twin update with the twin's only entity type, and the column that is called like its key, unless others were chosen."""
+    found = {name: list(values) for name, values in texts.items()}
+    definition = got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
+    if not definition:
+        return found
+    if len(definition["types"]) == 1 and not given(found, "parameters.type"):
+        found["parameters.type"] = [str(definition["types"][0]["name"])]
+    kind = entity_type(definition, given(found, "parameters.type"))
+    if kind is not None and not given(found, "parameters.key"):
+        key = str(kind["key"]["name"]).casefold()
+        columns = [str(one["name"]) for one in _columns(found, got) or () if str(one["name"]).casefold() == key]
+        found |= {"parameters.key": columns} if len(columns) == 1 else {}
+    return found
+
+
 def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
     """Of the chosen type of the chosen twin."""
     definition = got.get("definition", {}).get("definition")

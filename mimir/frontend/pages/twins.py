@@ -116,7 +116,7 @@ def _property_type(column_type: str) -> str:
 @signed_in
 def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """`/projects/<slug>/twins/<name>/definition/`. Whoever saved meanwhile is not overwritten: the form carries the ETag it was read with."""
-    form = Form.posted(request.POST, "definition", "etag")
+    form = Form.posted(request.POST, "definition", "etag", "unit_changes")
     form.values["name"] = name
     path = project_path(slug, "twins", name)
     if request.method == "POST":
@@ -148,6 +148,7 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
         "refused": form.bad and not only_checked,
         "faults": editor.faults(form),
         "okay": only_checked and not form.bad,
+        "unit_changed": bool(form.values.get("unit_changed")),
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
         "unchanged": not context["new"] and request.GET.get("unchanged") == str(context["newest"]),
         **context,
@@ -166,7 +167,8 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
     if form.bad:
         return None
     try:
-        made = send(api(request), {"definition": definition})
+        choice = request.POST.get("unit_changes", "")
+        made = send(api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})})
     except ApiError as error:
         if error.status not in (400, 409, 412, 413):
             raise
@@ -174,6 +176,7 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
             form.values["changed_meanwhile"] = "1"
         else:
             editor.refused(form, error, _FIELDS)
+            form.values["unit_changed"] = "1" if error.code == "unit_changed" else ""
         return None
     if _base_number(form.value("etag")) == str(made["definition_number"]):
         return HttpResponseRedirect(f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}")

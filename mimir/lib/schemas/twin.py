@@ -9,6 +9,7 @@ written without a point.
 """
 
 import datetime as dt
+import re
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
@@ -177,9 +178,15 @@ def _storable(text: str) -> bool:
         return False
 
 
+def _point(value: Any) -> str:
+    """The hint for a number with a decimal comma."""
+    is_comma = isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9]{1,18},[0-9]{1,18}\s*", value)
+    return f". Use a point: {value.strip().replace(',', '.')}" if is_comma else ""
+
+
 def _number(value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
-        raise BadValue("has to be a number")
+        raise BadValue(f"has to be a number{_point(value)}")
     if isinstance(value, float) and abs(value) >= 2**53:
         return int(Decimal(repr(value)))  # as PostgreSQL keeps it, by its digits: read back as the float's own value it would seem another one
     return value
@@ -189,7 +196,7 @@ def _integer(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        raise BadValue("has to be a whole number")
+        raise BadValue(f"has to be a whole number{_point(value)}")
     return value
 
 

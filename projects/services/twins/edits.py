@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, NotFound
 from mimir.lib.schemas.twin import BadValue, checked_value, entity_type, fields_of
 from projects.access import demand_active
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 NOTE_CHARACTERS_MAX = 1000
 
 
-def overlay_edit(*, twin: Twin, type: str, key: str, values: dict[str, Any], note: str = "", user: "User") -> Entity:
+def entity_etag(entity: Entity) -> str:
+    """Changes with each revision that changes anything of the entity, edits included."""
+    return f'"{entity.id}.{entity.changed_revision}"'
+
+
+def overlay_edit(
+    *, twin: Twin, type: str, key: str, values: dict[str, Any], note: str = "", user: "User", etags: Preconditions | None = None
+) -> Entity:
     """Set values over what updates report; None takes an edit away. One revision, or none when nothing differs.
 
-    Raises: NotFound for an entity that is not there, Invalid with `values.<property>` of each fault, ProjectArchived.
+    Raises: PreconditionFailed; NotFound for an entity that is not there, Invalid with `values.<property>` of each fault, ProjectArchived.
     """
     demand_active(twin.project)
     if "\x00" in note or len(note) > NOTE_CHARACTERS_MAX:
@@ -30,6 +38,7 @@ def overlay_edit(*, twin: Twin, type: str, key: str, values: dict[str, Any], not
         entity = Entity.objects.filter(twin=locked, type=type, key=key).exclude(status=EntityStatus.REMOVED).first()
         if entity is None:
             raise NotFound(f"There is no {type} {key} in {twin.name}.")
+        check_etag(entity_etag(entity), etags)
         draft = Draft(locked)
         for name, value in _checked(locked, type, values).items():
             draft.overlay(entity, name, value)

@@ -248,6 +248,20 @@ COMMANDS = [
         'failed to generate container "ab" spec: lstat /dev/nvidia-uvm: no such file or directory',
         "lstat /dev/nvidia-uvm",
     ),
+    _start("chdir-bare", "container create failed: chdir: No such file or directory", "working directory"),
+    _start(
+        "cwd-old-runc",
+        'OCI runtime create failed: container_linux.go:348: starting container process caused "process_linux.go:402: container init caused'
+        ' \\"mkdir /srv: permission denied\\"": unknown',
+        "working directory /srv",
+        reason="ContainerCannotRun",
+    ),
+    _create(
+        "shim-of-the-runtime",
+        R.SANDBOX_FAILED,
+        "failed to start shim: start failed: fork/exec /usr/bin/containerd-shim-runc-v2: no such file or directory",
+        "containerd-shim-runc-v2",
+    ),
     _create(
         "cgroup",
         R.SANDBOX_FAILED,
@@ -450,4 +464,44 @@ AUTOSCALERS = [
     ),
 ]
 
-VARIANTS = [*SIDECARS, *INITS, *COMMANDS, *PULLS, *MOUNTS, *TAINTS, *AUTOSCALERS]
+def _not_made(name: str, category: R, message: str, *words: str) -> Case:
+    event = kube.event("FailedCreate", f'Error creating: pods "{kube.POD}" is forbidden: {message}', kind="Job")
+    return Case(name, category, STUCK, words, [], [event], kube.job())
+
+
+ADMISSIONS = [
+    _not_made(
+        "scc-openshift-4.7",
+        R.POD_SECURITY,
+        "unable to validate against any security context constraint: [provider restricted: .spec.securityContext.fsGroup: Invalid value:"
+        " []int64{10001}: 10001 is not an allowed group spec.containers[0].securityContext.runAsUser: Invalid value: 10001: must be in the ranges:"
+        " [1000620000, 1000629999]]",
+        "spec.containers[0].securityContext.runAsUser 10001: must be in the ranges: [1000620000, 1000629999]",
+        "spec.securityContext.fsGroup 10001: 10001 is not an allowed group",
+        "SCC",
+        "uid 10001",
+    ),
+    _not_made(
+        "pod-security-policy",
+        R.POD_SECURITY,
+        "unable to validate against any pod security policy: [spec.volumes[0]: Invalid value: \"emptyDir\": emptyDir volumes are not allowed]",
+        "pod security policy",
+        "spec.volumes[0]",
+    ),
+    _not_made(
+        "ratio-helps-nobody-who-asks-for-less",
+        R.LIMIT_RANGE,
+        "cpu max limit to request ratio per Container is 2, but provided ratio is 4.000000",
+        "RESOURCE_PROFILES",
+        "maxLimitRequestRatio",
+        "2 times the request",
+    ),
+    _not_made(
+        "disk-limit-range",
+        R.LIMIT_RANGE,
+        "maximum ephemeral-storage usage per Container is 10Gi, but limit is 32256Mi",
+        "Lower WORKER_DATA_BYTES",
+    ),
+]
+
+VARIANTS = [*ADMISSIONS, *SIDECARS, *INITS, *COMMANDS, *PULLS, *MOUNTS, *TAINTS, *AUTOSCALERS]

@@ -1,0 +1,67 @@
+"""TLS of the site: HSTS, the redirect from http://, and what browsers may not do on our pages. The outermost part of the frontend."""
+
+from urllib.parse import urlsplit
+
+from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
+from mimir.lib.errors import PermissionDenied
+
+HSTS = b"max-age=31536000"
+PERMISSIONS = (
+    b"accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(self), geolocation=(), gyroscope=(), "
+    b"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
+)
+_PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet asks by http
+
+
+class Https:
+    """ASGI middleware. Where PUBLIC_URL is https, a request that came by http is redirected, and every answer has HSTS.
+
+    Whether it came by http says X-Forwarded-Proto, whoever wrote it: this decides nothing but the redirect, and a client that lies about it
+    only misses that. `redirect` false: for what ends TLS and sends no such header.
+    """
+
+    def __init__(self, application: Application, public_url: str, *, redirect: bool) -> None:
+        self._application = application
+        self._public = urlsplit(public_url)
+        self._secure = self._public.scheme == "https"
+        self._redirects = redirect and self._secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._with_ours(message.get("headers", []))}
+            await send(message)
+
+        if self._redirects and scope["path"] not in _PROBES and not _came_by_tls(scope):
+            await self._refuse(scope, send_with_headers)
+            return
+        await self._application(scope, receive, send_with_headers)
+
+    def _with_ours(self, headers: list[Header]) -> list[Header]:
+        given = {name.lower() for name, _ in headers}
+        ours = [(b"permissions-policy", PERMISSIONS)]
+        if self._secure:
+            ours.append((b"strict-transport-security", HSTS))
+        return [*headers, *(pair for pair in ours if pair[0] not in given)]
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        """Send a page to its https address; anything else must not be repeated by itself: what it carried is known to the network."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await send_json_error(send, PermissionDenied(f"Use {self._public.geturl()}: this site takes nothing over http.", code="tls_required"))
+            return
+        query = scope.get("query_string", b"")
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        location = f"https://{self._public.netloc}".encode() + target
+        headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 308, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _came_by_tls(scope: Scope) -> bool:
+    if scope.get("scheme") == "https":
+        return True
+    return header(scope, b"x-forwarded-proto").rpartition(",")[2].strip().lower() in ("https", "wss")

@@ -1,0 +1,215 @@
+"""What a user must know about each column: cells that became missing, marks that were removed, and why a column is text."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading import rules
+from mimir.lib.reading.cells import Cells
+from mimir.lib.reading.infer import NEARLY_SHARE, TextColumn
+from mimir.lib.reading.messages import Notice, shown
+from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.plan import Planned
+from mimir.lib.reading.rules import Rule, sql_text
+from mimir.lib.tables import NotATable
+
+COLUMNS_DETAILED = 200  # of each kind: one query each
+COLUMNS_A_QUERY = 60
+SAMPLE_ROWS = 2_000
+WORDS_SHOWN, CELLS_SHOWN = 4, 3
+_TYPE_WORDS = {
+    "BIGINT": "whole numbers",
+    "DOUBLE": "numbers",
+    "BOOLEAN": "true or false",
+    "DATE": "dates",
+    "TIME": "times of day",
+}
+_TIME_SHAPE = (
+    r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})([ T].*)?"
+    r"|[0-9]{1,2}[ /-](?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ /-][0-9]{2,4}.*"
+)
+
+
+def type_words(type_name: str) -> str:
+    """The plural of a type for people."""
+    return _TYPE_WORDS.get(type_name, "dates and times")
+
+
+class Details:
+    """Asks the cells what the warnings need, and adds the warnings to `cells`."""
+
+    def __init__(self, connection: Any, cells: Cells, planned: Sequence[Planned], options: ReadOptions) -> None:
+        self._connection, self._cells, self._options = connection, cells, options
+        self._planned = [plan for plan in planned if plan.typed is not None]
+
+    def add(self) -> None:
+        """Add the warnings, column by column. Raises: NotATable where cells do not fit a type that the user chose."""
+        for plan in self._planned:
+            if plan.empty:
+                self._warn("no_values", column=plan.name)
+        filled = [plan for plan in self._planned if not plan.empty]
+        for plan in [plan for plan in filled if plan.wanted and plan.typed and plan.typed.rule is None][:COLUMNS_DETAILED]:
+            self._bad_cells(plan)
+        typed = [plan for plan in filled if plan.typed is not None and plan.typed.rule is not None]
+        for plan in [plan for plan in typed if plan.typed and plan.typed.missing_cells][:COLUMNS_DETAILED]:
+            self._missing(plan)
+        for plan in [plan for plan in typed if plan.typed and plan.typed.rule not in _SILENT][:COLUMNS_DETAILED]:
+            self._converted(plan)
+        self._rounded([plan for plan in typed if plan.type == "DOUBLE"])
+        texts = [plan for plan in filled if plan.typed is not None and plan.typed.rule is None and not plan.wanted]
+        self._texts([plan for plan in texts if plan.name not in self._options.types])
+
+    def _warn(self, code: str, **params: Any) -> None:
+        self._cells.warnings.append(Notice(code, params))
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        return run_sql(self._connection, sql)
+
+    def _examples(self, condition: str, text: str, limit: int = CELLS_SHOWN) -> list[tuple[str, int, int]]:
+        """Distinct texts that meet a condition: (text, how many cells, row of the first), in the order they appear."""
+        return self._ask(
+            f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, file_row_number AS place FROM {self._cells.relation} "
+            f"WHERE {condition}) GROUP BY value ORDER BY 3 LIMIT {limit}"
+        )
+
+    def _bad_cells(self, plan: Planned) -> None:
+        typed = plan.typed
+        assert typed is not None
+        fits = " OR ".join(typed.matches(rule) for rule in typed.rules) or "false"
+        bad = f"{typed.text} IS NOT NULL AND NOT {typed.is_missing()} AND NOT coalesce({fits}, false)"
+        count = self._ask(f"SELECT count(*) FROM {self._cells.relation} WHERE {bad}")[0][0]
+        if count == 0:
+            return
+        cells = _listed(self._examples(bad, typed.text))
+        words = type_words(plan.wanted)
+        if self._options.bad_cells == "refuse":
+            raise NotATable(
+                f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: {cells}. Correct them, name them in missing_values, "
+                "or choose bad_cells missing."
+            )
+        self._warn("bad_cells_missing", column=plan.name, count=count, total=typed.values, type=words, cells=cells)
+
+    def _missing(self, plan: Planned) -> None:
+        typed = plan.typed
+        assert typed is not None
+        found = self._examples(typed.is_missing(), typed.text, WORDS_SHOWN)
+        words = ", ".join(f"{shown(text)} (row {row})" for text, _, row in found)
+        self._warn(
+            "missing_words", column=plan.name, count=typed.missing_cells, total=typed.values, words=words, type=type_words(plan.type)
+        )
+
+    def _converted(self, plan: Planned) -> None:
+        """Say what was read in another way than plain numbers and ISO dates."""
+        typed = plan.typed
+        assert typed is not None
+        assert typed.rule is not None
+        rule = typed.rule
+        match = typed.matches(rule)
+        marked = f"{match} AND NOT regexp_full_match({typed.text}, '[+-]?[0-9]+([.][0-9]+)?')"
+        row = self._ask(
+            f"SELECT {typed.text}, CAST({rule.cast.format(t=typed.text)} AS VARCHAR) FROM {self._cells.relation} WHERE {marked} LIMIT 1"
+        )
+        if not row:
+            return
+        example, value = shown(row[0][0]), row[0][1].removesuffix(" 00:00:00")
+        if rule.name.startswith("percent"):
+            self._warn("percent", column=plan.name, example=example, value=value)
+        elif rule.name == "currency":
+            self._warn("currency", column=plan.name, symbol="the currency", example=example, value=value)
+        elif rule.kind == "number":
+            self._warn("number_marks", column=plan.name, example=example, value=value, marks=rule.name)
+        elif rule.name.startswith("month name"):
+            self._warn("month_names", column=plan.name, example=example, value=value)
+        else:
+            self._warn("date_order", column=plan.name, order=rule.name.split(" with ")[0], example=example, value=value)
+
+    def _rounded(self, plans: list[Planned]) -> None:
+        def long(typed: TextColumn) -> str:
+            digits = f"regexp_replace(regexp_replace({typed.text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
+            return f"length({typed.text}) > 17 AND length({digits}) > 17"
+
+        for plan, count in self._counted(plans, long):
+            typed = plan.typed
+            assert typed is not None
+            if count:
+                example = shown(self._examples(long(typed), typed.text, 1)[0][0])
+                self._warn("rounded", column=plan.name, count=count, total=typed.values, example=example)
+
+    def _counted(self, plans: list[Planned], condition: Callable[[TextColumn], str], *, limit: int = 0) -> list[tuple[Planned, int]]:
+        """Each plan with the number of its cells that meet a condition, in all rows or the first `limit` filled ones."""
+        found = []
+        origin = f"(SELECT * FROM {self._cells.relation} LIMIT {limit})" if limit else self._cells.relation
+        for start in range(0, len(plans), COLUMNS_A_QUERY):
+            group = plans[start : start + COLUMNS_A_QUERY]
+            asked = ", ".join(f"count(*) FILTER ({condition(plan.typed)})" for plan in group if plan.typed is not None)
+            found += list(zip(group, self._ask(f"SELECT {asked} FROM {origin}")[0], strict=True))
+        return found
+
+    def _texts(self, plans: list[Planned]) -> None:
+        """Why columns are text that hold, or nearly hold, numbers or times."""
+        numbers = self._counted(plans, lambda typed: f"{typed.matches(_number_rule(typed))}", limit=SAMPLE_ROWS)
+        digits = self._counted(plans, lambda typed: f"regexp_full_match({typed.text}, '[+-]?[1-9][0-9]{{18,}}')", limit=SAMPLE_ROWS)
+        times = self._counted(plans, lambda typed: f"regexp_full_match({typed.text}, {sql_text(_TIME_SHAPE)})", limit=SAMPLE_ROWS)
+        filled = self._counted(plans, lambda typed: f"{typed.text} IS NOT NULL", limit=SAMPLE_ROWS)
+        detailed = 0
+        for (plan, number), (_, large), (_, time), (_, total) in zip(numbers, digits, times, filled, strict=True):
+            if detailed >= COLUMNS_DETAILED or not total:
+                continue
+            typed = plan.typed
+            assert typed is not None
+            before = len(self._cells.warnings)
+            if typed.ambiguous:
+                self._ambiguous(plan, typed)
+            elif large and large + number == total:
+                self._all(plan, typed, "large_integers", "regexp_full_match({t}, '[+-]?[1-9][0-9]{{18,}}')")
+            elif number >= NEARLY_SHARE * total:
+                self._nearly(plan, typed, "nearly_numbers", _number_rule(typed))
+            elif time == total:
+                self._all(plan, typed, "possible_dates", f"regexp_full_match({{t}}, {sql_text(_TIME_SHAPE).replace('{', '{{').replace('}', '}}')})")
+            elif time >= NEARLY_SHARE * total:
+                rule = next((rule for rule in typed.rules if rule.kind == "time" and typed.shares.get(rule.name, 0) >= NEARLY_SHARE), None)
+                if rule is not None:
+                    self._nearly(plan, typed, "nearly_times", rule)
+            detailed += len(self._cells.warnings) > before
+
+    def _ambiguous(self, plan: Planned, typed: TextColumn) -> None:
+        rule = typed.ambiguous[0]
+        marked = f"{typed.matches(rule)} AND NOT regexp_full_match({typed.text}, '[+-]?[0-9]+')"
+        found = self._examples(marked, typed.text, 1)
+        if found:
+            code = "ambiguous_numbers" if rule.kind == "number" else "ambiguous_dates"
+            self._warn(code, column=plan.name, example=shown(found[0][0]))
+
+    def _all(self, plan: Planned, typed: TextColumn, code: str, condition: str) -> None:
+        found = self._examples(condition.format(t=typed.text), typed.text, 1)
+        if found and code == "possible_dates" and _has_fraction(found[0][0]):
+            code = "large_times"
+        if found:
+            self._warn(code, column=plan.name, example=shown(found[0][0]))
+
+    def _nearly(self, plan: Planned, typed: TextColumn, code: str, rule: Rule) -> None:
+        other = f"{typed.text} IS NOT NULL AND NOT {typed.matches(rule)}"
+        row = self._ask(
+            f"SELECT count(*) FILTER ({typed.matches(rule)}), count({typed.text}), "
+            f"count(*) FILTER ({other} AND NOT regexp_full_match({typed.text}, '[+-]?0[0-9]+')) FROM {self._cells.relation}"
+        )[0]
+        if row[2] == 0 and code == "nearly_numbers":
+            return  # codes with leading zeros
+        self._warn(code, column=plan.name, cells=_listed(self._examples(other, typed.text)), good=row[0], total=row[1])
+
+
+_SILENT = (rules.BIGINT, rules.DOUBLE, rules.BOOLEAN, *rules.ISO_RULES)
+
+
+def _number_rule(typed: TextColumn) -> Rule:
+    """The rule for numbers that fits most cells of the column."""
+    candidates = [rule for rule in typed.rules if rule.kind == "number"] or [rules.DOUBLE]
+    return max(candidates, key=lambda rule: typed.shares.get(rule.name, 0))
+
+
+def _has_fraction(text: str) -> bool:
+    return len(text.rpartition(".")[2].rstrip("Zz")) > 6 and ":" in text
+
+
+def _listed(examples: Sequence[tuple[str, int, int]]) -> str:
+    return ", ".join(f"{shown(text)} in row {row}" + (f" and {count - 1} more" if count > 1 else "") for text, count, row in examples)

@@ -1,0 +1,213 @@
+"""JSON becomes cells: JSON lines, arrays of objects, concatenated objects, and a list of objects inside one document."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading.cells import Cells, column_names, copy_sql
+from mimir.lib.reading.messages import Notice
+from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.text import Text
+from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
+
+OBJECT_BYTES_MAX = 16 * 1024**2
+DOCUMENT_BYTES_MAX = 256 * 1024**2  # of one document that holds the rows in a list
+LISTS_SHOWN, LIST_DEPTH_MAX = 10, 4
+LINES_SHOWN, LINE_CHARACTERS = 10, 500
+_LAYOUTS = {"lines": "newline_delimited", "array": "array", "objects": "unstructured"}
+
+
+def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
+    """The cells of a JSON file. Raises: NotATable, which names the line or the character."""
+    with text.path.open(encoding="utf-8", newline="") as file:
+        sample = file.read(65_536)
+    warnings, choices = list(text.warnings), list[dict[str, Any]]()
+    layout = _layout(text.path, sample)
+    path, size_max = text.path, OBJECT_BYTES_MAX
+    if layout == "document" or (options.records_path not in ("", "$")):
+        path, choices = _records(connection, text.path, work, options, warnings)
+        layout = "lines" if path != text.path else "objects"
+        size_max = min(DOCUMENT_BYTES_MAX, max(OBJECT_BYTES_MAX, text.path.stat().st_size + 1))
+    source = f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"
+    try:
+        keys = _keys(connection, source)
+        typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
+        raw = f"read_json({source}, records=true, columns={{{typed}}})"
+        listed = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS c{index}" for index, key in enumerate(keys))
+        cells = work / "cells.parquet"
+        run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells, len(keys)))
+    except NoMemory:
+        raise
+    except NotATable as error:
+        fault = first_fault(path, layout)
+        raise NotATable(fault or error.message, detail=error.detail) from error
+    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells))})")[0][0])
+    shown = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
+    found = {"encoding": text.encoding, "nested": options.nested, "records_path": next((item["path"] for item in choices if item["chosen"]), "")}
+    return Cells([cells], column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+
+
+def is_lines(path: Path) -> bool:
+    """Whether every line of the beginning is one JSON object."""
+    with path.open(encoding="utf-8", newline="") as file:
+        sample = file.read(65_536)
+    return _layout(path, sample) == "lines" or (sample.startswith("{") and len(sample.strip().splitlines()) == 1)
+
+
+def _layout(path: Path, sample: str) -> str:
+    """`lines`, `array`, `objects` (one after the other, over several lines) or `document`: one object that is the whole file."""
+    start = sample.lstrip()
+    if start.startswith("["):
+        return "array"
+    first = start.splitlines()[0].strip()
+    try:
+        json.loads(first)
+    except ValueError:
+        if _ends_early(sample):
+            return "objects"
+        return "document" if path.stat().st_size <= DOCUMENT_BYTES_MAX else "lines"
+    rest = start[len(first) :].strip()
+    if not rest and path.stat().st_size <= len(sample.encode()):
+        return "document"
+    return "lines" if rest.startswith("{") or not rest else "objects"
+
+
+def _ends_early(sample: str) -> bool:
+    """Whether an object of several lines ends inside the sample and another one follows, or one line of JSON lines is damaged."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(sample.lstrip())
+    except ValueError:
+        return False
+    return bool(sample.lstrip()[end:].strip())
+
+
+def _keys(connection: Any, source: str) -> list[str]:
+    """The keys of all objects, in the order they first appear. Raises: NotATable."""
+    objects = f"read_json_objects({source})"
+    rows = run_sql(
+        connection,
+        f"SELECT key, min(place), count(*) FILTER (repeated) FROM (SELECT unnest(keys) AS key, unnest(range(len(keys))) + 0 AS place, "
+        f"len(keys) <> len(list_distinct(keys)) AS repeated FROM (SELECT json_keys(json) AS keys FROM {objects})) GROUP BY key ORDER BY 2, 1",
+    )
+    if not rows:
+        raise NotATable("The file has no columns: its objects are empty.")
+    folded: dict[str, str] = {}
+    for key, _, repeated in rows:
+        if not key.strip():
+            raise NotATable("A key is empty text. Rename it.")
+        if repeated:
+            raise NotATable(f"The key {key} is twice in one object. Rename or remove one.")
+        if folded.setdefault(key.casefold(), key) != key:
+            raise NotATable(f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one.")
+    if len(rows) > COLUMNS_MAX:
+        raise NotATable(f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted.")
+    return [row[0] for row in rows]
+
+
+def first_fault(path: Path, layout: str) -> str:
+    """What is wrong with the first bad value, in the words of Python's parser: DuckDB's line numbers are one off. Empty when nothing is found."""
+    if layout != "lines":
+        return _document_fault(path)
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line, object_pairs_hook=_object)
+            except json.JSONDecodeError as error:
+                return f"Line {number} is not a JSON object: {error.msg} at character {error.colno}."
+            except (ValueError, RecursionError) as error:
+                return f"Line {number} cannot be accepted: {str(error)[:200]}."
+            if not isinstance(value, dict):
+                return f"Line {number} is not a JSON object. JSON lines have one object a line."
+            if "" in value:
+                return f"A key in line {number} is empty text. Rename it."
+    return ""
+
+
+def _document_fault(path: Path) -> str:
+    if path.stat().st_size > OBJECT_BYTES_MAX:
+        return ""
+    text = path.read_text("utf-8").lstrip()
+    decoder, position, values = json.JSONDecoder(), 0, []
+    try:
+        while position < len(text):
+            value, position = decoder.raw_decode(text, position)
+            values += value if isinstance(value, list) else [value]
+            position += len(text[position:]) - len(text[position:].lstrip())
+    except json.JSONDecodeError as error:
+        return f"Line {error.lineno} is not valid JSON: {error.msg} at character {error.colno}."
+    except RecursionError:
+        return "The JSON is nested too deeply."
+    if not values:
+        return "The file has no rows: the JSON array is empty."
+    bad = next((index for index, value in enumerate(values, start=1) if not isinstance(value, dict)), 0)
+    if bad:
+        return f"Element {bad} of the JSON array is not an object. Each row must be an object with the columns as keys."
+    if any("" in value for value in values):
+        return "A key is empty text. Rename it."
+    return ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]) -> tuple[Path, list[dict[str, Any]]]:
+    """The list of rows inside one document as JSON lines; the document itself where it holds no list of objects. Raises: NotATable."""
+    size = path.stat().st_size
+    if size > DOCUMENT_BYTES_MAX:
+        raise NotATable(f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. Write JSON lines: one object a line.")
+    source = f"read_json_objects({quoted(str(path))}, format='unstructured', maximum_object_size={size + 1})"
+    document = f"(SELECT json FROM {source} LIMIT 1)"
+    lists = _lists(connection, document, "$", 0) if options.records_path != "$" else []
+    wanted = options.records_path
+    chosen = next((item for item in lists if item["path"] == wanted), None) if wanted not in ("", "$") else _longest(lists)
+    if wanted not in ("", "$") and chosen is None:
+        shown = ", ".join(item["path"] for item in lists[:LISTS_SHOWN]) or "none"
+        raise NotATable(f"There is no list of objects at {wanted}. The lists in the file: {shown}.")
+    for item in lists:
+        item["chosen"] = item is chosen
+    if chosen is None:
+        return path, lists
+    target = work / "records.jsonl"
+    rows = f"SELECT unnest(CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[])) AS row FROM {document}"
+    run_sql(
+        connection,
+        f"COPY (SELECT CAST(row AS VARCHAR) FROM ({rows}) WHERE json_type(row) = 'OBJECT') TO {quoted(str(target))} "
+        "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')",
+    )
+    warnings.append(Notice("records_path", {"path": chosen["path"]}))
+    others = [item["path"] for item in lists if item is not chosen and item["count"]]
+    if others and not wanted:
+        warnings.append(Notice("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
+    return target, lists
+
+
+def _longest(lists: list[dict[str, Any]]) -> dict[str, Any] | None:
+    several = [item for item in lists if item["count"] > 1]
+    return max(several, key=lambda item: item["count"], default=None)
+
+
+def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[str, Any]]:
+    """Lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
+    inner = f"SELECT json_extract(json, {quoted(path)}) AS value FROM {document}"
+    keys = run_sql(connection, f"SELECT unnest(json_keys(value)) FROM ({inner}) WHERE json_type(value) = 'OBJECT'")
+    found: list[dict[str, Any]] = []
+    for (key,) in keys[:200]:
+        if not key or re.search(r'["\\\x00-\x1f]', key):
+            continue
+        below = f'{path}."{key}"'
+        value = f"json_extract(json, {quoted(below)})"
+        row = run_sql(connection, f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') FROM {document}")[0]
+        if row[0] == "ARRAY" and row[2] == "OBJECT":
+            shown = ".".join(re.findall(r'"([^"]*)"', below))
+            found.append({"path": shown, "json_path": below, "count": int(row[1]), "chosen": False})
+        elif row[0] == "OBJECT" and depth < LIST_DEPTH_MAX:
+            found += _lists(connection, document, below, depth + 1)
+    return found

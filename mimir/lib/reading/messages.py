@@ -1,0 +1,84 @@
+"""What was changed or noticed while reading: each warning has a code and parameters, and this catalogue holds its sentence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+CELL_CHARACTERS = 60
+WARNINGS_MAX = 300  # stored with a version; one more says how many were left out
+
+_SENTENCES = {
+    "missing_words": "Column {column}: {count} of {total} cells are {words}. They are treated as missing; the other cells are {type}.",
+    "nearly_numbers": "Column {column} is text because of {cells}: {good} of its {total} cells are numbers.",
+    "nearly_times": "Column {column} is text because of {cells}: {good} of its {total} cells are dates or times.",
+    "number_marks": "Column {column}: {example} is read as {value} ({marks}).",
+    "percent": "Column {column}: the percent sign is removed, so {example} is read as {value}.",
+    "currency": "Column {column}: {symbol} is removed, so {example} is read as {value}.",
+    "ambiguous_numbers": "Column {column} stays text: {example} can be read with a comma or a point as the decimal mark. Choose decimal_mark.",
+    "ambiguous_dates": "Column {column} stays text: {example} can be day-month or month-day. Choose date_formats.",
+    "possible_dates": "Column {column} stays text: {example} may be a date. Choose date_formats to read it as one.",
+    "date_order": "Column {column}: dates are read as {order}, so {example} is {value}.",
+    "month_names": "Column {column}: {example} is read as {value}.",
+    "large_integers": "Column {column} stays text: {example} has more digits than a whole number of 64 bits can hold.",
+    "large_times": "Column {column} stays text: {example} has more digits than a time can hold.",
+    "rounded": "Column {column}: {count} of {total} cells have more than 17 digits, such as {example}. They are rounded to the nearest number.",
+    "mixed_json": "Column {column} is text because its values are of different kinds: {kinds}. Strings are stored without quotes.",
+    "nested_text": "Column {column} is stored as JSON text: {reason}.",
+    "nested_integers": "Column {column} has integers that a nested number cannot hold exactly. Nested numbers are stored as text.",
+    "bad_cells_missing": "Column {column}: {count} of {total} cells are not {type}, such as {cells}. They are treated as missing.",
+    "no_values": "Column {column} has no values.",
+    "header_looks_like_data": "Line {line} looks like data ({cells}), but names the columns. Choose header_row none to keep it as a row.",
+    "no_header": "The first row does not name the columns. They are called {names}.",
+    "header_renamed": "Column {position} is called {name}: {reason}.",
+    "row_names": "Line {line} has one name fewer than the rows have cells. The first column is called {name}.",
+    "skipped_lines": "Lines {first} to {last} are skipped: they are not part of the table ({example}).",
+    "skipped_line": "Line {first} is skipped: it is not part of the table ({example}).",
+    "separator_line": "Line 1 names the delimiter ({delimiter}) and is not part of the table.",
+    "short_rows": "{count} rows have fewer cells than the header, the first in line {line}. The cells at their end are missing.",
+    "long_rows": "{count} rows have more cells than the header, all of them empty, the first in line {line}. Those cells are ignored.",
+    "blank_rows": "{count} empty lines are skipped.",
+    "mixed_line_ends": "The lines end in different ways ({ends}). All are read as line ends.",
+    "stray_quotes": "{count} cells have text after a closing quote, the first in line {line}. It is kept as part of the cell.",
+    "nul_bytes": "{count} NUL characters are removed, the first in line {line}.",
+    "converted_encoding": "The text is {encoding} and is converted to UTF-8.",
+    "guessed_encoding": "The text is not UTF-8 and is read as {encoding}: check {example}. Choose encoding if it is another one.",
+    "one_column": "The file has one column. If its lines hold several cells, choose the delimiter.",
+    "unpacked": "The file is packed ({packing}). The table inside is {name}.",
+    "other_sheets": "Sheet {sheet} is read. The workbook also has {others}.",
+    "sheet_errors": "Sheet {sheet} has {count} error cells such as {example}.",
+    "merged_cells": "Sheet {sheet} has merged cells ({ranges}). Their value is in the first cell; the others are missing.",
+    "skipped_columns": "{count} empty columns without a name are skipped.",
+    "records_path": "The rows are the list {path} in the file.",
+    "other_lists": "The file also has the lists {others}. Choose records_path to read another one.",
+    "type_changed": "Column {column} is stored as {type}: {reason}.",
+    "more": "{count} more warnings are not shown.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One warning: `code` is a key of the catalogue, `params` are its JSON values."""
+
+    code: str
+    params: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The warning as it is stored and answered, with its sentence."""
+        return {"code": self.code, "params": self.params, "message": message(self.code, self.params)}
+
+
+def message(code: str, params: dict[str, Any]) -> str:
+    """The sentence of a warning."""
+    return _SENTENCES[code].format(**params)
+
+
+def shown(text: str) -> str:
+    """A cell as it stands in a sentence: quoted, without control characters, cut."""
+    plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return '"' + (plain if len(plain) <= CELL_CHARACTERS else plain[:CELL_CHARACTERS] + "…") + '"'
+
+
+def limited(warnings: list[Notice]) -> list[dict[str, Any]]:
+    """Warnings as they are stored: a bounded number of them."""
+    found = [warning.as_dict() for warning in warnings[:WARNINGS_MAX]]
+    left_out = len(warnings) - len(found)
+    return found + ([Notice("more", {"count": left_out}).as_dict()] if left_out else [])

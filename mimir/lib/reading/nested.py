@@ -1,0 +1,111 @@
+"""Columns of JSON objects and lists: structs where every value keeps its digits, JSON text otherwise."""
+
+import json
+import re
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading.cells import Cells, cell
+from mimir.lib.reading.messages import Notice
+from mimir.lib.tables import NotATable, identifier, quoted
+
+TYPE_CHARACTERS_MAX = 8_000
+DEPTH_MAX = 10
+_LONG_INTEGER = r"[\[:,-][0-9]{16,}[,\]}]"
+_LEAVES = {"UBIGINT": "BIGINT", "BIGINT": "BIGINT", "HUGEINT": "BIGINT", "DOUBLE": "DOUBLE", "BOOLEAN": "BOOLEAN"}
+
+
+class _TooWide(Exception):
+    """The structure is not one that a column can have."""
+
+
+def plan_nested(connection: Any, cells: Cells, index: int, name: str, how: str) -> list[tuple[str, str, str]]:
+    """(name, type, SQL) of the column, or of one column for each field where `how` is `columns`."""
+    column = cell(index)
+    if how == "text":
+        return [(name, "VARCHAR", column)]
+    try:
+        structure = _structure(connection, cells, column)
+        if how == "columns" and isinstance(structure, dict):
+            return _flattened(connection, cells, column, name, structure)
+        return [(name, *_typed(connection, cells, column, structure, name))]
+    except (_TooWide, NotATable, RecursionError) as error:
+        reason = str(error) if isinstance(error, _TooWide) else "its values do not have one structure"
+        cells.warnings.append(Notice("nested_text", {"column": name, "reason": reason}))
+        return [(name, "VARCHAR", column)]
+
+
+def _structure(connection: Any, cells: Cells, value: str) -> Any:
+    grouped = f"CAST(json_group_structure(CAST({value} AS JSON)) AS VARCHAR)"
+    row = run_sql(connection, f"SELECT {grouped} FROM {cells.relation} WHERE {value} IS NOT NULL")[0]
+    if row[0] is None or len(row[0]) > 4 * TYPE_CHARACTERS_MAX:
+        raise _TooWide("it has too many different keys")
+    return json.loads(row[0])
+
+
+def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str) -> tuple[str, str]:
+    """Type and SQL of a nested value. Integers beyond 64 bits, and those that a decimal would round, become text."""
+    long_integers = run_sql(connection, f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})")[0][0]
+    exact = {"DOUBLE": "VARCHAR"} if long_integers else {}
+    shapes = [(_shape(structure, exact))]
+    if long_integers:
+        shapes.append(_shape(structure, {kind: "VARCHAR" for kind in _LEAVES if kind != "BOOLEAN"}))
+    for shape in shapes:
+        type_name = _type_name(shape)
+        if len(type_name) > TYPE_CHARACTERS_MAX:
+            raise _TooWide("it has too many different keys")
+        cast = f"json_transform_strict(CAST({value} AS JSON), {quoted(json.dumps(shape))})"
+        try:
+            run_sql(connection, f"SELECT count({cast}) FROM {cells.relation}")
+        except NotATable:
+            continue
+        if shape is not shapes[0] or (exact and shape != _shape(structure, {})):
+            cells.warnings.append(Notice("nested_integers", {"column": name}))
+        return type_name, cast
+    raise _TooWide("its values do not have one structure")
+
+
+def _shape(structure: Any, exact: dict[str, str], depth: int = 0) -> Any:
+    if depth > DEPTH_MAX:
+        raise _TooWide("it is nested too deeply")
+    if isinstance(structure, dict):
+        folded = {key.casefold() for key in structure}
+        if len(folded) != len(structure) or "" in structure or any("\x00" in key for key in structure):
+            raise _TooWide("its keys differ only in upper and lower case, or one is empty")
+        return {key: _shape(value, exact, depth + 1) for key, value in structure.items()}
+    if isinstance(structure, list):
+        return [_shape(structure[0], exact, depth + 1)] if structure else ["VARCHAR"]
+    return exact.get(str(structure)) or _LEAVES.get(str(structure), "VARCHAR")
+
+
+def _type_name(shape: Any) -> str:
+    if isinstance(shape, dict):
+        if not shape:
+            raise _TooWide("its objects are empty")
+        fields = ", ".join(f"{_field(key)} {_type_name(value)}" for key, value in shape.items())
+        return f"STRUCT({fields})"
+    return f"{_type_name(shape[0])}[]" if isinstance(shape, list) else str(shape)
+
+
+def _field(key: str) -> str:
+    return key if re.fullmatch(r"[a-z_][a-z0-9_]*", key) else identifier(key)
+
+
+def _flattened(connection: Any, cells: Cells, column: str, name: str, structure: dict[str, Any]) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    for key, inner in structure.items():
+        path = "$." + identifier(key).replace('""', '\\"')
+        value = f"nullif(CAST(json_extract({column}, {quoted(path)}) AS VARCHAR), 'null')"
+        if isinstance(inner, dict) and inner:
+            found += _flattened(connection, cells, value, f"{name}.{key}", inner)
+        else:
+            found.append((f"{name}.{key}", *_leaf(connection, cells, value, inner, f"{name}.{key}")))
+    return found
+
+
+def _leaf(connection: Any, cells: Cells, value: str, inner: Any, name: str) -> tuple[str, str]:
+    if isinstance(inner, list | dict):
+        return "VARCHAR", value
+    if str(inner) in ("VARCHAR", "JSON", "NULL"):
+        return "VARCHAR", f"json_extract_string({value}, '$')"
+    return _typed(connection, cells, value, inner, name)

@@ -1,0 +1,229 @@
+"""Reading options: what a user may choose about how a file is read. Pure: no file and no native code is touched.
+
+Every field is optional. An empty field is detected from the content.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMATS = ("csv", "jsonl", "json", "parquet", "arrow", "excel")
+TYPES = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIME")
+TYPE_ALIASES = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "decimal": "DOUBLE",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "timestamptz": "TIMESTAMP WITH TIME ZONE",
+    "time": "TIME",
+    "skip": "SKIP",
+}
+DATE_ORDERS = {"year-first": "ymd", "day-first": "dmy", "month-first": "mdy"}
+BAD_CELLS = ("refuse", "missing")
+NESTED = ("keep", "columns", "text")
+ROWS_MAX = 1_000_000  # of rows to skip, and of the header row's number
+LIST_MAX, WORD_MAX, TYPES_MAX = 100, 100, 2000
+_DIRECTIVES = re.compile(r"(?:[^%]|%[dmyYbBHMSfzjIpAa%])+")
+_PATH = re.compile(r"\$?[^\x00-\x1f]{0,500}")
+
+
+class BadOptions(Exception):
+    """Options that cannot be used. `faults` maps a field to what is wrong with it."""
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {fault}" for name, fault in faults.items()))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user chose. `None` or an empty value means: detect it."""
+
+    format: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str | None = None  # "" means that no character quotes
+    header_row: int | None = None  # 0: the file has no header row; n: row n after the skipped rows
+    skip_rows: int = 0
+    decimal_mark: str = ""
+    thousands_mark: str | None = None  # "" means none
+    date_formats: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
+    bad_cells: str = "refuse"
+    sheet: str = ""
+    records_path: str = ""
+    nested: str = "keep"
+
+    def given(self) -> dict[str, Any]:
+        """The fields that differ from "detect it", as JSON values."""
+        default = ReadOptions()
+        return {name: _json(name, value) for name, value in asdict(self).items() if value != getattr(default, name)}
+
+
+def _json(name: str, value: Any) -> Any:
+    if name in ("quote", "thousands_mark") and value == "":
+        return "none"
+    return list(value) if isinstance(value, tuple) else value
+
+
+def options_of(raw: Mapping[str, Any]) -> ReadOptions:
+    """Checked options from JSON values or form fields. Raises: BadOptions, which names every bad field."""
+    faults: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        check = _CHECKS.get(name)
+        if check is None:
+            faults[name] = f"unknown option. The options are {', '.join(_CHECKS)}."
+            continue
+        if value is None or value == "":
+            continue
+        try:
+            values[name] = check(value)
+        except ValueError as error:
+            faults[name] = str(error)
+    if values.get("decimal_mark") and values.get("decimal_mark") == values.get("thousands_mark"):
+        faults["thousands_mark"] = "must differ from decimal_mark."
+    if faults:
+        raise BadOptions(faults)
+    return ReadOptions(**values)
+
+
+def _choice(*allowed: str) -> Any:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}.")
+        return str(value)
+
+    return check
+
+
+_NAMED_CHARACTERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+def _delimiter(value: Any) -> str:
+    value = _NAMED_CHARACTERS.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\x00' or ord(value) > 127:
+        raise ValueError("must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, space.")
+    return value
+
+
+def _quote(value: Any) -> str:
+    value = "" if value == "none" else value
+    if not isinstance(value, str) or value not in ("", '"', "'"):
+        raise ValueError("must be a double quote, a single quote, or none.")
+    return value
+
+
+def _encoding(value: Any) -> str:
+    try:
+        name = codecs.lookup(str(value)[:40]).name
+    except (LookupError, ValueError):
+        name = ""
+    allowed = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "cp437", "cp850",
+               "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "koi8-r", "iso8859-2", "mac-roman")
+    if name not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}.")
+    return name
+
+
+def _integer(low: int, high: int, what: str) -> Any:
+    def check(value: Any) -> int:
+        try:
+            number = int(value) if not isinstance(value, bool) and not isinstance(value, float) else None
+        except (TypeError, ValueError):
+            number = None
+        if number is None or not low <= number <= high:
+            raise ValueError(f"must be {what}.")
+        return number
+
+    return check
+
+
+def _header(value: Any) -> int:
+    if value in ("none", "no", False):
+        return 0
+    if value in ("yes", True):
+        return 1
+    return int(_integer(0, ROWS_MAX, "none, or the number of the row that names the columns")(value))
+
+
+def _mark(*allowed: str) -> Any:
+    def check(value: Any) -> str:
+        value = {"none": "", "space": " ", "comma": ",", "point": ".", "apostrophe": "'"}.get(value, value) if isinstance(value, str) else value
+        if value not in allowed:
+            raise ValueError("must be " + " or ".join({"": "none", " ": "space"}.get(mark, mark) for mark in allowed) + ".")
+        return str(value)
+
+    return check
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [word.strip() for word in value.split(",")]
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) and len(word) <= WORD_MAX and "\x00" not in word for word in value):
+        raise ValueError(f"must be a list of words of at most {WORD_MAX} characters.")
+    if len(value) > LIST_MAX:
+        raise ValueError(f"must have at most {LIST_MAX} words.")
+    return tuple(dict.fromkeys(value))
+
+
+def _date_formats(value: Any) -> tuple[str, ...]:
+    formats = _words(value)
+    for text in formats:
+        if text not in DATE_ORDERS and not ("%" in text and _DIRECTIVES.fullmatch(text)):
+            raise ValueError(
+                f"{text!r} must be year-first, day-first or month-first, or a pattern of %d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
+            )
+    return formats
+
+
+def column_type(value: Any) -> str:
+    """A column type by its DuckDB name or its plain name; SKIP leaves the column out. Raises: ValueError."""
+    name = TYPE_ALIASES.get(value.lower(), value.upper()) if isinstance(value, str) else ""
+    if name not in (*TYPES, "SKIP"):
+        raise ValueError(f"{str(value)[:40]!r} is not a type. Use one of {', '.join(TYPE_ALIASES)}.")
+    return name
+
+
+def _types(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or len(value) > TYPES_MAX:
+        raise ValueError(f"must be an object from column name to type, with at most {TYPES_MAX} columns.")
+    return {str(name): column_type(wanted) for name, wanted in value.items()}
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
+        raise ValueError("must be a path of keys, such as data.stations.")
+    return value.removeprefix("$").removeprefix(".").removesuffix("[*]")
+
+
+def _sheet(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 200:
+        raise ValueError("must be the name of a sheet.")
+    return value
+
+
+_CHECKS: dict[str, Any] = {
+    "format": _choice(*FORMATS),
+    "encoding": _encoding,
+    "delimiter": _delimiter,
+    "quote": _quote,
+    "header_row": _header,
+    "skip_rows": _integer(0, ROWS_MAX, f"a whole number from 0 to {ROWS_MAX}"),
+    "decimal_mark": _mark(".", ","),
+    "thousands_mark": _mark("", ",", ".", " ", "'"),
+    "date_formats": _date_formats,
+    "missing_values": _words,
+    "types": _types,
+    "bad_cells": _choice(*BAD_CELLS),
+    "sheet": _sheet,
+    "records_path": _path,
+    "nested": _choice(*NESTED),
+}
+OPTION_NAMES = tuple(_CHECKS)

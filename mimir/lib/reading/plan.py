@@ -1,0 +1,170 @@
+"""How each column is stored: its type, and the SQL that makes its values from the cells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading import rules
+from mimir.lib.reading.cells import Cells, cell
+from mimir.lib.reading.choice import rules_for_type, string_rules, text_rules
+from mimir.lib.reading.infer import TextColumn, infer_types
+from mimir.lib.reading.messages import Notice
+from mimir.lib.reading.nested import plan_nested
+from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.rules import MISSING_WORDS, sql_text
+from mimir.lib.tables import NotATable
+
+KIND_QUERY_COLUMNS = 100
+_KINDS = ("string", "number", "boolean", "object", "array", "instant")
+_KIND_TESTS = {
+    "string": "= '\"'",
+    "number": "IN ('0','1','2','3','4','5','6','7','8','9','-','N','I')",
+    "boolean": "IN ('t', 'f')",
+    "object": "= '{'",
+    "array": "= '['",
+    "instant": "= '@'",
+}
+
+
+@dataclass(slots=True)
+class Planned:
+    """One column of the table: `value` is SQL over the cells. `typed` holds what inference found, where it was asked."""
+
+    name: str
+    type: str
+    value: str
+    typed: TextColumn | None = None
+    wanted: str = ""  # the type that the user chose
+    empty: bool = False
+
+
+def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
+    """A plan for every column that is kept; adds warnings to `cells`. Raises: NotATable."""
+    unknown = [name for name in options.types if name not in cells.names]
+    if unknown:
+        raise NotATable(f"types names the column {unknown[0]!r}, which is not in the file. It has {', '.join(cells.names[:20])}.")
+    words = MISSING_WORDS if options.missing_values is None else tuple(word.lower().strip() for word in options.missing_values if word)
+    builder = _Builder(connection, cells, options, words)
+    planned = builder.tagged() if cells.tagged else builder.plain()
+    asked = [plan.typed for plan in planned if plan.typed is not None]
+    infer_types(connection, lambda _columns: cells.relation, asked, cells.row_count)
+    return [_settled(plan) for plan in planned]
+
+
+def _settled(plan: Planned) -> Planned:
+    """The plan with the rule that was found."""
+    typed = plan.typed
+    if typed is None:
+        return plan
+    plan.empty = typed.values == 0
+    if typed.rule is not None:
+        plan.type = typed.rule.type
+        match, cast = typed.matches(typed.rule), typed.rule.cast.format(t=typed.text)
+        plan.value = f"CASE WHEN {match} AND NOT {typed.is_missing()} THEN {cast} END"
+    elif plan.wanted:
+        plan.type = plan.wanted
+        branches = " ".join(
+            f"WHEN {typed.matches(rule)} THEN CAST({rule.cast.format(t=typed.text)} AS {plan.wanted})" for rule in typed.rules
+        )
+        plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL {branches} END"
+    elif typed.always_missing and typed.missing:
+        plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL ELSE {plan.value} END"
+    return plan
+
+
+class _Builder:
+    def __init__(self, connection: Any, cells: Cells, options: ReadOptions, words: tuple[str, ...]) -> None:
+        self._connection, self._cells, self._options, self._words = connection, cells, options, words
+        self._comma = cells.options.get("delimiter") == ","
+
+    def plain(self) -> list[Planned]:
+        """Columns of plain text."""
+        found = []
+        text_kinds = text_rules(self._options, comma_delimited=self._comma)
+        for index, name in enumerate(self._cells.names):
+            wanted = self._options.types.get(name, "")
+            if wanted == "SKIP":
+                continue
+            text = f"nullif(trim({cell(index)}), '')"
+            allowed = rules_for_type(wanted, self._options, comma_delimited=self._comma) if wanted not in ("", "VARCHAR") else text_kinds
+            allowed = [] if wanted == "VARCHAR" else allowed
+            found.append(Planned(name, "VARCHAR", cell(index), self._column(name, text, allowed), wanted if wanted != "VARCHAR" else ""))
+        return found
+
+    def _column(self, name: str, text: str, allowed: Sequence[rules.Rule]) -> TextColumn:
+        return TextColumn(name, text, list(allowed), self._words, always_missing=self._options.missing_values is not None)
+
+    def tagged(self) -> list[Planned]:
+        """Columns of JSON text or of a workbook."""
+        kinds = self._kinds()
+        found: list[Planned] = []
+        for index, (name, counts) in enumerate(zip(self._cells.names, kinds, strict=True)):
+            wanted = self._options.types.get(name, "")
+            if wanted == "SKIP":
+                continue
+            found += self._tagged_column(index, name, counts, wanted)
+        return found
+
+    def _tagged_column(self, index: int, name: str, counts: dict[str, int], wanted: str) -> list[Planned]:
+        text, total = tagged_text(cell(index)), sum(counts.values())
+        trimmed = f"nullif(trim({text}), '')"
+        if wanted:
+            chosen = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
+            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, chosen), wanted if wanted != "VARCHAR" else "")]
+        nested = counts["object"] + counts["array"]
+        if nested and nested == total:
+            return [
+                Planned(column, type_name, value)
+                for column, type_name, value in plan_nested(self._connection, self._cells, index, name, self._options.nested)
+            ]
+        present = [kind for kind in _KINDS if counts[kind]]
+        allowed = self._rules_of(present)
+        if allowed is None:
+            kinds = ", ".join(f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present)
+            self._cells.warnings.append(Notice("mixed_json", {"column": name, "kinds": kinds}))
+            allowed = []
+        elif present == ["string"] or not present:
+            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, allowed))]
+        # A string beside numbers is only accepted as a word for a missing value: `"1"` stays text.
+        words = ", ".join(sql_text(word) for word in self._words) or "NULL"
+        strict = f"CASE WHEN left({cell(index)}, 1) = '\"' AND lower({trimmed}) NOT IN ({words}) THEN {cell(index)} ELSE {trimmed} END"
+        column = self._column(name, strict, allowed)
+        return [Planned(name, "VARCHAR", text, column)]
+
+    def _rules_of(self, present: list[str]) -> list[rules.Rule] | None:
+        """The rules for values of these kinds; None where they do not go together."""
+        others = [kind for kind in present if kind != "string"]
+        if not others:
+            return string_rules(self._options)
+        if others == ["number"]:
+            return list(rules.NUMBER_RULES)
+        if others == ["boolean"]:
+            return [rules.BOOLEAN]
+        return list(rules.ISO_RULES) if others == ["instant"] else None
+
+    def _kinds(self) -> list[dict[str, int]]:
+        """How many cells of each column are of each kind."""
+        found: list[dict[str, int]] = []
+        for start in range(0, len(self._cells.names), KIND_QUERY_COLUMNS):
+            indexes = range(start, min(start + KIND_QUERY_COLUMNS, len(self._cells.names)))
+            tests = [f"count(*) FILTER (left({cell(index)}, 1) {_KIND_TESTS[kind]})" for index in indexes for kind in _KINDS]
+            row = list(run_sql(self._connection, f"SELECT {', '.join(tests)} FROM {self._cells.relation}")[0])
+            found += [dict(zip(_KINDS, row[at : at + len(_KINDS)], strict=True)) for at in range(0, len(row), len(_KINDS))]
+        return found
+
+
+def tagged_text(column: str) -> str:
+    """SQL: the text of a tagged cell, strings without their quotes."""
+    return (
+        f"CASE left({column}, 1) WHEN '\"' THEN json_extract_string({column}, '$') WHEN '@' THEN substr({column}, 2) "
+        f"WHEN 'n' THEN NULL ELSE {column} END"
+    )
+
+
+def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:
+    """[{"name", "type"}], and "empty" where a column has no values."""
+    return [{"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})} for plan in planned]
+
+
+

@@ -1,0 +1,153 @@
+"""Reading a file from its bytes to a typed table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mimir.lib.inspection import check_columns, run_sql
+from mimir.lib.reading import container
+from mimir.lib.reading.cells import Cells, copy_sql
+from mimir.lib.reading.delimited import cut_sample, read_delimited
+from mimir.lib.reading.details import Details
+from mimir.lib.reading.jsontext import is_lines, read_json
+from mimir.lib.reading.messages import Notice, limited
+from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.plan import Planned, plan_columns
+from mimir.lib.reading.text import as_utf8
+from mimir.lib.reading.workbook import read_workbook
+from mimir.lib.tables import Column, NotATable, identifier, quoted
+
+SAMPLE_BYTES = 4 * 1024**2
+_TEXT_OPTIONS = ("encoding", "delimiter", "quote", "decimal_mark", "thousands_mark")
+_ROW_OPTIONS = ("header_row", "skip_rows")
+_COLUMN_OPTIONS = ("date_formats", "missing_values", "types", "bad_cells")
+_APPLY = {
+    "csv": (*_TEXT_OPTIONS, *_ROW_OPTIONS, *_COLUMN_OPTIONS),
+    "jsonl": ("encoding", "nested", "records_path", *_COLUMN_OPTIONS),
+    "json": ("encoding", "nested", "records_path", *_COLUMN_OPTIONS),
+    "excel": ("sheet", *_ROW_OPTIONS, *_COLUMN_OPTIONS),
+    "parquet": (),
+    "arrow": (),
+}
+Connect = Callable[[list[str], str], Any]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A file that was read.
+
+    `format` is the file's. `table` is the Parquet file with its rows: the file itself, or one in the work folder; None where nothing was
+    written. `rows_sql` selects the typed rows, `cells_sql` the same rows as text. `complete` is false where only the beginning was read.
+    """
+
+    format: str
+    packing: str
+    options: dict[str, Any]
+    schema: list[dict[str, Any]]
+    row_count: int
+    warnings: list[dict[str, Any]]
+    connection: Any
+    rows_sql: str
+    cells_sql: str = ""
+    table: Path | None = None
+    complete: bool = True
+    lines: list[str] = field(default_factory=list)
+    choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def read_table(connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False) -> Reading:
+    """Read the file at `path`. Intermediate files and the table are written into `work`.
+
+    `connect(files, folder)` opens DuckDB that may reach these files and this folder only. Without `write`, no table is written. `sample`
+    reads the beginning of a text file only. Raises: NotATable.
+    """
+    found = container.recognise(path, work)
+    kind = options.format or found.format
+    warnings = list(found.warnings)
+    connection = connect([str(found.path)], str(work))
+    if kind in ("parquet", "arrow") or found.format in ("parquet", "arrow", "excel"):
+        _check_format(kind, found.format)
+    if kind in ("parquet", "arrow"):
+        return _columnar(connection, found, kind, work, options, warnings)
+    cells, kind, complete = _cells(connection, found, kind, work, options, sample)
+    _check_options(kind, options)
+    cells.warnings[:0] = warnings
+    planned = plan_columns(connection, cells, options)
+    if not planned:
+        raise NotATable("All columns are skipped. Keep at least one.")
+    Details(connection, cells, planned, options).add()
+    return _finished(connection, cells, planned, Reading(kind, found.packing, {}, [], 0, [], connection, ""), work, options, write, complete)
+
+
+def _check_format(wanted: str, found: str) -> None:
+    if wanted != found:
+        raise NotATable(f"The file is {found}, not {wanted} as named.")
+
+
+def _check_options(kind: str, options: ReadOptions) -> None:
+    unfit = [name for name in options.given() if name != "format" and name not in _APPLY[kind]]
+    if unfit:
+        raise NotATable(f"The file is {kind}: the option {unfit[0]} does not apply to it.")
+
+
+def _cells(
+    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, sample: bool
+) -> tuple[Cells, str, bool]:
+    if kind == "excel":
+        _check_options(kind, options)
+        return read_workbook(connection, found.path, work, options), kind, True
+    path, cut = (cut_sample(found.path, work, SAMPLE_BYTES) if sample and kind in ("csv", "jsonl") else (found.path, False))
+    text = as_utf8(path, work, encoding=options.encoding)
+    if kind == "csv":
+        return read_delimited(connection, text, work, options), "csv", not cut
+    if found.format == "csv":
+        raise NotATable("The file is csv, not JSON as named.")
+    if kind == "jsonl" or (not options.format and is_lines(text.path)):
+        kind = "jsonl"
+    return read_json(connection, text, work, options), kind, not cut
+
+
+def _columnar(
+    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, warnings: list[Notice]
+) -> Reading:
+    """Parquet stays the file it is; Arrow, and what was packed, becomes one in the work folder."""
+    _check_options(kind, options)
+    table = found.path
+    if kind == "arrow":
+        from mimir.lib.reading.arrow import write_parquet
+
+        table = work / "table.parquet"
+        write_parquet(found.path, table, warnings)
+    source = f"SELECT * FROM read_parquet({quoted(str(table))})"
+    described = run_sql(connection, f"DESCRIBE {source}")
+    schema = [{"name": row[0], "type": row[1]} for row in described]
+    check_columns([Column(row[0], row[1]) for row in described])
+    first = f"(FROM read_parquet({quoted(str(table))}) LIMIT 1)"
+    for start in range(0, len(schema), 100):  # pages too, not only the footer
+        counts = ", ".join(f"count({identifier(column['name'])})" for column in schema[start : start + 100])
+        run_sql(connection, f"SELECT {counts} FROM {first}")
+    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(table))})")[0][0])
+    return Reading(kind, found.packing, {}, schema, count, limited(warnings), connection, source, table=table)
+
+
+def _finished(
+    connection: Any, cells: Cells, planned: list[Planned], reading: Reading, work: Path, options: ReadOptions, write: bool, complete: bool
+) -> Reading:
+    selected = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned)
+    source = f"SELECT {selected} FROM {cells.relation}"
+    reading.rows_sql = source
+    if write:
+        reading.table = work / "table.parquet"
+        run_sql(connection, copy_sql(source, reading.table, len(planned)))
+        reading.rows_sql = f"SELECT * FROM read_parquet({quoted(str(reading.table))})"
+    described = run_sql(connection, f"DESCRIBE {reading.rows_sql}")
+    empty = {plan.name for plan in planned if plan.empty}
+    reading.schema = [{"name": row[0], "type": row[1], **({"empty": True} if row[0] in empty else {})} for row in described]
+    check_columns([Column(row[0], row[1]) for row in described])
+    names = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(cells.names))
+    reading.cells_sql = f"SELECT {names} FROM {cells.relation}"
+    reading.options = {**cells.options, **options.given(), "format": reading.format}
+    reading.row_count, reading.warnings, reading.complete = cells.row_count, limited(cells.warnings), complete
+    reading.lines, reading.choices = cells.lines, cells.choices
+    return reading

@@ -1,0 +1,140 @@
+"""Bodies of uploads: reading options, staged uploads, and versions with what was noticed when they were read."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mimir.lib.reading.options import BAD_CELLS, NESTED
+from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
+from projects.models import DataFormat
+
+_Any = serializers.Serializer[Any]
+_HELP = {
+    "format": "Default: by the content.",
+    "encoding": "Such as utf-8, cp1252, utf-16, shift_jis.",
+    "delimiter": "One character, or tab, comma, semicolon, pipe, space.",
+    "quote": "A double quote, a single quote, or none.",
+    "header_row": "Number of the row that names the columns, counted after skip_rows; none: no row does.",
+    "skip_rows": "Rows before the header row to leave out.",
+    "decimal_mark": "comma or point (or the character).",
+    "thousands_mark": "none, comma, point, space or apostrophe (or the character).",
+    "sheet": "Name of the sheet of a workbook.",
+    "records_path": "Path of the list of rows in a JSON document, such as data.stations; $: the document itself.",
+    "bad_cells": "What to do with cells that do not fit a type in `types`: refuse (default) or missing.",
+    "nested": "JSON objects in a cell: keep (default), columns (one for each field) or text.",
+}
+
+
+def _text(name: str, length: int = 200) -> serializers.CharField:
+    return serializers.CharField(required=False, allow_blank=True, max_length=length, trim_whitespace=False, help_text=_HELP[name])
+
+
+def _choice(name: str, choices: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(required=False, allow_blank=True, choices=choices, help_text=_HELP[name])
+
+
+class _Options(_Any):
+    format = _choice("format", DataFormat.choices)
+    encoding = _text("encoding", 40)
+    delimiter = _text("delimiter", 20)
+    quote = _text("quote", 10)
+    header_row = _text("header_row", 20)
+    skip_rows = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000, help_text=_HELP["skip_rows"])
+    decimal_mark = _text("decimal_mark", 10)
+    thousands_mark = _text("thousands_mark", 20)
+    bad_cells = _choice("bad_cells", BAD_CELLS)
+    sheet = _text("sheet")
+    records_path = _text("records_path", 500)
+    nested = _choice("nested", NESTED)
+
+
+class ReadOptionsShape(_Options):
+    """Reading options. What is not given is detected."""
+
+    date_formats = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="year-first, day-first, month-first, or patterns such as %d.%m.%Y.",
+    )
+    missing_values = serializers.ListField(
+        child=serializers.CharField(max_length=100, allow_blank=True, trim_whitespace=False),
+        required=False,
+        max_length=100,
+        help_text="Words that mean a missing value, in every column. Default: common ones, beside numbers, dates and truth values only.",
+    )
+    types = serializers.DictField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        help_text="Column name to type: text, integer, decimal, boolean, date, datetime, timestamptz, time, skip.",
+    )
+
+
+class _FormOptions(_Options):
+    date_formats = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
+    missing_values = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
+    types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
+
+
+class StageRequest(_FormOptions):
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
+
+
+_MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
+
+
+class UploadRequest(StageRequest):
+    name = serializers.CharField(max_length=200)
+    make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
+
+
+class UploadChange(_Any):
+    options = ReadOptionsShape(help_text="All options: they replace the ones given before.")
+    sample = serializers.BooleanField(required=False, default=False, help_text="true: read only the beginning, for a quick preview.")
+
+
+class UploadAccept(_Any):
+    name = serializers.CharField(max_length=200, help_text="The dataset: a new one, or one that gets a new version.")
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
+
+
+class SheetShape(_Any):
+    name = serializers.CharField()
+    rows = serializers.IntegerField()
+    columns = serializers.IntegerField()
+    hidden = serializers.BooleanField()
+
+
+class ListShape(_Any):
+    path = serializers.CharField()
+    count = serializers.IntegerField()
+    chosen = serializers.BooleanField()
+
+
+class UploadReading(_Any):
+    """What was found in a staged upload."""
+
+    format = serializers.ChoiceField(choices=DataFormat.choices)
+    packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
+    options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
+    columns = ColumnShape(many=True)
+    row_count = serializers.IntegerField(help_text="Of the rows that were read.")
+    complete = serializers.BooleanField(help_text="false: only the beginning was read, so counts and types may change.")
+    warnings = WarningShape(many=True)
+    rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)), help_text="As they will be stored.")
+    cells = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)), help_text="As in the file.")
+    lines = serializers.ListField(child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file.")
+    sheets = SheetShape(many=True, help_text="Of a workbook.")
+    lists = ListShape(many=True, help_text="Lists of objects in a JSON document.")
+
+
+class StagedUploadShape(_Any):
+    id = serializers.UUIDField()
+    file_name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    options = ReadOptionsShape(help_text="The options that were given.")
+    fault = serializers.CharField(allow_blank=True, help_text="Why the file cannot be read with these options; empty if it can.")
+    reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")

@@ -1,0 +1,103 @@
+"""Staged uploads: a file is sent once, its reading is looked at and changed, then it becomes a dataset version or is removed."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.pagination import paginate
+from mimir.api.parsers import JSONParser
+from mimir.api.schema import CURSOR, LIMIT, errors, listing
+from mimir.api.views import ApiView, caller, validated
+from projects.access import project_for
+from projects.api import serializers, shapes
+from projects.api import serializers_uploads as shapes_in
+from projects.api.forms import form_options
+from projects.models import Role, StagedUpload
+from projects.selectors.datasets import dataset_version_before
+from projects.selectors.uploads import upload_get, uploads_of
+from projects.services import upload_accept, upload_delete, upload_read_again, upload_stage
+from projects.services.uploads import UploadedFile, read_options
+
+
+def _upload(request: Request, slug: str, upload_id: UUID) -> StagedUpload:
+    user = caller(request)
+    return upload_get(project=project_for(user, slug, Role.MAINTAINER), user=user, upload_id=upload_id)
+
+
+class UploadsView(ApiView):
+    """Your staged uploads in a project."""
+
+    parser_classes = (MultiPartParser, JSONParser)
+
+    @extend_schema(
+        operation_id="uploads_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("UploadList", shapes_in.StagedUploadShape), **errors(400, 403, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Your uploads that are not accepted yet, newest first. `reading` is null here: read one upload for it."""
+        user = caller(request)
+        page = paginate(uploads_of(project=project_for(user, slug, Role.MAINTAINER), user=user), request, keys=("-id",))
+        return Response({"results": [{**shapes.staged_upload(row), "reading": None} for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="uploads_stage",
+        request={"multipart/form-data": shapes_in.StageRequest},
+        responses={201: shapes_in.StagedUploadShape, **errors(400, 403, 404, 409, 413, 429)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Send a file without making a version of it. It expires after a day. A file that cannot be read is kept, with its `fault`."""
+        user = caller(request)
+        project = project_for(user, slug, Role.MAINTAINER)
+        body = validated(shapes_in.StageRequest, request)
+        file = body["file"]
+        sent = UploadedFile(file.name or "", file.file, file.temporary_file_path(), file.size)
+        upload = upload_stage(project=project, upload=sent, options=form_options(body), user=user)
+        return Response(shapes.staged_upload(upload), status=201)
+
+
+class UploadView(ApiView):
+    """One staged upload."""
+
+    @extend_schema(operation_id="uploads_read", responses={200: shapes_in.StagedUploadShape, **errors(403, 404)})
+    def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
+        """What was found in it when it was last read."""
+        return Response(shapes.staged_upload(_upload(request, slug, upload_id)))
+
+    @extend_schema(
+        operation_id="uploads_change",
+        request=shapes_in.UploadChange,
+        responses={200: shapes_in.StagedUploadShape, **errors(400, 403, 404, 409, 429)},
+    )
+    def patch(self, request: Request, slug: str, upload_id: UUID) -> Response:
+        """Read the file again with other options."""
+        upload = _upload(request, slug, upload_id)
+        body = validated(shapes_in.UploadChange, request)
+        changed = upload_read_again(upload=upload, options=read_options(body["options"]), sample=body["sample"])
+        return Response(shapes.staged_upload(changed))
+
+    @extend_schema(operation_id="uploads_delete", responses={204: None, **errors(403, 404)})
+    def delete(self, request: Request, slug: str, upload_id: UUID) -> Response:
+        """Remove it and its file."""
+        upload_delete(upload=_upload(request, slug, upload_id))
+        return Response(status=204)
+
+
+class UploadAcceptView(ApiView):
+    """A staged upload becomes a dataset version."""
+
+    @extend_schema(
+        operation_id="uploads_accept",
+        request=shapes_in.UploadAccept,
+        responses={201: serializers.DatasetMade, **errors(400, 403, 404, 409, 429)},
+    )
+    def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
+        """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists."""
+        upload = _upload(request, slug, upload_id)
+        body = validated(shapes_in.UploadAccept, request)
+        version = upload_accept(upload=upload, name=body["name"], user=caller(request), make_current=body["make_current"])
+        made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
+        return Response({"name": body["name"], "version": made}, status=201)

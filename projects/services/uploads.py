@@ -1,0 +1,264 @@
+"""Uploads: a file becomes a dataset version at once, or is staged first, so that its reading can be looked at and changed."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Invalid, MimirError, TooLarge
+from mimir.lib.ids import uuid7
+from mimir.lib.reading.options import BadOptions, ReadOptions, options_of
+from projects import storage
+from projects.access import demand_active
+from projects.connection import connection_release
+from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
+from projects.names import check_name
+from projects.parsing import runner
+from projects.services.datasets import version_create
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+EXPIRES_AFTER = dt.timedelta(hours=24)
+STAGED_MAX_OF_USER = 10  # in one project, not expired
+PREVIEW_ROWS = 100
+FILE_NAME_CHARACTERS = 300
+_DETECT = ReadOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file that was sent: its name, its open content, and where it lies on this machine."""
+
+    name: str
+    file: IO[bytes]
+    path: str
+    size_bytes: int
+
+
+def read_options(raw: dict[str, Any]) -> ReadOptions:
+    """Checked reading options. Raises: Invalid, which names each bad option."""
+    try:
+        return options_of(raw)
+    except BadOptions as error:
+        first, fault = next(iter(error.faults.items()))
+        raise Invalid(f"{first}: {fault}", detail=error.faults) from error
+
+
+def dataset_upload(
+    *,
+    project: Project,
+    name: str,
+    file: IO[bytes],
+    path: str,
+    size_bytes: int,
+    user: "User",
+    options: ReadOptions = _DETECT,
+    make_current: bool = True,
+) -> DatasetVersion:
+    """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
+
+    The file is read first, in a bounded process, then the file and its table are stored, then one short transaction gives the version its
+    number: nothing is left of a file that cannot be read. An object whose transaction was refused is deleted; one whose commit has no known
+    end is left to `unreferenced_objects_sweep`, since its row may exist. The same content again is a new version.
+    Without `make_current` the version that was current stays so.
+    Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
+    """
+    check_name(name)
+    demand_active(project)
+    _check_size(size_bytes)
+    version_id = uuid7()
+    owner = runner.Owner(str(user.pk), str(project.id))
+    connection_release()
+    with _at_file(), runner.imported(path, options=options.given(), scratch_dir=storage.scratch_dir(), owner=owner) as found:
+        stored = storage.object_save(storage.object_key(project.id, version_id), file)
+        table = _table_save(project, found, also=stored.key)
+    facts = _facts(found) | {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
+    return _committed(project, name, version_id, facts | _table_facts(table), user, discard=[stored, table], make_current=make_current)
+
+
+def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
+    """Store a file and read it with `options`; it expires after a day. A file that cannot be read is kept with its fault.
+
+    Raises: Invalid, TooLarge, ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
+    """
+    demand_active(project)
+    _check_size(upload.size_bytes)
+    staged = StagedUpload.objects.filter(project=project, created_by=user, expires_at__gt=utc_now()).count()
+    if staged >= STAGED_MAX_OF_USER:
+        raise Conflict(f"You have {staged} uploads that are not accepted yet. Accept or delete one.", code="too_many_uploads")
+    upload_id = uuid7()
+    reading, fault = _inspected(upload.path, options, runner.Owner(str(user.pk), str(project.id)), sample=False)
+    stored = storage.object_save(storage.object_key(project.id, upload_id), upload.file)
+    return StagedUpload.objects.create(
+        id=upload_id,
+        project=project,
+        created_by=user,
+        file_name=_file_name(upload.name),
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        storage_key=stored.key,
+        options=options.given(),
+        reading=reading,
+        fault=fault,
+        expires_at=utc_now() + EXPIRES_AFTER,
+    )
+
+
+def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: bool) -> StagedUpload:
+    """Read a staged file with other options, all of it or its beginning. Raises: runner.Busy, Conflict."""
+    connection_release()
+    with _local(upload) as path:
+        owner = runner.Owner(str(upload.created_by_id), str(upload.project_id))
+        upload.reading, upload.fault = _inspected(path, options, owner, sample=sample)
+    upload.options = options.given()
+    StagedUpload.objects.filter(id=upload.id).update(options=upload.options, reading=upload.reading, fault=upload.fault)
+    return upload
+
+
+def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current: bool = True) -> DatasetVersion:
+    """The next version of dataset `name` from a staged file, read with its options. Accepting twice gives 404 the second time.
+
+    Raises: Invalid, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
+    """
+    check_name(name)
+    demand_active(upload.project)
+    owner = runner.Owner(str(user.pk), str(upload.project_id))
+    connection_release()
+    with _local(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
+        table = _table_save(upload.project, found)
+    facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
+    return _committed(upload.project, name, upload.id, facts | _table_facts(table), user, discard=[table], staged=True, make_current=make_current)
+
+
+def upload_delete(*, upload: StagedUpload) -> None:
+    """Remove a staged upload and its file, unless it was accepted meanwhile."""
+    deleted, _ = StagedUpload.objects.filter(id=upload.id).delete()
+    if deleted and not DatasetVersion.objects.filter(id=upload.id).exists():
+        storage.object_discard(upload.storage_key)
+
+
+def expired_uploads_sweep() -> int:
+    """Delete staged uploads that have expired; the sweep of objects removes their files. Returns how many."""
+    deleted, _ = StagedUpload.objects.filter(expires_at__lt=utc_now()).delete()
+    return deleted
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > settings.ENV.max_upload_bytes:
+        message = f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."
+        raise TooLarge(message, detail={"file": message})
+    if size_bytes == 0:
+        raise runner.Unreadable("The file is empty.", detail={"file": "The file is empty."})
+
+
+@contextlib.contextmanager
+def _at_file() -> Iterator[None]:
+    """A fault of the file is also the request field's."""
+    try:
+        yield
+    except runner.Unreadable as error:
+        error.detail = {"file": error.message, **error.detail}
+        raise
+
+
+def _file_name(name: str) -> str:
+    plain = "".join(character for character in name if character.isprintable())
+    return plain[-FILE_NAME_CHARACTERS:] or "file"
+
+
+@contextlib.contextmanager
+def _local(upload: StagedUpload) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        try:
+            path = stack.enter_context(storage.local_path(upload.storage_key))
+            with open(path, "rb"):
+                pass
+        except FileNotFoundError as error:
+            raise Conflict("The file of this upload is not in the artifact storage any more. Upload it again.", code="content_missing") from error
+        yield path
+
+
+def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool) -> tuple[dict[str, Any] | None, str]:
+    """What was found, as `reading` of a staged upload, or why it cannot be read."""
+    scratch = storage.scratch_dir()
+    try:
+        found = runner.inspect(path, options=options.given(), rows=PREVIEW_ROWS, sample=sample, scratch_dir=scratch, owner=owner)
+    except runner.Unreadable as error:
+        return None, error.message
+    reading = {
+        "format": found.format,
+        "packing": found.packing,
+        "options": found.options,
+        "columns": found.schema,
+        "row_count": found.row_count,
+        "complete": found.complete,
+        "warnings": found.warnings,
+        "rows": found.rows,
+        "cells": found.cells,
+        "lines": found.lines,
+        "sheets": found.choices.get("sheets", []),
+        "lists": [{name: value for name, value in item.items() if name != "json_path"} for item in found.choices.get("lists", [])],
+    }
+    return reading, ""
+
+
+def _table_save(project: Project, found: runner.ReadFile, *, also: str = "") -> storage.Stored | None:
+    """Store the table under a key of its own; where that fails, `also` is discarded too."""
+    if found.table is None:
+        return None
+    try:
+        with found.table.open("rb") as file:
+            return storage.object_save(storage.object_key(project.id, uuid7()), file)
+    except BaseException:
+        if also:
+            storage.object_discard(also)
+        raise
+
+
+def _facts(found: runner.ReadFile) -> dict[str, Any]:
+    return {
+        "format": found.format,
+        "packing": found.packing,
+        "schema": found.schema,
+        "row_count": found.row_count,
+        "reading": found.options,
+        "warnings": found.warnings,
+    }
+
+
+def _table_facts(table: storage.Stored | None) -> dict[str, Any]:
+    if table is None:
+        return {}
+    return {"table_key": table.key, "table_size_bytes": table.size_bytes, "table_sha256": table.sha256}
+
+
+def _committed(
+    project: Project,
+    name: str,
+    id: UUID,
+    facts: dict[str, Any],
+    user: "User",
+    *,
+    discard: list[storage.Stored | None],
+    make_current: bool,
+    staged: bool = False,
+) -> DatasetVersion:
+    """One short transaction that gives the version its number; a staged upload ends in it."""
+    try:
+        with transaction.atomic():
+            demand_active(Project.objects.get(id=project.id))
+            if staged and not StagedUpload.objects.filter(id=id).delete()[0]:
+                raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
+            return version_create(project=project, name=name, id=id, make_current=make_current, source=VersionSource.UPLOAD, created_by=user, **facts)
+    except MimirError:
+        for stored in discard:
+            if stored is not None:
+                storage.object_discard(stored.key)
+        raise

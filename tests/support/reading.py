@@ -1,0 +1,50 @@
+"""Reading a file's bytes with the reader itself, without a child process."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading.options import options_of
+from mimir.lib.reading.read import Reading, read_table
+from mimir.lib.tables import identifier, quoted
+
+
+def connect(files: list[str], folder: str) -> Any:
+    """DuckDB within the bounds of the parsing child."""
+    connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 1})
+    for setting in (
+        "TimeZone = 'UTC'",
+        f"allowed_paths = [{', '.join(map(quoted, files))}]",
+        f"allowed_directories = [{quoted(folder)}]",
+        f"temp_directory = {quoted(folder + '/spill')}",
+        "enable_external_access = false",
+    ):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def read_bytes(folder: Path, content: bytes, **options: Any) -> Reading:
+    """The reading of a file with this content."""
+    folder.mkdir(exist_ok=True)
+    path, work = folder / "holiday.jpg", folder / "work"
+    path.write_bytes(content)
+    work.mkdir()
+    return read_table(connect, path, work, options_of(options))
+
+
+def types_of(found: Reading) -> dict[str, str]:
+    """Column name to type."""
+    return {column["name"]: column["type"] for column in found.schema}
+
+
+def rows_of(found: Reading) -> list[tuple[Any, ...]]:
+    """All rows, every value as text."""
+    cells = ", ".join(f"CAST({identifier(column['name'])} AS VARCHAR)" for column in found.schema)
+    return run_sql(found.connection, f"SELECT {cells} FROM ({found.rows_sql})")
+
+
+def codes_of(found: Reading) -> list[str]:
+    """The codes of the warnings."""
+    return [warning["code"] for warning in found.warnings]
