@@ -15,7 +15,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check bench chaos e2e mutants screenshots images manifests checkov requirements clean
+.PHONY: help demo up test check attack bench chaos e2e mutants screenshots images manifests checkov requirements clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -41,6 +41,9 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
+
+attack: $(VENV)/.dev ## attack an installation on loopback; prints memory of the servers and a reader's latency (ARGS="'24 sign-ins'": only these)
+	@$(PY) -m tests.attack $(ARGS)
 
 chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice), then SCENARIOS=10000 of faults of a cluster
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)

@@ -60,7 +60,9 @@ def explained(
         return sight, None
     told = _diagnosed(row, evidence, kept, alive=seen is not None and seen.alive)
     if interrupted and (told is None or told.category not in STOPS):
-        return sight, None
+        told = _suspended(row, evidence)
+        if told is None:
+            return sight, None
     if told is None:
         return _silent(row, sight, evidence)
     known = sight or Sight(alive=False, gone=False)
@@ -108,17 +110,23 @@ def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | N
     """
     if sight is None or seen.evidence is None:
         return sight
-    if not seen.evidence.pods and is_suspended(seen.evidence.job):
+    if not seen.evidence.pods and (told := _suspended(row, seen.evidence)) is not None:
         # Its pod was removed. Resumed, the Job makes another one, which may not claim: this attempt is over.
-        told = _diagnosed(row, seen.evidence, (), alive=True)
-        if told is not None and told.category is FailureReason.SUSPENDED:
-            return replace(sight, alive=False, gone=False, reason=told.category.value, message=told.summary, ready=told.told())
+        return replace(sight, alive=False, gone=False, reason=told.category.value, message=told.summary, ready=told.told())
     if not seen.unsure:
         return sight
     told = _diagnosed(row, seen.evidence, (), alive=True)
     if told is None or told.category is not FailureReason.NODE_LOST:
         return sight
     return replace(sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told())
+
+
+def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
+    """The diagnosis of a worker whose Job is suspended, however its container ended; None where it is not."""
+    if not is_suspended(evidence.job):
+        return None
+    told = _diagnosed(row, replace(evidence, pods=()), (), alive=True)
+    return told if told is not None and told.category is FailureReason.SUSPENDED else None
 
 
 def _diagnosed(row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:

@@ -3,9 +3,10 @@
 from django.conf import settings
 from django.db import connections
 
-from mimir.lib.asgi import Application, Scope, header
+from mimir.lib.asgi import Application, Receive, Scope, Send, header, send_json_error
 from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, Budget, Intake, Rule, spool_budget, too_large
-from mimir.lib.errors import MimirError, NotAuthenticated
+from mimir.lib.clients import PerClient, client_of
+from mimir.lib.errors import MimirError, NotAuthenticated, TooMany
 
 MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
@@ -49,8 +50,26 @@ def _without_token(scope: Scope) -> MimirError | None:
 
 
 def with_limits(application: Application) -> Application:
-    """`application` behind its limits on bodies."""
-    return Intake(application, BodyRules(), before_wait=give_back_connections)
+    """`application` behind its limits on bodies and on requests of one client at once."""
+    return _PerClient(Intake(application, BodyRules(), before_wait=give_back_connections))
+
+
+class _PerClient:
+    """ASGI middleware: 429 for a client with too many requests. Workers are not counted: many share an address behind one NAT."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._requests = PerClient("requests at once", settings.ENV.requests_per_client)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/worker/"):
+            await self._application(scope, receive, send)
+            return
+        try:
+            with self._requests.taken(client_of(scope)):
+                await self._application(scope, receive, send)
+        except TooMany as error:
+            await send_json_error(send, error, close=False)
 
 
 def give_back_connections() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
 from mimir.lib.errors import MimirError, TooLarge
+from mimir.lib.memory import trim_soon
 
 SMALL_BYTES = 64 * 1024  # collected before the application is called
 STRANGER_BYTES_MAX = 16 * 1024  # without credentials: a sign-in
@@ -229,6 +230,7 @@ class Intake:
             async with rule.budget.taken(rule.weight or length or rule.max_bytes):
                 bound = scope if length is not None or rule.exact_length else with_length(scope, rule.max_bytes)
                 await self._call(bound, pieces, start, send)
+            trim_soon()
         except ClientGone:
             return
         except MimirError as error:

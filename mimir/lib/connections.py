@@ -15,10 +15,13 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from mimir.lib.memory import trim_soon
+
 HEADER_SECONDS = 20.0  # from the connection, or the first byte of a further request, to the end of its header
 UNREAD_SECONDS = 120.0  # of a client that takes nothing of an answer
 DISCARD_SECONDS = 10.0  # after an answer: the rest of a body that nobody reads is taken, so the client sees the answer
 CLOSING_SECONDS = 30.0  # for what is still to be sent when a connection ends
+_BURST = 100  # connections after whose end memory is given back
 _FILES_MAX = 65536
 _FILES_KEPT = 0.8  # of all file descriptors: the rest is for the database, storage and the orchestrator
 
@@ -32,12 +35,14 @@ class ConnectionTable:
     trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     open: int = 0
+    most: int = 0  # since memory was given back
 
     def admit(self, address: str) -> bool:
         """Count a new connection; False when it is one too many."""
         if self.open >= self.total or (self.counts.get(address, 0) >= self.per_client and not self._is_trusted(address)):
             return False
         self.open += 1
+        self.most = max(self.most, self.open)
         self.counts[address] = self.counts.get(address, 0) + 1
         return True
 
@@ -47,6 +52,9 @@ class ConnectionTable:
         self.counts[address] -= 1
         if not self.counts[address]:
             del self.counts[address]
+        if self.most >= _BURST and self.open < self.most / 4:
+            self.most = self.open
+            trim_soon()
 
     def _is_trusted(self, address: str) -> bool:
         try:

@@ -156,6 +156,15 @@ def test_nobody_is_told_to_tolerate_a_state_of_a_node(case: Case) -> None:
     assert TOLERATE not in words_of(found)
 
 
+def test_a_last_word_says_that_it_was_our_worker() -> None:
+    """A database restored from a backup does not know of the claim: the image is not called wrong."""
+    pod = kube.terminated(0, "Completed", '{"code": 0, "at": "2026-11-25T10:00:50+00:00"}', phase="Succeeded")
+    found = diagnose(None, [], [], kept=[remember(pod)], claimed=False)
+    assert found is not None
+    assert (found.category, found.counts) == (R.WORKER_LOST, False)
+    assert decision(kube.job(("Complete", "CompletionsReached", "")), [pod], [], claimed=False) == UNCOUNTED
+
+
 EXITS = [
     (0, "Completed", R.BAD_COMMAND, FAIL),
     (127, "Error", R.BAD_COMMAND, FAIL),

@@ -266,6 +266,15 @@ def test_a_wrong_image_that_ends_well_is_named_once_and_for_all(run: World) -> N
     assert not run.attempt().counts
 
 
+def test_a_worker_that_stops_well_under_a_suspension_is_told_as_suspended(run: World) -> None:
+    run.fake.script(stop_exit_code=0)
+    run.run_until(lambda: run.job.status == JobStatus.RUNNING)
+    _asked_to_stop(run)
+    run.fake.suspend_job(run.attempt().name)
+    run.run_until(lambda: run.attempt().ended_at is not None)
+    assert (run.attempt().reason, run.attempt().counts) == (FailureReason.SUSPENDED, False)
+
+
 def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
     run.rounds_of(1, workers_act=False)
     name = run.attempt().name

@@ -12,6 +12,7 @@ from jobs.launchers.diagnosis.commands import bad_command
 from jobs.launchers.diagnosis.pods import Container, Pod
 from jobs.launchers.diagnosis.starting import START_REASONS, start_finding
 from jobs.launchers.diagnosis.values import AGAIN, Finding, clean
+from jobs.launchers.lastword import read_last_word
 from mimir.lib.words import told_memory
 
 NOTHING_WRITTEN = "Nothing was written to the project."
@@ -175,6 +176,8 @@ def _crashed(number: int, container: Container, raw: str) -> Finding:
 
 def _before_claim(container: Container, asked: Asked, raw: str) -> Finding:
     """The image ran, and the worker in it did not take the job: never the user's fault."""
+    if read_last_word(container.message) is not None:
+        return _claimed_elsewhere(container)
     image, code = container.image or asked.image or "of the worker", container.exit_code
     lines = last_lines(container.message)
     words = f": {lines}" if lines else ""
@@ -197,6 +200,18 @@ def _before_claim(container: Container, asked: Asked, raw: str) -> Finding:
         raw,
         (AGAIN, "Look at the worker's image (WORKER_IMAGE)"),
         facts=facts,
+    )
+
+
+def _claimed_elsewhere(container: Container) -> Finding:
+    """It left the last word of a worker that had claimed: a database restored from a backup does not know of the claim."""
+    return Finding(
+        FailureReason.WORKER_LOST,
+        "Its worker ended, and this database does not know that it took the job.",
+        f"The database may have been restored from a backup. {NOT_ITS_FAULT}",
+        ", ".join(part for part in (container.reason, f"exit code {container.exit_code}") if part),
+        (AGAIN,),
+        facts={"exit_code": container.exit_code},
     )
 
 

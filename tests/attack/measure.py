@@ -1,0 +1,132 @@
+"""The memory of the servers, and the latency of a signed-in reader, while something else goes on."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.support.signin import sign_in
+from tests.support.stack import Stack
+
+MIB = 1024 * 1024
+RSS_MIB_MAX, P95_RATIO_MAX = 64.0, 3.0
+P95_FLOOR_SECONDS = 0.05  # below it a ratio says more about the scheduler than about us
+PAUSE_SECONDS, SAMPLE_SECONDS = 0.02, 0.05
+
+
+@dataclass
+class Window:
+    """What was seen between two moments. Memory in MiB by server, latencies in seconds."""
+
+    before: dict[str, float] = field(default_factory=dict)
+    most: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
+
+    def p95(self) -> float:
+        """The 95th percentile; a reader that got no answer at all counts as a minute."""
+        ordered = sorted(self.latencies) or [60.0]
+        return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+
+    def growth(self, server: str) -> float:
+        """How much more memory it had than before, at most."""
+        return self.most[server] - self.before[server]
+
+    def kept(self, server: str) -> float:
+        """How much more memory it has afterwards."""
+        return self.after[server] - self.before[server]
+
+
+class Meter:
+    """Reads pages of the API as a person whose session is a cookie, and looks at the servers' memory."""
+
+    def __init__(self, stack: Stack, path: str) -> None:
+        self._stack, self._path = stack, path
+        self._reader = sign_in(stack)
+
+    def close(self) -> None:
+        """Close the reader's connections."""
+        self._reader.close()
+
+    @contextlib.contextmanager
+    def window(self, *, settle_seconds: float = 0.0) -> Iterator[Window]:
+        """Measure during the block; then wait up to `settle_seconds` for memory to be given back."""
+        pids = {name: self._pid(name) for name in ("web", "frontend")}
+        window = Window(before={name: resident_mib(pid) for name, pid in pids.items()})
+        window.most = dict(window.before)
+        ends = threading.Event()
+        threads = [
+            threading.Thread(target=self._read, args=(window, ends), daemon=True),
+            threading.Thread(target=_sample, args=(pids, window, ends), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield window
+        finally:
+            ends.set()
+            for thread in threads:
+                thread.join(70)
+        until(lambda: all(resident_mib(pid) - window.before[name] <= RSS_MIB_MAX / 2 for name, pid in pids.items()), settle_seconds)
+        window.after = {name: resident_mib(pid) for name, pid in pids.items()}
+        window.restarted = [name for name, pid in pids.items() if self._pid(name) != pid]
+
+    def _pid(self, name: str) -> int:
+        return next(iter(self._stack.pids(name)), 0)
+
+    def _read(self, window: Window, ends: threading.Event) -> None:
+        while not ends.is_set():
+            began = time.monotonic()
+            try:
+                answer = self._reader.get(self._path, timeout=60)
+                if answer.status_code != 200:
+                    window.failures.append(str(answer.status_code))
+            except httpx.HTTPError as error:
+                window.failures.append(type(error).__name__)
+            window.latencies.append(time.monotonic() - began)
+            ends.wait(PAUSE_SECONDS)
+
+
+def resident_mib(pid: int) -> float:
+    """A process's resident memory now; 0 for one that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+
+
+def _sample(pids: dict[str, int], window: Window, ends: threading.Event) -> None:
+    while not ends.wait(SAMPLE_SECONDS):
+        for name, pid in pids.items():
+            window.most[name] = max(window.most[name], resident_mib(pid))
+
+
+def until(true: Callable[[], bool], seconds: float) -> bool:
+    """Whether it became true within that time."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def exceeded(window: Window, idle: Window) -> list[str]:
+    """What is over its limit, as sentences; none when all is well."""
+    found = [f"{name} was restarted" for name in window.restarted]
+    found += [f"the reader got {failure}" for failure in sorted(set(window.failures))]
+    for name in window.before:
+        if window.growth(name) > RSS_MIB_MAX:
+            found.append(f"{name} grew by {window.growth(name):.0f} MiB")
+        if window.kept(name) > RSS_MIB_MAX / 2:
+            found.append(f"{name} kept {window.kept(name):.0f} MiB")
+    if window.p95() > max(P95_FLOOR_SECONDS, P95_RATIO_MAX * idle.p95()):
+        found.append(f"the reader's p95 is {window.p95() / idle.p95():.1f} times its idle value")
+    return found
