@@ -74,6 +74,7 @@ def _dataset(version: DatasetVersion) -> dict[str, Any]:
     _, size_bytes, sha256 = _stored(version)
     return {
         "format": "parquet" if version.table_key else version.format,
+        "source_format": version.format,
         "size_bytes": size_bytes,
         "sha256": sha256,
         "schema": version.schema,

@@ -210,15 +210,9 @@ def misread(schema: Schema, texts: Texts, path: str = "") -> dict[str, str]:
         return found
     wants = {"integer", "number"} & set(_types(schema)) and "enum" not in schema and "x-choices" not in schema
     value = read(schema, texts, path) if wants else LEFT_OUT
-    if isinstance(value, str) and (with_point := decimal_point(value)):
-        return {path: f"Use a point: {with_point}"}
+    if isinstance(value, str) and _COMMA.fullmatch(value):
+        return {path: f"Use a point: {value.replace(',', '.')}"}
     return {path: f"{value[:40]} does not fit. Give {schema['x-rule']}."} if isinstance(value, str) and "x-rule" in schema else {}
-
-
-def decimal_point(text: str) -> str:
-    """`21,5` as `21.5`; empty for what is not a number with a decimal comma."""
-    text = text.strip()
-    return text.replace(",", ".") if _COMMA.fullmatch(text) else ""
 
 
 def fields(schema: Schema, texts: Texts, offers: Offers, *, path: str = "", errors: Mapping[str, str], changed: Iterable[str] = ()) -> list[Field]:

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from mimir.lib.schemas.column_changes import ChangeKind
 from projects.models import DataFormat, ProjectStatus, Role
-from projects.selectors.dataset_changes import ChangeKind
 
 _Any = serializers.Serializer[Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from mimir.lib.schemas.column_changes import column_changes
 from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project, StagedUpload
-from projects.selectors.dataset_changes import column_changes
 from projects.selectors.uses import Use
 
 

@@ -54,7 +54,6 @@ function refused(status, text) {
 
 function send() {
   const data = new FormData();
-  data.append("name", form.elements.name.value.trim()); // the API reads the name before the file
   data.append("file", form.elements.file.files[0]);
   const request = new XMLHttpRequest();
   running = request;
@@ -69,7 +68,7 @@ function send() {
     delete form.dataset.sent;
     if (request.status === 201) {
       const made = JSON.parse(request.responseText);
-      location.assign(`${form.dataset.done}${encodeURIComponent(made.name)}/`);
+      location.assign(`${form.dataset.done}import/${made.id}/?name=${encodeURIComponent(form.elements.name.value.trim())}`);
     } else if (request.stopped) fieldError("file", "Stopped. Nothing was saved.");
     else refused(request.status, request.responseText);
   };
@@ -82,7 +81,7 @@ form?.addEventListener("submit", (event) => {
   event.preventDefault();
   if (running) return;
   fieldError("name", form.elements.name.value.trim() ? "" : "Give the dataset a name, for example trips.");
-  fieldError("file", form.elements.file.files.length ? "" : "Choose a file: CSV, JSON lines or Parquet.");
+  fieldError("file", form.elements.file.files.length ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.");
   if (!form.querySelector(".bad")) send();
 });
 form?.querySelector("[data-upload-stop]").addEventListener("click", () => {

@@ -82,6 +82,12 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/overlay/", "PATCH"): (OPERATOR, {"values": {"n": 1}}),
     ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/", "POST"): (MAINTAINER, "upload"),
+    ("api/v1/projects/<str:slug>/uploads/", "GET"): (MAINTAINER, None),
+    ("api/v1/projects/<str:slug>/uploads/", "POST"): (MAINTAINER, "staged"),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "GET"): ("staged", None),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "PATCH"): ("staged", {}),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "DELETE"): ("staged", None),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept/", "POST"): ("staged", {"name": "t"}),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "PATCH"): (MAINTAINER, {"current_version": 1}),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "DELETE"): (MAINTAINER, None),
@@ -206,6 +212,7 @@ def _path(world: World, route: str) -> str:
         "<uuid:attempt_id>": str(world.attempt.id),
         "<uuid:token_id>": str(world.own_token.id),
         "<uuid:session_id>": str(world.own_session.id),
+        "<uuid:upload_id>": str(uuid4()),
         "<str:number>": "latest",
         "<str:username>": "viewer",
         "<str:type>": "thing",
@@ -222,8 +229,9 @@ def _path(world: World, route: str) -> str:
 def _ask(world: World, route: str, method: str, body: Any, token: str | None) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     arguments: dict[str, Any] = {"headers": headers}
-    if body == "upload":
-        return Client().post(_path(world, route), {"name": "t", "file": SimpleUploadedFile("t.csv", b"a\n1\n")}, **arguments)
+    if body in ("upload", "staged"):
+        named = {"name": "t"} if body == "upload" else {}
+        return Client().post(_path(world, route), {**named, "file": SimpleUploadedFile("t.csv", b"a\n1\n")}, **arguments)
     if isinstance(body, bytes):
         arguments |= {"data": body, "content_type": "application/octet-stream"}
     elif body is not None:
@@ -251,6 +259,8 @@ def _judge(need: str, person: str, status: int) -> None:
         assert (status == 401) if person != "worker" else status < 500, told
     elif person in ("nobody", "expired", "worker"):
         assert status == 401, told
+    elif need == "staged":
+        assert status == (403 if person in ("viewer", "operator") else 404), told  # of maintainers only their own, and this one is nobody's
     elif need == "password":
         assert status == 400, told  # the current one is wrong
     elif need == SIGNED:

@@ -108,10 +108,17 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     expect(target.locator("option")).to_have_text(["Choose one", "rides (bigint)", "hour (bigint)", "note (varchar)"])
     expect(dataset).to_be_focused()
     target.select_option("rides")
-    expect(page.get_by_role("checkbox", name="rides")).to_be_disabled()
-    page.get_by_role("checkbox", name="hour").check()
+    for group in ("features", "exclude"):
+        expect(page.locator(f"[name='parameters.{group}'][value=rides]")).to_be_disabled()
+    page.locator("[name='parameters.features'][value=hour]").check()
+    page.locator("[name='parameters.exclude'][value=note]").check()
+    expect(page.locator("[name='parameters.task'][value='']")).to_be_checked()
+    expect(page.locator("label", has=page.locator("[name='parameters.task'][value='']"))).to_have_text("Automatic")
     page.get_by_role("radio", name="random_forest").check()
     page.locator("[name='parameters.hyperparameters.n_estimators']").fill("7")
+    expect(page.get_by_label("Features at a split").locator("option:checked")).to_have_text(
+        "Automatic: sqrt for classification, all for regression"
+    )
     page.get_by_label("Seed").fill("42")
     page.get_by_label("Seed").blur()
     expect(page.locator("#curl")).to_contain_text('"seed": 42')
@@ -119,6 +126,7 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
         "dataset": "trips",
         "target": "rides",
         "features": ["hour"],
+        "exclude": ["note"],
         "model": "demand",
         "algorithm": "random_forest",
         "hyperparameters": {"n_estimators": 7},

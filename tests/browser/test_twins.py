@@ -111,6 +111,23 @@ def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(page: Pa
     assert (found["definition_number"], found["definition"]["types"][0]["title"]) == (3, "My pump")
 
 
+def test_another_unit_for_values_is_saved_only_after_a_choice(page: Page, stack: Stack, watch: Watch) -> None:
+    watch.expects("status of 400")
+    project = stack.project("twin-units")
+    make_twin(stack, project, "units", _DEFINITION)
+    update_twin(stack, project, "units", _csv(10.0), type="pump", key="pump_id")
+    page.goto(f"/projects/{project}/twins/units/definition/")
+    editor = page.get_by_role("textbox", name="Entity types")
+    editor.fill(editor.input_value().replace('"l/s"', '"l/min"'))
+    page.get_by_role("button", name="Save as definition 2").click()
+    expect(page.locator("[data-faults]")).to_contain_text("3 values were given in l/s. Saving does not convert them to l/min")
+    expect(page.get_by_role("button", name="Save and remove the values")).to_be_visible()
+    page.get_by_role("button", name="Save and keep the numbers").click()
+    page.wait_for_url("**/twins/units/")
+    found = stack.call("GET", f"/api/v1/projects/{project}/twins/units/").json()
+    assert found["definition"]["types"][0]["properties"][0]["unit"] == "l/min"
+
+
 def test_the_entities_of_a_twin_with_units_edits_and_what_is_missing(page: Page, pumps: str) -> None:
     page.goto(pumps)
     expect(page.get_by_role("columnheader")).to_have_text(["Key", "Flow l/s", "Open", "label", "Feeds", "Revision"])

@@ -32,6 +32,7 @@ TABLES = {
     "no-target": "size,price\n" + "".join(f"{number},\n" for number in range(30)) + "5,7\n",
     "late-text": GOOD + "many,a,cold,7\n",
     "other": "Size,kind\n1,a\n",
+    "words": "size,kind\nmany,a\nfew,b\n",
     "infinite": GOOD + "inf,a,cold,1\n",
     "twice": GOOD + "7,a,cold,1\n7,b,cold,1\n9,b,cold,1\n",
     "nameless": "kind,size\na,1\n,2\nb,3\n",
@@ -213,15 +214,18 @@ def _bomb(_: bytes) -> bytes:
 CORRUPT = ("Train it again", "Use another version of the model")
 JOBS: dict[str, Bad] = {
     "a target of one class": Bad("ml_training", {**TRAINING, "dataset": "one-class"}, "invalid_input", "has one class only (cold) in 60 rows"),
-    "a class with one row": Bad("ml_training", {**TRAINING, "dataset": "rare"}, "invalid_input", "classes with one row only (hot)"),
+    "a class with one row": Bad(
+        "ml_training", {**TRAINING, "dataset": "rare", "rare_classes": "refuse"}, "invalid_input", "classes with one row only (hot)"
+    ),
     "too few rows": Bad(
         "ml_training", {"dataset": "few", "target": "price", "model": "m"}, "invalid_input", "3 rows have a value of the target price; at least 10"
     ),
-    "text in a column of numbers, in the last row": Bad(
-        "ml_training",
-        {"dataset": "late-text", "target": "size", "model": "m"},
-        "invalid_input",
-        "The target size is text because of 'many' in row 61: 60 of its 61 values are numbers",
+    "text for a number": Bad(
+        "ml_inference",
+        {**INFERENCE, "dataset": "words"},
+        "signature_mismatch",
+        "column size is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)",
+        steps=("Choose a dataset that fits", "Train a model on this dataset"),
     ),
     "a target without values": Bad(
         "ml_training", {"dataset": "no-target", "target": "price", "model": "m"}, "invalid_input", "1 rows have a value of the target price"
@@ -255,7 +259,7 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "dataset": "twice"},
         "invalid_input",
-        'The key column size names the same entity more than once: "7" in rows 8, 61, 62; "9" in rows 10, 63. Keep one row for each entity.',
+        'The key column size names the same entity more than once: "7" in rows 8, 61, 62; "9" in rows 10, 63. Keep one row',
     ),
     "a row without a key": Bad(
         "digital_twin_update",

@@ -56,6 +56,9 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
     ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/datasets/<str:name>/", "POST"): (MAINTAINER, {"make_current": "1"}),
+    ("projects/<str:slug>/datasets/import/<uuid:upload_id>/", "GET"): (MAINTAINER, None),
+    ("projects/<str:slug>/datasets/import/<uuid:upload_id>/", "POST"): (MAINTAINER, {"then": "show"}),
     ("projects/<str:slug>/models/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/models/<str:name>/compare/", "GET"): (VIEWER, None),
@@ -150,9 +153,18 @@ def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser)
     return {name: Visitor(stack, session_cookie(tokens[name], key=key) if name in tokens else "") for name in PEOPLE}
 
 
-def _path(route: str, ran: dict[str, Any]) -> str:
+@pytest.fixture(scope="module")
+def staged(project: str, people: dict[str, Person], as_user: AsUser) -> str:
+    """The id of a file that the maintainer has sent and not imported."""
+    made = as_user(people["maintainer"].token)("POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")})
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def _path(route: str, ran: dict[str, Any], staged: str) -> str:
     name = "echo" if "pipelines" in route else "forecast" if "models" in route else "made.txt" if "files" in route else "numbers"
-    values = {"<str:slug>": "contract", "<str:name>": name, "<uuid:job_id>": ran["id"], "<uuid:token_id>": ran["id"], "<uuid:session_id>": ran["id"]}
+    values = {f"<uuid:{part}_id>": ran["id"] for part in ("job", "token", "session")}
+    values |= {"<str:slug>": "contract", "<str:name>": name, "<uuid:upload_id>": staged}
     path = f"/{route}"
     for part, value in {**values, "<int:number>": "1"}.items():
         path = path.replace(part, value)
@@ -160,12 +172,12 @@ def _path(route: str, ran: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("route", "method"), sorted(RULES))
-def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], route: str, method: str) -> None:
+def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], staged: str, route: str, method: str) -> None:
     need, form = RULES[route, method]
     for person, visitor in visitors.items():
         if need == EVERYWHERE and person not in OUT:
             continue  # it would end the sessions of the people: test_account.py has it
-        path = _path(route, ran)
+        path = _path(route, ran, staged)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
         told = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")

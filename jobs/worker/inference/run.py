@@ -54,7 +54,7 @@ def _tables(orders: Orders) -> Tables:
 def _readings(orders: Orders, tables: Tables, model: Any, facts: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     """How each feature is read. What can be judged without values was checked at submit; here all of it is. Raises: WorkFailed."""
     try:
-        return read_features(orders, tables, tables.made[INPUT], model, facts["signature"], str(dataset["format"]))
+        return read_features(orders, tables, tables.made[INPUT], model, facts["signature"], str(dataset.get("source_format", dataset["format"])))
     except WorkFailed as failure:
         if failure.reason is not FailureReason.SIGNATURE_MISMATCH:
             raise

@@ -31,7 +31,7 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
     ]
     rights = [bool(column["right"]) for column in columns]
     dates = [_pure_dates(column["type"], [row[at] for row in found["rows"]]) for at, column in enumerate(found["columns"])]
-    rows = [[_cell(value, *how) for value, *how in zip(row, rights, dates, strict=False)] for row in found["rows"]]
+    rows = [[cell(value, *how) for value, *how in zip(row, rights, dates, strict=False)] for row in found["rows"]]
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
 
@@ -89,7 +89,8 @@ def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
     return str(kind).upper().startswith("TIMESTAMP") and bool(shown) and all(_MIDNIGHT.fullmatch(str(value)) for value in shown)
 
 
-def _cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
+def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
+    """One cell as text: null, `right` for numbers, `whole` when it was cut or rounded."""
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
     if pure_date or isinstance(value, float):

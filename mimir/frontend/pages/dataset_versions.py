@@ -8,7 +8,7 @@ from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import project_path
 
-NOTHING: dict[str, Any] = {"column_changes": [], "compared_with": None, "uses": []}  # shown when the API does not answer
+NOTHING: dict[str, Any] = {"column_changes": [], "compared_with": None, "uses": [], "warnings": []}  # shown when the API does not answer
 
 
 def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpResponse | None:

@@ -22,7 +22,7 @@ _FIELDS = {"name": "name", "file": "file"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def datasets(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list; POST is the upload of a browser without script (with it, the file goes straight to the API)."""
+    """The list; POST stages an upload for a browser without script (with it, the file goes straight to the API)."""
     form = Form.posted(request.POST, "name")
     if request.method == "POST":
         made = _upload(request, slug, form)
@@ -42,22 +42,20 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     file = request.FILES.get("file")
     form.require("name", "Give the dataset a name, for example trips.")
     if file is None:
-        form.errors["file"] = "Choose a file: CSV, JSON lines or Parquet."
+        form.errors["file"] = "Choose a file: CSV, Excel, JSON, Parquet or Arrow."
     if form.bad or file is None:
         return None
     stream: Any = file.file
     try:
-        made = api(request).upload(
-            project_path(slug, "datasets"),
-            {"name": form.value("name")},
-            {"file": (file.name or "upload", stream, "application/octet-stream")},
+        staged = api(request).upload(
+            project_path(slug, "uploads"), {}, {"file": (file.name or "upload", stream, "application/octet-stream")}
         )
     except ApiError as error:
         if error.status not in (400, 409, 413):
             raise
         form.refused(error, _FIELDS)
         return None
-    return HttpResponseRedirect(f"/{project_path(slug, 'datasets', made['name'])}")
+    return HttpResponseRedirect(f"/{project_path(slug, 'datasets', 'import', staged['id'])}?{urlencode({'name': form.value('name')})}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

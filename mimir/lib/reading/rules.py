@@ -21,7 +21,7 @@ _SYMBOLS = "(?:[$€£¥₹₽₩]|US\\$|R\\$|CHF|EUR|USD|GBP|kr|zł|Kč)"
 
 INTEGERS_EXACT = (
     "(length({t}) < 16 OR NOT regexp_full_match({t}, '[+-]?[0-9]+') "
-    "OR CAST(TRY_CAST({t} AS DOUBLE) AS HUGEINT) = TRY_CAST({t} AS HUGEINT))"
+    "OR TRY_CAST(TRY_CAST({t} AS DOUBLE) AS HUGEINT) = TRY_CAST({t} AS HUGEINT))"
 )
 
 

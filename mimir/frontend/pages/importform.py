@@ -1,0 +1,264 @@
+"""The form of an import: which reading options it shows for a format, and what its fields say. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.pages import columns
+
+FORMATS = (("csv", "CSV"), ("excel", "Excel"), ("json", "JSON"), ("jsonl", "JSON Lines"), ("parquet", "Parquet"), ("arrow", "Arrow"))
+_DELIMITERS = ((",", ", comma"), (";", "; semicolon"), ("tab", "tab"), ("|", "| pipe"), ("space", "space"))
+_QUOTES = (('"', '"'), ("'", "'"), ("none", "none"))
+_ENCODINGS = (("utf-8", "UTF-8"), ("cp1252", "Windows-1252"), ("latin-1", "Latin-1"), ("utf-16", "UTF-16"), ("shift_jis", "Shift JIS"))
+_HEADERS = (("none", "none"), *((str(number), f"row {number}") for number in range(1, 11)))
+_DECIMALS = ((".", "point: 1,234.5"), (",", "comma: 1.234,5"))
+_THOUSANDS = (("none", "none"), (",", ", comma"), (".", ". point"), ("space", "space"), ("'", "' apostrophe"))
+_NESTED = (("keep", "keep as nested values"), ("columns", "one column for each field"), ("text", "JSON text"))
+_BAD_CELLS = (("refuse", "refuse the file and name them"), ("missing", "make them missing and count them"))
+_ALIASES = {"\t": "tab", " ": "space", "0": "none", "utf8": "utf-8", "utf-8-sig": "utf-8", "windows-1252": "cp1252"}
+TYPES = (
+    ("text", "text"),
+    ("integer", "integer"),
+    ("decimal", "decimal"),
+    ("boolean", "true/false"),
+    ("date", "date"),
+    ("datetime", "date and time"),
+    ("timestamptz", "date, time and zone"),
+    ("time", "time"),
+    ("skip", "skip column"),
+)
+_TYPE_NAMES = {
+    "VARCHAR": "text",
+    "BIGINT": "integer",
+    "DOUBLE": "decimal",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "datetime",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "TIME": "time",
+    "SKIP": "skip",
+}
+_TABLE = ("date_formats", "missing_values", "bad_cells")
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
+    "excel": ("sheet", "header_row", "skip_rows", *_TABLE),
+    "json": ("records_path", "nested", "encoding", *_TABLE),
+    "jsonl": ("records_path", "nested", "encoding", *_TABLE),
+    "parquet": (),
+    "arrow": (),
+}
+# Options that may change which columns there are: types chosen for the columns before do not apply after.
+_STRUCTURE = ("format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "records_path", "nested")
+_LISTS = ("date_formats", "missing_values")
+# A change that a warning's code suggests: (label, option, value). `{column}` in an option stands for the warning's column.
+_FIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "header_looks_like_data": (("No header row", "header_row", "none"),),
+    "ambiguous_dates": (("Day first", "date_formats", "day-first"), ("Month first", "date_formats", "month-first")),
+    "possible_dates": (("Day first", "date_formats", "day-first"), ("Month first", "date_formats", "month-first")),
+    "ambiguous_numbers": (("Decimal comma", "decimal_mark", ","), ("Decimal point", "decimal_mark", ".")),
+    "nearly_numbers": (("Read as decimal, other cells missing", "types", "decimal"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A choice: (value, label, selected) of each option. An empty value leaves the choice to detection."""
+
+    name: str
+    label: str
+    options: list[tuple[str, str, bool]]
+    hint: str = ""
+    error: str = ""
+
+    @property
+    def wide(self) -> bool:
+        """Whether it takes a whole line of the form."""
+        return self.name in ("bad_cells", "sheet", "records_path", "nested")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A text field."""
+
+    name: str
+    label: str
+    value: str
+    placeholder: str
+    hint: str = ""
+    error: str = ""
+
+    @property
+    def wide(self) -> bool:
+        """Whether it takes a whole line of the form."""
+        return self.name in _LISTS
+
+
+@dataclass(slots=True)
+class ImportForm:
+    """What the page shows: fields of options, warnings with suggested changes, and the preview."""
+
+    format: Select
+    fields: list[Select | Entry]
+    warnings: list[dict[str, Any]]  # those with a suggested change
+    notes: list[str] = field(default_factory=list)  # the other ones
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[list[dict[str, Any]]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that the form's fields say, as the API takes them.
+
+    `names` and `kinds` are the columns and their chosen types; `before` are the options of the last reading. Fields that do not apply to
+    the format are left out, and so are chosen types when the columns may have changed.
+    """
+    kind = str(posted.get("format") or posted.get("detected_format") or "csv")
+    given: dict[str, Any] = {"format": posted["format"]} if posted.get("format") else {}
+    for name in _FIELDS.get(kind, ()):
+        value = str(posted.get(name, ""))
+        if name in _LISTS:
+            words = [word.strip() for word in value.split(",") if word.strip()]
+            given |= {name: words} if words else {}
+        elif value.strip() and not (name == "skip_rows" and value.strip() == "0"):
+            given[name] = _whole(value) if name == "skip_rows" else value
+    types = {name: kind_ for name, kind_ in zip(names, kinds, strict=False) if kind_}
+    if types and kind in ("csv", "excel", "json", "jsonl") and not _restructured(given, before):
+        given["types"] = types
+    return _fixed(given, str(posted.get("fix", "")))
+
+
+def _whole(value: str) -> Any:
+    return int(value) if value.strip().isascii() and value.strip().isdigit() else value
+
+
+def _restructured(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    return any(shown_value(given.get(name, "")) != shown_value(before.get(name, "")) for name in _STRUCTURE)
+
+
+def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
+    """With the change of a pressed button: `option=value`, or `types=kind=column`."""
+    name, _, value = fix.partition("=")
+    if name == "types":
+        kind, _, column = value.partition("=")
+        return {**given, "types": {**given.get("types", {}), column: kind}, "bad_cells": "missing"}
+    if name in _LISTS:
+        return {**given, name: [value]}
+    return {**given, name: value} if name in ("header_row", "decimal_mark") and value else given
+
+
+def form_of(upload: Mapping[str, Any], errors: Mapping[str, str]) -> ImportForm:
+    """The form of a staged upload as the API answers it; `errors` by option."""
+    given, reading = upload["options"], upload["reading"] or {}
+    found = reading.get("options", {})
+    kind = str(given.get("format") or reading.get("format") or "csv")
+    shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
+    names = [name for name in _FIELDS.get(kind, ()) if name != "records_path" or reading.get("lists") or given.get(name)]
+    fields = [_field(name, given, found, reading, errors.get(name, "")) for name in names]
+    types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
+    warnings = [_warning(one) for one in reading.get("warnings", [])]
+    made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
+    made.skipped = [name for name, value in types.items() if value == "skip"]
+    made.columns = [_column(one, types.get(one["name"], ""), kind) for one in reading.get("columns", [])]
+    made.rows = _rows(reading)
+    return made
+
+
+def shown_value(value: Any) -> str:
+    """An option's value as a select names it."""
+    word = "" if value is None else str(value)
+    return _ALIASES.get(word, word)
+
+
+def _choices(known: Sequence[tuple[str, str]], given: Any, found: Any) -> list[tuple[str, str, bool]]:
+    """Automatic first, with what was detected; then each known value, and the present one where it is another."""
+    chosen = shown_value(given)
+    labels = dict(known)
+    detected = "none" if found == "" and "none" in labels else shown_value(found)
+    automatic = f"{labels.get(detected, text.visible(detected))} (automatic)" if detected and not chosen else "Automatic"
+    rows = [("", automatic, not chosen), *((value, label, value == chosen) for value, label in known)]
+    return rows if not chosen or chosen in labels else [*rows, (chosen, text.visible(chosen), True)]
+
+
+def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], reading: Mapping[str, Any], error: str) -> Select | Entry:
+    if name in _LISTS:
+        value = ", ".join(str(word) for word in given.get(name, []))
+        label, placeholder, hint = _TEXTS[name]
+        return Entry(name, label, value, placeholder, hint, error)
+    if name == "skip_rows":
+        return Entry(name, "Rows to skip", str(given.get(name, "")), "0", "Before the header row", error)
+    if name == "bad_cells":
+        chosen = given.get(name, "refuse")
+        return Select(name, "Cells that do not fit", [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
+    known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
+    if name == "sheet":
+        known = [(sheet["name"], f"{text.visible(sheet['name'])}, {text.number(sheet['rows'])} rows") for sheet in reading.get("sheets", [])]
+    if name == "records_path":
+        known = [(one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows") for one in reading.get("lists", [])]
+    return Select(name, _LABELS[name], _choices(known, given.get(name, ""), found.get(name)), "", error)
+
+
+_LABELS = {
+    "delimiter": "Delimiter",
+    "quote": "Quote",
+    "encoding": "Encoding",
+    "header_row": "Header row",
+    "decimal_mark": "Decimal mark",
+    "thousands_mark": "Thousands mark",
+    "sheet": "Sheet",
+    "records_path": "Rows are at",
+    "nested": "Nested objects",
+}
+_TEXTS = {
+    "date_formats": ("Dates", "Automatic", "day-first, month-first, or a pattern such as %d.%m.%Y"),
+    "missing_values": ("Missing values", "Automatic: n/a, null, -", "Separated by commas"),
+}
+_KNOWN = {
+    "delimiter": _DELIMITERS,
+    "quote": _QUOTES,
+    "encoding": _ENCODINGS,
+    "header_row": _HEADERS,
+    "decimal_mark": _DECIMALS,
+    "thousands_mark": _THOUSANDS,
+    "nested": _NESTED,
+}
+
+
+def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
+    column = one["params"].get("column", "")
+    fixes = [
+        (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}") for label, option, value in _FIXES.get(one["code"], ())
+    ]
+    return {"message": one["message"], "fixes": fixes}
+
+
+def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
+    name = _TYPE_NAMES.get(str(one["type"]))
+    detected = dict(TYPES).get(name, str(one["type"]).lower()) if name else text.visible(str(one["type"]).lower())
+    options = [("", detected if not chosen else "Automatic", not chosen), *((value, label, value == chosen) for value, label in TYPES)]
+    return {
+        "name": text.visible(one["name"]),
+        "raw_name": one["name"],
+        "type": detected,
+        "empty": bool(one.get("empty")),
+        "options": [row for row in options if row[0] != name or row[0] == chosen] if not chosen else options,
+        "fixed": kind in ("parquet", "arrow"),
+        "right": columns.is_number(str(one["type"])),
+    }
+
+
+def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """Cells as they will be stored; one that became missing shows its text too."""
+    rights = [columns.is_number(str(column["type"])) for column in reading.get("columns", [])]
+    texts = reading.get("cells") or []
+    rows = []
+    for place, row in enumerate(reading.get("rows", [])):
+        raw = texts[place] if place < len(texts) and len(texts[place]) == len(row) else [None] * len(row)
+        rows.append([_cell(value, right, was) for value, right, was in zip(row, rights, raw, strict=False)])
+    return rows
+
+
+def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
+    cell = columns.cell(value, right)
+    lost = text.visible(str(was))[:40] if value is None and was not in (None, "") else ""
+    return {**cell, "lost": lost}

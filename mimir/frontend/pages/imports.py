@@ -1,0 +1,97 @@
+"""Import of an uploaded file, step 2 of 2: how the file is read, a preview, and the dataset it becomes a version of."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.importform import form_of, options_of
+from mimir.frontend.pages.shell import optional, page, project_path, together
+from mimir.frontend.session import signed_in
+from mimir.lib.schemas.column_changes import column_changes
+
+_FIELDS = {"name": "name"}
+_REFUSED = (400, 404, 409, 413)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResponse:
+    """`/projects/<slug>/datasets/import/<upload>/?name=`. POST with `then`: read (again), show (nothing is read), import, cancel.
+
+    `sample=1` reads only the beginning of the file: the page's script asks for it first, then for all rows.
+    """
+    path = project_path(slug, "uploads", str(upload_id))
+    form = Form({"name": request.GET.get("name", "")})
+    current = True
+    got = together(request, project=lambda client: client.get(project_path(slug)), upload=lambda client: client.get(path))
+    upload: dict[str, Any] = got["upload"]
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        form, current = Form.posted(request.POST, "name"), bool(request.POST.get("make_current"))
+        then = request.POST.get("then", "read")
+        client = api(request)
+        if then == "cancel":
+            client.delete(path)
+            return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
+        if then != "show":
+            upload, errors = _read(client, request, path, upload, sample=then == "import" or "sample" in request.POST)
+        if then == "import" and (done := _accept(client, slug, path, upload, errors, form, current)) is not None:
+            return done
+    context = {
+        "upload": upload,
+        "reading": upload["reading"],
+        "options": form_of(upload, errors),
+        "form": form,
+        "make_current": current,
+        "faults": list(errors.values()),
+        **_target(request, slug, form.value("name"), upload),
+    }
+    return page(request, "datasets/import.html", context, project=got["project"], here="datasets", status=400 if form.bad or errors else 200)
+
+
+def _read(client: Api, request: HttpRequest, path: str, upload: dict[str, Any], *, sample: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """The upload, read again when its options changed or not all rows were read; messages by option when the API refuses them."""
+    names, kinds = request.POST.getlist("column"), request.POST.getlist("type")
+    given = options_of(request.POST, names, kinds, upload["options"])
+    complete = (upload["reading"] or {}).get("complete", True)
+    if given == upload["options"] and (sample or complete):
+        return upload, {}
+    try:
+        return client.patch(path, {"options": given, "sample": sample}), {}
+    except ApiError as error:
+        if error.status != 400:
+            raise
+        found = {name.removeprefix("options."): str(message) for name, message in error.detail.items()}
+        return upload, found or {"format": error.message}
+
+
+def _accept(
+    client: Api, slug: str, path: str, upload: dict[str, Any], errors: dict[str, str], form: Form, current: bool
+) -> HttpResponse | None:
+    """The new version's page; None when the form has to be shown again."""
+    form.require("name", "Give the dataset a name, for example trips.")
+    if errors or upload["fault"] or form.bad:
+        return None
+    try:
+        made = client.post(f"{path}accept/", {"name": form.value("name"), "make_current": current})
+    except ApiError as error:
+        if error.status not in _REFUSED:
+            raise
+        form.refused(error, _FIELDS)
+        return None
+    return HttpResponseRedirect(f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}")
+
+
+def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
+    """What the import does to the dataset of this name: its present version, and the columns that differ from it."""
+    if not name:
+        return {"present": None, "changes": [], "breaking": False}
+    read = optional(lambda client: client.get(project_path(slug, "datasets", name, "versions", "latest")), {})
+    present = read(api(request))
+    columns = (upload["reading"] or {}).get("columns", [])
+    changes = column_changes(present.get("schema", []), columns) if present and columns else []
+    return {"present": present or None, "changes": changes, "breaking": any(change.before for change in changes)}

@@ -1,0 +1,60 @@
+"""Import: a file is sent once, what was found is shown, each option changes the preview, and the dataset is what was shown."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.support.stack import Stack
+
+SALES = b"shop;day;amount\nA;01/02/2026;1.234,50\nB;03/04/2026;n/a\nC;05/06/2026;2.000,00\n"
+
+
+def stage(page: Page, stack: Stack, file: Path, name: str) -> None:
+    page.goto(f"/projects/{stack.project('imports')}/datasets/")
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**/datasets/import/**")
+
+
+def test_options_change_the_preview_and_the_dataset_is_what_it_shows(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_bytes(SALES)
+    stage(page, stack, file, "sales")
+    preview = page.get_by_role("region", name="Preview")
+    expect(page.get_by_label("Delimiter")).to_contain_text("; semicolon (automatic)")
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("1234.5")
+    expect(page.get_by_text("Column day stays text", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Day first").click()
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
+    preview.get_by_label("Type of amount").select_option("text")
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("1.234,50")
+    page.get_by_role("button", name="Import 3 rows").click()
+    page.wait_for_url("**/datasets/sales/**")
+    grid = page.get_by_role("region", name="First rows")
+    expect(grid.get_by_role("columnheader").nth(2)).to_contain_text("date")
+    expect(grid.get_by_role("row").nth(1)).to_contain_text("1.234,50")
+
+
+def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(page: Page, stack: Stack, tmp_path: Path) -> None:
+    for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(content)
+        stage(page, stack, file, "aside")
+        if number:
+            expect(page.get_by_text("2 columns differ from version 1")).to_be_visible()
+            page.get_by_label("Make it the current version").uncheck()
+        page.get_by_role("button", name="Import 1 row").click()
+        page.wait_for_url("**/datasets/aside/**")
+    expect(page.get_by_text("This is not the current version")).to_be_visible()
+
+
+def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(b"a,b\n1,2\n1,2,3\n")
+    stage(page, stack, file, "bad")
+    expect(page.get_by_text("cannot be read with these options")).to_be_visible()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_url("**/datasets/")
+    assert stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/uploads/").json()["results"] == []

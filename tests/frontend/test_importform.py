@@ -1,0 +1,89 @@
+"""The import form: its fields give the options of the API, and an answer of the API gives its fields."""
+
+from typing import Any
+
+import pytest
+
+from mimir.frontend.pages.importform import Select, form_of, options_of
+
+
+def upload(**fields: Any) -> dict[str, Any]:
+    reading = {
+        "format": "csv",
+        "packing": "",
+        "options": {"delimiter": ";", "quote": '"', "header_row": 1, "encoding": "utf-8", "decimal_mark": ",", "thousands_mark": ""},
+        "columns": [{"name": "day", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
+        "row_count": 2,
+        "complete": True,
+        "warnings": [{"code": "ambiguous_dates", "params": {"column": "day"}, "message": "Column day stays text."}],
+        "rows": [["01/02/2020", 1.5], ["03/04/2020", None]],
+        "cells": [["01/02/2020", "1,5"], ["03/04/2020", "ERR"]],
+        "lines": ["day;n"],
+        "sheets": [],
+        "lists": [],
+    }
+    return {"options": {}, "fault": "", "reading": reading, **fields}
+
+
+def chosen(field: Any) -> tuple[str, str]:
+    assert isinstance(field, Select)
+    return next((value, label) for value, label, selected in field.options if selected)
+
+
+def test_what_is_detected_stands_in_the_automatic_choice() -> None:
+    form = form_of(upload(), {})
+    fields = {one.name: one for one in form.fields}
+    assert chosen(form.format) == ("", "CSV (automatic)")
+    assert chosen(fields["delimiter"]) == ("", "; semicolon (automatic)")
+    assert chosen(fields["header_row"]) == ("", "row 1 (automatic)")
+    assert chosen(fields["thousands_mark"]) == ("", "none (automatic)")
+    assert [column["type"] for column in form.columns] == ["text", "decimal"]
+    assert form.rows[1][1]["lost"] == "ERR"
+
+
+def test_what_was_chosen_is_selected_also_when_it_is_no_usual_choice() -> None:
+    form = form_of(upload(options={"delimiter": "^", "types": {"n": "VARCHAR", "gone": "SKIP"}}), {"delimiter": "wrong"})
+    fields = {one.name: one for one in form.fields}
+    assert (chosen(fields["delimiter"]), fields["delimiter"].error) == (("^", "^"), "wrong")
+    assert [value for value, _, selected in form.columns[1]["options"] if selected] == ["text"]
+    assert form.skipped == ["gone"]
+
+
+def test_the_fields_of_a_format_give_its_options_alone() -> None:
+    posted = {"format": "excel", "sheet": "Trips", "delimiter": ";", "missing_values": "n/a, -", "skip_rows": "2", "header_row": ""}
+    assert options_of(posted, [], [], {"format": "excel", "sheet": "Trips", "skip_rows": 2}) == {
+        "format": "excel",
+        "sheet": "Trips",
+        "missing_values": ["n/a", "-"],
+        "skip_rows": 2,
+    }
+
+
+def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
+    posted = {"detected_format": "csv", "delimiter": ";"}
+    assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ";"})["types"] == {"b": "text"}
+    assert "types" not in options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})
+
+
+@pytest.mark.parametrize(
+    ("fix", "given"),
+    [
+        ("header_row=none", {"header_row": "none"}),
+        ("date_formats=day-first", {"date_formats": ["day-first"]}),
+        ("types=decimal=n", {"types": {"n": "decimal"}, "bad_cells": "missing"}),
+        ("format=parquet", {}),
+        ("", {}),
+    ],
+)
+def test_a_suggested_change_is_one_option(fix: str, given: dict[str, Any]) -> None:
+    assert options_of({"detected_format": "csv", "fix": fix}, [], [], {}) == given
+
+
+def test_a_warning_offers_its_changes() -> None:
+    assert form_of(upload(), {}).warnings[0]["fixes"] == [("Day first", "date_formats=day-first"), ("Month first", "date_formats=month-first")]
+
+
+def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
+    form = form_of(upload(options={"format": "csv"}, reading=None, fault="Line 3 has 3 cells."), {})
+    assert (form.columns, form.rows) == ([], [])
+    assert "delimiter" in [one.name for one in form.fields]
