@@ -15,7 +15,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check attack bench chaos e2e mutants screenshots images manifests checkov requirements clean
+.PHONY: help demo up test check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -68,6 +68,11 @@ checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipp
 	@for kind in development production production-s3; do \
 		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$${kind%-s3}.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
 
+fuzz: $(VENV)/.fuzz ## send generated requests to the API of a running installation (TOKEN, URL=http://localhost:3000, FOR=300 seconds)
+	@$(VENV)/schemathesis/bin/schemathesis run "$(or $(URL),http://localhost:3000)/api/schema/?format=json" --url "$(or $(URL),http://localhost:3000)" \
+		-H "Authorization: Bearer $(TOKEN)" --max-time $(or $(FOR),300) --checks all --exclude-checks positive_data_acceptance \
+		--exclude-operation-id session_delete --exclude-operation-id sessions_delete --exclude-operation-id tokens_delete $(ARGS)
+
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
 	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
@@ -103,6 +108,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop
 $(VENV)/.checkov: | $(VENV)/.tools
 	@echo "installing checkov"; $(UV) venv -q --clear --python $(PY) $(VENV)/checkov
 	@$(UV) pip install -q --python $(VENV)/checkov/bin/python 'checkov==3.3.*'
+	@touch $@
+
+$(VENV)/.fuzz: | $(VENV)/.tools
+	@echo "installing schemathesis"; $(UV) venv -q --clear --python $(PY) $(VENV)/schemathesis
+	@$(UV) pip install -q --python $(VENV)/schemathesis/bin/python 'schemathesis==4.32.*'
 	@touch $@
 
 $(VENV)/.browser: | $(VENV)/.dev

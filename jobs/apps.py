@@ -7,12 +7,15 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs.selectors.origins import jobs_of_versions
+        from jobs.selectors.usage import artifact_bytes
         from jobs.selectors.uses import job_uses_of_datasets
         from projects.selectors import register_version_origins
+        from projects.selectors.quota import register_artifact_bytes
         from projects.selectors.uses import register_job_uses
 
         register_version_origins(jobs_of_versions)
         register_job_uses(job_uses_of_datasets)
+        register_artifact_bytes(artifact_bytes)
         _check_profiles()
 
 

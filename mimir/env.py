@@ -302,6 +302,8 @@ class Env:
     definition_bytes_max: int = _setting(_integer(256), str(256 * 1024), "one definition, or the parameters of one job")
     twin_entities_max: int = _setting(_integer(1), "200000", "entities of one twin")
     twin_changes_bytes_max: int = _setting(_integer(1024), str(64 * 1024**2), "what one update may report of a twin")
+    projects_per_user: int = _setting(_integer(0), "100", "projects one user may create, administrators excepted; 0: no limit")
+    project_bytes_max: int = _setting(_integer(0), str(200 * _GIB), "bytes a project may store, unless its row says otherwise; 0: no limit")
     queued_jobs_per_project: int = _setting(_integer(1), "10000", "waiting jobs of one project; above it 429")
     session_hours: int = _setting(_integer(1, 24 * 365), "12", "a sign-in lasts this long")
     admin_session_hours: float = _setting(_number(0.1, 24 * 14), "8", "a sign-in to the admin lasts this long")

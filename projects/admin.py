@@ -87,6 +87,8 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         made = project_create(slug=asked["slug"], name=asked["name"], description=asked["description"], user=caller_of(request))
         if asked["status"] != ProjectStatus.ACTIVE:
             made = project_update(project=made, status=asked["status"])
+        if asked.get("stored_bytes_max") is not None:
+            made = project_update(project=made, stored_bytes_max=asked["stored_bytes_max"])
         obj.__dict__.update(made.__dict__)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:

@@ -16,11 +16,7 @@ prefix=${IMAGE_PREFIX:-mimir-aip} tag=${TAG:-latest}
 read -ra images <<< "${IMAGES:-orchestrator frontend worker}"
 read -ra flags <<< "${BUILD_FLAGS:-}"
 
-read -ra builder <<< "${BUILDER:-}"
-for candidate in docker nerdctl buildah; do
-    [ -n "${builder[*]}" ] || ! command -v "$candidate" >/dev/null || builder=("$candidate")
-done
-[ -n "${builder[*]}" ] || { echo "No docker, nerdctl or buildah is here. On Debian: apt-get install buildah" >&2; exit 1; }
+. deploy/images/builder.sh
 
 VERSION=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' mimir/lib/version.py)
 REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)

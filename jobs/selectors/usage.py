@@ -1,10 +1,12 @@
-"""What a worker used over time, thinned for a plot."""
+"""What a worker used over time, thinned for a plot; what a project's artifacts take of the storage."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import connection
+from django.db.models import Sum
 
-from jobs.models import Attempt
+from jobs.models import Artifact, Attempt
 
 POINTS_MAX = 500
 
@@ -38,3 +40,8 @@ def usage_points(*, attempt: Attempt, limit: int = POINTS_MAX) -> list[UsagePoin
     with connection.cursor() as cursor:
         cursor.execute(_THINNED, [attempt.id, limit, limit])
         return [UsagePoint(at.isoformat(), memory, cpu) for at, memory, cpu in cursor.fetchall()]
+
+
+def artifact_bytes(project_id: UUID) -> int:
+    """Bytes of all artifacts of a project's jobs."""
+    return Artifact.objects.filter(attempt__job__project_id=project_id).aggregate(size=Sum("size_bytes"))["size"] or 0

@@ -17,6 +17,8 @@ from jobs.services.transition import attempt_lock, events_add
 from jobs.services.values import WorkerEvent
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
+from projects.models import Project
+from projects.selectors.quota import QuotaExceeded, storage_demand
 
 _LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
 
@@ -147,3 +149,7 @@ def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
             " (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
             code="artifact_limit_exceeded",
         )
+    try:
+        storage_demand(Project.objects.get(jobs__attempts=attempt_id), size_bytes)
+    except QuotaExceeded as error:
+        raise TooLarge(error.message, code="artifact_limit_exceeded", detail=error.detail) from error

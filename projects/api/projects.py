@@ -11,6 +11,7 @@ from mimir.api.views import ApiView, caller, validated
 from projects.access import fetched_role, project_for, projects_visible_to
 from projects.api import serializers, shapes
 from projects.models import Project, Role
+from projects.selectors.quota import stored_bytes, stored_bytes_max
 from projects.services import project_create, project_etag, project_update
 
 
@@ -32,7 +33,7 @@ class ProjectsView(ApiView):
     @extend_schema(
         operation_id="projects_create",
         request=serializers.ProjectRequest,
-        responses={201: serializers.ProjectShape, **errors(400, 409)},
+        responses={201: serializers.ProjectShape, **errors(400, 409, 413)},
     )
     def post(self, request: Request) -> Response:
         """A new project; you are its maintainer."""
@@ -43,11 +44,15 @@ class ProjectsView(ApiView):
 class ProjectView(ApiView):
     """One project."""
 
-    @extend_schema(operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectShape, **NOT_MODIFIED, **errors(404)})
+    @extend_schema(
+        operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectDetail, **NOT_MODIFIED, **errors(404)}
+    )
     def get(self, request: Request, slug: str) -> Response:
         """The project, with your role in it."""
         project = project_for(caller(request), slug)
-        return _answer(project, fetched_role(project))
+        most = stored_bytes_max(project)
+        quota = {"stored_bytes": stored_bytes(project), "stored_bytes_max": most or None}
+        return Response({**shapes.project(project, fetched_role(project)), **quota}, headers={"ETag": project_etag(project)})
 
     @extend_schema(
         operation_id="projects_update",

@@ -91,6 +91,11 @@ class ProjectShape(_Any):
     created_at = serializers.DateTimeField()
 
 
+class ProjectDetail(ProjectShape):
+    stored_bytes = serializers.IntegerField(help_text="Of uploaded dataset versions and of all artifacts of jobs.")
+    stored_bytes_max = serializers.IntegerField(allow_null=True, help_text="The quota; null: no limit. An administrator can change it.")
+
+
 class MemberRequest(_Any):
     role = serializers.ChoiceField(choices=Role.choices)
 

@@ -37,7 +37,7 @@ class SessionView(ApiView):
     @extend_schema(
         operation_id="session_create",
         request=serializers.SessionRequest,
-        responses={201: serializers.SessionMade, **errors(400, 429)},
+        responses={201: serializers.SessionMade, **errors(400, 403, 429)},
         auth=[],
     )
     def post(self, request: Request) -> Response:

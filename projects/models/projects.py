@@ -1,6 +1,7 @@
 """Projects and their members."""
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from mimir.lib.ids import uuid7
@@ -26,6 +27,13 @@ class Project(models.Model):
     description = models.TextField(blank=True, default="", max_length=10_000)
     status = models.CharField(max_length=16, choices=ProjectStatus, default=ProjectStatus.ACTIVE)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    stored_bytes_max = models.BigIntegerField(
+        "quota of stored bytes",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Bytes this project may store; empty: as PROJECT_BYTES_MAX says; 0: no limit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -20,6 +20,7 @@ from projects.connection import connection_release
 from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
 from projects.names import check_name
 from projects.parsing import runner
+from projects.selectors.quota import QuotaExceeded, storage_demand
 from projects.services.datasets import version_create
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ def dataset_upload(
     number: nothing is left of a file that cannot be read. An object whose transaction was refused is deleted; one whose commit has no known
     end is left to `unreferenced_objects_sweep`, since its row may exist. The same content again is a new version.
     Without `make_current` the version that was current stays so.
-    Raises: Invalid, TooLarge, ProjectArchived, runner.Unreadable, runner.Busy.
+    Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
     demand_active(project)
-    _check_size(size_bytes)
+    _check_size(project, size_bytes)
     version_id = uuid7()
     owner = runner.Owner(str(user.pk), str(project.id))
     connection_release()
@@ -86,10 +87,10 @@ def dataset_upload(
 def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
     """Store a file and read it with `options`; it expires after a day. A file that cannot be read is kept with its fault.
 
-    Raises: Invalid, TooLarge, ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
+    Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
     """
     demand_active(project)
-    _check_size(upload.size_bytes)
+    _check_size(project, upload.size_bytes)
     staged = StagedUpload.objects.filter(project=project, created_by=user, expires_at__gt=utc_now()).count()
     if staged >= STAGED_MAX_OF_USER:
         raise Conflict(f"You have {staged} uploads that are not accepted yet. Accept or delete one.", code="too_many_uploads")
@@ -150,12 +151,17 @@ def expired_uploads_sweep() -> int:
     return deleted
 
 
-def _check_size(size_bytes: int) -> None:
+def _check_size(project: Project, size_bytes: int) -> None:
     if size_bytes > settings.ENV.max_upload_bytes:
         message = f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."
         raise TooLarge(message, detail={"file": message})
     if size_bytes == 0:
         raise runner.Unreadable("The file is empty.", detail={"file": "The file is empty."})
+    try:
+        storage_demand(project, size_bytes)
+    except QuotaExceeded as error:
+        error.detail = {"file": error.message}
+        raise
 
 
 @contextlib.contextmanager

@@ -124,9 +124,9 @@ def test_a_file_that_was_refused_is_not_read_again(caller: Caller, monkeypatch: 
         caller.client.post("/api/v1/projects/demo/datasets/", {"name": name, "file": SimpleUploadedFile("t", content)}) for name in ("t", "u")
     ]
     assert [(answer.status_code, answer.json()) for answer in answers] == [(400, answers[0].json())] * 2
-    assert started == ["inspect"]
+    assert started == ["read"]
     other = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", b"a,b\n1,2\n".ljust(len(content)))})
-    assert other.status_code == 201 or started == ["inspect", "inspect"]
+    assert other.status_code == 201 or started == ["read", "read"]
 
 
 @pytest.mark.parametrize("operation", ["inspect", "preview", "profile", "convert"])
@@ -139,7 +139,7 @@ def test_every_operation_has_a_limit_of_address_space(operation: str, tmp_path: 
     with pytest.raises(runner.Unreadable):
         match operation:
             case "inspect":
-                runner.inspect(str(path), scratch_dir=str(tmp_path))
+                runner.inspect(str(path), options={}, rows=1, scratch_dir=str(tmp_path))
             case "preview":
                 runner.preview(table, limit=1, scratch_dir=str(tmp_path))
             case "profile":

@@ -51,7 +51,7 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
             project_path(slug, "uploads"), {}, {"file": (file.name or "upload", stream, "application/octet-stream")}
         )
     except ApiError as error:
-        if error.status not in (400, 409, 413):
+        if error.status not in (400, 409, 413, 429):
             raise
         form.refused(error, _FIELDS)
         return None

@@ -82,7 +82,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
                 made = api(request).post("projects/", form.values)
                 return HttpResponseRedirect(f"/{project_path(made['slug'])}")
             except ApiError as error:
-                if error.status not in (400, 409):
+                if error.status not in (400, 409, 413):
                     raise
                 form.refused(error, _FIELDS)
                 if error.status == 409 and not form.errors:
