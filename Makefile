@@ -96,8 +96,8 @@ $(VENV)/.tools: requirements-tools.txt | $(VENV)/.made
 	@touch $@
 
 $(VENV)/.laptop: requirements-laptop.txt | $(VENV)/.tools
-	@echo "installing what is pinned in requirements-laptop.txt"
-	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-laptop.txt
+	@echo "installing the packages pinned in requirements-laptop.txt: about 0.9 GB on disk, mostly in less than a minute"
+	@$(UV) pip install --python $(PY) --require-hashes -r requirements-laptop.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop

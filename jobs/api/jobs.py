@@ -16,6 +16,7 @@ from jobs.models import Job
 from jobs.resources import format_cpu, format_memory
 from jobs.selectors.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from jobs.services.cancel import job_cancel
+from jobs.services.dismiss import failure_dismiss, failure_restore
 from jobs.services.retry import job_retry
 from jobs.services.submit import JobRequest, job_check, job_submit
 from mimir.api.pagination import paginate
@@ -190,3 +191,19 @@ class JobRetryView(ApiView):
         job = job_for(caller(request), job_id, Role.OPERATOR)
         made = job_retry(job=job, user=caller(request), idempotency_key=idempotency_key(request))
         return Response(_shown(made), status=201, headers={"Location": f"/api/v1/jobs/{made.id}/"})
+
+
+class JobDismissalView(ApiView):
+    """Hiding a failure from one's own list of what needs attention."""
+
+    @extend_schema(operation_id="jobs_dismiss", request=None, responses={204: None, **errors(404, 409)})
+    def put(self, request: Request, job_id: UUID) -> Response:
+        """The caller's project summaries do not show this failure any more; a newer failure of the same work is shown again."""
+        failure_dismiss(job=job_for(caller(request), job_id), user=caller(request))
+        return Response(status=204)
+
+    @extend_schema(operation_id="jobs_dismiss_undo", responses={204: None, **errors(404)})
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        """Show it again."""
+        failure_restore(job=job_for(caller(request), job_id), user=caller(request))
+        return Response(status=204)

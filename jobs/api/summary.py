@@ -16,5 +16,6 @@ class SummaryView(ApiView):
 
     @extend_schema(operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)})
     def get(self, request: Request, slug: str) -> Response:
-        """What needs a person, the last 24 hours, new results, use, and what the project keeps up to date."""
-        return Response(project_summary(project=project_for(caller(request), slug)))
+        """What needs attention, the last 24 hours, new results, use, and what the project keeps up to date."""
+        user = caller(request)
+        return Response(project_summary(project=project_for(user, slug), user=user))

@@ -13,6 +13,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.JobRetryView.as_view(), name="job-retry"),
+    path("jobs/<uuid:job_id>/dismissal/", jobs.JobDismissalView.as_view(), name="job-dismissal"),
     path("jobs/<uuid:job_id>/events/", details.EventsView.as_view(), name="job-events"),
     path("jobs/<uuid:job_id>/attempts/", details.AttemptsView.as_view(), name="job-attempts"),
     path("jobs/<uuid:job_id>/logs/", logs.LogView.as_view(), name="job-log"),

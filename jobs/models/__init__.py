@@ -315,6 +315,23 @@ class JobOutput(models.Model):
         )
 
 
+class DismissedFailure(models.Model):
+    """A failed job that one user does not want to see under "Needs attention" any more.
+
+    Without a foreign key constraint to the job: the release before this one deletes jobs and does not know this table.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("user", "job"), name="dismissed_failure_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.job_id}"
+
+
 class UsageSample(models.Model):
     """What a worker used at one heartbeat."""
 

@@ -6,17 +6,20 @@ Law: a constant number of queries, each by an index, however many jobs there are
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Extract, Floor
 
 from jobs.contract import LIVE, JobStatus
-from jobs.models import Attempt, Job, JobOutput, Limit, producer
+from jobs.models import Attempt, DismissedFailure, Job, JobOutput, Limit, producer
 from jobs.selectors.jobs import jobs_as_dicts
 from jobs.selectors.producers import Producer, kept_up_to_date, producer_title
 from mimir.lib.clock import utc_now
 from projects.models import Project
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 ATTENTION_MAX, ATTENTION_DAYS = 5, 7
 FAILURES_LOOKED_AT, PRODUCERS_LOOKED_AT = 1000, 20
@@ -24,13 +27,13 @@ RESULTS_MAX, SUCCESSES_LOOKED_AT = 8, 200
 HOURS = 24
 
 
-def project_summary(*, project: Project) -> dict[str, Any]:
-    """The body of `GET …/summary/`."""
+def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
+    """The body of `GET …/summary/`. Failures that `user` has dismissed are not among those that need attention."""
     now = utc_now()
     hourly = _hourly(project, now)
     return {
         "counts": {**_ended(hourly), **_open(project)},
-        "attention": _attention(project, now),
+        "attention": _attention(project, user, now),
         "hourly": hourly,
         "results": _results(project),
         "usage": _usage(project),
@@ -64,9 +67,12 @@ def _open(project: Project) -> dict[str, int]:
     return {"running": sum(found[status] for status in LIVE), "waiting": found[JobStatus.QUEUED]}
 
 
-def _attention(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
-    """The newest failure of each producer that has not succeeded since."""
+def _attention(project: Project, user: "User", now: dt.datetime) -> list[dict[str, Any]]:
+    """The newest failure of each producer that has not succeeded since, unless the user dismissed it."""
     failures = _failures(project, now)
+    dismissed = DismissedFailure.objects.filter(user=user, job__in=[failure["id"] for failure in failures])
+    hidden = set(dismissed.values_list("job_id", flat=True)) if failures else set()
+    failures = [failure for failure in failures if failure["id"] not in hidden]
     mended = _mended(project, failures)
     left = [failure for failure in failures if _producer(failure) not in mended][:ATTENTION_MAX]
     rows = Job.objects.select_related("project", "created_by").in_bulk([failure["id"] for failure in left])

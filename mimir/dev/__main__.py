@@ -132,6 +132,7 @@ def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
     else:
         succeeded = _beside(supervisor, lambda: run_demo(places, submit=True, say=say))
         if os.environ.get("EXIT") == "1":
+            _say_where(places, ends=True)
             return 0 if succeeded else 1
     if not supervisor.stopping.is_set():
         _say_where(places)
@@ -159,21 +160,25 @@ def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
     return found
 
 
-def _say_where(places: Places) -> None:
+def _say_where(places: Places, *, ends: bool = False) -> None:
+    """Print address, user and password; with `ends`, how to start what is about to stop again."""
     described = json.loads(places.demo.read_text())
     say(f"\n  Mimir AIP   {described['frontend_url']}")
     say(f"  sign in     {described['username']}   {described['password']}")
     say(f"  also in     {places.demo}")
-    say("  Ctrl-C stops it; running jobs go back in the line and start again with it.\n")
+    if ends:
+        say("  It stops now (EXIT=1). `make up` starts it again with all that is there; then the addresses above work.\n")
+    else:
+        say("  Ctrl-C stops it; running jobs return to the queue and start again with it.\n")
 
 
 def _stop(supervisor: Supervisor, made: Plan | None) -> None:
-    """No more launches; running jobs go back in the line, not failed; then the rest."""
+    """Stop launches, return running jobs to the queue (they do not fail), then stop the rest."""
     supervisor.stopping.set()
     served = supervisor.has("dispatcher")
     supervisor.stop("dispatcher")
     if made is not None and served:
-        say("stopping: running jobs go back in the line")
+        say("stopping: running jobs return to the queue")
         try:
             _manage(made, "release_workers", "--wait", f"{RELEASE_SECONDS:.0f}", timeout=RELEASE_LIMIT_SECONDS)
         except StartFailed as error:

@@ -118,12 +118,26 @@ def _tell_lineage(client: httpx.Client, jobs: list[dict[str, Any]], say: Callabl
     found = _json(_call(client, "GET", f"/api/v1/projects/{sample.PROJECT}/lineage/", params={"of": of}))
     say(f"lineage of {of}")
     names = {node["id"]: node.get("job_type") or node["id"] for node in found["nodes"]}
-    for edge in found["edges"]:
-        say(f"  {names[edge['from']]} > {names[edge['to']]}")
+    for line in lineage_lines(found["nodes"], found["edges"]):
+        say(f"  {line}")
     missing = [job["type"] for job in jobs if f"job:{job['id']}" not in names]
     if missing:
         say(f"  it does not name {', '.join(missing)}")
     return not missing
+
+
+def lineage_lines(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[str]:
+    """One line for each job in the order in which they ran on each other's results: `what it read > job > what it wrote`."""
+    jobs = {node["id"]: node["job_type"] for node in nodes if node.get("job_type")}
+    reads = {job: sorted(edge["from"] for edge in edges if edge["to"] == job) for job in jobs}
+    writes = {job: sorted(edge["to"] for edge in edges if edge["from"] == job) for job in jobs}
+    lines, left = [], list(jobs)
+    while left:
+        to_come = {thing for job in left for thing in writes[job]}
+        ready = [job for job in left if not to_come.intersection(reads[job])] or left  # a cycle, which there is none, ends it
+        lines += [" > ".join(part for part in (", ".join(reads[job]), jobs[job], ", ".join(writes[job])) if part) for job in ready]
+        left = [job for job in left if job not in ready]
+    return lines
 
 
 def _tell_events(client: httpx.Client, path: str, after: int, say: Callable[[str], None]) -> int:

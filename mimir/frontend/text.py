@@ -38,6 +38,13 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
 
 
+def rounded(value: float) -> str:
+    """A number with the digits that people read: six significant ones, or one decimal from a million on."""
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+
+
 def size(value: object) -> str:
     """Bytes in powers of 1000: 84.3 KB."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -66,5 +66,6 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/files/<str:name>/", files.job_file, name="job-file"),
     path("jobs/<uuid:job_id>/files/<str:name>/raw/", files.job_file_raw, name="job-file-raw"),
     path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
+    path("jobs/<uuid:job_id>/dismiss/", job.dismiss, name="job-dismiss"),
     path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),
 ]

@@ -41,7 +41,7 @@ async function copyFrom(button) {
 }
 
 // A question as a dialog; the safe answer has the focus. Resolves to whether it was confirmed.
-export function confirmed({ title, body, yes, no }) {
+export function confirmed({ title, body, yes, no, kind }) {
   const dialog = document.createElement("dialog");
   const heading = document.createElement("h2");
   heading.textContent = title;
@@ -59,8 +59,8 @@ export function confirmed({ title, body, yes, no }) {
     made.addEventListener("click", () => dialog.close(value));
     return made;
   };
-  const safe = button(no || "Keep it", "", "no");
-  row.append(safe, button(yes || "Go on", "danger", "yes"));
+  const safe = button(no || "Cancel", "", "no");
+  row.append(safe, button(yes || "Continue", kind || "danger", "yes"));
   dialog.append(heading, text, row);
   document.body.append(dialog);
   return new Promise((resolve) => {
@@ -72,8 +72,8 @@ export function confirmed({ title, body, yes, no }) {
 
 async function submitAfterAsking(button) {
   const form = button.form;
-  const { confirm: title, confirmBody: body, confirmYes: yes, confirmNo: no } = button.dataset;
-  if (!(await confirmed({ title, body, yes, no })) || !form) return;
+  const { confirm: title, confirmBody: body, confirmYes: yes, confirmNo: no, confirmKind: kind } = button.dataset;
+  if (!(await confirmed({ title, body, yes, no, kind })) || !form) return;
   button.dataset.asked = "1";
   form.requestSubmit(button);
 }

@@ -7,6 +7,7 @@ import { morph } from "./morph.js";
 import { tick } from "./time.js";
 
 const SPACING_MS = 400; // between two readings of the page while a job moves fast
+const FIGURES_MS = [4000, 4000, 4000, 8000, 15_000]; // memory and attempts change without an event: read again after these times
 const SILENT_MS = 5000; // while nobody hears of it: that may begin and end between two looks of the socket, which then tells of neither
 
 const root = document.getElementById("job");
@@ -14,7 +15,7 @@ const id = root.dataset.job;
 const position = { seq: Number(root.dataset.after) };
 const panel = new LogPanel(document.getElementById("log"));
 let job = null; // as the socket told last
-let reading = null, wanted = false, lastRead = 0, timer = 0, silent = 0;
+let reading = null, wanted = false, lastRead = 0, timer = 0, silent = 0, figures = 0, figuresRead = 0;
 
 function refreshSoon() {
   wanted = true;
@@ -49,9 +50,20 @@ async function readPage() {
   const icon = document.getElementById("favicon");
   const nextIcon = page.getElementById("favicon")?.getAttribute("href");
   if (nextIcon && icon.getAttribute("href") !== nextIcon) icon.setAttribute("href", nextIcon);
+  panel.foot();
   tick(root);
   announce(before);
   lookAgainWhileSilent();
+  readFiguresLater();
+}
+
+// A worker's heartbeats tell of no event: while it runs, the page is read again from time to time.
+function readFiguresLater() {
+  if (figures || root.dataset.status !== "running") return;
+  figures = setTimeout(() => {
+    figures = 0;
+    if (document.hidden) readFiguresLater(); else { figuresRead += 1; refreshSoon(); }
+  }, FIGURES_MS[Math.min(figuresRead, FIGURES_MS.length - 1)]);
 }
 
 function lookAgainWhileSilent() {
@@ -112,4 +124,5 @@ async function endOf(attempt) {
 }
 
 lookAgainWhileSilent();
+readFiguresLater();
 start();

@@ -3,16 +3,19 @@
 
 import { getJson } from "./api.js";
 import { Live } from "./live.js";
+import { morph } from "./morph.js";
 import { about, span } from "./time.js";
 import { pieces } from "./logtext.js";
 
 const list = document.querySelector("[data-joblist]");
 const slug = list?.dataset.joblist;
+const PARTS_MS = 2500;
 const OPEN = ["launching", "running", "cancelling"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 const WORDS = { queued: "Waiting", launching: "Starting", running: "Running", cancelling: "Cancelling", succeeded: "Succeeded", failed: "Failed", cancelled: "Cancelled" };
 const rows = new Map([...document.querySelectorAll("[data-job]")].map((row) => [row.dataset.job, row]));
-const newest = [...rows.values()].reduce((latest, row) => (row.dataset.at > latest ? row.dataset.at : latest), "");
+const asked = Date.parse(list?.dataset.asked || "") || 0; // when the page asked for its rows
+const known = new Set(rows.keys()); // jobs that are no news: shown here, or older than this page
 const fresh = new Set();
 const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
 
@@ -27,9 +30,9 @@ const statusShape = (job) => (job.status === "queued" && job.attempt > 1 ? "retr
 function why(job) {
   if (job.away) return job.away.detail;
   if (job.status === "queued") return waiting(job.waiting) || job.message;
-  if (job.status === "launching") return job.message || "Its worker is being started.";
+  if (job.status === "launching") return job.message || "The worker is starting.";
   if (job.status === "running") return job.progress?.message || job.message;
-  if (job.status === "cancelling") return "Asked to stop. If it has not soon, it is ended.";
+  if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
   if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote nothing to the project.";
   return `${cancelled(job)}. Nothing was written.`;
@@ -131,19 +134,22 @@ function show(row, job) {
   timeCell(cell("time"), job);
 }
 
+// A job is new when it was created after the page asked for its rows. A list that shows an older page, or is filtered by text, counts none.
 function take(job) {
   const row = rows.get(job.id);
   if (row) show(row, job);
-  else if (list.dataset.first !== undefined && job.created_at > newest && fits(job)) fresh.add(job.id);
-  else if (list.dataset.first === undefined && !("statuses" in list.dataset) && job.created_at > newest) fresh.add(job.id);
+  else if (Date.parse(job.created_at) <= asked) known.add(job.id);
+  else if (!known.has(job.id) && counts() && fits(job)) fresh.add(job.id);
   tellFresh();
 }
 
+const counts = () => list.dataset.first !== undefined || !("statuses" in list.dataset);
+
 // Whether a new job belongs in this list, as far as its status tells: a list with a text or a label filter does not guess.
 function fits(job) {
-  const asked = new URLSearchParams(location.search);
-  if (asked.get("q") || asked.get("label")) return false;
-  if (asked.get("type") && asked.get("type") !== job.type) return false;
+  const filter = new URLSearchParams(location.search);
+  if (filter.get("q") || filter.get("label")) return false;
+  if (filter.get("type") && filter.get("type") !== job.type) return false;
   const statuses = (list.dataset.statuses || "").split(" ").filter(Boolean);
   return !statuses.length || statuses.includes(job.status);
 }
@@ -156,8 +162,8 @@ function tellFresh() {
   put(link.querySelector("span"), fresh.size === 1 ? "1 new job" : `${fresh.size} new jobs`);
 }
 
-function count(counts) {
-  const of = (...names) => names.reduce((sum, name) => sum + (counts[name] || 0), 0);
+function count(numbersOf) {
+  const of = (...names) => names.reduce((sum, name) => sum + (numbersOf[name] || 0), 0);
   const numbers = { running: of(...OPEN), queued: of("queued"), waiting: of("queued"), failed: of("failed"), succeeded: of("succeeded"), cancelled: of("cancelled") };
   for (const element of document.querySelectorAll("[data-count]")) {
     const number = numbers[element.dataset.count];
@@ -166,6 +172,24 @@ function count(counts) {
 }
 
 let last = "";
+let again = 0;
+
+// Home shows more than rows: what jobs made, the workers they hold, the sample's steps. Those parts are read again soon after the counts changed.
+function readPartsSoon() {
+  if (list.dataset.home === undefined || again) return;
+  again = setTimeout(async () => {
+    again = 0;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (!response.ok || response.redirected) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      for (const id of ["story", "usage", "new-results", "latest"]) {
+        const [shown, next] = [document.getElementById(id), page.getElementById(id)];
+        if (shown && next) morph(shown, next);
+      }
+    } catch { /* the next change asks again */ }
+  }, PARTS_MS);
+}
 
 function told(message) {
   if (message.kind === "snapshot") {
@@ -173,7 +197,7 @@ function told(message) {
     if (message.counts) { count(message.counts); last = JSON.stringify(message.counts); }
     lookAfterOld(new Set(message.jobs.map((job) => job.id)));
   } else if (message.kind === "job") take(message.job);
-  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); }
+  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); readPartsSoon(); }
 }
 
 // Rows further down than the snapshot reaches may have changed while nothing came.

@@ -277,7 +277,7 @@ export class LogPanel {
     part.lines.hidden = !view.end;
     part.lines.classList.toggle("short", !view.live && view.lineCount <= SHORT_LINES); // no empty box below a few lines
     part.state.parentElement.parentElement.hidden = !view.end;
-    if (!view.end) part.empty.textContent = this.ended || !view.live ? "This attempt wrote nothing." : "No output yet. Lines appear here as soon as the worker starts.";
+    if (!view.end) part.empty.textContent = this.ended || !view.live ? "This attempt wrote nothing." : this.root.dataset.empty;
     const lines = view.lineCount;
     part["lines-count"].textContent = view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";
     part.size.textContent = view.end ? size(view.end) : "";

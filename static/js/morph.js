@@ -1,7 +1,7 @@
 // Make one part of the page like another, changing only what differs: focus, selection, scroll and open details stay.
 // Elements with `data-keep` are left alone; those with an id or a data-seq are recognised when their place changed.
 
-const OWN = new Set(["open", "data-live", "data-lost", "data-sent", "data-asked"]); // attributes that the page's script or the reader sets
+const OWN = new Set(["open", "data-live", "data-lost", "data-sent", "data-asked", "data-opened"]); // attributes that the page's script or the reader sets
 
 export function morph(from, to) {
   if ("keep" in from.dataset) {
@@ -32,12 +32,31 @@ function same(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
 }
 
+// The node from `at` on that becomes `list[index]`; null when that one is new. An element without a key may have gone, or another may
+// have come before it: whichever takes fewer steps is believed, so that a neighbour that comes or goes costs no state of those behind it.
+function find(at, wanted, list, index) {
+  let found = at;
+  if (keyOf(wanted)) {
+    while (found && !same(found, wanted)) found = found.nextSibling;
+    return found;
+  }
+  if (!found || same(found, wanted)) return found;
+  if (wanted.nodeType !== 1) return null;
+  while (found && found.nodeType !== 1) found = found.nextSibling;
+  const first = found;
+  let gone = 0;
+  for (; found && !same(found, wanted); found = found.nextSibling) if (found.nodeType === 1) gone += 1;
+  if (!found || !gone) return found;
+  const come = list.slice(index).filter((one) => one.nodeType === 1).findIndex((one) => same(first, one));
+  return come < 0 || gone <= come ? found : null;
+}
+
 function children(from, to) {
   if (ticking(to) && ticking(from)) return;
   let at = from.firstChild;
-  for (const wanted of [...to.childNodes]) {
-    let found = at;
-    while (found && !same(found, wanted)) found = keyOf(wanted) ? found.nextSibling : null;
+  const list = [...to.childNodes];
+  for (const [index, wanted] of list.entries()) {
+    const found = find(at, wanted, list, index);
     if (!found) {
       from.insertBefore(document.importNode(wanted, true), at);
       continue;

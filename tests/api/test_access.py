@@ -112,6 +112,8 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),
     ("api/v1/jobs/<uuid:job_id>/retry/", "POST"): (OPERATOR, {}),
+    ("api/v1/jobs/<uuid:job_id>/dismissal/", "PUT"): (VIEWER, {}),
+    ("api/v1/jobs/<uuid:job_id>/dismissal/", "DELETE"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/events/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/attempts/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/logs/", "GET"): (VIEWER, None),

@@ -77,7 +77,9 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(p
     base = f"/api/v1/projects/{stack.project(PROJECT)}/"
     page.goto(f"/projects/{PROJECT}/")
     page.get_by_role("button", name="Load the sample").click()
-    run = page.get_by_role("link", name=f"Run the pipeline {sample.PIPELINE}")
+    story = page.get_by_role("region", name="The sample, step by step")
+    expect(story.locator("li .st-succeeded")).to_have_count(1)
+    run = story.get_by_role("link", name="Run pipeline")
     expect(run).to_be_visible()
     assert stack.call("GET", f"{base}pipelines/{sample.PIPELINE}/").json()["versions"][0]["definition"] == sample.DEFINITION
     assert stack.call("GET", f"{base}twins/{sample.TWIN}/").json()["definition"] == sample.TWIN_DEFINITION
@@ -87,6 +89,13 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(p
     prepare, learn, predict, update = sample.JOBS
     _run(page, stack, prepare)
     expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
+    page.goto(f"/projects/{PROJECT}/")
+    expect(story.locator("li .st-succeeded")).to_have_count(2)
+    expect(page.locator("[data-newrows]")).to_be_hidden()  # nothing came since the page was opened
+    story.get_by_role("link", name=f"Train {sample.HISTORY}").click()
+    for name, value in learn["parameters"].items():
+        if isinstance(value, str):
+            expect(page.locator(f"[name='parameters.{name}']").first).to_have_value(value)
     trained = _run(page, stack, learn)
     figures = page.get_by_role("region", name="How good it is")
     for name in trained["result"]["metrics"]:
@@ -104,9 +113,10 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(p
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(revision))
 
     page.goto(f"/projects/{PROJECT}/")
-    expect(page.get_by_role("region", name="Needs you")).to_contain_text("Nothing needs you")
+    expect(story).to_have_count(0)  # all steps are done
+    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("Nothing needs attention")
     expect(page.get_by_role("region", name="Last 24 hours").locator(".kpi b").first).to_have_text("4")
-    kept = page.get_by_role("region", name="What this project keeps up to date")
+    kept = page.get_by_role("region", name="Latest results")
     made_by = f"Update {sample.TWIN} from {sample.FORECAST}"
     expect(kept.get_by_role("row", name=made_by)).to_contain_text(f"revision {revision}")
     history = kept.get_by_role("row", name=sample.HISTORY).filter(has_text=sample.PIPELINE)
@@ -123,7 +133,7 @@ def test_the_sample_pressed_again_goes_on_where_it_was_and_doubles_nothing(membe
     page = member(java_script_enabled=False)
     page.goto(f"/projects/{project}/")
     page.get_by_role("button", name="Load the sample").click()
-    expect(page.get_by_role("link", name=f"Run the pipeline {sample.PIPELINE}")).to_be_visible()
+    expect(page.get_by_role("link", name="Run pipeline")).to_be_visible()
     assert [row["number"] for row in stack.call("GET", f"{base}datasets/{sample.DATASET}/").json()["versions"]] == [1]
 
 
@@ -138,10 +148,59 @@ def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(pag
         job = stack.call("POST", f"{base}jobs/", json=body).json()["id"]
         assert stack.end_of(job)["status"] == status
         page.goto(f"/projects/{project}/")
-        needs = page.get_by_role("region", name="Needs you")
+        needs = page.get_by_role("region", name="Needs attention")
         if status == "failed":
             expect(needs.get_by_role("listitem")).to_contain_text("exit code 3")
             needs.get_by_role("link", name="Pipeline hourly", exact=True).click()
             expect(page.locator(".st.pill")).to_have_text("Failed")
         else:
-            expect(needs).to_contain_text("Nothing needs you")
+            expect(needs).to_contain_text("Nothing needs attention")
+
+
+def test_a_failure_is_dismissed_for_one_user_until_it_fails_again(page: Page, stack: Stack) -> None:
+    project = stack.project("dismissing")
+    base = f"/api/v1/projects/{project}/"
+    fails = {"steps": [{"id": "try", "uses": "command", "with": {"argv": ["/bin/false"]}}]}
+    assert stack.call("POST", f"{base}pipelines/", json={"name": "tried", "definition": fails}).status_code == 201
+    body = {"type": "pipeline_execution", "parameters": {"pipeline": "tried"}}
+    needs = page.get_by_role("region", name="Needs attention")
+    for _ in range(2):
+        stack.end_of(stack.call("POST", f"{base}jobs/", json=body).json()["id"])
+        page.goto(f"/projects/{project}/")
+        needs.get_by_role("button", name="Dismiss").click()
+        expect(needs).to_contain_text("Nothing needs attention")
+    page.reload()
+    expect(needs).to_contain_text("Nothing needs attention")
+
+
+def test_new_jobs_are_those_that_came_after_the_page(page: Page, stack: Stack) -> None:
+    project = stack.project("counting")
+    for _ in range(2):
+        stack.end_of(stack.submit("true", project=project))
+    for path in ("", "jobs/"):
+        page.goto(f"/projects/{project}/{path}")
+        expect(page.locator("[data-live=live]").first).to_be_visible()
+        page.wait_for_timeout(300)
+        expect(page.locator("[data-newrows]")).to_be_hidden()
+    page.goto(f"/projects/{project}/")
+    expect(page.locator("[data-live=live]").first).to_be_visible()
+    stack.submit("true", project=project)
+    expect(page.get_by_role("link", name="1 new job", exact=True)).to_be_visible()
+
+
+def test_the_address_of_a_new_project_follows_its_name(page: Page, member: Visit) -> None:
+    page.goto("/projects/new/")
+    page.get_by_label("Name").fill("  Zürich: Bikes & Straßen 2026! ")
+    expect(page.get_by_label("Address")).to_have_value("zurich-bikes-strassen-2026")
+    page.get_by_label("Address").fill("mine")
+    page.get_by_label("Name").fill("Other")
+    expect(page.get_by_label("Address")).to_have_value("mine")
+    page.get_by_label("Address").fill("")
+    page.get_by_label("Name").fill("Third one")
+    expect(page.get_by_label("Address")).to_have_value("third-one")
+    plain = member(java_script_enabled=False)
+    plain.goto("/projects/new/")
+    plain.get_by_label("Name").fill("Dérivé du nom")
+    plain.get_by_role("button", name="Create project").click()
+    plain.wait_for_url("**/projects/derive-du-nom/")
+    expect(plain.get_by_role("link", name="API docs")).to_have_attribute("href", "/api/docs/")

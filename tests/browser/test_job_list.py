@@ -125,3 +125,26 @@ def test_a_list_with_a_filter_tells_only_of_new_jobs_that_fit(page: Page, stack:
     stack.end_of(stack.submit("false", project="fitting", name="fails too"))
     expect(page.get_by_role("link", name="1 new job", exact=True)).to_be_visible()
     expect(page.locator("[data-count=failed]").first).to_have_text("2")
+
+
+def test_the_filters_fit_into_one_row_on_a_wide_screen_with_large_counts(page: Page, many: str) -> None:
+    page.goto(many)
+    page.locator("[data-count]").evaluate_all("(all) => all.forEach((one) => { one.textContent = '1,000'; })")
+    tops = page.locator("form.filters > *:not([type=hidden])").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().bottom)")
+    assert max(tops) - min(tops) < 12
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_search_finds_a_job_by_the_title_that_the_list_shows(page: Page, stack: Stack) -> None:
+    project = stack.project("titles")
+    definition = {"steps": [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}]}
+    assert stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "sales-daily", "definition": definition}).status_code == 201
+    body = {"type": "pipeline_execution", "parameters": {"pipeline": "sales-daily"}}
+    assert stack.call("POST", f"/api/v1/projects/{project}/jobs/", json=body).status_code == 201
+    page.goto(f"/projects/{project}/jobs/")
+    title = page.locator("[data-joblist] a.name").inner_text()
+    for text in (title, "sales-daily", "PIPELINE sales"):
+        page.get_by_label("Search by title").fill(text)
+        page.get_by_label("Search by title").press("Enter")
+        page.wait_for_url("**q=*")
+        expect(page.locator("[data-joblist] a.name")).to_have_text(title)

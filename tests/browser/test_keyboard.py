@@ -138,3 +138,40 @@ def test_on_a_phone_the_menu_opens_closes_and_gives_the_focus_back(member: Visit
     _tab_to(page, datasets)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Datasets", exact=True)).to_be_visible()
+
+
+def test_arrow_keys_in_kind_of_job_keep_the_focus(page: Page, stack: Stack) -> None:
+    page.goto(f"/projects/{stack.project('arrows')}/jobs/new/")
+    kinds = page.locator("input[name=type]")
+    kinds.first.focus()
+    for key in ["ArrowRight"] * 5 + ["ArrowLeft"] * 3:
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(150)
+        focused = page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
+        assert focused == ["type", True], key
+
+
+def test_a_part_that_comes_or_goes_before_an_element_keeps_that_element(page: Page) -> None:
+    page.goto("/projects/")
+    kept = page.evaluate(
+        """async () => {
+            const { morph } = await import('/static/js/morph.js');
+            const make = (html) => { const box = document.createElement('div'); box.innerHTML = html; document.body.append(box); return box; };
+            const cases = [
+                ['<i></i><p><b id="x">1</b></p>', '<p><b id="x">1</b></p>'],
+                ['<p><b id="x">1</b></p>', '<i></i><p><b id="x">1</b></p>'],
+                ['<i></i> <u></u> <p><b id="x">1</b></p>', ' <p><b id="x">1</b></p>'],
+                ['<p>a</p><p><b id="x">1</b></p>', '<p>b</p><p><b id="x">1</b></p>'],
+                ['<i></i><p><b id="x">1</b></p><i></i>', '<p><b id="x">1</b></p><u></u><i></i>'],
+            ];
+            return cases.map(([before, after]) => {
+                const from = make(before), to = make(after), node = from.querySelector('#x');
+                morph(from, to);
+                const good = from.contains(node) && from.innerHTML === to.innerHTML;
+                from.remove(); to.remove();
+                return good;
+            });
+        }"""
+    )
+    assert kept == [True] * 5

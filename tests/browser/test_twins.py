@@ -153,7 +153,7 @@ def test_a_key_of_any_characters_opens_and_can_be_edited(page: Page, pumps: str)
     page.get_by_role("button", name="Save values").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(STRANGE)
     expect(page.get_by_role("row", name="label")).to_contain_text("renamed")
-    page.get_by_role("button", name="Take the edit of label away").click()
+    page.get_by_role("button", name="Remove edit of label").click()
     expect(page.get_by_role("row", name="label")).not_to_contain_text("renamed")
 
 
@@ -207,8 +207,8 @@ def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
 
     page.goto(_entity(pumps, "P1"))
     for title in ("Flow", "Open"):
-        page.get_by_role("button", name=f"Take the edit of {title} away").click()
-        expect(page.get_by_role("button", name=f"Take the edit of {title} away")).to_have_count(0)
+        page.get_by_role("button", name=f"Remove edit of {title}").click()
+        expect(page.get_by_role("button", name=f"Remove edit of {title}")).to_have_count(0)
     expect(flow.locator("td").nth(1)).to_have_text("12.5 l/s")
-    expect(page.locator(".hist li").first).to_contain_text("edit taken away")
+    expect(page.locator(".hist li").first).to_contain_text("edit removed")
     assert stack.call("GET", f"/api/v1{pumps}").json()["revision"] == before + 3

@@ -69,3 +69,22 @@ def test_a_cycle_and_an_edge_to_nowhere_end() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     assert lineage_of(NOTHING, "bikes") is None
+
+
+def test_the_whole_lineage_is_drawn_from_left_to_right() -> None:
+    graph = lineage("dataset:daily_demand@41")
+    found = lineage_of(graph, "bikes")
+    assert found
+    drawing = found["drawing"]
+    places = {node["item"]["url"]: node["x"] for node in drawing["nodes"]}
+    urls = {node["id"]: item["item"]["url"] for node, item in zip(graph["nodes"], drawing["nodes"], strict=True)}
+    assert all(places[urls[edge["from"]]] < places[urls[edge["to"]]] for edge in graph["edges"])
+    assert [node["item"]["name"] for node in drawing["nodes"] if node["here"]] == ["daily_demand"]
+
+
+def test_a_lineage_too_large_to_be_read_is_not_drawn() -> None:
+    graph = lineage("dataset:daily_demand@41")
+    graph["nodes"] += [{**graph["nodes"][6], "id": f"model:m@{number}", "version": number} for number in range(100)]
+    found = lineage_of(graph, "bikes")
+    assert found
+    assert found["drawing"] is None

@@ -49,7 +49,7 @@ def _change(revision: int, name: str, value: Any, layer: str = "reported", prese
     ("value", "kind", "shown"),
     [
         (1461, "integer", "1,461"),
-        (47.6143151234, "number", "47.61431512"),
+        (47.6143151234, "number", "47.6143"),
         (20.0, "number", "20"),
         (1e300, "number", "1e+300"),
         (True, "boolean", "yes"),

@@ -10,7 +10,7 @@ from jobs.models import Job, JobOutput, producer
 from jobs.selectors.producers import producer_of
 from jobs.services.limits import limit_set
 from mimir.lib.clock import utc_now
-from projects.models import Project, RevisionKind, Twin, TwinRevision
+from projects.models import Project, RevisionKind, Role, Twin, TwinRevision
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -73,6 +73,22 @@ def test_a_failure_needs_a_person_until_the_same_request_succeeds(project: Proje
     assert len(_summary(caller)["attention"]) == 1
     _ended(project, hours=0.5)
     assert _summary(caller)["attention"] == []
+
+
+def test_a_dismissed_failure_is_hidden_from_one_user_until_the_work_fails_again(project: Project, caller: Caller) -> None:
+    failed = _failed(project, hours=2)
+    for _ in range(2):
+        assert caller.send("PUT", f"jobs/{failed.id}/dismissal/").status_code == 204
+    assert _summary(caller)["attention"] == []
+    other = Caller(make.member(project, "another", Role.VIEWER))
+    assert len(_summary(other)["attention"]) == 1
+    assert caller.send("DELETE", f"jobs/{failed.id}/dismissal/").status_code == 204
+    assert len(_summary(caller)["attention"]) == 1
+    caller.send("PUT", f"jobs/{failed.id}/dismissal/")
+    again = _failed(project, hours=1)
+    assert [row["job"]["id"] for row in _summary(caller)["attention"]] == [str(again.id)]
+    assert caller.send("PUT", f"jobs/{_ended(project).id}/dismissal/").status_code == 409
+    failed.delete()
 
 
 def test_of_a_series_of_failures_the_newest_is_shown_and_of_many_series_five(project: Project, caller: Caller) -> None:
@@ -195,6 +211,6 @@ def test_the_number_of_queries_does_not_grow(project: Project, caller: Caller, d
     for number in range(9):
         _failed(project, type=JobType.ML_TRAINING, parameters={**TRAIN, "model": f"m{number}"})
         _ended(project, made=[make.dataset_version(project, f"d{number}")])
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         shown = _summary(caller)
     assert (len(shown["attention"]), len(shown["producers"]), len(shown["results"])) == (5, 9, 8)

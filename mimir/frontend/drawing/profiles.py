@@ -39,6 +39,8 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
         counts = [count for _, _, count in bins]
         lines = [line for line in (span, mean) if line] if mean else _ends(column)
         return Head(f"Histogram of {len(counts)} bins. {', '.join(lines)}.", _columns(counts), [], lines, missing)
+    if top and _all_different(column, row_count):
+        return Head("All values are different.", [], [], ["all different", *([span] if span else [])], missing)
     if top:
         lines = _top_lines(top, column.get("distinct"), row_count)
         most = max(count for _, count in top)
@@ -49,6 +51,14 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
         return Head(f"Most frequent: {', '.join(lines)}.", rows, [(x, y, float(WIDTH), high) for x, y, _, high in rows], lines, missing)
     lines = [line for line in (span, _distinct(column.get("distinct"))) if line]
     return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
+
+
+def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
+    """Whether no value occurs twice, as in a column of identifiers: then no value is a frequent one."""
+    distinct, missing = column.get("distinct"), column.get("missing")
+    filled = row_count - (missing if isinstance(missing, int) else 0)
+    counts = [count for _, count in _top(column.get("top"))]
+    return isinstance(distinct, int) and filled > 1 and distinct >= filled and max(counts, default=0) == 1
 
 
 def _ends(column: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """A dataset's columns as its page shows them: of the schema alone, and with the profile where it is there. Pure."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from mimir.frontend.drawing.scales import figure
 CELL_CHARS_MAX = 300
 NUMBERS_OF = 100  # columns whose bins and values are listed; more make a page that nobody can load
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE)  # as DuckDB names types
+_MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00(\.0+)?(Z|[+-]\d\d(:?\d\d)?)?")
 Column = Mapping[str, Any]
 
 
@@ -28,7 +30,8 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
         for column in found["columns"]
     ]
     rights = [bool(column["right"]) for column in columns]
-    rows = [[cell(value, right) for value, right in zip(row, rights, strict=False)] for row in found["rows"]]
+    dates = [_pure_dates(column["type"], [row[at] for row in found["rows"]]) for at, column in enumerate(found["columns"])]
+    rows = [[cell(value, *how) for value, *how in zip(row, rights, dates, strict=False)] for row in found["rows"]]
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
 
@@ -80,10 +83,20 @@ def _numbers(column: Column) -> list[tuple[str, str]]:
     return [(profiles.value_of(row["value"]) or "empty", text.number(row["count"])) for row in column.get("top") or []]
 
 
-def cell(value: Any, right: bool) -> dict[str, Any]:
-    """One cell as text: null, `right` for numbers, `whole` when it was cut."""
+def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
+    """Whether the shown values of a column of timestamps are all at midnight: then their time says nothing."""
+    shown = [value for value in values if value is not None]
+    return str(kind).upper().startswith("TIMESTAMP") and bool(shown) and all(_MIDNIGHT.fullmatch(str(value)) for value in shown)
+
+
+def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
+    """One cell as text: null, `right` for numbers, `whole` when it was cut or rounded."""
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
+    if pure_date or isinstance(value, float):
+        whole = text.visible(value)
+        short = whole[:10] if pure_date else text.rounded(value) if math.isfinite(value) else whole
+        return {"text": short, "null": False, "right": right, "whole": whole if short != whole.removesuffix(".0") else ""}
     shown = ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
     cut = len(shown) > CELL_CHARS_MAX
     return {"text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""), "null": False, "right": right, "whole": shown[:4000] if cut else ""}

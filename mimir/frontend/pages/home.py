@@ -10,9 +10,11 @@ from django.views.decorators.http import require_GET, require_POST
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.homelook import attention_row, hour_bars, producer_row, result_row
 from mimir.frontend.pages.joblook import job_look
+from mimir.frontend.pages.samplestory import sample_story
 from mimir.frontend.pages.shell import page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib import sample
+from mimir.lib.clock import utc_now
 
 OPEN = ("queued", "launching", "running", "cancelling")
 RECENT = 10
@@ -22,6 +24,7 @@ RECENT = 10
 @signed_in
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/`."""
+    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -35,6 +38,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     pipelines = got["pipelines"]["results"]
     context = {
         "begins": not any(got["counts"].values()),
+        "asked_at": asked_at,
         "counts": summary["counts"],
         "active_jobs": summary["counts"]["running"] + summary["counts"]["waiting"],
         "now": [job_look(job) for job in got["open"]["results"]],
@@ -42,12 +46,14 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         "hours": hour_bars(summary["hourly"]),
         "results": [result_row(row, slug) for row in summary["results"]],
         "usage": summary["usage"],
+        "ending": max(0, summary["usage"]["running"] - summary["counts"]["running"]),
         "cpu": f"{summary['usage']['cpu_millicores'] / 1000:g}",
         "producers": [producer_row(row, slug) for row in summary["producers"]],
         "datasets": got["datasets"]["results"],
         "pipelines": pipelines,
         "sample": {"dataset": sample.DATASET, "pipeline": sample.PIPELINE, "twin": sample.TWIN, "description": sample.DESCRIPTION},
         "sample_loaded": any(row["name"] == sample.PIPELINE for row in pipelines),
+        "story": sample_story(slug, summary["producers"]) if any(row["name"] == sample.PIPELINE for row in pipelines) else [],
     }
     return page(request, "projects/home.html", context, project=got["project"], here="home")
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend import text
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages import graphs, jobresult, jobstory, metricplot, steplog, stepview
+from mimir.frontend.pages import graphs, joblook, jobresult, jobstory, metricplot, steplog, stepview
 from mimir.frontend.pages.joblook import ENDED, cancelled, job_look, status_shape
 from mimir.frontend.pages.logtail import log_tail
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
@@ -86,6 +86,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
         "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
+        "log_state": joblook.empty_log(row),
         "launching_since": _launching_since(row, events),
         "status_word": WORDS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
@@ -332,3 +333,16 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
         job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())}
     )
     return HttpResponseRedirect(f"/{job_path(made['id'])}")
+
+
+@require_POST
+@signed_in
+def dismiss(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """Hide a failure from the user's own "Needs attention", and back to the project's home."""
+    row = api(request).get(job_path(job_id))
+    try:
+        api(request).put(job_path(job_id, "dismissal"))
+    except ApiError as error:
+        if error.status != 409:  # it did not fail: there is nothing to hide
+            raise
+    return HttpResponseRedirect(f"/{project_path(row['project'])}")

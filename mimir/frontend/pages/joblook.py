@@ -98,16 +98,29 @@ def why(job: Job) -> str:
     if status == "queued":
         return _waiting(job.get("waiting") or {}) or str(job["message"])
     if status == "launching":
-        return str(job["message"] or "Its worker is being started.")
+        return str(job["message"] or "The worker is starting.")
     if status == "running":
         return str((job.get("progress") or {}).get("message") or job["message"])
     if status == "cancelling":
-        return "Asked to stop. If it has not soon, it is ended."
+        return "Stopping. It is killed if it does not stop soon."
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
         return made(job) or str(job["message"]) or "Done. It wrote nothing to the project."
     return f"{cancelled(job)}. Nothing was written."
+
+
+def empty_log(job: Job) -> str:
+    """What the log panel says while there is no line."""
+    status = job["status"]
+    if status == "queued":
+        return "Waiting to start. Log lines appear here when a worker prints them."
+    if status == "launching":
+        return "The worker is starting. Log lines appear here when it prints them."
+    if status == "running":
+        now = str((job.get("progress") or {}).get("message") or "The worker runs and is loading its program").removesuffix(".")
+        return f"{now}. It has not printed anything yet."
+    return "No output."
 
 
 def cancelled(job: Job) -> str:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from mimir.frontend.pages.joblook import ENDED, TYPES, job_look
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.lib.clock import utc_now
 
 PAGE_JOBS = 50
 _SEGMENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -31,6 +32,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in ("type", "q", "label")}
     given = {name: value for name, value in asked.items() if value}
     cursor = request.GET.get("cursor", "")
+    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -47,6 +49,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "segments": _segments(statuses, given, got["counts"]),
         "statuses": statuses,
         "asked": asked,
+        "asked_at": asked_at,
         "types": TYPES.items(),
         "filtered": bool(statuses or given),
         "chips": _chips(statuses, given),

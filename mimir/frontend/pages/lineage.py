@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import text
+from mimir.frontend.pages import graphs
 from mimir.frontend.pages.joblook import TYPES
 from mimir.frontend.pages.shell import job_path, project_path
 
@@ -19,7 +20,7 @@ NOTHING: dict[str, Any] = {"of": "", "nodes": [], "edges": [], "truncated": Fals
 
 
 def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
-    """The direct neighbours as a line, and everything as two lists; None where nothing is known."""
+    """The direct neighbours as a line, everything as a graph and as two lists; None where nothing is known."""
     nodes = {node["id"]: node for node in graph["nodes"]}
     here = graph["of"]
     if here not in nodes:
@@ -37,8 +38,20 @@ def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
         "outputs": _group(after, items),
         "upstream": [items[name] for name in _reached(here, sources)],
         "downstream": [items[name] for name in _reached(here, targets)],
+        "drawing": _drawing(graph, nodes, items),
         "truncated": graph["truncated"],
     }
+
+
+def _drawing(graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The whole lineage as a graph; None where it is one edge only, or too large to be read as a picture."""
+    if len(nodes) < 3:
+        return None
+    drawn = graphs.draw([{"id": name, "uses": ""} for name in nodes], [(edge["from"], edge["to"]) for edge in graph["edges"]])
+    if drawn is None:
+        return None
+    shown = [{"x": node.x, "y": node.y, "item": items[node.id], "here": node.id == graph["of"]} for node in drawn.nodes]
+    return {"width": drawn.width, "height": drawn.height, "nodes": shown, "edges": [path for _, _, path in drawn.edges]}
 
 
 Neighbours = dict[str, list[str]]

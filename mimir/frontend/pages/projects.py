@@ -1,5 +1,7 @@
 """The projects one may see, a new one, and one project's settings."""
 
+import re
+import unicodedata
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -60,6 +62,12 @@ def _numbers(counts: dict[str, int]) -> dict[str, Any]:
     }
 
 
+def slug_of(name: str) -> str:
+    """An address from a name: lower-case letters, digits and single dashes; accents are dropped. As in static/js/slug.js."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def project_new(request: HttpRequest) -> HttpResponse:
@@ -67,6 +75,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
     form = Form.posted(request.POST, "slug", "name", "description")
     if request.method == "POST":
         form.require("name", "Give the project a name.")
+        form.values["slug"] = form.value("slug") or slug_of(form.value("name"))
         form.require("slug", "Give it an address of lower-case letters, digits and dashes, for example seattle-bikes.")
         if not form.bad:
             try:

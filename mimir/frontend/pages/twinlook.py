@@ -33,7 +33,7 @@ def _words(value: Any, type: str) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.10g}"
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.1f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
     at = text.parsed(value) if type == "datetime" else None
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
 

@@ -1,0 +1,75 @@
+"""The page of a short job does not jump while the job starts, runs and ends, and says what goes on."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.support.stack import Stack
+
+SHIFT_MAX = 0.1
+_OBSERVE = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  const told = (s) => `${s.node?.id || s.node?.className || s.node?.nodeName} ${s.previousRect.y} to ${s.currentRect.y}`;
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push([one.value, ...one.sources.map(told)]);
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+_SHORT = [
+    {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM range(1000)"}},
+    {"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; done; echo x > outputs/a.txt"]}},
+    {"id": "save", "uses": "write", "with": {"dataset": "settled", "from": "numbers"}},
+]
+_FAILS = [{"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "echo begin; sleep 0.6; echo broken >&2; exit 3"]}}]
+
+
+def _shifts(page: Page, stack: Stack, steps: list[dict[str, Any]], word: str) -> list[list[Any]]:
+    page.add_init_script(_OBSERVE)
+    job = stack.submit(steps, project=stack.project("settling"))
+    page.goto(f"/jobs/{job}/")
+    expect(page.locator(".st.pill")).to_have_text(word)
+    expect(page.locator("[data-log-state]")).to_have_text("complete")
+    page.wait_for_timeout(700)
+    return list(page.evaluate("window.shifts"))
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_of_a_short_job_does_not_jump(member: Visit, stack: Stack, width: int) -> None:
+    shifts = _shifts(member(viewport={"width": width, "height": 900}), stack, _SHORT, "Succeeded")
+    assert sum(one[0] for one in shifts) < SHIFT_MAX, "\n".join(map(str, shifts))
+
+
+def test_a_failure_moves_the_page_once_to_show_its_reason(page: Page, stack: Stack) -> None:
+    shifts = _shifts(page, stack, _FAILS, "Failed")
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    others = sorted(one[0] for one in shifts)[:-1]
+    assert sum(others) < SHIFT_MAX, "\n".join(map(str, shifts))
+
+
+def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack) -> None:
+    steps = [{"id": "quiet", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 20"]}}]
+    job = stack.submit(steps, project=stack.project("settling"))
+    page.goto(f"/jobs/{job}/")
+    expect(page.locator("[data-log-empty]")).to_have_text("Step 1 of 1: quiet. It has not printed anything yet.")
+    expect(page.locator("#job-memory svg")).to_be_visible()  # F24: the figures follow although no event tells of them
+    expect(page.locator("#job-attempts")).not_to_contain_text("log ")
+    page.get_by_role("button", name="Cancel job").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
+    expect(page.locator(".st.pill")).to_have_text("Cancelled")
+
+
+def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, stack: Stack) -> None:
+    job = stack.submit([{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}], project=stack.project("settling"))
+    assert stack.end_of(job)["status"] == "succeeded"
+    page.goto(f"/jobs/{job}/")
+    again = page.get_by_role("button", name="Run again", exact=True)
+    expect(again).not_to_have_class("btn pri")
+    again.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("writes new versions")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert page.url.endswith(f"/jobs/{job}/")
+    again.click()
+    dialog.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and job not in url)
