@@ -53,6 +53,7 @@ class Tables:
         allowed = [*readable, *([writable] if writable is not None else [])]
         for setting in (
             "TimeZone = 'UTC'",
+            *(["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []),  # slow for wide tables that are read
             f"allowed_paths = [{', '.join(quoted(str(path)) for path in allowed)}]",
             f"allowed_directories = [{quoted(str(folder)) if folder is not None else ''}]",
             f"temp_directory = {quoted(str(temporary))}",

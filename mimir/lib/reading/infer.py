@@ -11,7 +11,7 @@ from typing import Any
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.rules import Rule, sql_text
 
-EXPRESSIONS_A_QUERY = 600
+EXPRESSIONS_A_QUERY = 80  # each needs memory for all its parts
 LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at a column
 NEARLY_SHARE = 0.5  # of the cells: their author meant numbers or times
 EXAMPLES = 3
@@ -58,7 +58,7 @@ def _first_look(
 ) -> dict[int, list[Rule]]:
     """The rules of each column that its first cells do not contradict, by the patterns alone."""
     surviving: dict[int, list[Rule]] = {}
-    for group in _groups(columns, lambda _column: 10):
+    for group in _groups(columns, lambda _column: 2):
         limit = LOOK_ROWS if row_count > LOOK_ROWS else None
         lists = [f"arg_min(left(t{index}, {LOOK_CHARACTERS}), place, {LOOK_CELLS}) FILTER (t{index} IS NOT NULL)" for index in range(len(group))]
         row = run_sql(connection, f"{_cells(group, source(group), limit)} SELECT {', '.join(lists)} FROM cells")[0]

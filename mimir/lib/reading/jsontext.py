@@ -71,7 +71,7 @@ def _layout(path: Path, sample: str) -> str:
     rest = start[len(first) :].strip()
     if not rest and path.stat().st_size <= len(sample.encode()):
         return "document"
-    return "lines" if rest.startswith("{") or not rest else "objects"
+    return "lines"
 
 
 def _ends_early(sample: str) -> bool:
@@ -96,7 +96,7 @@ def _keys(connection: Any, source: str) -> list[str]:
     folded: dict[str, str] = {}
     for key, _, repeated in rows:
         if not key.strip():
-            raise NotATable("A key is empty text. Rename it.")
+            raise NotATable("A key is empty text. Rename it.")  # `first_fault` names the line
         if repeated:
             raise NotATable(f"The key {key} is twice in one object. Rename or remove one.")
         if folded.setdefault(key.casefold(), key) != key:

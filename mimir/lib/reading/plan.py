@@ -60,8 +60,9 @@ def _settled(plan: Planned) -> Planned:
     plan.empty = typed.values == 0
     if typed.rule is not None:
         plan.type = typed.rule.type
-        match, cast = typed.matches(typed.rule), typed.rule.cast.format(t=typed.text)
-        plan.value = f"CASE WHEN {match} AND NOT {typed.is_missing()} THEN {cast} END"
+        # All cells were asked: what is not missing matches. Short SQL, since all columns are written by one statement.
+        cast = typed.rule.cast.format(t=typed.text)
+        plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL ELSE {cast} END" if typed.missing_cells else cast
     elif plan.wanted:
         plan.type = plan.wanted
         branches = " ".join(

@@ -7,7 +7,7 @@ from typing import Any
 
 from mimir.lib.inspection import check_columns, run_sql
 from mimir.lib.reading import container
-from mimir.lib.reading.cells import Cells, copy_sql
+from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, copy_sql
 from mimir.lib.reading.delimited import cut_sample, read_delimited
 from mimir.lib.reading.details import Details
 from mimir.lib.reading.jsontext import is_lines, read_json
@@ -16,7 +16,7 @@ from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned, plan_columns
 from mimir.lib.reading.text import as_utf8
 from mimir.lib.reading.workbook import read_workbook
-from mimir.lib.tables import Column, NotATable, identifier, quoted
+from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
 
 SAMPLE_BYTES = 4 * 1024**2
 _TEXT_OPTIONS = ("encoding", "delimiter", "quote", "decimal_mark", "thousands_mark")
@@ -131,6 +131,25 @@ def _columnar(
     return Reading(kind, found.packing, {}, schema, count, limited(warnings), connection, source, table=table)
 
 
+def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, work: Path) -> Path:
+    """Write the table at once, or some columns at a time where that takes too much memory."""
+    table = work / "table.parquet"
+    try:
+        run_sql(connection, copy_sql(source, table, len(planned)))
+        return table
+    except NoMemory:
+        if len(planned) <= WIDE_COLUMNS:
+            raise
+    parts = []
+    for start in range(0, len(planned), WIDE_COLUMNS):
+        part = work / f"table-{start}.parquet"
+        values = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned[start : start + WIDE_COLUMNS])
+        run_sql(connection, copy_sql(f"SELECT {values} FROM {cells.relation}", part, len(planned)))
+        parts.append(f"read_parquet({quoted(str(part))})")
+    run_sql(connection, copy_sql(f"SELECT * FROM {' POSITIONAL JOIN '.join(parts)}", table, len(planned)))
+    return table
+
+
 def _finished(
     connection: Any, cells: Cells, planned: list[Planned], reading: Reading, work: Path, options: ReadOptions, write: bool, complete: bool
 ) -> Reading:
@@ -138,8 +157,7 @@ def _finished(
     source = f"SELECT {selected} FROM {cells.relation}"
     reading.rows_sql = source
     if write:
-        reading.table = work / "table.parquet"
-        run_sql(connection, copy_sql(source, reading.table, len(planned)))
+        reading.table = _write(connection, cells, planned, source, work)
         reading.rows_sql = f"SELECT * FROM read_parquet({quoted(str(reading.table))})"
     described = run_sql(connection, f"DESCRIBE {reading.rows_sql}")
     empty = {plan.name for plan in planned if plan.empty}

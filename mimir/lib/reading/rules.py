@@ -75,8 +75,8 @@ def _number(name: str, pattern: str, bare: str, decimal: str, proof: str, kind: 
     if decimal == ",":
         bare = f"replace({bare}, ',', '.')"
     cast = f"TRY_CAST({bare} AS DOUBLE)"
-    # A leading zero before more digits is a code, and integers beyond 2**53 would lose digits.
-    digits = f"length(regexp_replace({bare}, '[^0-9]', '', 'g')) <= 17"
+    # A leading zero before more digits is a code, and a 64-bit float holds 15 digits exactly.
+    digits = f"length(regexp_replace({bare}, '[^0-9]', '', 'g')) <= 15"
     return Rule(name, "DOUBLE", f"{_full(pattern)} AND {digits} AND {cast} IS NOT NULL", cast, kind, _full(proof) if proof else "", pattern)
 
 

@@ -1,0 +1,288 @@
+"""The reader: every format becomes one table, every value is as in the file or reported."""
+
+import bz2
+import datetime as dt
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.ipc
+import pytest
+
+from mimir.lib.reading import rules
+from mimir.lib.tables import NotATable
+from tests.support.reading import codes_of, read_bytes, rows_of, types_of
+
+
+def _column(values: list[str]) -> bytes:
+    return "\n".join(["x;y", *(f"{value};a" for value in values)]).encode()
+
+
+@pytest.mark.parametrize(
+    ("values", "type_name", "first", "code"),
+    [
+        (["1", "-2", "0"], "BIGINT", "1", None),
+        (["007", "010"], "VARCHAR", "007", None),
+        (["1.5", "2"], "DOUBLE", "1.5", None),
+        (["9007199254740993", "1.5"], "VARCHAR", "9007199254740993", "nearly_numbers"),
+        (["12345678901234567890", "1"], "VARCHAR", "12345678901234567890", "large_integers"),
+        (["0.12345678901234567891", "1"], "DOUBLE", "0.12345678901234568", "rounded"),
+        (["1", "n/a", "NULL"], "BIGINT", "1", "missing_words"),
+        (["1.5", "#DIV/0!", "-"], "DOUBLE", "1.5", "missing_words"),
+        (["1", "2", "oops"], "VARCHAR", "1", "nearly_numbers"),
+        (["2,073,400", "12"], "DOUBLE", "2073400.0", "number_marks"),
+        (["1.234,5", "2"], "DOUBLE", "1234.5", "number_marks"),
+        (["1,234", "5,678"], "VARCHAR", "1,234", "ambiguous_numbers"),
+        (["1 234 567", "12"], "DOUBLE", "1234567.0", "number_marks"),
+        (["12.5 %", "3%"], "DOUBLE", "12.5", "percent"),
+        (["$1,200.50", "$3"], "DOUBLE", "1200.5", "currency"),
+        (["true", "FALSE"], "BOOLEAN", "true", None),
+        (["2026-01-31", "2026/02/01"], "DATE", "2026-01-31", None),
+        (["2015/01/01 00:00", "2015/01/02 10:00"], "TIMESTAMP", "2015-01-01 00:00:00", None),
+        (["2015/01/01 00:00:00", "2015/01/02 10:00:01.5"], "TIMESTAMP", "2015-01-01 00:00:00", None),
+        (["2026-01-31T10:00:00Z", "2026-01-31 10:00:00+01:00"], "TIMESTAMP WITH TIME ZONE", "2026-01-31 10:00:00+00", None),
+        (["2024-01-01T00:00:00.000000001", "2024-01-01"], "TIMESTAMP_NS", "2024-01-01 00:00:00.000000001", None),
+        (["2024-01-01T00:00:00.0000000001"] * 2, "VARCHAR", "2024-01-01T00:00:00.0000000001", "large_times"),
+        (["Jan 1 2000", "Dec 31 2001"], "DATE", "2000-01-01", "month_names"),
+        (["1 January 2000", "2 Mar 2000"], "DATE", "2000-01-01", "month_names"),
+        (["31/12/2025", "01/02/2025"], "DATE", "2025-12-31", "date_order"),
+        (["12/31/2025", "01/02/2025"], "DATE", "2025-12-31", "date_order"),
+        (["01/02/2025", "03/04/2025"], "VARCHAR", "01/02/2025", "ambiguous_dates"),
+        (["31.12.2025 07:00", "01.01.2026 08:00"], "TIMESTAMP", "2025-12-31 07:00:00", "date_order"),
+        (["1-2-3", "10-11-12"], "VARCHAR", "1-2-3", None),
+        (["BBD05AE7-5F3B-4C0E-9C0B-2D5C6B7A8E9F"] * 2, "VARCHAR", "BBD05AE7-5F3B-4C0E-9C0B-2D5C6B7A8E9F", None),
+        (["", ""], "VARCHAR", None, "no_values"),
+        (["-", "n/a"], "VARCHAR", "-", None),
+    ],
+)
+def test_text_becomes_a_type_only_by_a_rule_for_the_whole_column(
+    tmp_path: Path, values: list[str], type_name: str, first: str | None, code: str | None
+) -> None:
+    found = read_bytes(tmp_path, _column(values))
+    assert (types_of(found)["x"], rows_of(found)[0][0]) == (type_name, first)
+    assert codes_of(found) == ([code] if code else [])
+
+
+def _jsonl(*values: Any) -> bytes:
+    return b"".join(b'{"x": ' + (value if isinstance(value, bytes) else json.dumps(value).encode()) + b', "n": 1}\n' for value in values)
+
+
+@pytest.mark.parametrize(
+    ("values", "type_name", "first"),
+    [
+        (["1-2-3", "4-5-6"], "VARCHAR", "1-2-3"),
+        (["25-11-2025", "11-12-2025"], "VARCHAR", "25-11-2025"),
+        (["123", "456"], "VARCHAR", "123"),
+        (["true", "false"], "VARCHAR", "true"),
+        (["2026-01-31", "2026/02/01"], "DATE", "2026-01-31"),
+        ([-1, 2], "BIGINT", "-1"),
+        ([b"9007199254740993", b"-9007199254740993"], "BIGINT", "9007199254740993"),
+        ([b"12345678901234567890", b"1"], "VARCHAR", "12345678901234567890"),
+        ([b"123456789012345678901234567890", b"1"], "VARCHAR", "123456789012345678901234567890"),
+        ([1.5, 2], "DOUBLE", "1.5"),
+        ([1, "n/a", 3], "BIGINT", "1"),
+        ([7, True, 8], "VARCHAR", "7"),
+        ([1, "2"], "VARCHAR", "1"),
+        (["The Quiet Field", 1776], "VARCHAR", "The Quiet Field"),
+        ([{"a": 1}, "x"], "VARCHAR", '{"a":1}'),
+        ([[1, 2], [3]], "BIGINT[]", "[1, 2]"),
+        ([{"at": "1-2-3", "id": "BBD05AE7-5F3B-4C0E-9C0B-2D5C6B7A8E9F"}] * 2, 'STRUCT("at" VARCHAR, id VARCHAR)', None),
+        ([b'{"i": 12345678901234567890}', b'{"i": 1}'], "STRUCT(i VARCHAR)", "{'i': 12345678901234567890}"),
+        ([b'{"i": 9007199254740993}', b'{"i": 1.5}'], "STRUCT(i VARCHAR)", "{'i': 9007199254740993}"),
+    ],
+)
+def test_a_json_value_keeps_its_kind_and_its_digits(tmp_path: Path, values: list[Any], type_name: str, first: str | None) -> None:
+    found = read_bytes(tmp_path, _jsonl(*values))
+    assert types_of(found)["x"].replace("\"at\"", '"at"') == type_name or first is None
+    if first is not None:
+        assert rows_of(found)[0][0] == first
+    assert types_of(found)["n"] == "BIGINT"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]',
+        b'{\n "a": 1,\n "b": "x"\n}\n{\n "a": 2,\n "b": "y"\n}\n',
+        b'{"a": 1, "b": "x"}{"a": 2, "b": "y"}',
+        b'{"a": 1, "b": "x"}\n\n{"a": 2, "b": "y"}',
+        b'\xef\xbb\xbf{"a": 1, "b": "x"}\r\n{"a": 2, "b": "y"}\r\n',
+        b'{"data": {"rows": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], "errors": []}}',
+        b"a,b\n1,x\n2,y\n",
+        b"a,b\r\n1,x\n2,y\r\n",
+        b"a,b\r1,x\r2,y\r",
+        b"a^b\n1^x\n2^y\n",
+        b"a\tb\n1\tx\n2\ty",
+        b"sep=;\na;b\n1;x\n2;y\n",
+        b"Report of the year\n\na,b\n1,x\n2,y\n",
+        b"a,b\n1,x\n\n2,y,\n",
+        "a,b\n1,x\n2,y\n".encode("utf-16"),
+        "a,b\n1,x\n2,y\n".encode("utf-16-be"),
+        gzip.compress(b"a,b\n1,x\n2,y\n"),
+        bz2.compress(b"a,b\n1,x\n2,y\n"),
+        lzma.compress(b"a,b\n1,x\n2,y\n"),
+        bytes(pyarrow.compress(b"a,b\n1,x\n2,y\n", "zstd", asbytes=True)),
+    ],
+    ids=range(20),
+)
+def test_one_table_in_many_forms(tmp_path: Path, content: bytes) -> None:
+    found = read_bytes(tmp_path, content)
+    assert types_of(found) == {"a": "BIGINT", "b": "VARCHAR"}
+    assert rows_of(found) == [("1", "x"), ("2", "y")]
+
+
+def _ipc(stream: bool) -> bytes:
+    table = pyarrow.table(
+        {
+            "a": [1, 2],
+            "b": pyarrow.array(["x", None]).dictionary_encode(),
+            "t": pyarrow.array([1, 2], pyarrow.timestamp("ns")),
+            "d": pyarrow.array([1, 2], pyarrow.duration("s")),
+        }
+    )
+    sink = io.BytesIO()
+    with (pyarrow.ipc.new_stream if stream else pyarrow.ipc.new_file)(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_keeps_nanoseconds_and_words(tmp_path: Path, stream: bool) -> None:
+    found = read_bytes(tmp_path, _ipc(stream))
+    assert types_of(found) == {"a": "BIGINT", "b": "VARCHAR", "t": "TIMESTAMP_NS", "d": "BIGINT"}
+    assert rows_of(found)[1] == ("2", None, "1970-01-01 00:00:00.000000002", "2")
+    assert codes_of(found) == ["type_changed"]
+
+
+_SHEET = """<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>"""
+
+
+def _xlsx(*rows: list[Any]) -> bytes:
+    """A workbook with one sheet: text inline, dates by style 1, errors as Excel writes them."""
+    listed = []
+    for number, row in enumerate(rows, start=1):
+        cells = []
+        for column, value in enumerate(row):
+            place = f"{chr(65 + column)}{number}"
+            if isinstance(value, dt.date):
+                cells.append(f'<c r="{place}" s="1"><v>{(value - dt.date(1899, 12, 30)).days}</v></c>')
+            elif isinstance(value, str) and value.startswith("#"):
+                cells.append(f'<c r="{place}" t="e"><v>{value}</v></c>')
+            elif isinstance(value, str):
+                cells.append(f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>')
+            elif value is not None:
+                cells.append(f'<c r="{place}"><v>{value}</v></c>')
+        listed.append(f'<row r="{number}">{"".join(cells)}</row>')
+    main, rel = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    start = f'<Relationships xmlns="{package}">'
+    files = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+        "_rels/.rels": f'{start}<Relationship Id="r1" Type="{rel}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets><sheet name="Trips" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{start}<Relationship Id="r1" Type="{rel}/worksheet" Target="worksheets/sheet1.xml"/>'
+        f'<Relationship Id="r2" Type="{rel}/styles" Target="styles.xml"/></Relationships>',
+        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+        "xl/worksheets/sheet1.xml": _SHEET % "".join(listed),
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+def test_a_workbook_is_read_below_its_title(tmp_path: Path) -> None:
+    day = dt.date(2025, 1, 3)
+    content = _xlsx(["Trips of the year"], [], ["id", "day", "code", "minutes"], [1, day, "007", 1.5], [2, day, "008", "#N/A"])
+    found = read_bytes(tmp_path, content)
+    assert found.format == "excel"
+    assert types_of(found) == {"id": "BIGINT", "day": "DATE", "code": "VARCHAR", "minutes": "DOUBLE"}
+    assert rows_of(found) == [("1", "2025-01-03", "007", "1.5"), ("2", "2025-01-03", "008", None)]
+    assert "skipped_lines" in codes_of(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html></html>", "HTML page"),
+        (b"<table><tr><td>a</td></tr></table>", "HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
+        (b"%PDF-1.7 x", "PDF"),
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\xff\xd8\xff\xe0", "JPEG"),
+        (b"<?xml version='1.0'?><a/>", "XML"),
+        (b"SQLite format 3\x00", "SQLite"),
+        (b"{}\n{}\n", "no columns"),
+        (b'{"": 1}\n{"a": 2}\n', "empty text"),
+        (b'{"a": 1, "a": 2}\n', "twice"),
+        (b'{"a": 1}\n[1]\n', "Line 2"),
+        (b'{"a": 1}\n{"a": oops}\n', "Line 2"),
+        (gzip.compress(b"\x00" * 100_000_000), "200 times"),
+    ],
+    ids=range(14),
+)
+def test_what_is_no_table_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(NotATable) as refused:
+        read_bytes(tmp_path, content)
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"city, country;value\nOslo, NO;1\nRome, IT;2\n", ["city, country", "value"]),
+        (b"product name; amount, in euro\nlamp;  1,000\nchair;   1,000,000\n", ["product name", "amount, in euro"]),
+        (b"full name\nJohn Smith\nJane Doe\n", ["full name"]),
+        (b"time\n10:30\n11:45\n", ["time"]),
+        (b"a;b\n1,5;2,5\n3,5;4,5\n", ["a", "b"]),
+    ],
+)
+def test_the_delimiter_is_the_one_that_divides_all_rows(tmp_path: Path, content: bytes, names: list[str]) -> None:
+    assert list(types_of(read_bytes(tmp_path, content))) == names
+
+
+def test_a_header_that_looks_like_data_is_reported_and_can_be_a_row(tmp_path: Path) -> None:
+    content = b"1,Action,2006-02-15\n2,Animation,2006-02-15\n"
+    found = read_bytes(tmp_path / "a", content)
+    assert found.warnings[0]["message"].startswith("Line 1 looks like data (1, Action, 2006-02-15)")
+    whole = read_bytes(tmp_path / "b", content, header_row="none")
+    assert (whole.row_count, types_of(whole)) == (2, {"column1": "BIGINT", "column2": "VARCHAR", "column3": "DATE"})
+
+
+def test_a_chosen_type_refuses_or_drops_the_cells_that_do_not_fit(tmp_path: Path) -> None:
+    content = b"x,y\n1,a\nERR,b\n3,c\n"
+    with pytest.raises(NotATable, match='"ERR" in row 2'):
+        read_bytes(tmp_path / "a", content, types={"x": "integer"})
+    found = read_bytes(tmp_path / "b", content, types={"x": "integer", "y": "skip"}, bad_cells="missing")
+    assert (types_of(found), rows_of(found)) == ({"x": "BIGINT"}, [("1",), (None,), ("3",)])
+    assert codes_of(found) == ["bad_cells_missing"]
+    named = read_bytes(tmp_path / "c", content, missing_values=["ERR"])
+    assert (types_of(named)["x"], codes_of(named)) == ("BIGINT", ["missing_words"])
+
+
+@pytest.mark.parametrize("count", [1000, 2000])
+def test_a_wide_table_is_read_within_the_memory_of_the_child(tmp_path: Path, count: int) -> None:
+    header = ",".join(f"c{number}" for number in range(count))
+    found = read_bytes(tmp_path, "\n".join([header, *(",".join(f"{row}.5" for _ in range(count)) for row in range(5))]).encode())
+    assert set(types_of(found).values()) == {"DOUBLE"}
+    assert rows_of(found)[4][-1] == "4.5"
+
+
+def test_windows_text_is_converted_and_said(tmp_path: Path) -> None:
+    found = read_bytes(tmp_path / "a", "name,n\nJosé,1\nZoë,2\n".encode("cp1252"))
+    assert (rows_of(found)[0][0], codes_of(found)) == ("José", ["guessed_encoding"])
+    with pytest.raises(NotATable, match="encoding"):
+        read_bytes(tmp_path / "b", "имя,n\nИван,1\n".encode("cp1251"))
+    chosen = read_bytes(tmp_path / "c", "имя,n\nИван,1\n".encode("cp1251"), encoding="cp1251")
+    assert rows_of(chosen)[0][0] == "Иван"
+
+
+def test_every_pattern_is_the_same_in_python_and_in_the_engine() -> None:
+    """A first look uses Python's expressions; a rule it drops wrongly would never be asked."""
+    assert all(rule.pattern for rule in rules.TEXT_RULES)
