@@ -70,7 +70,7 @@ checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipp
 
 fuzz: $(VENV)/.fuzz ## send generated requests to the API of a running installation (TOKEN, URL=http://localhost:3000, FOR=300 seconds)
 	@$(VENV)/schemathesis/bin/schemathesis run "$(or $(URL),http://localhost:3000)/api/schema/?format=json" --url "$(or $(URL),http://localhost:3000)" \
-		-H "Authorization: Bearer $(TOKEN)" --max-time $(or $(FOR),300) --checks all --exclude-checks positive_data_acceptance \
+		-H "Authorization: Bearer $(TOKEN)" --max-time $(or $(FOR),300) --checks all --exclude-checks positive_data_acceptance --max-response-time 35 \
 		--exclude-operation-id session_delete --exclude-operation-id sessions_delete --exclude-operation-id tokens_delete $(ARGS)
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes

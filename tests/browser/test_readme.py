@@ -37,7 +37,7 @@ def test_the_commands_run_with_the_pipeline_above_them(stack: Stack, base: str, 
     [definition] = _blocks("A pipeline", "json")
     (tmp_path / "pipeline.json").write_text(definition)
     (tmp_path / "weather.csv").write_bytes(sample.FILE.read_bytes())
-    [commands] = _blocks("From a program", "")
+    commands = _blocks("From a program", "")[0]
     script = "set -euo pipefail\n" + commands.replace("http://localhost:3000", stack.described["frontend_url"])
     environment = {"PATH": os.environ["PATH"], "TOKEN": stack.described["token"]}
     ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90)
