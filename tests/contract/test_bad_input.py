@@ -78,11 +78,11 @@ def _versions(api: Api) -> dict[str, int]:
 
 UPLOADS: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "The file is empty."),
-    "a ragged CSV": (b"a,b\n1,2\n3\n", "Line 3 has 1 cells, but line 1 names 2 columns."),
-    "Latin-1": ("town\nÅlesund\n".encode("latin-1"), "UTF-8"),
-    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "Save it as UTF-8"),
+    "a ragged CSV": (b"a,b\n1,2\n1,2,3\n", "Line 3 has 3 cells, but line 1 names 2 columns."),
+    "binary content": (bytes(range(256)) * 10, "Save it as UTF-8"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + b"0" * 50, "a PNG image"),
     "a Parquet file cut off": (b"PAR1" + b"\0" * 100, "cut off"),
-    "a zip": (b"PK\x03\x04" + b"\0" * 100, "Unpack it"),
+    "a damaged zip": (b"PK\x03\x04" + b"\0" * 100, "damaged or cut off"),
 }
 
 
