@@ -41,10 +41,12 @@ class Result:
 
 def main(folder: Path, *, every: bool) -> int:
     """Print the report; the exit status says whether a file failed a target."""
-    results = [_result(path, folder) for path in sorted(folder.rglob("*")) if path.is_file() and path.name.lower().endswith(SUFFIXES)]
-    for result in results:
-        if every or result.differences or result.fault:
-            _print(result)
+    results = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name.lower().endswith(SUFFIXES):
+            results.append(_result(path, folder))
+            if every or results[-1].differences or results[-1].fault:
+                _print(results[-1])
     refused = [result for result in results if result.fault]
     wrongly = [result for result in refused if result.pandas is not None]
     silent = [result for result in results if result.differences]
@@ -151,7 +153,8 @@ def _beside_pandas(result: Result, path: Path) -> None:
 
 
 def _print(result: Result) -> None:
-    print(f"\n{result.name}: {'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}")
+    print(flush=True)
+    print(f"{result.name}: {'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}")
     for name, kind in list(result.types.items())[:30]:
         print(f"    {name}: {kind} | pandas {(result.pandas or {}).get(name, '-')}")
     for sentence in result.warned[:10]:
