@@ -237,6 +237,6 @@ def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_i
     path.write_bytes(content[:50] + b"\xff" * 100 + content[150:])
     assert _profile(caller)["fault"] != ""
     _upload(caller, CSV)
-    Path(storage.artifacts().path(DatasetVersion.objects.get(number=2).storage_key)).unlink()
+    Path(storage.artifacts().path(DatasetVersion.objects.get(number=2).table_key)).unlink()
     answer = caller.get("projects/demo/datasets/t/versions/2/profile/")
     assert (answer.status_code, answer.json()["code"]) == (500, "content_missing")
