@@ -186,6 +186,7 @@ def dataset_version(number: int) -> dict[str, Any]:
         "created_at": AT,
         "created_by": "ines",
         "job": JOB if number > 1 else None,
+        "current": number == 41,
     }
 
 
@@ -202,6 +203,7 @@ def answers() -> dict[str, Any]:
     one, two = regression(1, 1.085), regression(2)
     classes = classification(1)
     base, page = "projects/bikes/", {"next": None}
+    versions = [dataset_version(41), dataset_version(40)]
     return {
         base: project(),
         f"{base}models/": {"results": [{"name": row["name"], "created_at": AT, "version": short(row)} for row in (two, classes)], **page},
@@ -215,7 +217,7 @@ def answers() -> dict[str, Any]:
         f"{base}models/weather-class/versions/2/": classification(2),
         f"{base}lineage/": lineage("dataset:daily_demand@41"),
         f"{base}datasets/": {"results": [], **page},
-        f"{base}datasets/daily_demand/": {"name": "daily_demand", "versions": [dataset_version(41), dataset_version(40)], **page},
+        f"{base}datasets/daily_demand/": {"name": "daily_demand", "current_version": 41, "versions": versions, **page},
         f"{base}datasets/daily_demand/versions/41/rows/": rows(),
         f"{base}datasets/daily_demand/versions/41/profile/": profile(),
         f"{base}datasets/daily_demand/versions/40/rows/": rows(),
