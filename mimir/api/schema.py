@@ -101,6 +101,21 @@ def describe_defaults(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+def allow_null_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: any value or null is any value. As `oneOf` of both, null would match twice and so not at all."""
+    pending: list[Any] = [result]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, dict):
+            members = part.get("oneOf")
+            if isinstance(members, list) and {"type": "null"} in members and {} in members:
+                del part["oneOf"]
+            pending.extend(part.values())
+    return result
+
+
 def _properties(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     properties = schema.get("properties")
     return [part for part in properties.values() if isinstance(part, dict)] if isinstance(properties, Mapping) else []

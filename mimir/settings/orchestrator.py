@@ -189,7 +189,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "mimir.api.schema.describe_defaults"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mimir.api.schema.describe_defaults",
+        "mimir.api.schema.allow_null_once",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
         "JobTypeEnum": [kind.value for kind in JobType],

@@ -164,6 +164,7 @@ class Installation:
     def __init__(self, stack: Stack) -> None:
         self._database = environment_of(stack, "web")["DATABASE_URL"]
         self._root = stack.var / "artifacts"
+        self._cache = stack.var / "workers" / ".models"
 
     def stored(self) -> Path:
         """The file of the good model."""
@@ -171,6 +172,8 @@ class Installation:
 
     def replace(self, content: Callable[[bytes], bytes], *, row_agrees: bool) -> Callable[[], None]:
         """Put other bytes in the place of the stored ones; `row_agrees`: the row says that they are right. Gives what undoes it."""
+        for entry in self._cache.glob("*/*.model"):
+            entry.unlink()  # a worker that has the right bytes already does not ask for them
         path, (_, size, sha256) = self.stored(), self._row()
         original = path.read_bytes()
         made = content(original)

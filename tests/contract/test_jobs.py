@@ -280,4 +280,4 @@ def test_a_member_of_a_lesser_role_sees_a_job_and_moves_none(api: Api, ran: dict
         viewer.refused("POST", f"jobs/{ran['id']}/{act}/", 403)
         stranger.refused("POST", f"jobs/{ran['id']}/{act}/", 404)
     for part in ("", "events/", "logs/", "logs/search/", "usage/", "artifacts/", "attempts/"):
-        stranger.refused("GET", f"jobs/{ran['id']}/{part}", 404, params={"q": "x"})
+        stranger.refused("GET", f"jobs/{ran['id']}/{part}", 404, params={"q": "x"} if part == "logs/search/" else None)

@@ -150,7 +150,7 @@ def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(stack: S
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
     job = stack.submit("true")
-    told = wait_for(lambda: "has not answered yet" in (shown := stack.job(job))["message"] and shown, "it is told")
+    told = wait_for(lambda: (shown := stack.job(job))["diagnosis"] and shown, "the job says why it waits")
     assert (told["status"], told["diagnosis"]["category"]) == ("launching", "cluster_unreachable")
     wait_for_sweeps(stack)
     assert fake.counts()["jobs"] == 0, "all of this while the launch hangs"
