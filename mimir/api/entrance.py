@@ -21,7 +21,7 @@ from mimir.lib.proofs import same
 _log = structlog.get_logger(__name__)
 _LOG_EVERY_SECONDS = 10.0
 _OPEN = ("/health", "/health/", "/ready", "/ready/")
-_PASSWORD_SIGN_IN = "/api/v1/session"  # noqa: S105 - a path
+_PASSWORD_PATHS = ("/api/v1/session", "/api/v1/password-link")  # POST takes a password and no token
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _direct(rules: Rules, problem: str) -> str:
 
 
 def _signs_in(scope: Scope) -> bool:
-    return bool(scope["path"].rstrip("/") == _PASSWORD_SIGN_IN and scope["method"] == "POST")
+    return bool(scope["path"].rstrip("/") in _PASSWORD_PATHS and scope["method"] == "POST")
 
 
 def _bearer(scope: Scope) -> str:

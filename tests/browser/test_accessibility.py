@@ -63,6 +63,8 @@ PAGES = {
     "clusters": "/system/clusters/",
     "cluster": "/system/clusters/local/",
     "cluster-new": "/system/clusters/new/",
+    "users": "/system/users/",
+    "password-link": "/password/MQ/x-y/",
     **{f"job {state}": f"/jobs/{{{state}}}/" for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")},
     "tokens": "/tokens/",
     "account": "/account/",
