@@ -2,7 +2,7 @@
 
 With the frontend's proof (`mimir.lib.frontend_proof`), or from a source named in DIRECT_SOURCES, everything is answered as before. Anybody
 else (workers, programs, a port-forward) gets `/worker/v1/`, `/health`, `/ready`, sockets and `/api/` with a Bearer token: no sign-in by
-password, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
+password, no password link, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
 """
 
 import ipaddress
