@@ -231,12 +231,12 @@ def test_what_may_go_well_at_another_time_is_not_kept(caller: Caller, monkeypatc
 def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_is_an_error(caller: Caller) -> None:
     _upload(caller, _parquet({"a": list(range(1000))}))
     version = DatasetVersion.objects.get()
-    path = Path(storage.artifacts().path(version.storage_key))
+    path = Path(storage.artifacts().path(version.table_key or version.storage_key))
     content = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(content[:50] + b"\xff" * 100 + content[150:])
     assert _profile(caller)["fault"] != ""
     _upload(caller, CSV)
-    Path(storage.artifacts().path(DatasetVersion.objects.get(number=2).storage_key)).unlink()
+    Path(storage.artifacts().path((lambda row: row.table_key or row.storage_key)(DatasetVersion.objects.get(number=2)))).unlink()
     answer = caller.get("projects/demo/datasets/t/versions/2/profile/")
     assert (answer.status_code, answer.json()["code"]) == (500, "content_missing")
