@@ -75,6 +75,7 @@ WITHOUT_A_FACE = {
     "signin", "session-state", "signout", "token-delete", "session-end", "sessions-end", "job-cancel", "job-retry", "job-dismiss",
     "job-file-raw", "project-sample",
 }
+PARTS = 4  # tests for all pages of one size
 AXE = Axe()
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe leaves it off unless asked
@@ -129,13 +130,14 @@ def test_every_page_is_looked_at() -> None:
     assert names == {word.split()[0] for word in PAGES} - {"not"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300)  # the first makes the scene
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_axe_finds_nothing_on_any_page(member: Visit, scene: dict[str, str], watch: Watch, size: Any) -> None:
+def test_axe_finds_nothing_on_any_page(member: Visit, scene: dict[str, str], watch: Watch, size: Any, part: int) -> None:
     watch.expects("status of 404")
     page = member(viewport=size)
     findings = {}
-    for word, path in PAGES.items():
+    for word, path in list(PAGES.items())[part::PARTS]:
         page.goto(path.format(**scene))
         if word.startswith("job "):
             expect(page.locator("[data-log-state]")).not_to_be_empty() if word != "job waiting" else None
