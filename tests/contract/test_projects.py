@@ -18,7 +18,7 @@ def test_a_project_is_made_read_changed_and_listed(api: Api) -> None:
     made = api.post("projects/", {"slug": "made", "name": "Made", "description": "For a test."})
     assert sorted(made) == ["created_at", "description", "name", "role", "slug", "status"]
     assert (made["status"], made["role"]) == ("active", "maintainer")
-    assert api.get("projects/made/") == made
+    assert api.get("projects/made/") == {**made, "stored_bytes": 0, "stored_bytes_max": 200 * 1024**3}
     changed = api("PATCH", "projects/made/", json={"name": "Changed"}).json()
     assert (changed["name"], changed["description"]) == ("Changed", "For a test.")
     assert "made" in [row["slug"] for row in api.every("projects/")]
@@ -147,7 +147,7 @@ def test_two_uploads_to_one_name_at_once_are_two_versions(api: Api, project: str
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\x1f\x8b\x08\x00", "gzip"), (b"PK\x03\x04zip", "zip"), (b"", "empty"), (b"a,b\n1,2\n1,2,3\n", "line 3"), (b"a\xff\n1\n", "UTF-8")],
+    [(b"\x1f\x8b\x08\x00", "gzip"), (b"PK\x03\x04zip", "zip"), (b"", "empty"), (b"a,b\n1,2\n1,2,3\n", "line 3"), (bytes(range(256)) * 10, "UTF-8")],
 )
 def test_what_is_no_table_is_refused_by_its_content(api: Api, project: str, content: bytes, said: str) -> None:
     error = upload(api, project, "refused", content, 400)
@@ -184,7 +184,9 @@ def test_a_definition_is_checked_without_saving_it(api: Api, project: str) -> No
     }
     checked = api.post(f"projects/{project}/pipelines/validate/", {"definition": good}, 200)
     nodes = [{"id": step["id"], "uses": step["uses"]} for step in good["steps"]]
-    assert checked == {"valid": True, "errors": [], "graph": {"nodes": nodes, "edges": [["t", "u"], ["u", "w"]]}}
+    assert (checked["valid"], checked["can_be_saved"], checked["errors"]) == (True, True, [])
+    assert checked["graph"] == {"nodes": nodes, "edges": [["t", "u"], ["u", "w"]]}
+    assert [step["status"] for step in checked["steps"]] == ["checked"] * 3
     bad = {"steps": [{"id": "1", "uses": "sql", "with": {"query": "DROP TABLE x"}}, {"id": "b", "uses": "fly", "with": {}}]}
     checked = api.post(f"projects/{project}/pipelines/validate/", {"definition": bad}, 200)
     assert (checked["valid"], checked["graph"]) == (False, {"nodes": [], "edges": []})
