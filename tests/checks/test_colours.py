@@ -80,7 +80,7 @@ def test_every_border_bar_and_line_can_be_seen(theme: str) -> None:
 
 def test_the_pairs_name_every_colour_there_is() -> None:
     named = {name for pair in TEXTS + LOOKS for name in pair}
-    assert set(TOKENS) - named == {"--line"}  # separates what is apart anyway
+    assert set(TOKENS) - named == {"--line", "--paper"}  # a line separates what is apart anyway; paper lies under foreign pictures and pages
 
 
 def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
