@@ -2,7 +2,7 @@
 
 With the frontend's proof (`mimir.lib.frontend_proof`), or from a source named in DIRECT_SOURCES, everything is answered as before. Anybody
 else (workers, programs, a port-forward) gets `/worker/v1/`, `/health`, `/ready`, sockets and `/api/` with a Bearer token: no sign-in by
-password, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
+password, no password link, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ from mimir.lib.proofs import same
 _log = structlog.get_logger(__name__)
 _LOG_EVERY_SECONDS = 10.0
 _OPEN = ("/health", "/health/", "/ready", "/ready/")
-_PASSWORD_SIGN_IN = "/api/v1/session"  # noqa: S105 - a path
+_PASSWORD_PATHS = ("/api/v1/session", "/api/v1/password-link")  # POST takes a password and no token
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _direct(rules: Rules, problem: str) -> str:
 
 
 def _signs_in(scope: Scope) -> bool:
-    return bool(scope["path"].rstrip("/") == _PASSWORD_SIGN_IN and scope["method"] == "POST")
+    return bool(scope["path"].rstrip("/") in _PASSWORD_PATHS and scope["method"] == "POST")
 
 
 def _bearer(scope: Scope) -> str:

@@ -22,6 +22,7 @@ from mimir.frontend.pages import (
     tokens,
     twin,
     twins,
+    users,
 )
 
 urlpatterns = [
@@ -29,6 +30,7 @@ urlpatterns = [
     path("signin/", session.signin, name="signin"),
     path("session/", session.session_state, name="session-state"),
     path("signout/", session.signout, name="signout"),
+    path("password/<str:uid>/<str:token>/", users.password_link, name="password-link"),
     path("account/", account.account, name="account"),
     path("account/sessions/end/", account.sessions_end, name="sessions-end"),
     path("account/sessions/<uuid:session_id>/end/", account.session_end, name="session-end"),
@@ -61,6 +63,7 @@ urlpatterns = [
     path("system/clusters/", clusters.clusters, name="clusters"),
     path("system/clusters/new/", clusters.cluster_new, name="cluster-new"),
     path("system/clusters/<str:name>/", clusters.cluster, name="cluster"),
+    path("system/users/", users.users, name="users"),
     path("system/", system.system, name="system"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/files/<str:name>/", files.job_file, name="job-file"),

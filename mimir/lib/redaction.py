@@ -9,12 +9,15 @@ _NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key|
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 _BEARER_LENGTH = len("bearer 12345678")  # shorter texts, most of a cluster's, are none
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(@)")
+_LINK = re.compile(r"(/password/)[^\s/]+/[^\s/?]+")  # the page of a one-time link
 
 
 def redact_text(text: str) -> str:
-    """`text` without bearer tokens and without passwords in URLs."""
+    """`text` without bearer tokens, one-time links and passwords in URLs."""
     if len(text) >= _BEARER_LENGTH:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    if "/password/" in text:
+        text = _LINK.sub(rf"\1{HIDDEN}", text)
     return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", text) if "://" in text else text
 
 

@@ -97,6 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to set a password is valid
 
 # The admin shares its host with the pages: its cookies have their own names and path.
 SESSION_COOKIE_NAME = "mimir_admin_session"

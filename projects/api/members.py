@@ -27,7 +27,8 @@ def _user(username: str) -> "User":
     """Raises: NotFound."""
     found = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
     if found is None:
-        raise NotFound(f"There is no user {username[:150]}. An administrator makes users.", detail={"username": "is no user here"})
+        message = f"There is no user {username[:150]}. An administrator creates users under System, Users."
+        raise NotFound(message, detail={"username": "does not exist"})
     return found
 
 

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from projects.api import account, dataset_versions, datasets, entities, members, models, pipelines, projects, sessions, twins, uploads
+from projects.api import account, dataset_versions, datasets, entities, members, models, pipelines, projects, sessions, twins, uploads, users
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
     path("sessions/", account.SessionsView.as_view(), name="sessions"),
     path("sessions/<uuid:session_id>/", account.SessionDetailView.as_view(), name="session-detail"),
     path("password/", account.PasswordView.as_view(), name="password"),
+    path("password-link/", users.PasswordLinkView.as_view(), name="password-link"),
+    path("users/", users.UsersView.as_view(), name="users"),
+    path("users/<str:username>/", users.UserView.as_view(), name="user"),
+    path("users/<str:username>/reset-link/", users.ResetLinkView.as_view(), name="user-reset-link"),
     path("tokens/", sessions.TokensView.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>/", sessions.TokenView.as_view(), name="token"),
     path("projects/", projects.ProjectsView.as_view(), name="projects"),

@@ -18,6 +18,9 @@ class AuditKind(models.TextChoices):
     MEMBER_ADDED = "member_added", "Member added"
     MEMBER_CHANGED = "member_changed", "Member changed"
     MEMBER_REMOVED = "member_removed", "Member removed"
+    USER_CREATED = "user_created", "User created"
+    USER_CHANGED = "user_changed", "User changed"
+    PASSWORD_LINK_CREATED = "password_link_created", "Password link created"  # noqa: S105 - a kind of event
 
 
 class AuditEvent(models.Model):

@@ -44,10 +44,7 @@ def password_change(*, user: "User", new_password: str, keep: AccessToken, end_t
 
     Raises: Invalid, for a password that is too weak.
     """
-    try:
-        validate_password(new_password, user)
-    except ValidationError as error:
-        raise Invalid(f"new_password: {' '.join(error.messages)}", detail={"new_password": " ".join(error.messages)}) from error
+    demand_strong(new_password, user)
     encoded = hashed(address, make_password, new_password)
     before = password_stamp(user)
     with transaction.atomic():
@@ -62,6 +59,24 @@ def password_change(*, user: "User", new_password: str, keep: AccessToken, end_t
         sessions += admin_sessions_end(user=user)
         audit_record(AuditKind.PASSWORD_CHANGED, actor=user, subject=user.get_username(), sessions=sessions, tokens=tokens)
         return Ended(sessions, tokens)
+
+
+def demand_strong(new_password: str, user: "User") -> None:
+    """Check a new password against the rules. Raises: Invalid."""
+    try:
+        validate_password(new_password, user)
+    except ValidationError as error:
+        raise Invalid(f"new_password: {' '.join(error.messages)}", detail={"new_password": " ".join(error.messages)}) from error
+
+
+def password_store(*, user: "User", encoded: str) -> Ended:
+    """Store a hashed password that was set with a link. All sessions and tokens end. Takes part in the caller's transaction."""
+    user.password = encoded
+    user.save(update_fields=["password"])
+    tokens = _delete(AccessToken.objects.filter(user=user, kind=TokenKind.API))
+    sessions = _delete(AccessToken.objects.filter(user=user)) + admin_sessions_end(user=user)
+    audit_record(AuditKind.PASSWORD_CHANGED, actor=user, subject=user.get_username(), sessions=sessions, tokens=tokens, by="link")
+    return Ended(sessions, tokens)
 
 
 def password_rehash(*, user: "User", password: str) -> None:

@@ -51,6 +51,12 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/sessions/", "DELETE"): (SIGNED, None),
     ("api/v1/sessions/<uuid:session_id>/", "DELETE"): ("own", None),
     ("api/v1/password/", "POST"): ("password", {"current_password": "wrong", "new_password": "y"}),
+    ("api/v1/password-link/", "POST"): ("link", {"uid": "MQ", "token": "x-y"}),
+    ("api/v1/users/", "GET"): (SITE, None),
+    ("api/v1/users/", "POST"): (SITE, {"username": "new"}),
+    ("api/v1/users/<str:username>/", "GET"): (SITE, None),
+    ("api/v1/users/<str:username>/", "PATCH"): (SITE, {"is_active": False}),
+    ("api/v1/users/<str:username>/reset-link/", "POST"): (SITE, {}),
     ("api/v1/tokens/", "GET"): (SIGNED, None),
     ("api/v1/tokens/", "POST"): (SIGNED, {"name": "t"}),
     ("api/v1/tokens/<uuid:token_id>/", "GET"): ("own", None),
@@ -252,6 +258,8 @@ def _judge(need: str, person: str, status: int) -> None:
     told = f"{person} got {status}, the rule is {need}"
     if need == PUBLIC:
         assert status in (200, 401), told  # 401: the sign-in itself, with a wrong password
+    elif need == "link":
+        assert status == 400, told  # whoever has the link may use it, and this one is wrong
     elif need == PAGE:
         assert status == (302 if person in ("nobody", "expired", "worker") else 200), told  # to the sign-in page
     elif need == WORKER:

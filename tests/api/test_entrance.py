@@ -57,6 +57,8 @@ def _proof(method: str, path: str, *, keys: tuple[str, ...] = KEYS, at: float | 
         ("POST", "/api/v1/session/", {}, 403),
         ("POST", "/api/v1/session", BEARER, 403),
         ("POST", "/api/v1/session/", BEARER, 403),
+        ("POST", "/api/v1/password-link/", {}, 403),
+        ("POST", "/api/v1/password-link", BEARER, 403),
         ("GET", "/admin/", {}, 403),
         ("POST", "/admin/login/", BEARER, 403),
         ("GET", "/admin/static/admin/css/base.css", {}, 403),

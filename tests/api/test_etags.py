@@ -46,6 +46,7 @@ EDITS = {
     "member put": Edit("PUT", MEMBER, {"role": "maintainer"}, MEMBER, ROLE),
     "member patch": Edit("PATCH", MEMBER, {"role": "maintainer"}, MEMBER, ROLE),
     "member delete": Edit("DELETE", MEMBER, None, MEMBER, ROLE),
+    "user": Edit("PATCH", "users/bob/", {"email": "mine@example.org"}, "users/bob/", _patch("users/bob/", {"email": "theirs@example.org"})),
     "limit": Edit("PATCH", LIMITS, LIMIT, LIMITS, _patch(LIMITS, {**LIMIT, "max_jobs": 9})),
     "cluster": Edit("PATCH", "clusters/local/", {"region": "mine"}, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),
     "cluster delete": Edit("DELETE", "clusters/local/", None, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),

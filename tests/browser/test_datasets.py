@@ -91,7 +91,7 @@ def test_a_wrong_upload_is_pointed_out_and_undone(page: Page, stack: Stack, tmp_
     expect(notice).to_contain_text("2 columns differ from version 1.")
     expect(notice.get_by_role("listitem")).to_have_text(["Column day is missing.", "Column trips was BIGINT and is VARCHAR."])
     notice.get_by_role("link", name="Versions").click()
-    page.get_by_role("button", name="Make version 1 current").click()
+    page.get_by_role("button", name="Make current: version 1").click()
     expect(page.get_by_text("v1, current")).to_be_visible()
     page.get_by_role("button", name="Delete version 2").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

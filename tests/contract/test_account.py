@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.contract.conftest import PASSWORD, Admin
+from tests.contract.conftest import PASSWORD, Admin, Api
 from tests.support.stack import Stack
 
 NEW = "an-even-longer-password"
@@ -106,3 +106,40 @@ def test_a_password_form_of_an_ended_session_keeps_no_password(browsers: tuple[P
     answer = here.client.post("/account/", data=fields)
     assert PASSWORD not in answer.text
     assert NEW not in answer.text
+
+
+def test_a_one_time_link_sets_a_password_and_says_what_is_wrong(stack: Stack, api: Api) -> None:
+    name = f"person-{uuid.uuid4().hex[:8]}"
+    link = api.post("users/", {"username": name})["password_link"]["path"]
+    person = Person(stack, name)
+    for fields, said in (
+        ({"new_password": "", "repeated": ""}, "Enter a new password"),
+        ({"new_password": NEW, "repeated": "other"}, "differ"),
+        ({"new_password": "short", "repeated": "short"}, "12 characters"),
+        ({"new_password": f"{name}-1", "repeated": f"{name}-1"}, "too similar to the username"),
+    ):
+        answer = person.send(link, **fields)
+        assert (answer.status_code, said in answer.text) == (400, True), fields
+        assert not [value for value in fields.values() if value and f'value="{value}"' in answer.text]
+    assert "Your password is set" in person.send(link, new_password=NEW, repeated=NEW).text
+    assert "This link is not valid" in person.client.get(link).text
+    assert person.sign_in(NEW) == 302
+
+
+def test_the_users_page_says_why_an_action_is_refused(stack: Stack, api: Api) -> None:
+    boss = Person(stack, stack.described["username"])
+    assert boss.sign_in(stack.described["password"]) == 302
+    page = "/system/users/"
+    for fields, said in (
+        ({"username": boss.username, "then": "demote"}, "is the last active administrator"),
+        ({"username": boss.username, "then": "deactivate"}, "You cannot deactivate your own account"),
+        ({"username": "no-such-user", "then": "link"}, "There is no user no-such-user"),
+        ({"username": boss.username, "then": "delete"}, "Unknown action"),
+        ({"username": "bad name"}, "Enter a valid username"),
+        ({"username": boss.username.upper()}, "Exists already"),
+        ({"username": ""}, "Enter a user name"),
+    ):
+        answer = boss.send(page, **fields)
+        assert (answer.status_code, said in answer.text) == (400, True), (fields, answer.text[:3000])
+    shown = boss.send(page, username=boss.username, then="link")
+    assert (shown.status_code, "New password link for" in shown.text) == (200, True)

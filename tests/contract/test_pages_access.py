@@ -21,6 +21,7 @@ PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "op
 ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
+LINK = "link"  # whoever has the link; the one of this table is wrong
 EVERYWHERE = "everywhere"  # signs the person out
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
@@ -35,6 +36,8 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("signin/", "GET"): (PUBLIC, None),
     ("session/", "GET"): (PUBLIC, None),
     ("signout/", "POST"): (PUBLIC, {}),
+    ("password/<str:uid>/<str:token>/", "GET"): (LINK, None),
+    ("password/<str:uid>/<str:token>/", "POST"): (LINK, {"new_password": "another-long-one", "repeated": "another-long-one"}),
     ("account/", "GET"): (SIGNED, None),
     ("account/", "POST"): (SIGNED, {"current_password": "wrong", "new_password": "another-long-one", "repeated": "another-long-one"}),
     ("account/sessions/<uuid:session_id>/end/", "POST"): (SIGNED, {}),
@@ -82,6 +85,8 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("system/clusters/new/", "POST"): (ADMINISTRATOR, {"name": "eu-1", "jobs": "1"}),
     ("system/clusters/<str:name>/", "GET"): (ADMINISTRATOR, None),
     ("system/clusters/<str:name>/", "POST"): (ADMINISTRATOR, {"then": "off"}),
+    ("system/users/", "GET"): (ADMINISTRATOR, None),
+    ("system/users/", "POST"): (ADMINISTRATOR, {"username": "made-by-a-form"}),
     ("jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/files/<str:name>/", "GET"): (VIEWER, None),
     ("jobs/<uuid:job_id>/files/<str:name>/raw/", "GET"): (VIEWER, None),
@@ -184,6 +189,8 @@ def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], sta
         out = out or (answer.status_code == 401 and 'action="/signin/"' in answer.text)  # a posted form is kept beside the sign-in
         if need == PUBLIC:
             assert answer.status_code < 400, told
+        elif need == LINK:
+            assert (answer.status_code, "This link is not valid" in answer.text) == (400, True), told
         elif need == FORM:
             assert out if person == "nobody" else answer.status_code == 200, told
         elif person in OUT:

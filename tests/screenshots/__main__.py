@@ -103,6 +103,7 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "clusters": ("/system/clusters/", None),
         "cluster": ("/system/clusters/local/", None),
         "cluster-new": ("/system/clusters/new/", None),
+        "users": ("/system/users/", None),
         "tokens": ("/tokens/", None),
         "account": ("/account/", None),
         "token-made": ("/tokens/", acts.new_token),

@@ -1,0 +1,54 @@
+"""Bodies of users and of the links with which they set a password."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+_Any = serializers.Serializer[Any]
+
+
+class UserRequest(_Any):
+    username = serializers.CharField(max_length=150)
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
+    is_superuser = serializers.BooleanField(required=False, default=False, help_text="Site administrator.")
+
+
+class UserChange(_Any):
+    is_active = serializers.BooleanField(required=False, help_text="false: cannot sign in; all sessions and tokens end.")
+    is_superuser = serializers.BooleanField(required=False, help_text="Site administrator; decides over Django admin, too.")
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
+
+
+class UserShape(_Any):
+    username = serializers.CharField()
+    email = serializers.CharField(help_text="Empty: none.")
+    is_active = serializers.BooleanField()
+    is_superuser = serializers.BooleanField(help_text="Site administrator.")
+    has_password = serializers.BooleanField(help_text="false: no password was set yet.")
+    last_sign_in_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    projects = serializers.IntegerField(help_text="Memberships.")
+
+
+class PasswordLinkShape(_Any):
+    uid = serializers.CharField()
+    token = serializers.CharField(help_text="Shown once.")
+    path = serializers.CharField(help_text="The page on the frontend where the password is set.")
+    expires_at = serializers.DateTimeField()
+
+
+class UserCreated(UserShape):
+    password_link = PasswordLinkShape()
+
+
+class PasswordLinkRequest(_Any):
+    uid = serializers.CharField(max_length=100)
+    token = serializers.CharField(max_length=100)
+    new_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, required=False, help_text="At least 12 characters. Absent: only check the link."
+    )
+
+
+class PasswordLinkAnswer(_Any):
+    username = serializers.CharField()
+    changed = serializers.BooleanField(help_text="Whether the password was set.")
