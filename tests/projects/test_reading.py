@@ -280,6 +280,13 @@ def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> 
     assert rows_of(found)[4][-1] == "4.5"
 
 
+def test_wide_json_lines_are_read_within_the_memory_of_the_child(tmp_path: Path) -> None:
+    rows = ({f"c{number}": f"x{row}" if number % 2 else row for number in range(300)} for row in range(2))
+    found = read_bytes(tmp_path, "\n".join(map(json.dumps, rows)).encode())
+    assert list(types_of(found).values()) == ["BIGINT", "VARCHAR"] * 150
+    assert rows_of(found)[1][:2] == ("1", "x1")
+
+
 def test_many_columns_are_typed_as_each_would_be_alone(tmp_path: Path) -> None:
     kinds = {
         "integer": ["1", "2", "3"],

@@ -139,10 +139,10 @@ def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, w
         run_sql(connection, copy_sql(source, table, len(planned)))
         return table
     except NoMemory:
-        if len(planned) <= WIDE_COLUMNS:
+        if len(planned) <= FEW_COLUMNS:
             raise
     try:
-        parts = _write_parts(connection, cells, planned, work, WIDE_COLUMNS)
+        parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS if cells.tagged else WIDE_COLUMNS)
     except NoMemory:
         parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS)
     sources = (f"read_parquet({quoted(str(part))})" for part in parts)
