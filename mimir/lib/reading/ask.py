@@ -18,6 +18,7 @@ LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at
 STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from so many columns; so many cells at a time
 
 STACK = "stacked_cells"
+STACKED_AT_ONCE = 100  # columns: each JSON function in a query needs memory of its own
 
 
 @dataclass(slots=True)
@@ -96,10 +97,13 @@ class StackedAsker(Asker):
     def __init__(self, connection: Any, relation: str, columns: Sequence[TextColumn]) -> None:
         super().__init__(connection, relation)
         self._ids = {id(column): index for index, column in enumerate(columns)}
-        texts = ", ".join(column.text for column in columns)
-        cells = f"SELECT file_row_number, [{texts}] AS texts FROM {relation}"
-        stacked = f"SELECT file_row_number, unnest(range({len(columns)})) AS column_id, unnest(texts) AS t FROM ({cells})"
-        run_sql(connection, f"CREATE OR REPLACE TEMP TABLE {STACK} AS SELECT * FROM ({stacked}) WHERE t IS NOT NULL")
+        run_sql(connection, f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)")
+        for start in range(0, len(columns), STACKED_AT_ONCE):
+            texts = ", ".join(column.text for column in columns[start : start + STACKED_AT_ONCE])
+            cells = f"SELECT file_row_number, [{texts}] AS texts FROM {relation}"
+            ids = f"unnest(range({start}, {min(start + STACKED_AT_ONCE, len(columns))}))"
+            stacked = f"SELECT file_row_number, {ids} AS column_id, unnest(texts) AS t FROM ({cells})"
+            run_sql(connection, f"INSERT INTO {STACK} SELECT * FROM ({stacked}) WHERE t IS NOT NULL")
 
     def close(self) -> None:
         """Drop the table."""
