@@ -18,7 +18,7 @@ LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at
 STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from so many columns; so many cells at a time
 
 STACK = "stacked_cells"
-STACKED_AT_ONCE = 100  # columns: each JSON function in a query needs memory of its own
+STACKED_AT_ONCE = 25  # columns: each JSON function in a query needs memory of its own
 
 
 @dataclass(slots=True)
