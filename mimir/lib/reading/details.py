@@ -1,12 +1,13 @@
 """What a user must know about each column: cells that became missing, marks that were removed, and why a column is text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading import rules
+from mimir.lib.reading.ask import Asker, TextColumn, asker
 from mimir.lib.reading.cells import Cells
-from mimir.lib.reading.infer import NEARLY_SHARE, TextColumn
+from mimir.lib.reading.infer import NEARLY_SHARE
 from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned
@@ -14,7 +15,6 @@ from mimir.lib.reading.rules import Rule, sql_text
 from mimir.lib.tables import NotATable
 
 COLUMNS_DETAILED = 200  # of each kind: one query each
-COLUMNS_A_QUERY = 60
 SAMPLE_ROWS = 2_000
 WORDS_SHOWN, CELLS_SHOWN = 4, 3
 _TYPE_WORDS = {
@@ -41,9 +41,15 @@ class Details:
     def __init__(self, connection: Any, cells: Cells, planned: Sequence[Planned], options: ReadOptions) -> None:
         self._connection, self._cells, self._options = connection, cells, options
         self._planned = [plan for plan in planned if plan.typed is not None]
+        self._asker = Asker(connection, cells.relation)
 
     def add(self) -> None:
         """Add the warnings, column by column. Raises: NotATable where cells do not fit a type that the user chose."""
+        columns = [plan.typed for plan in self._planned if plan.typed is not None]
+        with asker(self._connection, self._cells.relation, columns, self._cells.row_count) as self._asker:
+            self._add()
+
+    def _add(self) -> None:
         for plan in self._planned:
             if plan.empty:
                 self._warn("no_values", column=plan.name)
@@ -65,22 +71,27 @@ class Details:
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return run_sql(self._connection, sql)
 
-    def _examples(self, condition: str, text: str, limit: int = CELLS_SHOWN) -> list[tuple[str, int, int]]:
+    def _examples(self, typed: TextColumn, condition: Callable[[str], str], limit: int = CELLS_SHOWN) -> list[tuple[str, int, int]]:
         """Distinct texts that meet a condition: (text, how many cells, row of the first), in the order they appear."""
+        origin, text = self._asker.place(typed)
         return self._ask(
-            f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, file_row_number AS place FROM {self._cells.relation} "
-            f"WHERE {condition}) GROUP BY value ORDER BY 3 LIMIT {limit}"
+            f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, file_row_number AS place FROM {origin} "
+            f"WHERE {condition(text)}) GROUP BY value ORDER BY 3 LIMIT {limit}"
         )
 
     def _bad_cells(self, plan: Planned) -> None:
         typed = plan.typed
         assert typed is not None
-        fits = " OR ".join(typed.matches(rule) for rule in typed.rules) or "false"
-        bad = f"{typed.text} IS NOT NULL AND NOT {typed.is_missing()} AND NOT coalesce({fits}, false)"
-        count = self._ask(f"SELECT count(*) FROM {self._cells.relation} WHERE {bad}")[0][0]
+
+        def bad(text: str) -> str:
+            fits = " OR ".join(typed.matches(rule, text) for rule in typed.rules) or "false"
+            return f"{text} IS NOT NULL AND NOT {typed.is_missing(text)} AND NOT coalesce({fits}, false)"
+
+        origin, text = self._asker.place(typed)
+        count = self._ask(f"SELECT count(*) FROM {origin} WHERE {bad(text)}")[0][0]
         if count == 0:
             return
-        cells = _listed(self._examples(bad, typed.text))
+        cells = _listed(self._examples(typed, bad))
         words = type_words(plan.wanted)
         if self._options.bad_cells == "refuse":
             raise NotATable(
@@ -92,7 +103,7 @@ class Details:
     def _missing(self, plan: Planned) -> None:
         typed = plan.typed
         assert typed is not None
-        found = self._examples(typed.is_missing(), typed.text, WORDS_SHOWN)
+        found = self._examples(typed, typed.is_missing, WORDS_SHOWN)
         words = ", ".join(f"{shown(text)} (row {row})" for text, _, row in found)
         self._warn(
             "missing_words", column=plan.name, count=typed.missing_cells, total=typed.values, words=words, type=type_words(plan.type)
@@ -104,11 +115,9 @@ class Details:
         assert typed is not None
         assert typed.rule is not None
         rule = typed.rule
-        match = typed.matches(rule)
-        marked = f"{match} AND NOT regexp_full_match({typed.text}, '[+-]?[0-9]+([.][0-9]+)?')"
-        row = self._ask(
-            f"SELECT {typed.text}, CAST({rule.cast.format(t=typed.text)} AS VARCHAR) FROM {self._cells.relation} WHERE {marked} LIMIT 1"
-        )
+        origin, text = self._asker.place(typed)
+        marked = f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+([.][0-9]+)?')"
+        row = self._ask(f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} WHERE {marked} LIMIT 1")
         if not row:
             return
         example, value = shown(row[0][0]), row[0][1].removesuffix(" 00:00:00")
@@ -124,35 +133,32 @@ class Details:
             self._warn("date_order", column=plan.name, order=rule.name.split(" with ")[0], example=example, value=value)
 
     def _rounded(self, plans: list[Planned]) -> None:
-        def long(typed: TextColumn) -> str:
-            digits = f"regexp_replace(regexp_replace({typed.text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
-            return f"length({typed.text}) > 17 AND length({digits}) > 17"
+        def long(text: str) -> str:
+            digits = f"regexp_replace(regexp_replace({text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
+            return f"length({text}) > 17 AND length({digits}) > 17"
 
-        for plan, count in self._counted(plans, long):
+        for plan, (count,) in self._counted(plans, lambda _typed, text: [long(text)]):
             typed = plan.typed
             assert typed is not None
             if count:
-                example = shown(self._examples(long(typed), typed.text, 1)[0][0])
+                example = shown(self._examples(typed, long, 1)[0][0])
                 self._warn("rounded", column=plan.name, count=count, total=typed.values, example=example)
 
-    def _counted(self, plans: list[Planned], condition: Callable[[TextColumn], str], *, limit: int = 0) -> list[tuple[Planned, int]]:
-        """Each plan with the number of its cells that meet a condition, in all rows or the first `limit` filled ones."""
-        found = []
-        origin = f"(SELECT * FROM {self._cells.relation} LIMIT {limit})" if limit else self._cells.relation
-        for start in range(0, len(plans), COLUMNS_A_QUERY):
-            group = plans[start : start + COLUMNS_A_QUERY]
-            asked = ", ".join(f"count(*) FILTER ({condition(plan.typed)})" for plan in group if plan.typed is not None)
-            found += list(zip(group, self._ask(f"SELECT {asked} FROM {origin}")[0], strict=True))
-        return found
+    def _counted(
+        self, plans: list[Planned], conditions: Callable[[TextColumn, str], Sequence[str]], *, limit: int = 0
+    ) -> Iterator[tuple[Planned, tuple[int, ...]]]:
+        """Each plan with the number of its cells that meet each condition, in all rows or the first `limit` ones."""
+        columns = [plan.typed for plan in plans if plan.typed is not None]
+        return zip(plans, self._asker.counts(columns, lambda typed, text, _missing: conditions(typed, text), limit=limit), strict=True)
 
     def _texts(self, plans: list[Planned]) -> None:
         """Why columns are text that hold, or nearly hold, numbers or times."""
-        numbers = self._counted(plans, lambda typed: f"{typed.matches(_number_rule(typed))}", limit=SAMPLE_ROWS)
-        digits = self._counted(plans, lambda typed: f"regexp_full_match({typed.text}, '[+-]?[1-9][0-9]{{18,}}')", limit=SAMPLE_ROWS)
-        times = self._counted(plans, lambda typed: f"regexp_full_match({typed.text}, {sql_text(_TIME_SHAPE)})", limit=SAMPLE_ROWS)
-        filled = self._counted(plans, lambda typed: f"{typed.text} IS NOT NULL", limit=SAMPLE_ROWS)
+
+        def conditions(typed: TextColumn, text: str) -> Sequence[str]:
+            return typed.matches(_number_rule(typed), text), _large(text), _like_time(text), f"{text} IS NOT NULL"
+
         detailed = 0
-        for (plan, number), (_, large), (_, time), (_, total) in zip(numbers, digits, times, filled, strict=True):
+        for plan, (number, large, time, total) in self._counted(plans, conditions, limit=SAMPLE_ROWS):
             if detailed >= COLUMNS_DETAILED or not total:
                 continue
             typed = plan.typed
@@ -161,11 +167,11 @@ class Details:
             if typed.ambiguous:
                 self._ambiguous(plan, typed)
             elif large and large + number == total:
-                self._all(plan, typed, "large_integers", "regexp_full_match({t}, '[+-]?[1-9][0-9]{{18,}}')")
+                self._all(plan, typed, "large_integers", _large)
             elif number >= NEARLY_SHARE * total:
                 self._nearly(plan, typed, "nearly_numbers", _number_rule(typed))
             elif time == total:
-                self._all(plan, typed, "possible_dates", f"regexp_full_match({{t}}, {sql_text(_TIME_SHAPE).replace('{', '{{').replace('}', '}}')})")
+                self._all(plan, typed, "possible_dates", _like_time)
             elif time >= NEARLY_SHARE * total:
                 rule = next((rule for rule in typed.rules if rule.kind == "time" and typed.shares.get(rule.name, 0) >= NEARLY_SHARE), None)
                 if rule is not None:
@@ -174,28 +180,38 @@ class Details:
 
     def _ambiguous(self, plan: Planned, typed: TextColumn) -> None:
         rule = typed.ambiguous[0]
-        marked = f"{typed.matches(rule)} AND NOT regexp_full_match({typed.text}, '[+-]?[0-9]+')"
-        found = self._examples(marked, typed.text, 1)
+        found = self._examples(typed, lambda text: f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+')", 1)
         if found:
             code = "ambiguous_numbers" if rule.kind == "number" else "ambiguous_dates"
             self._warn(code, column=plan.name, example=shown(found[0][0]))
 
-    def _all(self, plan: Planned, typed: TextColumn, code: str, condition: str) -> None:
-        found = self._examples(condition.format(t=typed.text), typed.text, 1)
+    def _all(self, plan: Planned, typed: TextColumn, code: str, condition: Callable[[str], str]) -> None:
+        found = self._examples(typed, condition, 1)
         if found and code == "possible_dates" and _has_fraction(found[0][0]):
             code = "large_times"
         if found:
             self._warn(code, column=plan.name, example=shown(found[0][0]))
 
     def _nearly(self, plan: Planned, typed: TextColumn, code: str, rule: Rule) -> None:
-        other = f"{typed.text} IS NOT NULL AND NOT {typed.matches(rule)}"
+        def other(text: str) -> str:
+            return f"{text} IS NOT NULL AND NOT {typed.matches(rule, text)}"
+
+        origin, text = self._asker.place(typed)
         row = self._ask(
-            f"SELECT count(*) FILTER ({typed.matches(rule)}), count({typed.text}), "
-            f"count(*) FILTER ({other} AND NOT regexp_full_match({typed.text}, '[+-]?0[0-9]+')) FROM {self._cells.relation}"
+            f"SELECT count(*) FILTER ({typed.matches(rule, text)}), count({text}), "
+            f"count(*) FILTER ({other(text)} AND NOT regexp_full_match({text}, '[+-]?0[0-9]+')) FROM {origin}"
         )[0]
         if row[2] == 0 and code == "nearly_numbers":
             return  # codes with leading zeros
-        self._warn(code, column=plan.name, cells=_listed(self._examples(other, typed.text)), good=row[0], total=row[1])
+        self._warn(code, column=plan.name, cells=_listed(self._examples(typed, other)), good=row[0], total=row[1])
+
+
+def _large(text: str) -> str:
+    return f"regexp_full_match({text}, '[+-]?[1-9][0-9]{{18,}}')"
+
+
+def _like_time(text: str) -> str:
+    return f"regexp_full_match({text}, {sql_text(_TIME_SHAPE)})"
 
 
 _SILENT = (rules.BIGINT, rules.DOUBLE, rules.BOOLEAN, *rules.ISO_RULES)

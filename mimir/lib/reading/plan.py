@@ -6,9 +6,10 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading import rules
+from mimir.lib.reading.ask import TextColumn
 from mimir.lib.reading.cells import Cells, cell
 from mimir.lib.reading.choice import rules_for_type, string_rules, text_rules
-from mimir.lib.reading.infer import TextColumn, infer_types
+from mimir.lib.reading.infer import infer_types
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.nested import plan_nested
 from mimir.lib.reading.options import ReadOptions
@@ -48,7 +49,7 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
     builder = _Builder(connection, cells, options, words)
     planned = builder.tagged() if cells.tagged else builder.plain()
     asked = [plan.typed for plan in planned if plan.typed is not None]
-    infer_types(connection, lambda _columns: cells.relation, asked, cells.row_count)
+    infer_types(connection, cells.relation, asked, cells.row_count)
     return [_settled(plan) for plan in planned]
 
 

@@ -19,6 +19,7 @@ from mimir.lib.reading.workbook import read_workbook
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
 
 SAMPLE_BYTES = 4 * 1024**2
+FEW_COLUMNS = 60  # written at a time where their conversion takes much memory
 _TEXT_OPTIONS = ("encoding", "delimiter", "quote", "decimal_mark", "thousands_mark")
 _ROW_OPTIONS = ("header_row", "skip_rows")
 _COLUMN_OPTIONS = ("date_formats", "missing_values", "types", "bad_cells")
@@ -138,16 +139,26 @@ def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, w
         run_sql(connection, copy_sql(source, table, len(planned)))
         return table
     except NoMemory:
-        if len(planned) <= WIDE_COLUMNS:
+        if len(planned) <= FEW_COLUMNS:
             raise
-    parts = []
-    for start in range(0, len(planned), WIDE_COLUMNS):
-        part = work / f"table-{start}.parquet"
-        values = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned[start : start + WIDE_COLUMNS])
-        run_sql(connection, copy_sql(f"SELECT {values} FROM {cells.relation}", part, len(planned)))
-        parts.append(f"read_parquet({quoted(str(part))})")
-    run_sql(connection, copy_sql(f"SELECT * FROM {' POSITIONAL JOIN '.join(parts)}", table, len(planned)))
+    try:
+        parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS if cells.tagged else WIDE_COLUMNS)
+    except NoMemory:
+        parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS)
+    sources = (f"read_parquet({quoted(str(part))})" for part in parts)
+    run_sql(connection, copy_sql(f"SELECT * FROM {' POSITIONAL JOIN '.join(sources)}", table, len(planned)))
     return table
+
+
+def _write_parts(connection: Any, cells: Cells, planned: list[Planned], work: Path, columns: int) -> list[Path]:
+    """Write so many columns of the table at a time, each group into a file."""
+    parts = []
+    for start in range(0, len(planned), columns):
+        part = work / f"table-{start}.parquet"
+        values = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned[start : start + columns])
+        run_sql(connection, copy_sql(f"SELECT {values} FROM {cells.relation}", part, len(planned)))
+        parts.append(part)
+    return parts
 
 
 def _finished(

@@ -1,0 +1,157 @@
+"""Questions to the text cells of many columns: first cells, counts of cells that meet conditions, examples.
+
+One expression for each column is fast where there are many rows. A wide table with few rows would spend its time on the preparation of
+thousands of expressions: its cells are first put below one another as rows (column, place, text), and one expression serves all columns.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading.rules import Rule, sql_text
+from mimir.lib.tables import NoMemory
+
+EXPRESSIONS_A_QUERY = 80  # each needs memory for all its parts
+LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at a column
+STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from so many columns; so many cells at a time
+
+STACK = "stacked_cells"
+STACKED_AT_ONCE = 25  # columns: each JSON function in a query needs memory of its own
+
+
+@dataclass(slots=True)
+class TextColumn:
+    """One column to be typed. `text` is SQL for the trimmed text of its cell, NULL where the cell is empty; `rules` in the order of trial."""
+
+    name: str
+    text: str
+    rules: list[Rule]
+    missing: tuple[str, ...] = ()  # lower-case words that stand for a missing value beside typed cells
+    always_missing: bool = False  # the user named the words: they are missing in text columns, too
+    # What was found.
+    rule: Rule | None = None
+    values: int = 0
+    missing_cells: int = 0
+    ambiguous: list[Rule] = field(default_factory=list)
+    shares: dict[str, float] = field(default_factory=dict)  # of the first cells that match each rule, by name
+
+    def is_missing(self, text: str = "") -> str:
+        """SQL: the cell is one of the words for a missing value. `text`: other SQL for the text of the cell."""
+        if not self.missing:
+            return "false"
+        return f"lower({text or self.text}) IN ({', '.join(sql_text(word) for word in self.missing)})"
+
+    def matches(self, rule: Rule, text: str = "") -> str:
+        """SQL: the cell matches `rule`. A word for a missing value that is also a number, such as `nan`, counts as missing."""
+        return f"({rule.match.format(t=text or self.text)})"
+
+
+Conditions = Callable[[TextColumn, str, str], Sequence[str]]  # of a column, SQL for its text, and SQL for "it stands for a missing value"
+
+
+class Asker:
+    """Asks one expression for each column, some columns at a time, so that memory does not grow with the width of the table."""
+
+    def __init__(self, connection: Any, relation: str) -> None:
+        self._connection, self._relation = connection, relation
+
+    def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
+        """The first filled cells of each column, cut."""
+        found: list[list[str]] = []
+        per_query = EXPRESSIONS_A_QUERY // 2
+        for start in range(0, len(columns), per_query):
+            group = columns[start : start + per_query]
+            texts = ", ".join(f"{column.text} AS t{index}" for index, column in enumerate(group))
+            lists = [f"arg_min(left(t{index}, {LOOK_CHARACTERS}), place, {LOOK_CELLS}) FILTER (t{index} IS NOT NULL)" for index in range(len(group))]
+            cells = f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT {LOOK_ROWS})"
+            found += [texts or [] for texts in run_sql(self._connection, f"SELECT {', '.join(lists)} FROM {cells}")[0]]
+        return found
+
+    def counts(self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0) -> list[tuple[int, ...]]:
+        """For each column, how many cells meet each condition, in all rows or the first `limit` ones."""
+        found: list[tuple[int, ...]] = []
+        limited = f" LIMIT {limit}" if limit else ""
+        asked = [tuple(conditions(column, f"t{index}", f"m{index}")) for index, column in enumerate(columns)]
+        per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in asked], default=1)
+        for start in range(0, len(columns), per_query):
+            texts = ", ".join(
+                f"{column.text} AS t{index}, coalesce({column.is_missing()}, false) AS m{index}"
+                for index, column in enumerate(columns[start : start + per_query], start=start)
+            )
+            group = asked[start : start + per_query]
+            counted = ", ".join(f"count(*) FILTER ({condition})" for each in group for condition in each)
+            row = iter(run_sql(self._connection, f"SELECT {counted} FROM (SELECT {texts} FROM {self._relation}{limited})")[0])
+            found += [tuple(next(row) for _ in each) for each in group]
+        return found
+
+    def place(self, column: TextColumn) -> tuple[str, str]:
+        """A FROM clause that has the cells of `column`, with their row in `file_row_number`, and SQL for the text of a cell."""
+        return self._relation, column.text
+
+
+class StackedAsker(Asker):
+    """Asks one expression for all columns, of a table with a row for each cell."""
+
+    def __init__(self, connection: Any, relation: str, columns: Sequence[TextColumn]) -> None:
+        super().__init__(connection, relation)
+        self._ids = {id(column): index for index, column in enumerate(columns)}
+        run_sql(connection, f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)")
+        for start in range(0, len(columns), STACKED_AT_ONCE):
+            texts = ", ".join(column.text for column in columns[start : start + STACKED_AT_ONCE])
+            cells = f"SELECT file_row_number, [{texts}] AS texts FROM {relation}"
+            ids = f"unnest(range({start}, {min(start + STACKED_AT_ONCE, len(columns))}))"
+            stacked = f"SELECT file_row_number, {ids} AS column_id, unnest(texts) AS t FROM ({cells})"
+            run_sql(connection, f"INSERT INTO {STACK} SELECT * FROM ({stacked}) WHERE t IS NOT NULL")
+
+    def close(self) -> None:
+        """Drop the table."""
+        run_sql(self._connection, f"DROP TABLE IF EXISTS {STACK}")
+
+    def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
+        cells = f"arg_min(left(t, {LOOK_CHARACTERS}), file_row_number, {LOOK_CELLS})"
+        found = dict(run_sql(self._connection, f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {LOOK_ROWS} GROUP BY 1"))
+        return [found.get(self._ids[id(column)], []) for column in columns]
+
+    def counts(self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0) -> list[tuple[int, ...]]:
+        asked: dict[tuple[str, ...], list[int]] = {}
+        for column in columns:
+            missing = f"coalesce({column.is_missing('t')}, false)"
+            asked.setdefault(tuple(conditions(column, "t", missing)), []).append(self._ids[id(column)])
+        found: dict[int, tuple[int, ...]] = {}
+        for each, ids in asked.items():
+            found |= dict.fromkeys(ids, (0,) * len(each))
+            counted = ", ".join(f"count(*) FILTER ({condition})" for condition in each)
+            where = f"column_id IN ({', '.join(map(str, ids))})" + (f" AND file_row_number < {limit}" if limit else "")
+            rows = run_sql(self._connection, f"SELECT column_id, {counted} FROM {STACK} WHERE {where} GROUP BY 1")
+            found |= {row[0]: tuple(row[1:]) for row in rows}
+        return [found[self._ids[id(column)]] for column in columns]
+
+    def place(self, column: TextColumn) -> tuple[str, str]:
+        return f"(SELECT file_row_number, t FROM {STACK} WHERE column_id = {self._ids[id(column)]})", "t"
+
+
+def askers(connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
+    """Who answers for which columns: in the order of the columns, each usable until the next one is taken."""
+    per_stack = STACK_CELLS // max(1, row_count)
+    if len(columns) < STACK_COLUMNS or per_stack < STACK_COLUMNS // 2:
+        yield Asker(connection, relation), columns
+        return
+    for start in range(0, len(columns), per_stack):
+        group = columns[start : start + per_stack]
+        with asker(connection, relation, group, row_count) as answering:
+            yield answering, group
+
+
+@contextlib.contextmanager
+def asker(connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int) -> Iterator[Asker]:
+    """Who answers for all of these columns."""
+    answering: Asker = Asker(connection, relation)
+    stacked = None
+    if len(columns) >= STACK_COLUMNS // 2 and len(columns) * row_count <= STACK_CELLS:
+        with contextlib.suppress(NoMemory):
+            answering = stacked = StackedAsker(connection, relation, columns)
+    yield answering
+    if stacked:
+        stacked.close()
