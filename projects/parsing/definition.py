@@ -26,16 +26,18 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 def _parse_each(scratch: Path, definition: Any) -> None:
     """Parse each query once, with a note of its place, by which the server names the step should the parser not come back."""
     steps = definition.get("steps") if isinstance(definition, dict) else None
+    refused = ""
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
         options = step.get("with") if isinstance(step, dict) else None
         query = options.get("query") if isinstance(options, dict) else None
         if isinstance(query, str):
-            note_place(scratch, f"steps[{index}].with.query")
+            place = f"steps[{index}].with.query"
+            note_place(scratch, place)
             try:
                 parse_query(query)
             except BadQuery:
-                continue  # reported by `check_definition`, which asks for it again
-    note_place(scratch, "")
+                refused = refused or place  # reported by `check_definition`, which parses it again and may not come back from it
+    note_place(scratch, refused)
 
 
 def note_place(scratch: Path, path: str) -> None:
