@@ -12,7 +12,8 @@ from tests.support.stack import Stack
 
 @pytest.mark.parametrize("role", ["web", "frontend"])
 def test_production_refuses_crash_points(stack: Stack, role: str) -> None:
-    production = environment_of(stack, role) | {"ENVIRONMENT": "production", "ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": "https://mimir.example"}
+    changes = {"ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": "https://mimir.example", "ACCEPT_PLAIN": "database,redis"}
+    production = environment_of(stack, role) | {"ENVIRONMENT": "production"} | changes
     refused = _start(production)
     assert refused.returncode != 0
     assert "MIMIR_CRASH_POINTS" in refused.stderr

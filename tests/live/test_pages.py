@@ -62,7 +62,7 @@ def test_a_user_that_is_none_is_told_at_the_field_and_stays_typed(stack: Stack, 
 def test_an_empty_project_shows_three_steps_and_the_first_from_a_program(stack: Stack, person: httpx.Client) -> None:
     slug = stack.project("empty")
     shown = person.get(f"/projects/{slug}/").text
-    assert re.findall(r"<h2>(\d\. [^<]+)</h2>", shown) == ["1. Upload a dataset", "2. Write a pipeline", "3. Run it"]
+    assert re.findall(r"<h2>(\d\. [^<]+)</h2>", shown) == ["1. Upload a dataset", "2. Choose what to do with it", "3. Run it"]
     assert f"/api/v1/projects/{slug}/datasets/" in shown
 
 
