@@ -4,7 +4,7 @@ import { signInAgain } from "./signedin.js";
 
 const PARTS = ["import-head", "import-options", "import-target", "import-found"];
 const form = document.querySelector("[data-import]");
-let turn = 0;
+const turns = { read: 0, show: 0 }; // the newest request of each kind: a changed name does not end a reading
 
 async function ask(then, extra, mine) {
   const body = new URLSearchParams(new FormData(form));
@@ -14,11 +14,11 @@ async function ask(then, extra, mine) {
   try {
     response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, credentials: "same-origin" });
   } catch { return null; } // the next change asks again
-  if (mine !== turn) return null;
+  if (mine !== turns[then]) return null;
   if (response.status === 401) return (await signInAgain()) ? ask(then, extra, mine) : null;
   if (!response.ok && response.status !== 400) return null;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return mine === turn ? page : null;
+  return mine === turns[then] ? page : null;
 }
 
 // Replace what the answer says; the field in hand keeps the focus.
@@ -35,7 +35,7 @@ function take(page, parts) {
 }
 
 async function readAgain(extra = {}) {
-  const mine = (turn += 1);
+  const mine = (turns.read += 1);
   form.setAttribute("aria-busy", "true");
   const first = await ask("read", { ...extra, sample: "1" }, mine);
   if (first) {
@@ -43,11 +43,11 @@ async function readAgain(extra = {}) {
     const all = await ask("read", {}, mine);
     if (all) take(all, PARTS);
   }
-  if (mine === turn) form.removeAttribute("aria-busy");
+  if (mine === turns.read) form.removeAttribute("aria-busy");
 }
 
 async function showTarget() {
-  const mine = (turn += 1);
+  const mine = (turns.show += 1);
   const page = await ask("show", {}, mine);
   if (page) take(page, ["import-target"]);
 }
