@@ -73,7 +73,7 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
 def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, stack: Stack, project: str, watch: Watch) -> None:
     watch.expects("status of 401")
     page.goto(f"/projects/{project}/pipelines/new/")
-    page.get_by_label("Name").fill("never-sent")
+    page.get_by_label("Name", exact=True).fill("never-sent")
     _end_session(page)
     page.get_by_role("button", name="Save", exact=True).click()
     dialog = page.get_by_role("dialog")
@@ -81,7 +81,7 @@ def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, st
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_role("alert")).to_contain_text("wrong")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_label("Name")).to_have_value("never-sent")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("never-sent")
     page.get_by_role("button", name="Save", exact=True).click()
     _sign_in_by_dialog(page, stack)
     page.wait_for_url("**/pipelines/never-sent/")
@@ -101,7 +101,7 @@ def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(page: Page, st
 def test_a_form_that_another_tab_made_stale_is_sent(page: Page, stack: Stack, project: str) -> None:
     """Signing in anew in another tab changes the CSRF secret; the form of this tab is still sent."""
     page.goto(f"/projects/{project}/pipelines/new/")
-    page.get_by_label("Name").fill("stale-token")
+    page.get_by_label("Name", exact=True).fill("stale-token")
     other = page.context.new_page()
     _end_session(page)
     other.goto("/signin/")
