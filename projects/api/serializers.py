@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from mimir.api.fields import ObjectField, PatternField
+from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 from mimir.lib.schemas.column_changes import ChangeKind
 from projects.models import DataFormat, ProjectStatus, Role
 from projects.names import NAME_PATTERN, NAME_RULE, SLUG_PATTERN, SLUG_RULE
@@ -170,7 +170,7 @@ class DatasetVersionDetail(DatasetVersionShape):
 
 
 class DatasetChange(_Any):
-    current_version = serializers.IntegerField(min_value=1, max_value=10**9)
+    current_version = WholeNumberField(1, 10**9)
 
 
 class DatasetMade(_Any):

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mimir.api.fields import PatternField
+from mimir.api.fields import PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, NESTED
 from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
@@ -116,7 +116,7 @@ class UploadChange(_Any):
 class UploadAccept(_Any):
     name = PatternField(NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version.")
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
-    append_to = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, help_text=_APPEND_TO)
+    append_to = WholeNumberField(1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO)
 
 
 class SheetShape(_Any):
