@@ -70,10 +70,11 @@ def test_a_list_without_its_slash_goes_on_at_an_address_with_one(caller: Caller)
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/login", "/admin/projects/project", "/admin/nowhere"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_no_write_to_the_admin_is_redirected_to_a_slash(caller: Caller, method: str, path: str) -> None:
-    answer = caller.client.generic(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
-    assert answer.headers.get("Location", "").partition("?")[0] in ("", "/admin/login/"), answer.headers
-    assert answer.status_code not in (301, 307, 308)
+def test_no_write_to_the_admin_is_redirected_to_a_slash(method: str, path: str) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(make.user("boss", is_superuser=True, is_staff=True), backend="projects.backends.PasswordBackend")
+    answer = client.generic(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
+    assert answer.status_code not in (301, 307, 308), answer.headers
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])

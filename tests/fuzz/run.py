@@ -23,7 +23,7 @@ _SERVER_ERROR = "ServerError"
 
 @dataclass(frozen=True)
 class Row:
-    """One run. `requests` counts all that were sent, `cases` those that were judged; `violations` by their kind."""
+    """One run: `cases` that were sent and judged, and `violations` by their kind."""
 
     role: str
     cases: int
@@ -54,10 +54,11 @@ def fuzzed(url: str, account: Account, job_ids: Iterable[str], *, seconds: int, 
     ]  # fmt: skip
     environment = {**os.environ, "MIMIR_FUZZ_TOKEN": account.token, "MIMIR_FUZZ_TOKEN_OF_SECOND": account.token_of_second}
     done = subprocess.run(["nice", "-n", "10", *command], cwd=folder, env=environment, timeout=seconds + SPARE_SECONDS, check=False)
-    return _row(account.role, json.loads(report.read_text()) if report.exists() else {}, done.returncode)
+    return row_of(account.role, json.loads(report.read_text()) if report.exists() else {}, done.returncode)
 
 
-def _row(role: str, report: dict[str, Any], returncode: int) -> Row:
+def row_of(role: str, report: dict[str, Any], returncode: int) -> Row:
+    """A run by schemathesis's report, empty where it wrote none."""
     found = {failure["title"]: int(failure["count"]) for failure in report.get("failures", [])}
     if report.get("errors"):
         found["errors of schemathesis"] = len(report["errors"])
