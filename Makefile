@@ -28,8 +28,8 @@ demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:
 up: $(VENV)/.laptop ## start everything without the demo
 	@exec $(PY) -m mimir.dev up
 
-test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests
-	@$(PY) -m pytest $(ARGS)
+test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
+	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
 
 check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
 	@$(VENV)/bin/ruff check .

@@ -11,7 +11,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mimir.frontend import errors
 from mimir.frontend.client import ApiError, SignedOut
-from mimir.frontend.session import to_sign_in
+from mimir.frontend.session import posted_by_script, to_sign_in
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -71,7 +71,8 @@ class ApiErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Django's hook. None: not ours."""
         if isinstance(exception, SignedOut):
-            request.session.flush()
+            if not posted_by_script(request):
+                request.session.flush()
             return to_sign_in(request)
         if isinstance(exception, ApiError):
             if exception.status >= 500:

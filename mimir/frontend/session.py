@@ -110,11 +110,21 @@ def signed_in(view: View[P]) -> View[P]:
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in page and from there back. A posted form gets the sign-in page itself, which keeps the form's fields."""
+    if posted_by_script(request):
+        return HttpResponse(status=401, headers={"Cache-Control": "no-store"})
     if request.method not in ("GET", "HEAD"):
         return _sign_in_and_keep(request)
     response = HttpResponseRedirect(f"{SIGN_IN_PATH}?{urlencode({'next': request.get_full_path()})}")
     response["Cache-Control"] = "no-store"
     return response
+
+
+def posted_by_script(request: HttpRequest) -> bool:
+    """Whether `fetch` posted it, which takes no page for an answer.
+
+    Its 401 must set no cookie: it may arrive after the user has signed in again, and would bring back the old CSRF secret or end the session.
+    """
+    return request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "empty"
 
 
 def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:

@@ -80,6 +80,7 @@ class StageRequest(_FormOptions):
     file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
 
 
+_APPEND_TO = "Number of the current version: its rows come first in the new version, those of the file below them. 409 if another one is current."
 _MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
 
 
@@ -96,6 +97,7 @@ class UploadChange(_Any):
 class UploadAccept(_Any):
     name = serializers.CharField(max_length=200, help_text="The dataset: a new one, or one that gets a new version.")
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
+    append_to = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, help_text=_APPEND_TO)
 
 
 class SheetShape(_Any):

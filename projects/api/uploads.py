@@ -18,7 +18,7 @@ from projects.api.forms import form_options
 from projects.models import Role, StagedUpload
 from projects.selectors.datasets import dataset_version_before
 from projects.selectors.uploads import upload_get, uploads_of
-from projects.services import upload_accept, upload_delete, upload_read_again, upload_stage
+from projects.services import upload_accept, upload_append, upload_delete, upload_read_again, upload_stage
 from projects.services.uploads import UploadedFile, read_options
 
 
@@ -92,12 +92,16 @@ class UploadAcceptView(ApiView):
     @extend_schema(
         operation_id="uploads_accept",
         request=shapes_in.UploadAccept,
-        responses={201: serializers.DatasetMade, **errors(400, 403, 404, 409, 429)},
+        responses={201: serializers.DatasetMade, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists."""
+        """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists.
+
+        With `append_to` the new version has the rows of that version and below them those of the file, which must have the same columns.
+        """
         upload = _upload(request, slug, upload_id)
         body = validated(shapes_in.UploadAccept, request)
-        version = upload_accept(upload=upload, name=body["name"], user=caller(request), make_current=body["make_current"])
+        given = {"upload": upload, "name": body["name"], "user": caller(request), "make_current": body["make_current"]}
+        version = upload_accept(**given) if body["append_to"] is None else upload_append(**given, to=body["append_to"])
         made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
         return Response({"name": body["name"], "version": made}, status=201)

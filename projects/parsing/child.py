@@ -167,6 +167,18 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """The rows of a table and below them those of `added`, a Parquet file with the same columns in any order, as Parquet in `output`."""
+    path, added, output = request["path"], request["added"], str(scratch / "output")
+    connection = _connect(scratch, path, added, output)
+    schema = _schema(request)
+    first = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
+    names = ", ".join(identifier(column.name) for column in schema)
+    both = f"SELECT {names} FROM ({first}) UNION ALL SELECT {names} FROM read_parquet({quoted(added)})"
+    written = run_sql(connection, f"COPY ({both}) TO {quoted(output)} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS})")
+    return {"row_count": int(written[0][0])}
+
+
 def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     """What each column holds. Text formats are parsed once, into a table on the disk: a question to one column then reads that column."""
     path, schema, budget = request["path"], _schema(request), Budget(request["profile_cpu_seconds"])
@@ -198,7 +210,7 @@ def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return checked(scratch, request)
 
 
-_OPERATIONS = {"read": _read, "rows": _rows, "convert": _convert, "profile": _profile, "definition": _definition}
+_OPERATIONS = {"read": _read, "rows": _rows, "convert": _convert, "join": _join, "profile": _profile, "definition": _definition}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

@@ -137,6 +137,15 @@ def converted(table: TableFile, *, to: str, scratch_dir: str, owner: Owner = _NO
         yield scratch / "output"
 
 
+@contextlib.contextmanager
+def joined(table: TableFile, added: str, *, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[tuple[Path, int]]:
+    """The rows of `table` and below them those of the Parquet file `added`, which has the same columns: a Parquet file that is removed at the
+    end of the block, and how many rows it has. Raises: Unreadable, Busy.
+    """
+    with _child({"operation": "join", "added": added, **_known(table)}, scratch_dir, Kind.LONG, owner) as (answer, scratch):
+        yield scratch / "output", answer["row_count"]
+
+
 def _known(table: TableFile) -> dict[str, Any]:
     return {"path": table.path, "format": table.format, "schema": table.schema, "key": table.key}
 

@@ -9,7 +9,15 @@ from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
 from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
 from projects.services.tokens import session_create, session_end, token_create, token_delete, token_identify
-from projects.services.uploads import dataset_upload, expired_uploads_sweep, upload_accept, upload_delete, upload_read_again, upload_stage
+from projects.services.uploads import (
+    dataset_upload,
+    expired_uploads_sweep,
+    upload_accept,
+    upload_append,
+    upload_delete,
+    upload_read_again,
+    upload_stage,
+)
 
 __all__ = [
     "PipelineCheck",
@@ -41,6 +49,7 @@ __all__ = [
     "unfinished_uploads_sweep",
     "unreferenced_objects_sweep",
     "upload_accept",
+    "upload_append",
     "upload_delete",
     "upload_read_again",
     "upload_stage",

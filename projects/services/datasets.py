@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from mimir.lib.errors import Conflict
 from mimir.lib.ids import uuid7
 from projects.models import Dataset, DatasetVersion, Project, VersionSource
 from projects.names import check_name
@@ -55,16 +56,28 @@ def version_create(
     name: str,
     id: "UUID",  # noqa: A002 - the field's name
     make_current: bool = True,
+    follows: int = 0,
     **facts: Any,
 ) -> DatasetVersion:
-    """Allocate the next number under the dataset's row lock; create the dataset when it is new."""
+    """Allocate the next number under the dataset's row lock; create the dataset when it is new.
+
+    Raises: Conflict, when version `follows` is given and is not the current one any more.
+    """
     dataset = _dataset_locked(project, name)
+    if follows and dataset.current != follows:
+        raise current_version_changed(name, follows)
     stays = 0 if make_current else dataset.current
     dataset.latest_number += 1
     if stays:
         dataset.current_number, dataset.current_set_at = stays, dataset.latest_number
     dataset.save(update_fields=["latest_number", "current_number", "current_set_at"])
     return DatasetVersion.objects.create(id=id, dataset=dataset, number=dataset.latest_number, **facts)
+
+
+def current_version_changed(name: str, number: int) -> Conflict:
+    """What to say to a change that builds on version `number` when another version is current."""
+    message = f"Version {number} is not the current version of dataset {name}. Look at the current version, then add the rows to that one."
+    return Conflict(message, code="current_version_changed", detail={"append_to": message})
 
 
 def _dataset_locked(project: Project, name: str) -> Dataset:

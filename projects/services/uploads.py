@@ -13,15 +13,17 @@ from django.db import transaction
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, MimirError, TooLarge
 from mimir.lib.ids import uuid7
-from mimir.lib.reading.options import BadOptions, ReadOptions, options_of
+from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, options_of
+from mimir.lib.schemas.column_changes import column_changes
 from projects import storage
 from projects.access import demand_active
 from projects.connection import connection_release
-from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
+from projects.models import DataFormat, DatasetVersion, Project, StagedUpload, VersionSource
 from projects.names import check_name
 from projects.parsing import runner
+from projects.selectors.datasets import dataset_version_get, dataset_version_table
 from projects.selectors.quota import QuotaExceeded, storage_demand
-from projects.services.datasets import version_create
+from projects.services.datasets import current_version_changed, version_create
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,6 +32,7 @@ EXPIRES_AFTER = dt.timedelta(hours=24)
 STAGED_MAX_OF_USER = 10  # in one project, not expired
 PREVIEW_ROWS = 100
 FILE_NAME_CHARACTERS = 300
+COLUMNS_NAMED_MAX = 6  # of columns that differ, in a message
 _DETECT = ReadOptions()
 
 
@@ -136,6 +139,60 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current
         table = _table_save(upload.project, found)
     facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
     return _committed(upload.project, name, upload.id, facts | _table_facts(table), user, discard=[table], staged=True, make_current=make_current)
+
+
+def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", make_current: bool = True) -> DatasetVersion:
+    """The next version of dataset `name`: the rows of its current version, number `to`, and below them those of a staged file.
+
+    The file is read with the types of that version's columns, as far as its options do not name others, and must have the same columns. The
+    two tables become one Parquet file; the file as sent is not kept.
+    Raises: NotFound, Conflict, Invalid, QuotaExceeded, ProjectArchived, ContentMissing, runner.Unreadable, runner.Busy.
+    """
+    project = upload.project
+    demand_active(project)
+    base = dataset_version_get(project=project, name=name)
+    if base.number != to:
+        raise current_version_changed(name, to)
+    scratch, owner = storage.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
+    connection_release()
+    with _local(upload) as path, runner.imported(path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner) as found:
+        _check_same_columns(base, found.schema)
+        with dataset_version_table(base) as table, runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (whole, rows):
+            storage_demand(project, whole.stat().st_size)
+            with whole.open("rb") as file:
+                stored = storage.object_save(storage.object_key(project.id, uuid7()), file)
+    warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
+    facts = {"format": DataFormat.PARQUET, "schema": base.schema, "row_count": rows, "reading": found.options, "warnings": warnings}
+    facts |= {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
+    version = _committed(project, name, upload.id, facts, user, discard=[stored], staged=True, make_current=make_current, follows=to)
+    storage.object_discard(upload.storage_key)
+    return version
+
+
+def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
+    """The warning that says of what a version was made."""
+    counts = [f"{count:,} {'row' if count == 1 else 'rows'}" for count in (rows, before)]
+    message = f"{counts[0]} of the file added below {counts[1]} of version {version}."
+    return {"code": "rows_added", "params": {"version": version, "before": before, "rows": rows}, "message": message}
+
+
+def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
+    """The upload's options, with the types of the version's columns where they name none."""
+    reading = upload.reading or {}
+    if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
+        return dict(upload.options)
+    names = {column["name"] for column in reading.get("columns", [])}
+    types = {column["name"]: column["type"] for column in base.schema if column["name"] in names and column["type"] in TYPES}
+    return {**upload.options, "types": {**types, **upload.options.get("types", {})}} if types else dict(upload.options)
+
+
+def _check_same_columns(base: DatasetVersion, schema: list[dict[str, Any]]) -> None:
+    """Raises: Invalid, which names the columns that differ."""
+    changes = column_changes(base.schema, schema)
+    if changes:
+        named = " ".join(change.message for change in changes[:COLUMNS_NAMED_MAX])
+        message = f"The rows cannot be added to version {base.number}: {named} Choose types that fit, or import the file as a version of its own."
+        raise Invalid(message, detail={"append_to": message})
 
 
 def upload_delete(*, upload: StagedUpload) -> None:
@@ -255,6 +312,7 @@ def _committed(
     discard: list[storage.Stored | None],
     make_current: bool,
     staged: bool = False,
+    follows: int = 0,
 ) -> DatasetVersion:
     """One short transaction that gives the version its number; a staged upload ends in it."""
     try:
@@ -262,7 +320,8 @@ def _committed(
             demand_active(Project.objects.get(id=project.id))
             if staged and not StagedUpload.objects.filter(id=id).delete()[0]:
                 raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
-            return version_create(project=project, name=name, id=id, make_current=make_current, source=VersionSource.UPLOAD, created_by=user, **facts)
+            facts |= {"source": VersionSource.UPLOAD, "created_by": user}
+            return version_create(project=project, name=name, id=id, make_current=make_current, follows=follows, **facts)
     except MimirError:
         for stored in discard:
             if stored is not None:

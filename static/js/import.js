@@ -3,11 +3,23 @@
 import { signInAgain } from "./signedin.js";
 
 const PARTS = ["import-head", "import-options", "import-target", "import-found"];
+const TARGET = ["import-head", "import-target"]; // what the dataset's name changes
+const LATER_MS = 300; // until a field that is being typed in is looked at again
 const form = document.querySelector("[data-import]");
 const turns = { read: 0, show: 0 }; // the newest request of each kind: a changed name does not end a reading
 
+// What is typed in the parts that an answer replaces. A field in hand has not told of its change yet.
+const typed = () => PARTS.flatMap((part) => [...document.getElementById(part).querySelectorAll("input, select")])
+  .filter((field) => field.type !== "radio").map((field) => `${field.name}=${field.value}`).join("&");
+
+// Resolves to whether a reading may be taken: as soon as what is typed is what was asked with, never when something newer was asked.
+async function untouched(sent, mine) {
+  while (mine === turns.read && typed() !== sent) await new Promise((resolve) => { setTimeout(resolve, LATER_MS); });
+  return mine === turns.read;
+}
+
 async function ask(then, extra, mine) {
-  const body = new URLSearchParams(new FormData(form));
+  const body = new URLSearchParams(new FormData(form)), sent = typed();
   body.set("then", then);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
   let response;
@@ -18,11 +30,12 @@ async function ask(then, extra, mine) {
   if (response.status === 401) return (await signInAgain()) ? ask(then, extra, mine) : null;
   if (!response.ok && response.status !== 400) return null;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return mine === turns[then] ? page : null;
+  return then === "show" || (await untouched(sent, mine)) ? page : null;
 }
 
-// Replace what the answer says; the field in hand keeps the focus.
+// Replace what the answer says; the field in hand keeps the focus, and a radio button what is chosen by now.
 function take(page, parts) {
+  const chosen = [...form.querySelectorAll("input[type=radio]:checked")].map((one) => [one.name, one.value]);
   const focused = document.activeElement;
   const id = focused?.id;
   const column = focused?.name === "type" ? [...form.querySelectorAll("select[name=type]")].indexOf(focused) : -1;
@@ -30,6 +43,7 @@ function take(page, parts) {
     const [here, there] = [document.getElementById(part), page.getElementById(part)];
     if (here && there) here.replaceChildren(...there.childNodes);
   }
+  for (const [name, value] of chosen) for (const one of form.querySelectorAll(`input[type=radio][name=${name}]`)) one.checked = one.value === value;
   if (id && document.getElementById(id)) document.getElementById(id).focus({ preventScroll: true });
   else if (column >= 0) form.querySelectorAll("select[name=type]")[column]?.focus({ preventScroll: true });
 }
@@ -49,14 +63,14 @@ async function readAgain(extra = {}) {
 async function showTarget() {
   const mine = (turns.show += 1);
   const page = await ask("show", {}, mine);
-  if (page) take(page, ["import-target"]);
+  if (page) take(page, TARGET);
 }
 
 if (form) {
   form.addEventListener("change", (event) => {
     const name = event.target.name;
-    if (name === "name") showTarget();
-    else if (name !== "make_current") readAgain();
+    if (name === "name" || name === "how") showTarget();
+    else if (name !== "make_current" && name !== "view") readAgain();
   });
   form.addEventListener("submit", (event) => {
     const button = event.submitter;

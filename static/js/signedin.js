@@ -5,7 +5,7 @@ const MESSAGE = "Your session has ended. Sign in to save; your text is kept.";
 const CHECK_MS = 5000; // without an answer for so long the form is sent anyway: the server keeps its fields too
 const OWN = ["/signin/", "/signout/"];
 
-let asking = null; // the open dialog's promise: one at a time
+let asking = null; // the open dialog's answer: one dialog at a time
 
 // Every form and script of the page uses this token from now on.
 function useToken(token) {
@@ -26,8 +26,8 @@ function field(label, id, attributes) {
 
 async function signIn(form, told) {
   const body = new URLSearchParams(new FormData(form));
-  const state = await (await fetch("/session/", { headers: { Accept: "application/json" }, credentials: "same-origin" })).json();
-  const headers = { Accept: "application/json", "X-CSRFToken": state.csrf };
+  const state = await sessionState();
+  const headers = { Accept: "application/json", "X-CSRFToken": state?.csrf || "" };
   const response = await fetch("/signin/", { method: "POST", body, headers, credentials: "same-origin" });
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
@@ -72,13 +72,32 @@ function ask() {
   });
 }
 
-// Sign in again without leaving the page. Resolves to true when the same user is signed in; false when not, or when it is another one.
+// After a 401: sign in again without leaving the page. Resolves to true when the same user is signed in; false when not, or when it is another
+// one. The 401 may be older than a sign-in on this page or in another tab, so the session is looked up before anybody is asked.
 export async function signInAgain() {
-  asking ||= ask().finally(() => { asking = null; });
-  const state = await asking;
-  if (!state) return false;
+  if (!asking) {
+    const state = await sessionState().catch(() => null);
+    if (state?.username) return taken(state);
+  }
+  return signInByDialog();
+}
+
+async function signInByDialog() {
+  asking ||= ask().then((state) => (state ? taken(state) : false)).finally(() => { asking = null; });
+  return asking; // whoever waits for it gets the same answer: a form is not sent for another user because a field asked first
+}
+
+function taken(state) {
   useToken(state.csrf);
   return sameUser(state.username);
+}
+
+// {username, csrf} of this browser's session, null when the server refuses to say. Rejects when it does not answer.
+async function sessionState() {
+  const signal = AbortSignal.timeout(CHECK_MS);
+  const response = await fetch("/session/", { headers: { Accept: "application/json" }, credentials: "same-origin", signal });
+  if (response.status === 503) throw new Error("unavailable");
+  return response.ok ? response.json() : null;
 }
 
 async function sameUser(username) {
@@ -92,21 +111,17 @@ async function sameUser(username) {
 
 // Whether the form may be sent now. Another tab may have signed in: the token is renewed too.
 async function mayPost() {
-  let response;
+  if (asking) return signInByDialog();
+  let state;
   try {
-    const signal = AbortSignal.timeout(CHECK_MS);
-    response = await fetch("/session/", { headers: { Accept: "application/json" }, credentials: "same-origin", signal });
+    state = await sessionState();
   } catch (error) {
     if (error.name === "TimeoutError") return true;
     await tellNothingSent();
     return false;
   }
-  if (response.status === 503) { await tellNothingSent(); return false; }
-  if (!response.ok) return true;
-  const state = await response.json();
-  if (!state.username) return signInAgain();
-  useToken(state.csrf);
-  return sameUser(state.username);
+  if (!state) return true;
+  return state.username ? taken(state) : signInByDialog();
 }
 
 async function tellNothingSent() {
@@ -131,5 +146,6 @@ document.addEventListener("submit", async (event) => {
   if (button) delete button.dataset.asked; // the confirmation was for this try only
   if (!may) return;
   checked.add(form);
-  form.requestSubmit(button);
+  form.requestSubmit(button?.form === form ? button : undefined); // the page may have replaced the button meanwhile
+  checked.delete(form); // a form that the browser finds invalid is not sent, and its next try is checked again
 }, true);

@@ -12,7 +12,7 @@ let leads = false; // something changed that other fields depend on
 
 const typed = () => new URLSearchParams(new FormData(form)).toString();
 
-async function look() {
+async function look(signedIn = false) {
   const turn = (asked += 1);
   const sent = typed();
   const body = new URLSearchParams(`${sent}&then=look`);
@@ -21,7 +21,7 @@ async function look() {
     response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, credentials: "same-origin" });
   } catch { return; } // the next change asks again
   if (turn !== asked) return;
-  if (response.status === 401) { if (await signInAgain()) look(); return; }
+  if (response.status === 401) { if (!signedIn && (await signInAgain())) look(true); return; }
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (turn !== asked) return;

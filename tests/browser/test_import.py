@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.browser.watch import Watch
 from tests.support.stack import Stack
 
 SALES = b"shop;day;amount\nA;01/02/2026;1.234,50\nB;03/04/2026;n/a\nC;05/06/2026;2.000,00\n"
@@ -58,3 +59,74 @@ def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(pa
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_url("**/datasets/")
     assert stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/uploads/").json()["results"] == []
+
+
+def test_the_preview_also_shows_the_cells_as_in_the_file(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "marks.csv"
+    file.write_bytes(SALES)
+    stage(page, stack, file, "marks")
+    preview = page.get_by_role("region", name="Preview, scrolls sideways")
+    cell = preview.get_by_role("row").nth(1).get_by_role("cell").nth(3)
+    expect(cell).to_have_text("1234.5", use_inner_text=True)
+    page.get_by_text("As in the file").click()
+    expect(cell).to_have_text("1.234,50", use_inner_text=True)
+    expect(preview.get_by_role("row").nth(2).get_by_role("cell").nth(3)).to_have_text("n/a", use_inner_text=True)
+    page.get_by_label("Rows to skip").fill("0")
+    page.get_by_role("button", name="Day first").click()
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
+    expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
+
+
+def test_rows_are_added_to_the_current_version(page: Page, stack: Stack, tmp_path: Path) -> None:
+    for number, content in enumerate((b"id,amount\n007,1.5\n", b"amount,id\n2,8\n3,9\n")):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(content)
+        stage(page, stack, file, "grows")
+        if number:
+            expect(page.get_by_text("2 columns differ from version 1")).to_be_visible()
+            page.get_by_label("Add to the 1 row of version 1").check()
+            expect(page.get_by_text("2 columns differ")).to_have_count(0)
+            page.get_by_role("button", name="Add 2 rows").click()
+        else:
+            page.get_by_role("button", name="Import 1 row").click()
+        page.wait_for_url("**/datasets/grows/**")
+    expect(page.get_by_text("2 rows of the file added below 1 row of version 1.")).to_be_visible()
+    grid = page.get_by_role("region", name="First rows")
+    expect(grid.get_by_role("row").nth(1)).to_contain_text("007")
+    expect(grid.get_by_role("row")).to_have_count(4)
+
+
+def test_rows_of_other_columns_are_not_added(page: Page, stack: Stack, watch: Watch, tmp_path: Path) -> None:
+    watch.expects("status of 400")
+    for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(content)
+        stage(page, stack, file, "kept-apart")
+        if number:
+            page.get_by_label("Add to the 1 row of version 1").check()
+            expect(page.get_by_text("These rows cannot be added")).to_be_visible()
+            page.get_by_role("button", name="Add 1 row").click()
+            break
+        page.get_by_role("button", name="Import 1 row").click()
+        page.wait_for_url("**/datasets/kept-apart/**")
+    expect(page.get_by_role("alert")).to_contain_text("Column b is missing. Column c is new.")
+    expect(page.get_by_label("Add to the 1 row of version 1")).to_be_checked()
+
+
+def test_what_is_typed_while_the_file_is_read_stays(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "typed.csv"
+    file.write_bytes(SALES)
+    stage(page, stack, file, "typed")
+    held: list[Route] = []
+    page.route("**/datasets/import/**", lambda route: held.append(route))
+    page.get_by_label("Quote").select_option("none")
+    field = page.get_by_label("Missing values")
+    field.press_sequentially("unknown")
+    assert len(held) == 1
+    with page.expect_response("**/datasets/import/**"):
+        page.unroute("**/datasets/import/**")  # which lets it go on
+    field.press_sequentially(", none")
+    field.blur()
+    expect(page.locator("form[aria-busy]")).to_have_count(0)
+    expect(field).to_have_value("unknown, none")
+    expect(page.get_by_label("Quote")).to_have_value("none")

@@ -1,9 +1,10 @@
 """Typed work survives a session that ended: with script by a dialog on the page, without script by the sign-in page, which carries the form."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Request, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
@@ -25,6 +26,18 @@ def _sign_in_by_dialog(page: Page, stack: Stack) -> None:
     dialog.get_by_label("Password").fill(stack.described["password"])
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
+
+
+def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
+    """The fields of each form that the page sends, in a list that grows."""
+    sent: list[dict[str, list[str]]] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and request.is_navigation_request():
+            sent.append({name: [one.replace("\r\n", "\n") for one in values] for name, values in parse_qs(request.post_data or "").items()})
+
+    page.on("request", note)
+    return sent
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +63,11 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     page: Page, stack: Stack, project: str, watch: Watch, path: str, field: str, text: str, button: str, after: str
 ) -> None:
     watch.expects("status of 401")  # of the job form, which asks for its fields while somebody types
+    sent = _forms_sent(page)
     page.goto(f"/projects/{project}/{path}")
     _end_session(page)
     page.get_by_role("textbox", name=field).first.fill(text)
+    expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
     page.get_by_role("button", name=button).first.click()
     _sign_in_by_dialog(page, stack)
     if "jobs" in path:  # the field's own look may have asked first: then the button is pressed now
@@ -61,6 +76,7 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
             expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
             page.get_by_role("button", name=button).click()
     page.wait_for_url(after)
+    assert [text in [value for values in form.values() for value in values] for form in sent] == [True], sent
     expect(page.locator("main")).to_contain_text(text if field == "Name" else "kept")
     if "definition" in path:
         definition = stack.call("GET", f"/api/v1/projects/{project}/twins/kept/").json()["definition"]
@@ -68,6 +84,59 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     if path == "pipelines/kept/":
         versions = stack.call("GET", f"/api/v1/projects/{project}/pipelines/kept/").json()["versions"]
         assert versions[0]["definition"] == json.loads(text)
+
+
+def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+    """A field of the job form asks without session; its 401 comes back while the form is being sent with the new session."""
+    watch.expects("status of 401")
+    late: list[tuple[Route, APIResponse]] = []
+
+    def answer(route: Route) -> None:
+        if route.request.is_navigation_request():
+            for held, response in late:
+                held.fulfill(response=response)
+            page.wait_for_timeout(50)  # its cookies are set
+            route.continue_()
+        else:
+            late.append((route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"})))  # which the browser adds itself
+
+    sent = _forms_sent(page)
+    page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
+    _end_session(page)
+    page.route("**/jobs/new/**", answer)
+    page.get_by_role("textbox", name="Name").fill("sent before a late refusal")
+    page.get_by_role("button", name="Run pipeline").click()
+    _sign_in_by_dialog(page, stack)
+    page.wait_for_url("**/jobs/*-*/")
+    assert [form["name"] for form in sent] == [["sent before a late refusal"]]
+    expect(page.get_by_role("heading", level=1)).to_have_text("sent before a late refusal")
+    assert late[0][1].status == 401
+
+
+def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+    """A field of the job form asks first, the form waits for the same dialog."""
+    watch.expects("status of 401", "status of 403")
+    held: list[Route] = []
+    looked: list[bool] = []
+
+    def look(route: Route) -> None:
+        route.fulfill(response=route.fetch())
+        looked.append(True)
+        while held:
+            held.pop().continue_()
+
+    sent = _forms_sent(page)
+    page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
+    _end_session(page)
+    page.route("**/jobs/new/**", look)
+    page.route("**/session/", lambda route: route.continue_() if looked else held.append(route))
+    page.route("**/signin/", lambda route: route.fulfill(json={"username": "somebody-else", "csrf": "x"}))
+    page.get_by_role("textbox", name="Name").fill("never sent")
+    page.get_by_role("button", name="Run pipeline").click()
+    _sign_in_by_dialog(page, stack)
+    expect(page.get_by_text("You are signed in as somebody-else now")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("never sent")
+    assert sent == []
 
 
 def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, stack: Stack, project: str, watch: Watch) -> None:

@@ -39,6 +39,7 @@ def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     assert chosen(fields["thousands_mark"]) == ("", "none (automatic)")
     assert [column["type"] for column in form.columns] == ["text", "decimal"]
     assert form.rows[1][1]["lost"] == "ERR"
+    assert [[cell["raw"] for cell in row] for row in form.rows] == [[None, "1,5"], [None, "ERR"]]
 
 
 def test_what_was_chosen_is_selected_also_when_it_is_no_usual_choice() -> None:

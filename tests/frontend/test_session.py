@@ -72,6 +72,20 @@ def test_signing_in_leads_back_to_our_own_pages_only(browser: httpx.Client, want
     assert _sign_in(browser, next=wanted).headers["location"] == found
 
 
+@pytest.mark.parametrize("ended_by", ["the API", "its cookie"])
+def test_a_script_that_posts_without_session_gets_401_and_no_cookie(browser: httpx.Client, upstream: Upstream, ended_by: str) -> None:
+    """The answer may arrive after the user has signed in again: a cookie in it would undo that."""
+    _sign_in(browser)
+    token = browser.get("/").json()["csrf"]
+    if ended_by == "the API":
+        upstream.tokens.clear()
+    else:
+        browser.cookies.delete("mimir_session")
+    headers = {"X-CSRFToken": token, "Origin": str(browser.base_url), "Sec-Fetch-Dest": "empty"}
+    answer = browser.post("/projects/", headers=headers)
+    assert (answer.status_code, answer.content, answer.headers.get_list("set-cookie")) == (401, b"", [])
+
+
 def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(browser: httpx.Client, upstream: Upstream) -> None:
     _sign_in(browser)
     upstream.tokens.clear()

@@ -1,6 +1,9 @@
 """Staged uploads: a file is sent once, its reading is changed, and it becomes a version; nobody else sees it."""
 
+import contextlib
+import dataclasses
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from jobs.services import housekeeping
 from mimir.lib.clock import utc_now
 from projects import storage
 from projects.models import DatasetVersion, Role, StagedUpload
+from projects.parsing import runner
+from projects.selectors import quota
 from projects.services import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
@@ -138,3 +143,92 @@ def test_an_upload_takes_the_options_and_keeps_what_was_noticed(caller: Caller) 
     assert version["warnings"][0]["message"].startswith('Column b: 1 of 2 cells are "n/a" (row 2).')
     assert caller.get("projects/demo/datasets/t/versions/1/rows/").json()["rows"] == [["x", 1234.0], ["y", None]]
     assert DatasetVersion.objects.get().warnings == version["warnings"]
+
+
+def _accepted(caller: Caller, content: bytes, **body: Any) -> Any:
+    staged = _stage(caller, content).json()
+    assert staged["fault"] == ""
+    return caller.post(f"projects/demo/uploads/{staged['id']}/accept/", {"name": "sales", **body})
+
+
+def test_rows_are_added_below_those_of_the_current_version(caller: Caller) -> None:
+    first = _accepted(caller, b"shop,code,amount,day\nA,007,1.5,2026-01-01\n").json()["version"]
+    assert [column["type"] for column in first["schema"]] == ["VARCHAR", "VARCHAR", "DOUBLE", "DATE"]
+    # Alone, this file's code and amount would be integers and its day text; its columns are in another order.
+    answer = _accepted(caller, b"code,shop,day,amount\n8,B,n/a,3\n9,C,2026-01-02,4\n", append_to=1)
+    assert answer.status_code == 201, answer.content
+    version = answer.json()["version"]
+    assert (version["number"], version["row_count"], version["format"], version["schema"]) == (2, 3, "parquet", first["schema"])
+    assert version["warnings"][0] == {
+        "code": "rows_added",
+        "params": {"version": 1, "before": 1, "rows": 2},
+        "message": "2 rows of the file added below 1 row of version 1.",
+    }
+    rows = caller.get("projects/demo/datasets/sales/versions/2/rows/").json()["rows"]
+    assert rows == [["A", "007", 1.5, "2026-01-01"], ["B", "8", 3.0, None], ["C", "9", 4.0, "2026-01-02"]]
+    assert caller.get("projects/demo/datasets/sales/versions/1/rows/").json()["rows"] == [["A", "007", 1.5, "2026-01-01"]]
+    copy = b"".join(caller.client.get("/api/v1/projects/demo/datasets/sales/versions/2/content/?as=csv"))
+    assert copy.splitlines() == [b"shop,code,amount,day", b"A,007,1.5,2026-01-01", b"B,8,3.0,", b"C,9,4.0,2026-01-02"]
+    assert StagedUpload.objects.count() == 0
+    assert _objects() == 3  # the first file and its table, the second table; the second file is not kept
+
+
+def test_rows_are_added_to_a_parquet_version_and_again(caller: Caller) -> None:
+    _accepted(caller, b"n\n1\n")
+    _accepted(caller, b"n\n2\n", append_to=1)
+    assert _accepted(caller, b"n\n3\n", append_to=2, make_current=False).json()["version"]["row_count"] == 3
+    assert caller.get("projects/demo/datasets/sales/versions/3/rows/").json()["rows"] == [[1], [2], [3]]
+    answer = _accepted(caller, b"n\n4\n", append_to=3)
+    assert (answer.status_code, answer.json()["code"]) == (409, "current_version_changed")
+    assert "Version 3 is not the current version of dataset sales" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"a,c\n1,x\n", ["Column b is missing.", "Column c is new."]),
+        (b"a,b,c\n1,x,2\n", ["Column c is new."]),
+        (b"a,b\nseven,x\n", ["seven"]),
+        (b"a,b\n1.5,x\n", ["1.5"]),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_and_nothing_is_changed(caller: Caller, content: bytes, named: list[str]) -> None:
+    _accepted(caller, b"a,b\n1,x\n")
+    before = _objects()
+    answer = _accepted(caller, content, append_to=1)
+    assert answer.status_code == 400
+    assert all(words in answer.json()["message"] for words in named), answer.json()
+    assert (DatasetVersion.objects.count(), StagedUpload.objects.count(), _objects()) == (1, 1, before + 1)
+    assert _accepted(caller, b"a,b\n2,y\n", append_to=1).status_code == 201  # nothing is left that stands in the way
+
+
+def test_rows_are_added_to_a_dataset_that_is_there(caller: Caller) -> None:
+    answer = _accepted(caller, b"a\n1\n", append_to=1)
+    assert (answer.status_code, answer.json()["message"]) == (404, "There is no sales among this project's datasets.")
+
+
+def test_a_version_that_came_meanwhile_is_not_passed_over(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    _accepted(caller, b"n\n1\n")
+    joined = runner.joined
+
+    @contextlib.contextmanager
+    def slow(*arguments: Any, **options: Any) -> Iterator[Any]:
+        with joined(*arguments, **options) as found:
+            assert _accepted(caller, b"n\n5\n").status_code == 201
+            yield found
+
+    monkeypatch.setattr(runner, "joined", slow)
+    answer = _accepted(caller, b"n\n2\n", append_to=1)
+    assert (answer.status_code, answer.json()["code"]) == (409, "current_version_changed")
+    assert [version.number for version in DatasetVersion.objects.all()] == [2, 1]
+    assert StagedUpload.objects.count() == 1
+    assert _objects() == 5  # two files with their tables, and the file that is still staged
+
+
+def test_a_project_without_room_takes_no_joined_table(caller: Caller, settings: Any) -> None:
+    _accepted(caller, b"n\n1\n")
+    staged = _stage(caller, b"n\n2\n").json()
+    quota._lately.clear()
+    settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=caller.get("projects/demo/").json()["stored_bytes"] + 5)
+    answer = caller.post(f"projects/demo/uploads/{staged['id']}/accept/", {"name": "sales", "append_to": 1})
+    assert (answer.status_code, answer.json()["code"]) == (413, "quota_exceeded")

@@ -40,7 +40,7 @@ def wrong_project(page: Page) -> None:
     """A new project at an address that is none."""
     page.get_by_label("Name").fill("Seattle bikes")
     page.get_by_label("Address").fill("Seattle Bikes!")
-    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Create project").click()
     page.locator(".errbox").wait_for()
 
 
@@ -99,8 +99,8 @@ def asked_to_confirm(page: Page) -> None:
 
 
 def open_lineage(page: Page) -> None:
-    """All that led to it, and all that came of it."""
-    page.get_by_text("All that led to it").click()
+    """The full lineage."""
+    page.get_by_text("Full lineage").click()
 
 
 def open_numbers(page: Page) -> None:

@@ -248,7 +248,7 @@ def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
 
 
 def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """Cells as they will be stored; one that became missing shows its text too."""
+    """Cells as they will be stored; one that became missing shows its text too. `raw`: the text in the file, None where it is the same."""
     rights = [columns.is_number(str(column["type"])) for column in reading.get("columns", [])]
     texts = reading.get("cells") or []
     rows = []
@@ -261,4 +261,5 @@ def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
 def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
     cell = columns.cell(value, right)
     lost = text.visible(str(was))[:40] if value is None and was not in (None, "") else ""
-    return {**cell, "lost": lost}
+    filed = "" if was is None else text.visible(str(was))[: columns.CELL_CHARS_MAX]
+    return {**cell, "lost": lost, "raw": None if filed == ("" if cell["null"] else cell["text"]) else filed}

@@ -11,8 +11,9 @@ from mimir.frontend.forms import Form
 from mimir.frontend.pages.importform import form_of, options_of
 from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in
-from mimir.lib.schemas.column_changes import column_changes
+from mimir.lib.schemas.column_changes import ChangeKind, column_changes
 
+REPLACE, APPEND = "replace", "append"  # what an import does with the rows of the current version
 _FIELDS = {"name": "name"}
 _REFUSED = (400, 404, 409, 413)
 
@@ -25,13 +26,13 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     `sample=1` reads only the beginning of the file: the page's script asks for it first, then for all rows.
     """
     path = project_path(slug, "uploads", str(upload_id))
-    form = Form({"name": request.GET.get("name", "")})
+    form = Form({"name": request.GET.get("name", ""), "how": REPLACE})
     current = True
     got = together(request, project=lambda client: client.get(project_path(slug)), upload=lambda client: client.get(path))
     upload: dict[str, Any] = got["upload"]
     errors: dict[str, str] = {}
     if request.method == "POST":
-        form, current = Form.posted(request.POST, "name"), bool(request.POST.get("make_current"))
+        form, current = Form.posted(request.POST, "name", "how", "append_to"), bool(request.POST.get("make_current"))
         then = request.POST.get("then", "read")
         client = api(request)
         if then == "cancel":
@@ -48,6 +49,8 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         "form": form,
         "make_current": current,
         "faults": list(errors.values()),
+        "as_in_file": request.POST.get("view") == "file",
+        "appends": form.value("how") == APPEND,
         **_target(request, slug, form.value("name"), upload),
     }
     return page(request, "datasets/import.html", context, project=got["project"], here="datasets", status=400 if form.bad or errors else 200)
@@ -77,21 +80,42 @@ def _accept(
     if errors or upload["fault"] or form.bad:
         return None
     try:
-        made = client.post(f"{path}accept/", {"name": form.value("name"), "make_current": current})
+        made = client.post(f"{path}accept/", {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)})
     except ApiError as error:
         if error.status not in _REFUSED:
             raise
-        form.refused(error, _FIELDS)
+        if "append_to" in error.detail:
+            form.general.append(error.message)
+        else:
+            form.refused(error, _FIELDS)
         return None
     return HttpResponseRedirect(f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}")
 
 
+def _append_to(form: Form) -> int | None:
+    """The version whose rows the reader saw the choice for, not whichever is current by now."""
+    number = form.value("append_to")
+    return int(number) if form.value("how") == APPEND and number.isascii() and number.isdigit() else None
+
+
 def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
-    """What the import does to the dataset of this name: its present version, and the columns that differ from it."""
+    """What the import does to the dataset of this name: its present version, and the columns that differ from it.
+
+    `unlike`: those that rows of the present version cannot have; a type that differs is chosen by that version when rows are added.
+    """
     if not name:
-        return {"present": None, "changes": [], "breaking": False}
+        return {"present": None}
     read = optional(lambda client: client.get(project_path(slug, "datasets", name, "versions", "latest")), {})
     present = read(api(request))
-    columns = (upload["reading"] or {}).get("columns", [])
-    changes = column_changes(present.get("schema", []), columns) if present and columns else []
-    return {"present": present or None, "changes": changes, "breaking": any(change.before for change in changes)}
+    if not present:
+        return {"present": None}
+    reading = upload["reading"] or {"columns": [], "row_count": 0}
+    changes = column_changes(present["schema"], reading["columns"]) if reading["columns"] else []
+    unlike = [change for change in changes if change.kind is not ChangeKind.TYPE]
+    return {
+        "present": present,
+        "changes": changes,
+        "breaking": any(change.before for change in changes),
+        "unlike": unlike,
+        "total": present["row_count"] + reading["row_count"],
+    }

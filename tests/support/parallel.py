@@ -1,0 +1,38 @@
+"""A pytest plugin: how `-n` divides the tests. A folder that shares one installation or browser is never divided; else each file goes by itself."""
+
+from collections.abc import Sequence
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# Longest first, so that no process is left with a long one at the end.
+TOGETHER = ("tests/browser", "tests/contract", "tests/chaos", "tests/worker", "tests/launchers", "tests/live", "tests/dev")
+
+
+def unit_of(node_id: str) -> str:
+    """The folder or file whose tests run one after another in one process."""
+    path = node_id.split("::", 1)[0]
+    return next((folder for folder in TOGETHER if path.startswith(f"{folder}/")), path)
+
+
+class ByInstallation(LoadScopeScheduling):
+    """Gives a process the next unit when it has nearly finished its last."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByInstallation:
+    config.option.loadscopereorder = False
+    return ByInstallation(config, log)  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _place(unit_of(item.nodeid), TOGETHER))
+
+
+def _place(unit: str, folders: Sequence[str]) -> int:
+    return folders.index(unit) if unit in folders else len(folders)
