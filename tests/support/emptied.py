@@ -1,4 +1,4 @@
-"""A pytest plugin: how a test with real transactions leaves the database. Rows are deleted; Django's own flush writes all permissions anew, 0.1 s a test."""
+"""A pytest plugin: how a test with real transactions leaves the database. Rows are deleted; Django's flush writes all permissions anew each time."""
 
 from typing import Any
 
