@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from jobs.routing import websocket_application, websocket_routes
 from jobs.services.tokens import launch_token, session_token
 from projects import storage
 from projects.models import AccessToken, Project, Role
-from projects.services import dataset_upload, session_create, token_create
+from projects.services import session_create, token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -192,10 +191,8 @@ class World:
 @pytest.fixture
 def world() -> World:
     project = make.project()
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(b"a\n1\n")
-        file.flush()
-        table = dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+    key = storage.artifacts().save("datasets/access", ContentFile(b"a\n1\n"))
+    table = make.dataset_version(project, "t", storage_key=key, size_bytes=4, row_count=1, schema=[{"name": "a", "type": "BIGINT"}])
     make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
     make.twin(project, "t", _TWIN, {"1": {"n": 1}})
     attempt = make.claimed()

@@ -1,12 +1,11 @@
 """A pytest plugin: how `-n` divides the tests. A folder that shares one installation or browser is never divided; else each file goes by itself."""
 
-from collections.abc import Sequence
-
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Longest first, so that no process is left with a long one at the end.
 TOGETHER = ("tests/browser", "tests/contract", "tests/chaos", "tests/worker", "tests/launchers", "tests/live", "tests/dev")
+# Longest first, so that no process is left with a long one at the end.
+FIRST = (*TOGETHER[:3], "tests/scenarios/test_scenarios.py", *TOGETHER[3:], "tests/logs/test_large.py", "tests/storage/test_installation.py")
 
 
 def unit_of(node_id: str) -> str:
@@ -31,8 +30,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByInstall
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _place(unit_of(item.nodeid), TOGETHER))
+        items.sort(key=lambda item: _place(unit_of(item.nodeid)))
 
 
-def _place(unit: str, folders: Sequence[str]) -> int:
-    return folders.index(unit) if unit in folders else len(folders)
+def _place(unit: str) -> int:
+    return FIRST.index(unit) if unit in FIRST else len(FIRST)
