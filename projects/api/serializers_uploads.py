@@ -15,7 +15,7 @@ _HELP = {
     "delimiter": "One character, or tab, comma, semicolon, pipe, space.",
     "quote": "A double quote, a single quote, or none.",
     "header_row": "Number of the row that names the columns, counted after skip_rows; none: no row does.",
-    "skip_rows": "Rows before the header row to leave out.",
+    "skip_rows": "Rows before the header row to leave out. 0: none. Default: lines that are not part of the table.",
     "decimal_mark": "comma or point (or the character).",
     "thousands_mark": "none, comma, point, space or apostrophe (or the character).",
     "sheet": "Name of the sheet of a workbook.",

@@ -80,7 +80,8 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
     path, options = Path(request["path"]), options_of(request["options"])
     found = read_table(connect, path, work, options, write=request["write"], sample=request["sample"])
-    if found.table == work / "unpacked":
+    beginning = _beginning(found, request["rows"]) if request["rows"] else {}
+    if found.table == work / "unpacked":  # last, since rows are read from it
         found.table = found.table.rename(work / "table.parquet")
     return {
         "format": found.format,
@@ -93,7 +94,7 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         "lines": found.lines,
         "choices": found.choices,
         "has_table": found.table is not None and found.table != path,
-        **(_beginning(found, request["rows"]) if request["rows"] else {}),
+        **beginning,
     }
 
 

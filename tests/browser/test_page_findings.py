@@ -15,7 +15,7 @@ from tests.browser.watch import Watch
 from tests.support.browser import PHONE
 from tests.support.stack import Stack
 from tests.support.twins import make_twin, update_twin
-from tests.support.workbooks import workbook
+from tests.support.workbooks import xlsx
 
 PROJECT = "findings"
 _READINGS = "\n".join(["sensor_id,read_at,level"] + [f"S{n % 3},2026-03-0{n // 3 + 1}T08:00:00,{n}.5" for n in range(9)]) + "\n"
@@ -192,7 +192,7 @@ def test_a_column_that_is_text_because_of_few_cells_is_told_and_mended_by_one_bu
 def test_an_excel_file_is_imported(page: Page, stack: Stack, tmp_path: Path) -> None:
     """F9."""
     file = tmp_path / "trips.xlsx"
-    file.write_bytes(workbook([["city", "trips", "share"], ["Oslo", 12, 0.25], ["Bergen", 7, 0.5]]))
+    file.write_bytes(xlsx(["city", "trips", "share"], ["Oslo", 12, 0.25], ["Bergen", 7, 0.5]))
     _stage(page, stack, file, "workbook")
     expect(page.get_by_role("region", name="Preview").get_by_role("row").nth(1)).to_contain_text("Oslo")
     page.get_by_role("button", name="Import 2 rows").click()

@@ -14,7 +14,7 @@ from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
-from tests.support.workbooks import workbook
+from tests.support.workbooks import xlsx
 
 _STATIONS = """
 import random, sys
@@ -195,7 +195,7 @@ class Scene:
         self.uploads = {
             "csv": self._stage("counters.csv", _COUNTERS),
             "more": self._stage("more.csv", b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3]) + b"\n"),
-            "excel": self._stage("trips.xlsx", workbook([["station", "trips", "share"], ["Pier 69", 120, 0.5], ["Westlake", 88, "n/a"]])),
+            "excel": self._stage("trips.xlsx", xlsx(["station", "trips", "share"], ["Pier 69", 120, 0.5], ["Westlake", 88, "n/a"])),
             "json": self._stage("stations.json", json.dumps(document, indent=1).encode()),
             "error": self._stage("broken.csv", b"a,b\n1,2\n1,2,3\n"),
         }

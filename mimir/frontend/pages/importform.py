@@ -120,7 +120,7 @@ def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[
         if name in _LISTS:
             words = [word.strip() for word in value.split(",") if word.strip()]
             given |= {name: words} if words else {}
-        elif value.strip() and not (name == "skip_rows" and value.strip() == "0"):
+        elif value.strip():
             given[name] = _whole(value) if name == "skip_rows" else value
     types = {name: kind_ for name, kind_ in zip(names, kinds, strict=False) if kind_}
     if types and kind in ("csv", "excel", "json", "jsonl") and not _restructured(given, before):
@@ -186,7 +186,7 @@ def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], readin
         label, placeholder, hint = _TEXTS[name]
         return Entry(name, label, value, placeholder, hint, error)
     if name == "skip_rows":
-        return Entry(name, "Rows to skip", str(given.get(name, "")), "0", "Before the header row", error)
+        return Entry(name, "Rows to skip", str(given.get(name, "")), "Automatic", "Before the header row; 0 skips none", error)
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
         return Select(name, "Cells that do not fit", [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)

@@ -19,7 +19,9 @@ UNPACKED_BYTES_MAX = 4 * 1024**3
 RATIO_MAX, RATIO_FREE_BYTES = 200, 64 * 1024**2  # the ratio is asked above that size only
 _BLOCK = 1024 * 1024
 _PACKED = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
+APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _BINARY = (
+    (APPLE_DOUBLE, "what macOS keeps beside a file under a name that begins with ._, not the file itself"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -210,7 +212,8 @@ class _opened:  # noqa: N801 - used as a context manager only
 
 
 def _is_litter(name: str) -> bool:
-    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] in (".DS_Store", "Thumbs.db")
+    last = name.rsplit("/", 1)[-1]
+    return name.startswith("__MACOSX/") or last.startswith("._") or last in (".DS_Store", "Thumbs.db")
 
 
 def blocks(path: Path) -> Iterator[bytes]:

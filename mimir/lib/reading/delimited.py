@@ -1,6 +1,7 @@
 """CSV and its relatives become cells. DuckDB reads what is regular; the rest is first written anew by Python's csv module."""
 
 import csv
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         shown = ", ".join(names[:3]) + (f" to {names[-1]}" if len(names) > 3 else "")
         warnings.append(Notice("no_header", {"names": shown}))
     ends = [f"{count} {name}" for count, name in ((text.crlf, "CR LF"), (text.lf, "LF"), (text.cr, "CR")) if count]
-    regular = len(ends) <= 1 and not text.cr and not dialect.row_names and ord(dialect.delimiter) >= 9
+    regular = len(ends) <= 1 and not text.cr and _is_regular(text.path, dialect)
     paths = None
     if regular:
         try:
@@ -56,12 +57,22 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         "encoding": text.encoding,
         "delimiter": dialect.delimiter,
         "quote": dialect.quote,
-        "skip_rows": options.skip_rows,
-        "header_row": dialect.skip - options.skip_rows + 1 if dialect.header else 0,
+        "skip_rows": options.skipped if dialect.header else dialect.skip,
+        "header_row": dialect.skip - options.skipped + 1 if dialect.header else 0,
     }
     first = dialect.skip + 1 + dialect.header
     lines = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
     return Cells(paths, names, count, tagged=False, options=found, warnings=warnings, first_line=first, lines=lines)
+
+
+def _is_regular(path: Path, dialect: Dialect) -> bool:
+    """Whether DuckDB reads the same rows: it counts the lines to skip by quotes."""
+    if dialect.row_names or dialect.units_line or ord(dialect.delimiter) < 9:
+        return False
+    if not dialect.quote or not dialect.skip:
+        return True
+    with path.open(encoding="utf-8", newline="") as file:
+        return all(dialect.quote not in line for line in itertools.islice(file, dialect.skip))
 
 
 def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
@@ -133,6 +144,8 @@ def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings:
                 first = False
                 continue
             first = False
+            if line == dialect.units_line:
+                continue
             if not cells or (width > 1 and len(cells) == 1 and not cells[0].strip()):
                 if width == 1:
                     output.write('""\n')
@@ -148,7 +161,7 @@ def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings:
 def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line it begins in. Raises: NotATable, _StrayQuote."""
     quoting: Any = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
-    sentinel = "\x1amimir end\x1a"
+    sentinel = ("\x1b" if dialect.delimiter == "\x1a" else "\x1a") * 16  # free of any delimiter
     lines = _followed(file, sentinel)
     reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote or None, quoting=quoting, strict=strict)
     line = dialect.skip + 1

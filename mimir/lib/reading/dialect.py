@@ -5,10 +5,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mimir.lib.reading.messages import Notice, shown
+from mimir.lib.reading.header import Row, Start, find_start, is_value, looks_like_data, names_rows, skipped_notice, usual_width
+from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import NotATable
 
@@ -16,11 +17,6 @@ SAMPLE_RECORDS = 300
 COMMON, OTHERS, WEAK = ",;\t|", "^~\x1f\x01", ": #!&*"
 CONSISTENT = 0.9
 _SEPARATOR_LINE = re.compile(r"(?i)sep=(.)[ ;,\t]*")
-_VALUE = re.compile(
-    r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?"
-    r"|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?|(?i:true|false)|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
-)
-_YEAR = re.compile(r"(1[5-9]|2[01])[0-9]{2}")
 
 
 @dataclass(slots=True)
@@ -33,17 +29,8 @@ class Dialect:
     header: bool = True
     names: list[str] = field(default_factory=list)
     row_names: bool = False  # the rows have one cell more than the header
+    units_line: int = 0  # a line below the header that holds units and is no row
     warnings: list[Notice] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    line: int  # where it begins, from 1
-    cells: list[str]
-
-    @property
-    def blank(self) -> bool:
-        return not any(cell.strip() for cell in self.cells)
 
 
 def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
@@ -51,9 +38,9 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
     quote = '"' if options.quote is None else options.quote
     lines = sample.splitlines(keepends=True)
     warnings: list[Notice] = []
-    skip, delimiter = options.skip_rows, options.delimiter
+    skip, delimiter = options.skipped, options.delimiter
     separator = _SEPARATOR_LINE.fullmatch(lines[0].rstrip("\r\n")) if lines else None
-    if separator and not options.skip_rows:
+    if separator and options.skip_rows is None:
         skip, delimiter = 1, delimiter or separator[1]
         warnings.append(Notice("separator_line", {"delimiter": _named(delimiter)}))
     body = "".join(lines[skip:])
@@ -62,7 +49,7 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
     _check_closed(body, delimiter, quote, skip + 1)
     records = _records(body, delimiter, quote, cut=cut, first_line=skip + 1)
     dialect = Dialect(delimiter, quote, skip, warnings=warnings)
-    _place_header(dialect, records, options)
+    _place_header(dialect, records, options, complete=not cut and len(records) < SAMPLE_RECORDS)
     width = len(dialect.names)
     if width == 1 and not options.delimiter and not separator and _looks_divided(records):
         warnings.append(Notice("one_column", {}))
@@ -85,15 +72,15 @@ def _named(delimiter: str) -> str:
     return {"\t": "tab", " ": "space"}.get(delimiter, delimiter)
 
 
-def _records(text: str, delimiter: str, quote: str, *, cut: bool, first_line: int = 1, limit: int = SAMPLE_RECORDS) -> list[_Record]:
+def _records(text: str, delimiter: str, quote: str, *, cut: bool, first_line: int = 1, limit: int = SAMPLE_RECORDS) -> list[Row]:
     """The first records; one that the end of the sample cuts is left out."""
     quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
-    found: list[_Record] = []
+    found: list[Row] = []
     line = first_line
     try:
         for cells in reader:
-            found.append(_Record(line, cells))
+            found.append(Row(line, cells))
             line = first_line + reader.line_num
             if len(found) > limit:
                 return found[:limit]
@@ -122,14 +109,14 @@ _Score = tuple[float, float, float, int, int, str]
 
 def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Score:
     """(share of rows with the usual number of cells, share of cells that are values, closeness, cells, preference, delimiter)."""
-    rows = [record.cells for record in _records(text, delimiter, quote, cut=cut) if not record.blank]
+    rows = [record.cells for record in _records(text, delimiter, quote, cut=cut) if record.filled]
     counts = Counter(len(row) for row in rows if len(row) > 1)
     if not counts:
         return 0.0, 0.0, 0.0, 0, -order, delimiter
     usual = max(counts, key=lambda count: (counts[count], count))
     share = counts[usual] / len(rows)
     body = [cell.strip(" ") for row in rows[1:] for cell in row]
-    values = sum(bool(_VALUE.fullmatch(cell)) for cell in body if cell)
+    values = sum(is_value(cell) for cell in body if cell)
     later = [cell for row in rows for cell in row[1:]]
     spaced = sum(cell.startswith(" ") for cell in later) / max(1, len(later))
     return round(share, 1), round(values / max(1, len(body)), 1), -round(spaced, 1), usual, -order, delimiter
@@ -141,16 +128,18 @@ def _is_sure(score: _Score) -> bool:
     return share == 1.0 and values > 0.2 and cells >= (3 if delimiter in " :" else 2)
 
 
-def _looks_divided(records: Sequence[_Record]) -> bool:
-    lines = [record.cells[0] for record in records if record.cells and not record.blank]
+def _looks_divided(records: Sequence[Row]) -> bool:
+    lines = [record.cells[0] for record in records if record.cells and record.filled]
     return len(lines) > 1 and sum(bool(re.search(r"\S[,;\t|:^~]\S|\S {2,}\S", line)) for line in lines) > len(lines) / 2
 
 
-def _place_header(dialect: Dialect, records: list[_Record], options: ReadOptions) -> None:
-    """Find the header row, set `skip`, `header` and `names`, and report what is skipped."""
-    filled = [record for record in records if not record.blank]
+def _place_header(dialect: Dialect, records: list[Row], options: ReadOptions, *, complete: bool) -> None:
+    """Find the header row, set `skip`, `header`, `names` and `units_line`, and report what is skipped. Raises: NotATable."""
+    filled = [
+        replace(record, gap=index > 0 and not records[index - 1].filled) for index, record in enumerate(records) if record.filled
+    ]
     if options.header_row:
-        chosen = next((record for record in records if record.line == options.header_row + options.skip_rows), None)
+        chosen = next((record for record in records if record.line == options.header_row + options.skipped), None)
         later = [record for record in filled if chosen is not None and record.line > chosen.line]
         if chosen is not None:
             dialect.skip, dialect.names = chosen.line - 1, list(chosen.cells)
@@ -158,64 +147,27 @@ def _place_header(dialect: Dialect, records: list[_Record], options: ReadOptions
         return
     if not filled:
         return
-    width = _usual_width(filled)
-    start = _title_end(filled, width) if options.skip_rows == 0 else 0
-    first = filled[start]
+    header = options.header_row != 0
+    start = find_start(filled, complete=complete, header=header) if options.skip_rows is None else Start(header=header)
+    first = filled[start.first]
     if first.line - 1 > dialect.skip:
-        example = next((cell for record in filled[:start] for cell in record.cells if cell.strip()), "")
-        params = {"first": dialect.skip + 1, "last": first.line - 1, "example": shown(example) if example else "empty"}
-        code = "skipped_line" if params["first"] == params["last"] else "skipped_lines"
-        dialect.warnings.append(Notice(code, params))
+        dialect.warnings.append(skipped_notice(dialect.skip + 1, first.line - 1, filled[: start.first]))
         dialect.skip = first.line - 1
-    if options.header_row == 0:
+    dialect.warnings += start.warnings
+    if not start.header:
+        width = max(usual_width(filled[start.first :]), len(first.cells))
         dialect.header, dialect.names = False, [f"column{index}" for index in range(1, width + 1)]
         return
     dialect.names = list(first.cells)
-    _name_rows(dialect, filled[start + 1 :], first.line)
-    if looks_like_data(first.cells, [record.cells for record in filled[start + 1 :]]):
+    dialect.units_line = filled[start.units].line if start.units is not None else 0
+    _name_rows(dialect, filled[start.first + 1 :], first.line)
+    if looks_like_data(first.cells, [record.cells for record in filled[start.first + 1 :]]):
         cells = ", ".join(cell[:40] for cell in first.cells[:5])
         dialect.warnings.append(Notice("header_looks_like_data", {"line": first.line, "cells": cells}))
 
 
-def _usual_width(records: Sequence[_Record]) -> int:
-    counts = Counter(len(record.cells) for record in records)
-    return max(counts, key=lambda count: (counts[count], count))
-
-
-def _title_end(records: Sequence[_Record], width: int) -> int:
-    """Index of the first record after a title: records with one filled cell where the rows have several."""
-    if width < 2:
-        return 0
-    for index, record in enumerate(records[:50]):
-        filled = sum(bool(cell.strip()) for cell in record.cells)
-        if filled > 1 or (len(record.cells) == width and width < 3):
-            return index if index < len(records) else 0
-    return 0
-
-
-def _name_rows(dialect: Dialect, later: Sequence[_Record], line: int) -> None:
-    """Rows that all have one cell more than the header: the first one has no name (R writes row names so)."""
-    width = len(dialect.names)
-    sample = [record.cells for record in later]
-    if width and sample and all(len(cells) == width + 1 for cells in sample) and any(cells[-1].strip() for cells in sample):
+def _name_rows(dialect: Dialect, later: Sequence[Row], line: int) -> None:
+    if names_rows(dialect.names, later):
         dialect.row_names = True
         dialect.names.insert(0, "row_names")
         dialect.warnings.append(Notice("row_names", {"line": line, "name": "row_names"}))
-
-
-def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the header has values where the rows below have values of the same shape."""
-    cells = [cell.strip() for cell in header]
-    if not rows or not any(_VALUE.fullmatch(cell) for cell in cells):
-        return False
-    named = [cell for cell in cells if cell and not _VALUE.fullmatch(cell)]
-    typed = fitting = 0
-    for index, cell in enumerate(cells):
-        column = [row[index].strip() for row in rows[:50] if index < len(row) and row[index].strip()]
-        if column and all(_VALUE.fullmatch(value) for value in column):
-            typed += 1
-            fitting += bool(_VALUE.fullmatch(cell))
-    years = [cell for cell in cells if _YEAR.fullmatch(cell)]
-    if len(years) > 1 and years == sorted(set(years)) and len(years) + len(named) >= len(cells) and named:
-        return False  # a table with one column for each year
-    return typed > 0 and fitting == typed

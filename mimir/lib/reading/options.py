@@ -49,7 +49,7 @@ class ReadOptions:
     delimiter: str = ""
     quote: str | None = None  # "" means that no character quotes
     header_row: int | None = None  # 0: the file has no header row; n: row n after the skipped rows
-    skip_rows: int = 0
+    skip_rows: int | None = None  # 0: no row before the header is skipped
     decimal_mark: str = ""
     thousands_mark: str | None = None  # "" means none
     date_formats: tuple[str, ...] = ()
@@ -59,6 +59,11 @@ class ReadOptions:
     sheet: str = ""
     records_path: str = ""
     nested: str = "keep"
+
+    @property
+    def skipped(self) -> int:
+        """Number of rows to skip by choice."""
+        return self.skip_rows or 0
 
     def given(self) -> dict[str, Any]:
         """The fields that differ from "detect it", as JSON values."""

@@ -11,8 +11,8 @@ from typing import Any
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import CELL_BYTES_MAX
-from mimir.lib.reading.dialect import looks_like_data
-from mimir.lib.reading.messages import Notice, shown
+from mimir.lib.reading.header import Row, Start, find_start, looks_like_data, skipped_notice, title_end
+from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import COLUMNS_MAX, NotATable, quoted
 
@@ -107,7 +107,7 @@ class _Sheet:
         self._rows = ((number, row) for number, row in enumerate(rows, start=offset + 1))
         self._options, self._warnings = options, warnings
         self._leading: list[tuple[int, list[Any]]] = []
-        self.header_row = 0
+        self.header_row, self.skipped = 0, options.skipped
 
     def cells(self, connection: Any, work: Path, name: str, sheets: list[dict[str, Any]]) -> Cells:
         """Write the rows after the header."""
@@ -124,50 +124,59 @@ class _Sheet:
         )
         run_sql(connection, copy_sql(f"SELECT * FROM {source}", parquet, len(names)))
         clean.unlink()
-        options = {"sheet": name, "header_row": self.header_row, "skip_rows": self._options.skip_rows}
+        options = {"sheet": name, "header_row": self.header_row, "skip_rows": self.skipped}
         lines = ["\t".join(_text(value) for value in row)[:500] for _, row in self._leading[:LINES_SHOWN]]
         return Cells([parquet], names, count, True, options, self._warnings, self.header_row + 1, lines, {"sheets": sheets})
 
     def _header(self) -> list[str]:
         """The names of the columns. The rows that were looked at stay in `_leading`."""
         for number, row in self._rows:
-            if number > self._options.skip_rows:
+            if number > self._options.skipped:
                 self._leading.append((number, row))
             if len(self._leading) >= LEADING_ROWS:
                 break
-        filled = [(number, row) for number, row in self._leading if any(_text(value) for value in row)]
+        leading = self._leading
+        filled = [
+            Row(number, _stripped(row), index > 0 and not _stripped(self._leading[index - 1][1]))
+            for index, (number, row) in enumerate(self._leading)
+            if _stripped(row)
+        ]
         if not filled:
             raise NotATable("The sheet has no cells.")
-        wanted = self._options.header_row
+        wanted, start = self._options.header_row, Start()
         if wanted:
-            number = wanted + self._options.skip_rows
-            chosen = next((row for at, row in self._leading if at == number), None)
-            if chosen is None:
-                raise NotATable(f"The sheet has no row {number} to name the columns.")
+            start.first = next((index for index, row in enumerate(filled) if row.line == wanted + self._options.skipped), -1)
+            if start.first < 0:
+                raise NotATable(f"The sheet has no row {wanted + self._options.skipped} to name the columns.")
         else:
-            number, chosen = self._first_row(filled)
-        if wanted == 0:
-            self.header_row, names = 0, [""] * len(chosen)
+            start = self._start(filled)
+        number, width = filled[start.first].line, max(len(row) for _, row in self._leading)
+        if not start.header:
+            self.header_row, self.skipped = 0, number - 1
             self._leading = [(at, row) for at, row in self._leading if at >= number]
-            self._warnings.append(Notice("no_header", {"names": f"column1 to column{len(chosen)}"}))
-            return [f"column{index}" for index in range(1, len(names) + 1)]
-        self.header_row = number
-        self._leading = [(at, row) for at, row in self._leading if at > number]
-        names = [_text(value) for value in chosen]
+            self._warnings.append(Notice("no_header", {"names": f"column1 to column{width}"}))
+            return [f"column{index}" for index in range(1, width + 1)]
+        self.header_row = number - self._options.skipped
+        units = filled[start.units].line if start.units is not None else 0
+        self._leading = [(at, row) for at, row in self._leading if at > number and at != units]
+        names = [_text(value) for value in next(row for at, row in leading if at == number)]
         if looks_like_data(names, [[_text(value) for value in row] for _, row in self._leading]):
             self._warnings.append(Notice("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])}))
         return names
 
-    def _first_row(self, filled: list[tuple[int, list[Any]]]) -> tuple[int, list[Any]]:
-        """The first row with several cells, where the rows have several: what stands before is a title."""
-        widths = [sum(bool(_text(value)) for value in row) for _, row in filled]
-        start = next((index for index, width in enumerate(widths) if width > 1), 0) if max(widths) > 1 else 0
-        if start:
-            first, last = filled[0][0], filled[start][0] - 1
-            example = next(_text(value) for value in filled[0][1] if _text(value))
-            code = "skipped_line" if first == last else "skipped_lines"
-            self._warnings.append(Notice(code, {"first": first, "last": last, "example": shown(example)}))
-        return filled[start]
+    def _start(self, filled: list[Row]) -> Start:
+        """Where the table begins; the rows before it are reported."""
+        header = self._options.header_row is None
+        if self._options.skip_rows is not None:
+            return Start(header=header)
+        try:
+            start = find_start(filled, complete=len(self._leading) < LEADING_ROWS, header=header)
+        except NotATable:  # the width of a sheet is known: columns without a name get one
+            start = Start(title_end(filled), header=header)
+        if start.first:
+            self._warnings.append(skipped_notice(filled[0].line, filled[start.first].line - 1, filled[: start.first]))
+        self._warnings += start.warnings
+        return start
 
     def _write(self, target: Path, width: int) -> int:
         """The tagged cells as CSV; how many rows."""
@@ -186,6 +195,14 @@ class _Sheet:
                     count, blank = count + blank + 1, 0
                     writer.writerow(tagged + [""] * (width - len(tagged)))
         return count
+
+
+def _stripped(row: Sequence[Any]) -> list[str]:
+    """The texts of the cells up to the last filled one."""
+    cells = [_text(value) for value in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
 
 
 def _tagged(value: Any) -> str:
