@@ -17,8 +17,8 @@ EXPRESSIONS_A_QUERY = 80  # each needs memory for all its parts
 LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at a column
 STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from so many columns; so many cells at a time
 
-STACK = "stacked_cells"
-STACKED_AT_ONCE = 25  # columns: each JSON function in a query needs memory of its own
+STACK, STACKED = "stacked_cells", "raw"
+STACKED_AT_ONCE = 200  # columns: each needs memory of its own
 
 
 @dataclass(slots=True)
@@ -28,6 +28,8 @@ class TextColumn:
     name: str
     text: str
     rules: list[Rule]
+    source: str  # SQL for the cell
+    stacked: str  # the same as `text`, of a cell in `STACKED`
     missing: tuple[str, ...] = ()  # lower-case words that stand for a missing value beside typed cells
     always_missing: bool = False  # the user named the words: they are missing in text columns, too
     # What was found.
@@ -98,12 +100,16 @@ class StackedAsker(Asker):
         super().__init__(connection, relation)
         self._ids = {id(column): index for index, column in enumerate(columns)}
         run_sql(connection, f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)")
-        for start in range(0, len(columns), STACKED_AT_ONCE):
-            texts = ", ".join(column.text for column in columns[start : start + STACKED_AT_ONCE])
-            cells = f"SELECT file_row_number, [{texts}] AS texts FROM {relation}"
-            ids = f"unnest(range({start}, {min(start + STACKED_AT_ONCE, len(columns))}))"
-            stacked = f"SELECT file_row_number, {ids} AS column_id, unnest(texts) AS t FROM ({cells})"
-            run_sql(connection, f"INSERT INTO {STACK} SELECT * FROM ({stacked}) WHERE t IS NOT NULL")
+        forms: dict[str, list[TextColumn]] = {}
+        for column in columns:
+            forms.setdefault(column.stacked, []).append(column)
+        for text, alike in forms.items():
+            for start in range(0, len(alike), STACKED_AT_ONCE):
+                group = alike[start : start + STACKED_AT_ONCE]
+                ids, cells = ", ".join(str(self._ids[id(column)]) for column in group), ", ".join(column.source for column in group)
+                stacked = f"SELECT file_row_number, unnest([{ids}]) AS column_id, unnest([{cells}]) AS {STACKED} FROM {relation}"
+                texts = f"SELECT file_row_number, column_id, {text} AS t FROM ({stacked})"
+                run_sql(connection, f"INSERT INTO {STACK} SELECT * FROM ({texts}) WHERE t IS NOT NULL")
 
     def close(self) -> None:
         """Drop the table."""
@@ -123,7 +129,7 @@ class StackedAsker(Asker):
         for each, ids in asked.items():
             found |= dict.fromkeys(ids, (0,) * len(each))
             counted = ", ".join(f"count(*) FILTER ({condition})" for condition in each)
-            where = f"column_id IN ({', '.join(map(str, ids))})" + (f" AND file_row_number < {limit}" if limit else "")
+            where = f"column_id IN (SELECT unnest([{', '.join(map(str, ids))}]))" + (f" AND file_row_number < {limit}" if limit else "")
             rows = run_sql(self._connection, f"SELECT column_id, {counted} FROM {STACK} WHERE {where} GROUP BY 1")
             found |= {row[0]: tuple(row[1:]) for row in rows}
         return [found[self._ids[id(column)]] for column in columns]

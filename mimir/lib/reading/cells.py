@@ -15,8 +15,8 @@ WIDE_COLUMNS = 300  # columns written at a time where a wide table does not fit 
 class Cells:
     """A table of text cells, columns `c0`, `c1`… in `paths` (each a slice of the columns), and what was noticed.
 
-    `tagged`: the first character of a cell says what it is (JSON text; `@` before a date or time of a workbook). Otherwise every cell is
-    plain text. `options`: what was detected or given, under the names of the reading options.
+    `tagged`: the first character of a cell says what it is: `"` before a string, `@` before a date or time of a workbook, otherwise JSON.
+    Without tags every cell is plain text. `options`: what was detected or given, under the names of the reading options.
     """
 
     paths: list[Path]

@@ -50,8 +50,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         rewrite(text.path, clean, dialect, len(names), warnings)
         if len(ends) > 1 and not any(warning.code == "mixed_line_ends" for warning in warnings):
             warnings.append(Notice("mixed_line_ends", {"ends": ", ".join(ends)}))
-        paths = _copy(connection, _read_csv(clean, Dialect(",", '"', header=False), len(names)), work, len(names))
-        clean.unlink()
+        paths = copy_clean(connection, clean, work, len(names))
     count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0])
     found = {
         "encoding": text.encoding,
@@ -84,6 +83,13 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
         f"delim={quoted(dialect.delimiter)}, quote={quote}, escape={quote}, comment='', nullstr='', null_padding=false, strict_mode=true, "
         f"ignore_errors=false, max_line_size={2 * CELL_BYTES_MAX}, columns={{{listed}}})"
     )
+
+
+def copy_clean(connection: Any, clean: Path, work: Path, columns: int) -> list[Path]:
+    """Write the cells of a comma-separated file without a header, every cell quoted, as Parquet. The file is removed."""
+    paths = _copy(connection, _read_csv(clean, Dialect(",", '"', header=False), columns), work, columns)
+    clean.unlink()
+    return paths
 
 
 def _copy(connection: Any, source: str, work: Path, columns: int) -> list[Path]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading import rules
-from mimir.lib.reading.ask import Asker, TextColumn, asker
+from mimir.lib.reading.ask import Asker, StackedAsker, TextColumn, asker, askers
 from mimir.lib.reading.cells import Cells
 from mimir.lib.reading.infer import NEARLY_SHARE
 from mimir.lib.reading.messages import Notice, shown
@@ -135,7 +135,7 @@ class Details:
     def _rounded(self, plans: list[Planned]) -> None:
         def long(text: str) -> str:
             digits = f"regexp_replace(regexp_replace({text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
-            return f"length({text}) > 17 AND length({digits}) > 17"
+            return f"CASE WHEN length({text}) > 17 THEN length({digits}) > 17 ELSE false END"
 
         for plan, (count,) in self._counted(plans, lambda _typed, text: [long(text)]):
             typed = plan.typed
@@ -149,7 +149,15 @@ class Details:
     ) -> Iterator[tuple[Planned, tuple[int, ...]]]:
         """Each plan with the number of its cells that meet each condition, in all rows or the first `limit` ones."""
         columns = [plan.typed for plan in plans if plan.typed is not None]
-        return zip(plans, self._asker.counts(columns, lambda typed, text, _missing: conditions(typed, text), limit=limit), strict=True)
+        found: list[tuple[int, ...]] = []
+        for answering, group in self._groups(columns):
+            found += answering.counts(group, lambda typed, text, _missing: conditions(typed, text), limit=limit)
+        return zip(plans, found, strict=True)
+
+    def _groups(self, columns: Sequence[TextColumn]) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
+        if isinstance(self._asker, StackedAsker):
+            return iter([(self._asker, columns)])
+        return askers(self._connection, self._cells.relation, columns, self._cells.row_count)
 
     def _texts(self, plans: list[Planned]) -> None:
         """Why columns are text that hold, or nearly hold, numbers or times."""

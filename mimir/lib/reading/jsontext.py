@@ -7,6 +7,8 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
+from mimir.lib.reading.delimited import copy_clean
+from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
@@ -15,6 +17,7 @@ from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quote
 OBJECT_BYTES_MAX = 16 * 1024**2
 DOCUMENT_BYTES_MAX = 256 * 1024**2  # of one document that holds the rows in a list
 LISTS_SHOWN, LIST_DEPTH_MAX = 10, 4
+WIDE_KEYS = 200  # from so many on, Python's parser needs less memory and time than one JSON function for each column
 LINES_SHOWN, LINE_CHARACTERS = 10, 500
 _LAYOUTS = {"lines": "newline_delimited", "array": "array", "objects": "unstructured"}
 
@@ -33,20 +36,43 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
     source = f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"
     try:
         keys = _keys(connection, source)
-        typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
-        raw = f"read_json({source}, records=true, columns={{{typed}}})"
-        listed = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS c{index}" for index, key in enumerate(keys))
-        cells = work / "cells.parquet"
-        run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells, len(keys)))
+        if len(keys) >= WIDE_KEYS and write_tagged(_as_lines(connection, path, layout, source, work), work / "clean.csv", keys):
+            cells = copy_clean(connection, work / "clean.csv", work, len(keys))
+        else:
+            cells = [work / "cells.parquet"]
+            typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
+            texts = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}" for index, key in enumerate(keys))
+            raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
+            listed = ", ".join(f"{_tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
+            run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
     except NoMemory:
         raise
     except NotATable as error:
         fault = first_fault(path, layout)
         raise NotATable(fault or error.message, detail=error.detail) from error
-    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells))})")[0][0])
+    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0])
     shown = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
     found = {"encoding": text.encoding, "nested": options.nested, "records_path": next((item["path"] for item in choices if item["chosen"]), "")}
-    return Cells([cells], column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+    return Cells(cells, column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+
+
+def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
+    """The objects as JSON lines."""
+    if layout == "lines":
+        return path
+    target = work / "objects.jsonl"
+    run_sql(connection, _lines_sql(f"SELECT CAST(json AS VARCHAR) FROM read_json_objects({source})", target))
+    return target
+
+
+def _lines_sql(select: str, target: Path) -> str:
+    """A statement that writes the text of each row as a line; JSON text has no line end and no control character."""
+    return f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
+
+
+def _tagged_sql(value: str) -> str:
+    """SQL: JSON text as a tagged cell."""
+    return f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE {value} END"
 
 
 def is_lines(path: Path) -> bool:
@@ -85,20 +111,18 @@ def _ends_early(sample: str) -> bool:
 
 def _keys(connection: Any, source: str) -> list[str]:
     """The keys of all objects, in the order they first appear. Raises: NotATable."""
-    objects = f"read_json_objects({source})"
-    rows = run_sql(
-        connection,
-        f"SELECT key, min(place), count(*) FILTER (repeated) FROM (SELECT unnest(keys) AS key, unnest(range(len(keys))) + 0 AS place, "
-        f"len(keys) <> len(list_distinct(keys)) AS repeated FROM (SELECT json_keys(json) AS keys FROM {objects})) GROUP BY key ORDER BY 2, 1",
-    )
+    keys = f"(SELECT json_keys(json) AS keys FROM read_json_objects({source}))"
+    placed = f"SELECT unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM {keys}"
+    rows = run_sql(connection, f"SELECT key, min(place) FROM ({placed}) GROUP BY key ORDER BY 2, 1")
     if not rows:
         raise NotATable("The file has no columns: its objects are empty.")
     folded: dict[str, str] = {}
-    for key, _, repeated in rows:
+    for (repeated,) in run_sql(connection, f"SELECT keys FROM {keys} WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1"):
+        twice = next(key for key in repeated if repeated.count(key) > 1)
+        raise NotATable(f"The key {twice} is twice in one object. Rename or remove one.")
+    for key, _ in rows:
         if not key.strip():
             raise NotATable("A key is empty text. Rename it.")  # `first_fault` names the line
-        if repeated:
-            raise NotATable(f"The key {key} is twice in one object. Rename or remove one.")
         if folded.setdefault(key.casefold(), key) != key:
             raise NotATable(f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one.")
     if len(rows) > COLUMNS_MAX:
@@ -177,11 +201,7 @@ def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warn
         return path, lists
     target = work / "records.jsonl"
     rows = f"SELECT unnest(CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[])) AS row FROM {document}"
-    run_sql(
-        connection,
-        f"COPY (SELECT CAST(row AS VARCHAR) FROM ({rows}) WHERE json_type(row) = 'OBJECT') TO {quoted(str(target))} "
-        "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')",
-    )
+    run_sql(connection, _lines_sql(f"SELECT CAST(row AS VARCHAR) FROM ({rows}) WHERE json_type(row) = 'OBJECT'", target))
     warnings.append(Notice("records_path", {"path": chosen["path"]}))
     others = [item["path"] for item in lists if item is not chosen and item["count"]]
     if others and not wanted:

@@ -1,12 +1,12 @@
 """How each column is stored: its type, and the SQL that makes its values from the cells."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading import rules
-from mimir.lib.reading.ask import TextColumn
+from mimir.lib.reading.ask import STACKED, TextColumn
 from mimir.lib.reading.cells import Cells, cell
 from mimir.lib.reading.choice import rules_for_type, string_rules, text_rules
 from mimir.lib.reading.infer import infer_types
@@ -18,14 +18,7 @@ from mimir.lib.tables import NotATable
 
 KIND_QUERY_COLUMNS = 100
 _KINDS = ("string", "number", "boolean", "object", "array", "instant")
-_KIND_TESTS = {
-    "string": "= '\"'",
-    "number": "IN ('0','1','2','3','4','5','6','7','8','9','-','N','I')",
-    "boolean": "IN ('t', 'f')",
-    "object": "= '{'",
-    "array": "= '['",
-    "instant": "= '@'",
-}
+_KIND_OF = {'"': "string", "t": "boolean", "f": "boolean", "{": "object", "[": "array", "@": "instant"}  # by the first character; others: number
 
 
 @dataclass(slots=True)
@@ -88,14 +81,15 @@ class _Builder:
             wanted = self._options.types.get(name, "")
             if wanted == "SKIP":
                 continue
-            text = f"nullif(trim({cell(index)}), '')"
             allowed = rules_for_type(wanted, self._options, comma_delimited=self._comma) if wanted not in ("", "VARCHAR") else text_kinds
             allowed = [] if wanted == "VARCHAR" else allowed
-            found.append(Planned(name, "VARCHAR", cell(index), self._column(name, text, allowed), wanted if wanted != "VARCHAR" else ""))
+            found.append(Planned(name, "VARCHAR", cell(index), self._column(name, index, _trimmed, allowed), wanted if wanted != "VARCHAR" else ""))
         return found
 
-    def _column(self, name: str, text: str, allowed: Sequence[rules.Rule]) -> TextColumn:
-        return TextColumn(name, text, list(allowed), self._words, always_missing=self._options.missing_values is not None)
+    def _column(self, name: str, index: int, text: Callable[[str], str], allowed: Sequence[rules.Rule]) -> TextColumn:
+        """A column to be typed. `text` makes the SQL for its text from the SQL for its cell."""
+        source, always = cell(index), self._options.missing_values is not None
+        return TextColumn(name, text(source), list(allowed), source, text(STACKED), self._words, always_missing=always)
 
     def tagged(self) -> list[Planned]:
         """Columns of JSON text or of a workbook."""
@@ -110,10 +104,9 @@ class _Builder:
 
     def _tagged_column(self, index: int, name: str, counts: dict[str, int], wanted: str) -> list[Planned]:
         text, total = tagged_text(cell(index)), sum(counts.values())
-        trimmed = f"nullif(trim({text}), '')"
         if wanted:
             chosen = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
-            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, chosen), wanted if wanted != "VARCHAR" else "")]
+            return [Planned(name, "VARCHAR", text, self._column(name, index, _untagged, chosen), wanted if wanted != "VARCHAR" else "")]
         nested = counts["object"] + counts["array"]
         if nested and nested == total:
             return [
@@ -125,14 +118,19 @@ class _Builder:
         if allowed is None:
             kinds = ", ".join(f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present)
             self._cells.warnings.append(Notice("mixed_json", {"column": name, "kinds": kinds}))
-            allowed = []
-        elif present == ["string"] or not present:
-            return [Planned(name, "VARCHAR", text, self._column(name, trimmed, allowed))]
-        # A string beside numbers is only accepted as a word for a missing value: `"1"` stays text.
-        words = ", ".join(sql_text(word) for word in self._words) or "NULL"
-        strict = f"CASE WHEN left({cell(index)}, 1) = '\"' AND lower({trimmed}) NOT IN ({words}) THEN {cell(index)} ELSE {trimmed} END"
-        column = self._column(name, strict, allowed)
-        return [Planned(name, "VARCHAR", text, column)]
+            return [Planned(name, "VARCHAR", text, self._column(name, index, _untagged, []))]
+        form: Callable[[str], str] = self._strict
+        if present == ["string"] or not present:
+            form = _untagged
+        elif "string" not in present:
+            form, text = (_untagged, text) if present == ["instant"] else (str, cell(index))
+        return [Planned(name, "VARCHAR", text, self._column(name, index, form, allowed))]
+
+    def _strict(self, source: str) -> str:
+        """A string beside numbers is only accepted as a word for a missing value: `"1"` stays text."""
+        words = ", ".join(map(sql_text, ("", *self._words)))
+        string = f"left({source}, 1) = '\"' AND lower(trim(substr({source}, 2))) NOT IN ({words})"
+        return f"CASE WHEN {string} THEN {source} || '\"' ELSE {_untagged(source)} END"
 
     def _rules_of(self, present: list[str]) -> list[rules.Rule] | None:
         """The rules for values of these kinds; None where they do not go together."""
@@ -147,21 +145,27 @@ class _Builder:
 
     def _kinds(self) -> list[dict[str, int]]:
         """How many cells of each column are of each kind."""
-        found: list[dict[str, int]] = []
-        for start in range(0, len(self._cells.names), KIND_QUERY_COLUMNS):
-            indexes = range(start, min(start + KIND_QUERY_COLUMNS, len(self._cells.names)))
-            tests = [f"count(*) FILTER (left({cell(index)}, 1) {_KIND_TESTS[kind]})" for index in indexes for kind in _KINDS]
-            row = list(run_sql(self._connection, f"SELECT {', '.join(tests)} FROM {self._cells.relation}")[0])
-            found += [dict(zip(_KINDS, row[at : at + len(_KINDS)], strict=True)) for at in range(0, len(row), len(_KINDS))]
+        found: list[dict[str, int]] = [dict.fromkeys(_KINDS, 0) for _ in self._cells.names]
+        for start in range(0, len(found), KIND_QUERY_COLUMNS):
+            group = ", ".join(cell(index) for index in range(start, min(start + KIND_QUERY_COLUMNS, len(found))))
+            tagged = f"SELECT generate_subscripts([{group}], 1) - 1 AS place, unnest([{group}]) AS cell FROM {self._cells.relation}"
+            counted = f"SELECT place, left(cell, 1), count(*) FROM ({tagged}) WHERE cell IS NOT NULL GROUP BY 1, 2"
+            for place, tag, count in run_sql(self._connection, counted):
+                found[start + place][_KIND_OF.get(tag, "number")] += count
         return found
+
+
+def _trimmed(source: str) -> str:
+    return f"nullif(trim({source}), '')"
+
+
+def _untagged(source: str) -> str:
+    return _trimmed(tagged_text(source))
 
 
 def tagged_text(column: str) -> str:
     """SQL: the text of a tagged cell, strings without their quotes."""
-    return (
-        f"CASE left({column}, 1) WHEN '\"' THEN json_extract_string({column}, '$') WHEN '@' THEN substr({column}, 2) "
-        f"WHEN 'n' THEN NULL ELSE {column} END"
-    )
+    return f"CASE WHEN left({column}, 1) IN ('\"', '@') THEN substr({column}, 2) ELSE {column} END"
 
 
 def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:

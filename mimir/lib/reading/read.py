@@ -13,7 +13,7 @@ from mimir.lib.reading.details import Details
 from mimir.lib.reading.jsontext import is_lines, read_json
 from mimir.lib.reading.messages import Notice, limited
 from mimir.lib.reading.options import ReadOptions
-from mimir.lib.reading.plan import Planned, plan_columns
+from mimir.lib.reading.plan import Planned, plan_columns, tagged_text
 from mimir.lib.reading.text import as_utf8
 from mimir.lib.reading.workbook import read_workbook
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
@@ -142,7 +142,7 @@ def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, w
         if len(planned) <= FEW_COLUMNS:
             raise
     try:
-        parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS if cells.tagged else WIDE_COLUMNS)
+        parts = _write_parts(connection, cells, planned, work, WIDE_COLUMNS)
     except NoMemory:
         parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS)
     sources = (f"read_parquet({quoted(str(part))})" for part in parts)
@@ -174,7 +174,8 @@ def _finished(
     empty = {plan.name for plan in planned if plan.empty}
     reading.schema = [{"name": row[0], "type": row[1], **({"empty": True} if row[0] in empty else {})} for row in described]
     check_columns([Column(row[0], row[1]) for row in described])
-    names = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(cells.names))
+    text = tagged_text if cells.tagged else str
+    names = ", ".join(f"{text(f'c{index}')} AS {identifier(name)}" for index, name in enumerate(cells.names))
     reading.cells_sql = f"SELECT {names} FROM {cells.relation}"
     reading.options = {**cells.options, **options.given(), "format": reading.format}
     reading.row_count, reading.warnings, reading.complete = cells.row_count, limited(cells.warnings), complete

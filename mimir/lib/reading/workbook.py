@@ -2,19 +2,17 @@
 
 import csv
 import datetime as dt
-import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.inspection import run_sql
-from mimir.lib.reading.cells import Cells, column_names, copy_sql
-from mimir.lib.reading.delimited import CELL_BYTES_MAX
+from mimir.lib.reading.cells import Cells, column_names
+from mimir.lib.reading.delimited import CELL_BYTES_MAX, copy_clean
 from mimir.lib.reading.header import Row, Start, find_start, looks_like_data, skipped_notice, title_end
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
-from mimir.lib.tables import COLUMNS_MAX, NotATable, quoted
+from mimir.lib.tables import COLUMNS_MAX, NotATable
 
 UNPACKED_BYTES_MAX = 512 * 1024**2  # a workbook is read into memory whole
 CELLS_MAX = 20_000_000
@@ -115,18 +113,12 @@ class _Sheet:
         if len(raw) > COLUMNS_MAX:
             raise NotATable(f"The sheet has {len(raw)} columns; at most {COLUMNS_MAX} are accepted.")
         names = column_names(raw, self._warnings)
-        clean, parquet = work / "clean.csv", work / "cells.parquet"
+        clean = work / "clean.csv"
         count = self._write(clean, len(names))
-        listed = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(names)))
-        source = (
-            f"read_csv({quoted(str(clean))}, auto_detect=false, header=false, delim=',', quote='\"', escape='\"', nullstr='', "
-            f"max_line_size={2 * CELL_BYTES_MAX}, columns={{{listed}}})"
-        )
-        run_sql(connection, copy_sql(f"SELECT * FROM {source}", parquet, len(names)))
-        clean.unlink()
+        paths = copy_clean(connection, clean, work, len(names))
         options = {"sheet": name, "header_row": self.header_row, "skip_rows": self.skipped}
         lines = ["\t".join(_text(value) for value in row)[:500] for _, row in self._leading[:LINES_SHOWN]]
-        return Cells([parquet], names, count, True, options, self._warnings, self.header_row + 1, lines, {"sheets": sheets})
+        return Cells(paths, names, count, True, options, self._warnings, self.header_row + 1, lines, {"sheets": sheets})
 
     def _header(self) -> list[str]:
         """The names of the columns. The rows that were looked at stay in `_leading`."""
@@ -206,7 +198,7 @@ def _stripped(row: Sequence[Any]) -> list[str]:
 
 
 def _tagged(value: Any) -> str:
-    """A cell as `plan` reads it: JSON, or `@` and a date or time. Excel has floats only, so 3.0 is the integer 3."""
+    """A tagged cell: a value as JSON, `"` and a text, or `@` and a date or time. Excel has floats only, so 3.0 is the integer 3."""
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
@@ -217,7 +209,7 @@ def _tagged(value: Any) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_MAX else repr(value)
     if isinstance(value, dt.datetime | dt.date | dt.time | dt.timedelta):
         return "@" + _text(value)
-    return json.dumps(str(value).replace("\x00", ""), ensure_ascii=False)
+    return '"' + str(value).replace("\x00", "")
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,51 @@
+"""Wide JSON lines become a CSV file of tagged cells, by Python's parser: every number keeps its digits."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class _Number(str):
+    """A number as it is in the file."""
+
+
+def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
+    """Write one row for each object; false where a line is not an object, or holds what a CSV file cannot: DuckDB says then what is wrong."""
+    places = {key: index for index, key in enumerate(keys)}
+    try:
+        with source.open(encoding="utf-8", newline="\n") as file, target.open("w", encoding="utf-8", newline="") as output:
+            writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            for line in file:
+                if "\\u0000" in line:
+                    return False
+                if not line.strip():
+                    continue
+                row = [""] * len(keys)
+                for key, value in json.loads(line, parse_int=_Number, parse_float=_Number, parse_constant=_Number).items():
+                    row[places[key]] = _tagged(value)
+                writer.writerow(row)
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        return False
+    return True
+
+
+def _tagged(value: Any) -> str:
+    """A value as `cells.Cells` has it; empty for null."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value) if isinstance(value, _Number) else '"' + value
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    """The value as JSON text."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_written(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
