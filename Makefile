@@ -70,10 +70,8 @@ checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipp
 	@for kind in development production production-s3; do \
 		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$${kind%-s3}.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
 
-fuzz: $(VENV)/.fuzz ## send generated requests to the API of a running installation (TOKEN, URL=http://localhost:3000, FOR=300 seconds)
-	@$(VENV)/schemathesis/bin/schemathesis run "$(or $(URL),http://localhost:3000)/api/schema/?format=json" --url "$(or $(URL),http://localhost:3000)" \
-		-H "Authorization: Bearer $(TOKEN)" --max-time $(or $(FOR),300) --checks all --exclude-checks positive_data_acceptance --max-response-time 35 \
-		--exclude-operation-id session_delete --exclude-operation-id sessions_delete --exclude-operation-id tokens_delete $(ARGS)
+fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as viewer, maintainer and superuser, FOR=300 seconds each, to an installation on loopback (or with URL and TOKEN to a running one)
+	@FOR="$(FOR)" URL="$(URL)" TOKEN="$(TOKEN)" ARGS="$(ARGS)" $(PY) -m tests.fuzz
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
 	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \

@@ -31,4 +31,10 @@ def _is_meant_with_slash(request: HttpRequest) -> bool:
     path = request.path_info
     if path.endswith("/") or (request.method in _SAFE_METHODS and not path.startswith(PROGRAMS)):
         return False
-    return not is_valid_path(path) and bool(is_valid_path(f"{path}/"))
+    return not _is_answered(path) and _is_answered(f"{path}/")
+
+
+def _is_answered(path: str) -> bool:
+    """Whether a view is there. The admin's last one takes every path, and only redirects those without a slash."""
+    match = is_valid_path(path)
+    return match is not False and getattr(match.func, "__name__", "") != "catch_all_view"

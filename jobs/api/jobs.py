@@ -1,5 +1,6 @@
 """Submitting, listing, watching, cancelling and repeating jobs."""
 
+import re
 import time
 from typing import Any
 from uuid import UUID
@@ -29,8 +30,12 @@ from projects.models import Role
 
 WAIT_SECONDS_MAX = 30.0
 WAIT_PAUSE_SECONDS = (0.05, 0.5)
+_KEY_PATTERN = "[!-~]([ -~]{0,198}[!-~])?"
 _KEY = OpenApiParameter(
-    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same key and body again: the same job; another body: 409."
+    "Idempotency-Key",
+    {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
+    OpenApiParameter.HEADER,
+    description="The same key and body again: the same job; another body: 409."
 )
 
 _WAIT = OpenApiParameter(
@@ -43,8 +48,9 @@ _WAIT = OpenApiParameter(
 def idempotency_key(request: Request) -> str | None:
     """The header's value. Raises: Invalid."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (1 <= len(key) <= 200 and key.isprintable()):
-        raise Invalid("Idempotency-Key: has to be 1 to 200 printable characters.", detail={"Idempotency-Key": "1 to 200 characters"})
+    if key is not None and not re.fullmatch(_KEY_PATTERN, key):
+        rule = "must be 1 to 200 printable ASCII characters"
+        raise Invalid(f"Idempotency-Key: {rule}.", detail={"Idempotency-Key": rule})
     return key
 
 

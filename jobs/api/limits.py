@@ -37,12 +37,12 @@ class LimitsView(ApiView):
     @extend_schema(
         operation_id="limits_set",
         parameters=[IF_MATCH],
-        request=serializers.LimitShape,
+        request=serializers.LimitChange,
         responses={200: serializers.LimitShape, **errors(400, 403, 412)},
     )
     def patch(self, request: Request) -> Response:
         """Set one limit or pause. It holds from the next pass of admission on, which this asks for."""
         demand_administrator(request, _ONLY)
-        body = validated(serializers.LimitShape, request)
+        body = validated(serializers.LimitChange, request)
         row = limit_set(actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body)
         return Response(_shape(row), headers={"ETag": limits_etag()})

@@ -2,7 +2,6 @@
 
 import re
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +14,8 @@ from mimir.lib.errors import Invalid
 from projects.access import project_for
 
 _RULE = "has to be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
-_OF = re.compile(r"(dataset|model|twin):([^@\x00]{1,200})@(latest|[0-9]{1,9})")
+_OF = re.compile(r"(dataset|model|twin):([^@\u0000]{1,200})@(latest|[0-9]{1,9})")
+_OF_SCHEMA = {"type": "string", "pattern": f"^{_OF.pattern}$", "x-rule": _RULE}
 
 
 class LineageView(ApiView):
@@ -23,7 +23,7 @@ class LineageView(ApiView):
 
     @extend_schema(
         operation_id="lineage",
-        parameters=[OpenApiParameter("of", OpenApiTypes.STR, required=True, description=f"The version that is asked for: {_RULE}.")],
+        parameters=[OpenApiParameter("of", _OF_SCHEMA, required=True, description=f"The version that is asked for: {_RULE}.")],
         responses={200: serializers.LineageShape, **errors(400, 404)},
         description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
     )
@@ -33,7 +33,6 @@ class LineageView(ApiView):
         kind, name, number = _asked(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
         return Response({"of": found.of, "nodes": found.nodes, "edges": found.edges, "truncated": found.truncated})
-
 
 
 def _asked(of: str) -> tuple[NodeKind, str, int | None]:

@@ -9,6 +9,9 @@ from jobs.api.serializers_results import ResultField
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
 from jobs.models import Limit
 from jobs.selectors.lineage import NodeKind
+from jobs.services.limits import MAX_JOBS
+from jobs.services.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
+from mimir.api.fields import WholeNumberField
 
 _Any = serializers.Serializer[Any]
 _KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
@@ -30,8 +33,8 @@ class JobRequest(_Any):
         allow_null=True,
         help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. What is asked above the usual limit of the type is requested too.',
     )
-    timeout_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="Of each attempt, from its claim.")
-    max_attempts = serializers.IntegerField(required=False, allow_null=True)
+    timeout_seconds = WholeNumberField(1, TIMEOUT_SECONDS_MAX, required=False, allow_null=True, help_text="Of each attempt, from its claim.")
+    max_attempts = WholeNumberField(1, ATTEMPTS_MAX, required=False, allow_null=True)
     cluster = serializers.CharField(
         max_length=63, required=False, allow_null=True, allow_blank=True, help_text="The name of the one to run on; left out: any with room."
     )
@@ -224,6 +227,10 @@ class LimitShape(_Any):
     key = serializers.CharField(max_length=63, allow_blank=True, default="", help_text="Empty, a job type, or a project's slug.")
     max_jobs = serializers.IntegerField(allow_null=True, required=False, default=None)
     paused = serializers.BooleanField(required=False, default=False)
+
+
+class LimitChange(LimitShape):
+    max_jobs = WholeNumberField(0, MAX_JOBS, allow_null=True, required=False, default=None, help_text="null: no limit.")
 
 
 class LimitsShape(_Any):

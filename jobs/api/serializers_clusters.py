@@ -1,23 +1,42 @@
 """Bodies of clusters. Output serializers are the OpenAPI document's."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
 
 from jobs.models import ModelCache
+from jobs.resources import parse_cpu, parse_memory
 from jobs.selectors.clusters import Health
-from jobs.services.clusters_check import Launch
+from jobs.services.clusters_check import CAPACITIES, ENTRIES_MAX, GRACE_SECONDS, NAME, NAME_RULE, VALUE, VALUE_RULE, Launch
+from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 
 _Any = serializers.Serializer[Any]
 _SELECTOR = '{"label": "value"}, which a node has to have'
 _TOLERATIONS = 'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
 
 
+def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
+    """A validator: the text must be a quantity that `parse` reads."""
+
+    def check(text: str) -> None:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    return check
+
+
 class CapacityAsked(_Any):
-    jobs = serializers.IntegerField(required=False, help_text="Workers at once.")
-    cpu = serializers.CharField(required=False, allow_null=True, max_length=40, help_text="For example 16 or 500m; null: not limited.")
-    memory = serializers.CharField(required=False, allow_null=True, max_length=40, help_text="For example 64Gi; null: not limited.")
-    gpu = serializers.IntegerField(required=False)
+    jobs = WholeNumberField(0, CAPACITIES["capacity_jobs"], required=False, help_text="Workers at once.")
+    cpu = serializers.CharField(
+        required=False, allow_null=True, max_length=40, validators=[_quantity(parse_cpu)], help_text="For example 16 or 500m; null: not limited."
+    )
+    memory = serializers.CharField(
+        required=False, allow_null=True, max_length=40, validators=[_quantity(parse_memory)], help_text="For example 64Gi; null: not limited."
+    )
+    gpu = WholeNumberField(0, CAPACITIES["capacity_gpus"], required=False)
 
     def to_internal_value(self, data: Any) -> Any:
         """A misspelt amount must not pass for no limit."""
@@ -29,27 +48,35 @@ class CapacityAsked(_Any):
 
 class ClusterChange(_Any):
     enabled = serializers.BooleanField(required=False, help_text="false: it gets no new work; what runs there goes on.")
-    region = serializers.CharField(required=False, allow_blank=True)
+    region = PatternField(VALUE.pattern, VALUE_RULE, required=False, allow_blank=True)
     context = serializers.CharField(  # type: ignore[assignment]
         required=False, allow_blank=True, help_text="Of KUBECONFIG_FILE; empty: the cluster that Mimir runs in."
     )
-    namespace = serializers.CharField(required=False, allow_blank=True, help_text="Of its workers; empty: WORKER_NAMESPACE.")
+    namespace = PatternField(f"({NAME.pattern})?", NAME_RULE, required=False, allow_blank=True, help_text="Of its workers; empty: WORKER_NAMESPACE.")
     orchestrator_url = serializers.CharField(required=False, allow_blank=True, help_text="As its workers reach us; empty: ORCHESTRATOR_URL.")
-    model_cache = serializers.CharField(
-        required=False, help_text=f"{ModelCache.EMPTY_DIR.value}, or {ModelCache.CLAIM.value}: model-cache-pvc of its namespace."
+    model_cache = serializers.ChoiceField(
+        choices=[kind.value for kind in ModelCache],
+        required=False,
+        help_text=f"{ModelCache.EMPTY_DIR.value}, or {ModelCache.CLAIM.value}: model-cache-pvc of its namespace.",
     )
-    node_selector = serializers.JSONField(required=False, help_text=f"Of every worker: {_SELECTOR}.")
-    tolerations = serializers.JSONField(required=False, help_text=f"Of every worker. {_TOLERATIONS}.")
-    gpu_node_selector = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
-    gpu_tolerations = serializers.JSONField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
-    away_grace_seconds = serializers.IntegerField(
-        required=False, help_text="While it does not answer: after so long without a sign of life a worker there is given up. By default 600."
+    node_selector = ObjectField(required=False, help_text=f"Of every worker: {_SELECTOR}.")
+    tolerations = serializers.ListField(
+        child=serializers.JSONField(), max_length=ENTRIES_MAX, required=False, help_text=f"Of every worker. {_TOLERATIONS}."
+    )
+    gpu_node_selector = ObjectField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
+    gpu_tolerations = serializers.ListField(
+        child=serializers.JSONField(), max_length=ENTRIES_MAX, required=False, help_text="Of workers with GPUs, beside those of every worker."
+    )
+    away_grace_seconds = WholeNumberField(
+        *GRACE_SECONDS,
+        required=False,
+        help_text="While it does not answer: after so long without a sign of life a worker there is given up. By default 600.",
     )
     capacity = CapacityAsked(required=False)
 
 
 class ClusterRequest(ClusterChange):
-    name = serializers.CharField()
+    name = PatternField(NAME.pattern, NAME_RULE)
     launcher = serializers.CharField(required=False, default=Launch.KUBERNETES.value, help_text="kubernetes")
     capacity = CapacityAsked()
 

@@ -13,11 +13,11 @@ from django.conf import settings
 from jobs.models import ModelCache
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as Kubernetes has them
-_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _RESERVED = ("new",)  # an address beside the names
 NAME_RULE = "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
-_VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
+VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
 ENTRIES_MAX, URL_MAX, CONTEXT_MAX, CONFIG_BYTES_MAX = 32, 500, 253, 1_000_000
 GRACE_SECONDS = (60, 7 * 86400)  # a shorter one would give up workers for a restart of the API server and a lost route at once
 CAPACITIES = {
@@ -114,7 +114,7 @@ def _namespace(value: object) -> str:
 
 
 def _region(value: object) -> str:
-    return "" if isinstance(value, str) and _VALUE.fullmatch(value) else f"has to have {_VALUE_RULE}"
+    return "" if isinstance(value, str) and VALUE.fullmatch(value) else f"has to have {VALUE_RULE}"
 
 
 def _url(value: object) -> str:
@@ -153,7 +153,7 @@ def _count(most: int, *, least: int = 0) -> Callable[[object], str]:
 def _label(key: object) -> bool:
     """Whether it may be a label's key: a name, perhaps behind a domain and a slash."""
     prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
-    return bool(name and _VALUE.fullmatch(name) and (not slash or (len(prefix) <= 253 and _PREFIX.fullmatch(prefix))))
+    return bool(name and VALUE.fullmatch(name) and (not slash or (len(prefix) <= 253 and _PREFIX.fullmatch(prefix))))
 
 
 def _selector(value: object) -> str:
@@ -162,8 +162,8 @@ def _selector(value: object) -> str:
     for key, text in value.items():
         if not _label(key):
             return f"{str(key)[:100]} is no label's key: a name such as disk, or with a domain as example.com/disk"
-        if not isinstance(text, str) or not _VALUE.fullmatch(text):
-            return f"the value of {key[:100]} has to have {_VALUE_RULE}"
+        if not isinstance(text, str) or not VALUE.fullmatch(text):
+            return f"the value of {key[:100]} has to have {VALUE_RULE}"
     return ""
 
 
@@ -188,7 +188,7 @@ def _toleration(one: object) -> str:
         (key == "" or _label(key), "key has to be a label's key"),
         (operator in tuple(Operator), f"operator has to be one of {', '.join(Operator)}"),
         (key != "" or operator == Operator.EXISTS, "without a key the operator has to be Exists"),
-        (isinstance(text, str) and bool(_VALUE.fullmatch(text)), f"value has to have {_VALUE_RULE}"),
+        (isinstance(text, str) and bool(VALUE.fullmatch(text)), f"value has to have {VALUE_RULE}"),
         (operator != Operator.EXISTS or text == "", "with the operator Exists the value has to be empty"),
         (effect in ("", *Effect), f"effect has to be one of {', '.join(Effect)}, or empty for each"),
         (seconds is None or whole, "tolerationSeconds has to be a whole number"),

@@ -17,7 +17,7 @@ from jobs.selectors.admission import queued_count
 from jobs.selectors.clusters import place_faults
 from jobs.selectors.machine import machine
 from jobs.services.clusters_check import Launch
-from jobs.services.inputs import deleted_inputs, input_rows_create, inputs_fix, inputs_of
+from jobs.services.inputs import Inputs, deleted_inputs, input_rows_create, inputs_fix, inputs_of
 from jobs.services.metrics import submitted_count
 from jobs.services.transition import wake_on_commit
 from mimir.lib.clock import utc_now
@@ -93,11 +93,7 @@ def job_check(
         faults["name"] = "has to have at most 200 characters and no U+0000"
     faults |= place_faults(cluster=cluster or "", region=region or "")
     profile = _profile(type, resources, faults)
-    inputs = inputs_of(fixed_inputs or [])
-    if gone := deleted_inputs(inputs.rows):
-        raise _deleted(gone)
-    if fixed_inputs is None and not faults:
-        inputs = inputs_fix(project=project, type=type, parameters=parameters, faults=faults)
+    inputs = _inputs(project, type, parameters, fixed_inputs, faults)
     if faults or profile is None:
         raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
     return JobRequest(
@@ -114,6 +110,18 @@ def job_check(
         cluster=cluster or "",
         region=region or "",
     )
+
+
+def _inputs(
+    project: Project, kind: JobType, parameters: dict[str, Any], fixed: list[dict[str, Any]] | None, faults: dict[str, str]
+) -> Inputs:
+    """The versions that the job reads: those of the job that is run again, else what its parameters name, once these have no faults."""
+    inputs = inputs_of(fixed or [])
+    if gone := deleted_inputs(inputs.rows):
+        raise _deleted(gone)
+    if fixed is None and not faults:
+        return inputs_fix(project=project, type=kind, parameters=parameters, faults=faults)
+    return inputs
 
 
 def _profile(kind: JobType, asked: dict[str, Any] | None, faults: dict[str, str]) -> Profile | None:

@@ -121,6 +121,9 @@ def flatten(detail: Any, path: str = "") -> dict[str, str]:
 def _messages(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(detail, Mapping):
         for key, value in detail.items():
+            if isinstance(key, int):  # of a list
+                yield from _messages(value, f"{path}[{key}]")
+                continue
             name = shortened(str(key), _NAME_CHARS_MAX)
             own = name != "non_field_errors"
             yield from _messages(value, f"{path}.{name}" if path and own else name if own else path)

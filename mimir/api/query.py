@@ -116,13 +116,17 @@ def _value(text: str, schema: Schema) -> Any:
             raise ValueError(f"must be one of {', '.join(schema['enum'])}")
     elif "\x00" in text:
         raise ValueError("must not contain U+0000")
+    if "pattern" in schema and not re.fullmatch(schema["pattern"].removesuffix("$"), text):
+        raise ValueError(schema["x-rule"])
+    if not text and schema.get("minLength") == 1:
+        raise ValueError("must not be empty")
     if len(text) > schema.get("maxLength", math.inf) or len(text) < schema.get("minLength", 0):
         raise ValueError(f"must have {schema.get('minLength', 0)} to {schema.get('maxLength', 'any number of')} characters")
     return text
 
 
 def _integer(text: str) -> int:
-    if not _INTEGER.fullmatch(text) or len(text) > _DIGITS_MAX:
+    if not _INTEGER.fullmatch(text) or len(text.lstrip("+-")) > _DIGITS_MAX:
         raise ValueError("must be a whole number")
     return int(text)
 

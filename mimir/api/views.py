@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.http import HttpRequest, QueryDict
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import ListField, MultipleChoiceField, Serializer
+from rest_framework.serializers import DictField, ListField, MultipleChoiceField, Serializer
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
@@ -90,30 +91,54 @@ def validated(serializer: type[Serializer[Any]], request: Request, *, others_ign
     bound = serializer(data=request.data)
     faults = {} if bound.is_valid() else flatten(bound.errors)
     if not others_ignored:
-        faults |= dict(itertools.islice(_unknown_fields(request.data, bound), _UNKNOWN_NAMED_MAX))
+        faults |= dict(itertools.islice(_strict_faults(request.data, bound), _UNKNOWN_NAMED_MAX))
     if faults:
         raise ValidationError(faults)
     checked: dict[str, Any] = dict(bound.validated_data)
     return checked
 
 
-def _unknown_fields(body: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """What is not a field, at any depth of nested serializers, and form fields given twice: pairs of path and message."""
-    if isinstance(body, list) and isinstance(getattr(field, "child", None), Serializer):
-        for index, part in enumerate(body):
-            yield from _unknown_fields(part, field.child, f"{path}[{index}]")
-    if not isinstance(field, Serializer) or not isinstance(body, dict):
-        return
+def _strict_faults(value: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """What REST framework would overlook: unknown fields, form fields given twice, and JSON values of another type. Pairs of path and message."""
+    if isinstance(field, Serializer) and isinstance(value, dict):
+        yield from _strict_fields(value, field, path)
+    elif isinstance(value, list) and (child := getattr(field, "child", None)) is not None:
+        for index, part in enumerate(value):
+            yield from _strict_faults(part, child, f"{path}[{index}]")
+    elif isinstance(value, dict) and isinstance(field, DictField):
+        for name, part in value.items():
+            yield from _strict_faults(part, field.child, f"{path}.{str(name)[:200]}")
+    elif path and (fault := _type_fault(value, field)):
+        yield path, fault
+
+
+def _strict_fields(body: Mapping[str, Any], field: Serializer[Any], path: str) -> Iterator[tuple[str, str]]:
     prefix = f"{path}." if path else ""
     form = body if isinstance(body, QueryDict) else None
     for name in body:
         known = field.fields.get(name)
-        if known is not None:
-            yield from _unknown_fields(body[name], known, f"{prefix}{name}")
-            if form is not None and len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField):
-                yield f"{prefix}{name}", "must be given only once"
-        elif form is None or name not in _FORM_ONLY:
-            yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
+        if known is None:
+            if form is None or name not in _FORM_ONLY:
+                yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
+        elif form is None:
+            yield from _strict_faults(body[name], known, f"{prefix}{name}")
+        elif len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField):
+            yield f"{prefix}{name}", "must be given only once"
+
+
+_TEXT = (serializers.CharField, serializers.ChoiceField, serializers.DateTimeField, serializers.UUIDField)
+
+
+def _type_fault(value: Any, field: Any) -> str:
+    """What a JSON value must be instead: no number passes for text, no text for a number or a truth value. Empty where it fits."""
+    if value is None:
+        return ""
+    if isinstance(field, serializers.BooleanField):
+        return "" if isinstance(value, bool) else "must be true or false"
+    if isinstance(field, serializers.IntegerField | serializers.FloatField):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number else "must be a number"
+    return "must be text" if isinstance(field, _TEXT) and not isinstance(value, str) else ""
 
 
 def caller(request: Request) -> "User":

@@ -49,9 +49,12 @@ class Https:
         return [*headers, *(pair for pair in ours if pair[0] not in given)]
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
-        """Send a page to its https address; anything else must not be repeated by itself: what it carried is known to the network."""
-        if scope["method"] not in ("GET", "HEAD"):
-            await send_json_error(send, PermissionDenied(f"Use {self._public.geturl()}: this site takes nothing over http.", code="tls_required"))
+        """Send a page to its https address. What carries a body or credentials is refused: a redirect would hide that the network knows them."""
+        if scope["method"] not in ("GET", "HEAD") or header(scope, b"authorization"):
+            message = f"Use {self._public.geturl()}: this site takes nothing over http."
+            if header(scope, b"authorization"):
+                message += " The token that was sent could be read on its way: replace it."
+            await send_json_error(send, PermissionDenied(message, code="tls_required"))
             return
         query = scope.get("query_string", b"")
         target = scope["raw_path"] + (b"?" + query if query else b"")

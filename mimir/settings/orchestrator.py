@@ -174,7 +174,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "mimir.api.autoschema.RequestRules",
     "EXCEPTION_HANDLER": "mimir.api.exception_handler",
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is ours
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -189,11 +189,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_PATCH": False,  # a PATCH has its own serializer, whose required fields are required
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "mimir.api.schema.describe_defaults",
         "mimir.api.schema.allow_null_once",
+        "mimir.api.autoschema.describe_query",
     ],
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],

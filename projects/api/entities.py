@@ -25,9 +25,10 @@ from projects.selectors.twins import entity_changes, entity_detail, entity_get, 
 from projects.services.twins import overlay_edit
 from projects.services.twins.edits import entity_etag
 
+_NOT_EMPTY = {"type": "string", "minLength": 1}
 _BY_QUERY = [
-    OpenApiParameter("type", OpenApiTypes.STR, required=True, description="The entity's type."),
-    OpenApiParameter("key", OpenApiTypes.STR, required=True, description="The entity's key."),
+    OpenApiParameter("type", _NOT_EMPTY, required=True, description="The entity's type."),
+    OpenApiParameter("key", _NOT_EMPTY, required=True, description="The entity's key."),
 ]
 _HISTORY = listing("EntityHistory", serializers.ChangeShape)
 _PROPERTY = OpenApiParameter("property", OpenApiTypes.STR, description="Only of this property; left out: of all, and of the entity itself.")

@@ -6,8 +6,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 from mimir.lib.schemas.column_changes import ChangeKind
 from projects.models import DataFormat, ProjectStatus, Role
+from projects.names import NAME_PATTERN, NAME_RULE, SLUG_PATTERN, SLUG_RULE
 
 _Any = serializers.Serializer[Any]
 
@@ -71,7 +73,7 @@ class TokenMade(Token):
 
 
 class ProjectRequest(_Any):
-    slug = serializers.CharField(max_length=63)
+    slug = PatternField(SLUG_PATTERN, SLUG_RULE)
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
 
@@ -168,7 +170,7 @@ class DatasetVersionDetail(DatasetVersionShape):
 
 
 class DatasetChange(_Any):
-    current_version = serializers.IntegerField(min_value=1, max_value=10**9)
+    current_version = WholeNumberField(1, 10**9)
 
 
 class DatasetMade(_Any):
@@ -232,12 +234,12 @@ class ProfileShape(_Any):
 
 
 class PipelineRequest(_Any):
-    name = serializers.CharField(max_length=200)
-    definition = serializers.JSONField()
+    name = PatternField(NAME_PATTERN, NAME_RULE)
+    definition = ObjectField()
 
 
 class DefinitionRequest(_Any):
-    definition = serializers.JSONField()
+    definition = serializers.JSONField(allow_null=True, help_text="Any JSON: what is wrong with it is the answer.")
 
 
 class PipelineVersionShape(_Any):

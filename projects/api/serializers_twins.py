@@ -4,23 +4,26 @@ from typing import Any
 
 from rest_framework import serializers
 
+from mimir.api.fields import ObjectField, PatternField
 from projects.api.serializers_models import VersionRef
 from projects.models import ChangeLayer, EntityStatus, RevisionKind
+from projects.names import NAME_PATTERN, NAME_RULE
 
 _Any = serializers.Serializer[Any]
 _VALUE = "As the property's type has it; null: no value."
 
 
 class TwinRequest(_Any):
-    name = serializers.CharField(max_length=200)
-    definition = serializers.JSONField(help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}')
+    name = PatternField(NAME_PATTERN, NAME_RULE)
+    definition = ObjectField(help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}')
 
 
 class TwinDefinitionRequest(_Any):
-    definition = serializers.JSONField()
+    definition = serializers.JSONField(allow_null=True, help_text="Any JSON: what is wrong with it is the answer.")
 
 
-class TwinDefinitionChange(TwinDefinitionRequest):
+class TwinDefinitionChange(_Any):
+    definition = ObjectField()
     unit_changes = serializers.ChoiceField(
         choices=["keep", "remove"],
         required=False,

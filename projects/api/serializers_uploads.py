@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from mimir.api.fields import PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, NESTED
 from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
+from projects.names import NAME_PATTERN, NAME_RULE
 
 _Any = serializers.Serializer[Any]
+_HEADER_CHARS_MAX = 20
 _HELP = {
     "format": "Default: by the content.",
     "encoding": "Such as utf-8, cp1252, utf-16, shift_jis.",
@@ -33,12 +37,27 @@ def _choice(name: str, choices: Any) -> serializers.ChoiceField:
     return serializers.ChoiceField(required=False, allow_blank=True, choices=choices, help_text=_HELP[name])
 
 
+@extend_schema_field({"type": ["integer", "string"]})
+class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
+    """A number, as answers have it, or text, as a form sends it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises: ValidationError."""
+        if isinstance(data, bool) or not isinstance(data, int | str) or "\x00" in str(data) or len(str(data)) > _HEADER_CHARS_MAX:
+            raise serializers.ValidationError("must be the number of a row, or none.", code="invalid")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """As it is kept."""
+        return value
+
+
 class _Options(_Any):
     format = _choice("format", DataFormat.choices)
     encoding = _text("encoding", 40)
     delimiter = _text("delimiter", 20)
     quote = _text("quote", 10)
-    header_row = _text("header_row", 20)
+    header_row = HeaderRowField(required=False, help_text=_HELP["header_row"])
     skip_rows = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000, help_text=_HELP["skip_rows"])
     decimal_mark = _text("decimal_mark", 10)
     thousands_mark = _text("thousands_mark", 20)
@@ -85,7 +104,7 @@ _MAKE_CURRENT = "false: store the version and leave the current one as it is. A 
 
 
 class UploadRequest(StageRequest):
-    name = serializers.CharField(max_length=200)
+    name = PatternField(NAME_PATTERN, NAME_RULE)
     make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
 
 
@@ -95,9 +114,9 @@ class UploadChange(_Any):
 
 
 class UploadAccept(_Any):
-    name = serializers.CharField(max_length=200, help_text="The dataset: a new one, or one that gets a new version.")
+    name = PatternField(NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version.")
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
-    append_to = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, help_text=_APPEND_TO)
+    append_to = WholeNumberField(1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO)
 
 
 class SheetShape(_Any):

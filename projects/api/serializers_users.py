@@ -4,11 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from mimir.api.fields import PatternField
+
 _Any = serializers.Serializer[Any]
 
 
 class UserRequest(_Any):
-    username = serializers.CharField(max_length=150)
+    username = PatternField(r"[\w.@+-]{1,150}", "1 to 150 letters, digits and @/./+/-/_")
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
     is_superuser = serializers.BooleanField(required=False, default=False, help_text="Site administrator.")
 

@@ -29,6 +29,7 @@ from projects.selectors.twins import (
 )
 from projects.services.twins import UnitChanges, twin_check, twin_create, twin_definition_change, twin_etag
 
+_REVISION = {"type": "string", "pattern": "^(latest|[0-9]{1,9})$", "x-rule": "must be the number of a revision, or latest"}
 TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of this type.")
 
 
@@ -166,7 +167,7 @@ class DiffView(ApiView):
     @extend_schema(
         operation_id="twins_diff",
         parameters=[
-            OpenApiParameter("to", OpenApiTypes.STR, required=True, description="The other revision: a number, or latest."),
+            OpenApiParameter("to", _REVISION, required=True, description="The other revision: a number, or latest."),
             CURSOR,
             LIMIT,
         ],

@@ -148,3 +148,43 @@ def test_the_document_is_built_once_and_kept_by_clients(
     packed = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"})
     assert (packed["Content-Encoding"], gzip.decompress(packed.content)) == ("gzip", first.content)
     assert reader.get("/api/schema/?fromat=json").status_code == 400
+
+
+def test_every_request_body_is_closed_and_says_what_its_texts_may_be(served: dict[str, Any]) -> None:
+    schemas = served["components"]["schemas"]
+    bodies = [
+        content["schema"]["$ref"].rpartition("/")[2]
+        for methods in served["paths"].values()
+        for operation in methods.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(bodies) > 20
+    assert [name for name in bodies if "oneOf" not in schemas[name] and schemas[name].get("additionalProperties") is not False] == []
+    assert schemas["DatasetChange"]["required"] == ["current_version"]
+    name = schemas["ProjectRequest"]["properties"]["name"]
+    assert (name["pattern"], name["not"], name["minLength"]) == (r"\S", {"pattern": r"\u0000"}, 1)
+    assert schemas["ProjectShape"]["properties"]["name"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        ({"slug": "a-1", "name": "A"}, True),
+        ({"slug": "A", "name": "A"}, False),
+        ({"slug": "a", "name": "   "}, False),
+        ({"slug": "a", "name": "a\u0000"}, False),
+        ({"slug": "a", "name": "a", "descripton": "d"}, False),
+        ({"slug": "a\n", "name": "a"}, False),
+    ],
+)
+def test_a_body_that_is_refused_does_not_fit_the_document(served: dict[str, Any], value: dict[str, Any], fits: bool) -> None:
+    assert _fits(served, "ProjectRequest", value) is fits or value["slug"].endswith("\n")  # Python's $ takes a line end, ECMA's does not
+    reader = Client(headers={"Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"})
+    assert (reader.post("/api/v1/projects/", value, content_type="application/json").status_code == 201) is fits
+
+
+def test_the_parameters_of_a_query_say_what_they_take(served: dict[str, Any]) -> None:
+    listed = [served["paths"][path]["get"]["parameters"] for path in ("/api/v1/projects/{slug}/lineage/", "/api/v1/projects/")]
+    by_name = {parameter["name"]: parameter["schema"] for parameters in listed for parameter in parameters}
+    assert by_name["of"]["pattern"].startswith("^(dataset|model|twin):")
+    assert by_name["cursor"]["not"] == {"pattern": r"\u0000"}

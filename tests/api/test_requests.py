@@ -68,6 +68,15 @@ def test_a_list_without_its_slash_goes_on_at_an_address_with_one(caller: Caller)
     assert caller.get("projects/demo/jobs?limit=1").json()["next"].startswith("/api/v1/projects/demo/jobs/?")
 
 
+@pytest.mark.parametrize("path", ["/admin", "/admin/login", "/admin/projects/project", "/admin/nowhere"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_no_write_to_the_admin_is_redirected_to_a_slash(method: str, path: str) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(make.user("boss", is_superuser=True, is_staff=True), backend="projects.backends.PasswordBackend")
+    answer = client.generic(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
+    assert answer.status_code not in (301, 307, 308), answer.headers
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
     "path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/projects/", "/api/v1/nothing", "/api/v1/projects/demo/jobs/x/", "/api//v1"]
@@ -212,3 +221,64 @@ def test_an_unknown_field_of_a_form_is_refused(caller: Caller) -> None:
         form = {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n"), **extra}
         _refused(caller.client.post(address, form), next(iter(extra)))
     assert not Dataset.objects.exists()
+
+
+# Types of JSON
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name"),
+    [
+        ("POST", "projects/", {"slug": "other", "name": 5}, "name"),
+        ("POST", "projects/", {"slug": 5, "name": "Other"}, "slug"),
+        ("POST", "projects/", {"slug": "other", "name": "Other", "description": -5.3e16}, "description"),
+        ("PATCH", "projects/demo/", {"status": True}, "status"),
+        ("POST", JOBS, {**ECHO, "max_attempts": "2"}, "max_attempts"),
+        ("POST", JOBS, {**ECHO, "max_attempts": True}, "max_attempts"),
+        ("POST", JOBS, {**ECHO, "labels": {"a": 1}}, "labels.a"),
+        ("POST", JOBS, {**ECHO, "name": 5}, "name"),
+        ("POST", "tokens/", {"name": "t", "expires_at": 5}, "expires_at"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_not_converted(caller: Caller, method: str, path: str, body: Any, name: str) -> None:
+    _refused(caller.send(method, path, body), name)
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"scope": "global", "paused": "true"}, "paused"),
+        ({"scope": "global", "paused": 1}, "paused"),
+        ({"scope": "global", "max_jobs": "1"}, "max_jobs"),
+    ],
+)
+def test_a_limit_takes_truth_values_and_numbers_alone(body: Any, name: str) -> None:
+    _refused(Caller(make.user("boss", is_superuser=True)).send("PATCH", "limits/", body), name)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("projects/", {"slug": "Other", "name": "n"}, "slug"),
+        ("projects/", {"slug": "other", "name": " \t"}, "name"),
+        ("projects/demo/pipelines/", {"name": "a b", "definition": {}}, "name"),
+        ("projects/demo/pipelines/", {"name": "a", "definition": []}, "definition"),
+        ("projects/demo/twins/", {"name": ".a", "definition": {}}, "name"),
+        (JOBS, {**ECHO, "timeout_seconds": 0}, "timeout_seconds"),
+        (JOBS, {**ECHO, "max_attempts": 21}, "max_attempts"),
+    ],
+)
+def test_what_breaks_a_rule_of_the_document_is_refused_with_the_rule(caller: Caller, path: str, body: Any, name: str) -> None:
+    assert "must be" in _refused(caller.post(path, body), name) or name == "name"
+
+
+@pytest.mark.parametrize("key", ["", " ", "k" * 201, "\u00e9"])
+def test_an_idempotency_key_is_printable_ascii(caller: Caller, key: str) -> None:
+    _refused(caller.post(JOBS, ECHO, **{"Idempotency-Key": key}), "Idempotency-Key")
+
+
+@pytest.mark.parametrize("offset", [-(2**48), 2**48])
+def test_the_whole_range_of_an_offset_is_taken(caller: Caller, offset: int) -> None:
+    assert caller.get(f"jobs/{make.job().id}/logs/?offset={offset}").status_code == 200
+    _refused(caller.get(f"jobs/{make.job().id}/logs/?offset={offset * 2}"), "offset")

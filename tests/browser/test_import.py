@@ -5,6 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watch import Watch
+from tests.support.browser import PHONE
 from tests.support.stack import Stack
 
 SALES = b"shop;day;amount\nA;01/02/2026;1.234,50\nB;03/04/2026;n/a\nC;05/06/2026;2.000,00\n"
@@ -75,6 +76,8 @@ def test_the_preview_also_shows_the_cells_as_in_the_file(page: Page, stack: Stac
     page.get_by_role("button", name="Day first").click()
     expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
     expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
 def test_rows_are_added_to_the_current_version(page: Page, stack: Stack, tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """Small promises of pages: what a form offers and preselects, what a log, a lineage and a table of data say, and that no page is too wide."""
 
-import io
 import os
 import random
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tests.browser.watch import Watch
 from tests.support.browser import PHONE
 from tests.support.stack import Stack
 from tests.support.twins import make_twin, update_twin
+from tests.support.workbooks import xlsx
 
 PROJECT = "findings"
 _READINGS = "\n".join(["sensor_id,read_at,level"] + [f"S{n % 3},2026-03-0{n // 3 + 1}T08:00:00,{n}.5" for n in range(9)]) + "\n"
@@ -140,7 +139,7 @@ def test_what_a_training_asks_for_fits_the_machine(page: Page, stack: Stack, cus
     expect(page.locator("[data-dry]")).to_contain_text("CPU")
     body = {"type": "ml_training", "parameters": {"dataset": "customers", "target": "churn", "model": "any"}}
     asked = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/?dry_run=1", json=body).json()["resources"]
-    room = page.locator("[data-dry] dt", has_text="Room").locator("+ dd")
+    room = page.locator("[data-dry] dt", has_text="Resources").locator("+ dd")
     cores = os.cpu_count() or 1
     words = room.inner_text().split(" CPU")[0].split()
     assert max(float(word) for word in words if word != "to") <= cores, words
@@ -190,42 +189,10 @@ def test_a_column_that_is_text_because_of_few_cells_is_told_and_mended_by_one_bu
     expect(page.get_by_text("They are treated as missing")).to_be_visible()
 
 
-def _workbook() -> bytes:
-    """A workbook with one sheet, as small as the format allows."""
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = "http://schemas.openxmlformats.org/package/2006"
-    kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-
-    def row(number: int, *values: object) -> str:
-        cells = [
-            f"<c><v>{one}</v></c>" if isinstance(one, int | float) else f'<c t="inlineStr"><is><t>{one}</t></is></c>' for one in values
-        ]
-        return f'<row r="{number}">{"".join(cells)}</row>'
-
-    rows = row(1, "city", "trips", "share") + row(2, "Oslo", 12, 0.25) + row(3, "Bergen", 7, 0.5)
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType='
-        f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="{kinds}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{kinds}.worksheet+xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/officeDocument" '
-        'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="Trips" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/worksheet" '
-        'Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
-    }
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, text in parts.items():
-            archive.writestr(name, text)
-    return made.getvalue()
-
-
 def test_an_excel_file_is_imported(page: Page, stack: Stack, tmp_path: Path) -> None:
     """F9."""
     file = tmp_path / "trips.xlsx"
-    file.write_bytes(_workbook())
+    file.write_bytes(xlsx(["city", "trips", "share"], ["Oslo", 12, 0.25], ["Bergen", 7, 0.5]))
     _stage(page, stack, file, "workbook")
     expect(page.get_by_role("region", name="Preview").get_by_role("row").nth(1)).to_contain_text("Oslo")
     page.get_by_role("button", name="Import 2 rows").click()

@@ -23,7 +23,7 @@ def _stayed(page: Page) -> bool:
 
 def test_a_worker_comes_and_goes_without_a_reload(page: Page, gated: Callable[..., GatedJob]) -> None:
     _open(page)
-    expect(page.get_by_role("heading", name="Parts")).to_be_visible()
+    expect(page.get_by_role("heading", name="Components")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Dispatcher")).to_have_count(1)
     expect(page.get_by_role("rowheader")).to_have_text(["critical", "high", "normal", "low"])
     job = gated(name="seen by administrators").running()
@@ -58,7 +58,7 @@ def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(page: Page, 
     try:
         expect(banner).to_be_visible()
         expect(page.locator("[data-live]").first).to_contain_text("Reconnecting")
-        expect(page.get_by_role("heading", name="Parts")).to_be_visible()
+        expect(page.get_by_role("heading", name="Components")).to_be_visible()
     finally:
         os.kill(stopped, signal.SIGCONT)
     expect(banner).to_be_hidden()
@@ -68,5 +68,6 @@ def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(page: Page, 
 def test_it_is_complete_without_script(member: Visit) -> None:
     page = member(java_script_enabled=False)
     page.goto("/system/")
-    for name in ("Queue", "Failures of the last 24 hours, by cause", "Running workers", "Parts", "Room", "Limits and pauses", "Kept", "Versions"):
+    cards = ("Queue", "Failures of the last 24 hours, by cause", "Running workers", "Components", "Capacity", "Limits and pauses")
+    for name in (*cards, "Storage", "Versions"):
         expect(page.get_by_role("heading", name=name)).to_be_visible()

@@ -135,7 +135,7 @@ def test_the_users_page_says_why_an_action_is_refused(stack: Stack, api: Api) ->
         ({"username": boss.username, "then": "deactivate"}, "You cannot deactivate your own account"),
         ({"username": "no-such-user", "then": "link"}, "There is no user no-such-user"),
         ({"username": boss.username, "then": "delete"}, "Unknown action"),
-        ({"username": "bad name"}, "Enter a valid username"),
+        ({"username": "bad name"}, "1 to 150 letters"),
         ({"username": boss.username.upper()}, "Exists already"),
         ({"username": ""}, "Enter a user name"),
     ):

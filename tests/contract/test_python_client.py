@@ -160,7 +160,7 @@ def test_each_type_of_job_has_its_request_and_errors_are_typed(
 def test_an_edit_with_a_stale_etag_is_a_typed_error(generated: Generated, client: Any, slug: str, api: Api) -> None:
     first = generated.api("projects.projects_read").sync_detailed(slug=slug, client=client)
     etag = first.headers["etag"]
-    change = generated.model("PatchedProjectChange")(description="new")
+    change = generated.model("ProjectChange")(description="new")
     update = generated.api("projects.projects_update")
     assert update.sync_detailed(slug=slug, client=client, body=change, if_match=etag).status_code == 200
     refused = update.sync(slug=slug, client=client, body=change, if_match=etag)

@@ -25,8 +25,13 @@ def test_a_request_by_http_goes_to_https(secure: httpx.Client) -> None:
             answer = secure.get(path, headers=headers)
             assert (answer.status_code, answer.headers["Location"]) == (308, SITE + path)
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-    refused = secure.post("/api/v1/echo/", json={})
-    assert (refused.status_code, refused.json()["code"]) == (403, "tls_required")
+
+
+@pytest.mark.parametrize(("method", "headers"), [("POST", {}), ("DELETE", {"Authorization": "Bearer t"}), ("GET", {"Authorization": "Bearer t"})])
+def test_a_body_or_credentials_by_http_are_refused(secure: httpx.Client, method: str, headers: dict[str, str]) -> None:
+    refused = secure.request(method, "/api/v1/echo/", headers=headers)
+    assert (refused.status_code, refused.json()["code"], "Location" in refused.headers) == (403, "tls_required", False)
+    assert ("replace it" in refused.json()["message"]) == bool(headers)
 
 
 def test_a_request_by_tls_is_answered_with_hsts(secure: httpx.Client) -> None:

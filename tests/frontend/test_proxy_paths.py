@@ -5,10 +5,12 @@ import socket
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mimir.frontend.proxy_rules import Target, target
+from mimir.urls_frontend import urlpatterns
 from tests.frontend.process import Frontend
 
 _TABLE = {
@@ -107,3 +109,9 @@ def test_another_host_name_is_refused(frontend: Frontend) -> None:
         for host in ("evil.example", "", "localhost, evil.example"):
             answer = client.get("/api/v1/echo/", headers={"Host": host})
             assert answer.status_code == 400, host
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 405), ("PUT", 405), ("DELETE", 405)])
+def test_only_a_read_of_admin_is_redirected_to_its_slash(method: str, status: int) -> None:
+    [redirect] = [part for part in urlpatterns if str(part.pattern) == "admin"]
+    assert redirect.callback(RequestFactory().generic(method, "/admin")).status_code == status

@@ -85,6 +85,15 @@ def test_a_sample_says_that_it_is_one(caller: Caller) -> None:
     assert 0 < changed["reading"]["row_count"] < 2501
 
 
+@pytest.mark.parametrize("header_row", ["none", "2", 2, 0])
+def test_options_can_be_sent_as_they_are_answered(caller: Caller, header_row: str | int) -> None:
+    staged = _stage(caller, b"a,b\n1,2\n3,4\n").json()
+    path = f"projects/demo/uploads/{staged['id']}/"
+    options = caller.send("PATCH", path, {"options": {"header_row": header_row, "quote": "none"}}).json()["options"]
+    assert options["header_row"] == (0 if header_row == "none" else int(header_row))
+    assert caller.send("PATCH", path, {"options": options}).json()["options"] == options
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [

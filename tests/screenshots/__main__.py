@@ -1,4 +1,7 @@
-"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots; a word as argument takes only the pages that bear it."""
+"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots; a word as argument takes only the pages that bear it.
+
+`python -m tests.screenshots readme` takes the README's pictures, into docs/images.
+"""
 
 import shutil
 import sys
@@ -6,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from mimir.dev.places import ROOT
 from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
@@ -17,6 +20,17 @@ from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running, wait_for
 
 OUT = ROOT / "var" / "screenshots"
+README_OUT = ROOT / "docs" / "images"
+README = (  # name, page, theme, window, height in CSS pixels
+    ("job-out-of-memory-dark", "job-memory", "dark", WIDE, 900),
+    ("job-running-light", "job-running", "light", WIDE, 1060),
+    ("job-running-phone-dark", "job-running", "dark", PHONE, 844),
+    ("job-waiting-light", "job-waiting", "light", WIDE, 800),
+    ("jobs-dark", "jobs", "dark", WIDE, 1000),
+    ("model-light", "model", "light", WIDE, 1000),
+    ("pipeline-fault-light", "pipeline-errors", "light", WIDE, 920),
+    ("twin-entity-dark", "twin-entity", "dark", WIDE, 900),
+)
 TALLEST = 2400  # CSS pixels of a page that goes on
 BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
 AT_BETWEEN = (
@@ -64,6 +78,11 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "model-classes": (f"{project}/models/weather-class/", None),
         "model-compare": (f"{project}/models/demand-forecast/compare/", None),
         "model-compare-classes": (f"{project}/models/weather-class/compare/", None),
+        "dataset-changed": (f"{project}/datasets/counters/", None),
+        "dataset-changed-versions": (f"{project}/datasets/counters/?tab=versions", None),
+        **{f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None) for word, upload in scene.uploads.items()},
+        "import-csv-file": (f"{project}/datasets/import/{scene.uploads['csv']}/?name=counters", acts.as_in_the_file),
+        "import-append": (f"{project}/datasets/import/{scene.uploads['more']}/?name=counters", acts.added_rows),
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
         "pipelines": (f"{project}/pipelines/", None),
         "pipelines-none": ("/projects/sea-water/pipelines/", None),
@@ -111,8 +130,8 @@ def shots(scene: Scene) -> dict[str, Shot]:
     }
 
 
-def take(page: Page, shot: Shot, file: Path) -> None:
-    """One page, down to TALLEST. Raises: AssertionError for a page that scrolls sideways."""
+def take(page: Page, shot: Shot, file: Path, height_max: int = TALLEST) -> None:
+    """One page, down to `height_max`. Raises: AssertionError for a page that scrolls sideways."""
     path, act = shot
     page.goto(path)
     if act:
@@ -123,9 +142,10 @@ def take(page: Page, shot: Shot, file: Path) -> None:
     assert over <= 0, f"{file.name}: the page is {over} pixels wider than its window"
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
     size = page.viewport_size or WIDE
-    page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+    height = max(height, size["height"])
+    page.set_viewport_size({"width": size["width"], "height": height})
     page.wait_for_timeout(150)
-    page.screenshot(path=file)
+    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": min(height, height_max)})
     page.set_viewport_size(size)
 
 
@@ -148,10 +168,26 @@ def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, want
         wait_for(stack.answers, "it answers again")
 
 
+def take_readme(stack: Stack, scene: Scene, opened: Browser) -> None:
+    """The pictures of README.md."""
+    every = shots(scene)
+    for name, word, theme, size, height in README:
+        context = context_of(opened, stack, viewport=size, color_scheme=theme, device_scale_factor=2 if size is PHONE else 1)
+        page = context.new_page()
+        sign_in(page, stack.described["username"], stack.described["password"])
+        take(page, every[word], README_OUT / f"{name}.png", height)
+        context.close()
+
+
 def main(stack: Stack, wanted: str) -> None:
     """Take them all."""
     scene = Scene(stack)
     scene.make(more=True)
+    if wanted == "readme":
+        with browser() as opened:
+            take_readme(stack, scene, opened)
+        scene.end()
+        return
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with browser() as opened:

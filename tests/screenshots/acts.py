@@ -81,8 +81,19 @@ def no_such_user(page: Page) -> None:
 def new_token(page: Page) -> None:
     """A token, shown once."""
     page.get_by_label("Name").fill("nightly-upload")
-    page.get_by_role("button", name="Make a token").click()
+    page.get_by_role("button", name="Create token").click()
     page.locator("#token").wait_for()
+
+
+def as_in_the_file(page: Page) -> None:
+    """The preview of an import with the cells of the file."""
+    page.get_by_text("As in the file").click()
+
+
+def added_rows(page: Page) -> None:
+    """An import whose rows are added to the current version."""
+    page.get_by_label("Add to the").check()
+    page.get_by_role("button", name="Add 2 rows").wait_for()
 
 
 def searched_log(page: Page) -> None:

@@ -1,5 +1,6 @@
 """An installation with something to see: the demo, jobs in every state, data sets, a log that moves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
+from tests.support.workbooks import xlsx
 
 _STATIONS = """
 import random, sys
@@ -63,6 +65,14 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
+_COUNTERS = b"""sensor_id;measured_at;flow_l_h;temp_c;active;humidity
+S-1001;01/02/2025;1.234,5;12,4;true;61
+S-1001;02/02/2025;1.180,0;12,1;true;63
+S-1002;03/03/2025;998,2;n/a;false;58
+S-1002;04/03/2025;1.410,7;13,0;true;57
+S-1003;05/04/2025;1.402,2;12,8;true;60
+"""
+
 STATIONS = "stations"
 _STREETS = ("3rd Ave & Broad St", "2nd Ave & Vine St", "Cedar St & 3rd Ave", "6th Ave & Blanchard St", "Pier 69", "Westlake Ave & 6th Ave")
 _TWIN: dict[str, Any] = {
@@ -110,6 +120,7 @@ class Scene:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.jobs: dict[str, str] = {}
+        self.uploads: dict[str, str] = {}  # staged
         self._held = 0  # the worker that is kept from claiming
 
     def make(self, *, more: bool = False) -> None:
@@ -177,6 +188,17 @@ class Scene:
         head = ",".join(f"reading_{number}_of_a_sensor" for number in range(40))
         rows = "\n".join(",".join(str(row * number / 8) if number % 5 else f"text {row}" for number in range(40)) for row in range(60))
         self._upload("forty-columns", f"{head}\n{rows}\n".encode())
+        for content in (_COUNTERS, _COUNTERS.replace(b"humidity", b"humidity_percent")):
+            self._upload("counters", content)
+        station = {"id": 31007, "name": "City Hall", "position": {"lat": 47.6039, "lon": -122.33}, "renting": True}
+        document = {"data": {"stations": [station, {**station, "id": 31009, "name": "Pike Place"}], "types": [{"id": 1}, {"id": 2}]}}
+        self.uploads = {
+            "csv": self._stage("counters.csv", _COUNTERS),
+            "more": self._stage("more.csv", b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3]) + b"\n"),
+            "excel": self._stage("trips.xlsx", xlsx(["station", "trips", "share"], ["Pier 69", 120, 0.5], ["Westlake", 88, "n/a"])),
+            "json": self._stage("stations.json", json.dumps(document, indent=1).encode()),
+            "error": self._stage("broken.csv", b"a,b\n1,2\n1,2,3\n"),
+        }
         made = self.stack.call("POST", "/api/v1/projects/", json={"slug": "sea-water", "name": "Sea water"})
         assert made.status_code == 201, made.text
 
@@ -210,6 +232,11 @@ class Scene:
     def _bikes(self) -> None:
         made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout
         self._upload("bike-trips", made)
+
+    def _stage(self, name: str, content: bytes) -> str:
+        answer = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": (name, content)})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
 
     def _upload(self, name: str, content: bytes) -> None:
         address = f"/api/v1/projects/{PROJECT}/datasets/"

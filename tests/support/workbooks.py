@@ -1,4 +1,4 @@
-"""Small workbooks in formats that no pinned library writes: .xls (BIFF8 in an OLE file) and .ods (XML in a zip archive)."""
+"""Small workbooks in formats that no pinned library writes: .xls (BIFF8 in an OLE file), .ods and .xlsx (XML in a zip archive)."""
 
 import datetime as dt
 import io
@@ -93,3 +93,30 @@ def zipped(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return file.getvalue()
+
+
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+
+
+def xlsx(*rows: Sequence[str | int | float]) -> bytes:
+    """An .xlsx file with the sheet `Trips`: numbers and text."""
+    listed = "".join(f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>' for number, values in enumerate(rows, start=1))
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" ContentType='
+        f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="{_KINDS}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_KINDS}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_OFFICE}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets><sheet name="Trips" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_OFFICE}/worksheet" '
+        'Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{listed}</sheetData></worksheet>',
+    }
+    return zipped({name: content.encode() for name, content in parts.items()})
+
+
+def _xlsx_cell(value: str | int | float) -> str:
+    return f'<c t="inlineStr"><is><t>{value}</t></is></c>' if isinstance(value, str) else f"<c><v>{value}</v></c>"

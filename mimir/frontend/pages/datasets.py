@@ -77,8 +77,29 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     asked = request.GET.get("version", "") or str(got["dataset"]["current_version"])
     version = _version(api(request), slug, name, versions, asked)
     number = version["number"]
-    path = project_path(slug, "datasets", name, "versions", str(number))
     tab = request.GET.get("tab", "") if request.GET.get("tab") in TABS else ""
+    context = {
+        **_content(request, slug, name, version, tab),
+        "name": name,
+        "version": version,
+        "versions": versions,
+        "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
+        "current_number": got["dataset"]["current_version"],
+        "is_current": version["current"],
+        "form": form,
+        "older": cursor_of(got["dataset"].get("next")),
+        "tab": tab,
+        "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
+        "origin": f"Uploaded by {version['created_by']}" if version["created_by"] else "Uploaded",
+        "uses": _uses(slug, name, None if version["current"] else number),
+    }
+    return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets", status=409 if form.bad else 200)
+
+
+def _content(request: HttpRequest, slug: str, name: str, version: dict[str, Any], tab: str) -> dict[str, Any]:
+    """What the page shows of one version: rows, columns, lineage, downloads, and what was noticed when it was read."""
+    number = version["number"]
+    path = project_path(slug, "datasets", name, "versions", str(number))
     shown = together(
         request,
         rows=partial(_rows, f"{path}rows/") if not tab else lambda client: {"columns": [], "rows": [], "truncated": False},
@@ -87,19 +108,9 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}), NOTHING),
     )
     profile = shown["profile"]
-    context = {
-        "name": name,
-        "version": version,
-        "versions": versions,
-        "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
-        "current_number": got["dataset"]["current_version"],
-        "is_current": version["current"],
+    return {
         "detail": shown["detail"],
         "breaking": any(change["kind"] != "added" for change in shown["detail"]["column_changes"]),
-        "form": form,
-        "older": cursor_of(got["dataset"].get("next")),
-        "tab": tab,
-        "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
         "table": columns.table(shown["rows"], profile),
         "columns": columns.listed(version["schema"], profile) if tab == "columns" else [],
         "rows_error": shown["rows"].get("error", ""),
@@ -108,11 +119,8 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "profile_api": f"/api/v1/{path}profile/",
         "profile_url": f"{_tab_url(number, tab)}&profile=1",
         "lineage": lineage_of(shown["lineage"], slug),
-        "origin": f"Uploaded by {version['created_by']}" if version["created_by"] else "Uploaded",
         "downloads": _downloads(f"/api/v1/{path}content/", version["format"]),
-        "uses": _uses(slug, name, None if version["current"] else number),
     }
-    return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets", status=409 if form.bad else 200)
 
 
 def _tab_url(number: int, tab: str) -> str:

@@ -174,7 +174,7 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Reads", ", ".join(inputs.get("dataset", [])) or "no dataset"),
         ("Makes", _makes(job_type, texts)),
         ("Updates", ", ".join(inputs.get("twin", []))),
-        ("Room", f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}"),
+        ("Resources", f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}"),
         ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),

@@ -14,7 +14,7 @@ from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
 
-LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "no end"))
+LIFETIMES = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in 1 year"), ("", "never"))
 _FIELDS = {"name": "name", "expires_at": "days"}
 
 

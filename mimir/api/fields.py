@@ -1,0 +1,34 @@
+"""Fields of request bodies whose rule is checked here and stated in the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+
+class PatternField(serializers.RegexField):
+    """Text that matches a pattern as a whole. `rule` is the sentence for people."""
+
+    def __init__(self, pattern: str, rule: str, **options: Any) -> None:
+        messages: dict[str, Any] = {"invalid": f"must be {rule}.", "blank": f"must be {rule}."}
+        super().__init__(rf"^({pattern})\Z", trim_whitespace=False, error_messages=messages, **options)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole number within limits."""
+
+    def __init__(self, least: int, most: int, **options: Any) -> None:
+        rule = f"must be a whole number from {least} to {most}."
+        messages: dict[str, Any] = dict.fromkeys(("invalid", "min_value", "max_value", "max_string_length"), rule)
+        super().__init__(min_value=least, max_value=most, error_messages=messages, **options)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class ObjectField(serializers.JSONField):
+    """A JSON object whose fields something else checks."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises: ValidationError."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("must be a JSON object.", code="invalid")
+        return super().to_internal_value(data)
