@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.importform import Select, form_of, options_of
+from mimir.frontend.pages.importform import Select, form_of, options_of, with_labels
+from mimir.lib.reading.options import OPTION_NAMES
 
 
 def upload(**fields: Any) -> dict[str, Any]:
@@ -88,3 +89,22 @@ def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
     form = form_of(upload(options={"format": "csv"}, reading=None, fault="Line 3 has 3 cells."), {})
     assert (form.columns, form.rows) == ([], [])
     assert "delimiter" in [one.name for one in form.fields]
+
+
+def test_sentences_of_the_api_name_options_as_the_page_labels_them() -> None:
+    warning = {"code": "ambiguous_dates", "params": {"column": "day"}, "message": "Column day stays text: x can be two dates. Choose date_formats."}
+    form = form_of(upload(fault="Choose skip_rows 1, and header_row none.", reading={**upload()["reading"], "warnings": [warning]}), {})
+    assert form.warnings[0]["message"] == "Column day stays text: x can be two dates. Choose “Dates”."
+    assert form.fault == "Choose “Rows to skip” 1, and “Header row” none."
+    assert with_labels("Correct them, name them in missing_values, or choose bad_cells missing.").count("“") == 2
+    assert with_labels('Column a is text because of "skip_rows" in row 1.') == 'Column a is text because of "skip_rows" in row 1.'
+
+
+def test_every_option_that_a_sentence_can_name_has_a_label_on_the_page() -> None:
+    unlabelled = {"date_formats", "missing_values", "bad_cells", "skip_rows", "header_row", "decimal_mark", "thousands_mark", "records_path"}
+    assert not [name for name in OPTION_NAMES if "_" in name and name not in unlabelled]
+    assert all("_" not in with_labels(f"Choose {name}.") for name in unlabelled)
+
+
+def test_no_row_is_skipped_where_the_user_says_zero() -> None:
+    assert options_of({"format": "csv", "skip_rows": "0"}, [], [], {}) == {"format": "csv", "skip_rows": 0}

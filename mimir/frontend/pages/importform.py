@@ -1,5 +1,6 @@
 """The form of an import: which reading options it shows for a format, and what its fields say. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,7 @@ class ImportForm:
     columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[list[dict[str, Any]]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    fault: str = ""
 
 
 def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +160,7 @@ def form_of(upload: Mapping[str, Any], errors: Mapping[str, str]) -> ImportForm:
     types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
     warnings = [_warning(one) for one in reading.get("warnings", [])]
     made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
+    made.fault = with_labels(upload["fault"])
     made.skipped = [name for name, value in types.items() if value == "skip"]
     made.columns = [_column(one, types.get(one["name"], ""), kind) for one in reading.get("columns", [])]
     made.rows = _rows(reading)
@@ -186,10 +189,10 @@ def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], readin
         label, placeholder, hint = _TEXTS[name]
         return Entry(name, label, value, placeholder, hint, error)
     if name == "skip_rows":
-        return Entry(name, "Rows to skip", str(given.get(name, "")), "Automatic", "Before the header row; 0 skips none", error)
+        return Entry(name, _LABELS[name], str(given.get(name, "")), "Automatic", "Before the header row; 0 skips none", error)
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
-        return Select(name, "Cells that do not fit", [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
+        return Select(name, _LABELS[name], [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
     known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
     if name == "sheet":
         known = [(sheet["name"], f"{text.visible(sheet['name'])}, {text.number(sheet['rows'])} rows") for sheet in reading.get("sheets", [])]
@@ -208,6 +211,8 @@ _LABELS = {
     "sheet": "Sheet",
     "records_path": "Rows are at",
     "nested": "Nested objects",
+    "skip_rows": "Rows to skip",
+    "bad_cells": "Cells that do not fit",
 }
 _TEXTS = {
     "date_formats": ("Dates", "Automatic", "day-first, month-first, or a pattern such as %d.%m.%Y"),
@@ -224,12 +229,21 @@ _KNOWN = {
 }
 
 
+_NAMES = {**_LABELS, **{name: row[0] for name, row in _TEXTS.items()}}
+_OPTION = re.compile(r"(?<![\w\"])(" + "|".join(sorted(name for name in _NAMES if "_" in name)) + r")(?![\w\"])")
+
+
+def with_labels(sentence: str) -> str:
+    """A sentence of the API with each option named as its field on the page: `Choose date_formats.` becomes `Choose “Dates”.`"""
+    return _OPTION.sub(lambda match: f"“{_NAMES[match[1]]}”", sentence)
+
+
 def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
     column = one["params"].get("column", "")
     fixes = [
         (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}") for label, option, value in _FIXES.get(one["code"], ())
     ]
-    return {"message": one["message"], "fixes": fixes}
+    return {"message": with_labels(one["message"]), "fixes": fixes}
 
 
 def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.importform import form_of, options_of
+from mimir.frontend.pages.importform import form_of, options_of, with_labels
 from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.column_changes import ChangeKind, column_changes
@@ -48,7 +48,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         "options": form_of(upload, errors),
         "form": form,
         "make_current": current,
-        "faults": list(errors.values()),
+        "faults": [with_labels(fault) for fault in errors.values()],
         "as_in_file": request.POST.get("view") == "file",
         "appends": form.value("how") == APPEND,
         **_target(request, slug, form.value("name"), upload),
