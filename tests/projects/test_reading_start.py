@@ -1,10 +1,13 @@
 """Where a table begins: lines before it are skipped and quoted, and no row is lost."""
 
+from pathlib import Path
+
 import pytest
 
 from mimir.lib.reading.dialect import Dialect, detect
 from mimir.lib.reading.options import options_of
 from mimir.lib.tables import NotATable
+from tests.support.reading import codes_of, read_bytes, rows_of, types_of
 
 N = "1.5,1,2\n2.5,2,4\n3.5,3,6\n4.5,4,8\n"  # three columns of numbers
 WORDS = "Oslo,NO,Europe\nRome,IT,Europe\nLima,PE,America\n"
@@ -105,3 +108,22 @@ def test_no_line_is_skipped_where_the_user_says_so() -> None:
     assert _detected(text, skip_rows=0, header_row="none").skip == 0
     assert _detected(f"Report\n\na,b,c\n{N}", skip_rows=0).names == ["Report"]
     assert options_of({"skip_rows": 0}).given() == {"skip_rows": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ('"Rain\nof March"\ntime,rain\n1,1.5\n2,2.5\n3,3.5\n', [("1", "1.5"), ("2", "2.5"), ("3", "3.5")]),
+        ('"A ""title""\n\nover three lines"\ntime,rain\n1,1.5\n2,2.5\n', [("1", "1.5"), ("2", "2.5")]),
+        ('"yes" "no"\n"Aberdeen City" 20035 1964\n"Moray" 24822 12122\n', [("Aberdeen City", "20035", "1964"), ("Moray", "24822", "12122")]),
+        ('place yes no\n1 "Aberdeen City" 20 1\n2 "Fife" 2 3\n', [("1", "Aberdeen City", "20", "1"), ("2", "Fife", "2", "3")]),
+    ],
+)
+def test_every_row_below_a_quoted_title_or_name_is_read(tmp_path: Path, content: str, rows: list[tuple[str, ...]]) -> None:
+    assert [tuple(str(value) for value in row) for row in rows_of(read_bytes(tmp_path, content.encode()))] == rows
+
+
+def test_without_missing_words_a_string_of_json_stays_a_string(tmp_path: Path) -> None:
+    found = read_bytes(tmp_path, b'[{"a": 1}, {"a": "1"}, {"a": 2}]', missing_values=[])
+    assert types_of(found)["a"] != "BIGINT"
+    assert codes_of(found)

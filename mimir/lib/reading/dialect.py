@@ -114,7 +114,8 @@ def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Sco
     if not counts:
         return 0.0, 0.0, 0.0, 0, -order, delimiter
     usual = max(counts, key=lambda count: (counts[count], count))
-    share = counts[usual] / len(rows)
+    names_only = 2 <= len(rows[0]) == usual - 1  # a header without a name for the row names
+    share = (counts[usual] + names_only) / len(rows)
     body = [cell.strip(" ") for row in rows[1:] for cell in row]
     values = sum(is_value(cell) for cell in body if cell)
     later = [cell for row in rows for cell in row[1:]]
