@@ -102,7 +102,7 @@ def test_a_waiting_job_says_why_and_starts_on_the_open_page(page: Page, gated: G
     expect(why).to_contain_text("1st")
     expect(why).to_contain_text("in line")
     expect(why.locator("li.blk")).to_have_count(1)
-    expect(why.locator("li.blk")).to_contain_text("Free room")
+    expect(why.locator("li.blk")).to_contain_text("Enough free capacity")
     expect(why.get_by_role("heading", level=2)).to_contain_text(str(SLOTS))
     full[0].end()
     expect(_status(page)).to_have_text("Running")
