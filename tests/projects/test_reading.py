@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow
 import pyarrow.ipc
+import pyarrow.parquet
 import pytest
 
 from mimir.lib.reading import rules
@@ -343,3 +344,45 @@ def test_windows_text_is_converted_and_said(tmp_path: Path) -> None:
 def test_every_pattern_is_the_same_in_python_and_in_the_engine() -> None:
     """A first look uses Python's expressions; a rule it drops wrongly would never be asked."""
     assert all(rule.pattern for rule in rules.TEXT_RULES)
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "rows", "code"),
+    [
+        ('[["a", "n"], ["x", 3], ["y", 12345678901234567890]]', ["a", "n"], [("x", "3"), ("y", "12345678901234567890")], "list_of_rows_named"),
+        ('[["NAME","POP"],["Oslo","709037"]]', ["NAME", "POP"], [("Oslo", "709037")], "list_of_rows_named"),
+        (" [\n [1, 2.50], [3]]", ["column1", "column2"], [("1", "2.5"), ("3", "None")], "list_of_rows"),
+        ("[1, 2, null]", ["column1"], [("1",), ("2",), ("None",)], "list_of_rows"),
+        ('{"a": [1, 2], "b": ["x", null]}', ["a", "b"], [("1", "x"), ("2", "None")], "list_of_columns"),
+        ('{"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}}', ["a", "b"], [("1", "x"), ("2", "y")], "list_of_columns"),
+        ('{"columns": ["a", "b"], "index": [0, 1], "data": [[1, "x"], [2, "y"]]}', ["a", "b"], [("1", "x"), ("2", "y")], "list_of_columns"),
+    ],
+)
+def test_json_without_objects_is_a_table(tmp_path: Path, content: str, names: list[str], rows: list[tuple[str, ...]], code: str) -> None:
+    found = read_bytes(tmp_path, content.encode())
+    assert list(types_of(found)) == names
+    assert [tuple(str(value) for value in row) for row in rows_of(found)] == rows
+    assert code in codes_of(found)
+
+
+@pytest.mark.parametrize("content", ['{"a": [1, 2], "b": [1]}', '{"x": {"lat": 1}, "y": {"lat": 2}}', '{"a": [1, 2], "b": 3}'])
+def test_a_json_document_of_another_kind_stays_one_row(tmp_path: Path, content: str) -> None:
+    assert len(rows_of(read_bytes(tmp_path, content.encode()))) == 1
+
+
+def test_the_first_row_of_a_json_list_can_be_chosen(tmp_path: Path) -> None:
+    content = b'[["a", "b"], ["c", "d"]]'
+    assert rows_of(read_bytes(tmp_path, content, header_row="none")) == [("a", "b"), ("c", "d")]
+    with pytest.raises(NotATable, match="header_row"):
+        read_bytes(tmp_path / "objects", b'[{"a": 1}]', header_row=1)
+    with pytest.raises(NotATable, match="header_row 1 or none"):
+        read_bytes(tmp_path / "second", content, header_row=2)
+
+
+def test_durations_of_parquet_become_numbers_and_are_reported(tmp_path: Path) -> None:
+    table = pyarrow.table({"wait": pyarrow.array([dt.timedelta(seconds=2)], pyarrow.duration("ms")), "n": [1]})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer)
+    found = read_bytes(tmp_path, buffer.getvalue())
+    assert rows_of(found) == [("2000", "1")]
+    assert [notice["params"]["column"] for notice in found.warnings if notice["code"] == "type_changed"] == ["wait"]

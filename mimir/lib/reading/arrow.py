@@ -7,6 +7,8 @@ from typing import Any
 from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
+_NO_DURATIONS = "Parquet has no durations; the value counts the unit of the file"
+
 
 def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
     """Write the table in an IPC file or stream as Parquet. Raises: NotATable."""
@@ -31,6 +33,21 @@ def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
         raise NotATable("The Arrow file is damaged, or holds values that a table cannot have. Write it again.", detail=str(error)[:500]) from error
 
 
+def duration_notices(parquet: Path) -> list[Notice]:
+    """A warning for each column that its writer held as a duration: Parquet stores the number alone."""
+    import pyarrow.parquet
+
+    try:
+        schema = pyarrow.parquet.read_schema(parquet)
+    except (pyarrow.ArrowException, ValueError, OSError):
+        return []
+    return [_type_changed(field.name, "BIGINT", _NO_DURATIONS) for field in schema if pyarrow.types.is_duration(field.type)]
+
+
+def _type_changed(column: str, type_name: str, reason: str) -> Notice:
+    return Notice("type_changed", {"column": column, "type": type_name, "reason": reason})
+
+
 def _opened(pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:
     if file.read(6) == b"ARROW1":
         reader = pyarrow.ipc.open_file(file)
@@ -50,7 +67,7 @@ def _stored(pyarrow: Any, field: Any, warnings: list[Notice]) -> Any:
     changed = {
         types.is_null: (pyarrow.string(), "it has no values"),
         types.is_float16: (pyarrow.float32(), "Parquet has no 16-bit numbers"),
-        types.is_duration: (pyarrow.int64(), "Parquet has no durations; the value counts the unit of the file"),
+        types.is_duration: (pyarrow.int64(), _NO_DURATIONS),
         types.is_string_view: (pyarrow.string(), ""),
         types.is_binary_view: (pyarrow.binary(), ""),
     }
@@ -58,6 +75,6 @@ def _stored(pyarrow: Any, field: Any, warnings: list[Notice]) -> Any:
         if test(kind):
             kind = wanted
             if reason:
-                warnings.append(Notice("type_changed", {"column": field.name, "type": str(wanted), "reason": reason}))
+                warnings.append(_type_changed(field.name, str(wanted), reason))
             break
     return pyarrow.field(field.name, kind, True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-class _Number(str):
+class Number(str):
     """A number as it is in the file."""
 
 
@@ -23,7 +23,7 @@ def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
                 if not line.strip():
                     continue
                 row = [""] * len(keys)
-                for key, value in json.loads(line, parse_int=_Number, parse_float=_Number, parse_constant=_Number).items():
+                for key, value in json.loads(line, parse_int=Number, parse_float=Number, parse_constant=Number).items():
                     row[places[key]] = _tagged(value)
                 writer.writerow(row)
     except (ValueError, KeyError, AttributeError, RecursionError):
@@ -36,16 +36,16 @@ def _tagged(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return str(value) if isinstance(value, _Number) else '"' + value
-    return _written(value)
+        return str(value) if isinstance(value, Number) else '"' + value
+    return written(value)
 
 
-def _written(value: Any) -> str:
-    """The value as JSON text."""
-    if isinstance(value, _Number):
+def written(value: Any) -> str:
+    """A value whose numbers are `Number` as JSON text."""
+    if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_written(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{written(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_written, value)) + "]"
+        return "[" + ",".join(map(written, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

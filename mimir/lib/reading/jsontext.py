@@ -8,6 +8,7 @@ from typing import Any
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
+from mimir.lib.reading.jsonlayouts import write_columns, write_rows
 from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
@@ -29,8 +30,15 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
     warnings, choices = list(text.warnings), list[dict[str, Any]]()
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
-    if layout == "document" or (options.records_path not in ("", "$")):
+    rows = work / "rows.jsonl"
+    if layout == "array" and not options.records_path and write_rows(path, rows, options.header_row, warnings):
+        path, layout = rows, "lines"
+    elif options.header_row is not None:
+        raise NotATable("header_row is for CSV, Excel, and JSON that is a list of lists. Leave it out for this file.")
+    elif layout == "document" or (options.records_path not in ("", "$")):
         path, choices = _records(connection, text.path, work, options, warnings)
+        if path == text.path and not options.records_path and write_columns(path, rows, warnings):
+            path = rows
         layout = "lines" if path != text.path else "objects"
         size_max = min(DOCUMENT_BYTES_MAX, max(OBJECT_BYTES_MAX, text.path.stat().st_size + 1))
     source = f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"

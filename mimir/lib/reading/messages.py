@@ -50,6 +50,9 @@ _SENTENCES = {
     "skipped_columns": "{count} empty columns without a name are skipped.",
     "records_path": "The rows are the list {path} in the file.",
     "other_lists": "The file also has the lists {others}. Choose records_path to read another one.",
+    "list_of_rows": "The file is a list of rows without names. The columns are named column1, column2 and so on.",
+    "list_of_rows_named": "The file is a list of rows. The first one names the columns.",
+    "list_of_columns": "The file has a list of values for each column. The values at one place in all lists are a row.",
     "type_changed": "Column {column} is stored as {type}: {reason}.",
     "more": "{count} more warnings are not shown.",
 }

@@ -26,7 +26,7 @@ _COLUMN_OPTIONS = ("date_formats", "missing_values", "types", "bad_cells")
 _APPLY = {
     "csv": (*_TEXT_OPTIONS, *_ROW_OPTIONS, *_COLUMN_OPTIONS),
     "jsonl": ("encoding", "nested", "records_path", *_COLUMN_OPTIONS),
-    "json": ("encoding", "nested", "records_path", *_COLUMN_OPTIONS),
+    "json": ("encoding", "nested", "records_path", "header_row", *_COLUMN_OPTIONS),
     "excel": ("sheet", *_ROW_OPTIONS, *_COLUMN_OPTIONS),
     "parquet": (),
     "arrow": (),
@@ -124,6 +124,10 @@ def _columnar(
     described = run_sql(connection, f"DESCRIBE {source}")
     schema = [{"name": row[0], "type": row[1]} for row in described]
     check_columns([Column(row[0], row[1]) for row in described])
+    if kind == "parquet" and any(column["type"] == "BIGINT" for column in schema):
+        from mimir.lib.reading.arrow import duration_notices
+
+        warnings += duration_notices(table)
     first = f"(FROM read_parquet({quoted(str(table))}) LIMIT 1)"
     for start in range(0, len(schema), 100):  # pages too, not only the footer
         counts = ", ".join(f"count({identifier(column['name'])})" for column in schema[start : start + 100])

@@ -1,0 +1,102 @@
+"""JSON whose rows are not objects becomes JSON lines: a list of rows, and lists of values by column, as pandas and many web APIs write them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mimir.lib.reading.header import is_value
+from mimir.lib.reading.jsonlines import Number, written
+from mimir.lib.reading.messages import Notice
+from mimir.lib.tables import COLUMNS_MAX, NotATable
+
+BYTES_MAX = 64 * 1024**2  # of a file that Python's parser holds as a whole
+_SPLIT = {"columns", "data"}, {"columns", "data", "index"}
+
+
+def write_rows(source: Path, target: Path, header_row: int | None, warnings: list[Notice]) -> bool:
+    """Write an array of arrays, or of values, as JSON lines; false where it is an array of objects. `header_row`: 1, 0 for none, or None.
+
+    Raises: NotATable.
+    """
+    with source.open(encoding="utf-8") as file:
+        beginning = file.read(4096).lstrip()[1:].lstrip()
+    if beginning[:1] in ("{", "]", "") or source.stat().st_size > BYTES_MAX:
+        return False
+    elements = _parsed(source)
+    if not isinstance(elements, list) or any(isinstance(element, dict) for element in elements):
+        return False
+    if header_row not in (None, 0, 1):
+        raise NotATable("The file is a list of rows. Choose header_row 1 or none.")
+    rows = [element if isinstance(element, list) else [element] for element in elements]
+    named = len(rows) > 1 and _names(rows) if header_row is None else header_row == 1
+    _write(target, rows[0] if named else [], rows[1:] if named else rows)
+    warnings.append(Notice("list_of_rows_named" if named else "list_of_rows", {}))
+    return True
+
+
+def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
+    """Write a document with a list of values for each column as JSON lines; false where it is another kind of document. Raises: NotATable."""
+    if source.stat().st_size > BYTES_MAX:
+        return False
+    document = _parsed(source)
+    if not isinstance(document, dict):
+        return False
+    if document.keys() in _SPLIT and all(isinstance(document[key], list) for key in _SPLIT[0]):
+        if not all(isinstance(row, list) for row in document["data"]) or not document["columns"]:
+            return False
+        names, rows = document["columns"], document["data"]
+    else:
+        columns = [_values(value) for value in document.values()]
+        if not columns or any(column is None or len(column) != len(columns[0] or ()) for column in columns) or not columns[0]:
+            return False
+        names, rows = list(document), list(zip(*(column for column in columns if column is not None), strict=True))
+    _write(target, names, rows)
+    warnings.append(Notice("list_of_columns", {}))
+    return True
+
+
+def _parsed(source: Path) -> Any:
+    """The document, each number as it is in the file; None where it is not valid JSON or has a key twice: the caller says what is wrong."""
+    try:
+        return json.loads(
+            source.read_text("utf-8"), parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _values(value: Any) -> list[Any] | None:
+    """The values of one column: a list without objects, or an object with the keys "0", "1", ... in this order."""
+    if isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
+        value = list(value.values())
+    return value if isinstance(value, list) and not any(isinstance(one, dict) for one in value) else None
+
+
+def _names(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether the first row names the columns: different texts that are no values, as many as the other rows have."""
+    first = rows[0]
+    texts = all(isinstance(name, str) and not isinstance(name, Number) and name.strip() and not is_value(name) for name in first)
+    return texts and len({str(name).casefold() for name in first}) == len(first) >= max(map(len, rows))
+
+
+def _write(target: Path, names: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
+    """Write each row as an object. A name that is missing is `column<number>`. Raises: NotATable."""
+    rows = list(rows)
+    width = max(len(names), max(map(len, rows), default=0))
+    if width > COLUMNS_MAX:
+        raise NotATable(f"The rows have up to {width} values; at most {COLUMNS_MAX} columns are accepted.")
+    keys = [str(name) if name not in ("", None) else f"column{index}" for index, name in enumerate(names, start=1)]
+    keys += [f"column{index}" for index in range(len(keys) + 1, width + 1)]
+    texts = [json.dumps(key, ensure_ascii=False) for key in keys]
+    with target.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            values = [written(value) for value in row] + ["null"] * (width - len(row))
+            file.write("{" + ",".join(f"{text}:{value}" for text, value in zip(texts, values, strict=True)) + "}\n")
