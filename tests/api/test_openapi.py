@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from jobs.api.document import in_openapi
 from jobs.contract import JobType
+from mimir.api.autoschema import NOT_BLANK
 from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
 from projects.services import session_create
 from tests.contract.document import Document
@@ -162,7 +164,7 @@ def test_every_request_body_is_closed_and_says_what_its_texts_may_be(served: dic
     assert [name for name in bodies if "oneOf" not in schemas[name] and schemas[name].get("additionalProperties") is not False] == []
     assert schemas["DatasetChange"]["required"] == ["current_version"]
     name = schemas["ProjectRequest"]["properties"]["name"]
-    assert (name["pattern"], name["not"], name["minLength"]) == (r"\S", {"pattern": r"\u0000"}, 1)
+    assert (name["pattern"], name["not"], name["minLength"]) == (NOT_BLANK, {"pattern": r"\u0000"}, 1)
     assert schemas["ProjectShape"]["properties"]["name"] == {"type": "string"}
 
 
@@ -188,3 +190,11 @@ def test_the_parameters_of_a_query_say_what_they_take(served: dict[str, Any]) ->
     by_name = {parameter["name"]: parameter["schema"] for parameters in listed for parameter in parameters}
     assert by_name["of"]["pattern"].startswith("^(dataset|model|twin):")
     assert by_name["cursor"]["not"] == {"pattern": r"\u0000"}
+
+
+def test_the_rule_of_text_that_is_not_blank_is_as_strict_as_the_runtime() -> None:
+    """A form of U+001E alone passed the document's `\\S` and was refused as blank."""
+    of_json_schema = " \t\n\v\f\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+    pattern = re.compile(NOT_BLANK.replace(r"\s", of_json_schema))
+    assert [hex(code) for code in range(0x10000) if not chr(code).strip() and pattern.search(chr(code))] == []
+    assert all(map(pattern.search, ("a", "é", "0", "_", "語")))
