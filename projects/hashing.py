@@ -1,6 +1,6 @@
 """Password hashing, a few at a time on threads of low priority, so that sign-ins of strangers slow nobody who is signed in.
 
-A hash takes a quarter of a second of a core. While it runs no database connection is held. Beyond WAITING_MAX sign-ins, or FROM_ONE_MAX
+A hash takes a quarter of a second of a core. While it runs no database connection is held. Beyond WAITING_MAX sign-ins, or SIGN_INS_AT_ONCE
 of one address, the answer is 429 at once.
 """
 
@@ -15,11 +15,11 @@ from typing import ParamSpec, TypeVar
 
 from django.db import connection
 
+from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
 
 AT_ONCE = 2
 WAITING_MAX = 12  # hashes that run or wait, of everybody
-FROM_ONE_MAX = 4  # of one address
 RETRY_SECONDS = 2
 NICENESS = 10
 
@@ -27,12 +27,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _lock = threading.Lock()
+_held = threading.local()  # `slot` is set while this thread has one
 _waiting: Counter[str] = Counter()
 
 
 def hashed(address: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """What `function`, which hashes a password, returns. `address`: the client's, or "" for our own commands. Raises: TooMany."""
-    with _slot(address):
+    with hash_slot(address):
         give_connection_back()
         return _pool().submit(function, *arguments, **named).result()
 
@@ -44,14 +45,20 @@ def give_connection_back() -> None:
 
 
 @contextlib.contextmanager
-def _slot(address: str) -> Iterator[None]:
+def hash_slot(address: str) -> Iterator[None]:
+    """A place among those who wait for a hash, for this thread. Taken first, it refuses a burst before anything is read. Raises: TooMany."""
+    if getattr(_held, "slot", False):
+        yield
+        return
     with _lock:
-        if _waiting.total() >= WAITING_MAX or _waiting[address] >= FROM_ONE_MAX:
+        if _waiting.total() >= WAITING_MAX or _waiting[address] >= SIGN_INS_AT_ONCE:
             raise TooMany("Too many sign-ins at once. Try again in a moment.", code="busy", retry_after_seconds=RETRY_SECONDS)
         _waiting[address] += 1
+    _held.slot = True
     try:
         yield
     finally:
+        _held.slot = False
         with _lock:
             _waiting[address] -= 1
             if not _waiting[address]:

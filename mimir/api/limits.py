@@ -1,11 +1,13 @@
 """What each address of the orchestrator takes as a request's body. The limits themselves are applied by `mimir.lib.bodies`."""
 
+import contextlib
+
 from django.conf import settings
 from django.db import connections
 
 from mimir.lib.asgi import Application, Receive, Scope, Send, header, send_json_error
 from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, Budget, Intake, Rule, spool_budget, too_large
-from mimir.lib.clients import PerClient, client_of
+from mimir.lib.clients import SIGN_INS_AT_ONCE, PerClient, client_of
 from mimir.lib.errors import MimirError, NotAuthenticated, TooMany
 
 MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
@@ -55,21 +57,30 @@ def with_limits(application: Application) -> Application:
 
 
 class _PerClient:
-    """ASGI middleware: 429 for a client with too many requests. Workers are not counted: many share an address behind one NAT."""
+    """ASGI middleware: 429 for a client with too many requests, or sign-ins, at once.
+
+    Workers are not counted: many share an address behind one NAT.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._requests = PerClient("requests at once", settings.ENV.requests_per_client)
+        self._sign_ins = PerClient("sign-ins at once", SIGN_INS_AT_ONCE)  # refused here, a burst costs no thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/worker/"):
             await self._application(scope, receive, send)
             return
         try:
-            with self._requests.taken(client_of(scope)):
+            client = client_of(scope)
+            with self._requests.taken(client), self._sign_ins.taken(client) if _is_sign_in(scope) else contextlib.nullcontext():
                 await self._application(scope, receive, send)
         except TooMany as error:
             await send_json_error(send, error, close=False)
+
+
+def _is_sign_in(scope: Scope) -> bool:
+    return bool(scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/") == _SIGN_IN)
 
 
 def give_back_connections() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from mimir.lib.asgi import Scope
 from mimir.lib.errors import TooMany
 
+SIGN_INS_AT_ONCE = 4  # of one client
+
 
 class PerClient:
     """A limit on things that one client has at once. `what` is for the error's sentence."""

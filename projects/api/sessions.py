@@ -17,6 +17,8 @@ from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
 from projects.api import serializers, shapes
 from projects.api.account import token_of, verified
+from projects.hashing import hash_slot
+from projects.lockout import client_network
 from projects.models import AccessToken, TokenKind
 from projects.services import session_create, token_create, token_delete
 from projects.services.tokens import session_delete, token_etag, token_get
@@ -46,7 +48,8 @@ class SessionView(ApiView):
         """
         body = validated(serializers.SessionRequest, request)
         django_request = request._request
-        user = verified(django_request, body["username"], body["password"])
+        with hash_slot(client_network(django_request) or ""):
+            user = verified(django_request, body["username"], body["password"])
         if user is None:
             raise NotAuthenticated("The user name or the password is wrong.", code="bad_credentials")
         user_logged_in.send(sender=type(user), request=django_request, user=user)

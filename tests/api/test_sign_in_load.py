@@ -1,5 +1,6 @@
 """Sign-ins of strangers: a few hashes at once, without a database connection; limits for an address and for a name; signed-in users go on."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test import Client, RequestFactory
 
+from mimir.api.limits import with_limits
+from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
 from projects import backends, hashing, lockout
 from projects.services import session_create
@@ -60,7 +63,7 @@ def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connectio
     with ThreadPoolExecutor(40) as threads:
         begun, before = time.monotonic(), _connections()
         asked = [threads.submit(_sign_in, f"u{number}", f"192.0.2.{number}") for number in range(24)]
-        while sum(each.done() for each in asked) < 24 - hashing.WAITING_MAX and time.monotonic() - begun < 20:
+        while (sum(each.done() for each in asked) < 24 - hashing.WAITING_MAX or _connections() > before) and time.monotonic() - begun < 20:
             time.sleep(0.01)
         refused = [each.result() for each in asked if each.done()]
         held = _connections()
@@ -84,7 +87,7 @@ def _connections() -> int:
 def test_one_address_cannot_take_the_whole_pool(hasher: Hasher) -> None:
     with ThreadPoolExecutor(20) as threads:
         mine = [threads.submit(_sign_in, f"u{number}", f"2001:db8::{number}") for number in range(8)]
-        while sum(each.done() for each in mine) < 8 - hashing.FROM_ONE_MAX:
+        while sum(each.done() for each in mine) < 8 - SIGN_INS_AT_ONCE:
             time.sleep(0.01)
         other = threads.submit(_sign_in, "somebody", "198.51.100.7")
         time.sleep(0.2)
@@ -177,3 +180,37 @@ def test_a_sign_in_with_an_outdated_hash_keeps_sessions(settings: Any) -> None:
     user.refresh_from_db()
     assert user.password.startswith("pbkdf2_sha256$")
     assert Client().get("/api/v1/session/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+async def test_more_sign_ins_of_one_client_are_refused_before_the_application() -> None:
+    release, entered = asyncio.Event(), list[str]()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        entered.append(scope["client"][0])
+        await release.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    limited = with_limits(application)
+    statuses: list[int] = []
+
+    async def ask(method: str, address: str) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await limited({"type": "http", "method": method, "path": "/api/v1/session/", "headers": [], "client": (address, 1)}, receive, send)
+
+    waiting = [asyncio.create_task(ask("POST", "192.0.2.1")) for _ in range(SIGN_INS_AT_ONCE)]
+    waiting += [asyncio.create_task(ask("GET", "192.0.2.1")), asyncio.create_task(ask("POST", "192.0.2.2"))]
+    while len(entered) < len(waiting):
+        await asyncio.sleep(0)
+    await ask("POST", "192.0.2.1")
+    assert (statuses, len(entered)) == ([429], len(waiting))
+    release.set()
+    await asyncio.gather(*waiting)
+    await ask("POST", "192.0.2.1")
+    assert statuses == [429] + [200] * (len(waiting) + 1)
