@@ -1,20 +1,17 @@
 """What each address of the orchestrator takes as a request's body. The limits themselves are applied by `mimir.lib.bodies`."""
 
-import contextlib
-
 from django.conf import settings
 from django.db import connections
 
 from mimir.lib.asgi import Application, Receive, Scope, Send, header, send_json_error
 from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, Budget, Intake, Rule, spool_budget, too_large
-from mimir.lib.clients import SIGN_INS_AT_ONCE, PerClient, client_of
+from mimir.lib.clients import SIGN_IN_PATH, PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotAuthenticated, TooMany
 
 MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
 ARTIFACTS_AT_ONCE = 16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
 ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
-_SIGN_IN = "/api/v1/session"
 
 
 class BodyRules:
@@ -36,7 +33,7 @@ class BodyRules:
                 return Rule(settings.ENV.artifact_bytes_max, self._artifacts, stranger, weight=1, exact_length=True)
             return Rule(in_memory, self._worker_memory, stranger)
         if path.startswith("/api/"):
-            stranger = too_large(STRANGER_BYTES_MAX) if path.rstrip("/") == _SIGN_IN else _without_token(scope)
+            stranger = too_large(STRANGER_BYTES_MAX) if path.rstrip("/") == SIGN_IN_PATH else _without_token(scope)
             if header(scope, b"content-type").lower().startswith("multipart/form-data"):
                 return Rule(settings.ENV.max_upload_bytes + ENVELOPE_BYTES, self._spool, stranger)
             return Rule(in_memory, self._memory, stranger)
@@ -65,22 +62,17 @@ class _PerClient:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._requests = PerClient("requests at once", settings.ENV.requests_per_client)
-        self._sign_ins = PerClient("sign-ins at once", SIGN_INS_AT_ONCE)  # refused here, a burst costs no thread
+        self._sign_ins = SignIns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/worker/"):
             await self._application(scope, receive, send)
             return
         try:
-            client = client_of(scope)
-            with self._requests.taken(client), self._sign_ins.taken(client) if _is_sign_in(scope) else contextlib.nullcontext():
+            with self._requests.taken(client_of(scope)), self._sign_ins.of(scope):
                 await self._application(scope, receive, send)
         except TooMany as error:
             await send_json_error(send, error, close=False)
-
-
-def _is_sign_in(scope: Scope) -> bool:
-    return bool(scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/") == _SIGN_IN)
 
 
 def give_back_connections() -> None:

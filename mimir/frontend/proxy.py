@@ -22,7 +22,7 @@ from mimir.frontend.proxy_ws import AWAY, FOREIGN_ORIGIN, NOT_SIGNED_IN, SocketP
 from mimir.frontend.session import SessionUser, read_cookie
 from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
 from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, ClientGone, Intake, Misframed, Pieces, Rule, spool_budget, too_large
-from mimir.lib.clients import PerClient, client_of
+from mimir.lib.clients import PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotFound, PermissionDenied, TooMany
 from mimir.lib.forwarded import ForwardedHeaders
 
@@ -100,6 +100,7 @@ class Front:
         self._max_bytes = settings.max_upload_bytes + ENVELOPE_BYTES
         self._spool = spool_budget(settings.upload_spool_bytes, settings.max_upload_bytes)
         self._slots = Slots(per_client=settings.requests_per_client)
+        self._sign_ins = SignIns()
         self._open_sockets = PerClient("live connections", settings.sockets_per_client)
         self._http = HttpProxy(settings.api_url, keys=settings.frontend_keys)
         self._sockets = SocketProxy(settings.api_url, keys=settings.frontend_keys)
@@ -133,10 +134,11 @@ class Front:
                 raise NotFound("There is nothing here.")
             self._check_host(scope)
             credentials = self._admin_credentials(scope) if where is Target.ADMIN else self._api_credentials(scope)
-            pieces = Pieces(receive, self._max_bytes)
-            body = await taken_body(scope, pieces, has_credentials=bool(credentials))
-            with self._slots.taken(client_of(scope), rank=self._rank(scope, credentials)):
-                await self._http.forward(scope, body, send, where=where, credentials=credentials)
+            with self._sign_ins.of(scope):
+                pieces = Pieces(receive, self._max_bytes)
+                body = await taken_body(scope, pieces, has_credentials=bool(credentials))
+                with self._slots.taken(client_of(scope), rank=self._rank(scope, credentials)):
+                    await self._http.forward(scope, body, send, where=where, credentials=credentials)
         except ClientGone:
             return
         except MimirError as error:

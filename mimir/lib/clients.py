@@ -7,6 +7,7 @@ from mimir.lib.asgi import Scope
 from mimir.lib.errors import TooMany
 
 SIGN_INS_AT_ONCE = 4  # of one client
+SIGN_IN_PATH = "/api/v1/session"  # without its last slash, which may be left out
 
 
 class PerClient:
@@ -30,6 +31,18 @@ class PerClient:
                 self._counts[client] = left
             else:
                 del self._counts[client]
+
+
+class SignIns(PerClient):
+    """The limit on sign-ins by the API of one client, before a thread or an upstream connection is taken."""
+
+    def __init__(self) -> None:
+        super().__init__("sign-ins at once", SIGN_INS_AT_ONCE)
+
+    def of(self, scope: Scope) -> contextlib.AbstractContextManager[None]:
+        """For the time of a request: counts it if it is a sign-in. Entering raises: TooMany."""
+        is_sign_in = scope["method"] == "POST" and scope["path"].rstrip("/") == SIGN_IN_PATH
+        return self.taken(client_of(scope)) if is_sign_in else contextlib.nullcontext()
 
 
 def client_of(scope: Scope) -> str:

@@ -1,21 +1,24 @@
 """The memory of the servers, and the latency of a signed-in reader, while something else goes on."""
 
 import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
+from mimir.dev.places import ROOT
 from tests.support.signin import sign_in
 from tests.support.stack import Stack
 
 MIB = 1024 * 1024
 RSS_MIB_MAX, P95_RATIO_MAX = 64.0, 3.0
 P95_FLOOR_SECONDS = 0.05  # below it a ratio says more about the scheduler than about us
-PAUSE_SECONDS, SAMPLE_SECONDS = 0.02, 0.05
+SAMPLE_SECONDS = 0.05
 
 
 @dataclass
@@ -61,18 +64,14 @@ class Meter:
         window = Window(before={name: resident_mib(pid) for name, pid in pids.items()})
         window.most = dict(window.before)
         ends = threading.Event()
-        threads = [
-            threading.Thread(target=self._read, args=(window, ends), daemon=True),
-            threading.Thread(target=_sample, args=(pids, window, ends), daemon=True),
-        ]
-        for thread in threads:
-            thread.start()
+        sampling = threading.Thread(target=_sample, args=(pids, window, ends), daemon=True)
+        sampling.start()
         try:
-            yield window
+            with self._reads(window):
+                yield window
         finally:
             ends.set()
-            for thread in threads:
-                thread.join(70)
+            sampling.join(70)
         until(lambda: all(resident_mib(pid) - window.before[name] <= RSS_MIB_MAX / 2 for name, pid in pids.items()), settle_seconds)
         window.after = {name: resident_mib(pid) for name, pid in pids.items()}
         window.restarted = [name for name, pid in pids.items() if self._pid(name) != pid]
@@ -80,17 +79,37 @@ class Meter:
     def _pid(self, name: str) -> int:
         return next(iter(self._stack.pids(name)), 0)
 
-    def _read(self, window: Window, ends: threading.Event) -> None:
-        while not ends.is_set():
-            began = time.monotonic()
-            try:
-                answer = self._reader.get(self._path, timeout=60)
-                if answer.status_code != 200:
-                    window.failures.append(str(answer.status_code))
-            except httpx.HTTPError as error:
-                window.failures.append(type(error).__name__)
-            window.latencies.append(time.monotonic() - began)
-            ends.wait(PAUSE_SECONDS)
+    @contextlib.contextmanager
+    def _reads(self, window: Window) -> Iterator[None]:
+        """The reader reads during the block; what it saw is in the window at once."""
+        client = self._reader
+        options = {"base": str(client.base_url), "headers": {"Host": client.headers["Host"]}, "cookies": dict(client.cookies), "path": self._path}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.attack.reader"],
+            cwd=ROOT, env={**os.environ, "MIMIR_READER": json.dumps(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        first = threading.Event()
+
+        def collect() -> None:
+            for line in process.stdout or ():
+                seconds, wrong = json.loads(line)
+                if first.is_set():
+                    window.latencies.append(seconds)
+                    window.failures += [wrong] if wrong else []
+                first.set()  # the first one makes the connection
+
+        thread = threading.Thread(target=collect, daemon=True)
+        thread.start()
+        try:
+            assert first.wait(30), "the reader reads"
+            yield
+        finally:
+            process.stdin.close()
+            thread.join(70)
+            process.kill()
+            process.wait()
 
 
 def resident_mib(pid: int) -> float:
