@@ -12,7 +12,7 @@ from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NEW, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.errors import NotFound
+from mimir.lib.errors import Invalid, NotFound
 from projects.access import project_for
 from projects.api import serializers, shapes
 from projects.models import Membership, Role
@@ -24,12 +24,27 @@ if TYPE_CHECKING:
 
 
 def _user(username: str) -> "User":
-    """Raises: NotFound."""
-    found = get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+    """The user of an address. Raises: NotFound."""
+    found = _user_or_none(username)
     if found is None:
-        message = f"There is no user {username[:150]}. An administrator creates users under System, Users."
-        raise NotFound(message, detail={"username": "does not exist"})
+        raise NotFound(_no_user(username), detail={"username": "does not exist"})
     return found
+
+
+def _user_of_body(username: str) -> "User":
+    """Raises: Invalid: 404 would say that the project is not there."""
+    found = _user_or_none(username)
+    if found is None:
+        raise Invalid(_no_user(username), detail={"username": _no_user(username)})
+    return found
+
+
+def _user_or_none(username: str) -> "User | None":
+    return get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+
+
+def _no_user(username: str) -> str:
+    return f"There is no user {username[:150]}. An administrator creates users under System, Users."
 
 
 class MembersView(ApiView):
@@ -48,10 +63,10 @@ class MembersView(ApiView):
         operation_id="members_add", request=serializers.MemberAddRequest, responses={201: serializers.Member, **errors(400, 403, 404, 409)}
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Make a user a member. 404 for a user who is not there, 409 for one who is a member already."""
+        """Make a user a member. 400 for a user who does not exist, 409 for one who is a member already."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.MemberAddRequest, request)
-        return Response(shapes.member(member_add(project=project, user=_user(body["username"]), role=Role(body["role"]))), status=201)
+        return Response(shapes.member(member_add(project=project, user=_user_of_body(body["username"]), role=Role(body["role"]))), status=201)
 
 
 class MemberView(ApiView):

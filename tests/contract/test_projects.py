@@ -102,6 +102,7 @@ def test_members_are_set_listed_and_removed(api: Api, people: dict[str, Person],
     stranger.refused("GET", "projects/members/", 404)
     api.refused("PUT", "projects/members/members/stranger/", 400, "role", json={"role": "king"})
     api.refused("PUT", "projects/members/members/nobody-here/", 404, json={"role": "viewer"})
+    api.refused("POST", "projects/members/members/", 400, "username", json={"username": "nobody-here", "role": "viewer"})
 
 
 def test_a_dataset_is_uploaded_in_versions_and_read_in_every_form(api: Api, project: str) -> None:
