@@ -86,7 +86,7 @@ def test_members_are_added_and_their_role_is_changed(api: Api, people: dict[str,
     body = {"username": "stranger", "role": "viewer"}
     assert maintainer.post("projects/own/members/", body)["role"] == "viewer"
     assert maintainer.refused("POST", "projects/own/members/", 409, "username", json=body)["code"] == "member_exists"
-    maintainer.refused("POST", "projects/own/members/", 404, "username", json={**body, "username": "nobody-here"})
+    maintainer.refused("POST", "projects/own/members/", 400, "username", json={**body, "username": "nobody-here"})
     assert maintainer("PATCH", "projects/own/members/stranger/", json={"role": "operator"}).json()["role"] == "operator"
     maintainer.refused("PATCH", "projects/own/members/viewer/", 404, json={"role": "operator"})
     as_user(people["stranger"].token).refused("POST", "projects/own/members/", 403, json=body)
