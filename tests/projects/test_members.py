@@ -45,7 +45,7 @@ def test_a_user_is_added_once(project: Project, ada: Caller) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
-        ({"username": "nobody", "role": "viewer"}, 404, "username"),
+        ({"username": "nobody", "role": "viewer"}, 400, "username"),
         ({"username": "nobody", "role": "king"}, 400, "role"),
         ({"role": "viewer"}, 400, "username"),
         ({"username": "ada"}, 400, "role"),
