@@ -131,7 +131,7 @@ def _zip(*names: str) -> bytes:
         (b'"never closed', "never closed"),
         (b"a" * 201 + b"\n1\n", "longer than 200"),
         (b",".join(b"c" for _ in range(2001)) + b"\n", "2001 columns"),
-        (b"[1, 2]", "not an object"),
+        (b'[1, {"a": 2}]', "not an object"),
         (b'{"a": 1}\n{"a": \n', "line 2"),
         (_parquet(n=[1])[:-20], "cut off"),
         (b"PAR1" + b"x" * 100 + b"PAR1", "parquet"),
