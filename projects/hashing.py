@@ -46,7 +46,7 @@ def give_connection_back() -> None:
 
 @contextlib.contextmanager
 def hash_slot(address: str) -> Iterator[None]:
-    """A place among those who wait for a hash, for this thread. Taken first, it refuses a burst before anything is read. Raises: TooMany."""
+    """Reserve a place in the queue for a hash, for this thread. Reserved first, it refuses a burst before any query. Raises: TooMany."""
     if getattr(_held, "slot", False):
         yield
         return

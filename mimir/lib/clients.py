@@ -7,7 +7,7 @@ from mimir.lib.asgi import Scope
 from mimir.lib.errors import TooMany
 
 SIGN_INS_AT_ONCE = 4  # of one client
-SIGN_IN_PATH = "/api/v1/session"  # without its last slash, which may be left out
+SIGN_IN_PATH = "/api/v1/session"  # the last slash is optional in a request
 
 
 class PerClient:

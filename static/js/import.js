@@ -8,7 +8,7 @@ const LATER_MS = 300; // until a field that is being typed in is looked at again
 const form = document.querySelector("[data-import]");
 const turns = { read: 0, show: 0 }; // the newest request of each kind: a changed name does not end a reading
 
-// What is typed in the parts that an answer replaces. A field in hand has not told of its change yet.
+// The values of the fields that an answer replaces. A field with the focus has not sent its change event yet.
 const typed = () => PARTS.flatMap((part) => [...document.getElementById(part).querySelectorAll("input, select")])
   .filter((field) => field.type !== "radio").map((field) => `${field.name}=${field.value}`).join("&");
 

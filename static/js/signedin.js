@@ -84,7 +84,7 @@ export async function signInAgain() {
 
 async function signInByDialog() {
   asking ||= ask().then((state) => (state ? taken(state) : false)).finally(() => { asking = null; });
-  return asking; // whoever waits for it gets the same answer: a form is not sent for another user because a field asked first
+  return asking; // one answer for all callers, so no form is sent as another user
 }
 
 function taken(state) {

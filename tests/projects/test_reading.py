@@ -355,6 +355,7 @@ def test_every_pattern_is_the_same_in_python_and_in_the_engine() -> None:
         ("[1, 2, null]", ["column1"], [("1",), ("2",), ("None",)], "list_of_rows"),
         ('{"a": [1, 2], "b": ["x", null]}', ["a", "b"], [("1", "x"), ("2", "None")], "list_of_columns"),
         ('{"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}}', ["a", "b"], [("1", "x"), ("2", "y")], "list_of_columns"),
+        ('{"columns": ["a"], "index": ["x", "y"], "data": [[1], [2]]}', ["index", "a"], [("x", "1"), ("y", "2")], "list_of_columns"),
         ('{"columns": ["a", "b"], "index": [0, 1], "data": [[1, "x"], [2, "y"]]}', ["a", "b"], [("1", "x"), ("2", "y")], "list_of_columns"),
     ],
 )

@@ -10,7 +10,7 @@ from mimir.lib.reading.jsonlines import Number, written
 from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
-BYTES_MAX = 64 * 1024**2  # of a file that Python's parser holds as a whole
+BYTES_MAX = 16 * 1024**2  # of a file that Python's parser holds as a whole, at many times its size
 _SPLIT = {"columns", "data"}, {"columns", "data", "index"}
 
 
@@ -45,7 +45,7 @@ def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
     if document.keys() in _SPLIT and all(isinstance(document[key], list) for key in _SPLIT[0]):
         if not all(isinstance(row, list) for row in document["data"]) or not document["columns"]:
             return False
-        names, rows = document["columns"], document["data"]
+        names, rows = _indexed(document["columns"], document["data"], document.get("index"))
     else:
         columns = [_values(value) for value in document.values()]
         if not columns or any(column is None or len(column) != len(columns[0] or ()) for column in columns) or not columns[0]:
@@ -71,6 +71,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], list[Any]]:
+    """The table with its index as the first column, unless the index only counts the rows."""
+    if not isinstance(index, list) or len(index) != len(rows) or index == [str(place) for place in range(len(rows))]:
+        return names, rows
+    return ["index", *names], [[value, *row] for value, row in zip(index, rows, strict=True)]
 
 
 def _values(value: Any) -> list[Any] | None:
