@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mimir.api.fields import PatternField, WholeNumberField
+from mimir.api.fields import CommaField, PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, NESTED
 from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
@@ -89,9 +89,12 @@ class ReadOptionsShape(_Options):
     )
 
 
+_COMMAS = "Separated by commas, or given several times."
+
+
 class _FormOptions(_Options):
-    date_formats = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
-    missing_values = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
+    date_formats = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
+    missing_values = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
     types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
 
 
