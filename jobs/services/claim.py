@@ -1,6 +1,5 @@
 """A worker takes its job. The claim, not the launcher's reply, makes a job `running`."""
 
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +71,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
             "attempt": attempt.number,
             "parameters": job.parameters,
         },
-        "limits": asdict(worker_limits(job=job, attempt=attempt)),
+        "limits": worker_limits(job=job, attempt=attempt)._asdict(),
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-import traceback
 import uuid
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,8 @@ def _supervise(environment: WorkerEnvironment, client: Client, workload: Workloa
         supervisor = Supervisor(environment, client, workload, claim)
         code, verdict = supervisor.run()
     except Exception as error:
+        import traceback  # takes a while: only where it is needed
+
         traceback.print_exc()
         family.kill_all()
         code, verdict = EXIT_GAVE_UP, broken("supervisor", error)

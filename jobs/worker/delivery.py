@@ -1,7 +1,6 @@
 """The last part of an attempt: the rest of the log, the events, then `finish`, for as long as the grace lasts."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from jobs.contract import FailureReason, FinishStatus
@@ -104,4 +103,4 @@ class Delivery:
         if verdict.reason is not FailureReason.OUT_OF_MEMORY:
             return verdict
         facts = {"limit_bytes": self._memory.limit_bytes, "peak_bytes": self._memory.peak_bytes, **verdict.detail}
-        return replace(verdict, detail=facts)
+        return verdict._replace(detail=facts)

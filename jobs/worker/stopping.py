@@ -1,22 +1,20 @@
 """Why a workload has to stop before its time. Several threads may find a cause; the first one counts, a fence always does."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from jobs.contract import FailureReason, FinishStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an attempt came to, as `finish` reports it. `patient`: the workload is asked to end before it is killed."""
 
     status: FinishStatus
     reason: FailureReason | None = None
     message: str = ""
-    detail: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = {}
+    result: Mapping[str, Any] = {}
     patient: bool = False
 
 

@@ -8,7 +8,6 @@ import os
 import selectors
 import signal
 import time
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class Supervisor:
     def __init__(self, environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> None:
         self._client, self._workload, self._claim = client, workload, claim
         # A newer orchestrator may set limits that this worker does not know.
-        self.limits = WorkerLimits(**{field.name: claim["limits"][field.name] for field in fields(WorkerLimits)})
+        self.limits = WorkerLimits(**{name: claim["limits"][name] for name in WorkerLimits._fields})
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -200,7 +199,7 @@ class Supervisor:
         limit = self.limits.timeout_seconds
         message = f"Time limit of {limit} s reached. The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
         self._reporter.add(EventKind.NOTICE, {"message": message})
-        self.stop.ask(replace(failed(FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s."), patient=True))
+        self.stop.ask(failed(FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s.")._replace(patient=True))
 
     def _obey_stop(self) -> None:
         """End the workload when somebody asked for it: at once, or after it had its time."""
@@ -250,7 +249,7 @@ class Supervisor:
     def _verdict(self) -> Verdict:
         found = self._out_of_memory(self.stop.verdict or self._done or self._without_a_word())
         if found.status is FinishStatus.FAILED and self._step and "step" not in found.detail:
-            return replace(found, detail={**found.detail, "step": self._step})
+            return found._replace(detail={**found.detail, "step": self._step})
         return found
 
     def _out_of_memory(self, found: Verdict) -> Verdict:

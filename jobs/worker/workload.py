@@ -3,10 +3,12 @@
 It may die at any moment, by its own fault or by the supervisor's hand; what it says last, or its exit, becomes the attempt's end.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ def main() -> int:
     family.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
+    with contextlib.suppress(Exception):  # while the claim is under way; what fails here fails again in _run, and is reported there
+        _function_of(os.environ["JOB_TYPE"])
     orders = Orders(Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"]))
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -40,8 +44,13 @@ def main() -> int:
 
 
 def _run(orders: Orders) -> dict[str, Any]:
-    """The result for `finish`. Each type imports what it needs, and nothing of the others."""
-    match orders.job["type"]:
+    """The result for `finish`."""
+    return _function_of(orders.job["type"])(orders)
+
+
+def _function_of(job_type: str) -> Callable[[Orders], dict[str, Any]]:
+    """The function that runs jobs of a type. Each type imports what it needs, and nothing of the others. Raises: WorkFailed."""
+    match job_type:
         case JobType.PIPELINE_EXECUTION:
             from jobs.worker.pipelines.runner import run_pipeline as run
         case JobType.ML_TRAINING:
@@ -52,7 +61,7 @@ def _run(orders: Orders) -> dict[str, Any]:
             from jobs.worker.twins.run import run_update as run
         case other:
             raise WorkFailed(FailureReason.PROTOCOL, f"This worker does not run {other}.")
-    return run(orders)
+    return run
 
 
 def _report(orders: Orders, failure: WorkFailed) -> None:

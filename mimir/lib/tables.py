@@ -26,6 +26,7 @@ class NotATable(Exception):
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
         self.message, self.detail = message, detail
+        self.choices: dict[str, list[dict[str, object]]] = {}  # what else the file has: sheets
 
 
 class NoMemory(NotATable):

@@ -8,13 +8,16 @@ from mimir.lib.errors import Invalid
 from mimir.lib.reading.options import OPTION_NAMES, ReadOptions
 from projects.services.uploads import read_options
 
+_JSON = {"types": "object", "sheets": "list"}  # options that a form sends as JSON
+
 
 def form_options(body: Mapping[str, Any]) -> ReadOptions:
     """The options among the fields of a form; an empty field is detected. Raises: Invalid."""
     given = {name: body[name] for name in OPTION_NAMES if body.get(name) not in (None, "")}
-    if "types" in given:
-        try:
-            given["types"] = json.loads(given["types"])
-        except ValueError as error:
-            raise Invalid("types: must be a JSON object.", detail={"types": "must be a JSON object"}) from error
+    for name, kind in _JSON.items():
+        if name in given:
+            try:
+                given[name] = json.loads(given[name])
+            except (ValueError, RecursionError) as error:
+                raise Invalid(f"{name}: must be a JSON {kind}.", detail={name: f"must be a JSON {kind}"}) from error
     return read_options(given)

@@ -6,13 +6,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mimir.api.fields import PatternField, WholeNumberField
-from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED
+from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
 from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
 from projects.names import NAME_PATTERN, NAME_RULE
 
 _Any = serializers.Serializer[Any]
+_SHEETS_HELP = "Names of sheets that become one table, with a first column `sheet`; other columns are joined by name."
 _HEADER_CHARS_MAX = 20
 _HELP = {
     "format": "Default: by the content.",
@@ -24,6 +25,7 @@ _HELP = {
     "decimal_mark": "comma or point (or the character).",
     "thousands_mark": "none, comma, point, space or apostrophe (or the character).",
     "sheet": "Name of the sheet of a workbook.",
+    "range": "Cells of the sheet, such as A4:I3048, A4:I, A:I or 4:3048. Default: all.",
     "records_path": "Path of the list of rows in a JSON document, such as data.stations; $: the document itself.",
     "bad_cells": "What to do with cells that do not fit a type in `types`: refuse (default) or missing.",
     "nested": "JSON objects in a cell: keep (default), columns (one for each field) or text.",
@@ -65,7 +67,8 @@ class _Options(_Any):
     decimal_mark = _text("decimal_mark", 10)
     thousands_mark = _text("thousands_mark", 20)
     bad_cells = _choice("bad_cells", BAD_CELLS)
-    sheet = _text("sheet")
+    sheet = _text("sheet", SHEET_NAME_MAX)
+    range = _text("range", 40)
     records_path = _text("records_path", 500)
     nested = _choice("nested", NESTED)
     lists = _choice("lists", LISTS)
@@ -94,10 +97,19 @@ class ReadOptionsShape(_Options):
     )
 
 
+    sheets = serializers.ListField(
+        child=serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False),
+        required=False,
+        max_length=SHEETS_MAX,
+        help_text=f"{_SHEETS_HELP} Instead of `sheet`.",
+    )
+
+
 class _FormOptions(_Options):
     date_formats = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
     missing_values = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
     types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
+    sheets = serializers.CharField(required=False, allow_blank=True, max_length=100_000, help_text=f"A JSON list. {_SHEETS_HELP}")
 
 
 class StageRequest(_FormOptions):

@@ -4,8 +4,9 @@ import datetime as dt
 import io
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 Cell = str | int | float | dt.date | None
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
@@ -101,22 +102,39 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
-def xlsx(*rows: Sequence[str | int | float]) -> bytes:
+def xlsx(*rows: Sequence[str | int | float | None]) -> bytes:
     """An .xlsx file with the sheet `Trips`: numbers and text."""
-    listed = "".join(f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>' for number, values in enumerate(rows, start=1))
+    return xlsx_of({"Trips": rows})
+
+
+def xlsx_of(sheets: Mapping[str, Sequence[Sequence[str | int | float | None]]], hidden: Sequence[str] = ()) -> bytes:
+    """An .xlsx file with these sheets."""
+    numbered = list(enumerate(sheets.items(), start=1))
+    override = '<Override PartName="/xl/worksheets/sheet{}.xml" ContentType="' + f'{_KINDS}.worksheet+xml"/>'
+    state = dict.fromkeys(hidden, ' state="hidden"')
+    entries = (f'<sheet name={quoteattr(name)} sheetId="{number}"{state.get(name, "")} r:id="r{number}"/>' for number, (name, _) in numbered)
+    relations = (
+        f'<Relationship Id="r{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>' for number, _ in numbered
+    )
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" ContentType='
         f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="{_KINDS}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_KINDS}.worksheet+xml"/></Types>',
+        f"{''.join(override.format(number) for number, _ in numbered)}</Types>",
         "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets><sheet name="Trips" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_OFFICE}/worksheet" '
-        'Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{listed}</sheetData></worksheet>',
+        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{"".join(entries)}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(relations)}</Relationships>',
+        **{f"xl/worksheets/sheet{number}.xml": _worksheet(rows) for number, (_, rows) in numbered},
     }
     return zipped({name: content.encode() for name, content in parts.items()})
 
 
-def _xlsx_cell(value: str | int | float) -> str:
-    return f'<c t="inlineStr"><is><t>{value}</t></is></c>' if isinstance(value, str) else f"<c><v>{value}</v></c>"
+def _worksheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
+    listed = "".join(f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>' for number, values in enumerate(rows, start=1) if values)
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{listed}</sheetData></worksheet>'
+
+
+def _xlsx_cell(value: str | int | float | None) -> str:
+    if isinstance(value, str):
+        return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+    return "<c/>" if value is None else f"<c><v>{value}</v></c>"

@@ -1,5 +1,7 @@
 """Tables that a command hands on: declared in its step, read from `outputs/`, all or nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from jobs.contract import FailureReason
 from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.runner import run_pipeline
+from mimir.dev.places import ROOT
 from mimir.lib.schemas.pipeline import check_definition, graph
 from tests.support.orders import KeptOrders
 
@@ -119,3 +122,16 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     orders, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
     assert result["outputs"][0]["row_count"] == 0
     assert pq.read_schema(orders.delivered["dataset-w.parquet"]).field("a").type == pa.int32()
+
+
+def test_a_command_without_tables_does_not_wait_for_the_file_reader(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from jobs.worker.pipelines.runner import run_pipeline; from tests.support.orders import KeptOrders\n"
+        "steps = [{'id': 'say', 'uses': 'command', 'with': {'argv': ['/bin/true']}}]\n"
+        "orders = KeptOrders(Path(sys.argv[1]), type='pipeline_execution', parameters={})\n"
+        "orders.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': steps}})\n"
+        "run_pipeline(orders)\n"
+        "print([name for name in sys.modules if name.startswith(('mimir.lib.reading', 'duckdb', 'pyarrow'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.worker.orders import Terminated, WorkFailed
-from jobs.worker.pipelines.read import read_file
 
 if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run
@@ -42,6 +41,10 @@ def run_command(run: "Run", step: "Step") -> None:
 
 def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
     """Make the declared tables of their files. Raises: WorkFailed when one is missing or is not a table."""
+    if not step.makes:
+        return
+    from jobs.worker.pipelines.read import read_file  # takes 20 ms: only where it is needed
+
     found = {table: _table_file(table, step, outputs) for table in step.makes}
     for table, path in found.items():
         taken = run.tables.path(table).with_suffix(".output")

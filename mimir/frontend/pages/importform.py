@@ -45,14 +45,16 @@ _TYPE_NAMES = {
 _TABLE = ("date_formats", "missing_values", "bad_cells")
 _FIELDS: dict[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
-    "excel": ("sheet", "header_row", "skip_rows", *_TABLE),
     "json": ("records_path", "nested", "lists", "encoding", *_TABLE),
     "jsonl": ("records_path", "nested", "lists", "encoding", *_TABLE),
+    "excel": ("sheet", "header_row", "range", "skip_rows", *_TABLE),
     "parquet": (),
     "arrow": (),
 }
 # Options that may change which columns there are: types chosen for the columns before do not apply after.
-_STRUCTURE = ("format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "records_path", "nested", "lists", "list_column")
+_STRUCTURE = (
+    "format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "range", "records_path", "nested", "lists", "list_column",
+)
 _LISTS = ("date_formats", "missing_values")
 # A change that a warning's code suggests: (label, option, value). `{column}` in an option stands for the warning's column.
 _FIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -201,6 +203,8 @@ def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], readin
         return Entry(name, label, value, placeholder, hint, error)
     if name == "skip_rows":
         return Entry(name, _LABELS[name], str(given.get(name, "")), "Automatic", "Before the header row; 0 skips none", error)
+    if name == "range":
+        return Entry(name, _LABELS[name], str(given.get(name, "")), "All cells", "Such as A4:I3048; empty = all cells", error)
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
         return Select(name, _LABELS[name], [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
@@ -235,6 +239,7 @@ _LABELS = {
     "decimal_mark": "Decimal mark",
     "thousands_mark": "Thousands mark",
     "sheet": "Sheet",
+    "range": "Range",
     "records_path": "Rows are at",
     "nested": "Nested objects",
     "lists": "Lists in a row",

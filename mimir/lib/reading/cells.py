@@ -11,6 +11,15 @@ from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, NotATable, identifier
 WIDE_COLUMNS = 300  # columns written at a time where a wide table does not fit into memory
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of the table that follow one another in the file, too: `row` of the table is `line` of a sheet, both from 1."""
+
+    row: int
+    line: int
+    label: str
+
+
 @dataclass(slots=True)
 class Cells:
     """A table of text cells, columns `c0`, `c1`… in `paths` (each a slice of the columns), and what was noticed.
@@ -28,6 +37,12 @@ class Cells:
     first_line: int = 0  # line of the first row in the file, where a row is a line
     lines: list[str] = field(default_factory=list)  # the first lines of the file as they are
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # sheets, lists
+    parts: list[Part] = field(default_factory=list)  # of a workbook
+
+    def row_words(self, row: int) -> str:
+        """A row of the table for people: by its number, or as the sheet counts it."""
+        part = next((part for part in reversed(self.parts) if part.row <= row), None)
+        return f"row {row}" if part is None else f"row {part.line + row - part.row} of {part.label}"
 
     @property
     def relation(self) -> str:

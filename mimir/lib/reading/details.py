@@ -79,6 +79,10 @@ class Details:
             f"WHERE {condition(text)}) GROUP BY value ORDER BY 3 LIMIT {limit}"
         )
 
+    def _listed(self, examples: Sequence[tuple[str, int, int]]) -> str:
+        places = ((shown(text), count - 1, self._cells.row_words(row)) for text, count, row in examples)
+        return ", ".join(f"{text} in {place}" + (f" and {others} more" if others else "") for text, others, place in places)
+
     def _bad_cells(self, plan: Planned) -> None:
         typed = plan.typed
         assert typed is not None
@@ -91,7 +95,7 @@ class Details:
         count = self._ask(f"SELECT count(*) FROM {origin} WHERE {bad(text)}")[0][0]
         if count == 0:
             return
-        cells = _listed(self._examples(typed, bad))
+        cells = self._listed(self._examples(typed, bad))
         words = type_words(plan.wanted)
         if self._options.bad_cells == "refuse":
             raise NotATable(
@@ -104,7 +108,7 @@ class Details:
         typed = plan.typed
         assert typed is not None
         found = self._examples(typed, typed.is_missing, WORDS_SHOWN)
-        words = ", ".join(f"{shown(text)} (row {row})" for text, _, row in found)
+        words = ", ".join(f"{shown(text)} ({self._cells.row_words(row)})" for text, _, row in found)
         self._warn(
             "missing_words", column=plan.name, count=typed.missing_cells, total=typed.values, words=words, type=type_words(plan.type)
         )
@@ -211,7 +215,7 @@ class Details:
         )[0]
         if row[2] == 0 and code == "nearly_numbers":
             return  # codes with leading zeros
-        self._warn(code, column=plan.name, cells=_listed(self._examples(typed, other)), good=row[0], total=row[1])
+        self._warn(code, column=plan.name, cells=self._listed(self._examples(typed, other)), good=row[0], total=row[1])
 
 
 def _large(text: str) -> str:
@@ -233,7 +237,3 @@ def _number_rule(typed: TextColumn) -> Rule:
 
 def _has_fraction(text: str) -> bool:
     return len(text.rpartition(".")[2].rstrip("Zz")) > 6 and ":" in text
-
-
-def _listed(examples: Sequence[tuple[str, int, int]]) -> str:
-    return ", ".join(f"{shown(text)} in row {row}" + (f" and {count - 1} more" if count > 1 else "") for text, count, row in examples)

@@ -51,6 +51,8 @@ _SENTENCES = {
     "other_sheets": "Sheet {sheet} is read. The workbook also has {others}.",
     "sheet_errors": "Sheet {sheet} has {count} error cells such as {example}.",
     "merged_cells": "Sheet {sheet} has merged cells ({ranges}). Their value is in the first cell; the others are missing.",
+    "sheet_spelling": "Column {name} of sheet {sheet} is called {column}, as in the sheets before it.",
+    "sheet_lacks_columns": "Sheet {sheet} has no columns {columns}. They are missing in its rows.",
     "skipped_columns": "{count} empty columns without a name are skipped.",
     "records_path": "The rows are the list {path} in the file.",
     "other_lists": "The file also has the lists {others}. Choose records_path to read another one.",
@@ -75,8 +77,9 @@ class Notice:
 
 
 def message(code: str, params: dict[str, Any]) -> str:
-    """The sentence of a warning."""
-    return _SENTENCES[code].format(**params)
+    """The sentence of a warning. `of_sheet` among the parameters names the one of several sheets that it is about."""
+    sentence = _SENTENCES[code].format(**params)
+    return f"Sheet {params['of_sheet']}: {sentence}" if params.get("of_sheet") and "sheet" not in params else sentence
 
 
 def shown(text: str) -> str:

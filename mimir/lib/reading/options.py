@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mimir.lib.reading.cellrange import parse_range
 from mimir.lib.tables import COLUMN_NAME_MAX
 
 FORMATS = ("csv", "jsonl", "json", "parquet", "arrow", "excel")
@@ -31,6 +32,7 @@ NESTED = ("keep", "columns", "text")
 LISTS = ("keep", "text", "first", "rows")
 ROWS_MAX = 1_000_000  # of rows to skip, and of the header row's number
 LIST_MAX, WORD_MAX, TYPES_MAX = 100, 100, 2000
+SHEETS_MAX, SHEET_NAME_MAX = 100, 200
 _DIRECTIVES = re.compile(r"(?:[^%]|%[dmyYbBHMSfzjIpAa%])+")
 _PATH = re.compile(r"\$?[^\x00-\x1f]{0,500}")
 
@@ -60,6 +62,8 @@ class ReadOptions:
     types: Mapping[str, str] = field(default_factory=dict)
     bad_cells: str = "refuse"
     sheet: str = ""
+    sheets: tuple[str, ...] = ()  # several, as one table
+    range: str = ""  # cells of a sheet, such as A4:I3048
     records_path: str = ""
     nested: str = "keep"
     lists: str = "keep"
@@ -101,6 +105,8 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
         faults["thousands_mark"] = "must differ from decimal_mark."
     if values.get("list_column") and values.get("lists") != "rows":
         faults.setdefault("list_column", "applies to lists rows only. Choose lists rows, or leave it out.")
+    if values.get("sheet") and values.get("sheets"):
+        faults["sheets"] = "choose sheet for one sheet, or sheets for several in one table, not both."
     if faults:
         raise BadOptions(faults)
     return ReadOptions(**values)
@@ -222,9 +228,23 @@ def _column_name(value: Any) -> str:
 
 
 def _sheet(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 200:
+    if not isinstance(value, str) or len(value) > SHEET_NAME_MAX:
         raise ValueError("must be the name of a sheet.")
     return value
+
+
+def _sheets(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and 0 < len(name) <= SHEET_NAME_MAX for name in value):
+        raise ValueError("must be a list of names of sheets.")
+    if len(value) > SHEETS_MAX:
+        raise ValueError(f"must have at most {SHEETS_MAX} sheets.")
+    return tuple(dict.fromkeys(value))
+
+
+def _range(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be cells such as A4:I3048.")
+    return parse_range(value).text
 
 
 _CHECKS: dict[str, Any] = {
@@ -241,6 +261,8 @@ _CHECKS: dict[str, Any] = {
     "types": _types,
     "bad_cells": _choice(*BAD_CELLS),
     "sheet": _sheet,
+    "sheets": _sheets,
+    "range": _range,
     "records_path": _path,
     "nested": _choice(*NESTED),
     "lists": _choice(*LISTS),

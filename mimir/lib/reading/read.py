@@ -1,7 +1,7 @@
 """Reading a file from its bytes to a typed table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mimir.lib.reading.jsontext import is_lines, read_json
 from mimir.lib.reading.messages import Notice, limited
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned, plan_columns, tagged_text
+from mimir.lib.reading.sheets import SHEET_COLUMN
 from mimir.lib.reading.text import as_utf8
 from mimir.lib.reading.workbook import read_workbook
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
@@ -28,7 +29,7 @@ _APPLY = {
     "csv": (*_TEXT_OPTIONS, *_ROW_OPTIONS, *_COLUMN_OPTIONS),
     "jsonl": ("encoding", *_JSON_OPTIONS, *_COLUMN_OPTIONS),
     "json": ("encoding", *_JSON_OPTIONS, "header_row", *_COLUMN_OPTIONS),
-    "excel": ("sheet", *_ROW_OPTIONS, *_COLUMN_OPTIONS),
+    "excel": ("sheet", "sheets", "range", *_ROW_OPTIONS, *_COLUMN_OPTIONS),
     "parquet": (),
     "arrow": (),
 }
@@ -75,11 +76,23 @@ def read_table(connect: Connect, path: Path, work: Path, options: ReadOptions, *
     cells, kind, complete = _cells(connection, found, kind, work, options, sample)
     _check_options(kind, options)
     cells.warnings[:0] = warnings
+    try:
+        planned = _planned(connection, cells, options)
+    except NotATable as error:
+        error.choices = cells.choices
+        raise
+    return _finished(connection, cells, planned, Reading(kind, found.packing, {}, [], 0, [], connection, ""), work, options, write, complete)
+
+
+def _planned(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
+    """The columns with their types, and the warnings about them."""
+    if options.sheets:  # a name such as 2025-01-31 stays a name
+        options = replace(options, types={SHEET_COLUMN: "VARCHAR", **options.types})
     planned = plan_columns(connection, cells, options)
     if not planned:
         raise NotATable("All columns are skipped. Keep at least one.")
     Details(connection, cells, planned, options).add()
-    return _finished(connection, cells, planned, Reading(kind, found.packing, {}, [], 0, [], connection, ""), work, options, write, complete)
+    return planned
 
 
 def _check_format(wanted: str, found: str) -> None:
