@@ -8,7 +8,7 @@ from rest_framework import serializers
 from mimir.api.fields import PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
 from mimir.lib.tables import COLUMN_NAME_MAX
-from projects.api.serializers import ColumnShape, FormBoolean, UploadedFile, WarningShape
+from projects.api.serializers import ColumnShape, DatasetMade, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
 from projects.names import NAME_PATTERN, NAME_RULE
 
@@ -136,9 +136,32 @@ class UploadAccept(_Any):
     append_to = WholeNumberField(1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO)
 
 
+class SheetDatasetRequest(_Any):
+    """A sheet of a workbook, and the dataset that it becomes a version of."""
+
+    sheet = serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False)
+    name = PatternField(NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version.")
+
+
+class UploadAcceptSheets(_Any):
+    datasets = serializers.ListField(
+        child=SheetDatasetRequest(), min_length=1, max_length=SHEETS_MAX, help_text="Each sheet with a dataset name of its own."
+    )
+    types = serializers.DictField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        help_text="Column name to type, for the sheets that have the column. Default: those of the upload's options.",
+    )
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
+
+
+class DatasetsMade(_Any):
+    datasets = DatasetMade(many=True)
+
+
 class SheetShape(_Any):
     name = serializers.CharField()
-    rows = serializers.IntegerField()
+    rows = serializers.IntegerField(help_text="0: the sheet has no cells.")
     columns = serializers.IntegerField()
     hidden = serializers.BooleanField()
 
@@ -180,4 +203,5 @@ class StagedUploadShape(_Any):
     expires_at = serializers.DateTimeField()
     options = ReadOptionsShape(help_text="The options that were given.")
     fault = serializers.CharField(allow_blank=True, help_text="Why the file cannot be read with these options; empty if it can.")
+    sheets = SheetShape(many=True, help_text="Of a workbook, also where the chosen sheet cannot be read.")
     reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")

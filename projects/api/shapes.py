@@ -98,7 +98,8 @@ def staged_upload(row: StagedUpload) -> dict[str, Any]:
         "expires_at": row.expires_at,
         "options": row.options,
         "fault": row.fault,
-        "reading": row.reading,
+        "sheets": (row.reading or {}).get("sheets", []),
+        "reading": None if row.fault else row.reading,
     }
 
 

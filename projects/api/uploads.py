@@ -19,6 +19,7 @@ from projects.models import Role, StagedUpload
 from projects.selectors.datasets import dataset_version_before
 from projects.selectors.uploads import upload_get, uploads_of
 from projects.services import upload_accept, upload_append, upload_delete, upload_read_again, upload_stage
+from projects.services.upload_sheets import SheetDataset, upload_accept_sheets
 from projects.services.uploads import UploadedFile, read_options
 
 
@@ -105,3 +106,33 @@ class UploadAcceptView(ApiView):
         version = upload_accept(**given) if body["append_to"] is None else upload_append(**given, to=body["append_to"])
         made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
         return Response({"name": body["name"], "version": made}, status=201)
+
+
+class UploadAcceptSheetsView(ApiView):
+    """Sheets of a staged workbook become dataset versions."""
+
+    @extend_schema(
+        operation_id="uploads_accept_sheets",
+        request=shapes_in.UploadAcceptSheets,
+        responses={201: shapes_in.DatasetsMade, **errors(400, 403, 404, 409, 413, 429)},
+    )
+    def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
+        """Store each sheet as the next version of its dataset: all of them or none. The upload then no longer exists.
+
+        All sheets are read with the upload's other options. Each version has a copy of the file as sent, which counts in the project's quota.
+        """
+        upload = _upload(request, slug, upload_id)
+        body = validated(shapes_in.UploadAcceptSheets, request)
+        types = None if body.get("types") is None else dict(read_options({"types": body["types"]}).types)
+        versions = upload_accept_sheets(
+            upload=upload,
+            datasets=[SheetDataset(one["sheet"], one["name"]) for one in body["datasets"]],
+            types=types,
+            user=caller(request),
+            make_current=body["make_current"],
+        )
+        made = [
+            {"name": one["name"], "version": shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)}
+            for one, version in zip(body["datasets"], versions, strict=True)
+        ]
+        return Response({"datasets": made}, status=201)

@@ -24,6 +24,7 @@ urlpatterns = [
     path("projects/<str:slug>/uploads/", uploads.UploadsView.as_view(), name="uploads"),
     path("projects/<str:slug>/uploads/<uuid:upload_id>/", uploads.UploadView.as_view(), name="upload"),
     path("projects/<str:slug>/uploads/<uuid:upload_id>/accept/", uploads.UploadAcceptView.as_view(), name="upload-accept"),
+    path("projects/<str:slug>/uploads/<uuid:upload_id>/accept-sheets/", uploads.UploadAcceptSheetsView.as_view(), name="upload-accept-sheets"),
     path(
         "projects/<str:slug>/datasets/<str:name>/versions/<str:number>/",
         dataset_versions.DatasetVersionView.as_view(),

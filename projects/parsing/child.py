@@ -7,6 +7,7 @@ DuckDB, limits of time, memory and file size (`confine.py`), no secret in its en
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def main(scratch: Path) -> None:
     try:
         answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
-        answer = {"fault": error.message, "passing": isinstance(error, NoRoom), "detail": error.detail}
+        answer = {"fault": error.message, "passing": isinstance(error, NoRoom), "detail": error.detail, "sheets": error.choices.get("sheets", [])}
     except MemoryError:
         answer = {"out_of_memory": True}
     part = scratch / "answer.part"
@@ -83,6 +84,36 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     beginning = _beginning(found, request["rows"]) if request["rows"] else {}
     if found.table == work / "unpacked":  # last, since rows are read from it
         found.table = found.table.rename(work / "table.parquet")
+    return {**_read_facts(found, path), **beginning}
+
+
+def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """The same file read with several options, one after the other: the tables are `table-0.parquet`, `table-1.parquet`… in the scratch folder."""
+    work, path, readings = scratch / "work", Path(request["path"]), []
+
+    def connect(files: list[str], folder: str) -> Any:
+        return _connect(scratch, *files, folder=folder, memory=READ_MEMORY_LIMIT)
+
+    for index, raw in enumerate(request["readings"]):
+        work.mkdir()
+        options = options_of(raw)
+        try:
+            found = read_table(connect, path, work, options, known_types_only=True)
+        except NoRoom:
+            raise
+        except NotATable as error:
+            if options.sheet not in error.message:
+                error.message = f"Sheet {options.sheet}: {error.message}"
+            raise
+        readings.append(_read_facts(found, path))
+        found.connection.close()
+        if readings[-1]["has_table"] and found.table:
+            found.table.rename(scratch / f"table-{index}.parquet")
+        shutil.rmtree(work)
+    return {"readings": readings}
+
+
+def _read_facts(found: Reading, path: Path) -> dict[str, Any]:
     return {
         "format": found.format,
         "packing": found.packing,
@@ -94,7 +125,6 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         "lines": found.lines,
         "choices": found.choices,
         "has_table": found.table is not None and found.table != path,
-        **beginning,
     }
 
 
@@ -210,7 +240,15 @@ def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return checked(scratch, request)
 
 
-_OPERATIONS = {"read": _read, "rows": _rows, "convert": _convert, "join": _join, "profile": _profile, "definition": _definition}
+_OPERATIONS = {
+    "read": _read,
+    "read_each": _read_each,
+    "rows": _rows,
+    "convert": _convert,
+    "join": _join,
+    "profile": _profile,
+    "definition": _definition,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

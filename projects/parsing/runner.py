@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,22 @@ FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or what DuckDB spills
 OWN_CPU_SECONDS = 25.0
 _NOBODY = Owner()
 _slots = file_slots()
-_refusals: Remembered[MimirError] = Remembered(entries=2000, weight=2000, seconds=3600)
-_interruptions: Remembered[MimirError] = Remembered(entries=500, weight=500, seconds=600)
+_refusals: "Remembered[Unreadable]" = Remembered(entries=2000, weight=2000, seconds=3600)
+_interruptions: "Remembered[Unreadable]" = Remembered(entries=500, weight=500, seconds=600)
 _refused_sizes: Remembered[bool] = Remembered(entries=2000, weight=2000, seconds=3600)
 
 
 class Unreadable(MimirError):
-    """The file cannot be read as a table; the message says why. Answered with 400."""
+    """The file cannot be read as a table; the message says why. Answered with 400. `sheets` are those of a workbook."""
 
     status, code = 400, "unreadable_file"
+    sheets: Sequence[dict[str, Any]] = ()
+
+    def again(self) -> "Unreadable":
+        """The same refusal for another request."""
+        error = type(self)(self.message, detail=self.detail)
+        error.sheets = self.sheets
+        return error
 
 
 class Interrupted(Unreadable):
@@ -110,6 +117,17 @@ def imported(path: str, *, options: dict[str, Any], scratch_dir: str, owner: Own
     request = {"operation": "read", "path": path, "options": options, "write": True, "sample": False, "rows": 0}
     with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, scratch):
         yield _read_file(answer, scratch / "work" / "table.parquet" if answer["has_table"] else None)
+
+
+@contextlib.contextmanager
+def imported_each(path: str, readings: Sequence[dict[str, Any]], *, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[list[ReadFile]]:
+    """What reading the file with each of these options finds, with its table; all within the limits of one reading. Types of columns that a
+    table lacks are left out. The tables are removed at the end of the block. Raises: Unreadable, Busy.
+    """
+    with _child({"operation": "read_each", "path": path, "readings": list(readings)}, scratch_dir, Kind.UPLOAD, owner) as (answer, scratch):
+        yield [
+            _read_file(one, scratch / f"table-{index}.parquet" if one["has_table"] else None) for index, one in enumerate(answer["readings"])
+        ]
 
 
 def _read_file(answer: dict[str, Any], table: Path | None) -> ReadFile:
@@ -199,7 +217,9 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     if answer.get("passing"):
         raise Busy(answer["fault"], retry_after_seconds=60)
     if "fault" in answer:
-        raise Unreadable(answer["fault"], detail={"engine": answer["detail"]} if answer.get("detail") else {})
+        error = Unreadable(answer["fault"], detail={"engine": answer["detail"]} if answer.get("detail") else {})
+        error.sheets = answer.get("sheets", [])
+        raise error
     found: dict[str, Any] = answer["ok"]
     return found
 
@@ -213,13 +233,13 @@ def _raise_remembered(request: dict[str, Any]) -> None:
     key = _content_key(request, only_if_refused=True)
     error = key and (_refusals.get(key) or _interruptions.get(key))
     if error:
-        raise type(error)(error.message, detail=error.detail, retry_after_seconds=error.retry_after_seconds)
+        raise error.again()
 
 
 def _remember(request: dict[str, Any], error: Unreadable) -> None:
     key = _content_key(request)
     if key:
-        (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, type(error)(error.message, detail=error.detail))
+        (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, error.again())
 
 
 def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> str:

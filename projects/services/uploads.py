@@ -5,25 +5,24 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
 from mimir.lib.clock import utc_now
-from mimir.lib.errors import Conflict, Invalid, MimirError, TooLarge
+from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.ids import uuid7
 from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, options_of
 from mimir.lib.schemas.column_changes import column_changes
 from projects import storage
 from projects.access import demand_active
 from projects.connection import connection_release
-from projects.models import DataFormat, DatasetVersion, Project, StagedUpload, VersionSource
+from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.names import check_name
 from projects.parsing import runner
 from projects.selectors.datasets import dataset_version_get, dataset_version_table
 from projects.selectors.quota import QuotaExceeded, storage_demand
-from projects.services.datasets import current_version_changed, version_create
+from projects.services.datasets import current_version_changed
+from projects.services.upload_versions import NewVersion, file_facts, reading_facts, table_facts, table_save, upload_file, versions_commit
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -82,9 +81,9 @@ def dataset_upload(
     connection_release()
     with _at_file(), runner.imported(path, options=options.given(), scratch_dir=storage.scratch_dir(), owner=owner) as found:
         stored = storage.object_save(storage.object_key(project.id, version_id), file)
-        table = _table_save(project, found, also=stored.key)
-    facts = _facts(found) | {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
-    return _committed(project, name, version_id, facts | _table_facts(table), user, discard=[stored, table], make_current=make_current)
+        table = table_save(project, found, also=[stored.key])
+    made = NewVersion(name, version_id, {**reading_facts(found), **file_facts(stored), **table_facts(table)})
+    return versions_commit(project, [made], user, discard=[stored, table], make_current=make_current)[0]
 
 
 def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
@@ -118,7 +117,7 @@ def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions
 def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: bool) -> StagedUpload:
     """Read a staged file with other options, all of it or its beginning. Raises: runner.Busy, Conflict."""
     connection_release()
-    with _local(upload) as path:
+    with upload_file(upload) as path:
         owner = runner.Owner(str(upload.created_by_id), str(upload.project_id))
         upload.reading, upload.fault = _inspected(path, options, owner, sample=sample)
     upload.options = options.given()
@@ -135,10 +134,10 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current
     demand_active(upload.project)
     owner = runner.Owner(str(user.pk), str(upload.project_id))
     connection_release()
-    with _local(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
-        table = _table_save(upload.project, found)
-    facts = _facts(found) | {"size_bytes": upload.size_bytes, "sha256": upload.sha256, "storage_key": upload.storage_key}
-    return _committed(upload.project, name, upload.id, facts | _table_facts(table), user, discard=[table], staged=True, make_current=make_current)
+    with upload_file(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
+        table = table_save(upload.project, found)
+    made = NewVersion(name, upload.id, {**reading_facts(found), **file_facts(upload), **table_facts(table)})
+    return versions_commit(upload.project, [made], user, discard=[table], staged=upload.id, make_current=make_current)[0]
 
 
 def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", make_current: bool = True) -> DatasetVersion:
@@ -155,7 +154,7 @@ def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", mak
         raise current_version_changed(name, to)
     scratch, owner = storage.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
     connection_release()
-    with _local(upload) as path, runner.imported(path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner) as found:
+    with upload_file(upload) as path, runner.imported(path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner) as found:
         _check_same_columns(base, found.schema)
         with dataset_version_table(base) as table, runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (whole, rows):
             storage_demand(project, whole.stat().st_size)
@@ -163,10 +162,10 @@ def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", mak
                 stored = storage.object_save(storage.object_key(project.id, uuid7()), file)
     warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
     facts = {"format": DataFormat.PARQUET, "schema": base.schema, "row_count": rows, "reading": found.options, "warnings": warnings}
-    facts |= {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
-    version = _committed(project, name, upload.id, facts, user, discard=[stored], staged=True, make_current=make_current, follows=to)
+    made = NewVersion(name, upload.id, {**facts, **file_facts(stored)})
+    versions = versions_commit(project, [made], user, discard=[stored], staged=upload.id, make_current=make_current, follows=to)
     storage.object_discard(upload.storage_key)
-    return version
+    return versions[0]
 
 
 def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
@@ -236,25 +235,13 @@ def _file_name(name: str) -> str:
     return plain[-FILE_NAME_CHARACTERS:] or "file"
 
 
-@contextlib.contextmanager
-def _local(upload: StagedUpload) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        try:
-            path = stack.enter_context(storage.local_path(upload.storage_key))
-            with open(path, "rb"):
-                pass
-        except FileNotFoundError as error:
-            raise Conflict("The file of this upload is not in the artifact storage any more. Upload it again.", code="content_missing") from error
-        yield path
-
-
 def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool) -> tuple[dict[str, Any] | None, str]:
-    """What was found, as `reading` of a staged upload, or why it cannot be read."""
+    """What was found, as `reading` of a staged upload, or why it cannot be read; then the sheets stay, so that another one can be chosen."""
     scratch = storage.scratch_dir()
     try:
         found = runner.inspect(path, options=options.given(), rows=PREVIEW_ROWS, sample=sample, scratch_dir=scratch, owner=owner)
     except runner.Unreadable as error:
-        return None, error.message
+        return ({"sheets": error.sheets} if error.sheets else None), error.message
     reading = {
         "format": found.format,
         "packing": found.packing,
@@ -271,60 +258,3 @@ def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: 
         "list_columns": found.choices.get("list_columns", []),
     }
     return reading, ""
-
-
-def _table_save(project: Project, found: runner.ReadFile, *, also: str = "") -> storage.Stored | None:
-    """Store the table under a key of its own; where that fails, `also` is discarded too."""
-    if found.table is None:
-        return None
-    try:
-        with found.table.open("rb") as file:
-            return storage.object_save(storage.object_key(project.id, uuid7()), file)
-    except BaseException:
-        if also:
-            storage.object_discard(also)
-        raise
-
-
-def _facts(found: runner.ReadFile) -> dict[str, Any]:
-    return {
-        "format": found.format,
-        "packing": found.packing,
-        "schema": found.schema,
-        "row_count": found.row_count,
-        "reading": found.options,
-        "warnings": found.warnings,
-    }
-
-
-def _table_facts(table: storage.Stored | None) -> dict[str, Any]:
-    if table is None:
-        return {}
-    return {"table_key": table.key, "table_size_bytes": table.size_bytes, "table_sha256": table.sha256}
-
-
-def _committed(
-    project: Project,
-    name: str,
-    id: UUID,
-    facts: dict[str, Any],
-    user: "User",
-    *,
-    discard: list[storage.Stored | None],
-    make_current: bool,
-    staged: bool = False,
-    follows: int = 0,
-) -> DatasetVersion:
-    """One short transaction that gives the version its number; a staged upload ends in it."""
-    try:
-        with transaction.atomic():
-            demand_active(Project.objects.get(id=project.id))
-            if staged and not StagedUpload.objects.filter(id=id).delete()[0]:
-                raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
-            facts |= {"source": VersionSource.UPLOAD, "created_by": user}
-            return version_create(project=project, name=name, id=id, make_current=make_current, follows=follows, **facts)
-    except MimirError:
-        for stored in discard:
-            if stored is not None:
-                storage.object_discard(stored.key)
-        raise

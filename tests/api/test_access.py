@@ -93,6 +93,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "PATCH"): ("staged", {}),
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "DELETE"): ("staged", None),
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept/", "POST"): ("staged", {"name": "t"}),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept-sheets/", "POST"): ("staged", {"datasets": [{"sheet": "a", "name": "t"}]}),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "PATCH"): (MAINTAINER, {"current_version": 1}),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "DELETE"): (MAINTAINER, None),

@@ -59,11 +59,13 @@ class Reading:
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-def read_table(connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False) -> Reading:
+def read_table(
+    connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False, known_types_only: bool = False
+) -> Reading:
     """Read the file at `path`. Intermediate files and the table are written into `work`.
 
     `connect(files, folder)` opens DuckDB that may reach these files and this folder only. Without `write`, no table is written. `sample`
-    reads the beginning of a text file only. Raises: NotATable.
+    reads the beginning of a text file only. `known_types_only` ignores types of columns that the table lacks. Raises: NotATable.
     """
     found = container.recognise(path, work)
     kind = options.format or found.format
@@ -76,6 +78,8 @@ def read_table(connect: Connect, path: Path, work: Path, options: ReadOptions, *
     cells, kind, complete = _cells(connection, found, kind, work, options, sample)
     _check_options(kind, options)
     cells.warnings[:0] = warnings
+    if known_types_only:
+        options = replace(options, types={name: kind for name, kind in options.types.items() if name in cells.names})
     try:
         planned = _planned(connection, cells, options)
     except NotATable as error:
