@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mimir.api.fields import PatternField, WholeNumberField
+from mimir.api.fields import CommaField, PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
 from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.api.serializers import ColumnShape, DatasetMade, FormBoolean, UploadedFile, WarningShape
@@ -95,8 +95,6 @@ class ReadOptionsShape(_Options):
         required=False,
         help_text="Column name to type: text, integer, decimal, boolean, date, datetime, timestamptz, time, skip.",
     )
-
-
     sheets = serializers.ListField(
         child=serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False),
         required=False,
@@ -105,9 +103,12 @@ class ReadOptionsShape(_Options):
     )
 
 
+_COMMAS = "Separated by commas, or given several times."
+
+
 class _FormOptions(_Options):
-    date_formats = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
-    missing_values = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
+    date_formats = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
+    missing_values = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
     types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
     sheets = serializers.CharField(required=False, allow_blank=True, max_length=100_000, help_text=f"A JSON list. {_SHEETS_HELP}")
 
