@@ -63,7 +63,8 @@ class FailureReason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     LOG_LIMIT_EXCEEDED = "log_limit_exceeded"
     ARTIFACT_LIMIT_EXCEEDED = "artifact_limit_exceeded"
-    DISK_FULL = "disk_full"
+    DISK_FULL = "disk_full"  # the worker's own disk
+    STORAGE_UNAVAILABLE = "storage_unavailable"  # the artifact storage took no file of it: full, read-only or not reachable
     SOURCE_UNAVAILABLE = "source_unavailable"  # a URL did not answer as it should
     DEADLINE_EXCEEDED = "deadline_exceeded"  # ran longer than timeout_seconds
     LAUNCH_TIMEOUT = "launch_timeout"  # its worker did not claim the job in time
@@ -185,6 +186,7 @@ CLUSTER = frozenset(
 INFRASTRUCTURE = (CLUSTER - {FailureReason.EVICTED_DISK_LIMIT}) | {
     FailureReason.LAUNCH_TIMEOUT,
     FailureReason.LAUNCH_FAILED,
+    FailureReason.STORAGE_UNAVAILABLE,
     FailureReason.WORKER_LOST,
     FailureReason.INTERRUPTED,
     FailureReason.SHUTDOWN,
@@ -255,7 +257,7 @@ class EventKind(StrEnum):
     SUBMITTED = "job.submitted"
     ADMITTED = "job.admitted"  # queued -> launching
     LAUNCHED = "job.launched"  # the launcher has the worker: {"name", "uid"}
-    WAITS = "job.waits"  # its cluster says what keeps the worker from starting: {"category", "summary"}
+    WAITS = "job.waits"  # what keeps the worker from starting, or a running one from storing its files: {"category", "summary"}
     CLAIMED = "job.claimed"  # launching -> running
     ATTEMPT_ENDED = "job.attempt_ended"  # -> queued for attempt + 1: {"reason", "message", "diagnosis", "counts", "next_attempt"}
     CANCEL_REQUESTED = "job.cancel_requested"  # -> cancelling

@@ -66,12 +66,23 @@ def never_fits(resources: Mapping[str, Mapping[str, int]], *, cluster: str = "",
     )
 
 
+def storage_wait(problem: str) -> Diagnosis:
+    """Diagnosis of a running job whose worker cannot store its files. `problem` says what is wrong, without a full stop."""
+    return _made(
+        FailureReason.STORAGE_UNAVAILABLE,
+        f"Waiting: {problem}.",
+        "The worker retries every few seconds, and the job continues by itself as soon as the storage works again."
+        " An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair it.",
+    )
+
+
 ADMINISTRATORS = frozenset(
     {
         FailureReason.LAUNCH_TIMEOUT,
         FailureReason.LAUNCH_FAILED,
         FailureReason.NEVER_FITS,
         FailureReason.DISK_FULL,
+        FailureReason.STORAGE_UNAVAILABLE,
         FailureReason.PROTOCOL,
         FailureReason.MODEL_CORRUPT,
         FailureReason.SUSPENDED,
@@ -263,6 +274,15 @@ def _limit(reason: FailureReason, message: str, facts: Mapping[str, Any], _resou
     )
 
 
+def _storage(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+    return _made(
+        reason,
+        message or "The artifact storage took no files.",
+        f"Not the job's fault. An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair it. {_NOTHING_WRITTEN}",
+        _AGAIN,
+    )
+
+
 _Maker = Callable[[FailureReason, str, Mapping[str, Any], Any, int], Diagnosis]
 _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.WORKLOAD_FAILED: _workload,
@@ -275,6 +295,7 @@ _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.LOG_LIMIT_EXCEEDED: _limit,
     FailureReason.ARTIFACT_LIMIT_EXCEEDED: _limit,
     FailureReason.DISK_FULL: _limit,
+    FailureReason.STORAGE_UNAVAILABLE: _storage,
     FailureReason.SOURCE_UNAVAILABLE: _source,
     FailureReason.DEADLINE_EXCEEDED: _deadline,
     FailureReason.LAUNCH_TIMEOUT: _launch_timeout,
@@ -294,6 +315,7 @@ _REMEDIES: dict[FailureReason, str] = {
     FailureReason.OUT_OF_MEMORY: "Run again with more memory, or read fewer rows or columns.",
     FailureReason.LOG_LIMIT_EXCEEDED: "Write less to the log, or raise LOG_BYTES_MAX.",
     FailureReason.ARTIFACT_LIMIT_EXCEEDED: "Write less, or raise ARTIFACT_BYTES_MAX or ARTIFACT_COUNT_MAX.",
+    FailureReason.STORAGE_UNAVAILABLE: "Free space in the artifact storage (ARTIFACTS_URL), or make it writable and reachable again.",
     FailureReason.DISK_FULL: "Make room on the disk that workers write to (WORKERS_DIR), or write less.",
     FailureReason.SOURCE_UNAVAILABLE: "Try again once the source answers; READ_URL_ALLOW says which addresses workers may read.",
     FailureReason.DEADLINE_EXCEEDED: "Raise the time limit, give it more CPU, or read less.",

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
-from mimir.lib.disks import write_problem
+from mimir.lib.disks import StorageFull, has_space, write_problem
 from mimir.lib.errors import MimirError, TooLarge
 from projects.objects import Bucket, Facts
 
@@ -164,6 +164,13 @@ def unfinished_sweep(moment: dt.datetime) -> int:
     """End uploads into the storage that began before `moment` and were never completed; returns how many. A folder has none."""
     storage = artifacts()
     return storage.unfinished_abort(moment) if isinstance(storage, Bucket) else 0
+
+
+def space_check(size_bytes: int) -> None:
+    """Refuse a file that does not fit before it is read: it would fill the disk for everybody else. Raises: StorageFull; a bucket never."""
+    path = folder()
+    if path is not None and not has_space(path, size_bytes):
+        raise StorageFull
 
 
 def where() -> str:

@@ -18,12 +18,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.contract import ARTIFACT_NAME_PATTERN, LOG_CHUNK_BYTES_MAX, ArtifactRole, EventKind, FailureReason, FinishStatus
-from jobs.models import ARTIFACTS, Attempt
+from jobs.models import ARTIFACTS, Artifact, Attempt
 from jobs.selectors.inputs import input_content
 from jobs.services.claim import attempt_claim
 from jobs.services.finish import attempt_finish
 from jobs.services.logs import log_append
 from jobs.services.report import artifact_record, artifact_room_check, events_record, heartbeat_record
+from jobs.services.storagewait import storage_watched
 from jobs.services.tokens import is_launch_token, is_session_token
 from jobs.services.values import FinishReport, WorkerEvent
 from mimir.api.parsers import WorkerJSONParser
@@ -176,7 +177,16 @@ class WorkerArtifactView(WorkerView):
             raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
         if attempt.fenced_at or attempt.ended_at:
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
-        artifact_room_check(attempt_id=attempt.id, size_bytes=_declared(request))
+        with storage_watched(attempt):
+            artifact, kept = self._stored(request, attempt, name, ArtifactRole(role))
+        answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
+        return Response(answer, status=201 if kept else 200)
+
+    def _stored(self, request: Request, attempt: Attempt, name: str, role: ArtifactRole) -> tuple[Artifact, bool]:
+        """The artifact, and whether it is new."""
+        size = _declared(request)
+        artifact_room_check(attempt_id=attempt.id, size_bytes=size)
+        storage.space_check(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
         key = storage.object_write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
         kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
@@ -188,7 +198,7 @@ class WorkerArtifactView(WorkerView):
             artifact, kept = artifact_record(
                 attempt_id=attempt.id,
                 name=name,
-                role=ArtifactRole(role),
+                role=role,
                 storage_key=key,
                 size_bytes=body.size_read,
                 sha256=sha256,
@@ -200,8 +210,7 @@ class WorkerArtifactView(WorkerView):
         finally:
             if not kept:
                 storage.object_discard(key)
-        answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
-        return Response(answer, status=201 if kept else 200)
+        return artifact, kept
 
 
 def _declared(request: Request) -> int:
@@ -233,7 +242,8 @@ class WorkerInputView(WorkerView):
         attempt = self.attempt(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
             raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
-        content = input_content(attempt.job, unquote(name))
+        with storage_watched(attempt):
+            content = input_content(attempt.job, unquote(name))
         response = attachment(content.file, name=name, media_type="application/octet-stream", length=content.size_bytes)
         response["X-Content-SHA256"] = content.sha256
         return response
@@ -258,6 +268,7 @@ class FinishView(WorkerView):
             exit_signal=body["exit"]["signal"],
             peak_memory_bytes=body["peak_memory_bytes"],
         )
-        status = attempt_finish(attempt_id=attempt.id, report=report)
+        with storage_watched(attempt):
+            status = attempt_finish(attempt_id=attempt.id, report=report)
         crash_point("finish.after_commit_before_answer")
         return Response({"status": status})

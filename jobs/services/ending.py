@@ -13,8 +13,10 @@ from django.conf import settings
 from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.diagnosis import diagnose
 from jobs.models import Attempt, Job
+from jobs.services.storagewait import storage_wait_told, storage_waits
 from jobs.services.transition import job_move
 from mimir.lib.clock import utc_now
+from mimir.lib.words import told_span
 
 MESSAGE_MAX = 2000
 
@@ -36,6 +38,7 @@ def attempt_end(
     `ready`: what the cluster's diagnosis tells, for the same reason.
     """
     now = utc_now()
+    reason, message = _while_storage_waits(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
         reason, message=clean, detail=detail, resources=job.resources, timeout_seconds=job.timeout_seconds, ready=ready
@@ -60,6 +63,18 @@ def attempt_end(
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
     return JobStatus(job.status)
+
+
+def _while_storage_waits(job: Job, attempt: Attempt, reason: FailureReason, message: str) -> tuple[FailureReason, str]:
+    """Reason and message of an attempt that ends while its worker cannot store its files: a time limit that passes meanwhile is not its fault."""
+    if not storage_waits(attempt):
+        return reason, message
+    if reason is FailureReason.DEADLINE_EXCEEDED:
+        limit = f"Its time limit of {told_span(job.timeout_seconds)} passed"
+        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
+    if reason is FailureReason.WORKER_LOST:
+        return reason, storage_wait_told(attempt, before=message.removesuffix(".") or "Its worker vanished")
+    return reason, message
 
 
 def job_finish_cancelled(*, job: Job, actor: str) -> None:

@@ -17,7 +17,6 @@ from jobs.worker.modelcache import ModelCache
 from jobs.worker.stopping import Stop
 from jobs.worker.watched import Watched
 
-PATIENCE_SECONDS = 3600.0  # the attempt's own time limit comes first
 PIECE_BYTES = 1024 * 1024
 Answer = dict[str, Any]
 
@@ -41,6 +40,7 @@ class Transfers(Watched):
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._delivered_bytes = 0
+        self._patience = float(limits.timeout_seconds)  # the time limit ends the attempt before: nothing is given up meanwhile
 
     def put(self, call: dict[str, Any]) -> None:
         """Take a call: {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}."""
@@ -86,12 +86,12 @@ class Transfers(Watched):
         """The input's bytes; a model's from the cache where it is kept. What the claim says of a model holds, whatever is answered later."""
         facts = self._inputs.get(name, {})
         if facts.get("kind") != "model":
-            self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+            self._client.get_input(name, file, patience_seconds=self._patience)
             return
         sha256, size = str(facts["sha256"]), int(facts["size_bytes"])
         if self._models is not None and self._models.load(sha256, size, file):
             return
-        self._client.get_input(name, file, patience_seconds=PATIENCE_SECONDS)
+        self._client.get_input(name, file, patience_seconds=self._patience)
         file.seek(0)
         if _digest(file) != (sha256, size):
             raise ContentChanged(name)
@@ -130,7 +130,7 @@ class Transfers(Watched):
                 sha256=digest,
                 role=str(call["role"]),
                 media_type=str(call["media_type"]),
-                patience_seconds=PATIENCE_SECONDS,
+                patience_seconds=self._patience,
             )
         self._delivered_bytes += size
         return {"sha256": digest, "size_bytes": size}

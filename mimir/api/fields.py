@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -32,3 +33,11 @@ class ObjectField(serializers.JSONField):
         if not isinstance(data, dict):
             raise serializers.ValidationError("must be a JSON object.", code="invalid")
         return super().to_internal_value(data)
+
+
+class CommaField(serializers.CharField):
+    """A list in a form: values separated by commas, or the field several times. Read as one text with commas."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        given = dictionary.getlist(str(self.field_name)) if isinstance(dictionary, QueryDict) else ()
+        return ",".join(given) if len(given) > 1 and all(isinstance(one, str) for one in given) else super().get_value(dictionary)

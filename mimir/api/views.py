@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
 from mimir.api.answers import finish
 from mimir.api.errors import flatten
+from mimir.api.fields import CommaField
 from mimir.api.parsers import JSONParser
 from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
 from mimir.lib.errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
@@ -122,7 +123,7 @@ def _strict_fields(body: Mapping[str, Any], field: Serializer[Any], path: str) -
                 yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
         elif form is None:
             yield from _strict_faults(body[name], known, f"{prefix}{name}")
-        elif len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField):
+        elif len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField | CommaField):
             yield f"{prefix}{name}", "must be given only once"
 
 

@@ -61,6 +61,16 @@ def write_problem(folder: str, *, what: str, setting: str) -> str:
     return ""
 
 
+def has_space(folder: str, size_bytes: int) -> bool:
+    """Whether `size_bytes` fit onto the disk of `folder`, which may not exist yet, and leave a little. A disk that does not say has space."""
+    place = Path(folder)
+    try:
+        facts = os.statvfs(next(one for one in (place, *place.parents) if one.exists()))
+    except OSError:
+        return True
+    return not facts.f_blocks or facts.f_bavail * facts.f_frsize >= size_bytes + _FREE_BYTES_MIN
+
+
 def storage_problem(folder: str | Path) -> MimirError | None:
     """The error for a folder that cannot be written now; None when it can be: for a child process that ended without a reason."""
     return as_storage_error(unwritable(folder))

@@ -5,8 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mimir.api.fields import PatternField, WholeNumberField
-from mimir.lib.reading.options import BAD_CELLS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
+from mimir.api.fields import CommaField, PatternField, WholeNumberField
+from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
+from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.api.serializers import ColumnShape, DatasetMade, FormBoolean, UploadedFile, WarningShape
 from projects.models import DataFormat
 from projects.names import NAME_PATTERN, NAME_RULE
@@ -28,6 +29,8 @@ _HELP = {
     "records_path": "Path of the list of rows in a JSON document, such as data.stations; $: the document itself.",
     "bad_cells": "What to do with cells that do not fit a type in `types`: refuse (default) or missing.",
     "nested": "JSON objects in a cell: keep (default), columns (one for each field) or text.",
+    "lists": "JSON lists in a cell: keep (default), text, first (the first item) or rows (one row for each item).",
+    "list_column": "The column whose lists become rows, where several have lists. Only with lists rows.",
 }
 
 
@@ -68,6 +71,8 @@ class _Options(_Any):
     range = _text("range", 40)
     records_path = _text("records_path", 500)
     nested = _choice("nested", NESTED)
+    lists = _choice("lists", LISTS)
+    list_column = _text("list_column", COLUMN_NAME_MAX)
 
 
 class ReadOptionsShape(_Options):
@@ -90,8 +95,6 @@ class ReadOptionsShape(_Options):
         required=False,
         help_text="Column name to type: text, integer, decimal, boolean, date, datetime, timestamptz, time, skip.",
     )
-
-
     sheets = serializers.ListField(
         child=serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False),
         required=False,
@@ -100,9 +103,12 @@ class ReadOptionsShape(_Options):
     )
 
 
+_COMMAS = "Separated by commas, or given several times."
+
+
 class _FormOptions(_Options):
-    date_formats = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
-    missing_values = serializers.CharField(required=False, allow_blank=True, max_length=10_000, help_text="Separated by commas.")
+    date_formats = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
+    missing_values = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
     types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
     sheets = serializers.CharField(required=False, allow_blank=True, max_length=100_000, help_text=f"A JSON list. {_SHEETS_HELP}")
 
@@ -185,6 +191,10 @@ class ReadColumnShape(ColumnShape):
     max = LimitField(required=False)
 
 
+class ListColumnShape(_Any):
+    name = serializers.CharField()
+
+
 class UploadReading(_Any):
     """What was found in a staged upload."""
 
@@ -200,6 +210,7 @@ class UploadReading(_Any):
     lines = serializers.ListField(child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file.")
     sheets = SheetShape(many=True, help_text="Of a workbook.")
     lists = ListShape(many=True, help_text="Lists of objects in a JSON document.")
+    list_columns = ListColumnShape(many=True, help_text="Columns of a JSON file that have lists, before `lists` changes them.")
 
 
 class StagedUploadShape(_Any):

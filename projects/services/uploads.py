@@ -255,5 +255,6 @@ def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: 
         "lines": found.lines,
         "sheets": found.choices.get("sheets", []),
         "lists": [{name: value for name, value in item.items() if name != "json_path"} for item in found.choices.get("lists", [])],
+        "list_columns": found.choices.get("list_columns", []),
     }
     return reading, ""

@@ -96,10 +96,12 @@ function told(message) {
   }
 }
 
+const keyOf = (row) => JSON.stringify([row.status, row.attempt, row.progress, row.message]);
+
 // Whether the API knows of more than this page shows.
 async function compare() {
   const now = await getJson(`/api/v1/jobs/${id}/`);
-  return job !== null && JSON.stringify([now.status, now.attempt, now.progress]) !== JSON.stringify([job.status, job.attempt, job.progress]);
+  return job !== null && keyOf(now) !== keyOf(job);
 }
 
 async function start() {

@@ -31,7 +31,7 @@ function why(job) {
   if (job.away) return job.away.detail;
   if (job.status === "queued") return waiting(job.waiting) || job.message;
   if (job.status === "launching") return job.message || "The worker is starting.";
-  if (job.status === "running") return job.progress?.message || job.message;
+  if (job.status === "running") return job.diagnosis?.summary || job.progress?.message || job.message;
   if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
   if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote nothing to the project.";

@@ -1,11 +1,13 @@
 """A running job that nobody hears of: said on its open page when it begins, and taken back when it is over."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from jobs.diagnosis import storage_wait
 from tests.browser.gated import GatedJob
 from tests.chaos.beside import rows
 from tests.support.stack import Stack
@@ -35,3 +37,22 @@ def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(stack: Stack,
         os.kill(reconciler, signal.SIGCONT)
     expect(why).not_to_contain_text("heard of")
     expect(why).to_contain_text("so far")
+
+
+WAITS = "UPDATE jobs_job SET message = %s::jsonb->>'summary', diagnosis = %s::jsonb WHERE id = %s RETURNING 1"
+
+
+def test_a_running_job_says_that_it_waits_for_the_storage(stack: Stack, page: Page, gated: Callable[..., GatedJob]) -> None:
+    job = gated().running()
+    told = json.dumps(storage_wait("the disk for files is full"))
+    rows(stack, WAITS, told, told, job.id)
+    page.goto(job.path)
+    why = page.locator("#job-why")
+    expect(why.get_by_role("heading")).to_have_text("Waiting: the disk for files is full.")
+    expect(why).to_contain_text("continues by itself")
+    page.goto("/projects/demo/jobs/")
+    expect(page.get_by_role("table")).to_contain_text("Waiting: the disk for files is full.")
+    rows(stack, "UPDATE jobs_job SET message = '', diagnosis = NULL WHERE id = %s RETURNING 1", job.id)
+    page.goto(job.path)
+    expect(why).to_contain_text("so far")
+    expect(why).not_to_contain_text("Waiting")

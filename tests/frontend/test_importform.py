@@ -102,9 +102,31 @@ def test_sentences_of_the_api_name_options_as_the_page_labels_them() -> None:
 
 def test_every_option_that_a_sentence_can_name_has_a_label_on_the_page() -> None:
     unlabelled = {"date_formats", "missing_values", "bad_cells", "skip_rows", "header_row", "decimal_mark", "thousands_mark", "records_path"}
+    unlabelled |= {"list_column"}
     assert not [name for name in OPTION_NAMES if "_" in name and name not in unlabelled]
     assert all("_" not in with_labels(f"Choose {name}.") for name in unlabelled)
 
 
 def test_no_row_is_skipped_where_the_user_says_zero() -> None:
     assert options_of({"format": "csv", "skip_rows": "0"}, [], [], {}) == {"format": "csv", "skip_rows": 0}
+
+
+def _lists_field(given: dict[str, Any], *columns: str) -> Any:
+    reading = {**upload()["reading"], "format": "json", "list_columns": [{"name": name} for name in columns]}
+    return {one.name: one for one in form_of(upload(options=given, reading=reading), {}).fields}.get("lists")
+
+
+def test_lists_of_a_row_are_one_choice_that_names_the_column_where_several_have_lists() -> None:
+    assert _lists_field({}) is None
+    assert [value for value, _, _ in _lists_field({}, "tags").options] == ["keep", "text", "first", "rows"]
+    several = _lists_field({"lists": "rows", "list_column": "b"}, "a", "b")
+    assert [value for value, _, _ in several.options] == ["keep", "text", "first", "rows=a", "rows=b"]
+    assert chosen(several) == ("rows=b", "one row for each item of b")
+    assert chosen(_lists_field({"lists": "rows", "list_column": "a"}, "a")) == ("rows", "one row for each item")
+    assert chosen(_lists_field({"lists": "rows"}, "a", "b"))[0] == "rows"  # refused by the API: the choice stays visible
+    posted = {"detected_format": "json", "lists": "rows=b"}
+    given = {"lists": "rows", "list_column": "b"}
+    assert options_of(posted, [], [], {}) == given
+    assert options_of({**posted, "lists": "keep"}, [], [], {}) == {}
+    assert options_of(posted, ["a"], ["text"], given) == {**given, "types": {"a": "text"}}
+    assert "types" not in options_of(posted, ["a"], ["text"], {"lists": "first"})

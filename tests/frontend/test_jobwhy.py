@@ -3,6 +3,7 @@
 from typing import Any
 
 from mimir.frontend.pages.job import _diagnosis
+from mimir.frontend.pages.joblook import why
 
 
 def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
@@ -34,3 +35,9 @@ def test_what_the_pipeline_needs_leads_to_the_pipeline() -> None:
 def test_a_change_of_the_request_opens_the_form_with_it() -> None:
     [step] = _steps(_row("out_of_memory", {"label": "Run again with 8 GiB", "patch": {"resources": {"memory": "8Gi"}}}))
     assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
+
+
+def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
+    job = {**_row("storage_unavailable"), "status": "running", "message": "s", "progress": {"fraction": 0.5, "message": "Training"}}
+    assert why(job) == "s"
+    assert why({**job, "diagnosis": None, "message": ""}) == "Training"

@@ -16,7 +16,9 @@ _HEADERS = (("none", "none"), *((str(number), f"row {number}") for number in ran
 _DECIMALS = ((".", "point: 1,234.5"), (",", "comma: 1.234,5"))
 _THOUSANDS = (("none", "none"), (",", ", comma"), (".", ". point"), ("space", "space"), ("'", "' apostrophe"))
 _NESTED = (("keep", "keep as nested values"), ("columns", "one column for each field"), ("text", "JSON text"))
+_LISTS_IN_ROW = (("keep", "keep as lists"), ("text", "as JSON text"), ("first", "first item only"), ("rows", "one row for each item"))
 _BAD_CELLS = (("refuse", "refuse the file and name them"), ("missing", "make them missing and count them"))
+LIST_COLUMNS_SHOWN = 50
 _ALIASES = {"\t": "tab", " ": "space", "0": "none", "utf8": "utf-8", "utf-8-sig": "utf-8", "windows-1252": "cp1252"}
 TYPES = (
     ("text", "text"),
@@ -43,14 +45,16 @@ _TYPE_NAMES = {
 _TABLE = ("date_formats", "missing_values", "bad_cells")
 _FIELDS: dict[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
+    "json": ("records_path", "nested", "lists", "encoding", *_TABLE),
+    "jsonl": ("records_path", "nested", "lists", "encoding", *_TABLE),
     "excel": ("sheet", "header_row", "range", "skip_rows", *_TABLE),
-    "json": ("records_path", "nested", "encoding", *_TABLE),
-    "jsonl": ("records_path", "nested", "encoding", *_TABLE),
     "parquet": (),
     "arrow": (),
 }
 # Options that may change which columns there are: types chosen for the columns before do not apply after.
-_STRUCTURE = ("format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "range", "records_path", "nested")
+_STRUCTURE = (
+    "format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "range", "records_path", "nested", "lists", "list_column",
+)
 _LISTS = ("date_formats", "missing_values")
 # A change that a warning's code suggests: (label, option, value). `{column}` in an option stands for the warning's column.
 _FIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -75,7 +79,7 @@ class Select:
     @property
     def wide(self) -> bool:
         """Whether it takes a whole line of the form."""
-        return self.name in ("bad_cells", "sheet", "records_path", "nested")
+        return self.name in ("bad_cells", "sheet", "records_path", "nested", "lists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,20 @@ def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[
         if name in _LISTS:
             words = [word.strip() for word in value.split(",") if word.strip()]
             given |= {name: words} if words else {}
+        elif name == "lists":
+            given |= _list_options(value)
         elif value.strip():
             given[name] = _whole(value) if name == "skip_rows" else value
     types = {name: kind_ for name, kind_ in zip(names, kinds, strict=False) if kind_}
     if types and kind in ("csv", "excel", "json", "jsonl") and not _restructured(given, before):
         given["types"] = types
     return _fixed(given, str(posted.get("fix", "")))
+
+
+def _list_options(value: str) -> dict[str, str]:
+    """The options of one choice: `rows=tags` names the column, too."""
+    how, _, column = value.partition("=")
+    return {"lists": how, **({"list_column": column} if column else {})} if how not in ("", "keep") else {}
 
 
 def _whole(value: str) -> Any:
@@ -155,7 +167,8 @@ def form_of(upload: Mapping[str, Any], errors: Mapping[str, str]) -> ImportForm:
     found = reading.get("options", {})
     kind = str(given.get("format") or reading.get("format") or "csv")
     shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
-    names = [name for name in _FIELDS.get(kind, ()) if name != "records_path" or reading.get("lists") or given.get(name)]
+    needs = {"records_path": "lists", "lists": "list_columns"}  # fields that are shown where the file has such lists
+    names = [name for name in _FIELDS.get(kind, ()) if name not in needs or reading.get(needs[name]) or given.get(name)]
     fields = [_field(name, given, found, reading, errors.get(name, "")) for name in names]
     types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
     warnings = [_warning(one) for one in reading.get("warnings", [])]
@@ -195,12 +208,27 @@ def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], readin
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
         return Select(name, _LABELS[name], [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
+    if name == "lists":
+        return Select(name, _LABELS[name], _list_choices(given, reading), "", error)
     known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
     if name == "sheet":
         known = [(sheet["name"], f"{text.visible(sheet['name'])}, {text.number(sheet['rows'])} rows") for sheet in reading.get("sheets", [])]
     if name == "records_path":
         known = [(one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows") for one in reading.get("lists", [])]
     return Select(name, _LABELS[name], _choices(known, given.get(name, ""), found.get(name)), "", error)
+
+
+def _list_choices(given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    """One choice of rows for each column that has lists, where there are several."""
+    columns = [one["name"] for one in reading.get("list_columns", [])][:LIST_COLUMNS_SHOWN]
+    column = given.get("list_column", "")
+    columns += [column] if column and column not in columns else []
+    chosen = given.get("lists", "keep") + (f"={column}" if column and len(columns) > 1 else "")
+    known = list(_LISTS_IN_ROW)
+    if len(columns) > 1:
+        known[-1:] = [(f"rows={name}", f"one row for each item of {text.visible(name)}") for name in columns]
+        known += [_LISTS_IN_ROW[-1]] if chosen == "rows" else []
+    return [(value, label, value == chosen) for value, label in known]
 
 
 _LABELS = {
@@ -214,6 +242,8 @@ _LABELS = {
     "range": "Range",
     "records_path": "Rows are at",
     "nested": "Nested objects",
+    "lists": "Lists in a row",
+    "list_column": "Lists in a row",
     "skip_rows": "Rows to skip",
     "bad_cells": "Cells that do not fit",
 }

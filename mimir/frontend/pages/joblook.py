@@ -100,7 +100,7 @@ def why(job: Job) -> str:
     if status == "launching":
         return str(job["message"] or "The worker is starting.")
     if status == "running":
-        return str((job.get("progress") or {}).get("message") or job["message"])
+        return _waits(job) or str((job.get("progress") or {}).get("message") or job["message"])
     if status == "cancelling":
         return "Stopping. It is killed if it does not stop soon."
     if status == "failed":
@@ -108,6 +108,11 @@ def why(job: Job) -> str:
     if status == "succeeded":
         return made(job) or str(job["message"]) or "Done. It wrote nothing to the project."
     return f"{cancelled(job)}. Nothing was written."
+
+
+def _waits(job: Job) -> str:
+    """What keeps a running job from going on; empty when nothing does."""
+    return str((job.get("diagnosis") or {}).get("summary") or "")
 
 
 def empty_log(job: Job) -> str:

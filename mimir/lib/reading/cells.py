@@ -47,8 +47,9 @@ class Cells:
     @property
     def relation(self) -> str:
         """The FROM clause over all columns."""
-        first, *others = (f"read_parquet({quoted(str(path))}, file_row_number = {str(not index).lower()})" for index, path in enumerate(self.paths))
-        return " POSITIONAL JOIN ".join([first, *others])
+        first, *others = (quoted(str(path)) for path in self.paths)
+        others = [f"(SELECT * FROM read_parquet({path}))" for path in others]  # which hides their own `file_row_number`
+        return " POSITIONAL JOIN ".join([f"read_parquet({first}, file_row_number = true)", *others])
 
 
 def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Any
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
+from mimir.lib.reading.jsonfields import tagged_sql
 from mimir.lib.reading.jsonlayouts import write_columns, write_rows
 from mimir.lib.reading.jsonlines import write_tagged
+from mimir.lib.reading.jsonlists import shape_cells
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
@@ -31,7 +33,7 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
     rows = work / "rows.jsonl"
-    if layout == "array" and not options.records_path and write_rows(path, rows, options.header_row, warnings):
+    if layout == "array" and options.records_path in ("", "$") and write_rows(path, rows, options.header_row, warnings):
         path, layout = rows, "lines"
     elif options.header_row is not None:
         raise NotATable("header_row is for CSV, Excel, and JSON that is a list of lists. Leave it out for this file.")
@@ -51,7 +53,7 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
             typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
             texts = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}" for index, key in enumerate(keys))
             raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
-            listed = ", ".join(f"{_tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
+            listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
             run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
     except NoMemory:
         raise
@@ -60,8 +62,11 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
         raise NotATable(fault or error.message, detail=error.detail) from error
     count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0])
     shown = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
-    found = {"encoding": text.encoding, "nested": options.nested, "records_path": next((item["path"] for item in choices if item["chosen"]), "")}
-    return Cells(cells, column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+    chosen = next((item["path"] for item in choices if item["chosen"]), "")
+    found = {"encoding": text.encoding, "nested": options.nested, "lists": options.lists, "records_path": chosen}
+    made = Cells(cells, column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+    shape_cells(connection, made, work, options)
+    return made
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
@@ -76,11 +81,6 @@ def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path)
 def _lines_sql(select: str, target: Path) -> str:
     """A statement that writes the text of each row as a line; JSON text has no line end and no control character."""
     return f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
-
-
-def _tagged_sql(value: str) -> str:
-    """SQL: JSON text as a tagged cell."""
-    return f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE {value} END"
 
 
 def is_lines(path: Path) -> bool:
@@ -208,8 +208,12 @@ def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warn
     if chosen is None:
         return path, lists
     target = work / "records.jsonl"
-    rows = f"SELECT unnest(CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[])) AS row FROM {document}"
-    run_sql(connection, _lines_sql(f"SELECT CAST(row AS VARCHAR) FROM ({rows}) WHERE json_type(row) = 'OBJECT'", target))
+    elements = f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements FROM {document}"
+    rows = f"SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM ({elements})"
+    other = run_sql(connection, f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', 'NULL') LIMIT 1")
+    if other:
+        raise NotATable(f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must be an object with the columns as keys.")
+    run_sql(connection, _lines_sql(f"SELECT coalesce(nullif(CAST(row AS VARCHAR), 'null'), '{{}}') FROM ({rows})", target))
     warnings.append(Notice("records_path", {"path": chosen["path"]}))
     others = [item["path"] for item in lists if item is not chosen and item["count"]]
     if others and not wanted:

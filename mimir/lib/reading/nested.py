@@ -19,20 +19,15 @@ class _TooWide(Exception):
     """The structure is not one that a column can have."""
 
 
-def plan_nested(connection: Any, cells: Cells, index: int, name: str, how: str) -> list[tuple[str, str, str]]:
-    """(name, type, SQL) of the column, or of one column for each field where `how` is `columns`."""
+def plan_nested(connection: Any, cells: Cells, index: int, name: str) -> tuple[str, str]:
+    """(type, SQL) of the column."""
     column = cell(index)
-    if how == "text":
-        return [(name, "VARCHAR", column)]
     try:
-        structure = _structure(connection, cells, column)
-        if how == "columns" and isinstance(structure, dict):
-            return _flattened(connection, cells, column, name, structure)
-        return [(name, *_typed(connection, cells, column, structure, name))]
+        return _typed(connection, cells, column, _structure(connection, cells, column), name)
     except (_TooWide, NotATable, RecursionError) as error:
         reason = str(error) if isinstance(error, _TooWide) else "its values do not have one structure"
         cells.warnings.append(Notice("nested_text", {"column": name, "reason": reason}))
-        return [(name, "VARCHAR", column)]
+        return "VARCHAR", column
 
 
 def _structure(connection: Any, cells: Cells, value: str) -> Any:
@@ -89,23 +84,3 @@ def _type_name(shape: Any) -> str:
 
 def _field(key: str) -> str:
     return key if re.fullmatch(r"[a-z_][a-z0-9_]*", key) else identifier(key)
-
-
-def _flattened(connection: Any, cells: Cells, column: str, name: str, structure: dict[str, Any]) -> list[tuple[str, str, str]]:
-    found: list[tuple[str, str, str]] = []
-    for key, inner in structure.items():
-        path = "$." + identifier(key).replace('""', '\\"')
-        value = f"nullif(CAST(json_extract({column}, {quoted(path)}) AS VARCHAR), 'null')"
-        if isinstance(inner, dict) and inner:
-            found += _flattened(connection, cells, value, f"{name}.{key}", inner)
-        else:
-            found.append((f"{name}.{key}", *_leaf(connection, cells, value, inner, f"{name}.{key}")))
-    return found
-
-
-def _leaf(connection: Any, cells: Cells, value: str, inner: Any, name: str) -> tuple[str, str]:
-    if isinstance(inner, list | dict):
-        return "VARCHAR", value
-    if str(inner) in ("VARCHAR", "JSON", "NULL"):
-        return "VARCHAR", f"json_extract_string({value}, '$')"
-    return _typed(connection, cells, value, inner, name)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mimir.lib.reading.cellrange import parse_range
+from mimir.lib.tables import COLUMN_NAME_MAX
 
 FORMATS = ("csv", "jsonl", "json", "parquet", "arrow", "excel")
 TYPES = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIME")
@@ -28,6 +29,7 @@ TYPE_ALIASES = {
 DATE_ORDERS = {"year-first": "ymd", "day-first": "dmy", "month-first": "mdy"}
 BAD_CELLS = ("refuse", "missing")
 NESTED = ("keep", "columns", "text")
+LISTS = ("keep", "text", "first", "rows")
 ROWS_MAX = 1_000_000  # of rows to skip, and of the header row's number
 LIST_MAX, WORD_MAX, TYPES_MAX = 100, 100, 2000
 SHEETS_MAX, SHEET_NAME_MAX = 100, 200
@@ -64,6 +66,8 @@ class ReadOptions:
     range: str = ""  # cells of a sheet, such as A4:I3048
     records_path: str = ""
     nested: str = "keep"
+    lists: str = "keep"
+    list_column: str = ""
 
     @property
     def skipped(self) -> int:
@@ -99,6 +103,8 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
             faults[name] = str(error)
     if values.get("decimal_mark") and values.get("decimal_mark") == values.get("thousands_mark"):
         faults["thousands_mark"] = "must differ from decimal_mark."
+    if values.get("list_column") and values.get("lists") != "rows":
+        faults.setdefault("list_column", "applies to lists rows only. Choose lists rows, or leave it out.")
     if values.get("sheet") and values.get("sheets"):
         faults["sheets"] = "choose sheet for one sheet, or sheets for several in one table, not both."
     if faults:
@@ -212,7 +218,13 @@ def _types(value: Any) -> dict[str, str]:
 def _path(value: Any) -> str:
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise ValueError("must be a path of keys, such as data.stations.")
-    return value.removeprefix("$").removeprefix(".").removesuffix("[*]")
+    return value if value == "$" else value.removeprefix("$").removeprefix(".").removesuffix("[*]")
+
+
+def _column_name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > COLUMN_NAME_MAX:
+        raise ValueError("must be the name of a column.")
+    return value
 
 
 def _sheet(value: Any) -> str:
@@ -253,5 +265,7 @@ _CHECKS: dict[str, Any] = {
     "range": _range,
     "records_path": _path,
     "nested": _choice(*NESTED),
+    "lists": _choice(*LISTS),
+    "list_column": _column_name,
 }
 OPTION_NAMES = tuple(_CHECKS)

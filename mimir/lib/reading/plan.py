@@ -99,32 +99,37 @@ class _Builder:
             wanted = self._options.types.get(name, "")
             if wanted == "SKIP":
                 continue
-            found += self._tagged_column(index, name, counts, wanted)
+            found.append(self._tagged_column(index, name, counts, wanted))
         return found
 
-    def _tagged_column(self, index: int, name: str, counts: dict[str, int], wanted: str) -> list[Planned]:
+    def _tagged_column(self, index: int, name: str, counts: dict[str, int], wanted: str) -> Planned:
         text, total = tagged_text(cell(index)), sum(counts.values())
         if wanted:
             chosen = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
-            return [Planned(name, "VARCHAR", text, self._column(name, index, _untagged, chosen), wanted if wanted != "VARCHAR" else "")]
+            return Planned(name, "VARCHAR", text, self._column(name, index, _untagged, chosen), wanted if wanted != "VARCHAR" else "")
         nested = counts["object"] + counts["array"]
         if nested and nested == total:
-            return [
-                Planned(column, type_name, value)
-                for column, type_name, value in plan_nested(self._connection, self._cells, index, name, self._options.nested)
-            ]
+            return self._nested_column(index, name, counts)
         present = [kind for kind in _KINDS if counts[kind]]
         allowed = self._rules_of(present)
         if allowed is None:
             kinds = ", ".join(f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present)
             self._cells.warnings.append(Notice("mixed_json", {"column": name, "kinds": kinds}))
-            return [Planned(name, "VARCHAR", text, self._column(name, index, _untagged, []))]
+            return Planned(name, "VARCHAR", text, self._column(name, index, _untagged, []))
         form: Callable[[str], str] = self._strict
         if present == ["string"] or not present:
             form = _untagged
         elif "string" not in present:
             form, text = (_untagged, text) if present == ["instant"] else (str, cell(index))
-        return [Planned(name, "VARCHAR", text, self._column(name, index, form, allowed))]
+        return Planned(name, "VARCHAR", text, self._column(name, index, form, allowed))
+
+    def _nested_column(self, index: int, name: str, counts: dict[str, int]) -> Planned:
+        """A column of objects, of lists, or of both."""
+        nested, lists = self._options.nested, self._options.lists
+        unopened = nested == "columns" and counts["object"] > 0  # `jsonfields` could not make columns of it
+        if nested == "text" or unopened or (lists == "text" and counts["array"]):
+            return Planned(name, "VARCHAR", cell(index))
+        return Planned(name, *plan_nested(self._connection, self._cells, index, name))
 
     def _strict(self, source: str) -> str:
         """A string beside numbers is only accepted as a word for a missing value: `"1"` stays text."""

@@ -23,11 +23,12 @@ SAMPLE_BYTES = 4 * 1024**2
 FEW_COLUMNS = 60  # written at a time where their conversion takes much memory
 _TEXT_OPTIONS = ("encoding", "delimiter", "quote", "decimal_mark", "thousands_mark")
 _ROW_OPTIONS = ("header_row", "skip_rows")
+_JSON_OPTIONS = ("nested", "lists", "list_column", "records_path")
 _COLUMN_OPTIONS = ("date_formats", "missing_values", "types", "bad_cells")
 _APPLY = {
     "csv": (*_TEXT_OPTIONS, *_ROW_OPTIONS, *_COLUMN_OPTIONS),
-    "jsonl": ("encoding", "nested", "records_path", *_COLUMN_OPTIONS),
-    "json": ("encoding", "nested", "records_path", "header_row", *_COLUMN_OPTIONS),
+    "jsonl": ("encoding", *_JSON_OPTIONS, *_COLUMN_OPTIONS),
+    "json": ("encoding", *_JSON_OPTIONS, "header_row", *_COLUMN_OPTIONS),
     "excel": ("sheet", "sheets", "range", *_ROW_OPTIONS, *_COLUMN_OPTIONS),
     "parquet": (),
     "arrow": (),
