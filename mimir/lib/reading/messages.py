@@ -17,6 +17,10 @@ _SENTENCES = {
     "ambiguous_dates": "Column {column} stays text: {example} can be day-month or month-day. Choose date_formats.",
     "possible_dates": "Column {column} stays text: {example} may be a date. Choose date_formats to read it as one.",
     "date_order": "Column {column}: dates are read as {order}, so {example} is {value}.",
+    "unix_times": "Column {column}: {format} are read as times in UTC, so {example} is {value}.",
+    "unix_times_rounded": "Column {column}: {count} of {total} cells have more digits than the type holds, such as {example}. They are rounded.",
+    "possible_unix_times": "Column {column} holds whole numbers that may be times: in {format}, {example} is {value} UTC. "
+    "Choose the type datetime and date_formats {format} to read them so.",
     "month_names": "Column {column}: {example} is read as {value}.",
     "large_integers": "Column {column} stays text: {example} has more digits than a whole number of 64 bits can hold.",
     "large_times": "Column {column} stays text: {example} has more digits than a time can hold.",
