@@ -31,6 +31,7 @@ _SENTENCES = {
     "lists_opened": "Column {column}: each item of a list is a row. Rows in the file: {rows}, rows of the table: {total}.",
     "empty_lists": "Column {column}: rows with an empty list or no value: {count}. Each stays one row, and its value is missing.",
     "list_items_left_out": "Column {column}: the first item of each list is kept. Items left out: {count}, in rows: {rows}.",
+    "json_oddity": "The file is not plain JSON: it has {what}, first in line {line}. Its objects are read, nothing in them is changed.",
     "no_lists": "No column has lists. The option lists {how} changes nothing.",
     "bad_cells_missing": "Column {column}: {count} of {total} cells are not {type}, such as {cells}. They are treated as missing.",
     "no_values": "Column {column} has no values.",
