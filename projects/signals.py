@@ -10,6 +10,7 @@ from mimir.api.audit import audit_log
 from projects.models import AuditKind
 from projects.services.audit import audit_record
 from projects.services.passwords import access_end
+from projects.services.users import password_links_end
 
 _RIGHTS = ("is_active", "is_staff", "is_superuser")
 _LOST = "_mimir_lost_rights"
@@ -26,15 +27,18 @@ def register() -> None:
 
 def _before_save(sender: Any, instance: Any, update_fields: Any = None, **_: Any) -> None:
     """Notice a deactivation, and a site role that is taken away."""
-    setattr(instance, _LOST, False)
+    setattr(instance, _LOST, ())
     if instance.pk is None or (update_fields is not None and not set(_RIGHTS) & set(update_fields)):
         return
     before = sender.objects.filter(pk=instance.pk).values(*_RIGHTS).first()
-    setattr(instance, _LOST, before is not None and any(before[right] and not getattr(instance, right) for right in _RIGHTS))
+    setattr(instance, _LOST, tuple(right for right in _RIGHTS if before is not None and before[right] and not getattr(instance, right)))
 
 
 def _after_save(instance: Any, **_: Any) -> None:
-    if getattr(instance, _LOST, False):
+    lost = getattr(instance, _LOST, ())
+    if "is_active" in lost:
+        password_links_end(user=instance)
+    if lost:
         access_end(user=instance)
 
 

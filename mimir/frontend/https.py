@@ -16,6 +16,8 @@ _PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet asks by http
 class Https:
     """ASGI middleware. Where PUBLIC_URL is https, a request that came by http is redirected, and every answer has HSTS.
 
+    A WebSocket that came without TLS is refused before its credentials are read.
+
     Whether it came by http says X-Forwarded-Proto, whoever wrote it: this decides nothing but the redirect, and a client that lies about it
     only misses that. `redirect` false: for what ends TLS and sends no such header.
     """
@@ -27,6 +29,9 @@ class Https:
         self._redirects = redirect and self._secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and self._redirects and not _came_by_tls(scope):
+            await self._refuse_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -51,10 +56,7 @@ class Https:
     async def _refuse(self, scope: Scope, send: Send) -> None:
         """Send a page to its https address. What carries a body or credentials is refused: a redirect would hide that the network knows them."""
         if scope["method"] not in ("GET", "HEAD") or header(scope, b"authorization"):
-            message = f"Use {self._public.geturl()}: this site takes nothing over http."
-            if header(scope, b"authorization"):
-                message += " The token that was sent could be read on its way: replace it."
-            await send_json_error(send, PermissionDenied(message, code="tls_required"))
+            await send_json_error(send, self._tls_required(scope, self._public.geturl(), "http"))
             return
         query = scope.get("query_string", b"")
         target = scope["raw_path"] + (b"?" + query if query else b"")
@@ -64,7 +66,30 @@ class Https:
         await send({"type": "http.response.body", "body": b""})
 
 
+    async def _refuse_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the handshake, with the reason where the server can send one. There is no redirect: few clients follow it."""
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close"})
+            return
+
+        async def send_refusal(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._with_ours(message["headers"])}
+            await send({**message, "type": f"websocket.{message['type']}"})
+
+        address = f"wss://{self._public.netloc}"
+        await send_json_error(send_refusal, self._tls_required(scope, address, "ws"))
+
+    @staticmethod
+    def _tls_required(scope: Scope, address: str, scheme: str) -> PermissionDenied:
+        message = f"Use {address}: this site takes nothing over {scheme}."
+        if header(scope, b"authorization"):
+            message += " The token that was sent could be read on its way: replace it."
+        return PermissionDenied(message, code="tls_required")
+
+
 def _came_by_tls(scope: Scope) -> bool:
-    if scope.get("scheme") == "https":
+    if scope.get("scheme") in ("https", "wss"):
         return True
     return header(scope, b"x-forwarded-proto").rpartition(",")[2].strip().lower() in ("https", "wss")

@@ -177,6 +177,24 @@ class ListShape(_Any):
     chosen = serializers.BooleanField()
 
 
+@extend_schema_field({"type": ["number", "string"]})
+class LimitField(serializers.Field[Any, Any, Any, Any]):
+    """The least or the greatest value of a column: a number, or a date or time as text."""
+
+    def to_representation(self, value: Any) -> Any:
+        """As it is."""
+        return value
+
+
+class ReadColumnShape(ColumnShape):
+    """A column of a staged upload. The facts are exact, over all rows; they are absent where only the beginning was read, and from large tables."""
+
+    missing = serializers.IntegerField(required=False, help_text="Rows without a value.")
+    distinct = serializers.IntegerField(required=False, help_text="Different values.")
+    min = LimitField(required=False, help_text="Of numbers, dates and times.")
+    max = LimitField(required=False)
+
+
 class ListColumnShape(_Any):
     name = serializers.CharField()
 
@@ -187,7 +205,7 @@ class UploadReading(_Any):
     format = serializers.ChoiceField(choices=DataFormat.choices)
     packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
     options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
-    columns = ColumnShape(many=True)
+    columns = ReadColumnShape(many=True)
     row_count = serializers.IntegerField(help_text="Of the rows that were read.")
     complete = serializers.BooleanField(help_text="false: only the beginning was read, so counts and types may change.")
     warnings = WarningShape(many=True)

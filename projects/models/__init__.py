@@ -5,7 +5,7 @@ from projects.models.datasets import DataFormat, Dataset, DatasetProfile, Datase
 from projects.models.models import Model, ModelVersion
 from projects.models.pipelines import Pipeline, PipelineVersion
 from projects.models.projects import Membership, Project, ProjectStatus, Role
-from projects.models.tokens import AccessToken, TokenKind
+from projects.models.tokens import AccessToken, Deactivation, TokenKind
 from projects.models.twins import (
     Change,
     ChangeLayer,
@@ -27,6 +27,7 @@ __all__ = [
     "Dataset",
     "DatasetProfile",
     "DatasetVersion",
+    "Deactivation",
     "Entity",
     "EntityStatus",
     "Membership",

@@ -38,3 +38,13 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} token …{self.hint} of {self.user}"
+
+
+class Deactivation(models.Model):
+    """How many times a user was deactivated. Password links that were made before the last time are not valid."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="deactivation")
+    count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.count}"

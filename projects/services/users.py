@@ -1,7 +1,7 @@
 """Users as site administrators manage them, and the one-time links with which a user sets a password.
 
-A link is Django's password reset token: signed over the stored password, the e-mail address and the last sign-in, so no table is needed and
-the link ends when the password changes. Nobody sets another user's password.
+A link is Django's password reset token: signed over the stored password, the e-mail address, the last sign-in and the number of times the user
+was deactivated. No table stores it, and it ends when one of these changes. Nobody sets another user's password.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -24,12 +24,23 @@ from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, NotFound, PermissionDenied
 from projects.hashing import hashed
-from projects.models import AuditKind
+from projects.models import AuditKind, Deactivation
 from projects.services.audit import audit_record
 from projects.services.passwords import Ended, demand_strong, password_store
 
 ONLY_ADMINISTRATORS = "Users are managed by site administrators."
-_tokens = PasswordResetTokenGenerator()
+
+
+class _Links(PasswordResetTokenGenerator):
+    """Tokens that end for good when the user is deactivated."""
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        count = Deactivation.objects.filter(user_id=user.pk).values_list("count", flat=True).first()
+        value = super()._make_hash_value(user, timestamp)
+        return value if count is None else f"{value} deactivated {count}"
+
+
+_tokens = _Links()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,12 @@ def password_link_create(*, user: User) -> PasswordLink:
     expires_at = utc_now() + dt.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     audit_record(AuditKind.PASSWORD_LINK_CREATED, subject=user.username)
     return PasswordLink(urlsafe_base64_encode(force_bytes(user.pk)), _tokens.make_token(user), expires_at)
+
+
+def password_links_end(*, user: User) -> None:
+    """End the open links of a user who was deactivated, for good."""
+    Deactivation.objects.get_or_create(user=user, defaults={"count": 0})
+    Deactivation.objects.filter(user=user).update(count=F("count") + 1)
 
 
 def password_link_check(*, uid: str, token: str) -> User:

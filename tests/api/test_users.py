@@ -76,6 +76,12 @@ def _deactivated(link: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     User.objects.filter(username="bob").update(is_active=False)
 
 
+def _deactivated_and_activated(link: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    boss = User.objects.get(username="boss")
+    for active in (False, True):
+        user_change(username="bob", changes={"is_active": active}, actor=boss)
+
+
 def _changed(link: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     bob = User.objects.get(username="bob")
     bob.set_password("something-else-entirely")
@@ -89,7 +95,7 @@ def _part(**parts: str) -> Any:
 @pytest.mark.parametrize(
     "spoil",
     [
-        *(_expired, _deactivated, _changed, _part(token="x"), _part(token="a-b")),
+        *(_expired, _deactivated, _deactivated_and_activated, _changed, _part(token="x"), _part(token="a-b")),
         *(_part(uid="x"), _part(uid="ÿ"), _part(uid="MTIzNDU2Nzg5"), _part(uid="LTE")),
     ],
 )
@@ -101,6 +107,19 @@ def test_a_link_that_is_not_valid_says_what_to_do_and_nothing_about_users(boss: 
         answer = _use(link, password)
         assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (400, "link_invalid", {})
         assert "Ask an administrator for a new one" in answer.json()["message"]
+
+
+def test_after_an_activation_a_new_link_works_until_the_next_deactivation(boss: Caller) -> None:
+    make.user("bob")
+    dead = []
+    for _ in range(2):
+        dead.append(boss.post("users/bob/reset-link/").json())
+        _deactivated_and_activated({}, pytest.MonkeyPatch())
+    assert [_use(link, None).status_code for link in dead] == [400, 400]
+    new = boss.post("users/bob/reset-link/").json()
+    user_change(username="bob", changes={"is_superuser": True}, actor=User.objects.get(username="boss"))
+    user_change(username="bob", changes={"is_superuser": False}, actor=User.objects.get(username="boss"))
+    assert _use(new).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """TLS of the site: HSTS and a redirect where PUBLIC_URL is https; a Permissions-Policy on every answer."""
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
-from tests.frontend.process import Frontend
+from tests.frontend.process import Frontend, session_cookie
 from tests.frontend.upstream import Upstream
 
 SITE = "https://mimir.example"
@@ -60,3 +64,33 @@ def test_a_site_without_tls_has_neither(frontend: Frontend) -> None:
     assert answer.status_code == 200
     assert "Strict-Transport-Security" not in answer.headers
     assert "geolocation=()" in answer.headers["Permissions-Policy"]
+
+
+def _open_socket(port: int, headers: dict[str, str]) -> ClientConnection:
+    """A WebSocket to SITE's host, over whatever `headers` say."""
+    options: dict[str, Any] = {"proxy": None, "sock": socket.create_connection(("127.0.0.1", port))}
+    return connect("ws://mimir.example/ws/echo/", additional_headers=headers, **options)
+
+
+CREDENTIALS = [{"Cookie": f"mimir_session={session_cookie()}", "Origin": SITE}, {"Authorization": "Bearer t"}, {}]
+
+
+@pytest.mark.parametrize("headers", CREDENTIALS, ids=["cookie", "token", "nobody"])
+def test_a_socket_without_tls_is_refused_before_its_credentials_are_used(secure: httpx.Client, headers: dict[str, str]) -> None:
+    assert secure.base_url.port is not None
+    for proto in ({}, {"X-Forwarded-Proto": "ws"}, {"X-Forwarded-Proto": "https, http"}):
+        with pytest.raises(InvalidStatus) as refused:
+            _open_socket(secure.base_url.port, {**headers, **proto})
+        answer = refused.value.response
+        assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (403, "max-age=31536000")
+        error = json.loads(answer.body or b"")
+        assert (error["code"], "wss://mimir.example" in error["message"]) == ("tls_required", True)
+        assert ("replace it" in error["message"]) == ("Authorization" in headers)
+
+
+@pytest.mark.parametrize("headers", CREDENTIALS[:2], ids=["cookie", "token"])
+@pytest.mark.parametrize("proto", ["https", "wss"])
+def test_a_socket_over_tls_is_opened(secure: httpx.Client, headers: dict[str, str], proto: str) -> None:
+    assert secure.base_url.port is not None
+    with _open_socket(secure.base_url.port, {**headers, "X-Forwarded-Proto": proto}) as connection:
+        assert dict(json.loads(connection.recv(10))["headers"])["authorization"].startswith("Bearer ")
