@@ -60,9 +60,9 @@ class Details:
         typed = [plan for plan in filled if plan.typed is not None and plan.typed.rule is not None]
         for plan in [plan for plan in typed if plan.typed and plan.typed.missing_cells][:COLUMNS_DETAILED]:
             self._missing(plan)
-        for plan in [plan for plan in typed if plan.typed and plan.typed.rule and plan.typed.rule not in _SILENT][:COLUMNS_DETAILED]:
-            if not is_unix(plan.typed.rule):
-                self._converted(plan)
+        loud = [plan for plan in typed if plan.typed and plan.typed.rule not in _SILENT and not is_unix(plan.typed.rule)]
+        for plan in loud[:COLUMNS_DETAILED]:
+            self._converted(plan)
         for plan in [plan for plan in filled if plan.wanted and plan.typed][:COLUMNS_DETAILED]:
             self._unix_times(plan)
         numbers = [plan for plan in typed if plan.typed and plan.typed.rule is rules.BIGINT and not plan.wanted and names_a_time(plan.name)]

@@ -33,7 +33,7 @@ _SENTENCES = {
     "list_items_left_out": "Column {column}: the first item of each list is kept. Items left out: {count}, in rows: {rows}.",
     "json_oddity": "The file is not plain JSON: it has {what}, first in line {line}. Its objects are read, nothing in them is changed.",
     "no_lists": "No column has lists. The option lists {how} changes nothing.",
-    "nested_mixed": "Column {column}: its lists or objects have values of different kinds at one place. Those are stored as text.",
+    "nested_mixed": "Column {column}: some values in its lists or objects have no common type. They are stored as text.",
     "bad_cells_missing": "Column {column}: {count} of {total} cells are not {type}, such as {cells}. They are treated as missing.",
     "no_values": "Column {column} has no values.",
     "header_looks_like_data": "Line {line} looks like data ({cells}), but names the columns. Choose header_row none to keep it as a row.",

@@ -30,9 +30,9 @@ def unix_rules(formats: Sequence[str], type_name: str) -> list[Rule]:
     return [_rule(name, digits, type_name) for name, digits in UNIX_FORMATS.items() if name in formats and type_name in UNIX_TYPES]
 
 
-def is_unix(rule: Rule) -> bool:
+def is_unix(rule: Rule | None) -> bool:
     """Whether the rule reads Unix times."""
-    return rule.kind == "unix"
+    return rule is not None and rule.kind == "unix"
 
 
 def is_rounded(rule: Rule, text: str) -> str:
