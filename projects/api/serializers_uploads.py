@@ -32,6 +32,10 @@ _HELP = {
     "lists": "JSON lists in a cell: keep (default), text, first (the first item) or rows (one row for each item).",
     "list_column": "The column whose lists become rows, where several have lists. Only with lists rows.",
 }
+_DATE_FORMATS = (
+    "year-first, day-first, month-first, or patterns such as %d.%m.%Y; for columns with a type of time in `types` also unix-seconds, "
+    "unix-milliseconds, unix-microseconds and unix-nanoseconds."
+)
 
 
 def _text(name: str, length: int = 200) -> serializers.CharField:
@@ -82,7 +86,7 @@ class ReadOptionsShape(_Options):
         child=serializers.CharField(max_length=100),
         required=False,
         max_length=100,
-        help_text="year-first, day-first, month-first, or patterns such as %d.%m.%Y.",
+        help_text=_DATE_FORMATS,
     )
     missing_values = serializers.ListField(
         child=serializers.CharField(max_length=100, allow_blank=True, trim_whitespace=False),
