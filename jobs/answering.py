@@ -1,4 +1,4 @@
-"""Web's sign of life: from the event loop that serves, so that a loop that stands still does not count as up."""
+"""Heartbeat of the web process, written from the serving event loop: a blocked loop does not count as up."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

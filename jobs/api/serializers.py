@@ -72,8 +72,8 @@ class Waiting(_Any):
 class Away(_Any):
     what = serializers.ChoiceField(choices=["cluster", "node"], help_text="What does not answer: the cluster, or the worker's node in it.")
     cluster = serializers.CharField()
-    since = serializers.DateTimeField(help_text="When the cluster was first asked in vain; of a node, the worker's last sign of life.")
-    heard_at = serializers.DateTimeField(allow_null=True, help_text="The worker's last sign of life; null: it has not reported yet.")
+    since = serializers.DateTimeField(help_text="Time of the first failed request to the cluster; for a node, the worker's last heartbeat.")
+    heard_at = serializers.DateTimeField(allow_null=True, help_text="The worker's last heartbeat; null: it has not reported yet.")
     lost_at = serializers.DateTimeField(allow_null=True, help_text="About when it is given up; null: when its time to start is over.")
     detail = serializers.CharField()
 

@@ -70,7 +70,7 @@ class ClusterChange(_Any):
     away_grace_seconds = WholeNumberField(
         *GRACE_SECONDS,
         required=False,
-        help_text="While it does not answer: after so long without a sign of life a worker there is given up. By default 600.",
+        help_text="Seconds without a heartbeat, while the cluster does not answer, after which a worker counts as lost. Default: 600.",
     )
     capacity = CapacityAsked(required=False)
 

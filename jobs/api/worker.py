@@ -122,7 +122,7 @@ class ClaimView(WorkerView):
 
 
 class HeartbeatView(WorkerView):
-    """A sign of life."""
+    """Heartbeat of the attempt."""
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)

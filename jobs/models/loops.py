@@ -12,7 +12,7 @@ class Lease(models.Model):
 
 
 class LoopBeat(models.Model):
-    """The last sign of life of one loop of one process: its liveness, and whether the dispatcher is away."""
+    """The last heartbeat of one loop of one process: its liveness, and whether the dispatcher is away."""
 
     component = models.CharField(max_length=32)
     instance = models.CharField(max_length=100)

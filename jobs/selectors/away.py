@@ -18,7 +18,7 @@ FRESH_SECONDS = 30.0  # a heartbeat comes each 2 s; a worker's request may hang 
 
 
 class Heard(NamedTuple):
-    """What an attempt's row knows of its worker's last sign of life, and what was noted when that was found old."""
+    """What an attempt's row knows of its worker's last heartbeat, and what was noted when that was found old."""
 
     heartbeat_at: dt.datetime | None
     unheard_heartbeat_at: dt.datetime | None

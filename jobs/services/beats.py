@@ -1,4 +1,4 @@
-"""Signs of life of the loops: a liveness probe reads them, and a waiting job learns from them that the dispatcher is away."""
+"""Heartbeats of the loops: read by liveness probes, and by waiting jobs to notice that the dispatcher is away."""
 
 import datetime as dt
 import os

@@ -1,4 +1,4 @@
-"""What a running worker reports: signs of life, events, artifacts. Untrusted and limited; its token can harm its own attempt only."""
+"""What a running worker reports: heartbeats, events, artifacts. Untrusted and limited; its token can harm its own attempt only."""
 
 import datetime as dt
 import json
@@ -30,7 +30,7 @@ def _fenced() -> Gone:
 def heartbeat_record(
     *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
 ) -> dict[str, Any]:
-    """Record a sign of life; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone.
+    """Record a heartbeat; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone.
 
     Its time is the database's, by whose clock its age is told.
     """

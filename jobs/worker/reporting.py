@@ -1,4 +1,4 @@
-"""Signs of life and events to the orchestrator, on a thread of their own."""
+"""Heartbeats and events to the orchestrator, on their own thread."""
 
 import json
 import threading

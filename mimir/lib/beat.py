@@ -13,8 +13,8 @@ def problem(path: str, seconds: float, now: float) -> str:
     try:
         age = now - os.stat(path).st_mtime
     except OSError as error:
-        return f"There is no sign of life in {path} yet ({error.strerror})."
-    return f"The last sign of life in {path} is {age:.0f} seconds old; {seconds:.0f} are allowed." if age > seconds else ""
+        return f"There is no heartbeat in {path} yet ({error.strerror})."
+    return f"The last heartbeat in {path} is {age:.0f} seconds old; {seconds:.0f} are allowed." if age > seconds else ""
 
 
 if __name__ == "__main__":

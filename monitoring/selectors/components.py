@@ -1,4 +1,4 @@
-"""The parts of the installation and their last sign of life. Loops beat into rows; what answers is asked; nothing else is claimed."""
+"""The parts of the installation and their last heartbeat. Loops beat into rows; what answers is asked; nothing else is claimed."""
 
 import time
 from typing import Any

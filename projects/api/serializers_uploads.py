@@ -32,6 +32,10 @@ _HELP = {
     "lists": "JSON lists in a cell: keep (default), text, first (the first item) or rows (one row for each item).",
     "list_column": "The column whose lists become rows, where several have lists. Only with lists rows.",
 }
+_DATE_FORMATS = (
+    "year-first, day-first, month-first, or patterns such as %d.%m.%Y; for columns with a type of time in `types` also unix-seconds, "
+    "unix-milliseconds, unix-microseconds and unix-nanoseconds."
+)
 
 
 def _text(name: str, length: int = 200) -> serializers.CharField:
@@ -82,7 +86,7 @@ class ReadOptionsShape(_Options):
         child=serializers.CharField(max_length=100),
         required=False,
         max_length=100,
-        help_text="year-first, day-first, month-first, or patterns such as %d.%m.%Y.",
+        help_text=_DATE_FORMATS,
     )
     missing_values = serializers.ListField(
         child=serializers.CharField(max_length=100, allow_blank=True, trim_whitespace=False),
@@ -173,6 +177,24 @@ class ListShape(_Any):
     chosen = serializers.BooleanField()
 
 
+@extend_schema_field({"type": ["number", "string"]})
+class LimitField(serializers.Field[Any, Any, Any, Any]):
+    """The least or the greatest value of a column: a number, or a date or time as text."""
+
+    def to_representation(self, value: Any) -> Any:
+        """As it is."""
+        return value
+
+
+class ReadColumnShape(ColumnShape):
+    """A column of a staged upload. The facts are exact, over all rows; they are absent where only the beginning was read, and from large tables."""
+
+    missing = serializers.IntegerField(required=False, help_text="Rows without a value.")
+    distinct = serializers.IntegerField(required=False, help_text="Different values.")
+    min = LimitField(required=False, help_text="Of numbers, dates and times.")
+    max = LimitField(required=False)
+
+
 class ListColumnShape(_Any):
     name = serializers.CharField()
 
@@ -183,7 +205,7 @@ class UploadReading(_Any):
     format = serializers.ChoiceField(choices=DataFormat.choices)
     packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
     options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
-    columns = ColumnShape(many=True)
+    columns = ReadColumnShape(many=True)
     row_count = serializers.IntegerField(help_text="Of the rows that were read.")
     complete = serializers.BooleanField(help_text="false: only the beginning was read, so counts and types may change.")
     warnings = WarningShape(many=True)

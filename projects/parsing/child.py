@@ -17,6 +17,7 @@ from mimir.lib.reading.options import options_of
 from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
 from projects.parsing.confine import confine
+from projects.parsing.facts import add_facts
 from projects.parsing.profile import Budget, described
 
 MEMORY_LIMIT, READ_MEMORY_LIMIT = "256MB", "512MB"  # a table of 2000 columns is read and written within the larger one
@@ -81,7 +82,10 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
     path, options = Path(request["path"]), options_of(request["options"])
     found = read_table(connect, path, work, options, write=request["write"], sample=request["sample"])
-    beginning = _beginning(found, request["rows"]) if request["rows"] else {}
+    beginning = {}
+    if request["rows"]:
+        beginning = _beginning(found, request["rows"])
+        add_facts(found)
     if found.table == work / "unpacked":  # last, since rows are read from it
         found.table = found.table.rename(work / "table.parquet")
     return {**_read_facts(found, path), **beginning}

@@ -44,8 +44,9 @@ async function readPage() {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const next = page.getElementById("job");
   if (!next) return;
-  const before = root.dataset.status;
+  const before = root.dataset.status, whyBefore = why()?.dataset.why;
   morph(root, next);
+  fold(whyBefore);
   document.title = page.title;
   const icon = document.getElementById("favicon");
   const nextIcon = page.getElementById("favicon")?.getAttribute("href");
@@ -56,6 +57,25 @@ async function readPage() {
   lookAgainWhileSilent();
   readFiguresLater();
 }
+
+const why = () => document.getElementById("job-why");
+
+// A card that appears while the page is watched must not push down what is being read: it shows its headline and opens by its button.
+function fold(before) {
+  const card = why();
+  if (!card || root.dataset.opened !== "live") return;
+  if (card.dataset.why !== before) {
+    if (card.classList.contains("why")) card.dataset.folded = "1"; else delete card.dataset.folded;
+  }
+  card.querySelector("[data-unfold]")?.setAttribute("aria-expanded", String(card.dataset.folded !== "1"));
+}
+
+root.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-unfold]")) return;
+  const card = why();
+  card.dataset.folded = card.dataset.folded === "1" ? "0" : "1";
+  fold(card.dataset.why);
+});
 
 // A worker's heartbeats tell of no event: while it runs, the page is read again from time to time.
 function readFiguresLater() {

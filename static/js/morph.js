@@ -1,7 +1,7 @@
 // Make one part of the page like another, changing only what differs: focus, selection, scroll and open details stay.
 // Elements with `data-keep` are left alone; those with an id or a data-seq are recognised when their place changed.
 
-const OWN = new Set(["open", "data-live", "data-lost", "data-sent", "data-asked", "data-opened"]); // attributes that the page's script or the reader sets
+const OWN = new Set(["open", "data-live", "data-lost", "data-sent", "data-asked", "data-opened", "data-folded"]); // attributes that the page's script or the reader sets
 
 export function morph(from, to) {
   if ("keep" in from.dataset) {

@@ -109,13 +109,13 @@ def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(settings: Any,
     with pytest.raises(DataError):
         beat_record(component="x" * 1000)
     assert not file.exists()
-    assert "no sign of life" in beat.problem(str(file), 60, 0)
+    assert "no heartbeat" in beat.problem(str(file), 60, 0)
 
 
 def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", str(ROOT / "mimir/lib/beat.py"), str(tmp_path / "beat"), "60"]
     ran = subprocess.run(command, capture_output=True, text=True)
-    assert (ran.returncode, "no sign of life" in ran.stderr) == (1, True)
+    assert (ran.returncode, "no heartbeat" in ran.stderr) == (1, True)
     (tmp_path / "beat").touch()
     assert subprocess.run(command, capture_output=True).returncode == 0
 

@@ -73,6 +73,7 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
         ("header_row=none", {"header_row": "none"}),
         ("date_formats=day-first", {"date_formats": ["day-first"]}),
         ("types=decimal=n", {"types": {"n": "decimal"}, "bad_cells": "missing"}),
+        ("unix-seconds=datetime=a=b", {"types": {"a=b": "datetime"}, "date_formats": ["unix-seconds"]}),
         ("format=parquet", {}),
         ("", {}),
     ],
@@ -83,6 +84,13 @@ def test_a_suggested_change_is_one_option(fix: str, given: dict[str, Any]) -> No
 
 def test_a_warning_offers_its_changes() -> None:
     assert form_of(upload(), {}).warnings[0]["fixes"] == [("Day first", "date_formats=day-first"), ("Month first", "date_formats=month-first")]
+
+
+def test_possible_unix_times_can_be_read_as_times() -> None:
+    params = {"column": "created_at", "format": "unix-milliseconds", "example": '"1"', "value": "x"}
+    warning = {"code": "possible_unix_times", "params": params, "message": "Choose date_formats unix-milliseconds."}
+    form = form_of(upload(reading={**upload()["reading"], "warnings": [warning]}), {})
+    assert form.warnings[0]["fixes"] == [("Read as date and time", "unix-milliseconds=datetime=created_at")]
 
 
 def test_a_file_that_cannot_be_read_has_its_options_still() -> None:

@@ -86,7 +86,7 @@ def test_a_version_can_be_read_again_from_its_own_file_and_options(caller: Calle
     _accept(caller, _stage(caller), (ODD, "places"))
     before = caller.get("projects/demo/datasets/places/versions/1/").json()
     staged = _stage(caller, sheet=before["reading"]["sheet"], header_row=str(before["reading"]["header_row"]))
-    assert staged["reading"]["columns"] == before["schema"]
+    assert [{key: column[key] for key in ("name", "type")} for column in staged["reading"]["columns"]] == before["schema"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mimir.frontend import text
 from mimir.frontend.pages import columns
+from mimir.lib.reading.options import UNIX_FORMATS
 
 FORMATS = (("csv", "CSV"), ("excel", "Excel"), ("json", "JSON"), ("jsonl", "JSON Lines"), ("parquet", "Parquet"), ("arrow", "Arrow"))
 _DELIMITERS = ((",", ", comma"), (";", "; semicolon"), ("tab", "tab"), ("|", "| pipe"), ("space", "space"))
@@ -151,8 +152,11 @@ def _restructured(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
-    """With the change of a pressed button: `option=value`, or `types=kind=column`."""
+    """With the change of a pressed button: `option=value`, `types=kind=column`, or `unix-seconds=kind=column`."""
     name, _, value = fix.partition("=")
+    if name in UNIX_FORMATS:
+        kind, _, column = value.partition("=")
+        return {**given, "types": {**given.get("types", {}), column: kind}, "date_formats": [*given.get("date_formats", []), name]}
     if name == "types":
         kind, _, column = value.partition("=")
         return {**given, "types": {**given.get("types", {}), column: kind}, "bad_cells": "missing"}
@@ -248,7 +252,7 @@ _LABELS = {
     "bad_cells": "Cells that do not fit",
 }
 _TEXTS = {
-    "date_formats": ("Dates", "Automatic", "day-first, month-first, or a pattern such as %d.%m.%Y"),
+    "date_formats": ("Dates", "Automatic", "day-first, month-first, unix-seconds, or a pattern such as %d.%m.%Y"),
     "missing_values": ("Missing values", "Automatic: n/a, null, -", "Separated by commas"),
 }
 _KNOWN = {
@@ -276,6 +280,8 @@ def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
     fixes = [
         (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}") for label, option, value in _FIXES.get(one["code"], ())
     ]
+    if one["code"] == "possible_unix_times":
+        fixes = [("Read as date and time", f"{one['params']['format']}=datetime={column}")]
     return {"message": with_labels(one["message"]), "fixes": fixes}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mimir.lib.reading import rules
-from mimir.lib.reading.options import DATE_ORDERS, ReadOptions
+from mimir.lib.reading.options import DATE_ORDERS, UNIX_FORMATS, ReadOptions
 from mimir.lib.reading.rules import Rule, sql_text
+from mimir.lib.reading.unixtimes import unix_rules
 
 TRUE_WORDS = "('true', 't', 'yes', 'y', 'on', '1', 'ja', 'oui', 'si', 'sí', 'sim', 'vrai', 'wahr')"
 FALSE_WORDS = "('false', 'f', 'no', 'n', 'off', '0', 'nein', 'non', 'não', 'faux', 'falsch')"
@@ -21,7 +22,7 @@ def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
 
 def string_rules(options: ReadOptions) -> list[Rule]:
     """The rules for JSON strings and text cells of a workbook: dates and times that begin with the year, and formats the user named."""
-    return [*rules.ISO_RULES, *(_date_rules(options) if options.date_formats else [])]
+    return [*rules.ISO_RULES, *(_date_rules(options) if _text_formats(options) else [])]
 
 
 def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
@@ -48,7 +49,7 @@ def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: boo
             for rule in every
             if rule.type == "TIMESTAMP"
         ]
-    return same
+    return [*same, *unix_rules(options.date_formats, type_name)]
 
 
 def _number_rules(options: ReadOptions, comma_delimited: bool) -> list[Rule]:
@@ -81,12 +82,17 @@ def _without_groups(rule: Rule, mark: str) -> Rule:
     return replace(rule, match=f"{rule.match} AND NOT regexp_matches({{t}}, {sql_text(mark)})")
 
 
+def _text_formats(options: ReadOptions) -> list[str]:
+    """The formats of dates as text: those of Unix times need a chosen type and rule out no other."""
+    return [text for text in options.date_formats if text not in UNIX_FORMATS]
+
+
 def _date_rules(options: ReadOptions) -> list[Rule]:
-    if not options.date_formats:
+    if not _text_formats(options):
         return [*rules.DAY_FIRST, *rules.MONTH_FIRST, rules.MONTH_NAME, rules.MONTH_NAME_TIME]
     found: list[Rule] = []
     patterns = []
-    for text in options.date_formats:
+    for text in _text_formats(options):
         order = DATE_ORDERS.get(text)
         if order == "dmy":
             found += [replace(rule, proof="") for rule in rules.DAY_FIRST]

@@ -50,7 +50,12 @@ _TEXT = (
     (re.compile(rb"(?i)<\?xml"), "an XML file"),
     (re.compile(rb"(?i)<svg\b"), "an SVG image"),
     (re.compile(rb"-----BEGIN [A-Z ]+-----"), "a key or a certificate"),
+    (
+        re.compile(rb"((var|let|const|window\.)[ \w.$]+=|(export\s+default)|[\w.$]+\()\s*[\[{]\s*([\[{\"\]}]|$)"),
+        "JavaScript with JSON inside. Keep only the JSON, from its first bracket to its last",
+    ),
 )
+_JSON_COMMENTS = re.compile(rb"^(?:(?:(?://|#)[^\r\n]*[\r\n]\s*|/\*.*?\*/\s*)+(?=\{\s*[\"}]|\[\s*[\[{\"]))", re.DOTALL)  # before JSON
 _USE = "Upload CSV, JSON, Parquet, Arrow or Excel"
 
 
@@ -128,6 +133,7 @@ def _format(path: Path, head: bytes) -> str:
     for pattern, what in _TEXT:
         if pattern.match(start):
             raise NotATable(f"The file is {what}." if "." in what else f"The file is {what}, not a table. {_USE}.")
+    start = _JSON_COMMENTS.sub(b"", start).lstrip(b"\x1e")
     if start[:1] == b"{":
         return "json"
     return "json" if start[:1] == b"[" and re.match(rb"\[\s*([\[{\]0-9-]|\"[^\"]*\"\s*[,\]]|true|false|null)", start) else "csv"

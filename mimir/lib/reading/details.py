@@ -12,6 +12,7 @@ from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned
 from mimir.lib.reading.rules import Rule, sql_text
+from mimir.lib.reading.unixtimes import SUGGESTED, UNIX_TYPES, is_plausible, is_rounded, is_unix, likely_format, names_a_time, unix_rules
 from mimir.lib.tables import NotATable
 
 COLUMNS_DETAILED = 200  # of each kind: one query each
@@ -59,8 +60,13 @@ class Details:
         typed = [plan for plan in filled if plan.typed is not None and plan.typed.rule is not None]
         for plan in [plan for plan in typed if plan.typed and plan.typed.missing_cells][:COLUMNS_DETAILED]:
             self._missing(plan)
-        for plan in [plan for plan in typed if plan.typed and plan.typed.rule not in _SILENT][:COLUMNS_DETAILED]:
+        loud = [plan for plan in typed if plan.typed and plan.typed.rule not in _SILENT and not is_unix(plan.typed.rule)]
+        for plan in loud[:COLUMNS_DETAILED]:
             self._converted(plan)
+        for plan in [plan for plan in filled if plan.wanted and plan.typed][:COLUMNS_DETAILED]:
+            self._unix_times(plan)
+        numbers = [plan for plan in typed if plan.typed and plan.typed.rule is rules.BIGINT and not plan.wanted and names_a_time(plan.name)]
+        self._possible_unix_times(numbers[:COLUMNS_DETAILED])
         self._rounded([plan for plan in typed if plan.type == "DOUBLE"])
         texts = [plan for plan in filled if plan.typed is not None and plan.typed.rule is None and not plan.wanted]
         self._texts([plan for plan in texts if plan.name not in self._options.types])
@@ -95,12 +101,14 @@ class Details:
         count = self._ask(f"SELECT count(*) FROM {origin} WHERE {bad(text)}")[0][0]
         if count == 0:
             return
-        cells = self._listed(self._examples(typed, bad))
-        words = type_words(plan.wanted)
+        examples = self._examples(typed, bad)
+        cells, words = self._listed(examples), type_words(plan.wanted)
         if self._options.bad_cells == "refuse":
+            unix = likely_format(examples[0][0]) if plan.wanted in UNIX_TYPES else ""
+            advice = f"If they are Unix times, choose date_formats {unix}. " if unix and unix not in self._options.date_formats else ""
             raise NotATable(
-                f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: {cells}. Correct them, name them in missing_values, "
-                "or choose bad_cells missing."
+                f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: {cells}. {advice}Correct them, name them in "
+                "missing_values, or choose bad_cells missing."
             )
         self._warn("bad_cells_missing", column=plan.name, count=count, total=typed.values, type=words, cells=cells)
 
@@ -135,6 +143,42 @@ class Details:
             self._warn("month_names", column=plan.name, example=example, value=value)
         else:
             self._warn("date_order", column=plan.name, order=rule.name.split(" with ")[0], example=example, value=value)
+
+    def _unix_times(self, plan: Planned) -> None:
+        """Say which numbers became times, and how many were rounded."""
+        typed = plan.typed
+        assert typed is not None
+        chosen = [rule for rule in (typed.rules if typed.rule is None else [typed.rule]) if is_unix(rule)]
+        for rule in chosen:
+            origin, text = self._asker.place(typed)
+            value = f"CAST({rule.cast.format(t=text)} AS VARCHAR)"
+            row = self._ask(f"SELECT {text}, {value} FROM {origin} WHERE {typed.matches(rule, text)} ORDER BY file_row_number LIMIT 1")
+            if row:
+                self._warn("unix_times", column=plan.name, format=rule.name, example=shown(row[0][0]), value=row[0][1])
+
+            def rounded(text: str, rule: Rule = rule) -> str:
+                return f"{typed.matches(rule, text)} AND {is_rounded(rule, text)}"
+
+            count = self._ask(f"SELECT count(*) FROM {origin} WHERE {rounded(text)}")[0][0]
+            if count:
+                example = shown(self._examples(typed, rounded, 1)[0][0])
+                self._warn("unix_times_rounded", column=plan.name, count=count, total=typed.values, example=example)
+
+    def _possible_unix_times(self, plans: list[Planned]) -> None:
+        """Whole numbers in a column whose name says time, all of them plausible."""
+
+        def conditions(_typed: TextColumn, text: str) -> Sequence[str]:
+            return [is_plausible(text, name) for name in SUGGESTED]
+
+        for plan, counts in self._counted(plans, conditions):
+            typed = plan.typed
+            assert typed is not None
+            for name, count in zip(SUGGESTED, counts, strict=True):
+                if count == typed.values - typed.missing_cells:
+                    origin, text = self._asker.place(typed)
+                    value = f"CAST({unix_rules([name], 'TIMESTAMP')[0].cast.format(t=text)} AS VARCHAR)"
+                    row = self._ask(f"SELECT {text}, {value} FROM {origin} WHERE {is_plausible(text, name)} ORDER BY file_row_number LIMIT 1")[0]
+                    self._warn("possible_unix_times", column=plan.name, format=name, example=shown(row[0]), value=row[1])
 
     def _rounded(self, plans: list[Planned]) -> None:
         def long(text: str) -> str:

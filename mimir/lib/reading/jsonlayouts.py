@@ -100,6 +100,8 @@ def _write(target: Path, names: Sequence[Any], rows: Iterable[Sequence[Any]]) ->
     width = max(len(names), max(map(len, rows), default=0))
     if width > COLUMNS_MAX:
         raise NotATable(f"The rows have up to {width} values; at most {COLUMNS_MAX} columns are accepted.")
+    if not width:
+        raise NotATable("The rows are empty lists: the file has no columns.")
     keys = [str(name) if name not in ("", None) else f"column{index}" for index, name in enumerate(names, start=1)]
     keys += [f"column{index}" for index in range(len(keys) + 1, width + 1)]
     texts = [json.dumps(key, ensure_ascii=False) for key in keys]

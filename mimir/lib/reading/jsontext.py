@@ -2,16 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
+from mimir.lib.reading.jsonfaults import Fault, line_fault
 from mimir.lib.reading.jsonfields import tagged_sql
 from mimir.lib.reading.jsonlayouts import write_columns, write_rows
 from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.jsonlists import shape_cells
+from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
@@ -21,14 +24,49 @@ OBJECT_BYTES_MAX = 16 * 1024**2
 DOCUMENT_BYTES_MAX = 256 * 1024**2  # of one document that holds the rows in a list
 LISTS_SHOWN, LIST_DEPTH_MAX = 10, 4
 WIDE_KEYS = 200  # from so many on, Python's parser needs less memory and time than one JSON function for each column
-LINES_SHOWN, LINE_CHARACTERS = 10, 500
+LINES_SHOWN, LINE_CHARACTERS, SAMPLE_CHARACTERS = 10, 500, 65_536
 _LAYOUTS = {"lines": "newline_delimited", "array": "array", "objects": "unstructured"}
+
+
+class _Unplaced(NotATable):
+    """A fault whose line is still to be found."""
 
 
 def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
     """The cells of a JSON file. Raises: NotATable, which names the line or the character."""
+    try:
+        cells = _read(connection, text, work, options)
+    except NoMemory:
+        raise
+    except NotATable as error:
+        if not (error.detail or isinstance(error, _Unplaced)):
+            raise
+        lines, notices, fault = _objects(text.path, work / "scanned.jsonl")
+        if lines is None:
+            raise NotATable(fault or error.message, detail=error.detail) from error
+        cells = _read(connection, replace(text, path=lines, warnings=(*text.warnings, *notices)), work, options)
     with text.path.open(encoding="utf-8", newline="") as file:
-        sample = file.read(65_536)
+        cells.lines = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in file.read(SAMPLE_CHARACTERS).splitlines()[:LINES_SHOWN]]
+    return cells
+
+
+def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
+    """The objects of a file that the engine refused, as JSON lines, where only what stands between them is wrong; else what is wrong."""
+    scan = Scan(path)
+    try:
+        fault = scan.write_lines(target)
+    except GaveUp:
+        return None, [], ""
+    except Fault as error:
+        return None, [], (line_fault(path) if is_lines(path) else "") or str(error)
+    if fault or not scan.oddities:
+        return None, [], (line_fault(path) if is_lines(path) else "") or fault
+    return target, [Notice("json_oddity", {"what": what, "line": line}) for what, line in scan.oddities.items()], ""
+
+
+def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
+    with text.path.open(encoding="utf-8", newline="") as file:
+        sample = file.read(SAMPLE_CHARACTERS)
     warnings, choices = list(text.warnings), list[dict[str, Any]]()
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
@@ -44,27 +82,20 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
         layout = "lines" if path != text.path else "objects"
         size_max = min(DOCUMENT_BYTES_MAX, max(OBJECT_BYTES_MAX, text.path.stat().st_size + 1))
     source = f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"
-    try:
-        keys = _keys(connection, source)
-        if len(keys) >= WIDE_KEYS and write_tagged(_as_lines(connection, path, layout, source, work), work / "clean.csv", keys):
-            cells = copy_clean(connection, work / "clean.csv", work, len(keys))
-        else:
-            cells = [work / "cells.parquet"]
-            typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
-            texts = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}" for index, key in enumerate(keys))
-            raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
-            listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
-            run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
-    except NoMemory:
-        raise
-    except NotATable as error:
-        fault = first_fault(path, layout)
-        raise NotATable(fault or error.message, detail=error.detail) from error
+    keys = _keys(connection, source)
+    if len(keys) >= WIDE_KEYS and write_tagged(_as_lines(connection, path, layout, source, work), work / "clean.csv", keys):
+        cells = copy_clean(connection, work / "clean.csv", work, len(keys))
+    else:
+        cells = [work / "cells.parquet"]
+        typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
+        texts = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}" for index, key in enumerate(keys))
+        raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
+        listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
+        run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
     count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0])
-    shown = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
     found = {"encoding": text.encoding, "nested": options.nested, "lists": options.lists, "records_path": chosen}
-    made = Cells(cells, column_names(keys, warnings), count, True, found, warnings, lines=shown, choices={"lists": choices})
+    made = Cells(cells, column_names(keys, warnings), count, True, found, warnings, choices={"lists": choices})
     shape_cells(connection, made, work, options)
     return made
 
@@ -86,7 +117,7 @@ def _lines_sql(select: str, target: Path) -> str:
 def is_lines(path: Path) -> bool:
     """Whether every line of the beginning is one JSON object."""
     with path.open(encoding="utf-8", newline="") as file:
-        sample = file.read(65_536)
+        sample = file.read(SAMPLE_CHARACTERS)
     return _layout(path, sample) == "lines" or (sample.startswith("{") and len(sample.strip().splitlines()) == 1)
 
 
@@ -127,67 +158,15 @@ def _keys(connection: Any, source: str) -> list[str]:
     folded: dict[str, str] = {}
     for (repeated,) in run_sql(connection, f"SELECT keys FROM {keys} WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1"):
         twice = next(key for key in repeated if repeated.count(key) > 1)
-        raise NotATable(f"The key {twice} is twice in one object. Rename or remove one.")
+        raise _Unplaced(f"The key {twice} is twice in one object. Rename or remove one.")
     for key, _ in rows:
         if not key.strip():
-            raise NotATable("A key is empty text. Rename it.")  # `first_fault` names the line
+            raise _Unplaced("A key is empty text. Rename it.")
         if folded.setdefault(key.casefold(), key) != key:
             raise NotATable(f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one.")
     if len(rows) > COLUMNS_MAX:
         raise NotATable(f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted.")
     return [row[0] for row in rows]
-
-
-def first_fault(path: Path, layout: str) -> str:
-    """What is wrong with the first bad value, in the words of Python's parser: DuckDB's line numbers are one off. Empty when nothing is found."""
-    if layout != "lines":
-        return _document_fault(path)
-    with path.open(encoding="utf-8", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                value = json.loads(line, object_pairs_hook=_object)
-            except json.JSONDecodeError as error:
-                return f"Line {number} is not a JSON object: {error.msg} at character {error.colno}."
-            except (ValueError, RecursionError) as error:
-                return f"Line {number} cannot be accepted: {str(error)[:200]}."
-            if not isinstance(value, dict):
-                return f"Line {number} is not a JSON object. JSON lines have one object a line."
-            if "" in value:
-                return f"A key in line {number} is empty text. Rename it."
-    return ""
-
-
-def _document_fault(path: Path) -> str:
-    if path.stat().st_size > OBJECT_BYTES_MAX:
-        return ""
-    text = path.read_text("utf-8").lstrip()
-    decoder, position, values = json.JSONDecoder(), 0, []
-    try:
-        while position < len(text):
-            value, position = decoder.raw_decode(text, position)
-            values += value if isinstance(value, list) else [value]
-            position += len(text[position:]) - len(text[position:].lstrip())
-    except json.JSONDecodeError as error:
-        return f"Line {error.lineno} is not valid JSON: {error.msg} at character {error.colno}."
-    except RecursionError:
-        return "The JSON is nested too deeply."
-    if not values:
-        return "The file has no rows: the JSON array is empty."
-    bad = next((index for index, value in enumerate(values, start=1) if not isinstance(value, dict)), 0)
-    if bad:
-        return f"Element {bad} of the JSON array is not an object. Each row must be an object with the columns as keys."
-    if any("" in value for value in values):
-        return "A key is empty text. Rename it."
-    return ""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
 
 
 def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]) -> tuple[Path, list[dict[str, Any]]]:

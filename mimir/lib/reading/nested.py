@@ -56,8 +56,17 @@ def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str)
             continue
         if shape is not shapes[0] or (exact and shape != _shape(structure, {})):
             cells.warnings.append(Notice("nested_integers", {"column": name}))
+        if _is_mixed(structure):
+            cells.warnings.append(Notice("nested_mixed", {"column": name}))
         return type_name, cast
     raise _TooWide("its values do not have one structure")
+
+
+def _is_mixed(structure: Any) -> bool:
+    """Whether values at one place are of different kinds, which DuckDB calls JSON."""
+    if isinstance(structure, dict):
+        return any(map(_is_mixed, structure.values()))
+    return any(map(_is_mixed, structure)) if isinstance(structure, list) else structure == "JSON"
 
 
 def _shape(structure: Any, exact: dict[str, str], depth: int = 0) -> Any:

@@ -27,6 +27,7 @@ TYPE_ALIASES = {
     "skip": "SKIP",
 }
 DATE_ORDERS = {"year-first": "ymd", "day-first": "dmy", "month-first": "mdy"}
+UNIX_FORMATS = {"unix-seconds": 0, "unix-milliseconds": 3, "unix-microseconds": 6, "unix-nanoseconds": 9}  # powers of ten in a second
 BAD_CELLS = ("refuse", "missing")
 NESTED = ("keep", "columns", "text")
 LISTS = ("keep", "text", "first", "rows")
@@ -194,9 +195,10 @@ def _words(value: Any) -> tuple[str, ...]:
 def _date_formats(value: Any) -> tuple[str, ...]:
     formats = _words(value)
     for text in formats:
-        if text not in DATE_ORDERS and not ("%" in text and _DIRECTIVES.fullmatch(text)):
+        if text not in DATE_ORDERS and text not in UNIX_FORMATS and not ("%" in text and _DIRECTIVES.fullmatch(text)):
             raise ValueError(
-                f"{text!r} must be year-first, day-first or month-first, or a pattern of %d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
+                f"{text!r} must be year-first, day-first or month-first, one of {', '.join(UNIX_FORMATS)}, or a pattern of "
+                "%d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
             )
     return formats
 

@@ -1,6 +1,6 @@
 """Reading a file from its bytes to a typed table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,14 @@ class Reading:
     complete: bool = True
     lines: list[str] = field(default_factory=list)
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    relation: str = ""  # the FROM clause over the cells, and SQL for the value of each column
+    values: dict[str, str] = field(default_factory=dict)
+
+    def rows_of(self, names: Sequence[str]) -> str:
+        """SQL for the typed rows of some columns. A statement over a wide table takes its time by the columns it names."""
+        if self.table is not None or not self.values:
+            return self.rows_sql
+        return f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} FROM {self.relation}"
 
 
 def read_table(
@@ -188,7 +196,7 @@ def _finished(
 ) -> Reading:
     selected = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned)
     source = f"SELECT {selected} FROM {cells.relation}"
-    reading.rows_sql = source
+    reading.rows_sql, reading.relation, reading.values = source, cells.relation, {plan.name: plan.value for plan in planned}
     if write:
         reading.table = _write(connection, cells, planned, source, work)
         reading.rows_sql = f"SELECT * FROM read_parquet({quoted(str(reading.table))})"

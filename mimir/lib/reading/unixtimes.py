@@ -1,0 +1,80 @@
+"""Unix times: numbers since 1970 in UTC. They become times only in columns for which the user chose a type of time."""
+
+import re
+from collections.abc import Sequence
+
+from mimir.lib.reading.options import UNIX_FORMATS
+from mimir.lib.reading.rules import Rule
+
+_NUMBER = r"[+-]?[0-9]{1,20}([.][0-9]+)?"
+_YEARS = (-62_135_596_800, 253_402_300_800)  # 0001-01-01 to 9999-12-31, in seconds
+_YEARS_NS = (-9_223_372_036, 9_223_372_036)  # what 64 bits of nanoseconds hold
+PLAUSIBLE = (1_000_000_000, 4_102_444_800)  # 2001-09-09 to 2100-01-01, in seconds
+SUGGESTED = ("unix-seconds", "unix-milliseconds")
+_MICROS_A_DAY = 86_400_000_000
+_TIME_WORDS = {
+    "at", "time", "times", "timestamp", "date", "datetime", "ts", "created", "updated", "modified", "changed", "deleted", "started", "ended",
+    "finished", "expires", "expired", "since", "until", "epoch", "unix", "mtime", "ctime", "atime",
+}  # fmt: skip
+_UNIT_WORDS = {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millis", "millisecond", "milliseconds", "utc", "gmt", "unix", "epoch"}
+UNIX_TYPES = {
+    "TIMESTAMP": "make_timestamp({ticks})",
+    "TIMESTAMP_NS": "make_timestamp_ns({ticks})",
+    "TIMESTAMP WITH TIME ZONE": "CAST(make_timestamp({ticks}) AS TIMESTAMP WITH TIME ZONE)",
+    "DATE": "CAST(make_timestamp({ticks}) AS DATE)",
+}
+
+
+def unix_rules(formats: Sequence[str], type_name: str) -> list[Rule]:
+    """The rules that read numbers as a type of time, largest unit first: a number of milliseconds is beyond the years that seconds reach."""
+    return [_rule(name, digits, type_name) for name, digits in UNIX_FORMATS.items() if name in formats and type_name in UNIX_TYPES]
+
+
+def is_unix(rule: Rule | None) -> bool:
+    """Whether the rule reads Unix times."""
+    return rule is not None and rule.kind == "unix"
+
+
+def is_rounded(rule: Rule, text: str) -> str:
+    """SQL: the number has digits that the type cannot hold. `text`: SQL for the text of a cell."""
+    shift = _shift(UNIX_FORMATS[rule.name], rule.type)
+    return f"TRY_CAST({text} || 'e{shift}' AS DECIMAL(38, 12)) <> {_ticks(text, shift)}"
+
+
+def names_a_time(name: str) -> bool:
+    """Whether a column's name says that it holds times: its last word does, perhaps before a unit (`created_at`, `eventTime`, `ts_ms`)."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    last = words[-1:] if words[-1:] and words[-1] in _TIME_WORDS else words[-2:-1] if words and words[-1] in _UNIT_WORDS else []
+    return bool(last) and last[0] in _TIME_WORDS
+
+
+def is_plausible(text: str, name: str) -> str:
+    """SQL: the whole number is a time between 2001-09-09 and 2100-01-01 in the unit of this format."""
+    low, high = (bound * 10 ** UNIX_FORMATS[name] for bound in PLAUSIBLE)
+    return f"(TRY_CAST({text} AS BIGINT) >= {low} AND TRY_CAST({text} AS BIGINT) < {high})"
+
+
+def likely_format(text: str) -> str:
+    """The format by which a whole number of today's times would be read; empty for other text."""
+    digits = len(text) if text.isascii() and text.isdigit() else 0
+    return {10: "unix-seconds", 13: "unix-milliseconds", 16: "unix-microseconds", 19: "unix-nanoseconds"}.get(digits, "")
+
+
+def _shift(digits: int, type_name: str) -> int:
+    """The power of ten from a unit (10 ** -digits seconds) to what the type counts."""
+    return (9 if type_name == "TIMESTAMP_NS" else 6) - digits
+
+
+def _ticks(text: str, shift: int) -> str:
+    return f"TRY_CAST({text} || 'e{shift}' AS DECIMAL(38, 0))"
+
+
+def _rule(name: str, digits: int, type_name: str) -> Rule:
+    ticks = _ticks("{t}", _shift(digits, type_name))
+    low, high = _YEARS_NS if type_name == "TIMESTAMP_NS" else _YEARS
+    unit = 10 ** (9 if type_name == "TIMESTAMP_NS" else 6)
+    pattern = _NUMBER.replace("{", "{{").replace("}", "}}")
+    match = f"regexp_full_match({{t}}, '{pattern}') AND {ticks} >= {low * unit} AND {ticks} < {high * unit}"
+    if type_name == "DATE":
+        match += f" AND {ticks} % {_MICROS_A_DAY} = 0"
+    return Rule(name, type_name, match, UNIX_TYPES[type_name].format(ticks=f"CAST({ticks} AS BIGINT)"), "unix", pattern=_NUMBER)
