@@ -1,5 +1,6 @@
 """The page of a short job does not jump while the job starts, runs and ends, and says what goes on."""
 
+import re
 from typing import Any
 
 import pytest
@@ -66,6 +67,7 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     page.goto(f"/jobs/{job}/")
     expect(page.locator("[data-log-empty]")).to_have_text("Step 1 of 1: quiet. It has not printed anything yet.")
     expect(page.locator("#job-memory svg")).to_be_visible()  # F24: the figures follow although no event tells of them
+    expect(page.locator("#job-memory figcaption")).to_contain_text(re.compile(r"CPU \d+ m?s ago"))  # a figure that is not new says so
     expect(page.locator("#job-attempts")).not_to_contain_text("log ")
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
