@@ -22,10 +22,12 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
 
     try:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
-    except duckdb.Error as error:
-        if "No space left on device" in str(error):
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        # DuckDB quotes the file in its complaints and may cut the quote inside a character.
+        complaint = error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        if "No space left on device" in complaint:
             raise NoRoom("There is no room left on this machine's disk to read the file. Tell an administrator.") from error
-        message, detail = _in_our_words(str(error)), _WITHOUT_PATH.sub("", str(error).strip())[:1000]
+        message, detail = _in_our_words(complaint), _WITHOUT_PATH.sub("", complaint.strip())[:1000]
         if isinstance(error, duckdb.OutOfMemoryException):
             raise NoMemory(message, detail=detail) from error
         raise NotATable(message, detail=detail) from error

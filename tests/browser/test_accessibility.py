@@ -1,4 +1,4 @@
-"""axe finds nothing: every page, both themes, a wide screen and a phone."""
+"""axe finds nothing, and no text covers another: every page, both themes, a wide screen and a phone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from mimir.frontend import urls
 from mimir.lib.sample import DATASET, HISTORY, MODEL, PIPELINE, PROJECT, TWIN
 from tests.browser.conftest import Visit
+from tests.browser.overlap import overlaps
 from tests.browser.watch import Watch
 from tests.screenshots.scene import Scene
 from tests.support.browser import PHONE, WIDE
@@ -106,7 +107,7 @@ def _findings_by_size(page: Page) -> list[str]:
     found = []
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
-        found += [f"{size['width']} {one}" for one in _findings(page)]
+        found += [f"{size['width']} {one}" for one in [*_findings(page), *overlaps(page)]]
     return found
 
 
@@ -135,6 +136,16 @@ def test_axe_sees_what_is_wrong_in_either_theme(page: Page) -> None:
     assert "light button-name" in found
     assert "light color-contrast" in found
     assert "dark color-contrast" in found
+
+
+def test_a_text_that_covers_another_is_found(page: Page) -> None:
+    page.goto("/projects/")
+    assert overlaps(page) == []
+    page.get_by_role("link", name="New project").evaluate(
+        "(one) => { const to = document.querySelector('h1').getBoundingClientRect();"
+        " one.style.cssText = `position: fixed; left: ${to.left}px; top: ${to.top}px`; }"
+    )
+    assert overlaps(page) != []
 
 
 def test_every_page_is_looked_at() -> None:

@@ -1,5 +1,6 @@
 """Import: a file is sent once, what was found is shown, each option changes the preview, and the dataset is what was shown."""
 
+import json
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -24,7 +25,9 @@ def test_options_change_the_preview_and_the_dataset_is_what_it_shows(page: Page,
     file.write_bytes(SALES)
     stage(page, stack, file, "sales")
     preview = page.get_by_role("region", name="Preview")
-    expect(page.get_by_label("Delimiter")).to_contain_text("; semicolon (automatic)")
+    expect(page.get_by_label("Delimiter")).to_have_js_property("value", "")
+    expect(page.get_by_label("Delimiter").locator("option:checked")).to_have_text("; semicolon")
+    assert page.evaluate(CUT) == []
     expect(preview.get_by_role("row").nth(1)).to_contain_text("1234.5")
     expect(page.get_by_text("Column day stays text", exact=False)).to_be_visible()
     page.get_by_role("button", name="Day first").click()
@@ -36,6 +39,52 @@ def test_options_change_the_preview_and_the_dataset_is_what_it_shows(page: Page,
     grid = page.get_by_role("region", name="First rows")
     expect(grid.get_by_role("columnheader").nth(2)).to_contain_text("date")
     expect(grid.get_by_role("row").nth(1)).to_contain_text("1.234,50")
+
+
+CUT = """() => {
+    const drawn = document.createElement("canvas").getContext("2d");
+    return [...document.querySelectorAll(".imp select")].filter(one => {
+        const style = getComputedStyle(one), width = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        drawn.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+        return drawn.measureText(one.selectedOptions[0].textContent).width > width;
+    }).map(one => one.selectedOptions[0].textContent);
+}"""  # the texts of selects that do not fit into them
+STATIONS = [
+    {"id": 1, "place": {"city": "Seattle"}, "created_at": 1700000000, "tags": ["a", "b"], "bikes": [{"no": 7}, {"no": 8}]},
+    {"id": 2, "place": {"city": None}, "created_at": 1700000001, "tags": [], "bikes": []},
+]
+
+
+def test_lists_and_unix_times_of_a_json_file_are_chosen_in_the_page(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "stations.json"
+    file.write_text(json.dumps({"data": {"stations": STATIONS}}))
+    stage(page, stack, file, "stations")
+    preview = page.get_by_role("region", name="Preview")
+    expect(page.get_by_label("Type of tags").locator("option:checked")).to_have_text("list")
+    page.get_by_label("Lists in a row").select_option(label="one row for each item of bikes")
+    expect(preview.get_by_role("row")).to_have_count(4)
+    page.get_by_label("Nested objects").select_option("columns")
+    expect(page.get_by_label("Type of bikes.no")).to_be_visible()
+    expect(page.get_by_label("Type of place.city")).to_be_visible()
+    page.get_by_role("button", name="Read as date and time").click()
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("2023-11-14 22:13:20")
+    expect(page.get_by_label("Dates")).to_have_value("unix-seconds")
+    expect(page.get_by_text("rows with an empty list or no value: 1")).to_be_visible()
+    assert page.evaluate(CUT) == []
+    page.get_by_role("button", name="Import 3 rows").click()
+    page.wait_for_url("**/datasets/stations/**")
+    version = stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/datasets/stations/versions/latest/").json()
+    assert (version["row_count"], {"name": "bikes.no", "type": "BIGINT"} in version["schema"]) == (3, True)
+
+
+def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(page: Page, stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text("[{\"id\": 1},\n{\"id\": 2, 'name': 3}]")
+    stage(page, stack, file, "bad-json")
+    expect(page.get_by_text("Line 2, character 11: There is a single quote.")).to_be_visible()
+    expect(page.get_by_label("Nested objects")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_url("**/datasets/")
 
 
 def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(page: Page, stack: Stack, tmp_path: Path) -> None:

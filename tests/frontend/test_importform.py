@@ -34,10 +34,11 @@ def chosen(field: Any) -> tuple[str, str]:
 def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     form = form_of(upload(), {})
     fields = {one.name: one for one in form.fields}
-    assert chosen(form.format) == ("", "CSV (automatic)")
-    assert chosen(fields["delimiter"]) == ("", "; semicolon (automatic)")
-    assert chosen(fields["header_row"]) == ("", "row 1 (automatic)")
-    assert chosen(fields["thousands_mark"]) == ("", "none (automatic)")
+    assert chosen(form.format) == ("", "CSV")
+    assert chosen(fields["delimiter"]) == ("", "; semicolon")
+    assert chosen(fields["header_row"]) == ("", "row 1")
+    assert (form.format.hint, fields["delimiter"].detected) == ("Recognised from the content", True)
+    assert chosen(fields["thousands_mark"]) == ("", "none")
     assert [column["type"] for column in form.columns] == ["text", "decimal"]
     assert form.rows[1][1]["lost"] == "ERR"
     assert [[cell["raw"] for cell in row] for row in form.rows] == [[None, "1,5"], [None, "ERR"]]
@@ -86,6 +87,12 @@ def test_a_warning_offers_its_changes() -> None:
     assert form_of(upload(), {}).warnings[0]["fixes"] == [("Day first", "date_formats=day-first"), ("Month first", "date_formats=month-first")]
 
 
+def test_a_structure_has_a_short_type() -> None:
+    types = [{"name": "a", "type": "STRUCT(x BIGINT)"}, {"name": "b", "type": "STRUCT(x BIGINT)[]"}, {"name": "c", "type": "DECIMAL(9,2)"}]
+    form = form_of(upload(reading={**upload()["reading"], "columns": types}), {})
+    assert [column["type"] for column in form.columns] == ["object", "list", "decimal(9,2)"]
+
+
 def test_possible_unix_times_can_be_read_as_times() -> None:
     params = {"column": "created_at", "format": "unix-milliseconds", "example": '"1"', "value": "x"}
     warning = {"code": "possible_unix_times", "params": params, "message": "Choose date_formats unix-milliseconds."}
@@ -97,6 +104,8 @@ def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
     form = form_of(upload(options={"format": "csv"}, reading=None, fault="Line 3 has 3 cells."), {})
     assert (form.columns, form.rows) == ([], [])
     assert "delimiter" in [one.name for one in form.fields]
+    unread = form_of(upload(options={}, reading=None, fault="Line 1: ...", file_name="a.JSON"), {})
+    assert (unread.kind, unread.fields[0].name, unread.format.detected) == ("json", "nested", False)
 
 
 def test_sentences_of_the_api_name_options_as_the_page_labels_them() -> None:

@@ -144,3 +144,9 @@ def test_no_element_of_a_list_of_rows_is_lost(tmp_path: Path) -> None:
     assert rows_of(found) == [("1",), (None,), ("2",)]  # as in a file that is the list
     with pytest.raises(NotATable, match="Element 2 of the list d is not an object"):
         read_bytes(tmp_path / "list", b'{"d": [{"a": 1}, [5], {"a": 2}]}')
+
+
+def test_a_complaint_that_the_engine_cuts_inside_a_character_is_one(tmp_path: Path) -> None:
+    rows = [{"id": None}, {"gr\u00f6\u00dfe": {"/~": [False, 10**11], "tags": [], "gr\u00f6\u00dfe": ["\u0080"]}}, {"gr\u00f6\u00dfe": {"id": None}}]
+    found = read_bytes(tmp_path, json.dumps(rows).encode())
+    assert "nested_text" in codes_of(found)

@@ -39,6 +39,23 @@ def _objects() -> int:
     return sum(path.is_file() for path in Path(storage.artifacts().path("")).rglob("*"))
 
 
+def test_lists_of_a_json_file_become_rows_in_a_form_and_in_a_change(caller: Caller) -> None:
+    content = b'[{"id": 1, "tags": ["a", "b"], "at": 1700000000, "n": [1]}, {"id": 2, "tags": [], "at": 1700000001}]'
+    staged = _stage(caller, content, lists="first").json()
+    assert staged["reading"]["list_columns"] == [{"name": "tags"}, {"name": "n"}]
+    assert [warning["code"] for warning in staged["reading"]["warnings"]] == ["list_items_left_out", "possible_unix_times"]
+    path = f"projects/demo/uploads/{staged['id']}/"
+    several = caller.send("PATCH", path, {"options": {"lists": "rows"}}).json()
+    assert several["fault"] == "2 columns have lists: tags, n. Choose in list_column which one becomes rows."
+    options = {"lists": "rows", "list_column": "tags", "types": {"at": "timestamptz"}, "date_formats": ["unix-seconds"]}
+    changed = caller.send("PATCH", path, {"options": options}).json()
+    assert [row[:3] for row in changed["reading"]["rows"]][1:] == [[1, "b", "2023-11-14 22:13:20+00"], [2, None, "2023-11-14 22:13:21+00"]]
+    assert caller.post(f"{path}accept/", {"name": "tags"}).json()["version"]["row_count"] == 3
+    for wrong, field in (({"lists": "all"}, "lists"), ({"list_column": "tags"}, "list_column"), ({"date_formats": ["unix"]}, "date_formats")):
+        answer = caller.send("PATCH", path.replace(staged["id"], _stage(caller).json()["id"]), {"options": wrong})
+        assert (answer.status_code, field in str(answer.json()["detail"])) == (400, True)
+
+
 def test_a_file_is_sent_once_read_with_other_options_and_accepted(caller: Caller) -> None:
     staged = _stage(caller).json()
     assert staged["fault"] == ""

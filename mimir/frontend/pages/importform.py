@@ -20,7 +20,7 @@ _THOUSANDS = (("none", "none"), (",", ", comma"), (".", ". point"), ("space", "s
 _NESTED = (("keep", "keep as nested values"), ("columns", "one column for each field"), ("text", "JSON text"))
 _LISTS_IN_ROW = (("keep", "keep as lists"), ("text", "as JSON text"), ("first", "first item only"), ("rows", "one row for each item"))
 _BAD_CELLS = (("refuse", "refuse the file and name them"), ("missing", "make them missing and count them"))
-LIST_COLUMNS_SHOWN = 50
+LIST_COLUMNS_SHOWN, AUTOMATIC = 50, "Automatic"
 _ALIASES = {"\t": "tab", " ": "space", "0": "none", "utf8": "utf-8", "utf-8-sig": "utf-8", "windows-1252": "cp1252"}
 TYPES = (
     ("text", "text"),
@@ -84,6 +84,11 @@ class Select:
         """Whether it takes a whole line of the form."""
         return self.name in ("bad_cells", "records_path", "nested", "lists")
 
+    @property
+    def detected(self) -> bool:
+        """Whether the first choice, the automatic one, shows what was detected."""
+        return self.options[:1] != [] and self.options[0][0] == "" and self.options[0][1] != AUTOMATIC
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -114,6 +119,7 @@ class ImportForm:
     rows: list[list[dict[str, Any]]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     fault: str = ""
+    kind: str = ""  # the format whose options are shown
 
 
 def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,8 +179,11 @@ def form_of(upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping
     """The form of a staged upload as the API answers it; `errors` by option, whose fields keep what was `typed`."""
     given, reading = upload["options"], upload["reading"] or {}
     found = reading.get("options", {})
-    kind = str(given.get("format") or reading.get("format") or "csv")
+    known = "excel" if upload.get("sheets") else _kind_by_name(str(upload.get("file_name", "")))
+    kind = str(given.get("format") or reading.get("format") or known)
     shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
+    if shown.detected:
+        shown = replace(shown, hint="Recognised from the content")
     needs = {"records_path": "lists", "lists": "list_columns"}  # fields that are shown where the file has such lists
     names = [name for name in _FIELDS.get(kind, ()) if name not in needs or reading.get(needs[name]) or given.get(name)]
     names = [name for name in names if name not in ("sheet", "sheets")]  # of `importsheets.py`
@@ -183,6 +192,7 @@ def form_of(upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping
     types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
     warnings = [_warning(one) for one in reading.get("warnings", [])]
     made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
+    made.kind = kind
     made.fault = with_labels(upload["fault"])
     made.skipped = [name for name, value in types.items() if value == "skip"]
     made.columns = [
@@ -199,6 +209,13 @@ def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
     return replace(one, options=[(option, label, option == value) for option, label, _ in one.options])
 
 
+def _kind_by_name(name: str) -> str:
+    """The format whose options are shown for a file that cannot be read."""
+    endings = {"json": "json", "geojson": "json", "jsonl": "jsonl", "ndjson": "jsonl"}
+    endings |= dict.fromkeys(("xlsx", "xlsb", "xls", "ods"), "excel")
+    return endings.get(name.rpartition(".")[2].lower(), "csv")
+
+
 def shown_value(value: Any) -> str:
     """An option's value as a select names it."""
     word = "" if value is None else str(value)
@@ -210,7 +227,7 @@ def _choices(known: Sequence[tuple[str, str]], given: Any, found: Any) -> list[t
     chosen = shown_value(given)
     labels = dict(known)
     detected = "none" if found == "" and "none" in labels else shown_value(found)
-    automatic = f"{labels.get(detected, text.visible(detected))} (automatic)" if detected and not chosen else "Automatic"
+    automatic = labels.get(detected, text.visible(detected)) if detected and not chosen else AUTOMATIC
     rows = [("", automatic, not chosen), *((value, label, value == chosen) for value, label in known)]
     return rows if not chosen or chosen in labels else [*rows, (chosen, text.visible(chosen), True)]
 
@@ -301,8 +318,8 @@ def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
     name = _TYPE_NAMES.get(str(one["type"]))
-    detected = dict(TYPES).get(name, str(one["type"]).lower()) if name else text.visible(str(one["type"]).lower())
-    options = [("", detected if not chosen else "Automatic", not chosen), *((value, label, value == chosen) for value, label in TYPES)]
+    detected = dict(TYPES).get(name, str(one["type"]).lower()) if name else _nested_type(str(one["type"]))
+    options = [("", detected if not chosen else AUTOMATIC, not chosen), *((value, label, value == chosen) for value, label in TYPES)]
     return {
         "name": text.visible(one["name"]),
         "raw_name": one["name"],
@@ -312,6 +329,11 @@ def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
         "fixed": kind in ("parquet", "arrow"),
         "right": columns.is_number(str(one["type"])),
     }
+
+
+def _nested_type(name: str) -> str:
+    """A short word for a type that a file of columns or of objects has."""
+    return "list" if name.endswith("]") else "object" if name.startswith(("STRUCT", "MAP")) else text.visible(name.lower())
 
 
 def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
