@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.importform import form_of, options_of, with_labels
 from mimir.frontend.pages.importsheets import Sheets, sheets_of
@@ -91,11 +91,11 @@ def _read(
     if given == upload["options"] and (sample or complete):
         return upload, {}
     try:
-        upload = client.patch(path, {"options": given, "sample": sample})
+        upload = client.patch(path, {"options": given, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
         columns = {column["name"] for column in (upload["reading"] or {}).get("columns", [])}
         types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
         if sheets.each and types and "types" not in given:  # another sheet, with columns of the same names
-            upload = client.patch(path, {"options": {**given, "types": types}, "sample": sample})
+            upload = client.patch(path, {"options": {**given, "types": types}, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
         return upload, {}
     except ApiError as error:
         if error.status != 400:
@@ -113,7 +113,8 @@ def _accept_sheets(
             form.errors[target.field.name] = "Give the dataset a name, for example trips."
     if not form.bad:
         try:
-            client.post(f"{path}accept-sheets/", {"datasets": sheets.datasets(), "types": types, "make_current": current})
+            body = {"datasets": sheets.datasets(), "types": types, "make_current": current}
+            client.post(f"{path}accept-sheets/", body, timeout=UPLOAD_TIMEOUTS)
             return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
         except ApiError as error:
             if error.status not in _REFUSED:
@@ -132,7 +133,8 @@ def _accept(client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, cu
     if form.bad:
         return None
     try:
-        made = client.post(f"{path}accept/", {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)})
+        body = {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)}
+        made = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
     except ApiError as error:
         if error.status not in _REFUSED:
             raise

@@ -29,7 +29,9 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions,
     _check_size(path)
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(path))
-        sheets = [_described(workbook, meta) if describe else {"name": meta.name} for meta in workbook.sheets_metadata]
+        sheets: list[dict[str, Any]] = [
+            _described(workbook, meta) if describe else {"name": meta.name} for meta in workbook.sheets_metadata
+        ]
     except Exception as error:  # calamine's errors have no common base that is told from Python's own
         raise NotATable(_fault(str(error)), detail=str(error)[:500]) from error
     try:
