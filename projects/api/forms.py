@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mimir.api.parsers import check_json
 from mimir.lib.errors import Invalid
 from mimir.lib.reading.options import OPTION_NAMES, ReadOptions
 from projects.services.uploads import read_options
@@ -20,4 +21,5 @@ def form_options(body: Mapping[str, Any]) -> ReadOptions:
                 given[name] = json.loads(given[name])
             except (ValueError, RecursionError) as error:
                 raise Invalid(f"{name}: must be a JSON {kind}.", detail={name: f"must be a JSON {kind}"}) from error
+            check_json({name: given[name]})
     return read_options(given)

@@ -161,3 +161,20 @@ def test_a_direct_upload_reads_several_sheets(caller: Caller) -> None:
     for wrong in ('{"a": 1}', "Trips", "[" * 5000):
         refused = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t.xlsx", BOOK), "sheets": wrong})
         assert (refused.status_code, list(refused.json()["detail"])) == (400, ["sheets"])
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b", "a\\ud800b"])
+@pytest.mark.parametrize("field", ["sheets", "types", "sheet"])
+def test_what_the_database_cannot_hold_is_refused(caller: Caller, field: str, name: str) -> None:
+    given = {"sheets": f'["{name}"]', "types": f'{{"{name}": "text"}}'}
+    answers = []
+    if field in given:
+        body = {"file": SimpleUploadedFile("trips.xlsx", BOOK), field: given[field]}
+        answers.append(caller.client.post("/api/v1/projects/demo/uploads/", body))
+    staged = _stage(caller)
+    raw = {**given, "sheet": f'"{name}"'}[field]
+    answers.append(caller.send("PATCH", f"projects/demo/uploads/{staged['id']}/", f'{{"options": {{"{field}": {raw}}}}}'))
+    answers.append(
+        caller.send("POST", f"projects/demo/uploads/{staged['id']}/accept-sheets/", f'{{"datasets": [{{"sheet": "{name}", "name": "t"}}]}}')
+    )
+    assert [answer.status_code for answer in answers] == [400] * len(answers), [answer.content for answer in answers]
