@@ -72,13 +72,17 @@ class Api:
         response = self.request_raw("GET", path)
         return _object(response), response.headers.get("ETag", "")
 
-    def post(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def post(
+        self, path: str, json: object = None, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | None = None
+    ) -> dict[str, Any]:
         """Send `json`; an answer without a body is an empty dict."""
-        return _object(self.request_raw("POST", path, json=json, headers=headers))
+        return _object(self.request_raw("POST", path, json=json, headers=headers, timeout=timeout))
 
-    def patch(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def patch(
+        self, path: str, json: object = None, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | None = None
+    ) -> dict[str, Any]:
         """Change what is at `path`; `headers` may hold If-Match."""
-        return _object(self.request_raw("PATCH", path, json=json, headers=headers))
+        return _object(self.request_raw("PATCH", path, json=json, headers=headers, timeout=timeout))
 
     def put(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Make what is at `path`, or replace it; `headers` may hold If-Match."""
@@ -108,7 +112,14 @@ class Api:
                 response.close()
 
     def request_raw(
-        self, method: str, path: str, *, params: Params | None = None, json: object = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
         """The whole answer, whatever its status. A GET whose connection broke before an answer is tried once more."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -119,7 +130,7 @@ class Api:
             params=given or None,
             json=json,
             headers={**self._headers, **(headers or {})},
-            timeout=READ_TIMEOUTS if method == "GET" else TIMEOUTS,
+            timeout=timeout or (READ_TIMEOUTS if method == "GET" else TIMEOUTS),
         )
         with _translated():
             try:

@@ -102,7 +102,7 @@ def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         work.mkdir()
         options = options_of(raw)
         try:
-            found = read_table(connect, path, work, options, known_types_only=True)
+            found = read_table(connect, path, work, options, part=True)
         except NoRoom:
             raise
         except NotATable as error:

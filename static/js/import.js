@@ -10,7 +10,7 @@ const turns = { read: 0, show: 0 }; // the newest request of each kind: a change
 
 // The values of the fields that an answer replaces. A field with the focus has not sent its change event yet.
 const typed = () => PARTS.flatMap((part) => [...document.getElementById(part).querySelectorAll("input, select")])
-  .filter((field) => field.type !== "radio").map((field) => `${field.name}=${field.value}`).join("&");
+  .filter((field) => field.type !== "radio").map((field) => `${field.name}=${field.type === "checkbox" ? field.checked : field.value}`).join("&");
 
 // Resolves to whether a reading may be taken: as soon as what is typed is what was asked with, never when something newer was asked.
 async function untouched(sent, mine) {
@@ -54,7 +54,8 @@ async function readAgain(extra = {}) {
   const first = await ask("read", { ...extra, sample: "1" }, mine);
   if (first) {
     take(first, PARTS);
-    const all = await ask("read", {}, mine);
+    const refused = document.querySelector("#import-options [aria-invalid]"); // the file was not read
+    const all = refused ? null : await ask("read", {}, mine);
     if (all) take(all, PARTS);
   }
   if (mine === turns.read) form.removeAttribute("aria-busy");
@@ -70,11 +71,12 @@ if (form) {
   form.addEventListener("change", (event) => {
     const name = event.target.name;
     if (name === "name" || name === "how") showTarget();
-    else if (name !== "make_current" && name !== "view") readAgain();
+    else if (name !== "make_current" && name !== "view" && !name.startsWith("dataset-")) readAgain();
   });
   form.addEventListener("submit", (event) => {
     const button = event.submitter;
     if (button?.name === "fix") { event.preventDefault(); readAgain({ fix: button.value }); }
+    else if (button?.name === "tab") { event.preventDefault(); readAgain({ tab: button.value }); }
     else if (button?.value === "read") { event.preventDefault(); readAgain(); }
   });
 }

@@ -82,6 +82,7 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "dataset-changed-versions": (f"{project}/datasets/counters/?tab=versions", None),
         **{f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None) for word, upload in scene.uploads.items()},
         "import-csv-file": (f"{project}/datasets/import/{scene.uploads['csv']}/?name=counters", acts.as_in_the_file),
+        "import-excel-sheets": (f"{project}/datasets/import/{scene.uploads['excel']}/?name=trips", acts.two_sheets),
         "import-append": (f"{project}/datasets/import/{scene.uploads['more']}/?name=counters", acts.added_rows),
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
         "pipelines": (f"{project}/pipelines/", None),

@@ -90,6 +90,12 @@ def as_in_the_file(page: Page) -> None:
     page.get_by_text("As in the file").click()
 
 
+def two_sheets(page: Page) -> None:
+    """An import of two sheets of a workbook as a dataset each."""
+    page.get_by_label("Stations").check()
+    page.get_by_role("button", name="Import 2 sheets").wait_for()
+
+
 def added_rows(page: Page) -> None:
     """An import whose rows are added to the current version."""
     page.get_by_label("Add to the").check()

@@ -14,7 +14,7 @@ from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
-from tests.support.workbooks import xlsx
+from tests.support.workbooks import xlsx_of
 
 _STATIONS = """
 import random, sys
@@ -65,6 +65,18 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
+_BOOK = xlsx_of(
+    {
+        "Trips 2025": [
+            ["Trips of the year"], [], ["made by hand"], ["station", "started", "minutes", "rider", "note"],
+            *([31000 + n % 397, f"2025-{n % 12 + 1:02}-03 07:12:00", n / 10 if n % 9 else None, ("casual", "member")[n % 2]] for n in range(3000)),
+        ],
+        "Stations": [["station", "name"], *([31000 + n, f"Station {n}"] for n in range(120))],
+        "Chart": [],
+        "Old lists": [["station"], [31000]],
+    },
+    hidden=["Old lists"],
+)
 _COUNTERS = b"""sensor_id;measured_at;flow_l_h;temp_c;active;humidity
 S-1001;01/02/2025;1.234,5;12,4;true;61
 S-1001;02/02/2025;1.180,0;12,1;true;63
@@ -195,7 +207,7 @@ class Scene:
         self.uploads = {
             "csv": self._stage("counters.csv", _COUNTERS),
             "more": self._stage("more.csv", b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3]) + b"\n"),
-            "excel": self._stage("trips.xlsx", xlsx(["station", "trips", "share"], ["Pier 69", 120, 0.5], ["Westlake", 88, "n/a"])),
+            "excel": self._stage("trips.xlsx", _BOOK),
             "json": self._stage("stations.json", json.dumps(document, indent=1).encode()),
             "error": self._stage("broken.csv", b"a,b\n1,2\n1,2,3\n"),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from mimir.frontend import text
 from mimir.frontend.pages import columns
+from mimir.frontend.pages.importfacts import fact_line
 from mimir.lib.reading.options import UNIX_FORMATS
 
 FORMATS = (("csv", "CSV"), ("excel", "Excel"), ("json", "JSON"), ("jsonl", "JSON Lines"), ("parquet", "Parquet"), ("arrow", "Arrow"))
@@ -48,13 +49,14 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
     "json": ("records_path", "nested", "lists", "encoding", *_TABLE),
     "jsonl": ("records_path", "nested", "lists", "encoding", *_TABLE),
-    "excel": ("sheet", "header_row", "range", "skip_rows", *_TABLE),
+    "excel": ("sheet", "sheets", "header_row", "range", "skip_rows", *_TABLE),
     "parquet": (),
     "arrow": (),
 }
 # Options that may change which columns there are: types chosen for the columns before do not apply after.
 _STRUCTURE = (
-    "format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "range", "records_path", "nested", "lists", "list_column",
+    "format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "sheets", "range",
+    "records_path", "nested", "lists", "list_column",
 )
 _LISTS = ("date_formats", "missing_values")
 # A change that a warning's code suggests: (label, option, value). `{column}` in an option stands for the warning's column.
@@ -80,7 +82,7 @@ class Select:
     @property
     def wide(self) -> bool:
         """Whether it takes a whole line of the form."""
-        return self.name in ("bad_cells", "sheet", "records_path", "nested", "lists")
+        return self.name in ("bad_cells", "records_path", "nested", "lists")
 
     @property
     def detected(self) -> bool:
@@ -135,6 +137,8 @@ def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[
             given |= {name: words} if words else {}
         elif name == "lists":
             given |= _list_options(value)
+        elif name == "sheets":
+            given |= {name: posted[name]} if posted.get(name) else {}
         elif value.strip():
             given[name] = _whole(value) if name == "skip_rows" else value
     types = {name: kind_ for name, kind_ in zip(names, kinds, strict=False) if kind_}
@@ -171,26 +175,38 @@ def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
     return {**given, name: value} if name in ("header_row", "decimal_mark") and value else given
 
 
-def form_of(upload: Mapping[str, Any], errors: Mapping[str, str]) -> ImportForm:
-    """The form of a staged upload as the API answers it; `errors` by option."""
+def form_of(upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping[str, Any] | None = None) -> ImportForm:
+    """The form of a staged upload as the API answers it; `errors` by option, whose fields keep what was `typed`."""
     given, reading = upload["options"], upload["reading"] or {}
     found = reading.get("options", {})
-    kind = str(given.get("format") or reading.get("format") or _kind_by_name(str(upload.get("file_name", ""))))
+    known = "excel" if upload.get("sheets") else _kind_by_name(str(upload.get("file_name", "")))
+    kind = str(given.get("format") or reading.get("format") or known)
     shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
     if shown.detected:
         shown = replace(shown, hint="Recognised from the content")
     needs = {"records_path": "lists", "lists": "list_columns"}  # fields that are shown where the file has such lists
     names = [name for name in _FIELDS.get(kind, ()) if name not in needs or reading.get(needs[name]) or given.get(name)]
+    names = [name for name in names if name not in ("sheet", "sheets")]  # of `importsheets.py`
     fields = [_field(name, given, found, reading, errors.get(name, "")) for name in names]
+    fields = [_as_typed(one, typed) if typed and one.error else one for one in fields]
     types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
     warnings = [_warning(one) for one in reading.get("warnings", [])]
     made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
     made.kind = kind
     made.fault = with_labels(upload["fault"])
     made.skipped = [name for name, value in types.items() if value == "skip"]
-    made.columns = [_column(one, types.get(one["name"], ""), kind) for one in reading.get("columns", [])]
+    made.columns = [
+        {**_column(one, types.get(one["name"], ""), kind), "facts": fact_line(one, reading["row_count"])} for one in reading.get("columns", [])
+    ]
     made.rows = _rows(reading)
     return made
+
+
+def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
+    value = str(typed.get(one.name, ""))
+    if isinstance(one, Entry):
+        return replace(one, value=value)
+    return replace(one, options=[(option, label, option == value) for option, label, _ in one.options])
 
 
 def _kind_by_name(name: str) -> str:
@@ -231,8 +247,6 @@ def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], readin
     if name == "lists":
         return Select(name, _LABELS[name], _list_choices(given, reading), "", error)
     known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
-    if name == "sheet":
-        known = [(sheet["name"], f"{text.visible(sheet['name'])}, {text.number(sheet['rows'])} rows") for sheet in reading.get("sheets", [])]
     if name == "records_path":
         known = [(one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows") for one in reading.get("lists", [])]
     return Select(name, _LABELS[name], _choices(known, given.get(name, ""), found.get(name)), "", error)
@@ -258,7 +272,8 @@ _LABELS = {
     "header_row": "Header row",
     "decimal_mark": "Decimal mark",
     "thousands_mark": "Thousands mark",
-    "sheet": "Sheet",
+    "sheet": "Sheets",
+    "sheets": "Sheets",
     "range": "Range",
     "records_path": "Rows are at",
     "nested": "Nested objects",

@@ -6,9 +6,10 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.importform import form_of, options_of, with_labels
+from mimir.frontend.pages.importsheets import Sheets, sheets_of
 from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.column_changes import ChangeKind, column_changes
@@ -31,6 +32,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     got = together(request, project=lambda client: client.get(project_path(slug)), upload=lambda client: client.get(path))
     upload: dict[str, Any] = got["upload"]
     errors: dict[str, str] = {}
+    sheets, kept = sheets_of(upload), dict[str, str]()
     if request.method == "POST":
         form, current = Form.posted(request.POST, "name", "how", "append_to"), bool(request.POST.get("make_current"))
         then = request.POST.get("then", "read")
@@ -38,33 +40,63 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         if then == "cancel":
             client.delete(path)
             return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
+        sheets, kept = sheets_of(upload, request.POST), _chosen_types(request)
         if then != "show":
-            upload, errors = _read(client, request, path, upload, sample=then == "import" or "sample" in request.POST)
-        if then == "import" and (done := _accept(client, slug, path, upload, errors, form, current)) is not None:
-            return done
+            upload, errors = _read(client, request, path, upload, sheets, sample=then == "import" or "sample" in request.POST)
+            sheets.known = upload["sheets"]
+        if then == "import":
+            ready = not (errors or upload["fault"])
+            accept = _accept_sheets if sheets.each else _accept
+            if ready and (done := accept(client, slug, path, form, sheets, current=current, types=kept)) is not None:
+                return done
+        if not sheets.chosen:
+            sheets = sheets_of(upload)
     context = {
         "upload": upload,
         "reading": upload["reading"],
-        "options": form_of(upload, errors),
+        "options": form_of(upload, errors, request.POST),
+        "sheets": sheets,
+        "kept": _not_shown(kept, upload) if sheets.each else {},
         "form": form,
         "make_current": current,
         "faults": [with_labels(fault) for fault in errors.values()],
         "as_in_file": request.POST.get("view") == "file",
-        "appends": form.value("how") == APPEND,
-        **_target(request, slug, form.value("name"), upload),
+        "appends": form.value("how") == APPEND and not sheets.each,
+        **_target(request, slug, "" if sheets.each else form.value("name"), upload),
     }
     return page(request, "datasets/import.html", context, project=got["project"], here="datasets", status=400 if form.bad or errors else 200)
 
 
-def _read(client: Api, request: HttpRequest, path: str, upload: dict[str, Any], *, sample: bool) -> tuple[dict[str, Any], dict[str, str]]:
+def _chosen_types(request: HttpRequest) -> dict[str, str]:
+    """The types that were chosen for columns of any sheet."""
+    kept = dict(zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False))
+    kept |= dict(zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False))
+    return {name: kind for name, kind in kept.items() if kind}
+
+
+def _not_shown(kept: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
+    """The chosen types of columns that the shown sheet does not have."""
+    shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(upload["options"].get("types", {}))
+    return {name: kind for name, kind in kept.items() if name not in shown}
+
+
+def _read(
+    client: Api, request: HttpRequest, path: str, upload: dict[str, Any], sheets: Sheets, *, sample: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The upload, read again when its options changed or not all rows were read; messages by option when the API refuses them."""
     names, kinds = request.POST.getlist("column"), request.POST.getlist("type")
-    given = options_of(request.POST, names, kinds, upload["options"])
+    posted = {name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")}
+    given = options_of({**posted, **sheets.options()}, names, kinds, upload["options"])
     complete = (upload["reading"] or {}).get("complete", True)
     if given == upload["options"] and (sample or complete):
         return upload, {}
     try:
-        return client.patch(path, {"options": given, "sample": sample}), {}
+        upload = client.patch(path, {"options": given, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
+        columns = {column["name"] for column in (upload["reading"] or {}).get("columns", [])}
+        types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
+        if sheets.each and types and "types" not in given:  # another sheet, with columns of the same names
+            upload = client.patch(path, {"options": {**given, "types": types}, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
+        return upload, {}
     except ApiError as error:
         if error.status != 400:
             raise
@@ -72,15 +104,37 @@ def _read(client: Api, request: HttpRequest, path: str, upload: dict[str, Any], 
         return upload, found or {"format": error.message}
 
 
-def _accept(
-    client: Api, slug: str, path: str, upload: dict[str, Any], errors: dict[str, str], form: Form, current: bool
+def _accept_sheets(
+    client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]
 ) -> HttpResponse | None:
+    """The list of datasets, with one for each chosen sheet; None when the form has to be shown again."""
+    for target in sheets.targets:
+        if not target.field.value.strip():
+            form.errors[target.field.name] = "Give the dataset a name, for example trips."
+    if not form.bad:
+        try:
+            body = {"datasets": sheets.datasets(), "types": types, "make_current": current}
+            client.post(f"{path}accept-sheets/", body, timeout=UPLOAD_TIMEOUTS)
+            return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
+        except ApiError as error:
+            if error.status not in _REFUSED:
+                raise
+            if "datasets" in error.detail:
+                form.general.append(error.message)
+            else:
+                form.refused(error, {f"datasets.{index}.name": target.field.name for index, target in enumerate(sheets.targets)})
+    sheets.errors = form.errors
+    return None
+
+
+def _accept(client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]) -> HttpResponse | None:
     """The new version's page; None when the form has to be shown again."""
     form.require("name", "Give the dataset a name, for example trips.")
-    if errors or upload["fault"] or form.bad:
+    if form.bad:
         return None
     try:
-        made = client.post(f"{path}accept/", {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)})
+        body = {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)}
+        made = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
     except ApiError as error:
         if error.status not in _REFUSED:
             raise

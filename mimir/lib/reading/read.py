@@ -68,12 +68,13 @@ class Reading:
 
 
 def read_table(
-    connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False, known_types_only: bool = False
+    connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False, part: bool = False
 ) -> Reading:
     """Read the file at `path`. Intermediate files and the table are written into `work`.
 
     `connect(files, folder)` opens DuckDB that may reach these files and this folder only. Without `write`, no table is written. `sample`
-    reads the beginning of a text file only. `known_types_only` ignores types of columns that the table lacks. Raises: NotATable.
+    reads the beginning of a text file only. `part`: the file is read in several parts, each a sheet; types may name
+    columns of other parts. Raises: NotATable.
     """
     found = container.recognise(path, work)
     kind = options.format or found.format
@@ -83,10 +84,10 @@ def read_table(
         _check_format(kind, found.format)
     if kind in ("parquet", "arrow"):
         return _columnar(connection, found, kind, work, options, warnings)
-    cells, kind, complete = _cells(connection, found, kind, work, options, sample)
+    cells, kind, complete = _cells(connection, found, kind, work, options, sample, part)
     _check_options(kind, options)
     cells.warnings[:0] = warnings
-    if known_types_only:
+    if part:
         options = replace(options, types={name: kind for name, kind in options.types.items() if name in cells.names})
     try:
         planned = _planned(connection, cells, options)
@@ -119,11 +120,11 @@ def _check_options(kind: str, options: ReadOptions) -> None:
 
 
 def _cells(
-    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, sample: bool
+    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, sample: bool, part: bool
 ) -> tuple[Cells, str, bool]:
     if kind == "excel":
         _check_options(kind, options)
-        return read_workbook(connection, found.path, work, options), kind, True
+        return read_workbook(connection, found.path, work, options, describe=not part), kind, True
     path, cut = (cut_sample(found.path, work, SAMPLE_BYTES) if sample and kind in ("csv", "jsonl") else (found.path, False))
     text = as_utf8(path, work, encoding=options.encoding)
     if kind == "csv":

@@ -19,14 +19,19 @@ UNPACKED_BYTES_MAX = 512 * 1024**2  # a workbook is read into memory whole
 CELLS_MAX = 20_000_000
 
 
-def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions) -> Cells:
-    """The cells of one sheet, or of several below one another. Raises: NotATable, with the sheets in its `choices`."""
+def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions, *, describe: bool = True) -> Cells:
+    """The cells of one sheet, or of several below one another. Raises: NotATable, with the sheets in its `choices`.
+
+    Without `describe` the other sheets are not opened, and those in `choices` have names only.
+    """
     import python_calamine
 
     _check_size(path)
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(path))
-        sheets = [_described(workbook, meta) for meta in workbook.sheets_metadata]
+        sheets: list[dict[str, Any]] = [
+            _described(workbook, meta) if describe else {"name": meta.name} for meta in workbook.sheets_metadata
+        ]
     except Exception as error:  # calamine's errors have no common base that is told from Python's own
         raise NotATable(_fault(str(error)), detail=str(error)[:500]) from error
     try:
@@ -44,8 +49,8 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions)
 def _read_one(connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]) -> Cells:
     name = _chosen(sheets, options.sheet)
     warnings: list[Notice] = []
-    others = [item["name"] for item in sheets if item["name"] != name and item["rows"]]
-    if others and not options.sheet:
+    others = [] if options.sheet else [item["name"] for item in sheets if item["name"] != name and item["rows"]]
+    if others:
         warnings.append(Notice("other_sheets", {"sheet": name, "others": ", ".join(others[:10])}))
     table, _ = _table(workbook, name, options, warnings, CELLS_MAX)
     clean, parts = work / "clean.csv", list[Part]()

@@ -1,0 +1,66 @@
+"""One short line below a column's type: what its values are. Pure."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend import text
+
+_DAYS = ("DATE", "TIMESTAMP")  # how the types begin that have a day
+
+
+def fact_line(column: Mapping[str, Any], row_count: int) -> str:
+    """`31,000 to 31,396 · 1.2 % missing`; empty where nothing is known."""
+    missing = column.get("missing")
+    if missing is None or missing == row_count:
+        return ""
+    parts = [part for part in (_values(column, row_count - missing), _missing(missing, row_count)) if part]
+    return " · ".join(parts)
+
+
+def _values(column: Mapping[str, Any], values: int) -> str:
+    low, high, distinct = column.get("min"), column.get("max"), column.get("distinct")
+    if low is not None and high is not None:
+        first, last = _ends(str(column["type"]), low, high)
+        return f"only {first}" if low == high else f"{first} to {last}"
+    if distinct is None:
+        return ""
+    if distinct == 1:
+        return "one value"
+    return "all different" if distinct == values else f"{text.number(distinct)} different"
+
+
+def _ends(kind: str, low: Any, high: Any) -> tuple[str, str]:
+    if not isinstance(low, str):
+        return _figure(low), _figure(high)
+    if kind.startswith(_DAYS) and low[:10] != high[:10]:
+        return _day(low), _day(high)
+    if kind.startswith(_DAYS) and len(low) > 10 and low != high:
+        return f"{_day(low)}, {low[11:16]}", high[11:16]
+    return low.removesuffix("+00"), high.removesuffix("+00")
+
+
+def _figure(value: float) -> str:
+    """With thousands marks; six digits that count, or one decimal from a million on."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}".removesuffix(".0") if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
+
+
+def _day(value: str) -> str:
+    """`3 Jan 2025`; what is no such day (before the year 1, infinity) as it is."""
+    try:
+        day = dt.date.fromisoformat(value[:10])
+    except ValueError:
+        return value
+    return f"{day.day} {day:%b} {day.year}"
+
+
+def _missing(missing: int, row_count: int) -> str:
+    """As a share that is neither 0 nor 100 unless it is that."""
+    share = 100 * missing / row_count
+    if not missing:
+        return ""
+    if share < 0.1:
+        return f"{text.number(missing)} missing"
+    return f"{int(share * 10) / 10:.1f} % missing" if share < 10 else f"{int(share)} % missing"

@@ -1,0 +1,136 @@
+"""The sheets of a workbook in the form of an import: which are chosen, one dataset for each or one for all, and whose preview is shown. Pure.
+
+Fields name a sheet by its place in the workbook, since its name may hold any character.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from mimir.frontend import text
+from mimir.frontend.forms import Field
+
+EACH, ONE = "each", "one"  # what several sheets become
+SHOWN_MAX = 100  # sheets in the form; the API reads any
+_MODES = ((EACH, "one dataset for each sheet"), (ONE, "one dataset, with a column sheet"))
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A chosen sheet, and the dataset that it becomes: a name as typed, or the one that is proposed."""
+
+    place: int
+    sheet: str
+    field: Field
+    current: bool  # its preview is shown
+
+
+@dataclass(slots=True)
+class Sheets:
+    """The sheets of a staged upload and what was chosen."""
+
+    known: Sequence[Mapping[str, Any]]
+    chosen: list[int]
+    mode: str = EACH
+    shown: int = -1  # the sheet whose preview is shown
+    typed: Mapping[str, str] = field(default_factory=dict)  # dataset names by field
+    errors: Mapping[str, str] = field(default_factory=dict)  # by field
+    automatic: bool = False  # nobody chose: the first sheet with cells is read
+
+    @property
+    def each(self) -> bool:
+        """Whether several sheets become a dataset each."""
+        return self.mode == EACH and len(self.chosen) > 1
+
+    @property
+    def modes(self) -> list[tuple[str, str, bool]]:
+        """The choices of the field "Several sheets"."""
+        return [(value, label, value == self.mode) for value, label in _MODES]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Each sheet with its size, and whether it is chosen."""
+        return [
+            {
+                "place": place,
+                "name": text.visible(sheet["name"]),
+                "size": f"{_count(sheet['rows'], 'row')}, {_count(sheet['columns'], 'column')}" if sheet["rows"] else "no cells",
+                "hidden": sheet["hidden"],
+                "empty": not sheet["rows"],
+                "chosen": place in self.chosen,
+            }
+            for place, sheet in enumerate(self.known)
+            if place < SHOWN_MAX or place in self.chosen
+        ]
+
+    @property
+    def left_out(self) -> int:
+        """How many sheets the form does not show."""
+        return len(self.known) - len(self.rows)
+
+    @property
+    def targets(self) -> list[Target]:
+        """The chosen sheets with a dataset name each; empty where they do not become a dataset each."""
+        if not self.each:
+            return []
+        found: list[Target] = []
+        for place in self.chosen:
+            sheet, name = self.known[place]["name"], f"dataset-{place}"
+            value = self.typed.get(name)
+            if value is None:
+                value = _proposed(sheet, place, [target.field.value for target in found])
+            found.append(Target(place, text.visible(sheet), Field(name, value, self.errors.get(name, "")), place == self.shown))
+        return found
+
+    @property
+    def title(self) -> str:
+        """The sheet whose preview is shown, where the workbook has several."""
+        one = self.each or (len(self.known) > 1 and len(self.chosen) == 1)
+        return text.visible(self.known[self.shown]["name"]) if one else ""
+
+    def options(self) -> dict[str, Any]:
+        """The reading options that say what is chosen."""
+        names = [self.known[place]["name"] for place in self.chosen]
+        if self.automatic or not names:
+            return {}
+        if len(names) > 1 and self.mode == ONE:
+            return {"sheets": names}
+        return {"sheet": self.known[self.shown]["name"]}
+
+    def datasets(self) -> list[dict[str, str]]:
+        """As the API takes them."""
+        return [{"sheet": self.known[target.place]["name"], "name": target.field.value.strip()} for target in self.targets]
+
+
+def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> Sheets:
+    """What a form says about the sheets of an upload; without a form, what the upload's options say."""
+    known = upload.get("sheets", [])
+    given, found = upload["options"], (upload["reading"] or {}).get("options", {})
+    places = {sheet["name"]: place for place, sheet in reversed(list(enumerate(known)))}
+    read = [places[name] for name in given.get("sheets") or [given.get("sheet") or found.get("sheet")] if name in places]
+    if posted is None or "sheets_known" not in posted:
+        mode = ONE if given.get("sheets") else EACH
+        return Sheets(known, read, mode, read[0] if read else -1, automatic=not (given.get("sheet") or given.get("sheets")))
+    chosen = [place for place in range(len(known)) if str(place) in posted.getlist("sheets") and known[place]["rows"]]
+    shown = next((int(value) for value in (posted.get("tab", ""), posted.get("shown", "")) if value in map(str, chosen)), chosen[0] if chosen else -1)
+    typed = {name: str(value) for name, value in posted.items() if name.startswith("dataset-")}
+    mode = ONE if posted.get("several") == ONE else EACH
+    automatic = not (given.get("sheet") or given.get("sheets")) and chosen == read
+    return Sheets(known, chosen, mode, shown, typed, automatic=automatic)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{text.number(number)} {word}{'' if number == 1 else 's'}"
+
+
+def _proposed(sheet: str, place: int, taken: Sequence[str]) -> str:
+    """A dataset name like the sheet's."""
+    plain = unicodedata.normalize("NFKD", sheet).encode("ascii", "ignore").decode().lower()
+    name = _NOT_IN_NAMES.sub("-", plain)[:NAME_CHARACTERS].strip("-._") or f"sheet-{place + 1}"
+    return f"{name}-{place + 1}" if name in taken else name
