@@ -143,3 +143,8 @@ def test_many_sheets_with_long_names_are_read(tmp_path: Path) -> None:
     names = [f"{number:03}" + "x" * 197 for number in range(500)]
     found = read_bytes(tmp_path, xlsx_of({name: (["n"], [1]) for name in names}), sheets=names[400:])
     assert (found.row_count, len(found.choices["sheets"]), codes_of(found)) == (100, 500, [])
+
+
+def test_the_first_lines_shown_have_the_header_and_what_is_before_it(tmp_path: Path) -> None:
+    found = read_bytes(tmp_path, xlsx(["Trips of 2025"], ["station", "trips"], ["Pier 69", 120]))
+    assert found.lines[:3] == ["Trips of 2025", "station\ttrips", "Pier 69\t120"]

@@ -37,13 +37,9 @@ class SheetTable:
         self.name, self.warnings = name, warnings
         self._rows, self._options = rows, options
         self._leading: list[Numbered] = []
+        self.lines: list[str] = []  # the first rows as text, with those before the table
         self.header_row, self.skipped = 0, options.skipped
         self.names = column_names([*reserved, *self._header()], warnings)[len(reserved) :]
-
-    @property
-    def lines(self) -> list[str]:
-        """The first rows as text."""
-        return ["\t".join(text_of(value) for value in row)[:500] for _, row in self._leading[:LINES_SHOWN]]
 
     def _header(self) -> list[str]:
         """The names of the columns. The rows that were looked at stay in `_leading`."""
@@ -53,6 +49,7 @@ class SheetTable:
             if len(self._leading) >= LEADING_ROWS:
                 break
         leading = self._leading
+        self.lines = ["\t".join(text_of(value) for value in row).rstrip("\t")[:500] for _, row in leading[:LINES_SHOWN]]
         filled = [
             Row(number, _stripped(row), index > 0 and not _stripped(leading[index - 1][1]))
             for index, (number, row) in enumerate(leading)
