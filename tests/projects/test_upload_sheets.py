@@ -18,7 +18,7 @@ from projects.selectors import quota
 from projects.services import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
-from tests.support.workbooks import xlsx_of
+from tests.support.workbooks import xls, xlsx_of
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +178,9 @@ def test_what_the_database_cannot_hold_is_refused(caller: Caller, field: str, na
         caller.send("POST", f"projects/demo/uploads/{staged['id']}/accept-sheets/", f'{{"datasets": [{{"sheet": "{name}", "name": "t"}}]}}')
     )
     assert [answer.status_code for answer in answers] == [400] * len(answers), [answer.content for answer in answers]
+
+
+def test_cells_with_nul_are_read_without_it(caller: Caller) -> None:
+    reading = _stage(caller, xls(["t\x00itle"], ["id", "a\x00b"], ["x\x00", 1], ["y", 2]))["reading"]
+    assert [column["name"] for column in reading["columns"]] == ["id", "ab"]
+    assert reading["lines"][:2] == ["title", "id\tab"]

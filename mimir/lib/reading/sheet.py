@@ -153,4 +153,4 @@ def text_of(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_MAX else repr(value)
-    return str(value).strip()
+    return str(value).replace("\x00", "").strip()
