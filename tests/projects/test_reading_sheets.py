@@ -148,3 +148,9 @@ def test_many_sheets_with_long_names_are_read(tmp_path: Path) -> None:
 def test_the_first_lines_shown_have_the_header_and_what_is_before_it(tmp_path: Path) -> None:
     found = read_bytes(tmp_path, xlsx(["Trips of 2025"], ["station", "trips"], ["Pier 69", 120]))
     assert found.lines[:3] == ["Trips of 2025", "station\ttrips", "Pier 69\t120"]
+
+
+@pytest.mark.parametrize("name", ["trips.xlsx", "trips.xls", "trips.xlsb", "trips.ods", "trips"])
+def test_the_content_of_a_workbook_decides_not_its_name(tmp_path: Path, name: str) -> None:
+    for number, content in enumerate((xlsx(["n"], [1]), ods(["n"], [1]), xls(["n"], [1]))):
+        assert rows_of(read_bytes(tmp_path / str(number), content, name=name)) == [("1",)]

@@ -181,6 +181,8 @@ def test_what_the_database_cannot_hold_is_refused(caller: Caller, field: str, na
 
 
 def test_cells_with_nul_are_read_without_it(caller: Caller) -> None:
-    reading = _stage(caller, xls(["t\x00itle"], ["id", "a\x00b"], ["x\x00", 1], ["y", 2]))["reading"]
+    staged = _stage(caller, xls(["t\x00itle"], ["id", "a\x00b"], ["x\x00", 1], ["y", 2]))
+    assert staged["fault"] == ""
+    reading = staged["reading"]
     assert [column["name"] for column in reading["columns"]] == ["id", "ab"]
     assert reading["lines"][:2] == ["title", "id\tab"]

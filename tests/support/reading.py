@@ -26,10 +26,10 @@ def connect(files: list[str], folder: str) -> Any:
     return connection
 
 
-def read_bytes(folder: Path, content: bytes, **options: Any) -> Reading:
+def read_bytes(folder: Path, content: bytes, *, name: str = "holiday.jpg", **options: Any) -> Reading:
     """The reading of a file with this content."""
     folder.mkdir(exist_ok=True)
-    path, work = folder / "holiday.jpg", folder / "work"
+    path, work = folder / name, folder / "work"
     path.write_bytes(content)
     work.mkdir()
     return read_table(connect, path, work, options_of(options))

@@ -27,8 +27,10 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions,
     import python_calamine
 
     _check_size(path)
+    nameless = work / "workbook"  # calamine believes the ending of a name before the content
+    nameless.symlink_to(path.resolve())
     try:
-        workbook = python_calamine.CalamineWorkbook.from_path(str(path))
+        workbook = python_calamine.CalamineWorkbook.from_path(str(nameless))
         sheets: list[dict[str, Any]] = [
             _described(workbook, meta) if describe else {"name": meta.name} for meta in workbook.sheets_metadata
         ]
