@@ -17,7 +17,8 @@ try:
 except BadEnvironment as error:
     sys.exit(str(error))
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402 - apps have to be loaded first
+from channels.layers import get_channel_layer  # noqa: E402 - apps have to be loaded first
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from jobs.answering import beat_forever  # noqa: E402
 from jobs.routing import websocket_application  # noqa: E402
@@ -25,6 +26,7 @@ from mimir.api.entrance import Entrance, rules  # noqa: E402
 from mimir.api.limits import with_limits  # noqa: E402
 from mimir.lib.beating import Beating  # noqa: E402
 
+get_channel_layer()  # its counters are in /metrics from the first scrape on, not from the first socket on
 _routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
 _entered = Entrance(
     _routed,

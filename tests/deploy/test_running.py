@@ -76,7 +76,9 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
     ready = web.get(probes["readinessProbe"]["httpGet"]["path"])
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     token = {"Authorization": f"Bearer {METRICS_TOKEN}"}
-    assert web.get("/metrics", headers=token).status_code == 200
+    scraped = web.get("/metrics", headers=token)
+    assert scraped.status_code == 200
+    assert "mimir_live_hints_rejected_total 0.0" in scraped.text  # also before the first socket
     assert web.get("/metrics").status_code == 403
     assert web.get("/metrics", headers={"Host": "strange.example.com", **token}).status_code == 400
     assert [web.post("/api/v1/session/", json={}).status_code, web.get("/admin/").status_code, web.get("/api/docs/").status_code] == [403] * 3
