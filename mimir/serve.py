@@ -5,6 +5,7 @@ Host and port come from HOST (default 127.0.0.1) and PORT_TO_SERVE (default 8080
 
 import os
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -14,6 +15,15 @@ from mimir.lib.connections import Socket, connection_class
 PORTS: dict[env.Role, int] = {"orchestrator": 8080, "frontend": 3000}
 GRACEFUL_SECONDS = 5  # open sockets are told to come again (1012), uploads may end
 PING_SECONDS = 20.0  # a peer that does not answer is gone
+# For both roles. `reset_contextvars`: asyncio hands the context variables of one request to the next on its connection when reading was paused
+# meanwhile (python/cpython#140947). Among them is asgiref's executor of the earlier request, which has ended: the next one failed with 500.
+OPTIONS: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,  # settled by mimir.lib.forwarded from TRUSTED_PROXIES
+    "reset_contextvars": True,
+}
 
 
 def main(role: env.Role) -> None:
@@ -29,15 +39,12 @@ def main(role: env.Role) -> None:
         port=int(os.environ.get("PORT_TO_SERVE", PORTS[role])),
         http=connection_class(values.connections_per_client, values.trusted_proxies),
         ws=Socket,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # settled by mimir.lib.forwarded from TRUSTED_PROXIES
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=75,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         lifespan="on" if role == "orchestrator" else "off",
+        **OPTIONS,
     )
 
 

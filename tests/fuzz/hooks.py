@@ -44,6 +44,6 @@ def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa:
 
 @schemathesis.hook
 def filter_body(context, body):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """A form cannot send an empty list or object: it sends no field, which is valid."""
+    """A form cannot send null, which arrives as a text, nor an empty list or object: it sends no field, which is valid."""
     forms = any(one.media_type == "multipart/form-data" for one in context.operation.body)
-    return not (forms and isinstance(body, dict) and any(value in ([], {}) for value in body.values()))
+    return not (forms and isinstance(body, dict) and any(value in (None, [], {}) for value in body.values()))

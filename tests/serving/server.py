@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import re
 import socket
 import threading
@@ -14,8 +15,10 @@ import uvicorn
 from mimir.lib import bodies, connections
 from mimir.lib.asgi import Receive, Scope, Send
 from mimir.lib.bodies import Body, Budget, Intake, Rule
+from mimir.serve import OPTIONS
 
 MIB = 1024 * 1024
+MARK = contextvars.ContextVar("mark", default="")  # what a request leaves in its context
 
 
 @dataclass
@@ -26,12 +29,15 @@ class Reader:
     at_once: int = 0
     threads: int = 0
     paths: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)  # what each request found in its context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert isinstance(receive, Body)
         self.requests += 1
         self.at_once += 1
         self.paths.append(scope["path"])
+        self.marks.append(MARK.get())
+        MARK.set(scope["path"])
         try:
             status, answer = 200, b""
             if scope["path"] == "/large/":
@@ -130,7 +136,7 @@ def serving(*, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bo
             await application(scope, receive, send)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(plain, http=protocol, ws=connections.Socket, log_level="critical", lifespan="off", proxy_headers=False)
+    config = uvicorn.Config(plain, http=protocol, ws=connections.Socket, log_level="critical", lifespan="off", **OPTIONS)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

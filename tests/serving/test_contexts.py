@@ -1,0 +1,26 @@
+"""Requests on one connection know nothing of each other."""
+
+import pytest
+
+from tests.serving.server import MIB, Server, answer_of, serving
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def _post(path: str, size_bytes: int) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size_bytes}\r\n\r\n".encode() + b"x" * size_bytes
+
+
+def test_no_context_variable_of_an_upload_reaches_the_next_request_on_its_connection() -> None:
+    """While an upload is read, uvicorn pauses and resumes the connection; asyncio then keeps the context of who resumed it."""
+    with serving() as server:
+        _upload_then_ask(server)
+        assert server.reader.paths == ["/upload/", "/next/", "/last/"]
+        assert server.reader.marks == ["", "", ""]
+
+
+def _upload_then_ask(server: Server) -> None:
+    with server.connect() as connection:
+        for path, size_bytes in (("/upload/", 2 * MIB), ("/next/", 10), ("/last/", 10)):
+            connection.sendall(_post(path, size_bytes))
+            assert answer_of(connection).endswith(str(size_bytes).encode())
