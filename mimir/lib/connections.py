@@ -5,6 +5,7 @@ body that was answered without being read. Limits on bodies are in `mimir.lib.bo
 """
 
 import asyncio
+import contextvars
 import ipaddress
 import resource
 from collections.abc import Callable, Sequence
@@ -165,10 +166,13 @@ class Connection(H11Protocol):
             self._start("closing", CLOSING_SECONDS, self.transport.abort)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over to the socket's protocol; it stays counted until that one loses it."""
+        """Hand the connection over to the socket's protocol; it stays counted until that one loses it.
+
+        As with requests (`reset_contextvars`), the socket gets none of the context variables of earlier requests on the connection.
+        """
         address, self._admitted = self._admitted, None
         self._forget()
-        super().handle_websocket_upgrade(event)
+        contextvars.Context().run(super().handle_websocket_upgrade, event)
         socket = self.transport.get_protocol()
         if address is None:
             return

@@ -128,6 +128,7 @@ def serving(*, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bo
 
     async def plain(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
+            reader.marks.append(MARK.get())
             await receive()
             await send({"type": "websocket.accept"})
             while (await receive())["type"] != "websocket.disconnect":
