@@ -4,7 +4,7 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import APIResponse, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, Page, Request, Response, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
@@ -28,12 +28,20 @@ def _sign_in_by_dialog(page: Page, stack: Stack) -> None:
     expect(dialog).to_have_count(0)
 
 
+def _is_a_form(request: Request) -> bool:
+    return request.method == "POST" and request.is_navigation_request()
+
+
+def _answers_a_form(response: Response) -> bool:
+    return _is_a_form(response.request)
+
+
 def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
     """The fields of each form that the page sends, in a list that grows."""
     sent: list[dict[str, list[str]]] = []
 
     def note(request: Request) -> None:
-        if request.method == "POST" and request.is_navigation_request():
+        if _is_a_form(request):
             sent.append({name: [one.replace("\r\n", "\n") for one in values] for name, values in parse_qs(request.post_data or "").items()})
 
     page.on("request", note)
@@ -69,12 +77,13 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     page.get_by_role("textbox", name=field).first.fill(text)
     expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
     page.get_by_role("button", name=button).first.click()
-    _sign_in_by_dialog(page, stack)
-    if "jobs" in path:  # the field's own look may have asked first: then the button is pressed now
-        page.wait_for_timeout(300)
-        if "/new/" in page.url:
-            expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
-            page.get_by_role("button", name=button).click()
+    with page.expect_response(_answers_a_form):  # some pages have the address of `after` already
+        _sign_in_by_dialog(page, stack)
+        if "jobs" in path:  # the field's own look may have asked first: then the button is pressed now
+            page.wait_for_timeout(300)
+            if "/new/" in page.url:
+                expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
+                page.get_by_role("button", name=button).click()
     page.wait_for_url(after)
     assert [text in [value for values in form.values() for value in values] for form in sent] == [True], sent
     expect(page.locator("main")).to_contain_text(text if field == "Name" else "kept")

@@ -16,7 +16,7 @@ from jobs.services.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
 from projects import storage
 from projects.models import DatasetVersion
-from projects.services import dataset_upload, scratch_files_sweep, unreferenced_objects_sweep, uploads
+from projects.services import dataset_upload, scratch_files_sweep, unreferenced_objects_sweep, upload_versions
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]
@@ -54,7 +54,7 @@ def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() 
 
 def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection breaks after the commit: the row is there, so its object has to be."""
-    real = uploads.version_create
+    real = upload_versions.version_create
 
     def broken(**facts: Any) -> Any:
         keys.extend([facts["storage_key"], facts["table_key"]])
@@ -62,7 +62,7 @@ def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(tmp_path: Any,
         raise OperationalError("the connection broke")
 
     keys: list[str] = []
-    monkeypatch.setattr(uploads, "version_create", broken)
+    monkeypatch.setattr(upload_versions, "version_create", broken)
     with pytest.raises(OperationalError):
         _upload(tmp_path)
     assert all(storage.artifacts().exists(key) for key in keys)
