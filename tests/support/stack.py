@@ -230,7 +230,7 @@ class Stack:
         self.project(project)
         name = f"p{uuid.uuid4().hex[:12]}"
         saved = self.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": name, "definition": {"steps": steps}})
-        assert saved.status_code == 201, saved.text
+        assert saved.status_code in (200, 201), saved.text  # 200: sent again after an answer that was lost
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
         key = {"Idempotency-Key": uuid.uuid4().hex}
         made = self.call("POST", f"/api/v1/projects/{project}/jobs/", json=body, headers=key)
