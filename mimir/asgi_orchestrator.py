@@ -17,7 +17,7 @@ try:
 except BadEnvironment as error:
     sys.exit(str(error))
 
-from channels.layers import get_channel_layer  # noqa: E402 - apps have to be loaded first
+from channels.layers import get_channel_layer  # noqa: E402 - apps must be loaded first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from jobs.answering import beat_forever  # noqa: E402

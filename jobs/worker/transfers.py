@@ -40,7 +40,7 @@ class Transfers(Watched):
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._delivered_bytes = 0
-        self._patience = float(limits.timeout_seconds)  # the time limit ends the attempt before: nothing is given up meanwhile
+        self._patience = float(limits.timeout_seconds)  # retries never end before the time limit does
 
     def put(self, call: dict[str, Any]) -> None:
         """Take a call: {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}."""

@@ -62,7 +62,7 @@ def write_problem(folder: str, *, what: str, setting: str) -> str:
 
 
 def has_space(folder: str, size_bytes: int) -> bool:
-    """Whether `size_bytes` fit onto the disk of `folder`, which may not exist yet, and leave a little. A disk that does not say has space."""
+    """Whether `size_bytes` fit on the disk of `folder` with the reserve free. True when the disk does not report its free space."""
     place = Path(folder)
     try:
         facts = os.statvfs(next(one for one in (place, *place.parents) if one.exists()))

@@ -53,8 +53,8 @@ def test_lists_of_every_layout_are_read_in_four_ways(tmp_path: Path, layout: str
     assert (types_of(text)["tags"], _column(text, "tags")) == ("VARCHAR", ['["a","b\\""]', "[]", None, '[null,"c"]'])
     first = read("first")
     assert _column(first, "tags") == ["a", None, None, None]
-    left_out = {one["params"]["column"]: one["params"] for one in first.warnings if one["code"] == "list_items_left_out"}
-    assert left_out["tags"] == {"column": "tags", "count": 2, "rows": 2}
+    dropped = {one["params"]["column"]: one["params"] for one in first.warnings if one["code"] == "list_items_dropped"}
+    assert dropped["tags"] == {"column": "tags", "count": 2, "rows": 2}
     rows = read("rows", list_column="tags")
     assert _column(rows, "tags") == ["a", 'b"', None, None, None, "c"]
     assert (_column(rows, "id"), rows.row_count) == (["1", "1", "2", "3", "4", "4"], 6)

@@ -43,7 +43,7 @@ def test_lists_of_a_json_file_become_rows_in_a_form_and_in_a_change(caller: Call
     content = b'[{"id": 1, "tags": ["a", "b"], "at": 1700000000, "n": [1]}, {"id": 2, "tags": [], "at": 1700000001}]'
     staged = _stage(caller, content, lists="first").json()
     assert staged["reading"]["list_columns"] == [{"name": "tags"}, {"name": "n"}]
-    assert [warning["code"] for warning in staged["reading"]["warnings"]] == ["list_items_left_out", "possible_unix_times"]
+    assert [warning["code"] for warning in staged["reading"]["warnings"]] == ["list_items_dropped", "possible_unix_times"]
     path = f"projects/demo/uploads/{staged['id']}/"
     several = caller.send("PATCH", path, {"options": {"lists": "rows"}}).json()
     assert several["fault"] == "2 columns have lists: tags, n. Choose in list_column which one becomes rows."

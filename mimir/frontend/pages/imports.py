@@ -107,7 +107,7 @@ def _read(
 def _accept_sheets(
     client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]
 ) -> HttpResponse | None:
-    """The list of datasets, with one for each chosen sheet; None when the form has to be shown again."""
+    """The list of datasets, with one for each chosen sheet; None when the form must be shown again."""
     for target in sheets.targets:
         if not target.field.value.strip():
             form.errors[target.field.name] = "Give the dataset a name, for example trips."
@@ -128,7 +128,7 @@ def _accept_sheets(
 
 
 def _accept(client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]) -> HttpResponse | None:
-    """The new version's page; None when the form has to be shown again."""
+    """The new version's page; None when the form must be shown again."""
     form.require("name", "Give the dataset a name, for example trips.")
     if form.bad:
         return None

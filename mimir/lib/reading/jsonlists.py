@@ -62,7 +62,7 @@ def _keep_first(connection: Any, cells: Cells, work: Path, found: list[int]) -> 
         for index, left_out, rows in zip(group, counts[::2], counts[1::2], strict=True):
             if left_out:
                 params = {"column": cells.names[index], "count": int(left_out), "rows": int(rows)}
-                cells.warnings.append(Notice("list_items_left_out", params))
+                cells.warnings.append(Notice("list_items_dropped", params))
     for index in found:
         first = json_text(f"json_extract({cell(index)}, '$[0]')")
         selected[index] = f"CASE WHEN {_is_list(cell(index))} THEN {tagged_sql(first)} ELSE {cell(index)} END"

@@ -30,7 +30,7 @@ _SENTENCES = {
     "nested_integers": "Column {column} has integers that a nested number cannot hold exactly. Nested numbers are stored as text.",
     "lists_opened": "Column {column}: each item of a list is a row. Rows in the file: {rows}, rows of the table: {total}.",
     "empty_lists": "Column {column}: rows with an empty list or no value: {count}. Each stays one row, and its value is missing.",
-    "list_items_left_out": "Column {column}: the first item of each list is kept. Items left out: {count}, in rows: {rows}.",
+    "list_items_dropped": "Column {column}: only the first item of each list is kept. Dropped items: {count}, in rows: {rows}.",
     "json_oddity": "The file is not plain JSON: it has {what}, first in line {line}. Its objects are read, nothing in them is changed.",
     "no_lists": "No column has lists. The option lists {how} changes nothing.",
     "nested_mixed": "Column {column}: some values in its lists or objects have no common type. They are stored as text.",
