@@ -8,7 +8,9 @@ import sys
 def main() -> None:
     from mimir.env import BadEnvironment
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"mimir.settings.{os.environ.get('MIMIR_ROLE', 'orchestrator')}")
+    os.environ.setdefault(
+        "DJANGO_SETTINGS_MODULE", f"mimir.settings.{os.environ.get('MIMIR_ROLE', 'orchestrator')}"
+    )
     from django.core.management import execute_from_command_line
 
     try:

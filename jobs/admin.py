@@ -3,10 +3,11 @@
 import datetime as dt
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 
@@ -30,7 +31,12 @@ from jobs.selectors.clusters import cluster_is_free
 from jobs.selectors.search import id_ends, titled_like
 from jobs.services.cancel import job_cancel
 from jobs.services.clusters_check import Launch
-from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_faults
+from jobs.services.clusters_edit import (
+    cluster_change,
+    cluster_create,
+    cluster_delete,
+    cluster_faults,
+)
 from jobs.services.limits import limit_check, limit_set, limits_delete
 from jobs.services.retry import job_retry
 from mimir.lib.clock import utc_now
@@ -38,7 +44,9 @@ from mimir.lib.errors import Invalid, MimirError
 from projects.models import Project
 from projects.tables import InTable, LongTable, ReadOnly, as_uuid
 
-ID_END = re.compile(r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}")  # as pages show them, or whole
+ID_END = re.compile(
+    r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}"
+)  # as pages show them, or whole
 
 
 class Recent(admin.SimpleListFilter):
@@ -53,7 +61,9 @@ class Recent(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Job]") -> "QuerySet[Job]":
         if self.value() not in self.DAYS:
             return queryset
-        return queryset.filter(created_at__gte=utc_now() - dt.timedelta(days=int(str(self.value()))))
+        return queryset.filter(
+            created_at__gte=utc_now() - dt.timedelta(days=int(str(self.value())))
+        )
 
 
 class Reason(admin.SimpleListFilter):
@@ -82,7 +92,18 @@ class Outputs(InTable):
 
 @admin.register(Job)
 class JobAdmin(LongTable):
-    list_display = ("id", "project", "name", "type", "status", "reason", "priority", "attempt", "created_at", "finished_at")
+    list_display = (
+        "id",
+        "project",
+        "name",
+        "type",
+        "status",
+        "reason",
+        "priority",
+        "attempt",
+        "created_at",
+        "finished_at",
+    )
     list_select_related = ("project",)
     list_filter = ("status", "type", Reason, Recent)
     ordering = ("-created_at", "-id")  # type: ignore[assignment]
@@ -92,11 +113,17 @@ class JobAdmin(LongTable):
 
     @admin.action(description="Cancel the selected jobs")
     def cancel(self, request: HttpRequest, queryset: "QuerySet[Job]") -> None:
-        self._each(request, queryset, "cancelled, or asked to stop", lambda job: job_cancel(job_id=job.id, actor=f"admin:{request.user}"))
+        self._each(
+            request,
+            queryset,
+            "cancelled, or asked to stop",
+            lambda job: job_cancel(job_id=job.id, actor=f"admin:{request.user}"),
+        )
 
     @admin.action(description="Run the selected jobs again")
     def retry(self, request: HttpRequest, queryset: "QuerySet[Job]") -> None:
-        self._each(request, queryset, "submitted again", lambda job: job_retry(job=job, user=request.user))  # type: ignore[arg-type]
+        user = cast(User, request.user)  # the admin needs a signed-in user
+        self._each(request, queryset, "submitted again", lambda job: job_retry(job=job, user=user))
 
     def _each(self, request: HttpRequest, queryset: "QuerySet[Job]", done: str, act: Any) -> None:
         count = 0
@@ -134,12 +161,23 @@ class OfJob(LongTable):
 
 @admin.register(Attempt)
 class AttemptAdmin(OfJob):
-    list_display = ("name", "number", "cluster", "reason", "created_at", "claimed_at", "ended_at", "gone_at")
+    list_display = (
+        "name",
+        "number",
+        "cluster",
+        "reason",
+        "created_at",
+        "claimed_at",
+        "ended_at",
+        "gone_at",
+    )
     exclude = ("claim_id", "log_index")
     search_help_text = "The id of a job, or the name of a worker: whole"
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
-        return queryset.filter(name=text) if as_uuid(text) is None else super().found(queryset, text)
+        return (
+            queryset.filter(name=text) if as_uuid(text) is None else super().found(queryset, text)
+        )
 
 
 @admin.register(JobEvent)
@@ -198,12 +236,20 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
 class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
     """Says at the field what the service would refuse."""
 
-    orchestrator_url = forms.CharField(max_length=500, required=False)  # a URL as the service judges it
+    orchestrator_url = forms.CharField(
+        max_length=500, required=False
+    )  # a URL as the service judges it
 
     def clean(self) -> Any:
         asked = super().clean() or {}
-        changed = {name: value for name, value in asked.items() if self.instance._state.adding or name in self.changed_data}
-        for name, message in cluster_faults(values=changed, cluster=None if self.instance._state.adding else self.instance).items():
+        changed = {
+            name: value
+            for name, value in asked.items()
+            if self.instance._state.adding or name in self.changed_data
+        }
+        for name, message in cluster_faults(
+            values=changed, cluster=None if self.instance._state.adding else self.instance
+        ).items():
             self.add_error(name if name in self.fields else None, message)
         return asked
 
@@ -211,23 +257,52 @@ class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ClusterForm
-    list_display = ("name", "launcher", "enabled", "region", "capacity_jobs", "reached_at", "unreachable_since", "unreachable_message")
-    readonly_fields = ("installation", "reached_at", "unreachable_since", "unreachable_message", "away_seconds")
+    list_display = (
+        "name",
+        "launcher",
+        "enabled",
+        "region",
+        "capacity_jobs",
+        "reached_at",
+        "unreachable_since",
+        "unreachable_message",
+    )
+    readonly_fields = (
+        "installation",
+        "reached_at",
+        "unreachable_since",
+        "unreachable_message",
+        "away_seconds",
+    )
     exclude = ("away_web_seconds",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*self.readonly_fields, "name", "launcher") if obj is not None else self.readonly_fields
+        return (
+            (*self.readonly_fields, "name", "launcher") if obj is not None else self.readonly_fields
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        return {"launcher": Launch.KUBERNETES, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
+        return {
+            "launcher": Launch.KUBERNETES,
+            "capacity_cpu_millicores": 0,
+            "capacity_memory_bytes": 0,
+        }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """One by one, and those alone that nothing refers to."""
-        return obj is not None and cluster_is_free(name=obj.name) and super().has_delete_permission(request, obj)
+        return (
+            obj is not None
+            and cluster_is_free(name=obj.name)
+            and super().has_delete_permission(request, obj)
+        )
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
         """By the services, and only what was changed here: the reconciler writes the same row."""
-        asked = {name: form.cleaned_data[name] for name in form.cleaned_data if not change or name in form.changed_data}
+        asked = {
+            name: form.cleaned_data[name]
+            for name in form.cleaned_data
+            if not change or name in form.changed_data
+        }
         if change:
             cluster_change(name=obj.name, changes=asked, actor=f"admin:{request.user}")
         else:
@@ -237,10 +312,14 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         cluster_delete(name=obj.name, actor=f"admin:{request.user}")
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(request, lambda: super(ClusterAdmin, self).changeform_view(request, *args, **kwargs))
+        return self._told(
+            request, lambda: super(ClusterAdmin, self).changeform_view(request, *args, **kwargs)
+        )
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(request, lambda: super(ClusterAdmin, self).delete_view(request, *args, **kwargs))
+        return self._told(
+            request, lambda: super(ClusterAdmin, self).delete_view(request, *args, **kwargs)
+        )
 
     def _told(self, request: HttpRequest, act: Callable[[], Any]) -> Any:
         """What shows only while the row is locked, such as workers that are there, is said above the form; nothing was changed."""
@@ -262,7 +341,13 @@ class LimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Limit, form: Any, change: bool) -> None:
         """By the service, which checks the key and wakes admission."""
-        row = limit_set(scope=obj.scope, key=obj.key, actor=f"admin:{request.user}", max_jobs=obj.max_jobs, paused=obj.paused)
+        row = limit_set(
+            scope=obj.scope,
+            key=obj.key,
+            actor=f"admin:{request.user}",
+            max_jobs=obj.max_jobs,
+            paused=obj.paused,
+        )
         obj.pk = row.pk
 
     def delete_model(self, request: HttpRequest, obj: Limit) -> None:

@@ -45,7 +45,9 @@ class Held:
     gpus: int
     exclusive_key: str = ""
     began: float = 0.0  # Unix seconds of the database's clock; for explanations
-    starting_or_running: bool = True  # for explanations: else its job is being cancelled, or has ended
+    starting_or_running: bool = (
+        True  # for explanations: else its job is being cancelled, or has ended
+    )
     launch_fails: bool = False  # a launch was tried for it and failed, and none has succeeded
 
 
@@ -160,8 +162,14 @@ class _Board:
         name = room.cluster
         return (
             self.jobs[name] < room.jobs
-            and (room.cpu_millicores is None or self.cpu[name] + job.cpu_millicores <= room.cpu_millicores)
-            and (room.memory_bytes is None or self.memory[name] + job.memory_bytes <= room.memory_bytes)
+            and (
+                room.cpu_millicores is None
+                or self.cpu[name] + job.cpu_millicores <= room.cpu_millicores
+            )
+            and (
+                room.memory_bytes is None
+                or self.memory[name] + job.memory_bytes <= room.memory_bytes
+            )
             and self.gpus[name] + job.gpus <= room.gpus
         )
 
@@ -170,7 +178,10 @@ class _Board:
         fitting = [
             room
             for room in self.snapshot.rooms
-            if room.open and may_use(room, job) and room.cluster not in self.reserved and self.has_room(room, job)
+            if room.open
+            and may_use(room, job)
+            and room.cluster not in self.reserved
+            and self.has_room(room, job)
         ]
         if not fitting:
             return None
@@ -249,15 +260,24 @@ def _first_failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check |
 def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
     """Keep one cluster's room for a job that only its size has blocked for long: nobody behind it may use it up again."""
     since = max(job.queued_at, job.not_before)
-    if len(board.reserved) == len(snapshot.rooms) or snapshot.now - since < snapshot.reserve_after_seconds:
+    if (
+        len(board.reserved) == len(snapshot.rooms)
+        or snapshot.now - since < snapshot.reserve_after_seconds
+    ):
         return
-    able = [room for room in snapshot.rooms if room.open and may_use(room, job) and can_ever_hold(room, job)]
+    able = [
+        room
+        for room in snapshot.rooms
+        if room.open and may_use(room, job) and can_ever_hold(room, job)
+    ]
     if any(room.cluster in board.reserved for room in able):
         return  # it waits behind the one that has waited longer, and never for a cluster it may not use
     # Where only slots are short every job is of one size: the order alone is fair, and a reservation would only idle other clusters.
     able = [room for room in able if board.jobs[room.cluster] < room.jobs]
     if able:
-        board.reserve(max(able, key=lambda room: (room.jobs - board.jobs[room.cluster], room.cluster)).cluster)
+        board.reserve(
+            max(able, key=lambda room: (room.jobs - board.jobs[room.cluster], room.cluster)).cluster
+        )
 
 
 def _in_order(snapshot: Snapshot, board: _Board) -> Iterator[Candidate]:
@@ -278,7 +298,9 @@ def _in_order(snapshot: Snapshot, board: _Board) -> Iterator[Candidate]:
             _push(heap, board.by_project[job.project], next(lines[job.project], None))
 
 
-def _push(heap: list[tuple[int, float, UUID, Candidate]], running: int, job: Candidate | None) -> None:
+def _push(
+    heap: list[tuple[int, float, UUID, Candidate]], running: int, job: Candidate | None
+) -> None:
     if job is not None:
         heapq.heappush(heap, (running, job.queued_at, job.job_id, job))
 
@@ -288,11 +310,14 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
     limits = snapshot.limits
     yield Check(WaitRule.PAUSED, not limits.paused)
     yield Check(
-        WaitRule.PROJECT_PAUSED, job.project not in limits.paused_projects and job.type not in limits.paused_types
+        WaitRule.PROJECT_PAUSED,
+        job.project not in limits.paused_projects and job.type not in limits.paused_types,
     )
     yield Check(WaitRule.PROJECT_ARCHIVED, not job.archived)
     yield Check(
-        WaitRule.BACK_OFF, job.not_before <= snapshot.now, {"seconds": round(max(0.0, job.not_before - snapshot.now), 1)}
+        WaitRule.BACK_OFF,
+        job.not_before <= snapshot.now,
+        {"seconds": round(max(0.0, job.not_before - snapshot.now), 1)},
     )
     yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)
     asked = [room for room in snapshot.rooms if may_use(room, job)]
@@ -300,20 +325,36 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
     yield Check(WaitRule.CLUSTER_UNKNOWN, bool(asked) or not (job.cluster or job.region), names)
     able = [room for room in asked if can_ever_hold(room, job)]
     yield Check(WaitRule.NEVER_FITS, bool(able) or not asked, names | _largest(job, asked))
-    yield Check(WaitRule.EXCLUSIVE, not job.exclusive_key or job.exclusive_key not in board.keys, {"key": job.exclusive_key})
+    yield Check(
+        WaitRule.EXCLUSIVE,
+        not job.exclusive_key or job.exclusive_key not in board.keys,
+        {"key": job.exclusive_key},
+    )
     yield _limit(WaitRule.JOBS_GLOBAL, board.total, limits.jobs_global)
     yield _limit(WaitRule.JOBS_TYPE, board.by_type[job.type], limits.jobs_by_type.get(job.type))
-    yield _limit(WaitRule.JOBS_PROJECT, board.by_project[job.project], limits.jobs_by_project.get(job.project))
+    yield _limit(
+        WaitRule.JOBS_PROJECT,
+        board.by_project[job.project],
+        limits.jobs_by_project.get(job.project),
+    )
     # Where no cluster could ever hold it, that is the reason, and not that one is away.
     enabled = [room for room in able if room.enabled]
-    yield Check(WaitRule.CLUSTER_DISABLED, bool(enabled) or not able, {"clusters": ", ".join(room.cluster for room in able)})
+    yield Check(
+        WaitRule.CLUSTER_DISABLED,
+        bool(enabled) or not able,
+        {"clusters": ", ".join(room.cluster for room in able)},
+    )
     usable = [room for room in enabled if room.open]
     away = {"clusters": ", ".join(room.cluster for room in enabled)}
-    yield Check(WaitRule.CLUSTER_UNREACHABLE, bool(usable) or (not enabled and bool(snapshot.rooms)), away)
+    yield Check(
+        WaitRule.CLUSTER_UNREACHABLE, bool(usable) or (not enabled and bool(snapshot.rooms)), away
+    )
     fits = [room for room in usable if board.has_room(room, job)]
     yield Check(WaitRule.CAPACITY, bool(fits) or not usable, _free(job, usable, board))
     # Without any free room it is not the room kept for another job that is in the way.
-    yield Check(WaitRule.RESERVED, not fits or any(room.cluster not in board.reserved for room in fits))
+    yield Check(
+        WaitRule.RESERVED, not fits or any(room.cluster not in board.reserved for room in fits)
+    )
 
 
 def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:
@@ -327,7 +368,11 @@ _Facts = dict[str, int | float | str]
 
 def _largest(job: Candidate, rooms: Sequence[Room]) -> _Facts:
     """What the job asks beside the most that any of the clusters it may use has."""
-    facts: _Facts = {"cpu_millicores": job.cpu_millicores, "memory_bytes": job.memory_bytes, "gpus": job.gpus}
+    facts: _Facts = {
+        "cpu_millicores": job.cpu_millicores,
+        "memory_bytes": job.memory_bytes,
+        "gpus": job.gpus,
+    }
     memory = [room.memory_bytes for room in rooms if room.memory_bytes is not None]
     cpu = [room.cpu_millicores for room in rooms if room.cpu_millicores is not None]
     if memory:
@@ -346,8 +391,14 @@ def _free(job: Candidate, rooms: Sequence[Room], board: _Board) -> _Facts:
     name = best.cluster
     facts: _Facts = {"slots": best.jobs, "used": board.jobs[name], "cluster": name}
     if best.cpu_millicores is not None:
-        facts |= {"free_cpu_millicores": best.cpu_millicores - board.cpu[name], "cpu_millicores": job.cpu_millicores}
+        facts |= {
+            "free_cpu_millicores": best.cpu_millicores - board.cpu[name],
+            "cpu_millicores": job.cpu_millicores,
+        }
     if best.memory_bytes is not None:
-        facts |= {"free_memory_bytes": best.memory_bytes - board.memory[name], "memory_bytes": job.memory_bytes}
+        facts |= {
+            "free_memory_bytes": best.memory_bytes - board.memory[name],
+            "memory_bytes": job.memory_bytes,
+        }
     facts |= {"free_gpus": best.gpus - board.gpus[name], "gpus": job.gpus}
     return facts

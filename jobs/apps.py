@@ -28,6 +28,10 @@ def _check_profiles() -> None:
     try:
         profiles()
     except Invalid as error:
-        raise BadEnvironment([f"RESOURCE_PROFILES {path}: {message}" for path, message in error.detail.items()]) from None
+        raise BadEnvironment(
+            [f"RESOURCE_PROFILES {path}: {message}" for path, message in error.detail.items()]
+        ) from None
     except (ValueError, AttributeError, TypeError):
-        raise BadEnvironment(['RESOURCE_PROFILES has to map job types to {"requests": {…}, "limits": {…}}']) from None
+        raise BadEnvironment(
+            ['RESOURCE_PROFILES has to map job types to {"requests": {…}, "limits": {…}}']
+        ) from None

@@ -26,7 +26,11 @@ COMPARE_SECONDS = 5.0
 HINTED_MAX = 10_000  # jobs that wait to be looked at; of more, the comparison finds the rest
 ACCEPTED_TYPES = ("websocket.connect", "websocket.receive", "websocket.disconnect", "feed.hint")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CODES: dict[type[MimirError], int] = {NotAuthenticated: 4401, PermissionDenied: 4403, NotFound: 4404}
+CODES: dict[type[MimirError], int] = {
+    NotAuthenticated: 4401,
+    PermissionDenied: 4403,
+    NotFound: 4404,
+}
 BAD_REQUEST, FAILED = 4400, 1011
 
 
@@ -55,7 +59,9 @@ class Follower(AsyncJsonWebsocketConsumer):
             with contextlib.suppress(Exception):
                 await self.channel_layer.group_discard(group, self.channel_name)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
         """Clients have nothing to say."""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -63,12 +69,19 @@ class Follower(AsyncJsonWebsocketConsumer):
         if message.get("type") in ACCEPTED_TYPES:
             await super().dispatch(message)
         else:
-            log.warning("a message on the channel layer was rejected: it is no hint", type=str(message.get("type"))[:40])
+            log.warning(
+                "a message on the channel layer was rejected: it is no hint",
+                type=str(message.get("type"))[:40],
+            )
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
         """The channel layer: look again. What is no list of job ids is ignored: the comparison every 5 s finds what it was about."""
         jobs = message.get("jobs")
-        if isinstance(jobs, list) and jobs and all(isinstance(job, str) and UUID_TEXT.fullmatch(job) for job in jobs):
+        if (
+            isinstance(jobs, list)
+            and jobs
+            and all(isinstance(job, str) and UUID_TEXT.fullmatch(job) for job in jobs)
+        ):
             self.hinted.update(jobs[: max(0, HINTED_MAX - len(self.hinted))])
             self.wake.set()
 
@@ -103,7 +116,10 @@ class Follower(AsyncJsonWebsocketConsumer):
             if compare:
                 self._compared_at = time.monotonic()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), max(0.05, self._compared_at + COMPARE_SECONDS - time.monotonic()))
+                await asyncio.wait_for(
+                    self.wake.wait(),
+                    max(0.05, self._compared_at + COMPARE_SECONDS - time.monotonic()),
+                )
 
     async def _join(self) -> None:
         """Join the groups, again after it failed: Redis may be away, and then the comparing alone has to do."""
@@ -114,7 +130,9 @@ class Follower(AsyncJsonWebsocketConsumer):
                 await asyncio.wait_for(self.channel_layer.group_add(group, self.channel_name), 1.0)
             self._joined = True
         except Exception as error:  # whatever the layer and its client library raise
-            log.warning("no hints for a follower: it compares every 5 s", error=type(error).__name__)
+            log.warning(
+                "no hints for a follower: it compares every 5 s", error=type(error).__name__
+            )
 
     def join(self, *groups: str) -> None:
         """The groups to be in from the first round on: joined before the store is read, so that nothing falls between."""
@@ -142,7 +160,12 @@ class Follower(AsyncJsonWebsocketConsumer):
 
     def asked(self) -> dict[str, str]:
         """The query's values."""
-        return {key: values[-1] for key, values in parse_qs(self.scope.get("query_string", b"").decode("latin-1")).items()}
+        return {
+            key: values[-1]
+            for key, values in parse_qs(
+                self.scope.get("query_string", b"").decode("latin-1")
+            ).items()
+        }
 
     def path_id(self, name: str) -> UUID:
         """A UUID of the path. Raises: NotFound."""

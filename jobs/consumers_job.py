@@ -31,7 +31,9 @@ class JobFollower(Follower):
     async def open(self) -> None:
         self.job_id = self.path_id("job_id")
         asked = self.asked()
-        self.position = Position(_whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0)
+        self.position = Position(
+            _whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0
+        )
         self.shown: dict[str, Any] | None = None
         self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
 
@@ -62,7 +64,9 @@ class JobFollower(Follower):
 
     async def _events(self, last: int) -> None:
         while self.position.after < last:
-            page = await in_database(event_page)(job_id=self.job_id, after=self.position.after, limit=EVENTS_AT_ONCE)
+            page = await in_database(event_page)(
+                job_id=self.job_id, after=self.position.after, limit=EVENTS_AT_ONCE
+            )
             for event in page.events:
                 shown = event_dict(event)
                 await self.send_json({**shown, "kind": "event", "event": shown["kind"]})
@@ -88,7 +92,9 @@ class JobFollower(Follower):
             text, end = await in_database(_frame)(live.attempt_id, offset)
             if end <= offset:
                 return
-            await self.send_json({"kind": "log", "attempt": live.number, "offset": offset, "end": end, "text": text})
+            await self.send_json(
+                {"kind": "log", "attempt": live.number, "offset": offset, "end": end, "text": text}
+            )
             self.position.offset = end
 
     async def _job(self, compare: bool) -> None:

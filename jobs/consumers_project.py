@@ -64,7 +64,9 @@ class ProjectFollower(Follower):
         self.counts = job_counts(project=project)
         jobs = list(job_list(project=project).order_by("-created_at", "-id")[:SNAPSHOT_JOBS])
         shown = jobs_as_dicts(jobs)
-        self.waiting = {UUID(job["id"]): job["waiting"] for job in shown if job["status"] == JobStatus.QUEUED}
+        self.waiting = {
+            UUID(job["id"]): job["waiting"] for job in shown if job["status"] == JobStatus.QUEUED
+        }
         self.away = {UUID(job["id"]): job["away"] for job in shown if job["away"]}
         return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
 
@@ -96,4 +98,6 @@ class ProjectFollower(Follower):
     def _told_otherwise(self, job: dict[str, Any]) -> bool:
         """Whether its place in the line, or what is not heard of, is another than was told."""
         job_id = UUID(job["id"])
-        return bool(job["waiting"] != self.waiting.get(job_id) or job["away"] != self.away.get(job_id))
+        return bool(
+            job["waiting"] != self.waiting.get(job_id) or job["away"] != self.away.get(job_id)
+        )

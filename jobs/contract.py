@@ -54,8 +54,12 @@ DEFAULT_PRIORITY: dict[JobType, Priority] = {
 class FailureReason(StrEnum):
     """Why an attempt ended without success. Stable: clients match on it."""
 
-    WORKLOAD_FAILED = "workload_failed"  # the step, the query or the command failed; the message says how
-    INVALID_INPUT = "invalid_input"  # the data or the definition does not fit; trying again changes nothing
+    WORKLOAD_FAILED = (
+        "workload_failed"  # the step, the query or the command failed; the message says how
+    )
+    INVALID_INPUT = (
+        "invalid_input"  # the data or the definition does not fit; trying again changes nothing
+    )
     SIGNATURE_MISMATCH = "signature_mismatch"  # the data is not what the model was trained on; the message names each difference
     MODEL_CORRUPT = "model_corrupt"  # a model's file is not the one that was stored, or holds what a model may not hold
     EXIT_CODE = "exit_code"  # the workload ended with a code that is not 0
@@ -77,16 +81,22 @@ class FailureReason(StrEnum):
     PROTOCOL = "protocol"  # the worker reported something the orchestrator cannot accept
     CANCELLED = "cancelled"
     # What a Kubernetes cluster tells (launchers/diagnosis). Most are waits first, and become a reason when the launch time-out ends them.
-    CLUSTER_UNREACHABLE = "cluster_unreachable"  # its API server does not answer, or not as it should
+    CLUSTER_UNREACHABLE = (
+        "cluster_unreachable"  # its API server does not answer, or not as it should
+    )
     CLUSTER_FORBIDDEN = "cluster_forbidden"  # it does not know the orchestrator's account, or gives it no right to run workers
     STARTING = "starting"  # nothing wrong is known: the cluster is at work on it, or waits in a way this release has no word for
-    SUSPENDED = "suspended"  # something in the cluster (a queueing controller, a person) holds the Job back
+    SUSPENDED = (
+        "suspended"  # something in the cluster (a queueing controller, a person) holds the Job back
+    )
     IMAGE_PULLING = "image_pulling"  # nothing wrong, it takes its time
     IMAGE_NOT_FOUND = "image_not_found"
     IMAGE_PULL_DENIED = "image_pull_denied"
     IMAGE_PULL_FAILED = "image_pull_failed"  # none of the other causes
     IMAGE_NAME_INVALID = "image_name_invalid"
-    IMAGE_NEVER_PULL = "image_never_pull"  # not on the node, and the pull policy forbids to fetch it
+    IMAGE_NEVER_PULL = (
+        "image_never_pull"  # not on the node, and the pull policy forbids to fetch it
+    )
     REGISTRY_UNREACHABLE = "registry_unreachable"
     UNSCHEDULABLE = "unschedulable"  # no node takes it, for none of the causes below
     UNSCHEDULABLE_CPU = "unschedulable_cpu"
@@ -109,7 +119,9 @@ class FailureReason(StrEnum):
     MISSING_PRIORITY_CLASS = "missing_priority_class"
     VOLUME_UNBOUND = "volume_unbound"  # its claim has no volume yet
     MOUNT_FAILED = "mount_failed"
-    INIT_FAILED = "init_failed"  # an init container, which the cluster added to the worker's pod, failed
+    INIT_FAILED = (
+        "init_failed"  # an init container, which the cluster added to the worker's pod, failed
+    )
     BAD_COMMAND = "bad_command"  # the image cannot be run: no such command, wrong rights, another architecture
     SANDBOX_FAILED = "sandbox_failed"  # the node's container runtime could not make it
     NETWORK_FAILED = "network_failed"  # the node's network (CNI) could not be set up for it
@@ -122,7 +134,9 @@ class FailureReason(StrEnum):
     NODE_LOST = "node_lost"
     NODE_SHUTDOWN = "node_shutdown"
     NEVER_CLAIMED = "never_claimed"  # its container was seen to run and did not call; launch_timeout: nobody can see that
-    HEARTBEAT_LOST = "heartbeat_lost"  # it fell silent, and its cluster cannot say what became of it
+    HEARTBEAT_LOST = (
+        "heartbeat_lost"  # it fell silent, and its cluster cannot say what became of it
+    )
     DELETED_BY_HAND = "deleted_by_hand"
     VANISHED = "vanished"  # gone from the cluster without a trace; worker_lost: the same where there are no traces to look for
 
@@ -245,7 +259,9 @@ class WaitRule(StrEnum):
     PAUSED = "paused"
     PROJECT_PAUSED = "project_paused"
     PROJECT_ARCHIVED = "project_archived"
-    CLUSTER_UNKNOWN = "cluster_unknown"  # no cluster has the name, or is in the region, that it asks for
+    CLUSTER_UNKNOWN = (
+        "cluster_unknown"  # no cluster has the name, or is in the region, that it asks for
+    )
     CLUSTER_DISABLED = "cluster_disabled"  # those that could run it are switched off
     CLUSTER_UNREACHABLE = "cluster_unreachable"
     DISPATCHER_AWAY = "dispatcher_away"
@@ -310,7 +326,9 @@ class ArtifactRole(StrEnum):
 ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
 HEARTBEAT_SECONDS = 2.0
-LOG_LINE_BYTES_MAX = 16 * 1024  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
+LOG_LINE_BYTES_MAX = (
+    16 * 1024
+)  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
 WORKER_ENV = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
 

@@ -49,13 +49,21 @@ def _joined(made: Diagnosis, ready: Mapping[str, Any], *, peak_is_known: bool) -
     return joined
 
 
-def never_fits(resources: Mapping[str, Mapping[str, int]], *, cluster: str = "", region: str = "") -> Diagnosis:
+def never_fits(
+    resources: Mapping[str, Mapping[str, int]], *, cluster: str = "", region: str = ""
+) -> Diagnosis:
     """A job that no cluster can ever hold, of those that it asks for by name or region."""
     limits = resources["requests"]
     asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {told_memory(limits['memory_bytes'])} of memory"
     if limits.get("gpus"):
         asked += f" and {limits['gpus']} GPU"
-    which = f"the cluster {cluster} has" if cluster else f"any cluster in the region {region} has" if region else "any cluster has"
+    which = (
+        f"the cluster {cluster} has"
+        if cluster
+        else f"any cluster in the region {region} has"
+        if region
+        else "any cluster has"
+    )
     elsewhere = {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
     return _made(
         FailureReason.NEVER_FITS,
@@ -127,11 +135,20 @@ ADMINISTRATORS = frozenset(
 def remedy(reason: str) -> str:
     """What mends failures of this kind, in one sentence, for who looks at many jobs at once. Rows may bear another release's reason."""
     known = {member.value for member in FailureReason}
-    return _REMEDIES[FailureReason(reason)] if reason in known else "This release does not know the reason: look at one of the jobs."
+    return (
+        _REMEDIES[FailureReason(reason)]
+        if reason in known
+        else "This release does not know the reason: look at one of the jobs."
+    )
 
 
 def _made(reason: FailureReason, summary: str, detail: str, *steps: dict[str, Any]) -> Diagnosis:
-    return {"category": reason.value, "summary": summary, "detail": detail, "next_steps": list(steps[:3])}
+    return {
+        "category": reason.value,
+        "summary": summary,
+        "detail": detail,
+        "next_steps": list(steps[:3]),
+    }
 
 
 def _number(value: object) -> float:
@@ -144,11 +161,15 @@ def _in_step(facts: Mapping[str, Any]) -> str:
     return f" in step {step}" if isinstance(step, str) and step else ""
 
 
-def _plain(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _plain(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(reason, message or f"The job ended: {reason.value}.", _NOTHING_WRITTEN, _AGAIN)
 
 
-def _workload(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _workload(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     summary = message or f"The work failed{_in_step(facts)}."
     return _made(
         reason,
@@ -159,17 +180,31 @@ def _workload(reason: FailureReason, message: str, facts: Mapping[str, Any], _re
     )
 
 
-def _exit_code(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _exit_code(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     code = facts.get("exit_code")
     summary = message or f"The command ended with exit code {code}{_in_step(facts)}."
     return _made(
-        reason, summary, f"Its last lines are at the end of the log. {_NOTHING_WRITTEN}", {"label": "Change and run again", "patch": None}, _AGAIN
+        reason,
+        summary,
+        f"Its last lines are at the end of the log. {_NOTHING_WRITTEN}",
+        {"label": "Change and run again", "patch": None},
+        _AGAIN,
     )
 
 
-def _signal(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _signal(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     number = facts.get("signal")
-    names = {6: "it aborted itself", 7: "a bus error", 8: "an arithmetic error", 9: "it was killed", 11: "a segmentation fault"}
+    names = {
+        6: "it aborted itself",
+        7: "a bus error",
+        8: "an arithmetic error",
+        9: "it was killed",
+        11: "a segmentation fault",
+    }
     why = names.get(number, "a signal") if isinstance(number, int) else "a signal"
     summary = message or f"The command was ended by signal {number}: {why}{_in_step(facts)}."
     return _made(
@@ -181,31 +216,47 @@ def _signal(reason: FailureReason, message: str, facts: Mapping[str, Any], _reso
     )
 
 
-def _memory(reason: FailureReason, message: str, facts: Mapping[str, Any], resources: Any, _timeout: int) -> Diagnosis:
+def _memory(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], resources: Any, _timeout: int
+) -> Diagnosis:
     limit = _number(facts.get("limit_bytes")) or resources["limits"]["memory_bytes"]
     peak = _number(facts.get("peak_bytes"))
-    used = f"Used {told_memory(peak)} of its {told_memory(limit)}" if peak else f"Its limit is {told_memory(limit)}"
+    used = (
+        f"Used {told_memory(peak)} of its {told_memory(limit)}"
+        if peak
+        else f"Its limit is {told_memory(limit)}"
+    )
     more = 2 * resources["limits"]["memory_bytes"]
     return _made(
         reason,
         f"Ran out of memory{_in_step(facts)}. {used}.",
         f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {told_memory(more)}", "patch": {"resources": {"memory": format_memory(more)}}},
+        {
+            "label": f"Run again with {told_memory(more)}",
+            "patch": {"resources": {"memory": format_memory(more)}},
+        },
         {"label": "Read fewer rows or columns", "patch": None},
     )
 
 
-def _deadline(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, timeout: int) -> Diagnosis:
+def _deadline(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         f"Stopped at its time limit of {told_span(timeout)}{_in_step(facts)}.",
         f"Raise the limit, give it more CPU, or read less. {_NOTHING_WRITTEN}",
-        {"label": f"Run again with {told_span(2 * timeout)}", "patch": {"timeout_seconds": 2 * timeout}},
+        {
+            "label": f"Run again with {told_span(2 * timeout)}",
+            "patch": {"timeout_seconds": 2 * timeout},
+        },
         _AGAIN,
     )
 
 
-def _launch_timeout(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _launch_timeout(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "Its worker did not report within the launch time limit.",
@@ -214,11 +265,20 @@ def _launch_timeout(reason: FailureReason, message: str, facts: Mapping[str, Any
     )
 
 
-def _launch_failed(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
-    return _made(reason, message or "Its worker could not be started.", "An administrator has to act before another try helps.", _AGAIN)
+def _launch_failed(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
+    return _made(
+        reason,
+        message or "Its worker could not be started.",
+        "An administrator has to act before another try helps.",
+        _AGAIN,
+    )
 
 
-def _lost(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _lost(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "Its worker vanished: it was killed from outside, or its machine stopped.",
@@ -227,16 +287,32 @@ def _lost(reason: FailureReason, message: str, facts: Mapping[str, Any], _resour
     )
 
 
-def _cluster(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _cluster(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     """Of a cause that only a cluster knows, without the cluster's own words."""
-    return _made(reason, message or f"{reason.value.replace('_', ' ').capitalize()}.", _REMEDIES[reason], _AGAIN)
+    return _made(
+        reason,
+        message or f"{reason.value.replace('_', ' ').capitalize()}.",
+        _REMEDIES[reason],
+        _AGAIN,
+    )
 
 
-def _source(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
-    return _made(reason, message or "A source did not answer.", f"Try again when the source answers. {_NOTHING_WRITTEN}", _AGAIN)
+def _source(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
+    return _made(
+        reason,
+        message or "A source did not answer.",
+        f"Try again when the source answers. {_NOTHING_WRITTEN}",
+        _AGAIN,
+    )
 
 
-def _input(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _input(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "The data does not fit the definition.",
@@ -245,7 +321,9 @@ def _input(reason: FailureReason, message: str, facts: Mapping[str, Any], _resou
     )
 
 
-def _mismatch(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _mismatch(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "The dataset does not fit the model.",
@@ -255,7 +333,9 @@ def _mismatch(reason: FailureReason, message: str, facts: Mapping[str, Any], _re
     )
 
 
-def _corrupt(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _corrupt(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "The model's file cannot be used.",
@@ -265,7 +345,9 @@ def _corrupt(reason: FailureReason, message: str, facts: Mapping[str, Any], _res
     )
 
 
-def _limit(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _limit(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "It wrote more than an attempt may.",
@@ -274,7 +356,9 @@ def _limit(reason: FailureReason, message: str, facts: Mapping[str, Any], _resou
     )
 
 
-def _storage(reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int) -> Diagnosis:
+def _storage(
+    reason: FailureReason, message: str, facts: Mapping[str, Any], _resources: Any, _timeout: int
+) -> Diagnosis:
     return _made(
         reason,
         message or "The artifact storage took no files.",

@@ -25,7 +25,9 @@ from jobs.services.launch import attempts_launch, attempts_to_launch, slow_launc
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
 LOOK_SECONDS = 0.5
-STOP_SECONDS = 5.0  # launches under way at a stop are waited for; what then has no answer is found by its name
+STOP_SECONDS = (
+    5.0  # launches under way at a stop are waited for; what then has no answer is found by its name
+)
 FIRST = 256  # of a long line, those that are launched while the others are admitted
 SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
 
@@ -57,8 +59,12 @@ class Launches:
         before = self._threads.get(cluster)
         if before is not None and before.is_alive():
             return
-        if waiting := attempts_to_launch(cluster=cluster, older_than_seconds=settings.ENV.sweep_seconds):
-            self._threads[cluster] = thread = threading.Thread(target=_launch_swept, args=(waiting,), name=f"sweep {cluster}", daemon=True)
+        if waiting := attempts_to_launch(
+            cluster=cluster, older_than_seconds=settings.ENV.sweep_seconds
+        ):
+            self._threads[cluster] = thread = threading.Thread(
+                target=_launch_swept, args=(waiting,), name=f"sweep {cluster}", daemon=True
+            )
             thread.start()
 
     def join(self, timeout_seconds: float) -> None:
@@ -126,7 +132,9 @@ def run(stop: threading.Event) -> None:
             if not worker.asked_to_stop:
                 stop.wait(1.0)
         except (RedisError, OSError) as error:
-            log.warning("Redis does not answer: the sweep works without it", error=type(error).__name__)
+            log.warning(
+                "Redis does not answer: the sweep works without it", error=type(error).__name__
+            )
             stop.wait(1.0)
         except queue.StopAsked:
             break

@@ -115,7 +115,11 @@ class _Sender:
         if time.monotonic() - self._logged_at < LOG_EVERY_SECONDS and self._logged_at:
             return
         self._logged_at = time.monotonic()
-        log.warning("live hints are not sent: pages find changes within 5 s", error=type(error).__name__, failures=failures)
+        log.warning(
+            "live hints are not sent: pages find changes within 5 s",
+            error=type(error).__name__,
+            failures=failures,
+        )
 
 
 _the_sender: _Sender | None = None

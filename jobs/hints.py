@@ -46,11 +46,29 @@ class Hint:
     arguments: list[Any]
 
 
-def sealed(operation: Operation, arguments: Sequence[object], *, keys: Sequence[str], now: float | None = None) -> str:
+def sealed(
+    operation: Operation,
+    arguments: Sequence[object],
+    *,
+    keys: Sequence[str],
+    now: float | None = None,
+) -> str:
     """The message for a hint, signed with the first key."""
-    sent_at, nonce, text = repr(time.time() if now is None else now), secrets.token_hex(12), json.dumps(list(arguments))
+    sent_at, nonce, text = (
+        repr(time.time() if now is None else now),
+        secrets.token_hex(12),
+        json.dumps(list(arguments)),
+    )
     proof = signature(derived_key(keys[0], PURPOSE), (operation.value, text, sent_at, nonce))
-    return json.dumps({"operation": operation.value, "arguments": text, "sent_at": sent_at, "nonce": nonce, "proof": proof})
+    return json.dumps(
+        {
+            "operation": operation.value,
+            "arguments": text,
+            "sent_at": sent_at,
+            "nonce": nonce,
+            "proof": proof,
+        }
+    )
 
 
 class Verifier:
@@ -98,6 +116,10 @@ def _fields(message: object) -> dict[str, str]:
     except (ValueError, RecursionError):
         raise RejectedHint("malformed") from None
     names = {"operation", "arguments", "sent_at", "nonce", "proof"}
-    if not isinstance(fields, dict) or set(fields) != names or not all(isinstance(value, str) for value in fields.values()):
+    if (
+        not isinstance(fields, dict)
+        or set(fields) != names
+        or not all(isinstance(value, str) for value in fields.values())
+    ):
         raise RejectedHint("malformed")
     return fields

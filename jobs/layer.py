@@ -13,7 +13,9 @@ from prometheus_client import Counter
 log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 60
-REJECTED = Counter("mimir_live_hints_rejected", "Messages on the channel layer that are not hints of ours.")
+REJECTED = Counter(
+    "mimir_live_hints_rejected", "Messages on the channel layer that are not hints of ours."
+)
 NOTHING: dict[str, Any] = {"type": "feed.hint", "jobs": []}
 
 

@@ -40,7 +40,11 @@ LOG_EVERY_SECONDS = 10.0  # rejected messages are all counted; a flood of them m
 Operations = Mapping[Operation, Callable[..., None]]
 
 failures = 0  # hints that could not be sent by this process, for the metrics
-REJECTED = Counter("mimir_hints_rejected", "Messages on Redis that are not hints of ours: nothing was run.", ["reason"])
+REJECTED = Counter(
+    "mimir_hints_rejected",
+    "Messages on Redis that are not hints of ours: nothing was run.",
+    ["reason"],
+)
 _away_until = 0.0
 _lock = threading.Lock()
 
@@ -149,7 +153,9 @@ class HintWorker(SimpleWorker):
             with self.death_penalty_class(RUN_SECONDS, JobTimeoutException):  # type: ignore[no-untyped-call]
                 self._operations[hint.operation](*hint.arguments)
         except Exception:
-            log.exception("a hint failed: the sweep finds what it was about", operation=hint.operation.value)
+            log.exception(
+                "a hint failed: the sweep finds what it was about", operation=hint.operation.value
+            )
             return False
         return True
 
@@ -163,14 +169,20 @@ def rejected(reason: str) -> None:
     REJECTED.labels(reason=reason).inc()
     if time.monotonic() - _logged_at > LOG_EVERY_SECONDS or not _logged_at:
         _logged_at = time.monotonic()
-        log.warning("a message on Redis was rejected: it is not one of our hints, and nothing was run", reason=reason)
+        log.warning(
+            "a message on Redis was rejected: it is not one of our hints, and nothing was run",
+            reason=reason,
+        )
 
 
 @cache
 def connection() -> Redis:
     """This process's connection for sending: short time-outs, no retries."""
     return Redis.from_url(
-        settings.ENV.redis_url, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS, retry_on_timeout=False
+        settings.ENV.redis_url,
+        socket_timeout=CONNECT_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        retry_on_timeout=False,
     )
 
 
@@ -203,16 +215,27 @@ def _send(priority: str, operation: Operation, arguments: list[object]) -> None:
     try:
         queue = Queue(queue_name(priority), connection=connection(), serializer=JSONSerializer)
         message = sealed(operation, arguments, keys=settings.ENV.worker_keys)
-        queue.enqueue(operation.value, args=[message], result_ttl=0, failure_ttl=60, ttl=MESSAGE_TTL_SECONDS)
+        queue.enqueue(
+            operation.value, args=[message], result_ttl=0, failure_ttl=60, ttl=MESSAGE_TTL_SECONDS
+        )
     except (RedisError, OSError) as error:
         with _lock:
             failures += 1
             _away_until = time.monotonic() + AWAY_SECONDS
-        log.warning("a hint was not sent: the sweep will find what it was about", operation=operation.value, error=type(error).__name__)
+        log.warning(
+            "a hint was not sent: the sweep will find what it was about",
+            operation=operation.value,
+            error=type(error).__name__,
+        )
 
 
 def worker(operations: Operations) -> HintWorker:
     """The worker over all classes, highest first, on a connection of its own that waits for messages."""
-    waiting = Redis.from_url(settings.ENV.redis_url, socket_connect_timeout=CONNECT_SECONDS, health_check_interval=15)
-    queues = [HintQueue(queue_name(priority), connection=waiting, serializer=JSONSerializer) for priority in PRIORITIES]
+    waiting = Redis.from_url(
+        settings.ENV.redis_url, socket_connect_timeout=CONNECT_SECONDS, health_check_interval=15
+    )
+    queues = [
+        HintQueue(queue_name(priority), connection=waiting, serializer=JSONSerializer)
+        for priority in PRIORITIES
+    ]
     return HintWorker(queues, connection=waiting, serializer=JSONSerializer, operations=operations)

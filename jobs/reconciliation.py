@@ -50,12 +50,24 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
-    waits_for: Mapping[str, Any] | None = None  # what was last told of why its worker does not start
-    interrupted_at: dt.datetime | None = None  # its worker said that it was asked to stop, and its cluster has not said why
+    waits_for: Mapping[str, Any] | None = (
+        None  # what was last told of why its worker does not start
+    )
+    interrupted_at: dt.datetime | None = (
+        None  # its worker said that it was asked to stop, and its cluster has not said why
+    )
 
     def fence(self) -> tuple[object, ...]:
         """What has to be the same in both reads for an action to be safe."""
-        return self.job_status, self.job_attempt, self.uid, self.claim_id, self.fenced_at, self.ended_at, self.gone_at
+        return (
+            self.job_status,
+            self.job_attempt,
+            self.uid,
+            self.claim_id,
+            self.fenced_at,
+            self.ended_at,
+            self.gone_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +179,26 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
     if row.claimed_at is None:
         return _unclaimed_away(row, silence, now, times)
     # One that is silent, and has not said that it leaves, may have ended in time: what it has to say is waited for until the grace is over.
-    speaks = silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
+    speaks = (
+        silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
+    )
     action = _claimed(row, Sight(alive=True), now, times) if speaks else NOTHING
-    return Action(Verb.END, FailureReason.HEARTBEAT_LOST) if action.verb is Verb.NOTHING and silence.over else action
+    return (
+        Action(Verb.END, FailureReason.HEARTBEAT_LOST)
+        if action.verb is Verb.NOTHING and silence.over
+        else action
+    )
 
 
 def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
     late = _seconds(now, row.created_at) > start_seconds(row, times)
-    return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT) if late and silence.cluster_seconds >= BLIP_SECONDS else NOTHING
+    return (
+        Action(Verb.END, FailureReason.LAUNCH_TIMEOUT)
+        if late and silence.cluster_seconds >= BLIP_SECONDS
+        else NOTHING
+    )
 
 
 def start_seconds(row: AttemptView, times: Times) -> float:
@@ -188,7 +210,12 @@ def start_seconds(row: AttemptView, times: Times) -> float:
 def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
     if seen is None or seen.gone:
         return Action(Verb.GONE)
-    if row.fenced_at is None and row.ended_at is not None and seen.alive and _seconds(now, row.ended_at) < times.worker_grace:
+    if (
+        row.fenced_at is None
+        and row.ended_at is not None
+        and seen.alive
+        and _seconds(now, row.ended_at) < times.worker_grace
+    ):
         return NOTHING  # its finish was accepted: it is about to exit by itself
     return Action(Verb.TERMINATE)
 
@@ -203,7 +230,9 @@ def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times:
     if (late := _late(row, seen, now, times)) is not None:
         return late
     if seen is None and row.launched_at is not None:
-        return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job.")
+        return Action(
+            Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job."
+        )
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
 
 
@@ -212,11 +241,21 @@ def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) 
 
     The time to start begins with its admission, or when it had room at last; the time to wait for room is longer.
     """
-    reason = _lost_reason(seen) if seen is not None and seen.reason else _known_wait(row) if seen is None and row.launched_at is None else None
+    reason = (
+        _lost_reason(seen)
+        if seen is not None and seen.reason
+        else _known_wait(row)
+        if seen is None and row.launched_at is None
+        else None
+    )
     limit, since, when = times.launch_timeout, row.created_at, "its admission"
     if reason in SHORTAGE:
         limit = room_wait(row.number, limit)
-    elif seen is not None and seen.placed_at is not None and since < (placed_at := min(seen.placed_at, now)):
+    elif (
+        seen is not None
+        and seen.placed_at is not None
+        and since < (placed_at := min(seen.placed_at, now))
+    ):
         since, when = placed_at, "having room on a node"
     if _seconds(now, since) <= limit:
         return None
@@ -242,7 +281,11 @@ def _dead_before_claim(seen: Sight) -> Action:
     """
     reason = _lost_reason(seen)
     if reason in FINAL and reason not in CLUSTER:
-        return Action(Verb.END, FailureReason.WORKER_LOST, "Its worker ended, and this database does not know that it took the job.")
+        return Action(
+            Verb.END,
+            FailureReason.WORKER_LOST,
+            "Its worker ended, and this database does not know that it took the job.",
+        )
     return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
 
 
@@ -256,13 +299,20 @@ def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Time
     # The worker stops at its time limit by itself, and gives its workload the same grace as on a cancel.
     if _seconds(now, row.claimed_at) > row.timeout_seconds + times.cancel_grace:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)
-    if row.interrupted_at is not None and _seconds(now, row.interrupted_at) > times.interrupted_grace:
-        return Action(Verb.END, FailureReason.INTERRUPTED)  # it has left, whatever its cluster goes on to show
+    if (
+        row.interrupted_at is not None
+        and _seconds(now, row.interrupted_at) > times.interrupted_grace
+    ):
+        return Action(
+            Verb.END, FailureReason.INTERRUPTED
+        )  # it has left, whatever its cluster goes on to show
     return NOTHING  # silent but seen alive: a missed heartbeat fails nothing
 
 
 def _vanished(row: AttemptView, seen: Sight | None) -> Action:
-    if row.interrupted_at is not None and (seen is None or _lost_reason(seen) is FailureReason.WORKER_LOST):
+    if row.interrupted_at is not None and (
+        seen is None or _lost_reason(seen) is FailureReason.WORKER_LOST
+    ):
         return Action(Verb.END, FailureReason.INTERRUPTED)
     if seen is None:
         return Action(Verb.END, FailureReason.WORKER_LOST)

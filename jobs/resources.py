@@ -12,7 +12,17 @@ from mimir.lib.errors import Invalid
 _NUMBER = r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)"
 _MEMORY = re.compile(_NUMBER + r"(?P<unit>|k|M|G|T|Ki|Mi|Gi|Ti)")
 _CPU = re.compile(_NUMBER + r"(?P<unit>|m)")
-_FACTOR = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_FACTOR = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
 
 CPU_MILLICORES_MIN, CPU_MILLICORES_MAX = 10, 1_024_000
 MEMORY_BYTES_MIN, MEMORY_BYTES_MAX = 64 * 2**20, 16 * 2**40
@@ -87,8 +97,22 @@ def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
     asked = asked or {}
     for key in asked.keys() - known:
         faults[f"resources.{key}"] = "is not a resource: use cpu, memory, gpu"
-    cpu = _amount(asked, "cpu", parse_cpu, profile.limits.cpu_millicores, (CPU_MILLICORES_MIN, CPU_MILLICORES_MAX), faults)
-    memory = _amount(asked, "memory", parse_memory, profile.limits.memory_bytes, (MEMORY_BYTES_MIN, MEMORY_BYTES_MAX), faults)
+    cpu = _amount(
+        asked,
+        "cpu",
+        parse_cpu,
+        profile.limits.cpu_millicores,
+        (CPU_MILLICORES_MIN, CPU_MILLICORES_MAX),
+        faults,
+    )
+    memory = _amount(
+        asked,
+        "memory",
+        parse_memory,
+        profile.limits.memory_bytes,
+        (MEMORY_BYTES_MIN, MEMORY_BYTES_MAX),
+        faults,
+    )
     gpus = _amount(asked, "gpu", int, profile.limits.gpus, (0, GPU_MAX), faults)
     if faults:
         raise Invalid("The resources cannot be read.", detail=faults)
@@ -103,7 +127,12 @@ def _held(limit: int, usual_request: int, usual_limit: int) -> int:
 
 
 def _amount(
-    asked: Mapping[str, Any], key: str, parse: Any, default: int, bounds: tuple[int, int], faults: dict[str, str]
+    asked: Mapping[str, Any],
+    key: str,
+    parse: Any,
+    default: int,
+    bounds: tuple[int, int],
+    faults: dict[str, str],
 ) -> int:
     value = asked.get(key)
     if value is None:
@@ -114,11 +143,13 @@ def _amount(
     try:
         number = int(parse(str(value)))
     except ValueError as error:
-        faults[f"resources.{key}"] = str(error) if key != "gpu" else "has to be a whole number of GPUs"
+        faults[f"resources.{key}"] = (
+            str(error) if key != "gpu" else "has to be a whole number of GPUs"
+        )
         return default
     low, high = bounds
     if not low <= number <= high:
-        shown = (format_cpu if key == "cpu" else format_memory if key == "memory" else str)
+        shown = format_cpu if key == "cpu" else format_memory if key == "memory" else str
         faults[f"resources.{key}"] = f"has to be from {shown(low)} to {shown(high)}"
         return default
     return number
@@ -127,7 +158,9 @@ def _amount(
 def _within(profile: Profile, most: Amounts) -> Profile:
     def cut(amounts: Amounts) -> Amounts:
         return replace(
-            amounts, cpu_millicores=min(amounts.cpu_millicores, most.cpu_millicores), memory_bytes=min(amounts.memory_bytes, most.memory_bytes)
+            amounts,
+            cpu_millicores=min(amounts.cpu_millicores, most.cpu_millicores),
+            memory_bytes=min(amounts.memory_bytes, most.memory_bytes),
         )
 
     return Profile(cut(profile.requests), cut(profile.limits))
@@ -143,13 +176,18 @@ def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
     return Profile(requests=Amounts(**value["requests"]), limits=Amounts(**value["limits"]))
 
 
-def profiles_with(overrides: Mapping[str, Any], *, machine: Amounts | None = None) -> dict[JobType, Profile]:
+def profiles_with(
+    overrides: Mapping[str, Any], *, machine: Amounts | None = None
+) -> dict[JobType, Profile]:
     """The built-in profiles, with `overrides` {type: {"requests": {"cpu","memory","gpu"}, "limits": {…}}} applied.
 
     `machine`: where workers run on one machine, what it has; the built-in profiles are cut to it. Raises: Invalid, ValueError for an
     unknown type.
     """
-    result = {kind: _within(profile, machine) if machine else profile for kind, profile in PROFILES.items()}
+    result = {
+        kind: _within(profile, machine) if machine else profile
+        for kind, profile in PROFILES.items()
+    }
     for name, value in overrides.items():
         kind = JobType(name)
         limits = resolve(value.get("limits"), result[kind]).limits

@@ -4,7 +4,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("admin", RedirectView.as_view(url="/admin/", permanent=True, http_method_names=["get", "head", "options"])),
+    path(
+        "admin",
+        RedirectView.as_view(
+            url="/admin/", permanent=True, http_method_names=["get", "head", "options"]
+        ),
+    ),
     path("", include("mimir.frontend.urls")),
 ]
 

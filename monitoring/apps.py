@@ -9,7 +9,12 @@ class MonitoringConfig(AppConfig):
 
         from mimir.health import Check, register_check
         from monitoring.metrics import register
-        from monitoring.readiness import database_problem, disks_problem, migrations_problem, redis_problem
+        from monitoring.readiness import (
+            database_problem,
+            disks_problem,
+            migrations_problem,
+            redis_problem,
+        )
 
         register_check(Check("database", needed=True, problem=database_problem))
         register_check(Check("migrations", needed=True, problem=migrations_problem))

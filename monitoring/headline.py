@@ -47,7 +47,10 @@ def _loops(components: Sequence[Row]) -> Iterator[Headline]:
     for component, effect in tasks.items():
         states = [row["state"] for row in components if row["component"] == component]
         if "alive" not in states and "late" not in states:
-            yield _attention(f"The {component} is away.", f"{effect} Start it: manage.py {component}, and look at its last log lines.")
+            yield _attention(
+                f"The {component} is away.",
+                f"{effect} Start it: manage.py {component}, and look at its last log lines.",
+            )
 
 
 def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
@@ -58,13 +61,19 @@ def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
                 "It gets no new jobs, and those that run there are left alone. Mend the way to it.",
             )
     if capacity and not any(row["enabled"] for row in capacity):
-        yield _attention("Every cluster is switched off: nothing starts.", "Enable one under Clusters in the admin.")
+        yield _attention(
+            "Every cluster is switched off: nothing starts.",
+            "Enable one under Clusters in the admin.",
+        )
 
 
 def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
     for row in components:
         if row["component"] == "storage" and row["state"] != "alive":
-            yield _attention("The artifact storage cannot be used: workers and uploads wait for it.", row["message"])
+            yield _attention(
+                "The artifact storage cannot be used: workers and uploads wait for it.",
+                row["message"],
+            )
     free, total = storage["artifact_free_bytes"], storage["artifact_total_bytes"]
     if total and free is not None and free / total < STORAGE_FREE_SHARE_LEAST:
         yield _attention(
@@ -76,7 +85,10 @@ def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
 def _redis(components: Sequence[Row]) -> Iterator[Headline]:
     for row in components:
         if row["component"] == "redis" and row["state"] != "alive":
-            yield _attention("Redis does not answer.", "Jobs start a little later and pages follow more slowly; nothing is lost. Start it again.")
+            yield _attention(
+                "Redis does not answer.",
+                "Jobs start a little later and pages follow more slowly; nothing is lost. Start it again.",
+            )
 
 
 def _lag(seconds: float | None) -> Iterator[Headline]:
@@ -91,14 +103,23 @@ def _failures(failures: Sequence[Row]) -> Iterator[Headline]:
     for row in failures:
         if row["reason"] in ADMINISTRATORS:
             jobs = "1 job" if row["count"] == 1 else f"{row['count']} jobs"
-            yield _attention(f"{jobs} failed in the last 24 hours with {row['reason']}.", remedy(row["reason"]))
+            yield _attention(
+                f"{jobs} failed in the last 24 hours with {row['reason']}.", remedy(row["reason"])
+            )
 
 
 def _pauses(limits: Sequence[Row]) -> Iterator[Headline]:
     for row in limits:
         if row["paused"]:
-            what = {"global": "All starts are", "type": f"Starts of {row['key']} are", "project": f"Starts of the project {row['key']} are"}
-            yield _attention(f"{what[row['scope']]} paused.", "Waiting jobs keep their places. Lift the pause under Limits in the admin.")
+            what = {
+                "global": "All starts are",
+                "type": f"Starts of {row['key']} are",
+                "project": f"Starts of the project {row['key']} are",
+            }
+            yield _attention(
+                f"{what[row['scope']]} paused.",
+                "Waiting jobs keep their places. Lift the pause under Limits in the admin.",
+            )
 
 
 def _attention(message: str, what_to_do: str) -> Headline:

@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator
 import psycopg
 import structlog
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from jobs.contract import JobStatus, JobType, Priority
@@ -36,22 +41,50 @@ class DomainCollector(Collector):
             rows = counted()
         except psycopg.Error as error:
             log.warning("the database does not answer a scrape", error=type(error).__name__)
-            yield GaugeMetricFamily("mimir_database_up", "Whether the database answered this scrape.", value=0)
+            yield GaugeMetricFamily(
+                "mimir_database_up", "Whether the database answered this scrape.", value=0
+            )
             return
-        yield GaugeMetricFamily("mimir_database_up", "Whether the database answered this scrape.", value=1)
+        yield GaugeMetricFamily(
+            "mimir_database_up", "Whether the database answered this scrape.", value=1
+        )
         yield from families(rows)
-        yield GaugeMetricFamily("mimir_scrape_seconds", "What reading the figures for this scrape took.", value=time.monotonic() - began)
+        yield GaugeMetricFamily(
+            "mimir_scrape_seconds",
+            "What reading the figures for this scrape took.",
+            value=time.monotonic() - began,
+        )
 
 
 def families(rows: Counted) -> Iterator[Metric]:
     """Every metric family of the domain from what was read. Pure."""
     yield from _gauges(rows)
     yield _counter(rows, Kind.SUBMITTED, "mimir_jobs_submitted", "Jobs submitted.", ("type",))
-    yield _counter(rows, Kind.FINISHED, "mimir_jobs_finished", "Jobs that ended.", ("type", "status", "reason"))
-    yield _counter(rows, Kind.TRIED_AGAIN, "mimir_attempts_tried_again", "Attempts that failed and were followed by another.", ("type", "reason"))
+    yield _counter(
+        rows, Kind.FINISHED, "mimir_jobs_finished", "Jobs that ended.", ("type", "status", "reason")
+    )
+    yield _counter(
+        rows,
+        Kind.TRIED_AGAIN,
+        "mimir_attempts_tried_again",
+        "Attempts that failed and were followed by another.",
+        ("type", "reason"),
+    )
     yield _log_bytes(rows)
-    yield _histogram(rows, Kind.LAUNCH, "mimir_job_launch_seconds", "From admission to claim, by attempt.", LAUNCH_BOUNDS)
-    yield _histogram(rows, Kind.DURATION, "mimir_job_duration_seconds", "From first claim to end, by job.", DURATION_BOUNDS)
+    yield _histogram(
+        rows,
+        Kind.LAUNCH,
+        "mimir_job_launch_seconds",
+        "From admission to claim, by attempt.",
+        LAUNCH_BOUNDS,
+    )
+    yield _histogram(
+        rows,
+        Kind.DURATION,
+        "mimir_job_duration_seconds",
+        "From first claim to end, by job.",
+        DURATION_BOUNDS,
+    )
 
 
 def _gauges(rows: Counted) -> Iterator[Metric]:
@@ -64,7 +97,11 @@ def _gauges(rows: Counted) -> Iterator[Metric]:
             jobs.add_metric((kind.value, status.value), found.get((kind, status), 0))
     yield jobs
     length = GaugeMetricFamily("mimir_queue_jobs", "Waiting jobs.", labels=("priority",))
-    oldest = GaugeMetricFamily("mimir_queue_oldest_seconds", "How long the job that has waited longest waits.", labels=("priority",))
+    oldest = GaugeMetricFamily(
+        "mimir_queue_oldest_seconds",
+        "How long the job that has waited longest waits.",
+        labels=("priority",),
+    )
     for priority in Priority:
         waiting = [row for row in rows.queued if row[1] == priority]
         length.add_metric((priority.value,), sum(row[2] for row in waiting))
@@ -72,8 +109,18 @@ def _gauges(rows: Counted) -> Iterator[Metric]:
     yield length
     yield oldest
     yield _gauge("mimir_workers", "Workers that are there.", "cluster", rows.workers)
-    yield _gauge("mimir_reconcile_lag_seconds", "Since the reconciler last saw the cluster whole.", "cluster", rows.lag)
-    yield _gauge("mimir_loop_beat_age_seconds", "Since any process of this loop last went round.", "component", rows.beats)
+    yield _gauge(
+        "mimir_reconcile_lag_seconds",
+        "Since the reconciler last saw the cluster whole.",
+        "cluster",
+        rows.lag,
+    )
+    yield _gauge(
+        "mimir_loop_beat_age_seconds",
+        "Since any process of this loop last went round.",
+        "component",
+        rows.beats,
+    )
 
 
 def _gauge(name: str, text: str, label: str, rows: list[Row]) -> Metric:
@@ -101,7 +148,9 @@ def _log_bytes(rows: Counted) -> Metric:
     return family
 
 
-def _histogram(rows: Counted, kind: Kind, name: str, text: str, bounds: tuple[float, ...]) -> Metric:
+def _histogram(
+    rows: Counted, kind: Kind, name: str, text: str, bounds: tuple[float, ...]
+) -> Metric:
     """Cumulative buckets by type; bounds that an earlier release counted under stay beside those of this one."""
     found: dict[str, dict[str, int]] = {job_type.value: {} for job_type in JobType}
     sums: dict[str, int] = {}
@@ -110,14 +159,19 @@ def _histogram(rows: Counted, kind: Kind, name: str, text: str, bounds: tuple[fl
             buckets = found.setdefault(job_type, {})
             buckets[label] = buckets.get(label, 0) + count
             sums[job_type] = sums.get(job_type, 0) + amount
-    every = sorted({*map(str, bounds), "+Inf", *(label for buckets in found.values() for label in buckets)}, key=float)
+    every = sorted(
+        {*map(str, bounds), "+Inf", *(label for buckets in found.values() for label in buckets)},
+        key=float,
+    )
     family = HistogramMetricFamily(name, text, labels=("type",))
     for job_type, buckets in found.items():
         upto, cumulative = 0, []
         for bound in every:
             upto += buckets.get(bound, 0)
             cumulative.append((bound, upto))
-        family.add_metric((job_type,), buckets=cumulative, sum_value=sums.get(job_type, 0) / MICROSECONDS)
+        family.add_metric(
+            (job_type,), buckets=cumulative, sum_value=sums.get(job_type, 0) / MICROSECONDS
+        )
     return family
 
 

@@ -55,7 +55,9 @@ def migrations_problem() -> str:
 def redis_problem() -> str:
     """Whether Redis answers within half a second."""
     began = time.monotonic()
-    client = redis.Redis.from_url(settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    client = redis.Redis.from_url(
+        settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    )
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:
@@ -73,4 +75,12 @@ def disks_problem() -> str:
         folders.insert(0, (artifacts, "artifacts and logs", "ARTIFACTS_URL"))
     if settings.ENV.launcher == "process":
         folders.append((settings.ENV.workers_dir, "workers", "WORKERS_DIR"))
-    return " ".join(filter(None, (write_problem(folder, what=what, setting=setting) for folder, what, setting in folders)))
+    return " ".join(
+        filter(
+            None,
+            (
+                write_problem(folder, what=what, setting=setting)
+                for folder, what, setting in folders
+            ),
+        )
+    )

@@ -30,7 +30,9 @@ def project_for(user: "User", slug: str, need: Role = Role.VIEWER) -> Project:
 
 
 def _project(user: "User", slug: str, need: Role) -> Project:
-    project = Project.objects.filter(slug=slug).annotate(access_role=role_subquery(user, "pk")).first()
+    project = (
+        Project.objects.filter(slug=slug).annotate(access_role=role_subquery(user, "pk")).first()
+    )
     if project is None:
         return _nothing()
     demand(project.access_role, need)
@@ -63,7 +65,10 @@ def demand(role: str | None, need: Role) -> None:
     if role is None:
         _nothing()
     elif _RANK[role] < _RANK[need]:
-        raise PermissionDenied(f"This needs the role {need.value} in the project; yours is {role}.", detail={"role": role, "needed": need.value})
+        raise PermissionDenied(
+            f"This needs the role {need.value} in the project; yours is {role}.",
+            detail={"role": role, "needed": need.value},
+        )
 
 
 def allows(role: str | None, need: Role) -> bool:
@@ -80,4 +85,6 @@ def projects_visible_to(user: "User") -> "QuerySet[Project, Any]":
 def demand_active(project: Project) -> None:
     """Raises: ProjectArchived."""
     if project.status != ProjectStatus.ACTIVE:
-        raise ProjectArchived(f"The project {project.slug} is archived and takes no changes. A maintainer can make it active again.")
+        raise ProjectArchived(
+            f"The project {project.slug} is archived and takes no changes. A maintainer can make it active again."
+        )

@@ -56,8 +56,15 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> Any:
         asked = super().clean() or {}
         before = self.initial.get("status")
-        if before == ProjectStatus.ARCHIVED and self.changed_data and asked.get("status") != ProjectStatus.ACTIVE:
-            self.add_error(None, "The project is archived and takes no changes: make it active again, with the changes or before them.")
+        if (
+            before == ProjectStatus.ARCHIVED
+            and self.changed_data
+            and asked.get("status") != ProjectStatus.ACTIVE
+        ):
+            self.add_error(
+                None,
+                "The project is archived and takes no changes: make it active again, with the changes or before them.",
+            )
         return asked
 
 
@@ -81,10 +88,17 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """By the services, which know what a project needs. A project that is made here has who made it as its first maintainer."""
         if change:
             if form.changed_data:
-                project_update(project=obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+                project_update(
+                    project=obj, **{name: form.cleaned_data[name] for name in form.changed_data}
+                )
             return
         asked = form.cleaned_data
-        made = project_create(slug=asked["slug"], name=asked["name"], description=asked["description"], user=caller_of(request))
+        made = project_create(
+            slug=asked["slug"],
+            name=asked["name"],
+            description=asked["description"],
+            user=caller_of(request),
+        )
         if asked["status"] != ProjectStatus.ACTIVE:
             made = project_update(project=made, status=asked["status"])
         if asked.get("stored_bytes_max") is not None:
@@ -96,13 +110,24 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         formset.save(commit=False)
         by = caller_of(request)
         steps: list[Callable[[], Any]] = [
-            partial(member_remove, project=gone.project, user=gone.user, by=by) for gone in formset.deleted_objects
+            partial(member_remove, project=gone.project, user=gone.user, by=by)
+            for gone in formset.deleted_objects
         ]
         for row, changed in formset.changed_objects:
             if "user" in changed:
-                steps.append(partial(member_remove, project=row.project, user=Membership.objects.get(pk=row.pk).user, by=by))
+                steps.append(
+                    partial(
+                        member_remove,
+                        project=row.project,
+                        user=Membership.objects.get(pk=row.pk).user,
+                        by=by,
+                    )
+                )
         rows = [*(row for row, _changed in formset.changed_objects), *formset.new_objects]
-        steps += [partial(member_set, project=row.project, user=row.user, role=Role(row.role), by=by) for row in rows]
+        steps += [
+            partial(member_set, project=row.project, user=row.user, role=Role(row.role), by=by)
+            for row in rows
+        ]
         for step in steps:
             try:
                 step()
@@ -135,7 +160,15 @@ class Versions(LongTable):
 @admin.register(DatasetVersion)
 class DatasetVersionAdmin(Versions):
     of = "dataset"
-    list_display = ("dataset", "number", "format", "row_count", "size_bytes", "source", "created_at")
+    list_display = (
+        "dataset",
+        "number",
+        "format",
+        "row_count",
+        "size_bytes",
+        "source",
+        "created_at",
+    )
     list_select_related = ("dataset",)
     search_help_text = "The name of a dataset, whole"
 
@@ -160,7 +193,16 @@ class ModelAdmin(ReadOnly):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(Versions):
     of = "model"
-    list_display = ("model", "number", "task", "algorithm", "target", "size_bytes", "created_by", "created_at")
+    list_display = (
+        "model",
+        "number",
+        "task",
+        "algorithm",
+        "target",
+        "size_bytes",
+        "created_by",
+        "created_at",
+    )
     list_select_related = ("model", "created_by")
     search_help_text = "The name of a model, whole"
 
@@ -183,7 +225,16 @@ class TwinDefinitionAdmin(Versions):
 @admin.register(TwinRevision)
 class TwinRevisionAdmin(Versions):
     of = "twin"
-    list_display = ("twin", "number", "kind", "created", "changed", "removed", "created_by", "created_at")
+    list_display = (
+        "twin",
+        "number",
+        "kind",
+        "created",
+        "changed",
+        "removed",
+        "created_by",
+        "created_at",
+    )
     list_select_related = ("twin", "created_by")
     search_help_text = "The name of a twin, whole"
 
@@ -199,7 +250,9 @@ class EntityAdmin(LongTable):
         named = list(Twin.objects.filter(name=text).values_list("pk", flat=True))
         if named:
             return queryset.filter(twin_id__in=named)
-        return queryset.filter(twin_id__in=list(Twin.objects.values_list("pk", flat=True)), key=text)
+        return queryset.filter(
+            twin_id__in=list(Twin.objects.values_list("pk", flat=True)), key=text
+        )
 
 
 @admin.register(Pipeline)
@@ -235,4 +288,6 @@ class AccessTokenAdmin(ReadOnly):
     exclude = ("digest",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin.ModelAdmin.has_delete_permission(self, request, obj)  # an administrator may end anybody's token
+        return admin.ModelAdmin.has_delete_permission(
+            self, request, obj
+        )  # an administrator may end anybody's token

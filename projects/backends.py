@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 class PasswordBackend(ModelBackend):
     """Django's own backend with its hash in the pool of `projects.hashing`. A user who is unknown, or may not sign in, takes as long."""
 
-    def authenticate(self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any) -> "User | None":
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> "User | None":
         """The user, or None. Raises: TooMany, for an address or a name with too many failures, and while too many sign in at once."""
         if username is None or password is None:
             return None
@@ -26,7 +32,9 @@ class PasswordBackend(ModelBackend):
             demand_attempts_left(request, username)
         user = get_user_model().objects.filter(username=username).first()
         address = client_network(request) or "" if request is not None else ""
-        is_right, is_outdated = hashed(address, _verified, password, user.password if user else None)
+        is_right, is_outdated = hashed(
+            address, _verified, password, user.password if user else None
+        )
         if user is None or not is_right or not self.user_can_authenticate(user):
             return None
         if is_outdated:

@@ -35,7 +35,9 @@ def is_fault(error: Exception) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
     from urllib3.exceptions import HTTPError
 
-    return isinstance(error, BotoCoreError | ClientError | HTTPError | ConnectionError | TimeoutError)
+    return isinstance(
+        error, BotoCoreError | ClientError | HTTPError | ConnectionError | TimeoutError
+    )
 
 
 def fault_code(error: Exception) -> str:
@@ -48,9 +50,15 @@ def fault_sentence(error: Exception, *, bucket: str, where: str) -> str:
     """What happened and what to do, without a word of what was signed."""
     answer = getattr(error, "response", None)
     if not isinstance(answer, dict):
-        told = _KINDS.get(type(error).__name__, "{where} does not answer ({kind}). Nothing is lost; mend the way to it.")
+        told = _KINDS.get(
+            type(error).__name__,
+            "{where} does not answer ({kind}). Nothing is lost; mend the way to it.",
+        )
         return told.format(bucket=bucket, where=where, kind=type(error).__name__)
     code = fault_code(error)
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "?")
-    told = _CODES.get(code, "{where} answers {status} {code}. Nothing is lost; if it goes on, look at that server.")
+    told = _CODES.get(
+        code,
+        "{where} answers {status} {code}. Nothing is lost; if it goes on, look at that server.",
+    )
     return told.format(bucket=bucket, where=where, status=status, code=code)

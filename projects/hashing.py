@@ -52,7 +52,11 @@ def hash_slot(address: str) -> Iterator[None]:
         return
     with _lock:
         if _waiting.total() >= WAITING_MAX or _waiting[address] >= SIGN_INS_AT_ONCE:
-            raise TooMany("Too many sign-ins at once. Try again in a moment.", code="busy", retry_after_seconds=RETRY_SECONDS)
+            raise TooMany(
+                "Too many sign-ins at once. Try again in a moment.",
+                code="busy",
+                retry_after_seconds=RETRY_SECONDS,
+            )
         _waiting[address] += 1
     _held.slot = True
     try:

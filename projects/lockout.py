@@ -23,10 +23,16 @@ NAME_FAILURES_MAX = 100
 
 def locked() -> TooMany:
     """The error while a sign-in is locked."""
-    return TooMany("Too many wrong passwords. Wait a quarter of an hour.", code="locked", retry_after_seconds=LOCKED_SECONDS)
+    return TooMany(
+        "Too many wrong passwords. Wait a quarter of an hour.",
+        code="locked",
+        retry_after_seconds=LOCKED_SECONDS,
+    )
 
 
-def locked_out(request: HttpRequest, original_response: Any = None, credentials: Any = None) -> HttpResponse:
+def locked_out(
+    request: HttpRequest, original_response: Any = None, credentials: Any = None
+) -> HttpResponse:
     """django-axes' AXES_LOCKOUT_CALLABLE: replaces the answer to the wrong password that was one too many."""
     return refused(request, locked())
 
@@ -35,7 +41,12 @@ def refused(request: HttpRequest, error: TooMany) -> HttpResponse:
     """The answer for a sign-in that is not tried: JSON for the API, text for the admin's form."""
     if request.path.startswith("/api/"):
         return error_response(error)
-    return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8", headers=error_headers(error))
+    return HttpResponse(
+        error.message,
+        status=error.status,
+        content_type="text/plain; charset=utf-8",
+        headers=error_headers(error),
+    )
 
 
 def client_network(request: HttpRequest) -> str | None:
@@ -54,10 +65,22 @@ def client_network(request: HttpRequest) -> str | None:
 
 def demand_attempts_left(request: HttpRequest, username: str) -> None:
     """Let a sign-in be tried. Raises: TooMany, when its address or its user name has had too many wrong passwords."""
-    recent = AccessAttempt.objects.filter(attempt_time__gt=utc_now() - dt.timedelta(seconds=LOCKED_SECONDS))
+    recent = AccessAttempt.objects.filter(
+        attempt_time__gt=utc_now() - dt.timedelta(seconds=LOCKED_SECONDS)
+    )
     network = client_network(request)
-    counted = recent.aggregate(
-        address=Sum("failures_since_start", filter=Q(ip_address=network)), name=Sum("failures_since_start", filter=Q(username=username))
-    ) if network else {"address": 0, **recent.aggregate(name=Sum("failures_since_start", filter=Q(username=username)))}
-    if (counted["address"] or 0) >= ADDRESS_FAILURES_MAX or (counted["name"] or 0) >= NAME_FAILURES_MAX:
+    counted = (
+        recent.aggregate(
+            address=Sum("failures_since_start", filter=Q(ip_address=network)),
+            name=Sum("failures_since_start", filter=Q(username=username)),
+        )
+        if network
+        else {
+            "address": 0,
+            **recent.aggregate(name=Sum("failures_since_start", filter=Q(username=username))),
+        }
+    )
+    if (counted["address"] or 0) >= ADDRESS_FAILURES_MAX or (
+        counted["name"] or 0
+    ) >= NAME_FAILURES_MAX:
         raise locked()

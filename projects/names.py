@@ -6,8 +6,12 @@ from mimir.lib.errors import Invalid
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}"
 SLUG_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-NAME_RULE = "1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
-SLUG_RULE = "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
+NAME_RULE = (
+    "1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+)
+SLUG_RULE = (
+    "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
+)
 _RESERVED = frozenset({"validate"})  # a path of the API beside the names
 
 

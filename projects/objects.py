@@ -28,9 +28,15 @@ log = structlog.get_logger(__name__)
 PART_BYTES = 8 * 1024**2  # S3 takes parts from 5 MiB on
 PARTS_MAX = 9_000  # S3 takes 10,000
 BLOCK_BYTES = 256 * 1024
-READ_TRIES = 4  # of one block: a connection that breaks in the middle is opened again where it broke
+READ_TRIES = (
+    4  # of one block: a connection that breaks in the middle is opened again where it broke
+)
 _PAUSE_SECONDS = 0.2
-_PATIENT = {"connect_timeout": 3, "read_timeout": 20, "tries": 3}  # nobody at the address: told before a worker stops waiting, 30 s
+_PATIENT = {
+    "connect_timeout": 3,
+    "read_timeout": 20,
+    "tries": 3,
+}  # nobody at the address: told before a worker stops waiting, 30 s
 # What is asked inside a transaction or by a page: the server ends a transaction that idles for 5 s.
 _QUICK = {"connect_timeout": 1.5, "read_timeout": 2, "tries": 1}
 
@@ -48,11 +54,26 @@ class Bucket(Storage):
     """Objects of one bucket below a prefix. Credentials, and a CA of your own, by the standard variables of AWS's clients."""
 
     def __init__(
-        self, *, bucket: str, prefix: str = "", endpoint_url: str = "", region: str = "", addressing_style: str = "auto", largest_bytes: int = 0
+        self,
+        *,
+        bucket: str,
+        prefix: str = "",
+        endpoint_url: str = "",
+        region: str = "",
+        addressing_style: str = "auto",
+        largest_bytes: int = 0,
     ) -> None:
         """`prefix` ends with a slash, or is empty; `largest_bytes` is what an object may have, by which parts are cut."""
-        self.bucket, self.prefix, self.part_bytes = bucket, prefix, max(PART_BYTES, -(-largest_bytes // PARTS_MAX))
-        self.endpoint_url, self.region, self.addressing_style = endpoint_url, region, addressing_style
+        self.bucket, self.prefix, self.part_bytes = (
+            bucket,
+            prefix,
+            max(PART_BYTES, -(-largest_bytes // PARTS_MAX)),
+        )
+        self.endpoint_url, self.region, self.addressing_style = (
+            endpoint_url,
+            region,
+            addressing_style,
+        )
         self._clients: dict[int, Any] = {}
         self._lock = threading.Lock()
 
@@ -75,14 +96,21 @@ class Bucket(Storage):
         first = next(parts, b"")
         if len(first) < self.part_bytes:
             with self.told(name) as client:
-                client.put_object(Bucket=self.bucket, Key=self.key(name), Body=bytes(first), ContentMD5=_md5(first))
+                client.put_object(
+                    Bucket=self.bucket,
+                    Key=self.key(name),
+                    Body=bytes(first),
+                    ContentMD5=_md5(first),
+                )
         else:
             self._save_parts(name, first, parts)
         return name
 
     def _save_parts(self, name: str, first: bytes, rest: Iterator[bytes]) -> None:
         with self.told(name) as client:
-            upload_id: str = client.create_multipart_upload(Bucket=self.bucket, Key=self.key(name))["UploadId"]
+            upload_id: str = client.create_multipart_upload(Bucket=self.bucket, Key=self.key(name))[
+                "UploadId"
+            ]
         try:
             parts, size = [self._put_part(name, upload_id, 1, first)], len(first)
             del first
@@ -94,13 +122,20 @@ class Bucket(Storage):
             with contextlib.suppress(OSError):  # what is left, the sweep aborts
                 self._abort(self.key(name), upload_id)
             if isinstance(error, FileNotFoundError):
-                raise StorageAway(f"An upload to {self.where} was ended by something else while it went on.") from error
+                raise StorageAway(
+                    f"An upload to {self.where} was ended by something else while it went on."
+                ) from error
             raise
 
     def _put_part(self, name: str, upload_id: str, number: int, part: bytes) -> dict[str, Any]:
         with self.told(name) as client:
             answer = client.upload_part(
-                Bucket=self.bucket, Key=self.key(name), UploadId=upload_id, PartNumber=number, Body=bytes(part), ContentMD5=_md5(part)
+                Bucket=self.bucket,
+                Key=self.key(name),
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=bytes(part),
+                ContentMD5=_md5(part),
             )
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
@@ -108,7 +143,12 @@ class Bucket(Storage):
         """Make the object of its parts. A repeat after a lost answer finds no upload any more: then the object itself tells."""
         try:
             with self.told(name) as client:
-                client.complete_multipart_upload(Bucket=self.bucket, Key=self.key(name), UploadId=upload_id, MultipartUpload={"Parts": parts})
+                client.complete_multipart_upload(
+                    Bucket=self.bucket,
+                    Key=self.key(name),
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": parts},
+                )
         except FileNotFoundError:
             if self.facts(name, quickly=False).size_bytes != size:
                 raise
@@ -144,7 +184,9 @@ class Bucket(Storage):
         folders: list[str] = []
         names: list[str] = []
         for page in self._pages(Prefix=prefix, Delimiter="/"):
-            folders += [row["Prefix"][len(prefix) :].rstrip("/") for row in page.get("CommonPrefixes", [])]
+            folders += [
+                row["Prefix"][len(prefix) :].rstrip("/") for row in page.get("CommonPrefixes", [])
+            ]
             names += [row["Key"][len(prefix) :] for row in page.get("Contents", [])]
         return folders, names
 
@@ -159,13 +201,24 @@ class Bucket(Storage):
     def older_than(self, moment: dt.datetime, folder: str) -> Iterator[str]:
         """Names of objects anywhere below `folder` last written before `moment`, a page of 1,000 at a time. Raises: StorageAway."""
         for page in self._pages(Prefix=self.key(folder).rstrip("/") + "/"):
-            yield from (row["Key"][len(self.prefix) :] for row in page.get("Contents", []) if row["LastModified"] < moment)
+            yield from (
+                row["Key"][len(self.prefix) :]
+                for row in page.get("Contents", [])
+                if row["LastModified"] < moment
+            )
 
     def unfinished_abort(self, moment: dt.datetime) -> int:
         """End uploads that began before `moment` and were never completed: their parts are paid for and no list shows them. Returns how many."""
         with self.told("") as client:
-            pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self.prefix)
-            found = [row for page in pages for row in page.get("Uploads", []) if row["Initiated"] < moment]
+            pages = client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket, Prefix=self.prefix
+            )
+            found = [
+                row
+                for page in pages
+                for row in page.get("Uploads", [])
+                if row["Initiated"] < moment
+            ]
         for row in found:
             self._abort(row["Key"], row["UploadId"])
         return len(found)
@@ -189,7 +242,9 @@ class Bucket(Storage):
 
     def _pages(self, **query: Any) -> Iterator[dict[str, Any]]:
         with self.told("") as client:
-            pages = iter(client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **query))
+            pages = iter(
+                client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **query)
+            )
         while True:
             with self.told(""):
                 page = next(pages, None)
@@ -243,8 +298,15 @@ class Bucket(Storage):
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        session = boto3.session.Session()  # of our own: the module's default one may not be shared by threads
-        return session.client("s3", region_name=self.region or None, endpoint_url=self.endpoint_url or None, config=config)
+        session = (
+            boto3.session.Session()
+        )  # of our own: the module's default one may not be shared by threads
+        return session.client(
+            "s3",
+            region_name=self.region or None,
+            endpoint_url=self.endpoint_url or None,
+            config=config,
+        )
 
 
 class _Reader(io.RawIOBase):
@@ -265,7 +327,11 @@ class _Reader(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        target = max(offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._facts.size_bytes}[whence], 0)
+        target = max(
+            offset
+            + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._facts.size_bytes}[whence],
+            0,
+        )
         if target != self._at:
             self._drop()
         self._at = target
@@ -294,7 +360,12 @@ class _Reader(io.RawIOBase):
         """The bytes from here on. It is tried as often as any call is, and not again by who reads."""
         bucket = self._bucket
         with bucket.told(self._name) as client:
-            return client.get_object(Bucket=bucket.bucket, Key=bucket.key(self._name), Range=f"bytes={self._at}-", IfMatch=self._facts.etag)["Body"]
+            return client.get_object(
+                Bucket=bucket.bucket,
+                Key=bucket.key(self._name),
+                Range=f"bytes={self._at}-",
+                IfMatch=self._facts.etag,
+            )["Body"]
 
     def _next(self, wanted: int) -> bytes:
         with self._bucket.told(self._name):

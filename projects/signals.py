@@ -31,7 +31,15 @@ def _before_save(sender: Any, instance: Any, update_fields: Any = None, **_: Any
     if instance.pk is None or (update_fields is not None and not set(_RIGHTS) & set(update_fields)):
         return
     before = sender.objects.filter(pk=instance.pk).values(*_RIGHTS).first()
-    setattr(instance, _LOST, tuple(right for right in _RIGHTS if before is not None and before[right] and not getattr(instance, right)))
+    setattr(
+        instance,
+        _LOST,
+        tuple(
+            right
+            for right in _RIGHTS
+            if before is not None and before[right] and not getattr(instance, right)
+        ),
+    )
 
 
 def _after_save(instance: Any, **_: Any) -> None:

@@ -24,7 +24,10 @@ from projects.objects import Bucket, Facts
 log = structlog.get_logger(__name__)
 
 FOLDER = "datasets"
-COPIES_AT_ONCE, COPY_WAIT_SECONDS = 2, 15.0  # of objects on this machine's disk: the scratch folder is sized
+COPIES_AT_ONCE, COPY_WAIT_SECONDS = (
+    2,
+    15.0,
+)  # of objects on this machine's disk: the scratch folder is sized
 _copies = threading.BoundedSemaphore(COPIES_AT_ONCE)
 
 
@@ -120,13 +123,19 @@ def object_discard(key: str) -> None:
     try:
         object_delete(key)
     except OSError as error:
-        log.warning("an object could not be removed: the sweep will", object=key, error=type(error).__name__)
+        log.warning(
+            "an object could not be removed: the sweep will", object=key, error=type(error).__name__
+        )
 
 
 def object_facts(key: str) -> Facts:
     """Size and time of an object as the storage has them now, within seconds. Raises: FileNotFoundError, OSError."""
     storage = artifacts()
-    return storage.facts(key) if isinstance(storage, Bucket) else Facts(storage.size(key), storage.get_modified_time(key))
+    return (
+        storage.facts(key)
+        if isinstance(storage, Bucket)
+        else Facts(storage.size(key), storage.get_modified_time(key))
+    )
 
 
 @contextlib.contextmanager
@@ -154,7 +163,9 @@ def local_path(key: str) -> Iterator[str]:
 def _copy(key: str, target: IO[bytes]) -> None:
     limit = settings.ENV.max_upload_bytes
     if object_size(key) > limit:
-        raise TooLarge(f"Files above {limit:,} bytes (MAX_UPLOAD_BYTES) are not opened here. Download the file as it is, or query it in a pipeline.")
+        raise TooLarge(
+            f"Files above {limit:,} bytes (MAX_UPLOAD_BYTES) are not opened here. Download the file as it is, or query it in a pipeline."
+        )
     with object_open(key) as source:
         shutil.copyfileobj(source, target, 1024 * 1024)
     target.flush()

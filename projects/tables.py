@@ -47,7 +47,9 @@ class LongTable(ReadOnly):
     ordering = ("-pk",)
     search_fields = ("pk",)  # so that there is a field to search in; `found` is what searches
 
-    def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str) -> "tuple[QuerySet[Any], bool]":
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> "tuple[QuerySet[Any], bool]":
         """By `found`; never by comparing every row."""
         text = search_term.strip()
         return (self.found(queryset, text) if text and "\x00" not in text else queryset), False

@@ -26,20 +26,30 @@ class Refused(Exception):
 def rendered(overlay: str, *, version: str) -> str:
     """The YAML of one overlay. Raises: Refused."""
     own = Path(sys.executable).with_name("kubectl")  # where the system has none
-    command = [str(own) if own.exists() else "kubectl", "kustomize", str(FOLDER / "overlays" / overlay)]
+    command = [
+        str(own) if own.exists() else "kubectl",
+        "kustomize",
+        str(FOLDER / "overlays" / overlay),
+    ]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     objects = [each for each in yaml.safe_load_all(text) if each]
     check(objects)
     config = [each["data"] for each in objects if each["kind"] == "ConfigMap"]
     text = text.replace(CHECKSUM, _digest(config))
     jobs = [each["spec"] for each in objects if each["kind"] == "Job"]
-    return HEAD.format(overlay=overlay) + text.replace(JOB, f"bootstrap-{version.replace('.', '-')}-{_digest([jobs, config])}")
+    return HEAD.format(overlay=overlay) + text.replace(
+        JOB, f"bootstrap-{version.replace('.', '-')}-{_digest([jobs, config])}"
+    )
 
 
 def check(objects: list[dict[str, Any]]) -> None:
     """Refuse volumes that replicas on two nodes could not share, and artifacts that they would not. Raises: Refused."""
     claims = [each for each in objects if each["kind"] == "PersistentVolumeClaim"]
-    shared = {each["metadata"]["name"] for each in claims if "ReadWriteMany" in each["spec"]["accessModes"]}
+    shared = {
+        each["metadata"]["name"]
+        for each in claims
+        if "ReadWriteMany" in each["spec"]["accessModes"]
+    }
     for each in objects:
         if each["kind"] != "Deployment" or each["spec"].get("replicas", 1) < 2:
             continue
@@ -52,20 +62,24 @@ def check(objects: list[dict[str, Any]]) -> None:
                     "(overlays/production-s3), or make the replicas 1."
                 )
 
-
         if each["metadata"]["name"] == "orchestrator":
             _check_artifacts(each["spec"]["template"]["spec"])
 
 
 def _check_artifacts(pod: dict[str, Any]) -> None:
     """Several replicas share a bucket, or a claim. Raises: Refused."""
-    claims = {volume["name"] for volume in pod.get("volumes", []) if "persistentVolumeClaim" in volume}
+    claims = {
+        volume["name"] for volume in pod.get("volumes", []) if "persistentVolumeClaim" in volume
+    }
     for each in pod["containers"]:
         if each["name"] not in KEEPERS:
             continue
         given = {variable["name"]: variable.get("value", "") for variable in each.get("env", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in each.get("volumeMounts", [])}
-        if not given.get("ARTIFACTS_URL", "").startswith("s3://") and mounts.get("/app/artifacts") not in claims:
+        if (
+            not given.get("ARTIFACTS_URL", "").startswith("s3://")
+            and mounts.get("/app/artifacts") not in claims
+        ):
             raise Refused(
                 f"Each replica's {each['name']} would keep artifacts of its own. Give all of them a bucket (ARTIFACTS_URL=s3://…, as "
                 "overlays/production-s3 has it) or a claim that is ReadWriteMany at /app/artifacts, or make the replicas 1."

@@ -12,7 +12,13 @@ from jobs.api import serializers_clusters as serializers
 from jobs.models import Cluster
 from jobs.resources import parse_cpu, parse_memory
 from jobs.selectors.clusters import cluster_get, cluster_list, clusters_as_dicts
-from jobs.services.clusters_edit import cluster_change, cluster_create, cluster_delete, cluster_etag, cluster_faults
+from jobs.services.clusters_edit import (
+    cluster_change,
+    cluster_create,
+    cluster_delete,
+    cluster_etag,
+    cluster_faults,
+)
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
@@ -21,7 +27,12 @@ from mimir.lib.errors import Invalid
 from projects.access import project_for
 
 _ONLY = "Clusters are for site administrators."
-_COLUMNS = {"jobs": "capacity_jobs", "cpu": "capacity_cpu_millicores", "memory": "capacity_memory_bytes", "gpu": "capacity_gpus"}
+_COLUMNS = {
+    "jobs": "capacity_jobs",
+    "cpu": "capacity_cpu_millicores",
+    "memory": "capacity_memory_bytes",
+    "gpu": "capacity_gpus",
+}
 _PARSERS: dict[str, Callable[[str], int]] = {"cpu": parse_cpu, "memory": parse_memory}
 
 
@@ -39,7 +50,10 @@ def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
         except ValueError as error:
             faults[f"capacity.{part}"] = str(error)
     if faults:
-        raise Invalid("The cluster cannot be kept so: see the fields.", detail=faults | _paths(cluster_faults(values=made, cluster=cluster)))
+        raise Invalid(
+            "The cluster cannot be kept so: see the fields.",
+            detail=faults | _paths(cluster_faults(values=made, cluster=cluster)),
+        )
     return made
 
 
@@ -109,9 +123,17 @@ class ClusterView(ApiView):
         demand_administrator(request, _ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
         with _told_by_path():
-            return _answer(cluster_change(name=name, changes=changes, actor=_actor(request), etags=preconditions(request)))
+            return _answer(
+                cluster_change(
+                    name=name, changes=changes, actor=_actor(request), etags=preconditions(request)
+                )
+            )
 
-    @extend_schema(operation_id="clusters_delete", parameters=[IF_MATCH], responses={204: None, **errors(403, 404, 409, 412)})
+    @extend_schema(
+        operation_id="clusters_delete",
+        parameters=[IF_MATCH],
+        responses={204: None, **errors(403, 404, 409, 412)},
+    )
     def delete(self, request: Request, name: str) -> Response:
         """Take it away. One on which jobs have run cannot be: switch it off."""
         demand_administrator(request, _ONLY)
@@ -131,7 +153,9 @@ class PlacesView(ApiView):
         """The names and regions that `cluster` and `region` of a job may hold. Every project may use every cluster."""
         project_for(caller(request), slug)
         page = paginate(cluster_list(), request, keys=("name",))
-        rows = [{"name": row.name, "region": row.region, "enabled": row.enabled} for row in page.results]
+        rows = [
+            {"name": row.name, "region": row.region, "enabled": row.enabled} for row in page.results
+        ]
         return Response({"results": rows, "next": page.next})
 
 

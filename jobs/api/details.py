@@ -24,7 +24,9 @@ from mimir.lib.errors import MimirError
 from projects import storage
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
-ATTEMPT = whole_number("attempt", "The attempt's number. Default: the latest.", minimum=1, maximum=2**31 - 1)
+ATTEMPT = whole_number(
+    "attempt", "The attempt's number. Default: the latest.", minimum=1, maximum=2**31 - 1
+)
 
 
 class EventsView(ApiView):
@@ -33,7 +35,12 @@ class EventsView(ApiView):
     @extend_schema(
         operation_id="jobs_events",
         parameters=[
-            whole_number("after", "Only events with a greater seq; -n: the last n.", minimum=-(10**12), maximum=10**12),
+            whole_number(
+                "after",
+                "Only events with a greater seq; -n: the last n.",
+                minimum=-(10**12),
+                maximum=10**12,
+            ),
             whole_number("limit", "Events of a page.", minimum=1, maximum=EVENTS_MAX),
         ],
         responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
@@ -45,8 +52,14 @@ class EventsView(ApiView):
         after = max(after if after >= 0 else job.event_seq + after, 0)
         limit = self.query.get("limit", EVENTS_DEFAULT)
         page = event_page(job_id=job.id, after=after, limit=limit)
-        following = f"{request.path}?after={page.next_after}&limit={limit}" if page.next_after is not None else None
-        return Response({"results": [event_dict(event) for event in page.events], "next": following})
+        following = (
+            f"{request.path}?after={page.next_after}&limit={limit}"
+            if page.next_after is not None
+            else None
+        )
+        return Response(
+            {"results": [event_dict(event) for event in page.events], "next": following}
+        )
 
 
 class AttemptsView(ApiView):
@@ -61,7 +74,9 @@ class AttemptsView(ApiView):
         """Each launched worker, in order."""
         job = job_for(caller(request), job_id)
         page = paginate(attempts_of(job=job).select_related("cluster"), request, keys=("number",))
-        return Response({"results": [_attempt(job, row) for row in page.results], "next": page.next})
+        return Response(
+            {"results": [_attempt(job, row) for row in page.results], "next": page.next}
+        )
 
 
 def _attempt(job: Job, row: Attempt) -> dict[str, object]:
@@ -117,7 +132,11 @@ class ArtifactsView(ApiView):
 class ArtifactView(ApiView):
     """One file."""
 
-    @extend_schema(operation_id="jobs_artifact", parameters=DOWNLOAD, responses=download_responses("application/octet-stream"))
+    @extend_schema(
+        operation_id="jobs_artifact",
+        parameters=DOWNLOAD,
+        responses=download_responses("application/octet-stream"),
+    )
     def get(self, request: Request, job_id: UUID, name: str) -> HttpResponseBase:
         """As an attachment, whatever type its worker named. The ETag is the SHA-256 of the bytes; byte ranges are answered."""
         row = artifact_get(job=job_for(caller(request), job_id), name=name)
@@ -126,7 +145,9 @@ class ArtifactView(ApiView):
             try:
                 return storage.object_open(row.storage_key)
             except FileNotFoundError as error:
-                message = f"The file of {name} is not in the artifact storage. Tell an administrator."
+                message = (
+                    f"The file of {name} is not in the artifact storage. Tell an administrator."
+                )
                 raise MimirError(message, code="content_missing", status=500) from error
 
         content = Representation(
@@ -144,7 +165,11 @@ class ArtifactView(ApiView):
 class UsageView(ApiView):
     """What a worker used."""
 
-    @extend_schema(operation_id="jobs_usage", parameters=[ATTEMPT], responses={200: serializers.Usage, **errors(400, 404)})
+    @extend_schema(
+        operation_id="jobs_usage",
+        parameters=[ATTEMPT],
+        responses={200: serializers.Usage, **errors(400, 404)},
+    )
     def get(self, request: Request, job_id: UUID) -> Response:
         """Memory and CPU over time, at most 500 points; a peak is never thinned away."""
         job = job_for(caller(request), job_id)
@@ -152,7 +177,11 @@ class UsageView(ApiView):
         if attempt is None:
             return Response({"results": [], "limit_bytes": None})
         points = [
-            {"at": point.at, "memory_bytes": point.memory_bytes, "cpu_millicores": point.cpu_millicores}
+            {
+                "at": point.at,
+                "memory_bytes": point.memory_bytes,
+                "cpu_millicores": point.cpu_millicores,
+            }
             for point in usage_points(attempt=attempt)
         ]
         return Response({"results": points, "limit_bytes": _memory_limit(job, attempt)})

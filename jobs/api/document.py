@@ -22,7 +22,9 @@ class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         """One component for each type, with the fields that all have."""
         common = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        mapping = {kind.value: self._request(auto_schema.registry, kind, common) for kind in JobType}
+        mapping = {
+            kind.value: self._request(auto_schema.registry, kind, common) for kind in JobType
+        }
         return {
             "oneOf": [{"$ref": reference} for reference in mapping.values()],
             "discriminator": {"propertyName": "type", "mapping": mapping},
@@ -51,12 +53,21 @@ def hyperparameters_of_all() -> dict[str, Any]:
     variants: dict[str, dict[str, dict[str, Any]]] = {}
     for algorithm, schema in HYPERPARAMETERS.items():
         for name, part in in_openapi(schema)["properties"].items():
-            variants.setdefault(name, {})[algorithm] = {key: value for key, value in part.items() if key != "default"}
-    return {"type": "object", "properties": {name: _one_of(of) for name, of in variants.items()}, "additionalProperties": False}
+            variants.setdefault(name, {})[algorithm] = {
+                key: value for key, value in part.items() if key != "default"
+            }
+    return {
+        "type": "object",
+        "properties": {name: _one_of(of) for name, of in variants.items()},
+        "additionalProperties": False,
+    }
 
 
 def _one_of(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    rules = [{key: value for key, value in part.items() if key not in ("title", "description")} for part in variants.values()]
+    rules = [
+        {key: value for key, value in part.items() if key not in ("title", "description")}
+        for part in variants.values()
+    ]
     distinct = [rule for index, rule in enumerate(rules) if rule not in rules[:index]]
     descriptions = [f"{algorithm}: {part['description']}" for algorithm, part in variants.items()]
     head = {"title": next(iter(variants.values()))["title"], "description": " ".join(descriptions)}
@@ -81,13 +92,21 @@ def in_openapi(schema: Any) -> Any:
         kinds = dict.fromkeys(_type(value) for value in values)
         described.pop("enum")
         described.pop("type", None)
-        described["anyOf"] = [_one_type(kind, [value for value in values if _type(value) == kind]) for kind in kinds]
+        described["anyOf"] = [
+            _one_type(kind, [value for value in values if _type(value) == kind]) for kind in kinds
+        ]
     return described
 
 
 def _type(value: Any) -> str:
     """JSON's name of a value's type."""
-    names: dict[type, str] = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    names: dict[type, str] = {
+        str: "string",
+        bool: "boolean",
+        int: "number",
+        float: "number",
+        type(None): "null",
+    }
     return names[type(value)]
 
 
@@ -105,7 +124,9 @@ def _name(word: str) -> str:
 
 
 def _registered(registry: Any, name: str, schema: Mapping[str, Any]) -> str:
-    component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=dict(schema))  # type: ignore[no-untyped-call]
+    component = ResolvedComponent(
+        name=name, type=ResolvedComponent.SCHEMA, object=name, schema=dict(schema)
+    )  # type: ignore[no-untyped-call]
     registry.register_on_missing(component)
     reference: str = component.ref["$ref"]
     return reference

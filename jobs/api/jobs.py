@@ -35,7 +35,7 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
     OpenApiParameter.HEADER,
-    description="The same key and body again: the same job; another body: 409."
+    description="The same key and body again: the same job; another body: 409.",
 )
 
 _WAIT = OpenApiParameter(
@@ -76,7 +76,9 @@ class JobsView(ApiView):
                 description="Jobs in any of these statuses: status=queued&status=running, or status=queued,running.",
             ),
             OpenApiParameter("type", OpenApiTypes.STR, enum=[kind.value for kind in JobType]),
-            OpenApiParameter("q", OpenApiTypes.STR, description="In the name, or the end of the id."),
+            OpenApiParameter(
+                "q", OpenApiTypes.STR, description="In the name, or the end of the id."
+            ),
             OpenApiParameter("label", OpenApiTypes.STR, description="key, or key=value"),
             CURSOR,
             LIMIT,
@@ -88,7 +90,11 @@ class JobsView(ApiView):
         project = project_for(caller(request), slug)
         asked = self.query
         jobs = job_list(
-            project=project, statuses=asked.get("status", []), job_type=asked.get("type"), text=asked.get("q"), label=asked.get("label")
+            project=project,
+            statuses=asked.get("status", []),
+            job_type=asked.get("type"),
+            text=asked.get("q"),
+            label=asked.get("label"),
         )
         page = paginate(jobs, request, keys=("-created_at", "-id"))
         return Response({"results": jobs_as_dicts(page.results), "next": page.next})
@@ -97,7 +103,11 @@ class JobsView(ApiView):
         operation_id="jobs_submit",
         parameters=[_KEY, flag("dry_run", "Check only; nothing is submitted.")],
         request=serializers.JobRequest,
-        responses={201: serializers.JobShape, 200: serializers.DryRun, **errors(400, 403, 404, 409, 413, 429)},
+        responses={
+            201: serializers.JobShape,
+            200: serializers.DryRun,
+            **errors(400, 403, 404, 409, 413, 429),
+        },
     )
     def post(self, request: Request, slug: str) -> Response:
         """Submit a job. It is in the line when this answers."""
@@ -105,23 +115,38 @@ class JobsView(ApiView):
         asked = _asked(request)
         if self.query.get("dry_run"):
             return Response(_checked(job_check(project=project, **asked)))
-        submitted = job_submit(project=project, user=caller(request), idempotency_key=idempotency_key(request), **asked)
-        return Response(_shown(submitted.job), status=201, headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"})
+        submitted = job_submit(
+            project=project, user=caller(request), idempotency_key=idempotency_key(request), **asked
+        )
+        return Response(
+            _shown(submitted.job),
+            status=201,
+            headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"},
+        )
 
 
 def _checked(checked: JobRequest) -> dict[str, Any]:
     def quantities(amounts: dict[str, int]) -> dict[str, Any]:
-        return {"cpu": format_cpu(amounts["cpu_millicores"]), "memory": format_memory(amounts["memory_bytes"]), "gpu": amounts["gpus"]}
+        return {
+            "cpu": format_cpu(amounts["cpu_millicores"]),
+            "memory": format_memory(amounts["memory_bytes"]),
+            "gpu": amounts["gpus"],
+        }
 
     return {
         "valid": True,
         "priority": checked.priority,
-        "resources": {**quantities(checked.resources["limits"]), "requests": quantities(checked.resources["requests"])},
+        "resources": {
+            **quantities(checked.resources["limits"]),
+            "requests": quantities(checked.resources["requests"]),
+        },
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,
         "cluster": checked.cluster or None,
         "region": checked.region or None,
-        "inputs": [{key: value for key, value in item.items() if key != "id"} for item in checked.inputs],
+        "inputs": [
+            {key: value for key, value in item.items() if key != "id"} for item in checked.inputs
+        ],
     }
 
 
@@ -135,7 +160,10 @@ class JobCountsView(ApiView):
     @extend_schema(
         operation_id="jobs_counts",
         responses={
-            200: OpenApiResponse(OpenApiTypes.OBJECT, description=f"Status to number; one above {COUNTED_MAX} only says that there are more."),
+            200: OpenApiResponse(
+                OpenApiTypes.OBJECT,
+                description=f"Status to number; one above {COUNTED_MAX} only says that there are more.",
+            ),
             **errors(404),
         },
     )
@@ -178,7 +206,11 @@ def _wait(job_id: UUID, seconds: float) -> None:
 class JobCancelView(ApiView):
     """Asking a job to stop."""
 
-    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: serializers.JobShape, **errors(403, 404, 409)})
+    @extend_schema(
+        operation_id="jobs_cancel",
+        request=None,
+        responses={202: serializers.JobShape, **errors(403, 404, 409)},
+    )
     def post(self, request: Request, job_id: UUID) -> Response:
         """A waiting job is cancelled at once; a running one is asked to stop, and ended after a grace. 409 once it succeeded or failed."""
         job = job_for(caller(request), job_id, Role.OPERATOR)
@@ -190,7 +222,10 @@ class JobRetryView(ApiView):
     """Running an ended job again."""
 
     @extend_schema(
-        operation_id="jobs_retry", parameters=[_KEY], request=None, responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)}
+        operation_id="jobs_retry",
+        parameters=[_KEY],
+        request=None,
+        responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)},
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         """A new job with the same request and the same versions of what it reads."""
@@ -202,7 +237,9 @@ class JobRetryView(ApiView):
 class JobDismissalView(ApiView):
     """Hiding a failure from one's own list of what needs attention."""
 
-    @extend_schema(operation_id="jobs_dismiss", request=None, responses={204: None, **errors(404, 409)})
+    @extend_schema(
+        operation_id="jobs_dismiss", request=None, responses={204: None, **errors(404, 409)}
+    )
     def put(self, request: Request, job_id: UUID) -> Response:
         """The caller's project summaries do not show this failure any more; a newer failure of the same work is shown again."""
         failure_dismiss(job=job_for(caller(request), job_id), user=caller(request))

@@ -30,9 +30,14 @@ class LimitsView(ApiView):
     def get(self, request: Request) -> Response:
         """Every limit and pause that is set."""
         demand_administrator(request, _ONLY)
-        etag = limits_etag()  # before the rows: an older tag than the rows is refused, a newer one would pass
+        etag = (
+            limits_etag()
+        )  # before the rows: an older tag than the rows is refused, a newer one would pass
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
-        return Response({"results": [_shape(row) for row in page.results], "next": page.next}, headers={"ETag": etag})
+        return Response(
+            {"results": [_shape(row) for row in page.results], "next": page.next},
+            headers={"ETag": etag},
+        )
 
     @extend_schema(
         operation_id="limits_set",
@@ -44,5 +49,7 @@ class LimitsView(ApiView):
         """Set one limit or pause. It holds from the next pass of admission on, which this asks for."""
         demand_administrator(request, _ONLY)
         body = validated(serializers.LimitChange, request)
-        row = limit_set(actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body)
+        row = limit_set(
+            actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body
+        )
         return Response(_shape(row), headers={"ETag": limits_etag()})

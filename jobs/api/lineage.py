@@ -23,7 +23,14 @@ class LineageView(ApiView):
 
     @extend_schema(
         operation_id="lineage",
-        parameters=[OpenApiParameter("of", _OF_SCHEMA, required=True, description=f"The version that is asked for: {_RULE}.")],
+        parameters=[
+            OpenApiParameter(
+                "of",
+                _OF_SCHEMA,
+                required=True,
+                description=f"The version that is asked for: {_RULE}.",
+            )
+        ],
         responses={200: serializers.LineageShape, **errors(400, 404)},
         description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
     )
@@ -32,7 +39,14 @@ class LineageView(ApiView):
         project = project_for(caller(request), slug)
         kind, name, number = _asked(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
-        return Response({"of": found.of, "nodes": found.nodes, "edges": found.edges, "truncated": found.truncated})
+        return Response(
+            {
+                "of": found.of,
+                "nodes": found.nodes,
+                "edges": found.edges,
+                "truncated": found.truncated,
+            }
+        )
 
 
 def _asked(of: str) -> tuple[NodeKind, str, int | None]:

@@ -26,7 +26,11 @@ from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 
 _QUERY_RULE = f"must be 1 to {QUERY_CHARS_MAX} characters on one line"
-_QUERY = {"type": "string", "pattern": rf"^[^\n\u0000]{{1,{QUERY_CHARS_MAX}}}$", "x-rule": _QUERY_RULE}
+_QUERY = {
+    "type": "string",
+    "pattern": rf"^[^\n\u0000]{{1,{QUERY_CHARS_MAX}}}$",
+    "x-rule": _QUERY_RULE,
+}
 AT_ONCE_BYTES = 4 * 1024 * 1024  # up to here an answer is built whole, which is faster
 
 
@@ -58,12 +62,27 @@ class LogView(ApiView):
         operation_id="jobs_log",
         parameters=[
             ATTEMPT,
-            whole_number("offset", "Stored bytes from the start; negative: from the end.", minimum=-(2**48), maximum=2**48),
-            whole_number("limit", "Stored bytes at most. Default: all, streamed.", minimum=0, maximum=2**48),
-            OpenApiParameter(
-                "format", OpenApiTypes.STR, enum=["cri", "raw"], description="raw: what the workload wrote, without the prefixes. Default: cri."
+            whole_number(
+                "offset",
+                "Stored bytes from the start; negative: from the end.",
+                minimum=-(2**48),
+                maximum=2**48,
             ),
-            OpenApiParameter("stream", OpenApiTypes.STR, enum=["stdout", "stderr"], description="With format=raw: this stream only."),
+            whole_number(
+                "limit", "Stored bytes at most. Default: all, streamed.", minimum=0, maximum=2**48
+            ),
+            OpenApiParameter(
+                "format",
+                OpenApiTypes.STR,
+                enum=["cri", "raw"],
+                description="raw: what the workload wrote, without the prefixes. Default: cri.",
+            ),
+            OpenApiParameter(
+                "stream",
+                OpenApiTypes.STR,
+                enum=["stdout", "stderr"],
+                description="With format=raw: this stream only.",
+            ),
             *DOWNLOAD,
         ],
         responses=download_responses("text/plain", type=OpenApiTypes.STR),
@@ -84,19 +103,27 @@ def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
     """The part of a log that is asked for."""
     offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
     if asked.get("format") == "raw":
-        part = log_read_raw(attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream))
+        part = log_read_raw(
+            attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream)
+        )
         return _representation(part, f"{attempt.id}.raw.{stream or 'both'}")
     if stream:
         raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
     part = log_read(attempt=attempt, offset=offset, limit=limit)
 
     def read(start: int, length: int) -> Iterator[bytes]:
-        return part.chunks if start == 0 else log_read(attempt=attempt, offset=part.offset + start, limit=length).chunks
+        return (
+            part.chunks
+            if start == 0
+            else log_read(attempt=attempt, offset=part.offset + start, limit=length).chunks
+        )
 
     return _representation(part, f"{attempt.id}.cri", read)
 
 
-def _representation(part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None) -> Representation:
+def _representation(
+    part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None
+) -> Representation:
     """Bytes of a log only ever follow others, so that two offsets name them. `read`: any of its bytes, where their number is known."""
     stored = part.next_offset - part.offset
     body = b"".join(part.chunks) if stored <= AT_ONCE_BYTES else None
@@ -143,7 +170,11 @@ class LogSearchView(ApiView):
     @extend_schema(
         operation_id="jobs_log_search",
         parameters=[
-            OpenApiParameter("q", _QUERY, description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters."),
+            OpenApiParameter(
+                "q",
+                _QUERY,
+                description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters.",
+            ),
             flag("errors", "Instead of q: lines that look like errors."),
             ATTEMPT,
             whole_number("cursor", "From `next` of the page before.", minimum=0, maximum=2**48),
@@ -167,13 +198,21 @@ class LogSearchView(ApiView):
             }
             for match in page.matches
         ]
-        return Response({"results": rows, "next": _next(request, page.next_offset), "searched_fraction": page.searched_fraction})
+        return Response(
+            {
+                "results": rows,
+                "next": _next(request, page.next_offset),
+                "searched_fraction": page.searched_fraction,
+            }
+        )
 
 
 def _query(asked: Mapping[str, Any]) -> str | None:
     if asked.get("errors"):
         if "q" in asked:
-            raise Invalid("q: cannot be combined with errors.", detail={"q": "cannot be combined with errors"})
+            raise Invalid(
+                "q: cannot be combined with errors.", detail={"q": "cannot be combined with errors"}
+            )
         return None
     if "q" not in asked:
         raise Invalid("q: is missing. Give it, or errors=true.", detail={"q": "is missing"})

@@ -21,31 +21,53 @@ class JobRequest(_Any):
     type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
     parameters = serializers.JSONField()
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    labels = serializers.DictField(child=serializers.CharField(max_length=200, allow_blank=True), required=False, default=dict)
+    labels = serializers.DictField(
+        child=serializers.CharField(max_length=200, allow_blank=True), required=False, default=dict
+    )
     priority = serializers.ChoiceField(
         choices=[priority.value for priority in Priority],
         required=False,
         allow_null=True,
-        help_text="By default: " + ", ".join(f"{kind.value} {priority.value}" for kind, priority in DEFAULT_PRIORITY.items()),
+        help_text="By default: "
+        + ", ".join(
+            f"{kind.value} {priority.value}" for kind, priority in DEFAULT_PRIORITY.items()
+        ),
     )
     resources = serializers.DictField(
         required=False,
         allow_null=True,
         help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. What is asked above the usual limit of the type is requested too.',
     )
-    timeout_seconds = WholeNumberField(1, TIMEOUT_SECONDS_MAX, required=False, allow_null=True, help_text="Of each attempt, from its claim.")
+    timeout_seconds = WholeNumberField(
+        1,
+        TIMEOUT_SECONDS_MAX,
+        required=False,
+        allow_null=True,
+        help_text="Of each attempt, from its claim.",
+    )
     max_attempts = WholeNumberField(1, ATTEMPTS_MAX, required=False, allow_null=True)
     cluster = serializers.CharField(
-        max_length=63, required=False, allow_null=True, allow_blank=True, help_text="The name of the one to run on; left out: any with room."
+        max_length=63,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="The name of the one to run on; left out: any with room.",
     )
     region = serializers.CharField(
-        max_length=63, required=False, allow_null=True, allow_blank=True, help_text="Run on a cluster of it; left out: anywhere."
+        max_length=63,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="Run on a cluster of it; left out: anywhere.",
     )
 
 
 class NextStep(_Any):
     label = serializers.CharField()  # type: ignore[assignment]
-    patch = serializers.DictField(allow_null=True, help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.")
+    patch = serializers.DictField(
+        allow_null=True,
+        help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.",
+    )
 
 
 class Diagnosis(_Any):
@@ -70,11 +92,21 @@ class Waiting(_Any):
 
 
 class Away(_Any):
-    what = serializers.ChoiceField(choices=["cluster", "node"], help_text="What does not answer: the cluster, or the worker's node in it.")
+    what = serializers.ChoiceField(
+        choices=["cluster", "node"],
+        help_text="What does not answer: the cluster, or the worker's node in it.",
+    )
     cluster = serializers.CharField()
-    since = serializers.DateTimeField(help_text="Time of the first failed request to the cluster; for a node, the worker's last heartbeat.")
-    heard_at = serializers.DateTimeField(allow_null=True, help_text="The worker's last heartbeat; null: it has not reported yet.")
-    lost_at = serializers.DateTimeField(allow_null=True, help_text="About when it is given up; null: when its time to start is over.")
+    since = serializers.DateTimeField(
+        help_text="Time of the first failed request to the cluster; for a node, the worker's last heartbeat."
+    )
+    heard_at = serializers.DateTimeField(
+        allow_null=True, help_text="The worker's last heartbeat; null: it has not reported yet."
+    )
+    lost_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="About when it is given up; null: when its time to start is over.",
+    )
     detail = serializers.CharField()
 
 
@@ -106,14 +138,21 @@ class JobShape(_Any):
     diagnosis = Diagnosis(allow_null=True)
     priority = serializers.ChoiceField(choices=[priority.value for priority in Priority])
     parameters = serializers.DictField()
-    inputs = serializers.ListField(child=serializers.DictField(), help_text="Every version it reads, fixed at submit.")
+    inputs = serializers.ListField(
+        child=serializers.DictField(), help_text="Every version it reads, fixed at submit."
+    )
     resources = Resources()
     timeout_seconds = serializers.IntegerField()
     progress = Progress()
     attempt = serializers.IntegerField()
-    attempts_used = serializers.IntegerField(help_text="Attempts that counted against max_attempts.")
+    attempts_used = serializers.IntegerField(
+        help_text="Attempts that counted against max_attempts."
+    )
     max_attempts = serializers.IntegerField()
-    cluster = serializers.CharField(allow_null=True, help_text="The one it asks for; null: any. Where it ran is told by its attempts.")
+    cluster = serializers.CharField(
+        allow_null=True,
+        help_text="The one it asks for; null: any. Where it ran is told by its attempts.",
+    )
     region = serializers.CharField(allow_null=True, help_text="The one it asks for; null: any.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -121,7 +160,10 @@ class JobShape(_Any):
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
     result = ResultField(allow_null=True, help_text="Of a job that succeeded; by its type.")
     waiting = Waiting(allow_null=True)
-    away = Away(allow_null=True, help_text="Of a live job whose cluster or node does not answer and whose worker is silent; null: all is well.")
+    away = Away(
+        allow_null=True,
+        help_text="Of a live job whose cluster or node does not answer and whose worker is silent; null: all is well.",
+    )
     retry_of = serializers.UUIDField(allow_null=True)
 
 
@@ -140,7 +182,9 @@ class EventShape(_Any):
     seq = serializers.IntegerField(help_text="Counts from 1 within the job, without gaps.")
     at = serializers.DateTimeField()
     attempt = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind], help_text=f"One of {_KINDS}.")
+    kind = serializers.ChoiceField(
+        choices=[kind.value for kind in EventKind], help_text=f"One of {_KINDS}."
+    )
     data = serializers.DictField()  # type: ignore[assignment]
 
 
@@ -201,8 +245,12 @@ class LineageNode(_Any):
     kind = serializers.ChoiceField(choices=[kind.value for kind in NodeKind])
     name = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField(allow_null=True, help_text="null for a job.")
-    job_type = serializers.ChoiceField(choices=[kind.value for kind in JobType], allow_null=True, help_text="Of a job.")
-    status = serializers.ChoiceField(choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job.")
+    job_type = serializers.ChoiceField(
+        choices=[kind.value for kind in JobType], allow_null=True, help_text="Of a job."
+    )
+    status = serializers.ChoiceField(
+        choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job."
+    )
     at = serializers.DateTimeField(help_text="When it was made, or submitted.")
     by = serializers.CharField(allow_null=True)
 
@@ -224,13 +272,20 @@ class LineageShape(_Any):
 
 class LimitShape(_Any):
     scope = serializers.ChoiceField(choices=Limit.Scope.choices)
-    key = serializers.CharField(max_length=63, allow_blank=True, default="", help_text="Empty, a job type, or a project's slug.")
+    key = serializers.CharField(
+        max_length=63,
+        allow_blank=True,
+        default="",
+        help_text="Empty, a job type, or a project's slug.",
+    )
     max_jobs = serializers.IntegerField(allow_null=True, required=False, default=None)
     paused = serializers.BooleanField(required=False, default=False)
 
 
 class LimitChange(LimitShape):
-    max_jobs = WholeNumberField(0, MAX_JOBS, allow_null=True, required=False, default=None, help_text="null: no limit.")
+    max_jobs = WholeNumberField(
+        0, MAX_JOBS, allow_null=True, required=False, default=None, help_text="null: no limit."
+    )
 
 
 class LimitsShape(_Any):

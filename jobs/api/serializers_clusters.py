@@ -8,12 +8,23 @@ from rest_framework import serializers
 from jobs.models import ModelCache
 from jobs.resources import parse_cpu, parse_memory
 from jobs.selectors.clusters import Health
-from jobs.services.clusters_check import CAPACITIES, ENTRIES_MAX, GRACE_SECONDS, NAME, NAME_RULE, VALUE, VALUE_RULE, Launch
+from jobs.services.clusters_check import (
+    CAPACITIES,
+    ENTRIES_MAX,
+    GRACE_SECONDS,
+    NAME,
+    NAME_RULE,
+    VALUE,
+    VALUE_RULE,
+    Launch,
+)
 from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 
 _Any = serializers.Serializer[Any]
 _SELECTOR = '{"label": "value"}, which a node has to have'
-_TOLERATIONS = 'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
+_TOLERATIONS = (
+    'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
+)
 
 
 def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
@@ -29,31 +40,61 @@ def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
 
 
 class CapacityAsked(_Any):
-    jobs = WholeNumberField(0, CAPACITIES["capacity_jobs"], required=False, help_text="Workers at once.")
+    jobs = WholeNumberField(
+        0, CAPACITIES["capacity_jobs"], required=False, help_text="Workers at once."
+    )
     cpu = serializers.CharField(
-        required=False, allow_null=True, max_length=40, validators=[_quantity(parse_cpu)], help_text="For example 16 or 500m; null: not limited."
+        required=False,
+        allow_null=True,
+        max_length=40,
+        validators=[_quantity(parse_cpu)],
+        help_text="For example 16 or 500m; null: not limited.",
     )
     memory = serializers.CharField(
-        required=False, allow_null=True, max_length=40, validators=[_quantity(parse_memory)], help_text="For example 64Gi; null: not limited."
+        required=False,
+        allow_null=True,
+        max_length=40,
+        validators=[_quantity(parse_memory)],
+        help_text="For example 64Gi; null: not limited.",
     )
     gpu = WholeNumberField(0, CAPACITIES["capacity_gpus"], required=False)
 
     def to_internal_value(self, data: Any) -> Any:
         """A misspelt amount must not pass for no limit."""
-        others = sorted(str(name) for name in data if name not in self.fields) if isinstance(data, dict) else []
+        others = (
+            sorted(str(name) for name in data if name not in self.fields)
+            if isinstance(data, dict)
+            else []
+        )
         if others:
-            raise serializers.ValidationError({name: [f"is not an amount: use {', '.join(self.fields)}"] for name in others})
+            raise serializers.ValidationError(
+                {name: [f"is not an amount: use {', '.join(self.fields)}"] for name in others}
+            )
         return super().to_internal_value(data)
 
 
 class ClusterChange(_Any):
-    enabled = serializers.BooleanField(required=False, help_text="false: it gets no new work; what runs there goes on.")
+    enabled = serializers.BooleanField(
+        required=False, help_text="false: it gets no new work; what runs there goes on."
+    )
     region = PatternField(VALUE.pattern, VALUE_RULE, required=False, allow_blank=True)
     context = serializers.CharField(  # type: ignore[assignment]
-        required=False, allow_blank=True, help_text="Of KUBECONFIG_FILE; empty: the cluster that Mimir runs in."
+        required=False,
+        allow_blank=True,
+        help_text="Of KUBECONFIG_FILE; empty: the cluster that Mimir runs in.",
     )
-    namespace = PatternField(f"({NAME.pattern})?", NAME_RULE, required=False, allow_blank=True, help_text="Of its workers; empty: WORKER_NAMESPACE.")
-    orchestrator_url = serializers.CharField(required=False, allow_blank=True, help_text="As its workers reach us; empty: ORCHESTRATOR_URL.")
+    namespace = PatternField(
+        f"({NAME.pattern})?",
+        NAME_RULE,
+        required=False,
+        allow_blank=True,
+        help_text="Of its workers; empty: WORKER_NAMESPACE.",
+    )
+    orchestrator_url = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="As its workers reach us; empty: ORCHESTRATOR_URL.",
+    )
     model_cache = serializers.ChoiceField(
         choices=[kind.value for kind in ModelCache],
         required=False,
@@ -61,11 +102,19 @@ class ClusterChange(_Any):
     )
     node_selector = ObjectField(required=False, help_text=f"Of every worker: {_SELECTOR}.")
     tolerations = serializers.ListField(
-        child=serializers.JSONField(), max_length=ENTRIES_MAX, required=False, help_text=f"Of every worker. {_TOLERATIONS}."
+        child=serializers.JSONField(),
+        max_length=ENTRIES_MAX,
+        required=False,
+        help_text=f"Of every worker. {_TOLERATIONS}.",
     )
-    gpu_node_selector = ObjectField(required=False, help_text="Of workers with GPUs, beside those of every worker.")
+    gpu_node_selector = ObjectField(
+        required=False, help_text="Of workers with GPUs, beside those of every worker."
+    )
     gpu_tolerations = serializers.ListField(
-        child=serializers.JSONField(), max_length=ENTRIES_MAX, required=False, help_text="Of workers with GPUs, beside those of every worker."
+        child=serializers.JSONField(),
+        max_length=ENTRIES_MAX,
+        required=False,
+        help_text="Of workers with GPUs, beside those of every worker.",
     )
     away_grace_seconds = WholeNumberField(
         *GRACE_SECONDS,
@@ -77,7 +126,9 @@ class ClusterChange(_Any):
 
 class ClusterRequest(ClusterChange):
     name = PatternField(NAME.pattern, NAME_RULE)
-    launcher = serializers.CharField(required=False, default=Launch.KUBERNETES.value, help_text="kubernetes")
+    launcher = serializers.CharField(
+        required=False, default=Launch.KUBERNETES.value, help_text="kubernetes"
+    )
     capacity = CapacityAsked()
 
 
@@ -90,7 +141,9 @@ class CapacityShape(_Any):
 
 class HealthShape(_Any):
     state = serializers.ChoiceField(choices=[state.value for state in Health])
-    reached_at = serializers.DateTimeField(allow_null=True, help_text="When its workers were last listed.")
+    reached_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its workers were last listed."
+    )
     unreachable_since = serializers.DateTimeField(allow_null=True)
     message = serializers.CharField(help_text="Why it does not answer; empty while it does.")
 
@@ -108,7 +161,9 @@ class ClusterShape(_Any):
     tolerations = serializers.ListField(child=serializers.DictField())
     gpu_node_selector = serializers.DictField(child=serializers.CharField())
     gpu_tolerations = serializers.ListField(child=serializers.DictField())
-    away_grace_seconds = serializers.IntegerField(help_text="After so long without a sign of it or of a worker there, this one is given up.")
+    away_grace_seconds = serializers.IntegerField(
+        help_text="After so long without a sign of it or of a worker there, this one is given up."
+    )
     capacity = CapacityShape()
     used = CapacityShape(help_text="Held by workers until they are seen gone.")
     health = HealthShape()
@@ -117,4 +172,6 @@ class ClusterShape(_Any):
 class PlaceShape(_Any):
     name = serializers.CharField()
     region = serializers.CharField(help_text="Empty: in none.")
-    enabled = serializers.BooleanField(help_text="false: a job that asks for it waits until an administrator switches it on.")
+    enabled = serializers.BooleanField(
+        help_text="false: a job that asks for it waits until an administrator switches it on."
+    )

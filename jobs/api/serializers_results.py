@@ -29,8 +29,13 @@ class PipelineExecutionResult(_Any):
 class MlTrainingResult(_Any):
     model = serializers.CharField()
     version = serializers.IntegerField()
-    metrics = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="On the held-out part.")
-    baseline = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="The same metrics of a trivial model.")
+    metrics = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+    )
+    baseline = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="The same metrics of a trivial model.",
+    )
 
 
 class MlInferenceResult(_Any):
@@ -49,7 +54,12 @@ class DigitalTwinUpdateResult(_Any):
 @extend_schema_field(
     PolymorphicProxySerializer(
         component_name="JobResult",
-        serializers=[PipelineExecutionResult, MlTrainingResult, MlInferenceResult, DigitalTwinUpdateResult],
+        serializers=[
+            PipelineExecutionResult,
+            MlTrainingResult,
+            MlInferenceResult,
+            DigitalTwinUpdateResult,
+        ],
         resource_type_field_name=None,
     )
 )

@@ -44,7 +44,10 @@ class ResultShape(_Any):
 
 class UsageNow(_Any):
     running = serializers.IntegerField(help_text="Workers.")
-    limit = serializers.IntegerField(allow_null=True, help_text="Of jobs that run at once in this project; null: none of its own.")
+    limit = serializers.IntegerField(
+        allow_null=True,
+        help_text="Of jobs that run at once in this project; null: none of its own.",
+    )
     cpu_millicores = serializers.IntegerField(help_text="Held by its workers.")
     memory_bytes = serializers.IntegerField(help_text="Held by its workers.")
 
@@ -63,14 +66,22 @@ class ProducerShape(_Any):
     job_type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
     title = serializers.CharField(help_text="Of what makes it.")
     last = RunShape(many=True, help_text="The last 20 runs, oldest first.")
-    usual_seconds = serializers.FloatField(allow_null=True, help_text="The median of those that succeeded.")
+    usual_seconds = serializers.FloatField(
+        allow_null=True, help_text="The median of those that succeeded."
+    )
     last_good_at = serializers.DateTimeField(allow_null=True)
 
 
 class Summary(_Any):
     counts = SummaryCounts()
-    attention = Attention(many=True, help_text="At most 5: the newest failure of what has not succeeded since, of the last 7 days.")
+    attention = Attention(
+        many=True,
+        help_text="At most 5: the newest failure of what has not succeeded since, of the last 7 days.",
+    )
     hourly = Hour(many=True, help_text="24, oldest first.")
     results = ResultShape(many=True, help_text="At most 8, newest first.")
     usage = UsageNow()
-    producers = ProducerShape(many=True, help_text="At most 12 datasets, models and twins that a job made last, newest first.")
+    producers = ProducerShape(
+        many=True,
+        help_text="At most 12 datasets, models and twins that a job made last, newest first.",
+    )

@@ -14,7 +14,9 @@ from projects.access import project_for
 class SummaryView(ApiView):
     """The home page's data."""
 
-    @extend_schema(operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)})
+    @extend_schema(
+        operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)}
+    )
     def get(self, request: Request, slug: str) -> Response:
         """What needs attention, the last 24 hours, new results, use, and what the project keeps up to date."""
         user = caller(request)

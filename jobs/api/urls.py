@@ -20,7 +20,11 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/logs/search/", logs.LogSearchView.as_view(), name="job-log-search"),
     path("jobs/<uuid:job_id>/usage/", details.UsageView.as_view(), name="job-usage"),
     path("jobs/<uuid:job_id>/artifacts/", details.ArtifactsView.as_view(), name="job-artifacts"),
-    path("jobs/<uuid:job_id>/artifacts/<str:name>/", details.ArtifactView.as_view(), name="job-artifact"),
+    path(
+        "jobs/<uuid:job_id>/artifacts/<str:name>/",
+        details.ArtifactView.as_view(),
+        name="job-artifact",
+    ),
     path("clusters/", clusters.ClustersView.as_view(), name="clusters"),
     path("clusters/<str:name>/", clusters.ClusterView.as_view(), name="cluster"),
     path("limits/", limits.LimitsView.as_view(), name="limits"),

@@ -17,13 +17,25 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.contract import ARTIFACT_NAME_PATTERN, LOG_CHUNK_BYTES_MAX, ArtifactRole, EventKind, FailureReason, FinishStatus
+from jobs.contract import (
+    ARTIFACT_NAME_PATTERN,
+    LOG_CHUNK_BYTES_MAX,
+    ArtifactRole,
+    EventKind,
+    FailureReason,
+    FinishStatus,
+)
 from jobs.models import ARTIFACTS, Artifact, Attempt
 from jobs.selectors.inputs import input_content
 from jobs.services.claim import attempt_claim
 from jobs.services.finish import attempt_finish
 from jobs.services.logs import log_append
-from jobs.services.report import artifact_record, artifact_room_check, events_record, heartbeat_record
+from jobs.services.report import (
+    artifact_record,
+    artifact_room_check,
+    events_record,
+    heartbeat_record,
+)
 from jobs.services.storagewait import storage_watched
 from jobs.services.tokens import is_launch_token, is_session_token
 from jobs.services.values import FinishReport, WorkerEvent
@@ -77,7 +89,9 @@ class ExitRequest(_Any):
 
 class FinishRequest(_Any):
     status = serializers.ChoiceField(choices=[status.value for status in FinishStatus])
-    reason = serializers.ChoiceField(choices=[reason.value for reason in FailureReason], allow_blank=True)
+    reason = serializers.ChoiceField(
+        choices=[reason.value for reason in FailureReason], allow_blank=True
+    )
     message = serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False)
     detail = serializers.DictField()
     result = serializers.DictField()
@@ -85,7 +99,9 @@ class FinishRequest(_Any):
     peak_memory_bytes = serializers.IntegerField(allow_null=True, min_value=0, max_value=2**62)
     log_end = serializers.IntegerField(min_value=0, max_value=2**62)
     log_sha256 = serializers.RegexField(r"[0-9a-f]{64}")
-    log_missing = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+    log_missing = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, default=""
+    )
 
 
 def _token(request: Request) -> str:
@@ -116,7 +132,9 @@ class ClaimView(WorkerView):
         if not is_launch_token(attempt_id, _token(request)):
             raise NotAuthenticated("This token does not open this attempt.")
         body = validated(ClaimRequest, request, others_ignored=True)
-        answer = attempt_claim(attempt_id=attempt_id, claim_id=body["claim_id"], host=body["hostname"])
+        answer = attempt_claim(
+            attempt_id=attempt_id, claim_id=body["claim_id"], host=body["hostname"]
+        )
         crash_point("claim.after_commit_before_answer")
         return Response(answer)
 
@@ -126,7 +144,11 @@ class HeartbeatView(WorkerView):
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)
-        return Response(heartbeat_record(attempt_id=attempt.id, **validated(HeartbeatRequest, request, others_ignored=True)))
+        return Response(
+            heartbeat_record(
+                attempt_id=attempt.id, **validated(HeartbeatRequest, request, others_ignored=True)
+            )
+        )
 
 
 class WorkerEventsView(WorkerView):
@@ -135,7 +157,12 @@ class WorkerEventsView(WorkerView):
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)
         events = [
-            WorkerEvent(n=event["n"], at=_aware(event["at"]), kind=EventKind(event["kind"]), data=event["data"])
+            WorkerEvent(
+                n=event["n"],
+                at=_aware(event["at"]),
+                kind=EventKind(event["kind"]),
+                data=event["data"],
+            )
             for event in validated(EventsRequest, request, others_ignored=True)["events"]
         ]
         return Response({"last": events_record(attempt_id=attempt.id, events=events)})
@@ -154,7 +181,10 @@ class WorkerLogView(WorkerView):
         attempt = self.attempt(request, attempt_id)
         offset = request.query_params.get("offset", "")
         if not (offset.isascii() and offset.isdigit() and len(offset) <= 18):
-            raise Invalid("offset: has to be a number of bytes.", detail={"offset": "has to be a number of bytes"})
+            raise Invalid(
+                "offset: has to be a number of bytes.",
+                detail={"offset": "has to be a number of bytes"},
+            )
         data = request._request.read(LOG_CHUNK_BYTES_MAX + 1)
         crash_point("log.before_append")
         end = log_append(attempt_id=attempt.id, offset=int(offset), data=data)
@@ -171,29 +201,46 @@ class WorkerArtifactView(WorkerView):
         attempt = self.attempt(request, attempt_id)
         name, role = unquote(name), request.query_params.get("role", ArtifactRole.ARTIFACT)
         if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
-            raise Invalid(f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.", detail={"name": "is not allowed"})
+            raise Invalid(
+                f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.",
+                detail={"name": "is not allowed"},
+            )
         if role not in {member.value for member in ArtifactRole}:
             known = ", ".join(ArtifactRole)
             raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
         if attempt.fenced_at or attempt.ended_at:
-            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
         with storage_watched(attempt):
             artifact, kept = self._stored(request, attempt, name, ArtifactRole(role))
-        answer = {"name": artifact.name, "size_bytes": artifact.size_bytes, "sha256": artifact.sha256}
+        answer = {
+            "name": artifact.name,
+            "size_bytes": artifact.size_bytes,
+            "sha256": artifact.sha256,
+        }
         return Response(answer, status=201 if kept else 200)
 
-    def _stored(self, request: Request, attempt: Attempt, name: str, role: ArtifactRole) -> tuple[Artifact, bool]:
+    def _stored(
+        self, request: Request, attempt: Attempt, name: str, role: ArtifactRole
+    ) -> tuple[Artifact, bool]:
         """The artifact, and whether it is new."""
         size = _declared(request)
         artifact_room_check(attempt_id=attempt.id, size_bytes=size)
         storage.space_check(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
-        key = storage.object_write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
+        key = storage.object_write(
+            f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body
+        )
         kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
         try:
             sha256 = body.digest.hexdigest()
             if sha256 != request.headers.get("X-Content-SHA256", "").lower():
-                raise MimirError("The bytes are not those of X-Content-SHA256.", code="sha256_mismatch", status=422)
+                raise MimirError(
+                    "The bytes are not those of X-Content-SHA256.",
+                    code="sha256_mismatch",
+                    status=422,
+                )
             storage.object_sync(key)
             artifact, kept = artifact_record(
                 attempt_id=attempt.id,
@@ -231,7 +278,10 @@ class _Body(File):  # type: ignore[type-arg]
             self.digest.update(block)
             self.size_read += len(block)
             if self.size_read > self._limit:
-                raise TooLarge("The artifact is larger than ARTIFACT_BYTES_MAX.", code="artifact_limit_exceeded")
+                raise TooLarge(
+                    "The artifact is larger than ARTIFACT_BYTES_MAX.",
+                    code="artifact_limit_exceeded",
+                )
             yield block
 
 
@@ -241,10 +291,17 @@ class WorkerInputView(WorkerView):
     def get(self, request: Request, attempt_id: UUID, name: str) -> FileStream:
         attempt = self.attempt(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
-            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
         with storage_watched(attempt):
             content = input_content(attempt.job, unquote(name))
-        response = attachment(content.file, name=name, media_type="application/octet-stream", length=content.size_bytes)
+        response = attachment(
+            content.file,
+            name=name,
+            media_type="application/octet-stream",
+            length=content.size_bytes,
+        )
         response["X-Content-SHA256"] = content.sha256
         return response
 

@@ -91,7 +91,11 @@ class LaunchRefused(Exception):
     """For certain not created, and asking again changes nothing. `told`: the cluster's diagnosis of it."""
 
     def __init__(
-        self, message: str, *, reason: FailureReason = FailureReason.LAUNCH_FAILED, told: Mapping[str, Any] | None = None
+        self,
+        message: str,
+        *,
+        reason: FailureReason = FailureReason.LAUNCH_FAILED,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.reason, self.told = reason, told
@@ -108,7 +112,9 @@ class LaunchUncertain(Exception):
 class LaunchLater(LaunchUncertain):
     """Not created for now: ask again, after `seconds` where the cluster named a time."""
 
-    def __init__(self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message, told=told)
         self.seconds = seconds
 

@@ -33,11 +33,17 @@ def read_last_word(text: object) -> LastWord | None:
         return None
     given = str(said.get("reason") or "")
     reason = given if given in tuple(FailureReason) or not given else str(FailureReason.WORKER_LOST)
-    message = str(said.get("message") or "").replace("\0", "\N{REPLACEMENT CHARACTER}")[:MESSAGE_MAX]
+    message = str(said.get("message") or "").replace("\0", "\N{REPLACEMENT CHARACTER}")[
+        :MESSAGE_MAX
+    ]
     facts = {name: _whole(said.get(name)) for name in ("signal", "peak_memory_bytes", "log_end")}
     return LastWord(code, reason, message, **facts)
 
 
 def _whole(value: object) -> int | None:
     """A whole number that a database column holds."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+        else None
+    )

@@ -60,13 +60,22 @@ def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> Object:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": spec.name, "labels": labels, "annotations": {ATTEMPT_ID: spec.attempt_id}},
+        "metadata": {
+            "name": spec.name,
+            "labels": labels,
+            "annotations": {ATTEMPT_ID: spec.attempt_id},
+        },
         "spec": {
             "parallelism": 1,
             "completions": 1,
             "backoffLimit": 0,
             "podFailurePolicy": {
-                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    }
+                ]
             },
             "podReplacementPolicy": "Failed",
             "activeDeadlineSeconds": spec.active_deadline_seconds,
@@ -171,10 +180,18 @@ def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
 
     Little disk is requested, so that a node need not have room for the largest job that a worker could run.
     """
-    folders = template.data_bytes + TMP_BYTES + (0 if template.shared_model_cache else max(template.model_cache_bytes, 2**20))
+    folders = (
+        template.data_bytes
+        + TMP_BYTES
+        + (0 if template.shared_model_cache else max(template.model_cache_bytes, 2**20))
+    )
     requests = {
-        "cpu": format_cpu(min(spec.requested_cpu_millicores or spec.cpu_millicores, spec.cpu_millicores)),
-        "memory": format_memory(min(spec.requested_memory_bytes or spec.memory_bytes, spec.memory_bytes)),
+        "cpu": format_cpu(
+            min(spec.requested_cpu_millicores or spec.cpu_millicores, spec.cpu_millicores)
+        ),
+        "memory": format_memory(
+            min(spec.requested_memory_bytes or spec.memory_bytes, spec.memory_bytes)
+        ),
         DISK: format_memory(DISK_REQUEST_BYTES),
     }
     limits = {

@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from jobs.launchers.base import Evidence, Launched, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.base import (
+    Evidence,
+    Launched,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+    Observed,
+)
 
 
 @dataclass(slots=True)
@@ -34,16 +41,32 @@ class MemoryLauncher:
         self._lock = threading.RLock()
         self._changed = threading.Event()
 
-    def fail_next(self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False) -> None:
+    def fail_next(
+        self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False
+    ) -> None:
         """Let the next launch raise `error`, perhaps after it has made the worker."""
         self._failures.append((error, created_though))
 
-    def end(self, name: str, *, exit_code: int | None = None, signal: int | None = None, reason: str = "", message: str = "") -> None:
+    def end(
+        self,
+        name: str,
+        *,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        reason: str = "",
+        message: str = "",
+    ) -> None:
         """The worker ends; its object stays until it is cleaned up."""
         with self._lock:
             worker = self.workers[name]
             worker.seen = replace(
-                worker.seen, alive=False, processes=0, exit_code=exit_code, signal=signal, reason=reason, message=message
+                worker.seen,
+                alive=False,
+                processes=0,
+                exit_code=exit_code,
+                signal=signal,
+                reason=reason,
+                message=message,
             )
             self._changed.set()
 
@@ -71,7 +94,9 @@ class MemoryLauncher:
             if there is None:
                 if not still_wanted():
                     raise LaunchRefused("This attempt is not wanted any more.")
-                seen = Observed(name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True)
+                seen = Observed(
+                    name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
+                )
                 self.workers[spec.name] = FakeWorker(spec, seen)
                 self._changed.set()
             if error is not None:
@@ -96,12 +121,18 @@ class MemoryLauncher:
         with self._lock:
             worker = self.workers.get(name)
             ours = worker is not None and worker.spec.attempt_id == attempt_id
-            return not ours or (worker is not None and not worker.seen.alive and worker.seen.processes == 0)
+            return not ours or (
+                worker is not None and not worker.seen.alive and worker.seen.processes == 0
+            )
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         with self._lock:
             worker = self.workers.get(name)
-            rest = b"" if worker is None or worker.spec.attempt_id != attempt_id else worker.spool[offset:]
+            rest = (
+                b""
+                if worker is None or worker.spec.attempt_id != attempt_id
+                else worker.spool[offset:]
+            )
         if rest:
             yield rest
 
@@ -110,7 +141,11 @@ class MemoryLauncher:
 
     def clean_up(self, name: str, attempt_id: str) -> None:
         with self._lock:
-            if name in self.workers and self.workers[name].spec.attempt_id == attempt_id and self.is_gone(name, attempt_id):
+            if (
+                name in self.workers
+                and self.workers[name].spec.attempt_id == attempt_id
+                and self.is_gone(name, attempt_id)
+            ):
                 del self.workers[name]
 
     def prepare(self) -> None:

@@ -33,7 +33,14 @@ import psutil
 
 from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.launchers import processes
-from jobs.launchers.base import Launched, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed
+from jobs.launchers.base import (
+    Launched,
+    LaunchLater,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+    Observed,
+)
 from jobs.launchers.diagnosis import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
@@ -43,7 +50,10 @@ SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 DISK_RETRY_SECONDS = 5.0  # before a launch that found no space is tried again
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
-LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # somebody who only looks holds the lock for microseconds
+LOCK_TRIES, LOCK_PAUSE_SECONDS = (
+    40,
+    0.005,
+)  # somebody who only looks holds the lock for microseconds
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -51,7 +61,9 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FIL
 class ProcessLauncher:
     """The launcher of a machine that runs its own workers. See `base.Launcher` for what each method promises."""
 
-    def __init__(self, workers_dir: Path, *, installation: str, argv: Sequence[str] = WORKER_ARGV) -> None:
+    def __init__(
+        self, workers_dir: Path, *, installation: str, argv: Sequence[str] = WORKER_ARGV
+    ) -> None:
         self._root = workers_dir
         self._installation = installation
         self._argv = list(argv)
@@ -67,7 +79,11 @@ class ProcessLauncher:
             if problem is None or problem.errno not in FULL | READ_ONLY:
                 raise
             told = not_stored_yet(str(problem)).told()
-            raise LaunchLater(f"the worker's folder cannot be written: {problem}", seconds=DISK_RETRY_SECONDS, told=told) from error
+            raise LaunchLater(
+                f"the worker's folder cannot be written: {problem}",
+                seconds=DISK_RETRY_SECONDS,
+                told=told,
+            ) from error
 
     def _launch(self, spec: LaunchSpec, still_wanted: Callable[[], bool]) -> Launched:
         folder = self._root / spec.name
@@ -79,7 +95,9 @@ class ProcessLauncher:
                 return Launched(self._uid_of_living(folder), adopted=True)
             return self._start(folder, spec, descriptor, still_wanted)
 
-    def _start(self, folder: Path, spec: LaunchSpec, descriptor: int, still_wanted: Callable[[], bool]) -> Launched:
+    def _start(
+        self, folder: Path, spec: LaunchSpec, descriptor: int, still_wanted: Callable[[], bool]
+    ) -> Launched:
         """Under the lock: nobody else can start this worker, so what the row and the folder say now holds."""
         self._refuse_other(folder, spec)
         identity = _read_json(folder / "worker.json")
@@ -106,7 +124,8 @@ class ProcessLauncher:
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
         """Run the worker's first stage, which forks itself off and ends; the fork keeps the locked descriptor."""
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
-        (folder / "pid").unlink(missing_ok=True)  # of a start before this one: by now that number may be anybody's
+        # The pid of an earlier start may belong to another process by now.
+        (folder / "pid").unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as console:
             try:
                 starter = subprocess.Popen(
@@ -160,7 +179,11 @@ class ProcessLauncher:
         if dead:
             left = processes.bearers()
             for folder, identity in dead:
-                pids = [pid for pid in left.get(identity["attempt_id"], []) if not processes.is_zombie(pid)]
+                pids = [
+                    pid
+                    for pid in left.get(identity["attempt_id"], [])
+                    if not processes.is_zombie(pid)
+                ]
                 found.append(_dead(folder, identity, len(pids)))
         return found
 
@@ -179,7 +202,9 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and _is_locked(folder):
             return False
-        return not any(not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, []))
+        return not any(
+            not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
+        )
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         folder = self._own_folder(name, attempt_id)
@@ -230,7 +255,10 @@ class ProcessLauncher:
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name
         identity = _read_json(folder / "worker.json")
-        own = identity.get("installation") == self._installation and identity.get("attempt_id") == attempt_id
+        own = (
+            identity.get("installation") == self._installation
+            and identity.get("attempt_id") == attempt_id
+        )
         return folder if own else None
 
     def _unnamed_folder(self, name: str) -> Path | None:
@@ -240,8 +268,13 @@ class ProcessLauncher:
 
     def _refuse_other(self, folder: Path, spec: LaunchSpec) -> None:
         identity = _read_json(folder / "worker.json")
-        if identity and (identity.get("attempt_id"), identity.get("installation")) != (spec.attempt_id, self._installation):
-            raise LaunchRefused(f"A worker named {spec.name} of another attempt or installation is there: an administrator has to remove {folder}.")
+        if identity and (identity.get("attempt_id"), identity.get("installation")) != (
+            spec.attempt_id,
+            self._installation,
+        ):
+            raise LaunchRefused(
+                f"A worker named {spec.name} of another attempt or installation is there: an administrator has to remove {folder}."
+            )
 
     def _uid_of_living(self, folder: Path) -> str:
         """The uid of a worker whose lock is held; its starter writes it before it starts anything."""
@@ -253,7 +286,11 @@ class ProcessLauncher:
 
 def _gpus(count: int) -> dict[str, str]:
     """A worker that asked for no GPU sees none; one that did sees those we see ourselves: nothing here divides them."""
-    return {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ} if count else dict.fromkeys(GPU_VARIABLES, "")
+    return (
+        {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ}
+        if count
+        else dict.fromkeys(GPU_VARIABLES, "")
+    )
 
 
 def spooled(spool: Path, offset: int) -> bytes:

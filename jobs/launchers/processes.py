@@ -32,7 +32,14 @@ def _attempt_of(pid: int) -> str:
         environ = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
         return ""
-    return next((part[len(_KEY) :].decode("ascii", "replace") for part in environ.split(b"\0") if part.startswith(_KEY)), "")
+    return next(
+        (
+            part[len(_KEY) :].decode("ascii", "replace")
+            for part in environ.split(b"\0")
+            if part.startswith(_KEY)
+        ),
+        "",
+    )
 
 
 def is_zombie(pid: int) -> bool:
@@ -66,7 +73,11 @@ def kill_bearers(attempt_id: str) -> int:
     """Kill every process that bears `attempt_id` until none is left; how many were seen."""
     seen = 0
     for _ in range(ROUNDS):
-        pids = [pid for pid in bearers().get(attempt_id, []) if pid != os.getpid() and not is_zombie(pid)]
+        pids = [
+            pid
+            for pid in bearers().get(attempt_id, [])
+            if pid != os.getpid() and not is_zombie(pid)
+        ]
         if not pids:
             return seen
         seen += len(pids)

@@ -21,7 +21,11 @@ class LoopBeat(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("component", "instance"), name="beat_once_per_instance"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("component", "instance"), name="beat_once_per_instance"
+            ),
+        )
 
 
 class WebUptime(models.Model):

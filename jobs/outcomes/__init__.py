@@ -37,5 +37,7 @@ def outcome_apply(*, job: Job, attempt: Attempt, prepared: Any) -> dict[str, Any
     """Apply what `attempt` made to its project; returns the job's public result. Raises: OutcomeRefused."""
     public: dict[str, Any] = _TYPES[job.type].apply(job, attempt, prepared)
     if len(json.dumps(public)) > settings.ENV.result_bytes_max:
-        raise refused_protocol(f"it is larger than {settings.ENV.result_bytes_max} bytes (RESULT_BYTES_MAX)")
+        raise refused_protocol(
+            f"it is larger than {settings.ENV.result_bytes_max} bytes (RESULT_BYTES_MAX)"
+        )
     return public

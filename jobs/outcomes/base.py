@@ -16,7 +16,9 @@ COLUMNS_MAX = 10_000
 class OutcomeRefused(Exception):
     """What the worker made cannot be applied. `reason` and `message` become the job's."""
 
-    def __init__(self, reason: FailureReason, message: str, detail: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, reason: FailureReason, message: str, detail: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.reason, self.message, self.detail = reason, message, detail or {}
 
@@ -33,7 +35,11 @@ def refused_input(error: MimirError) -> OutcomeRefused:
 
 def artifact_of(attempt: Attempt, name: object, role: ArtifactRole) -> Artifact:
     """The artifact of this very attempt that was uploaded with `role`. Raises: OutcomeRefused."""
-    artifact = Artifact.objects.filter(attempt=attempt, name=name, role=role).first() if isinstance(name, str) else None
+    artifact = (
+        Artifact.objects.filter(attempt=attempt, name=name, role=role).first()
+        if isinstance(name, str)
+        else None
+    )
     if artifact is None:
         raise refused_protocol(f"its {role} was not uploaded")
     return artifact
@@ -43,10 +49,14 @@ def open_artifact(artifact: Artifact) -> IO[bytes]:
     """The artifact's bytes. Raises: OutcomeRefused when the storage has them no more, or not all: no other try of this finish would find them."""
     try:
         if storage.object_size(artifact.storage_key) != artifact.size_bytes:
-            raise refused_protocol(f"{artifact.name} is not the file in the artifact storage that was stored: its size differs")
+            raise refused_protocol(
+                f"{artifact.name} is not the file in the artifact storage that was stored: its size differs"
+            )
         return storage.object_open(artifact.storage_key)
     except FileNotFoundError as error:
-        raise refused_protocol(f"{artifact.name} is not in the artifact storage any more") from error
+        raise refused_protocol(
+            f"{artifact.name} is not in the artifact storage any more"
+        ) from error
 
 
 def read_json(artifact: Artifact, *, bytes_max: int) -> dict[str, Any]:
@@ -104,7 +114,10 @@ def _is_schema(schema: object) -> TypeGuard[list[dict[str, Any]]]:
         and all(
             isinstance(column, dict)
             and column.keys() == {"name", "type"}
-            and all(isinstance(value, str) and len(value) <= 1000 and "\x00" not in value for value in column.values())
+            and all(
+                isinstance(value, str) and len(value) <= 1000 and "\x00" not in value
+                for value in column.values()
+            )
             for column in schema
         )
     )

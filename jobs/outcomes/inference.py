@@ -17,4 +17,7 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> dict[str, Any
 def apply(job: Job, attempt: Attempt, prepared: dict[str, Any]) -> dict[str, Any]:
     """Raises: OutcomeRefused."""
     version = write_dataset(job, prepared)
-    return {"datasets": [{"name": prepared["dataset"], "version": version.number}], "rows": prepared["row_count"]}
+    return {
+        "datasets": [{"name": prepared["dataset"], "version": version.number}],
+        "rows": prepared["row_count"],
+    }

@@ -17,13 +17,17 @@ from projects.services import model_version_from_job
 REPORT_BYTES_MAX = 4 * 1024 * 1024
 DEPTH_MAX, TEXT_MAX, WHOLE_MAX = 8, 10_000, 2**63
 _TEXTS = frozenset({"task", "algorithm", "target"})
-_OBJECTS = frozenset({"hyperparameters", "signature", "metrics", "baseline", "plots", "training", "libraries"})
+_OBJECTS = frozenset(
+    {"hyperparameters", "signature", "metrics", "baseline", "plots", "training", "libraries"}
+)
 
 
 def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> dict[str, Any]:
     """The model's file and the report about it, checked. Raises: OutcomeRefused."""
     artifact = artifact_of(attempt, result.get("artifact"), ArtifactRole.MODEL)
-    report = read_json(artifact_of(attempt, result.get("report"), ArtifactRole.MODEL), bytes_max=REPORT_BYTES_MAX)
+    report = read_json(
+        artifact_of(attempt, result.get("report"), ArtifactRole.MODEL), bytes_max=REPORT_BYTES_MAX
+    )
     fault = _report_fault(report, job.parameters)
     if fault:
         raise refused_protocol(f"its report {fault}")
@@ -48,7 +52,12 @@ def apply(job: Job, attempt: Attempt, prepared: dict[str, Any]) -> dict[str, Any
     except MimirError as error:
         raise refused_input(error) from error
     JobOutput.objects.create(job=job, model_version=version)
-    return {"model": job.parameters["model"], "version": version.number, "metrics": report["metrics"], "baseline": report["baseline"]}
+    return {
+        "model": job.parameters["model"],
+        "version": version.number,
+        "metrics": report["metrics"],
+        "baseline": report["baseline"],
+    }
 
 
 def _report_fault(report: dict[str, Any], parameters: dict[str, Any]) -> str:
@@ -60,7 +69,10 @@ def _report_fault(report: dict[str, Any], parameters: dict[str, Any]) -> str:
             return f"has a {key} of another kind"
         if not _is_plain(value, DEPTH_MAX):
             return f"has a {key} with a number that is not finite, text that cannot be stored, or too many layers"
-    if report["task"] not in (REGRESSION, CLASSIFICATION) or report["algorithm"] not in HYPERPARAMETERS:
+    if (
+        report["task"] not in (REGRESSION, CLASSIFICATION)
+        or report["algorithm"] not in HYPERPARAMETERS
+    ):
         return "names an unknown task or algorithm"
     asked = {key: parameters[key] for key in ("target", "task", "algorithm") if key in parameters}
     if any(report[key] != value for key, value in asked.items()):
@@ -81,25 +93,51 @@ def _figures_fault(report: dict[str, Any]) -> str:
 def _signature_fault(report: dict[str, Any]) -> str:
     """The signature judges every later table, and names the columns of the predictions."""
     signature = report["signature"]
-    features, target, classes = signature.get("features"), signature.get("target"), signature.get("classes")
-    if not signature.keys() <= {"features", "target", "task", "classes"} or signature.get("task") != report["task"]:
+    features, target, classes = (
+        signature.get("features"),
+        signature.get("target"),
+        signature.get("classes"),
+    )
+    if (
+        not signature.keys() <= {"features", "target", "task", "classes"}
+        or signature.get("task") != report["task"]
+    ):
         return "has a signature of another shape"
-    if not isinstance(features, list) or not features or not all(_is_feature(feature) for feature in features):
+    if (
+        not isinstance(features, list)
+        or not features
+        or not all(_is_feature(feature) for feature in features)
+    ):
         return "has a signature whose features are not a list of {name, kind, type}"
-    if not isinstance(target, dict) or target.keys() != {"name", "type"} or target["name"] != report["target"]:
+    if (
+        not isinstance(target, dict)
+        or target.keys() != {"name", "type"}
+        or target["name"] != report["target"]
+    ):
         return "has a signature with another target"
     if not isinstance(target["type"], str) or kind_of(target["type"]) is None:
         return "has a signature with a target no model can have"
     if report["task"] == REGRESSION:
         return "" if classes is None else "has classes although it is a regression"
-    texts = isinstance(classes, list) and 2 <= len(classes) <= CLASSES_MAX and all(isinstance(name, str) for name in classes)
-    return "" if texts and len(set(classes)) == len(classes) else f"has to name 2 to {CLASSES_MAX} distinct classes"
+    texts = (
+        isinstance(classes, list)
+        and 2 <= len(classes) <= CLASSES_MAX
+        and all(isinstance(name, str) for name in classes)
+    )
+    return (
+        ""
+        if texts and len(set(classes)) == len(classes)
+        else f"has to name 2 to {CLASSES_MAX} distinct classes"
+    )
 
 
 def _is_feature(feature: object) -> bool:
     if not isinstance(feature, dict) or feature.keys() != {"name", "kind", "type"}:
         return False
-    return all(isinstance(value, str) for value in feature.values()) and kind_of(feature["type"]) == feature["kind"]
+    return (
+        all(isinstance(value, str) for value in feature.values())
+        and kind_of(feature["type"]) == feature["kind"]
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -120,7 +158,9 @@ def _is_plain(value: object, depth: int) -> bool:
         case list():
             return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
         case dict():
-            return depth > 0 and all(_is_plain(key, 0) and _is_plain(item, depth - 1) for key, item in value.items())
+            return depth > 0 and all(
+                _is_plain(key, 0) and _is_plain(item, depth - 1) for key, item in value.items()
+            )
     return False
 
 

@@ -9,9 +9,22 @@ from django.conf import settings
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
-from jobs.outcomes.base import OutcomeRefused, artifact_of, open_artifact, refused_input, refused_protocol
+from jobs.outcomes.base import (
+    OutcomeRefused,
+    artifact_of,
+    open_artifact,
+    refused_input,
+    refused_protocol,
+)
 from mimir.lib.errors import MimirError
-from mimir.lib.schemas.twin import BadValue, Field, checked_key, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin import (
+    BadValue,
+    Field,
+    checked_key,
+    checked_value,
+    entity_type,
+    fields_of,
+)
 from projects.models import DatasetVersion, EntityStatus
 from projects.selectors import twin_definition_find
 from projects.services.twins import EntityReport, StaleBase, twin_update_apply
@@ -42,7 +55,9 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> Prepared:
         raise OutcomeRefused(FailureReason.INVALID_INPUT, message)
     definition = twin_definition_find(project=job.project, name=job.parameters["twin"])
     if definition is None:
-        raise OutcomeRefused(FailureReason.INVALID_INPUT, f"There is no twin {job.parameters['twin']} any more.")
+        raise OutcomeRefused(
+            FailureReason.INVALID_INPUT, f"There is no twin {job.parameters['twin']} any more."
+        )
     if definition.twin.base_revision != base:
         reports = []  # refused for that under the lock, in words of its own
     else:
@@ -77,7 +92,10 @@ def apply(job: Job, attempt: Attempt, prepared: Prepared) -> dict[str, Any]:
 def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]:
     """Line by line; keys come in order, so that none comes twice. Raises: OutcomeRefused."""
     reports: list[EntityReport] = []
-    last, most = "", 2 * settings.ENV.twin_entities_max  # all that are there go, and as many others come
+    last, most = (
+        "",
+        2 * settings.ENV.twin_entities_max,
+    )  # all that are there go, and as many others come
     with open_artifact(artifact) as file:
         while line := file.readline(_LINE_BYTES_MAX):
             report = _report(line, fields)
@@ -95,11 +113,18 @@ def _report(line: bytes, fields: dict[str, Field]) -> EntityReport:
     try:
         found = json.loads(line)
         key = checked_key(found["key"])
-        if not isinstance(found["key"], str) or found.keys() - {"key", "set", "status"} or ("set" in found) == ("status" in found):
+        if (
+            not isinstance(found["key"], str)
+            or found.keys() - {"key", "set", "status"}
+            or ("set" in found) == ("status" in found)
+        ):
             raise refused_protocol("a change names a key and either what is set or its status")
         if "status" in found:
             return EntityReport(key, {}, _GONE[found["status"]])
-        values = {name: None if value is None else checked_value(fields[name], value) for name, value in found["set"].items()}
+        values = {
+            name: None if value is None else checked_value(fields[name], value)
+            for name, value in found["set"].items()
+        }
     except BadValue as error:
         raise refused_protocol(f"a change holds a value that its property {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

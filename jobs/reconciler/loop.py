@@ -85,19 +85,27 @@ def run(stop: threading.Event) -> None:
     """Lead or wait, until `stop`. A cluster has a thread of its own: one that does not answer holds up no other."""
     leader = Leader()
     leader.start()
-    threading.Thread(target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True).start()
+    threading.Thread(
+        target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True
+    ).start()
     followed: dict[str, Followed] = {}
     while not stop.is_set():
         try:
             close_old_connections()
             told = {name: each.told() for name, each in followed.items() if each.at}
-            beat_record(component=COMPONENT, detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": told})
+            beat_record(
+                component=COMPONENT,
+                detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": told},
+            )
             cluster_ensure()
             for name in Cluster.objects.values_list("name", flat=True):
                 each = followed.setdefault(name, Followed())
                 if each.thread is None or not each.thread.is_alive():
                     each.thread = threading.Thread(
-                        target=_follow, args=(name, stop, leader.leads, each), name=f"cluster {name}", daemon=True
+                        target=_follow,
+                        args=(name, stop, leader.leads, each),
+                        name=f"cluster {name}",
+                        daemon=True,
                     )
                     each.thread.start()
         except Exception:
@@ -129,13 +137,19 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                 _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
                 followed.attempts, followed.seconds = memory.attempts, time.monotonic() - began
                 followed.at = utc_now().isoformat()
-                stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))  # with thousands of workers something always changes
+                stop.wait(
+                    min(REST_SECONDS_MAX, 4 * (time.monotonic() - began))
+                )  # with thousands of workers something always changes
                 launcher.wait_for_change(seconds)
             except Exception as error:
                 if not isinstance(error, OSError):
                     log.exception("a pass failed: the next one tries again", cluster=name)
                 elif time.monotonic() - complained >= COMPLAINT_SECONDS:
-                    log.warning("a cluster does not answer: each pass asks again", cluster=name, error=str(error)[:300])
+                    log.warning(
+                        "a cluster does not answer: each pass asks again",
+                        cluster=name,
+                        error=str(error)[:300],
+                    )
                     complained = time.monotonic()
                 connection.close()
                 memory = Memory()
@@ -148,7 +162,9 @@ def _may_go_on(stop: threading.Event, leads: threading.Event) -> bool:
     return leads.is_set() and not stop.is_set()
 
 
-def _passes(cluster: Cluster, launcher: Launcher, memory: Memory, may_go_on: Callable[[], bool]) -> None:
+def _passes(
+    cluster: Cluster, launcher: Launcher, memory: Memory, may_go_on: Callable[[], bool]
+) -> None:
     """Pass after pass while something moves: what one pass fences the next one sees gone."""
     for _ in range(PASSES_AT_ONCE):
         if not may_go_on() or not reconcile_once(cluster, launcher, memory):
@@ -166,7 +182,11 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
                     if problem := storage.problem():
-                        log.error("the artifact storage cannot be used", where=storage.where(), problem=problem)
+                        log.error(
+                            "the artifact storage cannot be used",
+                            where=storage.where(),
+                            problem=problem,
+                        )
                     storage_sweep()
         except Exception:
             log.exception("housekeeping failed: the next round tries again")

@@ -40,8 +40,12 @@ class Memory:
                 continue
             known = self._pods.get(attempt_id, ())
             names = {pod["metadata"]["name"] for pod in pods}
-            merged = (*(pod for pod in known if pod["metadata"]["name"] not in names), *pods)[-PODS_KEPT:]
-            usual = all(map(_begins, pods)) or (self._first and row.claimed_at is not None and all(map(_runs, pods)))
+            merged = (*(pod for pod in known if pod["metadata"]["name"] not in names), *pods)[
+                -PODS_KEPT:
+            ]
+            usual = all(map(_begins, pods)) or (
+                self._first and row.claimed_at is not None and all(map(_runs, pods))
+            )
             if merged != known and not usual:
                 changed[attempt_id] = merged
             self._pods[attempt_id] = merged
@@ -53,9 +57,17 @@ class Memory:
         for gone in self._told.keys() - rows.keys():
             del self._told[gone]
 
-    def explained(self, row: AttemptView, seen: Observed | None, explain: Callable[[], Explanation]) -> Explanation:
+    def explained(
+        self, row: AttemptView, seen: Observed | None, explain: Callable[[], Explanation]
+    ) -> Explanation:
         """`explain`'s answer; the one of the pass before while the cluster shows the very same of a worker that waits."""
-        if seen is None or seen.evidence is None or not seen.alive or row.claimed_at is not None or row.ended_at is not None:
+        if (
+            seen is None
+            or seen.evidence is None
+            or not seen.alive
+            or row.claimed_at is not None
+            or row.ended_at is not None
+        ):
             self._told.pop(row.id, None)
             return explain()
         before = self._told.get(row.id)
@@ -78,7 +90,9 @@ class Memory:
 
 def _same(before: Evidence, now: Evidence) -> bool:
     """Whether it is the same objects: a mirror makes a new one of each that changes."""
-    pairs = zip((before.job, *before.pods, *before.events), (now.job, *now.pods, *now.events), strict=False)
+    pairs = zip(
+        (before.job, *before.pods, *before.events), (now.job, *now.pods, *now.events), strict=False
+    )
     sizes = len(before.pods) == len(now.pods) and len(before.events) == len(now.events)
     return sizes and before.nodes is now.nodes and all(one is other for one, other in pairs)
 
@@ -86,10 +100,24 @@ def _same(before: Evidence, now: Evidence) -> bool:
 def _begins(pod: Mapping[str, Any]) -> bool:
     """Whether it is on its way and nothing is wrong: not worth a row's change."""
     status = pod["status"]
-    states = [each.get("state", {}).get("waiting", {}) for each in status.get("containerStatuses") or ()]
-    told = any(state.get("reason") not in (None, "ContainerCreating", "PodInitializing") for state in states)
-    scheduled = all(each.get("status") != "False" for each in status.get("conditions") or () if each.get("type") == "PodScheduled")
-    return status.get("phase") == "Pending" and not told and scheduled and "deletionTimestamp" not in pod["metadata"]
+    states = [
+        each.get("state", {}).get("waiting", {}) for each in status.get("containerStatuses") or ()
+    ]
+    told = any(
+        state.get("reason") not in (None, "ContainerCreating", "PodInitializing")
+        for state in states
+    )
+    scheduled = all(
+        each.get("status") != "False"
+        for each in status.get("conditions") or ()
+        if each.get("type") == "PodScheduled"
+    )
+    return (
+        status.get("phase") == "Pending"
+        and not told
+        and scheduled
+        and "deletionTimestamp" not in pod["metadata"]
+    )
 
 
 def _runs(pod: Mapping[str, Any]) -> bool:

@@ -72,11 +72,15 @@ def while_away(cluster: Cluster) -> int:
     return moved + _seal()
 
 
-def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, memory: Memory, now: dt.datetime) -> int:
+def _step_safely(
+    row: AttemptView, seen: Observed | None, launcher: Launcher, memory: Memory, now: dt.datetime
+) -> int:
     """Decide and do it; one attempt that cannot be moved is logged and holds up nobody else."""
     action = Action(Verb.NOTHING)
     try:
-        sight, told = memory.explained(row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id)))
+        sight, told = memory.explained(
+            row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id))
+        )
         action = decide(row, sight, now=now, times=writes.times())
         if action.verb is Verb.NOTHING and sight is not None and sight.node_silent:
             return int(away.node_step(row=row, ready=sight.ready))
@@ -86,7 +90,12 @@ def _step_safely(row: AttemptView, seen: Observed | None, launcher: Launcher, me
             crash_point("reconcile.decided_to_end")
         return int(_act(row, sight, action, launcher, now, shown=seen is not None))
     except OSError as error:
-        log.warning("an attempt could not be moved: its cluster", attempt=row.name, verb=action.verb, error=str(error)[:300])
+        log.warning(
+            "an attempt could not be moved: its cluster",
+            attempt=row.name,
+            verb=action.verb,
+            error=str(error)[:300],
+        )
         return 0
     except Exception:
         log.exception("an attempt could not be moved", attempt=row.name, verb=action.verb)
@@ -98,14 +107,26 @@ def _waits(row: AttemptView, told: ClusterDiagnosis | None) -> bool:
     """Tell what a worker that does not start waits for, once for each thing it waits for; nothing moves by it."""
     if row.claimed_at is not None or row.fenced_at is not None or row.ended_at is not None:
         return False
-    known = row.waits_for and {name: row.waits_for.get(name) for name in ("category", "summary", "detail", "next_steps")}
-    if known != (told.told() if told is not None and told.waiting else None) and (told is not None or row.uid):
-        writes.waits_told(attempt_id=row.id, told=told.told() if told is not None and told.waiting else None)
+    known = row.waits_for and {
+        name: row.waits_for.get(name) for name in ("category", "summary", "detail", "next_steps")
+    }
+    if known != (told.told() if told is not None and told.waiting else None) and (
+        told is not None or row.uid
+    ):
+        writes.waits_told(
+            attempt_id=row.id, told=told.told() if told is not None and told.waiting else None
+        )
     return False
 
 
 def _act(
-    row: AttemptView, sight: Sight | None, action: Action, launcher: Launcher, now: dt.datetime, *, shown: bool
+    row: AttemptView,
+    sight: Sight | None,
+    action: Action,
+    launcher: Launcher,
+    now: dt.datetime,
+    *,
+    shown: bool,
 ) -> bool:
     if action.verb is Verb.END:
         if not shown and not launcher.is_gone(row.name, str(row.id)):
@@ -136,7 +157,9 @@ def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
     launcher.terminate(row.name, str(row.id), grace_seconds=grace if patient else 0.0)
 
 
-def _gone(row: AttemptView, sight: Sight | None, launcher: Launcher, now: dt.datetime, *, shown: bool) -> bool:
+def _gone(
+    row: AttemptView, sight: Sight | None, launcher: Launcher, now: dt.datetime, *, shown: bool
+) -> bool:
     if not launcher.is_gone(row.name, str(row.id)):
         return False
     crash_point("reconcile.seen_gone")
@@ -150,7 +173,9 @@ def _join_log(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
     try:
         writes.log_rest_append(
             attempt_id=row.id,
-            read=lambda offset: launcher.tail(row.name, str(row.id), after=log_last_bytes(row.id, offset), offset=offset),
+            read=lambda offset: launcher.tail(
+                row.name, str(row.id), after=log_last_bytes(row.id, offset), offset=offset
+            ),
         )
     except OSError as error:
         since = row.fenced_at or row.ended_at or now
@@ -172,7 +197,11 @@ def _orphans(
     They are removed after ORPHAN_GRACE: a person who restores a database has that long to think again, and what is being deleted is.
     """
     owned = before.keys() | after.keys()
-    orphans = [seen for seen in observed if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)]
+    orphans = [
+        seen
+        for seen in observed
+        if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)
+    ]
     memory.orphans_are({seen.name for seen in orphans})
     for seen in orphans:
         try:

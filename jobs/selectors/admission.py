@@ -45,7 +45,9 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
 
 def clusters_seen() -> "QuerySet[Cluster, Cluster]":
     """Every cluster by name, each with `seen_at`, the database's time, and `limits`, the rows of all limits: what is small, in one query."""
-    rows = Limit.objects.order_by("id").values(row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused"))
+    rows = Limit.objects.order_by("id").values(
+        row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
+    )
     return Cluster.objects.annotate(seen_at=Now(), limits=ArraySubquery(rows)).order_by("name")
 
 
@@ -74,7 +76,9 @@ def _room(row: Cluster) -> Room:
 
 def held() -> tuple[Held, ...]:
     """What attempts hold: until their worker is seen gone, whatever their job's status."""
-    launch_fails = ExpressionWrapper(Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField())
+    launch_fails = ExpressionWrapper(
+        Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
+    )
     rows = Attempt.objects.filter(gone_at__isnull=True).values_list(
         "job_id",
         "cluster_id",
@@ -88,7 +92,10 @@ def held() -> tuple[Held, ...]:
         "job__status",
         launch_fails,
     )
-    return tuple(Held(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]]) for row in rows)
+    return tuple(
+        Held(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]])
+        for row in rows
+    )
 
 
 def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
@@ -102,12 +109,23 @@ def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
         if row["scope"] == Limit.Scope.GLOBAL:
             jobs_global, paused = row["max_jobs"], row["paused"]
             continue
-        amounts, pauses = (by_type, paused_types) if row["scope"] == Limit.Scope.TYPE else (by_project, paused_projects)
+        amounts, pauses = (
+            (by_type, paused_types)
+            if row["scope"] == Limit.Scope.TYPE
+            else (by_project, paused_projects)
+        )
         if row["max_jobs"] is not None:
             amounts[row["key"]] = row["max_jobs"]
         if row["paused"]:
             pauses.add(row["key"])
-    return Limits(jobs_global, by_type, by_project, paused, frozenset(paused_types), frozenset(paused_projects))
+    return Limits(
+        jobs_global,
+        by_type,
+        by_project,
+        paused,
+        frozenset(paused_types),
+        frozenset(paused_projects),
+    )
 
 
 def queued_count(*, project_id: UUID) -> int:
@@ -117,13 +135,24 @@ def queued_count(*, project_id: UUID) -> int:
 
 def _waiting() -> tuple[Candidate, ...]:
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
-    lost = Attempt.objects.filter(job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE)
+    lost = Attempt.objects.filter(
+        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE
+    )
     # Asked for those alone that have been tried: with thousands waiting for their first worker it costs nothing.
-    lost_on = Case(When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField())
+    lost_on = Case(
+        When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField()
+    )
     rows = (
         Job.objects.filter(status=JobStatus.QUEUED)
-        .annotate(since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive))
-        .annotate(lost_on=lost_on, cpu=_asked("cpu_millicores"), memory=_asked("memory_bytes"), gpus=_asked("gpus"))
+        .annotate(
+            since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive)
+        )
+        .annotate(
+            lost_on=lost_on,
+            cpu=_asked("cpu_millicores"),
+            memory=_asked("memory_bytes"),
+            gpus=_asked("gpus"),
+        )
         .values_list(
             "id",
             "project__slug",
@@ -176,4 +205,3 @@ def _epoch(field: str) -> Cast:
 def _asked(amount: str) -> Cast:
     """An amount of the job's request."""
     return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())
-

@@ -41,14 +41,27 @@ _STATUSES = {status.value: status for status in JobStatus}
 
 def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
     """Attempts of a cluster that are not cleaned up, by id. Columns and not rows: with thousands of workers each pass reads them twice."""
-    found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(*_COLUMNS)
+    found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(
+        *_COLUMNS
+    )
     return {
-        row[0]: AttemptView(*[*row[:4], _STATUSES[row[4]], *row[5:-4], row[-4] is not None, row[-3], _interrupted_at(row[-2], row[14], row[-1])])
+        row[0]: AttemptView(
+            *[
+                *row[:4],
+                _STATUSES[row[4]],
+                *row[5:-4],
+                row[-4] is not None,
+                row[-3],
+                _interrupted_at(row[-2], row[14], row[-1]),
+            ]
+        )
         for row in found.iterator(chunk_size=1000)
     }
 
 
-def _interrupted_at(end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None) -> dt.datetime | None:
+def _interrupted_at(
+    end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None
+) -> dt.datetime | None:
     """A finish that has not ended its attempt is one of a worker that was asked to stop; it closed the log."""
     return log_closed_at if end_status and ended_at is None else None
 
@@ -82,13 +95,17 @@ def view_of(row: Attempt) -> AttemptView:
 
 def pods_seen(attempt_id: UUID) -> list[Mapping[str, Any]]:
     """The last state seen of each pod of an attempt, as its row keeps it."""
-    found: list[Mapping[str, Any]] = Attempt.objects.values_list("pods_seen", flat=True).get(id=attempt_id)
+    found: list[Mapping[str, Any]] = Attempt.objects.values_list("pods_seen", flat=True).get(
+        id=attempt_id
+    )
     return found
 
 
 def resources_of(attempt_id: UUID) -> dict[str, Any]:
     """What the attempt's job asks for, as `resources.as_dict` made it."""
-    found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(id=attempt_id)
+    found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(
+        id=attempt_id
+    )
     return found
 
 
@@ -100,4 +117,6 @@ def database_now() -> dt.datetime:
 
 def live_attempts() -> QuerySet[Attempt]:
     """Attempts that may still change their job."""
-    return Attempt.objects.filter(fenced_at__isnull=True, ended_at__isnull=True, gone_at__isnull=True)
+    return Attempt.objects.filter(
+        fenced_at__isnull=True, ended_at__isnull=True, gone_at__isnull=True
+    )

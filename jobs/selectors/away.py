@@ -32,13 +32,20 @@ def heard_of(row: Attempt) -> Heard:
 
 def web_seconds() -> float:
     """For how long web has been up, as `services.uptime` counts."""
-    return WebUptime.objects.filter(name="web").values_list("counted_seconds", flat=True).first() or 0.0
+    return (
+        WebUptime.objects.filter(name="web").values_list("counted_seconds", flat=True).first()
+        or 0.0
+    )
 
 
 def silence_of(cluster: Cluster, heard: Heard, *, web_seconds: float, now: dt.datetime) -> Silence:
     """Of one worker of `cluster`. What was noted of another heartbeat than its last says nothing."""
     last, noted, noted_from = heard
-    worker_seconds = web_seconds - noted_from if noted_from is not None and last is not None and noted == last else 0.0
+    worker_seconds = (
+        web_seconds - noted_from
+        if noted_from is not None and last is not None and noted == last
+        else 0.0
+    )
     return Silence(
         cluster_seconds=cluster.away_seconds,
         worker_seconds=max(0.0, worker_seconds),
@@ -53,12 +60,16 @@ def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
     signs = ("heartbeat_at", "unheard_heartbeat_at", "unheard_from_seconds")
     rows = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True).values_list("id", *signs)
     web = web_seconds()
-    silences = {attempt_id: silence_of(row, Heard(*heard), web_seconds=web, now=now) for attempt_id, *heard in rows.iterator(chunk_size=1000)}
+    silences = {
+        attempt_id: silence_of(row, Heard(*heard), web_seconds=web, now=now)
+        for attempt_id, *heard in rows.iterator(chunk_size=1000)
+    }
     views = open_attempts(cluster=cluster)
     return [
         attempt_id
         for attempt_id, silence in silences.items()
-        if attempt_id in views and decide_away(views[attempt_id], silence, now=now, times=times).verb is not Verb.NOTHING
+        if attempt_id in views
+        and decide_away(views[attempt_id], silence, now=now, times=times).verb is not Verb.NOTHING
     ]
 
 
@@ -67,11 +78,17 @@ def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
 
     {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time in which web is not up does not count.
     """
-    live = [job.id for job in jobs if job.status in (JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING)]
+    live = [
+        job.id
+        for job in jobs
+        if job.status in (JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING)
+    ]
     if not live:
         return {}
     silent = Q(cluster__unreachable_since__isnull=False) | Q(unheard_heartbeat_at=F("heartbeat_at"))
-    rows = Attempt.objects.filter(silent, job_id__in=live, number=F("job__attempt"), gone_at__isnull=True).select_related("cluster", "job")
+    rows = Attempt.objects.filter(
+        silent, job_id__in=live, number=F("job__attempt"), gone_at__isnull=True
+    ).select_related("cluster", "job")
     found = list(rows)
     if not found:
         return {}
@@ -87,7 +104,9 @@ def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
     if cluster.unreachable_since is None:
         return _of_node(row, silence, now)
     left = silence.grace_seconds - min(silence.cluster_seconds, silence.worker_seconds)
-    lost_at = _about(now + dt.timedelta(seconds=max(0.0, left))) if row.claimed_at is not None else None
+    lost_at = (
+        _about(now + dt.timedelta(seconds=max(0.0, left))) if row.claimed_at is not None else None
+    )
     return {
         "what": "cluster",
         "cluster": cluster.name,

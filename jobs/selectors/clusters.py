@@ -35,14 +35,21 @@ def place_faults(*, cluster: str, region: str) -> dict[str, str]:
     if not (cluster or region):
         return {}
     rows = list(Cluster.objects.order_by("name").values_list("name", "region"))
-    names, regions = [name for name, _region in rows], sorted({where for _name, where in rows if where})
+    names, regions = (
+        [name for name, _region in rows],
+        sorted({where for _name, where in rows if where}),
+    )
     if cluster and cluster not in names:
         return {"cluster": f"there is no cluster of that name: {_told(names)}"}
     if region and region not in regions:
         return {"region": f"no cluster is in that region: {_told(regions)}"}
     if cluster and region and (cluster, region) not in rows:
         where = dict(rows)[cluster]
-        return {"region": f"the cluster {cluster} is in {where}" if where else f"the cluster {cluster} is in no region"}
+        return {
+            "region": f"the cluster {cluster} is in {where}"
+            if where
+            else f"the cluster {cluster} is in no region"
+        }
     return {}
 
 
@@ -79,7 +86,9 @@ def clusters_as_dicts(rows: Sequence[Cluster]) -> list[dict[str, Any]]:
         Attempt.objects.filter(cluster__in=[row.name for row in rows], gone_at__isnull=True)
         .order_by()
         .values("cluster_id")
-        .annotate(jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus"))
+        .annotate(
+            jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus")
+        )
     )
     used: dict[str, dict[str, Any]] = {row["cluster_id"]: {**row} for row in held}
     return [_shape(row, used.get(row.name, {})) for row in rows]
@@ -91,7 +100,9 @@ def health_of(row: Cluster) -> Health:
         return Health.DISABLED
     if row.unreachable_since is not None:
         return Health.UNKNOWN if row.unreachable_message == NOT_YET else Health.UNREACHABLE
-    stale = row.reached_at is None or row.reached_at < utc_now() - dt.timedelta(seconds=STALE_SECONDS)
+    stale = row.reached_at is None or row.reached_at < utc_now() - dt.timedelta(
+        seconds=STALE_SECONDS
+    )
     return Health.UNKNOWN if stale else Health.OK
 
 
@@ -113,7 +124,9 @@ def _shape(row: Cluster, used: dict[str, Any]) -> dict[str, Any]:
         "capacity": {
             "jobs": row.capacity_jobs,
             "cpu": format_cpu(row.capacity_cpu_millicores) if row.capacity_cpu_millicores else None,
-            "memory": format_memory(row.capacity_memory_bytes) if row.capacity_memory_bytes else None,
+            "memory": format_memory(row.capacity_memory_bytes)
+            if row.capacity_memory_bytes
+            else None,
             "gpu": row.capacity_gpus,
         },
         "used": {
@@ -126,6 +139,8 @@ def _shape(row: Cluster, used: dict[str, Any]) -> dict[str, Any]:
             "state": health_of(row).value,
             "reached_at": row.reached_at,
             "unreachable_since": row.unreachable_since,
-            "message": (row.unreachable_message or "no reason known") if row.unreachable_since else "",
+            "message": (row.unreachable_message or "no reason known")
+            if row.unreachable_since
+            else "",
         },
     }

@@ -23,12 +23,15 @@ class InputContent:
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
     """`inputs` of the claim's answer (docs/worker-protocol.md)."""
     rows = {
-        kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind]) for kind, model in _VERSIONS.items()
+        kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
+        for kind, model in _VERSIONS.items()
     }
     answer = []
     for row in job.inputs:
         public = {key: value for key, value in row.items() if key != "id"}
-        facts = _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
+        facts = (
+            _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
+        )
         answer.append({**public, **facts})
     return answer
 
@@ -50,10 +53,14 @@ def input_content(job: Job, name: str) -> InputContent:
             size = storage.object_size(key)
             file = storage.object_open(key)
         except FileNotFoundError as error:
-            raise Conflict("The file of this input is not in the artifact storage.", code="content_missing") from error
+            raise Conflict(
+                "The file of this input is not in the artifact storage.", code="content_missing"
+            ) from error
         if size != size_bytes:
             file.close()
-            raise Conflict(_CHANGED.format(row[row["kind"]], row["version"]), code="content_changed")
+            raise Conflict(
+                _CHANGED.format(row[row["kind"]], row["version"]), code="content_changed"
+            )
         return InputContent(file, size_bytes, sha256)
     raise NotFound(f"This job has no input {name}.")
 
@@ -83,9 +90,21 @@ def _dataset(version: DatasetVersion) -> dict[str, Any]:
 
 
 def _model(version: ModelVersion) -> dict[str, Any]:
-    return {"size_bytes": version.size_bytes, "sha256": version.sha256, "signature": version.signature}
+    return {
+        "size_bytes": version.size_bytes,
+        "sha256": version.sha256,
+        "signature": version.signature,
+    }
 
 
 _CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version, and tell an administrator."
-_VERSIONS: dict[str, Any] = {"dataset": DatasetVersion, "pipeline": PipelineVersion, "model": ModelVersion}
-_FACTS: dict[str, Any] = {"dataset": _dataset, "model": _model, "pipeline": lambda version: {"definition": version.definition}}
+_VERSIONS: dict[str, Any] = {
+    "dataset": DatasetVersion,
+    "pipeline": PipelineVersion,
+    "model": ModelVersion,
+}
+_FACTS: dict[str, Any] = {
+    "dataset": _dataset,
+    "model": _model,
+    "pipeline": lambda version: {"definition": version.definition},
+}

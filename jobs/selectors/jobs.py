@@ -60,7 +60,11 @@ def job_list(
         jobs = jobs.filter(titled_like(text) | id_ends(text))
     if label:
         key, given, value = label.partition("=")
-        jobs = jobs.filter(labels__contains={key: value}) if given else jobs.filter(labels__has_key=key)
+        jobs = (
+            jobs.filter(labels__contains={key: value})
+            if given
+            else jobs.filter(labels__has_key=key)
+        )
     return jobs
 
 
@@ -72,7 +76,9 @@ def jobs_by_id(*, project_id: UUID, ids: Sequence[UUID]) -> list[Job]:
 def job_counts(*, project: Project) -> dict[str, int]:
     """How many jobs stand in each status, counted up to `COUNTED_MAX`: a larger number only says that there are more."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, [project.id, COUNTED_MAX + 1, [status.value for status in JobStatus]])
+        cursor.execute(
+            _COUNTS, [project.id, COUNTED_MAX + 1, [status.value for status in JobStatus]]
+        )
         return dict(cursor.fetchall())
 
 
@@ -91,7 +97,11 @@ def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
     """The newest jobs and every one that has not ended, each with its last event's seq: what a follower compares itself with."""
     rows = Job.objects.filter(project_id=project_id)
     newest = rows.order_by("-created_at", "-id").values_list("id", "event_seq")[:limit]
-    open_jobs = rows.filter(finished_at__isnull=True).order_by("created_at").values_list("id", "event_seq")[: 10 * limit]
+    open_jobs = (
+        rows.filter(finished_at__isnull=True)
+        .order_by("created_at")
+        .values_list("id", "event_seq")[: 10 * limit]
+    )
     return dict(newest) | dict(open_jobs)
 
 
@@ -131,7 +141,9 @@ def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]
 
 
-def job_dict(job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any] | None) -> dict[str, Any]:
+def job_dict(
+    job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """One job as API, sockets and pages show it: JSON values only."""
     profile = from_dict(job.resources)
     return {
@@ -168,7 +180,11 @@ def job_dict(job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any
 
 
 def _quantities(amounts: Amounts) -> dict[str, Any]:
-    return {"cpu": format_cpu(amounts.cpu_millicores), "memory": format_memory(amounts.memory_bytes), "gpu": amounts.gpus}
+    return {
+        "cpu": format_cpu(amounts.cpu_millicores),
+        "memory": format_memory(amounts.memory_bytes),
+        "gpu": amounts.gpus,
+    }
 
 
 def _time(at: dt.datetime | None) -> str | None:

@@ -35,9 +35,22 @@ _Key = tuple[NodeKind, UUID]
 _Edge = tuple[_Key, _Key]  # in the direction of data
 _Found = Iterator[tuple[_Edge, Model]]  # an edge, and the row at its end that is further away
 
-_INPUTS = {NodeKind.DATASET: "dataset_version", NodeKind.MODEL: "model_version", NodeKind.PIPELINE: "pipeline_version"}
-_OUTPUTS = {NodeKind.DATASET: "dataset_version", NodeKind.MODEL: "model_version", NodeKind.TWIN: "twin_revision"}
-_OWNERS = {NodeKind.DATASET: "dataset", NodeKind.MODEL: "model", NodeKind.PIPELINE: "pipeline", NodeKind.TWIN: "twin"}
+_INPUTS = {
+    NodeKind.DATASET: "dataset_version",
+    NodeKind.MODEL: "model_version",
+    NodeKind.PIPELINE: "pipeline_version",
+}
+_OUTPUTS = {
+    NodeKind.DATASET: "dataset_version",
+    NodeKind.MODEL: "model_version",
+    NodeKind.TWIN: "twin_revision",
+}
+_OWNERS = {
+    NodeKind.DATASET: "dataset",
+    NodeKind.MODEL: "model",
+    NodeKind.PIPELINE: "pipeline",
+    NodeKind.TWIN: "twin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +87,18 @@ def _version(project: Project, kind: NodeKind, name: str, number: int | None) ->
         return dataset_version_get(project=project, name=name, number=number)
     if kind is NodeKind.MODEL:
         return model_version_get(project=project, name=name, number=number)
-    revisions = TwinRevision.objects.filter(twin__project=project, twin__name=name).select_related("twin", "created_by")
-    revision = (revisions if number is None else revisions.filter(number=number)).order_by("-number").first()
+    revisions = TwinRevision.objects.filter(twin__project=project, twin__name=name).select_related(
+        "twin", "created_by"
+    )
+    revision = (
+        (revisions if number is None else revisions.filter(number=number))
+        .order_by("-number")
+        .first()
+    )
     if revision is None:
-        raise NotFound(f"There is no {name}{f' revision {number}' if number else ''} among this project's twins.")
+        raise NotFound(
+            f"There is no {name}{f' revision {number}' if number else ''} among this project's twins."
+        )
     return revision
 
 
@@ -137,22 +158,34 @@ def _ends(row: JobInput | JobOutput, columns: dict[NodeKind, str]) -> Iterable[t
             yield (kind, identity), column
 
 
-def _jobs(rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]) -> Iterator[tuple[_Key, Job]]:
+def _jobs(
+    rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
+) -> Iterator[tuple[_Key, Job]]:
     """Versions, each with a job that names it: the newest jobs first, one more than there is room for."""
-    named = rows.filter(_any_of(columns, keys), job__project=project).select_related("job__created_by").order_by("-job_id", "id")
+    named = (
+        rows.filter(_any_of(columns, keys), job__project=project)
+        .select_related("job__created_by")
+        .order_by("-job_id", "id")
+    )
     for row in named[: NODES_MAX + 1]:
         for key, _ in _ends(row, columns):
             yield key, row.job
 
 
-def _versions(rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]) -> Iterator[tuple[_Key, UUID, Model]]:
+def _versions(
+    rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
+) -> Iterator[tuple[_Key, UUID, Model]]:
     """Versions that jobs name, each with the job's id."""
     owners = [f"{column}__{_OWNERS[kind]}" for kind, column in columns.items()]
     authors = [f"{column}__created_by" for column in columns.values()]
     named = Q()
     for column in columns.values():
         named |= Q(**{f"{column}__isnull": False})
-    found = rows.filter(named, job_id__in=_ids(keys, NodeKind.JOB), job__project=project).select_related(*owners, *authors).order_by("-job_id", "id")
+    found = (
+        rows.filter(named, job_id__in=_ids(keys, NodeKind.JOB), job__project=project)
+        .select_related(*owners, *authors)
+        .order_by("-job_id", "id")
+    )
     for row in found[: NODES_MAX + 1]:
         for key, column in _ends(row, columns):
             yield key, row.job_id, getattr(row, column)
@@ -186,7 +219,21 @@ def _shown(key: _Key, row: Any) -> dict[str, Any]:
         "by": row.created_by.get_username() if row.created_by else None,
     }
     if isinstance(row, Job):
-        return {"id": f"job:{row.pk}", "name": row.name, "version": None, "job_type": row.type, "status": row.status, **facts}
+        return {
+            "id": f"job:{row.pk}",
+            "name": row.name,
+            "version": None,
+            "job_type": row.type,
+            "status": row.status,
+            **facts,
+        }
     assert isinstance(row, DatasetVersion | ModelVersion | PipelineVersion | TwinRevision)
     name = getattr(row, _OWNERS[kind]).name
-    return {"id": f"{kind}:{name}@{row.number}", "name": name, "version": row.number, "job_type": None, "status": None, **facts}
+    return {
+        "id": f"{kind}:{name}@{row.number}",
+        "name": name,
+        "version": row.number,
+        "job_type": None,
+        "status": None,
+        **facts,
+    }

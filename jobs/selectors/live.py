@@ -40,7 +40,11 @@ def live_state(*, job_id: UUID, attempt: int | None) -> LiveState:
     """
     job = Job.objects.values("project_id", "event_seq", "status").get(id=job_id)
     rows = Attempt.objects.filter(job_id=job_id)
-    rows = rows.order_by("-number")[:1] if attempt is None else rows.filter(number__gte=attempt).order_by("number")
+    rows = (
+        rows.order_by("-number")[:1]
+        if attempt is None
+        else rows.filter(number__gte=attempt).order_by("number")
+    )
     found = rows.values_list("id", "number", "log_end", "log_closed_at", "log_object", "gone_at")
     logs = tuple(
         LiveLog(id_, number, end, closed is not None, name is not None, gone is not None)

@@ -12,7 +12,15 @@ from jobs.models import Attempt
 from jobs.selectors import logs_hash
 from jobs.selectors.logs_store import LogDamaged, LogState, Piece, log_pieces, log_state
 
-__all__ = ["LogDamaged", "LogSlice", "Stream", "log_last_bytes", "log_read", "log_read_raw", "log_sha256"]
+__all__ = [
+    "LogDamaged",
+    "LogSlice",
+    "Stream",
+    "log_last_bytes",
+    "log_read",
+    "log_read_raw",
+    "log_sha256",
+]
 
 JOIN_BYTES = 4096
 Stream = Literal["stdout", "stderr"]
@@ -51,7 +59,9 @@ def log_last_bytes(attempt_id: UUID, end: int) -> bytes:
     """The last stored bytes before `end`, at most JOIN_BYTES: by them a copy of the log is joined to what is stored."""
     start = max(0, end - JOIN_BYTES)
     pieces = log_pieces(log_state(attempt_id), start, end)
-    return b"".join(piece.data[max(0, start - piece.start) : max(0, end - piece.start)] for piece in pieces)
+    return b"".join(
+        piece.data[max(0, start - piece.start) : max(0, end - piece.start)] for piece in pieces
+    )
 
 
 def log_read_raw(
@@ -90,7 +100,9 @@ def log_sha256(attempt: Attempt) -> str:
     """Hex SHA-256 of all bytes stored by now, those of `attempt.log_end` as the given instance has it."""
     state = log_state(attempt.id)
     end = min(attempt.log_end, state.end)
-    return logs_hash.digest(attempt.id, end, lambda begin: _clipped(log_pieces(state, begin, end), begin, end))
+    return logs_hash.digest(
+        attempt.id, end, lambda begin: _clipped(log_pieces(state, begin, end), begin, end)
+    )
 
 
 def _position(state: LogState, offset: int) -> int:
@@ -100,7 +112,11 @@ def _position(state: LogState, offset: int) -> int:
 def _slice(state: LogState, start: int, stop: int) -> LogSlice:
     pieces = log_pieces(state, start, max(stop, min(start + 1, state.end)))
     first = next(pieces, None)
-    line = state.lines if first is None else first.first_line + first.data.count(b"\n", 0, start - first.start)
+    line = (
+        state.lines
+        if first is None
+        else first.first_line + first.data.count(b"\n", 0, start - first.start)
+    )
     return LogSlice(
         offset=start,
         first_line=line + 1,
@@ -123,7 +139,9 @@ def _line_start(state: LogState, position: int) -> int:
     if position <= 0 or position >= state.end:
         return min(max(position, 0), state.end)
     at = position - 1
-    for data in _clipped(log_pieces(state, at, min(at + LOG_LINE_BYTES_MAX + 1, state.end)), at, state.end):
+    for data in _clipped(
+        log_pieces(state, at, min(at + LOG_LINE_BYTES_MAX + 1, state.end)), at, state.end
+    ):
         found = data.find(b"\n")
         if found >= 0:
             return at + found + 1

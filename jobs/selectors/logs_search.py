@@ -22,8 +22,12 @@ _BEFORE_CHARS = 80
 
 _LINE = re.compile(rb"^[^ \n]* (stdout|stderr) ([FP]) ([^\n]*)\n", re.MULTILINE)
 # What people look for when something failed: heads of tracebacks, levels, `SomethingError: …` at the start of a line.
-_ERRORS = re.compile(r"Traceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b|^(?:\w+\.)*\w*(?:Error|Exception)\b")
-_ERROR_HINTS = re.compile(rb"Traceback \(|ERROR|FATAL|CRITICAL|PANIC|Error|Exception")  # every match of _ERRORS holds one
+_ERRORS = re.compile(
+    r"Traceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b|^(?:\w+\.)*\w*(?:Error|Exception)\b"
+)
+_ERROR_HINTS = re.compile(
+    rb"Traceback \(|ERROR|FATAL|CRITICAL|PANIC|Error|Exception"
+)  # every match of _ERRORS holds one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,11 @@ def log_search(*, attempt: Attempt, query: str | None, offset: int = 0) -> Searc
     for piece in log_pieces(state, max(at - 2 * LOG_LINE_BYTES_MAX, 0), state.end):
         stopped_at = finder.search(piece, begin)
         at = piece.end if stopped_at is None else stopped_at
-        if len(finder.matches) >= MATCHES_MAX or at - begin >= BYTES_MAX or time.monotonic() - began > SECONDS_MAX:
+        if (
+            len(finder.matches) >= MATCHES_MAX
+            or at - begin >= BYTES_MAX
+            or time.monotonic() - began > SECONDS_MAX
+        ):
             break
     return _page(finder.matches, at, state)
 
@@ -94,7 +102,9 @@ class _Finder:
             self._pattern = _ERRORS
         else:
             # In ASCII alone case keeps lengths, so that a piece can be searched in lower case as bytes first.
-            self._pattern = re.compile(re.escape(query), re.IGNORECASE | (re.ASCII if query.isascii() else re.UNICODE))
+            self._pattern = re.compile(
+                re.escape(query), re.IGNORECASE | (re.ASCII if query.isascii() else re.UNICODE)
+            )
 
     def search(self, piece: Piece, begin: int) -> int | None:
         """Search the lines of `piece` that begin at or after `begin`; where it stopped because there are enough matches, or None."""
@@ -116,7 +126,14 @@ class _Finder:
         if self._needle is not None:
             return _lines_at(piece, _hits(piece.data.lower(), self._needle))
         if self._pattern is _ERRORS:
-            return _lines_at(piece, (lambda at: found.start() if (found := _ERROR_HINTS.search(piece.data, at)) else -1))
+            return _lines_at(
+                piece,
+                (
+                    lambda at: (
+                        found.start() if (found := _ERROR_HINTS.search(piece.data, at)) else -1
+                    )
+                ),
+            )
         return _lines(piece)
 
     def _in_line(self, line: _Line) -> bool:
@@ -143,7 +160,15 @@ class _Finder:
         first = max(found.start() - _BEFORE_CHARS, 0)
         clipped = text[first : first + TEXT_CHARS_MAX]
         start = found.start() - first
-        self.matches.append(Match(line.offset, line.number, clipped, start, min(found.end() - first, len(clipped)) - start))
+        self.matches.append(
+            Match(
+                line.offset,
+                line.number,
+                clipped,
+                start,
+                min(found.end() - first, len(clipped)) - start,
+            )
+        )
 
 
 def _hits(data: bytes, needle: bytes) -> Callable[[int], int]:

@@ -17,7 +17,9 @@ from jobs.models import Attempt, LogChunk
 from mimir.lib.errors import StorageAway
 from projects import storage
 
-WINDOW_BYTES = 1024 * 1024  # read at once: bounds the memory of a reader; also the size of a sealed block
+WINDOW_BYTES = (
+    1024 * 1024
+)  # read at once: bounds the memory of a reader; also the size of a sealed block
 
 
 class LogDamaged(Exception):
@@ -51,7 +53,9 @@ class Piece:
 
 def log_state(attempt_id: UUID) -> LogState:
     """The state of the attempt's log. Raises: Attempt.DoesNotExist."""
-    row = Attempt.objects.values("log_end", "log_lines", "log_closed_at", "log_complete", "log_object").get(id=attempt_id)
+    row = Attempt.objects.values(
+        "log_end", "log_lines", "log_closed_at", "log_complete", "log_object"
+    ).get(id=attempt_id)
     closed = row["log_closed_at"] is not None
     return LogState(
         attempt_id=attempt_id,
@@ -86,12 +90,18 @@ def chunk_pieces(attempt_id: UUID, start: int, stop: int) -> list[Piece]:
     first = rows.filter(start__lte=start).order_by("-start").values_list("start", flat=True).first()
     if first is None:
         return []
-    found = rows.filter(start__gte=first, start__lt=stop).order_by("start").values_list("start", "first_line", "data")
+    found = (
+        rows.filter(start__gte=first, start__lt=stop)
+        .order_by("start")
+        .values_list("start", "first_line", "data")
+    )
     pieces = [Piece(at, line, zlib.decompress(data)) for at, line, data in found]
     expected = first
     for piece in pieces:
         if piece.start != expected:
-            raise LogDamaged(f"attempt {attempt_id}: stored bytes {expected} to {piece.start} are missing")
+            raise LogDamaged(
+                f"attempt {attempt_id}: stored bytes {expected} to {piece.start} are missing"
+            )
         expected = piece.end
     if pieces and expected <= start:
         raise LogDamaged(f"attempt {attempt_id}: stored bytes after {expected} are missing")

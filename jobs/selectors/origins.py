@@ -6,10 +6,16 @@ from uuid import UUID
 from jobs.models import JobOutput
 from projects.selectors import VersionKind
 
-_COLUMNS = {VersionKind.DATASET: "dataset_version_id", VersionKind.MODEL: "model_version_id", VersionKind.TWIN: "twin_revision_id"}
+_COLUMNS = {
+    VersionKind.DATASET: "dataset_version_id",
+    VersionKind.MODEL: "model_version_id",
+    VersionKind.TWIN: "twin_revision_id",
+}
 
 
 def jobs_of_versions(kind: VersionKind, version_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
     """Version id -> id of the job that made it."""
     column = _COLUMNS[kind]
-    return dict(JobOutput.objects.filter(**{f"{column}__in": version_ids}).values_list(column, "job_id"))
+    return dict(
+        JobOutput.objects.filter(**{f"{column}__in": version_ids}).values_list(column, "job_id")
+    )

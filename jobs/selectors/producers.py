@@ -53,15 +53,23 @@ def runs_of(*, project: Project, producers: Iterable[Producer]) -> dict[Producer
     if not wanted:
         return found
     rows = _union(_runs(project, each) for each in wanted)
-    for job_id, job_type, name, status, started_at, finished_at, _created_at in sorted(rows, key=lambda row: (row[6], row[0])):
+    for job_id, job_type, name, status, started_at, finished_at, _created_at in sorted(
+        rows, key=lambda row: (row[6], row[0])
+    ):
         seconds = (finished_at - started_at).total_seconds() if started_at and finished_at else None
         found[job_type, name].append(Run(job_id, status, seconds, finished_at))
     return found
 
 
 def _runs(project: Project, of: Producer) -> "QuerySet[Job, Any]":
-    jobs = Job.objects.filter(project=project, type=of[0]).annotate(producer=producer()).filter(producer=of[1])
-    return jobs.order_by("-created_at").values_list("id", "type", "producer", "status", "started_at", "finished_at", "created_at")[:RUNS_MAX]
+    jobs = (
+        Job.objects.filter(project=project, type=of[0])
+        .annotate(producer=producer())
+        .filter(producer=of[1])
+    )
+    return jobs.order_by("-created_at").values_list(
+        "id", "type", "producer", "status", "started_at", "finished_at", "created_at"
+    )[:RUNS_MAX]
 
 
 def _union(parts: Iterable["QuerySet[Job, Any]"]) -> "QuerySet[Job, Any]":
@@ -71,7 +79,9 @@ def _union(parts: Iterable["QuerySet[Job, Any]"]) -> "QuerySet[Job, Any]":
 
 def usual_seconds(runs: Iterable[Run]) -> float | None:
     """The median of those that succeeded."""
-    seconds = [run.seconds for run in runs if run.status == JobStatus.SUCCEEDED and run.seconds is not None]
+    seconds = [
+        run.seconds for run in runs if run.status == JobStatus.SUCCEEDED and run.seconds is not None
+    ]
     return statistics.median(seconds) if seconds else None
 
 
@@ -79,15 +89,29 @@ def kept_up_to_date(*, project: Project) -> list[dict[str, Any]]:
     """Each dataset, model and twin whose newest version a job made, the most recently made first, with the runs of what makes it."""
     made = [row for kind in _NEWEST for row in _made(project, kind)]
     newest = sorted(made, key=lambda row: row["at"], reverse=True)[:PRODUCERS_MAX]
-    runs = runs_of(project=project, producers=[producer_of(row["job__type"], row["job__parameters"]) for row in newest])
-    return [_kept(row, runs[producer_of(row["job__type"], row["job__parameters"])]) for row in newest]
+    runs = runs_of(
+        project=project,
+        producers=[producer_of(row["job__type"], row["job__parameters"]) for row in newest],
+    )
+    return [
+        _kept(row, runs[producer_of(row["job__type"], row["job__parameters"])]) for row in newest
+    ]
 
 
 def _made(project: Project, kind: str) -> Iterable[dict[str, Any]]:
     column, owner, newest = _NEWEST[kind]
-    named = {"kind": Value(kind), "name": F(f"{column}__{owner}__name"), "version": F(f"{column}__number"), "at": F(f"{column}__created_at")}
-    outputs = JobOutput.objects.filter(**{f"{column}__in": newest(project)}).order_by(f"-{column}__created_at")
-    rows: Iterable[Any] = outputs.values("job__type", "job__parameters", "job__finished_at", **named)[:PRODUCERS_MAX]
+    named = {
+        "kind": Value(kind),
+        "name": F(f"{column}__{owner}__name"),
+        "version": F(f"{column}__number"),
+        "at": F(f"{column}__created_at"),
+    }
+    outputs = JobOutput.objects.filter(**{f"{column}__in": newest(project)}).order_by(
+        f"-{column}__created_at"
+    )
+    rows: Iterable[Any] = outputs.values(
+        "job__type", "job__parameters", "job__finished_at", **named
+    )[:PRODUCERS_MAX]
     return rows
 
 
@@ -98,9 +122,20 @@ def _kept(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
         "version": row["version"],
         "job_type": row["job__type"],
         "title": producer_title(row["job__type"], row["job__parameters"]),
-        "last": [{"job": run.job, "status": run.status, "seconds": run.seconds, "finished_at": run.finished_at} for run in runs],
+        "last": [
+            {
+                "job": run.job,
+                "status": run.status,
+                "seconds": run.seconds,
+                "finished_at": run.finished_at,
+            }
+            for run in runs
+        ],
         "usual_seconds": usual_seconds(runs),
-        "last_good_at": max((run.finished_at for run in runs if run.status == JobStatus.SUCCEEDED), default=row["job__finished_at"]),
+        "last_good_at": max(
+            (run.finished_at for run in runs if run.status == JobStatus.SUCCEEDED),
+            default=row["job__finished_at"],
+        ),
     }
 
 
@@ -109,13 +144,21 @@ def _newest_datasets(project: Project) -> "QuerySet[DatasetVersion, Any]":
 
 
 def _newest_models(project: Project) -> "QuerySet[ModelVersion, Any]":
-    return ModelVersion.objects.filter(model__project=project, number=F("model__latest_number")).values("id")
+    return ModelVersion.objects.filter(
+        model__project=project, number=F("model__latest_number")
+    ).values("id")
 
 
 def _newest_updates(project: Project) -> "QuerySet[Twin, Any]":
     """Of each twin: operators' edits make revisions too, which no job makes."""
-    updates = TwinRevision.objects.filter(twin=OuterRef("id"), kind=RevisionKind.UPDATE).order_by("-number")
-    return Twin.objects.filter(project=project).annotate(newest=Subquery(updates.values("id")[:1])).values("newest")
+    updates = TwinRevision.objects.filter(twin=OuterRef("id"), kind=RevisionKind.UPDATE).order_by(
+        "-number"
+    )
+    return (
+        Twin.objects.filter(project=project)
+        .annotate(newest=Subquery(updates.values("id")[:1]))
+        .values("newest")
+    )
 
 
 _NEWEST: dict[str, tuple[str, str, Callable[[Project], Any]]] = {

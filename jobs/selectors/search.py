@@ -8,7 +8,10 @@ from django.db.models.lookups import StartsWith
 
 from jobs.models import id_from_its_end, search_parts, search_text
 
-_PART, _PARTS = 3, 4  # characters of a part (see jobs.models.search_parts), parts that the index is asked for
+_PART, _PARTS = (
+    3,
+    4,
+)  # characters of a part (see jobs.models.search_parts), parts that the index is asked for
 
 
 class _HasAll(Func):
@@ -29,10 +32,14 @@ def titled_like(text: str) -> Q:
     With all of its parts the planner would take every search for a rare one, since it multiplies how often each is met. The comparison
     stands first, because it is the cheap one where titles are compared row by row.
     """
-    starts = sorted({round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)})
+    starts = sorted(
+        {round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)}
+    )
     parts = [Substr(Upper(Value(text)), start, _PART) for start in starts]
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
-    return Q(_Like(search_text(), Value(pattern))) & Q(_HasAll(search_parts(), Func(*parts, template="ARRAY[%(expressions)s]")))
+    return Q(_Like(search_text(), Value(pattern))) & Q(
+        _HasAll(search_parts(), Func(*parts, template="ARRAY[%(expressions)s]"))
+    )
 
 
 def id_ends(text: str) -> Q:

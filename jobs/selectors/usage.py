@@ -44,4 +44,9 @@ def usage_points(*, attempt: Attempt, limit: int = POINTS_MAX) -> list[UsagePoin
 
 def artifact_bytes(project_id: UUID) -> int:
     """Bytes of all artifacts of a project's jobs."""
-    return Artifact.objects.filter(attempt__job__project_id=project_id).aggregate(size=Sum("size_bytes"))["size"] or 0
+    return (
+        Artifact.objects.filter(attempt__job__project_id=project_id).aggregate(
+            size=Sum("size_bytes")
+        )["size"]
+        or 0
+    )

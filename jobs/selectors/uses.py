@@ -11,14 +11,21 @@ from projects.selectors.uses import Use
 def job_uses_of_datasets(version_ids: Collection[UUID], limit: int) -> list[Use]:
     """Jobs that have not ended and read one of the versions, then what ended jobs made from them; at most `limit`."""
     inputs = JobInput.objects.filter(dataset_version__in=version_ids)
-    waiting = inputs.exclude(job__status__in=TERMINAL).select_related("job").order_by("-job_id")[:limit]
-    found = [Use("job", str(row.job_id), None, f"Job {row.job_id} reads it and has not ended.") for row in waiting]
+    waiting = (
+        inputs.exclude(job__status__in=TERMINAL).select_related("job").order_by("-job_id")[:limit]
+    )
+    found = [
+        Use("job", str(row.job_id), None, f"Job {row.job_id} reads it and has not ended.")
+        for row in waiting
+    ]
     if len(found) < limit:
         readers = inputs.filter(job__status__in=TERMINAL).values("job_id")
         outputs = (
             JobOutput.objects.filter(job_id__in=readers)
             .exclude(dataset_version__in=version_ids)
-            .select_related("dataset_version__dataset", "model_version__model", "twin_revision__twin")
+            .select_related(
+                "dataset_version__dataset", "model_version__model", "twin_revision__twin"
+            )
             .order_by("-job_id", "-id")
         )
         found += [_made(row) for row in outputs[: limit - len(found)]]

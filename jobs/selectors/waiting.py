@@ -42,22 +42,32 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     away = _dispatcher_away_since(clusters)
     usual = _usual_seconds(kinds, clusters)
     slugs = {job.project_id: job.project.slug for job in queued}
-    ends = _ends_in(view, {(slugs[project_id], kind): seconds for (project_id, kind), seconds in usual.items()})
+    ends = _ends_in(
+        view, {(slugs[project_id], kind): seconds for (project_id, kind), seconds in usual.items()}
+    )
     return {
-        job.id: _waiting(job, view, decision, places, away, clusters, usual.get((job.project_id, job.type)), ends)
+        job.id: _waiting(
+            job, view, decision, places, away, clusters, usual.get((job.project_id, job.type)), ends
+        )
         for job in queued
     }
 
 
 def _surroundings(kinds: Sequence[tuple[UUID, str]]) -> "QuerySet[Cluster, Cluster]":
     """The clusters with what else a snapshot needs, when the dispatcher was last seen, and how long the last jobs of each kind took."""
-    beats = LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values("beat_at")[:1]
-    took = {f"took_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)}
+    beats = (
+        LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values("beat_at")[:1]
+    )
+    took = {
+        f"took_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)
+    }
     return clusters_seen().annotate(dispatcher_at=Subquery(beats), **took)
 
 
 def _last_seconds(project_id: UUID, kind: str) -> "QuerySet[Job, Any]":
-    ended = Job.objects.filter(project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False)
+    ended = Job.objects.filter(
+        project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False
+    )
     took = Cast(Extract(F("finished_at") - F("started_at"), "epoch"), FloatField())
     return ended.annotate(took=took).order_by("-created_at").values("took")[:HISTORY]
 
@@ -80,7 +90,11 @@ def _view(asked: Sequence[UUID], clusters: Sequence[Cluster]) -> Snapshot:
         if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(asked):
             return view
     view = snapshot(clusters)
-    _kept = (time.monotonic(), {job.job_id for job in view.waiting}, view) if len(view.waiting) > LONG_LINE else None
+    _kept = (
+        (time.monotonic(), {job.job_id for job in view.waiting}, view)
+        if len(view.waiting) > LONG_LINE
+        else None
+    )
     return view
 
 
@@ -107,9 +121,17 @@ def _waiting(
         "position": position,
         "blocked_by": rule.value,
         "detail": detail,
-        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends) if _may_use_all(job, view) else None,
+        "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends)
+        if _may_use_all(job, view)
+        else None,
         "rules": [
-            {"rule": each.rule.value, "passes": each.passes, "detail": _sentence(each.rule, each, position, job, clusters) if not each.passes else ""}
+            {
+                "rule": each.rule.value,
+                "passes": each.passes,
+                "detail": _sentence(each.rule, each, position, job, clusters)
+                if not each.passes
+                else "",
+            }
             for each in decision.checks.get(job.id, ())
         ],
     }
@@ -117,22 +139,34 @@ def _waiting(
 
 def _exclusive(job: Job) -> str:
     twin = job.parameters.get("twin")
-    return f"another update of the twin {twin} is under way. Starts when that one ends." if twin else "another job holds what it needs."
+    return (
+        f"another update of the twin {twin} is under way. Starts when that one ends."
+        if twin
+        else "another job holds what it needs."
+    )
 
 
 def _may_use_all(job: Job, view: Snapshot) -> bool:
     """Whether its place among all is its place on the clusters it may use: else the estimate would count rooms that are not for it."""
-    return all(job.cluster in ("", room.cluster) and job.region in ("", room.region) for room in view.rooms if room.open)
+    return all(
+        job.cluster in ("", room.cluster) and job.region in ("", room.region)
+        for room in view.rooms
+        if room.open
+    )
 
 
-def _sentence(rule: WaitRule, check: Check | None, position: int, job: Job, clusters: Sequence[Cluster]) -> str:
+def _sentence(
+    rule: WaitRule, check: Check | None, position: int, job: Job, clusters: Sequence[Cluster]
+) -> str:
     """What people read. The thing first, then the number, then what happens next."""
     facts = dict(check.facts) if check else {}
     line = f"{_ordinal(position)} in line: "
     used, limit = facts.get("used"), facts.get("limit")
     sentences = {
         WaitRule.READY: "Starts at the next pass of the dispatcher.",
-        WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}." if "seconds" in facts else "Tries again soon.",
+        WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}."
+        if "seconds" in facts
+        else "Tries again soon.",
         WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
         WaitRule.EXCLUSIVE: line + _exclusive(job),
         WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
@@ -164,7 +198,11 @@ def _disabled(names: str) -> str:
 
 def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
     """Since when. The cluster's own words hold addresses: they are the administrators', under System, Clusters."""
-    away = [row for row in clusters if row.name in names.split(", ") and row.unreachable_since is not None]
+    away = [
+        row
+        for row in clusters
+        if row.name in names.split(", ") and row.unreachable_since is not None
+    ]
     if not away:
         return "There is no cluster that could run it: an administrator has to add one."
     since = min(row.unreachable_since for row in away if row.unreachable_since is not None)
@@ -197,19 +235,32 @@ def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
 def _never(facts: Mapping[str, Any]) -> str:
     asked, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
     cluster, region = facts.get("cluster"), facts.get("region")
-    which = f"the cluster {cluster}" if cluster else f"the largest cluster of {region}" if region else "the largest cluster"
+    which = (
+        f"the cluster {cluster}"
+        if cluster
+        else f"the largest cluster of {region}"
+        if region
+        else "the largest cluster"
+    )
     if asked is not None and largest is not None and asked > largest:
         return f"Cannot start: asks for {told_memory(asked)}, {which} has {told_memory(largest)}."
     return f"Cannot start: asks for more than {f'the cluster {cluster}' if cluster else f'any cluster of {region}' if region else 'any cluster'} has."
 
 
 def _ordinal(number: int) -> str:
-    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    suffix = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number}{suffix}"
 
 
 def _estimate(
-    rule: WaitRule, check: Check | None, position: int, view: Snapshot, usual_seconds: float | None, ends: Sequence[float]
+    rule: WaitRule,
+    check: Check | None,
+    position: int,
+    view: Snapshot,
+    usual_seconds: float | None,
+    ends: Sequence[float],
 ) -> float | None:
     """About how long it waits, from the usual time of the last jobs of its kind; None where nothing is known.
 
@@ -233,14 +284,24 @@ def _estimate(
 
 def _ends_in(view: Snapshot, usual: Mapping[tuple[str, str], float]) -> list[float]:
     """In how many seconds running jobs of the kinds in `usual` should end, soonest first; without those that are late."""
-    known = [held for held in view.held if held.starting_or_running and (held.project, held.type) in usual]
+    known = [
+        held
+        for held in view.held
+        if held.starting_or_running and (held.project, held.type) in usual
+    ]
     left = [usual[held.project, held.type] - (view.now - held.began) for held in known]
     return sorted(seconds for seconds in left if seconds > 0)
 
 
-def _usual_seconds(kinds: Sequence[tuple[UUID, str]], clusters: Sequence[Cluster]) -> dict[tuple[UUID, str], float]:
+def _usual_seconds(
+    kinds: Sequence[tuple[UUID, str]], clusters: Sequence[Cluster]
+) -> dict[tuple[UUID, str], float]:
     """The median run time of the last jobs of each project and type."""
-    took = {kind: getattr(clusters[0], f"took_{index}") for index, kind in enumerate(kinds)} if clusters else {}
+    took = (
+        {kind: getattr(clusters[0], f"took_{index}") for index, kind in enumerate(kinds)}
+        if clusters
+        else {}
+    )
     return {kind: statistics.median(seconds) for kind, seconds in took.items() if seconds}
 
 

@@ -6,6 +6,7 @@ two passes would give the same room away twice.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -50,7 +51,7 @@ def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
         _fail_never([jobs[job_id] for job_id in decision.never if job_id in jobs])
         crash_point("admit.before_commit")
         for priority, ids in by_class.items() if hint else ():
-            transaction.on_commit(lambda ids=ids, priority=priority: queue.launch(ids, priority), robust=True)  # type: ignore[misc]
+            transaction.on_commit(partial(queue.launch, ids, priority), robust=True)
     if created:
         crash_point("admit.after_commit")
         log.info("admitted", attempts=len(created))
@@ -73,11 +74,15 @@ def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:
     read = ["project_id", "status", "reason", "attempt", "priority", "resources", "event_seq"]
     rows = Job.objects.filter(id__in=ids, status=JobStatus.QUEUED)
     if not never:
-        rows = rows.only(*read)  # a pass may admit thousands; those that never fit are few, and need the whole row
+        rows = rows.only(
+            *read
+        )  # a pass may admit thousands; those that never fit are few, and need the whole row
     return {job.id: job for job in rows.order_by("id").select_for_update()}
 
 
-def _admit(admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]) -> list[tuple[UUID, str]]:
+def _admit(
+    admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]
+) -> list[tuple[UUID, str]]:
     """Ids and priorities of the new attempts, in order, of the jobs that are locked."""
     chosen = dict(admitted)
     jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
@@ -89,7 +94,11 @@ def _admit(admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]) -> li
         kind=EventKind.ADMITTED,
         actor=ACTOR,
         data={
-            job_id: {"cluster": chosen[job_id], "cpu_millicores": amounts.cpu_millicores, "memory_bytes": amounts.memory_bytes}
+            job_id: {
+                "cluster": chosen[job_id],
+                "cpu_millicores": amounts.cpu_millicores,
+                "memory_bytes": amounts.memory_bytes,
+            }
             for job_id, amounts in asked.items()
         },
         reason="",
@@ -112,7 +121,9 @@ def _admit(admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]) -> li
             "cpu_millicores": [asked[job.id].cpu_millicores for _id, job, _cluster in made],
             "memory_bytes": [asked[job.id].memory_bytes for _id, job, _cluster in made],
             "gpus": [asked[job.id].gpus for _id, job, _cluster in made],
-            "created_at": [now + dt.timedelta(microseconds=index) for index in range(len(made))],  # launched in this order
+            "created_at": [
+                now + dt.timedelta(microseconds=index) for index in range(len(made))
+            ],  # launched in this order
         },
     )
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in made]

@@ -25,7 +25,9 @@ from jobs.services.transition import attempt_lock
 from mimir.lib.clock import utc_now
 from mimir.lib.words import told_at
 
-LOST_WITH_ITS_CLUSTER = "The worker and its cluster fell silent: lines after this one may be missing."
+LOST_WITH_ITS_CLUSTER = (
+    "The worker and its cluster fell silent: lines after this one may be missing."
+)
 
 
 def unheard_mark(*, cluster: Cluster) -> int:
@@ -89,7 +91,9 @@ def away_step(*, attempt_id: UUID) -> bool:
             return False  # it answers again, to somebody else
         now = database_now()
         silence = silence_of(cluster, heard_of(attempt), web_seconds=web_seconds(), now=now)
-        return _do(job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times()))
+        return _do(
+            job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times())
+        )
 
 
 def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
@@ -113,7 +117,14 @@ def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
         if silence.worker_seconds < silence.grace_seconds:
             return False
         message = ready["summary"] if ready else ""
-        attempt_end(job=job, attempt=attempt, reason=FailureReason.NODE_LOST, actor=ACTOR, message=message, ready=ready)
+        attempt_end(
+            job=job,
+            attempt=attempt,
+            reason=FailureReason.NODE_LOST,
+            actor=ACTOR,
+            message=message,
+            ready=ready,
+        )
     return True
 
 
@@ -122,16 +133,30 @@ def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:
         assert action.reason is not None
         ready = _told(job, attempt, cluster, action.reason)
         message = ready["summary"] if ready else action.message
-        attempt_end(job=job, attempt=attempt, reason=action.reason, actor=ACTOR, message=message, ready=ready)
+        attempt_end(
+            job=job,
+            attempt=attempt,
+            reason=action.reason,
+            actor=ACTOR,
+            message=message,
+            ready=ready,
+        )
     elif action.verb is Verb.FENCE:
         attempt.fenced_at = attempt.ended_at = utc_now()
         attempt.save(update_fields=["fenced_at", "ended_at"])
     elif action.verb is Verb.GONE:
-        gone_record(job=job, attempt=attempt, marker=LOST_WITH_ITS_CLUSTER, data={"unseen": True, "cluster": cluster.name})
+        gone_record(
+            job=job,
+            attempt=attempt,
+            marker=LOST_WITH_ITS_CLUSTER,
+            data={"unseen": True, "cluster": cluster.name},
+        )
     return action.verb is not Verb.NOTHING
 
 
-def _told(job: Job, attempt: Attempt, cluster: Cluster, reason: FailureReason) -> dict[str, Any] | None:
+def _told(
+    job: Job, attempt: Attempt, cluster: Cluster, reason: FailureReason
+) -> dict[str, Any] | None:
     """The diagnosis of an end that the silence made; None for one that comes of the job's own limits."""
     now = utc_now()
     facts: dict[str, Any] = {

@@ -6,7 +6,9 @@ from typing import Any
 from django.db import connection, models
 
 
-def insert_many(model: type[models.Model], columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
+def insert_many(
+    model: type[models.Model], columns: Mapping[str, Sequence[Any]], **same: Any
+) -> None:
     """Insert a row of `model` for each place in the lists of `columns`; all lists are of one length.
 
     `same` are values of further columns, the same in each row; any other column has its field's default. Keys are names of columns.
@@ -22,7 +24,9 @@ def insert_many(model: type[models.Model], columns: Mapping[str, Sequence[Any]],
             values.append(f'given."{name}"')
             continue
         values.append(f"%s::{field.db_type(connection)}")
-        parameters.append(field.get_db_prep_save(same[name] if name in same else field.get_default(), connection))
+        parameters.append(
+            field.get_db_prep_save(same[name] if name in same else field.get_default(), connection)
+        )
     arrays = ", ".join(f"%s::{model_type(model, name)}[]" for name in columns)
     given = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor:

@@ -17,7 +17,9 @@ def job_cancel(*, job_id: UUID, actor: str) -> Job:
         job = job_lock(job_id=job_id)
         status = JobStatus(job.status)
         if status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            raise Conflict(f"The job has ended: it {'succeeded' if status is JobStatus.SUCCEEDED else 'failed'} before the cancel came.")
+            raise Conflict(
+                f"The job has ended: it {'succeeded' if status is JobStatus.SUCCEEDED else 'failed'} before the cancel came."
+            )
         if status is JobStatus.QUEUED:
             _cancel_waiting(job, actor)
         elif status in (JobStatus.LAUNCHING, JobStatus.RUNNING):
@@ -62,6 +64,6 @@ def _ask(job: Job, actor: str) -> None:
         cancel_requested_at=now,
     )
     if not claimed:
-        Attempt.objects.filter(job=job, number=job.attempt, claim_id__isnull=True, fenced_at__isnull=True).update(
-            fenced_at=now, ended_at=now, reason=FailureReason.CANCELLED
-        )
+        Attempt.objects.filter(
+            job=job, number=job.attempt, claim_id__isnull=True, fenced_at__isnull=True
+        ).update(fenced_at=now, ended_at=now, reason=FailureReason.CANCELLED)

@@ -29,7 +29,9 @@ def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, A
         except Attempt.DoesNotExist:
             raise NotFound("There is no such attempt.") from None
         if attempt.fenced_at or attempt.ended_at:
-            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
         if attempt.claim_id is None:
             _claim(job, attempt, claim_id, host)
         elif attempt.claim_id != claim_id:

@@ -32,7 +32,11 @@ def cluster_ensure() -> Cluster:
     On the process launcher the room is worker slots: what jobs request of CPU and memory is recorded, and limits are clamped to the machine.
     """
     env = settings.ENV
-    slots = env.capacity_jobs or (KUBERNETES_JOBS if env.launcher == "kubernetes" else max(2, machine().cpu_millicores // 1000))
+    slots = env.capacity_jobs or (
+        KUBERNETES_JOBS
+        if env.launcher == "kubernetes"
+        else max(2, machine().cpu_millicores // 1000)
+    )
     row, _created = Cluster.objects.get_or_create(
         name=DEFAULT,
         defaults={
@@ -65,7 +69,14 @@ def launcher_of(cluster: Cluster) -> Launcher:
     """The launcher for a cluster: one a process, since it holds connections and watches; another one once the row says otherwise."""
     wanted = cluster.launcher, _launcher_settings(cluster)
     if cluster.launcher != "kubernetes":
-        wanted = cluster.launcher, replace(wanted[1], target=Target(), template=WorkerTemplate(wanted[1].installation, image=""))
+        wanted = (
+            cluster.launcher,
+            replace(
+                wanted[1],
+                target=Target(),
+                template=WorkerTemplate(wanted[1].installation, image=""),
+            ),
+        )
     with _making:
         made = _launchers.get(cluster.name)
         if made is None or made[0] != wanted:
@@ -81,7 +92,9 @@ def launchers_prepare() -> None:
         try:
             launcher_of(cluster).prepare()
         except Exception as error:  # whatever a row, a kubeconfig or a credential plugin brings
-            log.warning("a cluster's launcher is not ready", cluster=cluster.name, error=str(error)[:300])
+            log.warning(
+                "a cluster's launcher is not ready", cluster=cluster.name, error=str(error)[:300]
+            )
 
 
 def launcher_forget(name: str) -> None:
@@ -130,7 +143,11 @@ def cluster_reached(*, cluster: Cluster) -> bool:
     """Its list succeeded; whether it was away until now. Writes at most once in a second."""
     now = utc_now()
     back = Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=False).update(
-        reached_at=now, unreachable_since=None, unreachable_message="", away_seconds=0.0, away_web_seconds=None
+        reached_at=now,
+        unreachable_since=None,
+        unreachable_message="",
+        away_seconds=0.0,
+        away_web_seconds=None,
     )
     stale = Q(reached_at__isnull=True) | Q(reached_at__lt=now - _second())
     Cluster.objects.filter(stale, name=cluster.name).update(reached_at=now)
@@ -143,7 +160,14 @@ def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
         unreachable_since=utc_now(), away_seconds=0.0, away_web_seconds=None
     )
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_AWAY, {"message": message[:1000].replace("\x00", ""), "name": cluster.name, "gap": ASKED_GAP_SECONDS})
+        cursor.execute(
+            _STILL_AWAY,
+            {
+                "message": message[:1000].replace("\x00", ""),
+                "name": cluster.name,
+                "gap": ASKED_GAP_SECONDS,
+            },
+        )
 
 
 # By the count of web's uptime: what web was not up for is no silence, and what nobody asked for is no absence.

@@ -16,17 +16,30 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as Kube
 VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _RESERVED = ("new",)  # an address beside the names
-NAME_RULE = "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
+NAME_RULE = (
+    "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
+)
 VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
 ENTRIES_MAX, URL_MAX, CONTEXT_MAX, CONFIG_BYTES_MAX = 32, 500, 253, 1_000_000
-GRACE_SECONDS = (60, 7 * 86400)  # a shorter one would give up workers for a restart of the API server and a lost route at once
+GRACE_SECONDS = (
+    60,
+    7 * 86400,
+)  # a shorter one would give up workers for a restart of the API server and a lost route at once
 CAPACITIES = {
     "capacity_jobs": 1_000_000,
     "capacity_cpu_millicores": 10**12,
     "capacity_memory_bytes": 2**60,
     "capacity_gpus": 1_000_000,
 }
-ONLY_KUBERNETES = ("context", "namespace", "orchestrator_url", "node_selector", "tolerations", "gpu_node_selector", "gpu_tolerations")
+ONLY_KUBERNETES = (
+    "context",
+    "namespace",
+    "orchestrator_url",
+    "node_selector",
+    "tolerations",
+    "gpu_node_selector",
+    "gpu_tolerations",
+)
 
 
 class Launch(StrEnum):
@@ -77,7 +90,11 @@ def column_faults(values: Mapping[str, Any], *, launcher: str) -> dict[str, str]
     """What is wrong with `values`, by column; those that are not among them are not looked at."""
     faults = {name: _COLUMNS[name](value) for name, value in values.items() if name in _COLUMNS}
     if launcher != Launch.KUBERNETES:
-        faults |= {name: "belongs to a kubernetes cluster: leave it empty" for name in ONLY_KUBERNETES if values.get(name)}
+        faults |= {
+            name: "belongs to a kubernetes cluster: leave it empty"
+            for name in ONLY_KUBERNETES
+            if values.get(name)
+        }
         if values.get("model_cache") == ModelCache.CLAIM:
             faults["model_cache"] = "a claim belongs to a kubernetes cluster: use empty_dir"
     return {name: fault for name, fault in faults.items() if fault}
@@ -90,7 +107,9 @@ def contexts_of(path: str) -> list[str]:
             loaded = yaml.safe_load(file.read(CONFIG_BYTES_MAX))
         return [str(one["name"]) for one in loaded["contexts"]]
     except OSError as error:
-        raise ValueError(f"the file of KUBECONFIG_FILE cannot be read here ({error.strerror}): mount it for the web process too") from error
+        raise ValueError(
+            f"the file of KUBECONFIG_FILE cannot be read here ({error.strerror}): mount it for the web process too"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError("the file of KUBECONFIG_FILE is no kubeconfig with contexts") from error
 
@@ -106,11 +125,19 @@ def _context(value: object) -> str:
         names = contexts_of(settings.ENV.kubeconfig_file)
     except ValueError as error:
         return str(error)
-    return "" if value in names else f"is not a context of KUBECONFIG_FILE: use {', '.join(names[:20]) or 'none, it has no contexts'}"
+    return (
+        ""
+        if value in names
+        else f"is not a context of KUBECONFIG_FILE: use {', '.join(names[:20]) or 'none, it has no contexts'}"
+    )
 
 
 def _namespace(value: object) -> str:
-    return "" if value == "" or _is_label(value) else f"has to be a namespace: {NAME_RULE}; empty: WORKER_NAMESPACE"
+    return (
+        ""
+        if value == "" or _is_label(value)
+        else f"has to be a namespace: {NAME_RULE}; empty: WORKER_NAMESPACE"
+    )
 
 
 def _region(value: object) -> str:
@@ -120,7 +147,13 @@ def _region(value: object) -> str:
 def _url(value: object) -> str:
     if value == "":
         return ""
-    if not isinstance(value, str) or len(value) > URL_MAX or not value.isascii() or not value.isprintable() or " " in value:
+    if (
+        not isinstance(value, str)
+        or len(value) > URL_MAX
+        or not value.isascii()
+        or not value.isprintable()
+        or " " in value
+    ):
         return f"has to be a URL of at most {URL_MAX} characters"
     try:
         parts = urlsplit(value)
@@ -153,7 +186,11 @@ def _count(most: int, *, least: int = 0) -> Callable[[object], str]:
 def _label(key: object) -> bool:
     """Whether it may be a label's key: a name, perhaps behind a domain and a slash."""
     prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
-    return bool(name and VALUE.fullmatch(name) and (not slash or (len(prefix) <= 253 and _PREFIX.fullmatch(prefix))))
+    return bool(
+        name
+        and VALUE.fullmatch(name)
+        and (not slash or (len(prefix) <= 253 and _PREFIX.fullmatch(prefix)))
+    )
 
 
 def _selector(value: object) -> str:
@@ -170,7 +207,9 @@ def _selector(value: object) -> str:
 def _tolerations(value: object) -> str:
     if not isinstance(value, list) or len(value) > ENTRIES_MAX:
         return f"has to be a list of at most {ENTRIES_MAX} tolerations"
-    faults = (f"number {at}: {fault}" for at, one in enumerate(value, 1) if (fault := _toleration(one)))
+    faults = (
+        f"number {at}: {fault}" for at, one in enumerate(value, 1) if (fault := _toleration(one))
+    )
     return next(faults, "")
 
 
@@ -189,10 +228,19 @@ def _toleration(one: object) -> str:
         (operator in tuple(Operator), f"operator has to be one of {', '.join(Operator)}"),
         (key != "" or operator == Operator.EXISTS, "without a key the operator has to be Exists"),
         (isinstance(text, str) and bool(VALUE.fullmatch(text)), f"value has to have {VALUE_RULE}"),
-        (operator != Operator.EXISTS or text == "", "with the operator Exists the value has to be empty"),
-        (effect in ("", *Effect), f"effect has to be one of {', '.join(Effect)}, or empty for each"),
+        (
+            operator != Operator.EXISTS or text == "",
+            "with the operator Exists the value has to be empty",
+        ),
+        (
+            effect in ("", *Effect),
+            f"effect has to be one of {', '.join(Effect)}, or empty for each",
+        ),
         (seconds is None or whole, "tolerationSeconds has to be a whole number"),
-        (seconds is None or effect == Effect.NO_EXECUTE, "tolerationSeconds belongs to the effect NoExecute"),
+        (
+            seconds is None or effect == Effect.NO_EXECUTE,
+            "tolerationSeconds belongs to the effect NoExecute",
+        ),
     )
     return next((fault for fits, fault in rules if not fits), "")
 

@@ -14,7 +14,9 @@ def failure_dismiss(*, job: Job, user: "User") -> None:
     """Hide it; twice is as good as once. Raises: Conflict for a job that did not fail."""
     if job.status != JobStatus.FAILED:
         raise Conflict("Only a failed job can be dismissed.", code="not_failed")
-    DismissedFailure.objects.bulk_create([DismissedFailure(user=user, job=job)], ignore_conflicts=True)
+    DismissedFailure.objects.bulk_create(
+        [DismissedFailure(user=user, job=job)], ignore_conflicts=True
+    )
 
 
 def failure_restore(*, job: Job, user: "User") -> None:

@@ -10,7 +10,15 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.contract import (
+    FINAL,
+    INFRASTRUCTURE,
+    SHORTAGE,
+    EventKind,
+    FailureReason,
+    FinishStatus,
+    JobStatus,
+)
 from jobs.diagnosis import diagnose
 from jobs.models import Attempt, Job
 from jobs.services.storagewait import storage_wait_told, storage_waits
@@ -41,10 +49,19 @@ def attempt_end(
     reason, message = _while_storage_waits(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
-        reason, message=clean, detail=detail, resources=job.resources, timeout_seconds=job.timeout_seconds, ready=ready
+        reason,
+        message=clean,
+        detail=detail,
+        resources=job.resources,
+        timeout_seconds=job.timeout_seconds,
+        ready=ready,
     )
     # What ended before its worker took the job has run nothing of the user's.
-    counts = reason not in INFRASTRUCTURE and attempt.claimed_at is not None and job.status != JobStatus.CANCELLING
+    counts = (
+        reason not in INFRASTRUCTURE
+        and attempt.claimed_at is not None
+        and job.status != JobStatus.CANCELLING
+    )
     attempt.ended_at = now
     attempt.reason = reason
     attempt.message = diagnosis["summary"]
@@ -52,7 +69,9 @@ def attempt_end(
     attempt.end_status = by_worker or ""
     if by_worker is None:
         attempt.fenced_at = now
-    attempt.save(update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"])
+    attempt.save(
+        update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"]
+    )
     if job.status == JobStatus.CANCELLING:
         # The worker's own end, or the sight of it gone, makes it cancelled; a fence alone does not say that nothing runs any more.
         if by_worker is not None:
@@ -65,7 +84,9 @@ def attempt_end(
     return JobStatus(job.status)
 
 
-def _while_storage_waits(job: Job, attempt: Attempt, reason: FailureReason, message: str) -> tuple[FailureReason, str]:
+def _while_storage_waits(
+    job: Job, attempt: Attempt, reason: FailureReason, message: str
+) -> tuple[FailureReason, str]:
     """Reason and message of an attempt that ends while its worker cannot store its files: a time limit that passes meanwhile is not its fault."""
     if not storage_waits(attempt):
         return reason, message
@@ -73,7 +94,9 @@ def _while_storage_waits(job: Job, attempt: Attempt, reason: FailureReason, mess
         limit = f"Its time limit of {told_span(job.timeout_seconds)} passed"
         return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
     if reason is FailureReason.WORKER_LOST:
-        return reason, storage_wait_told(attempt, before=message.removesuffix(".") or "Its worker vanished")
+        return reason, storage_wait_told(
+            attempt, before=message.removesuffix(".") or "Its worker vanished"
+        )
     return reason, message
 
 
@@ -91,7 +114,9 @@ def job_finish_cancelled(*, job: Job, actor: str) -> None:
 
 def back_off_seconds(failures: int) -> float:
     """The wait before the retry after `failures` ended attempts (1 or more), in seconds: doubling, bounded."""
-    return float(min(settings.ENV.retry_back_off * 2 ** (failures - 1), settings.ENV.retry_back_off_max))
+    return float(
+        min(settings.ENV.retry_back_off * 2 ** (failures - 1), settings.ENV.retry_back_off_max)
+    )
 
 
 def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
@@ -105,10 +130,18 @@ def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
 
 
 def _requeue(
-    job: Job, attempt: Attempt, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
+    job: Job,
+    attempt: Attempt,
+    reason: FailureReason,
+    diagnosis: dict[str, Any],
+    actor: str,
+    *,
+    counts: bool,
 ) -> None:
     shutdown = reason is FailureReason.SHUTDOWN
-    infrastructure = job.infrastructure_failures + (0 if counts or shutdown or reason in SHORTAGE else 1)
+    infrastructure = job.infrastructure_failures + (
+        0 if counts or shutdown or reason in SHORTAGE else 1
+    )
     used = job.attempts_used + (1 if counts else 0)
     wait = 0.0 if shutdown else back_off_seconds(max(1, infrastructure + used))
     not_before = utc_now() + dt.timedelta(seconds=wait)
@@ -138,7 +171,9 @@ def _requeue(
     )
 
 
-def _fail(job: Job, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool) -> None:
+def _fail(
+    job: Job, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
+) -> None:
     job_move(
         job=job,
         sources=[JobStatus.LAUNCHING, JobStatus.RUNNING],

@@ -30,7 +30,9 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
         if attempt.fenced_at or attempt.claim_id is None:
-            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
         if attempt.ended_at:
             if attempt.end_status != report.status:
                 raise Gone("This attempt has ended otherwise.", code="fenced")
@@ -38,8 +40,15 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
         if attempt.end_status:
             return JobStatus(job.status)  # a repeated finish of a worker that was asked to stop
         if attempt.log_end < report.log_end:
-            raise Conflict("The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end})
-        _close(job, attempt, complete=whole and attempt.log_end == report.log_end, missing=report.log_missing)
+            raise Conflict(
+                "The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end}
+            )
+        _close(
+            job,
+            attempt,
+            complete=whole and attempt.log_end == report.log_end,
+            missing=report.log_missing,
+        )
         _keep_exit(attempt, report)
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
@@ -66,7 +75,9 @@ def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
 
 
 def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
-    marker = missing or (None if complete else "The stored log is not what the worker sent: its checksum differs.")
+    marker = missing or (
+        None if complete else "The stored log is not what the worker sent: its checksum differs."
+    )
     log_close(attempt=attempt, complete=marker is None, marker=marker)
     event_add(
         job=job,

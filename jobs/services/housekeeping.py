@@ -5,14 +5,22 @@ from collections.abc import Collection
 from jobs.models import ARTIFACTS, Artifact
 from jobs.services.logs import log_objects_sweep
 from projects.selectors import storage_keys_referenced
-from projects.services import expired_tokens_sweep, expired_uploads_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
+from projects.services import (
+    expired_tokens_sweep,
+    expired_uploads_sweep,
+    scratch_files_sweep,
+    unfinished_uploads_sweep,
+    unreferenced_objects_sweep,
+)
 
 LOG_OBJECTS_AFTER_SECONDS = 3600.0
 
 
 def artifact_keys_referenced(keys: Collection[str]) -> set[str]:
     """Those of `keys` that an artifact's row points at, or a dataset version's: what a job wrote lies where its artifact was put."""
-    return set(Artifact.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)) | storage_keys_referenced(keys)
+    return set(
+        Artifact.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)
+    ) | storage_keys_referenced(keys)
 
 
 def storage_sweep() -> int:

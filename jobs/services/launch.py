@@ -22,7 +22,14 @@ from django.db.models import F, Q
 
 from jobs import feed
 from jobs.contract import EventKind, FailureReason, JobStatus
-from jobs.launchers.base import Launched, Launcher, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.launchers.base import (
+    Launched,
+    Launcher,
+    LaunchLater,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+)
 from jobs.launchers.diagnosis import not_answered_yet
 from jobs.models import Attempt, Cluster
 from jobs.reconciliation import room_wait
@@ -41,10 +48,18 @@ ACTOR = "dispatcher"
 WRITTEN_AT_ONCE, GATHER_SECONDS = 128, 0.05
 SLOW_SECONDS, SLOW_AT_ONCE = 1.5, 100
 AHEAD = 4  # rows read for each thread, so that none waits while others are written
-_WANTED = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, uid="", job__status=JobStatus.LAUNCHING)
+_WANTED = Q(
+    fenced_at__isnull=True,
+    ended_at__isnull=True,
+    claim_id__isnull=True,
+    uid="",
+    job__status=JobStatus.LAUNCHING,
+)
 
 
-def attempts_to_launch(*, cluster: str | None = None, older_than_seconds: float = 0.0, limit: int = 500) -> list[UUID]:
+def attempts_to_launch(
+    *, cluster: str | None = None, older_than_seconds: float = 0.0, limit: int = 500
+) -> list[UUID]:
     """Admitted attempts no launch is known of, oldest first: what a lost hint, or a dispatcher killed between, left behind.
 
     None of a cluster that does not answer: to ask it would take a time-out each, and the reconciler notes when it answers again.
@@ -61,7 +76,9 @@ def attempts_to_launch(*, cluster: str | None = None, older_than_seconds: float 
     return list(rows.order_by("created_at", "id").values_list("id", flat=True)[:limit])
 
 
-def attempts_launch(attempt_ids: Sequence[UUID], *, more: Callable[[], Sequence[UUID]] | None = None) -> None:
+def attempts_launch(
+    attempt_ids: Sequence[UUID], *, more: Callable[[], Sequence[UUID]] | None = None
+) -> None:
     """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer.
 
     `more` gives further ones; it is called once, while the first ones are under way.
@@ -94,8 +111,14 @@ def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> 
     waiting, in_flight, alone = deque(mine), 0, len(mine) == 1 and more is None
     answers: SimpleQueue[_Answer] = SimpleQueue()
     while waiting or in_flight or more is not None:
-        ahead = AHEAD * settings.ENV.launch_concurrency if more is None else len(waiting)  # work for the threads while the others are brought
-        taken = [waiting.popleft() for _ in range(min(ahead, len(waiting)))] if in_flight < ahead else []
+        ahead = (
+            AHEAD * settings.ENV.launch_concurrency if more is None else len(waiting)
+        )  # work for the threads while the others are brought
+        taken = (
+            [waiting.popleft() for _ in range(min(ahead, len(waiting)))]
+            if in_flight < ahead
+            else []
+        )
         for asked in _asked(taken) if taken else ():
             if alone or asked.launcher is None:
                 answers.put(_ask(asked))
@@ -153,7 +176,9 @@ def _work(cluster: str) -> _Work:
     """
     work: _Work = SimpleQueue()
     for number in range(settings.ENV.launch_concurrency):
-        threading.Thread(target=_ask_for_ever, args=(work,), name=f"launch {cluster} {number}", daemon=True).start()
+        threading.Thread(
+            target=_ask_for_ever, args=(work,), name=f"launch {cluster} {number}", daemon=True
+        ).start()
     return work
 
 
@@ -163,8 +188,21 @@ def _asked(attempt_ids: Sequence[UUID]) -> Iterator[_Asked]:
     launchers = {name: _launcher(row) for name, row in clusters.items()}
     # Columns, not rows: a model's instance for each costs more than all that is done with it here.
     of_job = ("type", "project_id", "priority", "timeout_seconds", "resources")
-    fields = ("id", "name", "number", "cluster_id", "cpu_millicores", "memory_bytes", "job_id", *(f"job__{name}" for name in of_job))
-    rows = Attempt.objects.filter(_WANTED, id__in=attempt_ids).order_by("created_at", "id").values_list(*fields, named=True)
+    fields = (
+        "id",
+        "name",
+        "number",
+        "cluster_id",
+        "cpu_millicores",
+        "memory_bytes",
+        "job_id",
+        *(f"job__{name}" for name in of_job),
+    )
+    rows = (
+        Attempt.objects.filter(_WANTED, id__in=attempt_ids)
+        .order_by("created_at", "id")
+        .values_list(*fields, named=True)
+    )
     for row in rows:
         cluster = clusters[row.cluster_id]
         remote = cluster.launcher == "kubernetes"
@@ -195,7 +233,9 @@ def _ask(asked: _Asked) -> _Answer:
     crash_point("launch.before")
     attempt_id = asked.attempt_id
     if asked.launcher is None:
-        return _Answer(attempt_id, LaunchUncertain(f"the row of the cluster {asked.cluster} cannot be used"))
+        return _Answer(
+            attempt_id, LaunchUncertain(f"the row of the cluster {asked.cluster} cannot be used")
+        )
     if asked.remote:
         _asking[attempt_id] = time.monotonic()
     try:
@@ -220,7 +260,9 @@ def slow_launches_told() -> None:
     asking = dict(_asking)
     _told_slow.intersection_update(asking)
     late = time.monotonic() - SLOW_SECONDS
-    for attempt_id in [each for each, since in asking.items() if since < late and each not in _told_slow][:SLOW_AT_ONCE]:
+    for attempt_id in [
+        each for each, since in asking.items() if since < late and each not in _told_slow
+    ][:SLOW_AT_ONCE]:
         _told_slow.add(attempt_id)
         waits_told(attempt_id=attempt_id, told=not_answered_yet().told(), only_first=True)
 
@@ -240,7 +282,13 @@ def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
 def _write(answers: Sequence[_Answer]) -> None:
     """Keep what came of it. What cannot be written now is found again: the worker by its name, the attempt by the sweep."""
     try:
-        _record({each.attempt_id: each.outcome for each in answers if isinstance(each.outcome, Launched)})
+        _record(
+            {
+                each.attempt_id: each.outcome
+                for each in answers
+                if isinstance(each.outcome, Launched)
+            }
+        )
         for each in answers:
             if isinstance(each.outcome, LaunchRefused):
                 _refused(each.attempt_id, each.outcome)
@@ -261,7 +309,11 @@ def _later(attempt_id: UUID, error: Exception) -> None:
 def _still_wanted(attempt_id: UUID) -> bool:
     """Read anew by the starter once it holds the worker's lock: a cancel or a fence may have come meanwhile."""
     return Attempt.objects.filter(
-        id=attempt_id, fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=True, job__status=JobStatus.LAUNCHING
+        id=attempt_id,
+        fenced_at__isnull=True,
+        ended_at__isnull=True,
+        claim_id__isnull=True,
+        job__status=JobStatus.LAUNCHING,
     ).exists()
 
 
@@ -306,7 +358,14 @@ def _record(launched: Mapping[UUID, Launched]) -> None:
         cursor.execute(_LOCK, [ids])
         cursor.execute(
             _RECORD,
-            [ids, [row.uid for row in rows], [row.adopted for row in rows], utc_now(), EventKind.LAUNCHED.value, ACTOR],
+            [
+                ids,
+                [row.uid for row in rows],
+                [row.adopted for row in rows],
+                utc_now(),
+                EventKind.LAUNCHED.value,
+                ACTOR,
+            ],
         )
         feed.publish_jobs(cursor.fetchall())
 
@@ -339,10 +398,22 @@ def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
     """For certain not created: end the attempt, but only while nobody has claimed it."""
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
-        if attempt.claim_id or attempt.fenced_at or attempt.ended_at or job.status != JobStatus.LAUNCHING:
+        if (
+            attempt.claim_id
+            or attempt.fenced_at
+            or attempt.ended_at
+            or job.status != JobStatus.LAUNCHING
+        ):
             return
         reason = FailureReason(refused.reason or FailureReason.LAUNCH_FAILED)
-        attempt_end(job=job, attempt=attempt, reason=reason, actor=ACTOR, message=str(refused), ready=refused.told)
+        attempt_end(
+            job=job,
+            attempt=attempt,
+            reason=reason,
+            actor=ACTOR,
+            message=str(refused),
+            ready=refused.told,
+        )
 
 
 def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:
@@ -351,5 +422,6 @@ def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:
     if attempt is not None:
         wait = back_off_seconds(attempt.launch_failures + 1) if seconds is None else seconds
         Attempt.objects.filter(id=attempt_id).update(
-            launch_failures=F("launch_failures") + 1, launch_not_before=utc_now() + dt.timedelta(seconds=wait)
+            launch_failures=F("launch_failures") + 1,
+            launch_not_before=utc_now() + dt.timedelta(seconds=wait),
         )

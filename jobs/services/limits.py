@@ -22,7 +22,13 @@ def limits_etag() -> str:
 
 
 def limit_set(
-    *, scope: str, key: str, actor: str, max_jobs: int | None, paused: bool, etags: Preconditions | None = None
+    *,
+    scope: str,
+    key: str,
+    actor: str,
+    max_jobs: int | None,
+    paused: bool,
+    etags: Preconditions | None = None,
 ) -> Limit:
     """Set one limit: `scope` global (key empty), type or project (key: its slug). `max_jobs` None: no limit.
 
@@ -31,11 +37,15 @@ def limit_set(
     limit_check(scope=scope, key=key, max_jobs=max_jobs)
     with transaction.atomic():
         if etags is not None and (etags.match is not None or etags.none_match is not None):
-            with connection.cursor() as cursor:  # two conditional changes come one after the other, also of a limit that is not there yet
+            with (
+                connection.cursor() as cursor
+            ):  # two conditional changes come one after the other, also of a limit that is not there yet
                 cursor.execute(f'LOCK TABLE "{Limit._meta.db_table}" IN SHARE ROW EXCLUSIVE MODE')
             check_etag(limits_etag(), etags)
         row, _ = Limit.objects.update_or_create(
-            scope=scope, key=key, defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]}
+            scope=scope,
+            key=key,
+            defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]},
         )
         transaction.on_commit(queue.wake_all, robust=True)
     return row
@@ -48,7 +58,9 @@ def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
         faults["key"] = "has to be empty for global"
     elif scope == Limit.Scope.TYPE and key not in {kind.value for kind in JobType}:
         faults["key"] = f"has to be one of {', '.join(JobType)}"
-    elif scope == Limit.Scope.PROJECT and ("\x00" in key or not Project.objects.filter(slug=key).exists()):
+    elif scope == Limit.Scope.PROJECT and (
+        "\x00" in key or not Project.objects.filter(slug=key).exists()
+    ):
         faults["key"] = "has to be the slug of a project"
     elif scope not in Limit.Scope.values:
         faults["scope"] = f"has to be one of {', '.join(Limit.Scope.values)}"

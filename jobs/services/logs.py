@@ -63,7 +63,9 @@ class LogLimitExceeded(TooLarge):
     code = "log_limit_exceeded"
 
     def __init__(self) -> None:
-        super().__init__(f"The log of an attempt may have {settings.ENV.log_bytes_max} bytes (LOG_BYTES_MAX).")
+        super().__init__(
+            f"The log of an attempt may have {settings.ENV.log_bytes_max} bytes (LOG_BYTES_MAX)."
+        )
 
 
 def log_append(*, attempt_id: UUID, offset: int, data: bytes) -> int:
@@ -111,7 +113,9 @@ def _check(data: bytes) -> None:
     if not data:
         raise Invalid("The request carries no log bytes.")
     if _LINES.fullmatch(data) is None:
-        raise Invalid("Log bytes are whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with its line end.")
+        raise Invalid(
+            "Log bytes are whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with its line end."
+        )
     if max(map(len, data.split(b"\n"))) >= LOG_LINE_BYTES_MAX:
         raise Invalid(f"A log line may have {LOG_LINE_BYTES_MAX} bytes, its line end included.")
 
@@ -131,7 +135,11 @@ def _store(attempt: Attempt, data: bytes, compressed: bytes, lines: int) -> None
     """Add a chunk at the end of the locked attempt's log, and hint on commit."""
     start = attempt.log_end
     LogChunk.objects.create(
-        attempt_id=attempt.id, start=start, end=start + len(data), first_line=attempt.log_lines, data=compressed
+        attempt_id=attempt.id,
+        start=start,
+        end=start + len(data),
+        first_line=attempt.log_lines,
+        data=compressed,
     )
     attempt.log_end = start + len(data)
     attempt.log_lines += lines

@@ -29,7 +29,9 @@ from projects import storage
 log = structlog.get_logger(__name__)
 
 ROOT = "logs"
-POINT_WITHIN_SECONDS = 1800  # an object is pointed to at once or never: the sweep waits twice as long
+POINT_WITHIN_SECONDS = (
+    1800  # an object is pointed to at once or never: the sweep waits twice as long
+)
 RETRY_SECONDS = 60  # a log that could not be sealed is left alone this long, so that it does not stop those behind it
 _GZIP_LEVEL = 6
 _BATCH = 500
@@ -66,7 +68,9 @@ def log_seal(*, attempt_id: UUID) -> bool:
         storage.object_discard(name)
         if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
             return False  # another sealer was faster, and the rows went away under this one
-        Attempt.objects.filter(id=attempt_id).update(log_seal_not_before=utc_now() + dt.timedelta(seconds=RETRY_SECONDS))
+        Attempt.objects.filter(id=attempt_id).update(
+            log_seal_not_before=utc_now() + dt.timedelta(seconds=RETRY_SECONDS)
+        )
         raise
     if not won:
         storage.object_discard(name)
@@ -75,10 +79,14 @@ def log_seal(*, attempt_id: UUID) -> bool:
 
 def log_objects_sweep(older_than_seconds: float) -> int:
     """Remove objects that no attempt points to and that were last written so long ago; returns how many."""
-    names = storage.keys_older_than(utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT)
+    names = storage.keys_older_than(
+        utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT
+    )
     removed = 0
     while batch := list(itertools.islice(names, _BATCH)):
-        referenced = set(Attempt.objects.filter(log_object__in=batch).values_list("log_object", flat=True))
+        referenced = set(
+            Attempt.objects.filter(log_object__in=batch).values_list("log_object", flat=True)
+        )
         removed += sum(_remove_unreferenced(name) for name in batch if name not in referenced)
     return removed
 
@@ -166,7 +174,9 @@ def _check_object(name: str, index: _Index) -> None:
     """
     found = storage.object_facts(name)
     if found.size_bytes != index.size:
-        raise OSError(f"the object {name} has {found.size_bytes} bytes and {index.size} were written")
+        raise OSError(
+            f"the object {name} has {found.size_bytes} bytes and {index.size} were written"
+        )
     if found.modified_at < utc_now() - dt.timedelta(seconds=POINT_WITHIN_SECONDS):
         raise OSError(f"the object {name} is so old that the sweep may be about to remove it")
 

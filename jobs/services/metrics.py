@@ -46,21 +46,34 @@ def ended_count(*, job: Job) -> None:
     if job.started_at is not None and job.finished_at is not None:
         took = job.finished_at - job.started_at
         rows.append(
-            MetricDelta(metric=Metric.DURATION, type=job.type, status=job.status, label=bucket(took, DURATION_BOUNDS), amount=_microseconds(took))
+            MetricDelta(
+                metric=Metric.DURATION,
+                type=job.type,
+                status=job.status,
+                label=bucket(took, DURATION_BOUNDS),
+                amount=_microseconds(took),
+            )
         )
     MetricDelta.objects.bulk_create(rows)
 
 
 def tried_again_count(*, job: Job) -> None:
     """A job went back in the line after an attempt; its row has the reason."""
-    MetricDelta.objects.create(metric=Metric.TRIED_AGAIN, type=job.type, status=JobStatus.QUEUED, label=job.reason)
+    MetricDelta.objects.create(
+        metric=Metric.TRIED_AGAIN, type=job.type, status=JobStatus.QUEUED, label=job.reason
+    )
 
 
 def launch_count(*, job: Job, attempt: Attempt) -> None:
     """A worker has claimed its attempt."""
     assert attempt.claimed_at is not None
     took = attempt.claimed_at - attempt.created_at
-    MetricDelta.objects.create(metric=Metric.LAUNCH, type=job.type, label=bucket(took, LAUNCH_BOUNDS), amount=_microseconds(took))
+    MetricDelta.objects.create(
+        metric=Metric.LAUNCH,
+        type=job.type,
+        label=bucket(took, LAUNCH_BOUNDS),
+        amount=_microseconds(took),
+    )
 
 
 def log_count(*, attempt: Attempt) -> None:

@@ -29,7 +29,11 @@ LOST_TAIL = "The worker ended without delivering its log: lines after this one m
 def times() -> Times:
     """The settings that decisions about attempts need."""
     env = settings.ENV
-    return Times(launch_timeout=env.launch_timeout, cancel_grace=env.cancel_grace, worker_grace=env.worker_grace)
+    return Times(
+        launch_timeout=env.launch_timeout,
+        cancel_grace=env.cancel_grace,
+        worker_grace=env.worker_grace,
+    )
 
 
 def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) -> bool:
@@ -42,13 +46,18 @@ def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) ->
         _keep_exit(attempt, seen)
         detail = {}
         if seen is not None:
-            detail = {"exit_code": seen.exit_code, "signal": seen.signal, "peak_bytes": seen.peak_memory_bytes}
+            detail = {
+                "exit_code": seen.exit_code,
+                "signal": seen.signal,
+                "peak_bytes": seen.peak_memory_bytes,
+            }
         attempt_end(
             job=job,
             attempt=attempt,
             reason=action.reason,
             actor=ACTOR,
-            message=action.message or attempt.message,  # the worker's, which said that it was asked to stop
+            message=action.message
+            or attempt.message,  # the worker's, which said that it was asked to stop
             detail={key: value for key, value in detail.items() if value is not None},
             ready=_ready(row, action, seen),
         )
@@ -64,7 +73,9 @@ def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, An
     return {**ready, **({"summary": action.message} if action.message else {})}
 
 
-def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: bool = False) -> bool:
+def waits_told(
+    *, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: bool = False
+) -> bool:
     """Keep what an attempt that nobody has claimed waits for, a diagnosis, and tell who watches; None: nothing any more.
 
     It stands at the attempt, and at the job for as long as this is `launching`.
@@ -90,7 +101,9 @@ def waits_told(*, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: 
             since = utc_now().isoformat() if before is None or fresh else before["since"]
             attempt.waits_for = {**told, "since": since}
         attempt.save(update_fields=["waits_for"])
-        Job.objects.filter(id=job.id).update(message=told["summary"] if told else "", diagnosis=told)
+        Job.objects.filter(id=job.id).update(
+            message=told["summary"] if told else "", diagnosis=told
+        )
         if fresh and told is not None and told["category"] not in ROUTINE:
             data = {"category": told["category"], "summary": told["summary"]}
             event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
@@ -139,7 +152,9 @@ def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
     return True
 
 
-def gone_record(*, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, Any] | None = None) -> None:
+def gone_record(
+    *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, Any] | None = None
+) -> None:
     """The worker counts as gone (both rows locked by the caller). `marker`: the last line of a log that it did not close itself."""
     attempt.gone_at = utc_now()
     attempt.save(update_fields=["gone_at"])
@@ -172,7 +187,9 @@ def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]])
 
 def cleaned_up(*, attempt_id: UUID) -> None:
     """The worker object is removed; nothing is left to look at."""
-    Attempt.objects.filter(id=attempt_id, cleaned_up_at__isnull=True).update(cleaned_up_at=utc_now())
+    Attempt.objects.filter(id=attempt_id, cleaned_up_at__isnull=True).update(
+        cleaned_up_at=utc_now()
+    )
 
 
 def _close_lost(job: Job, attempt: Attempt, marker: str) -> None:

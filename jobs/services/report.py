@@ -35,13 +35,26 @@ def heartbeat_record(
     Its time is the database's, by whose clock its age is told.
     """
     live = Attempt.objects.filter(_LIVE, id=attempt_id)
-    if not live.update(heartbeat_at=Now(), peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes)):
+    if not live.update(
+        heartbeat_at=Now(),
+        peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes),
+    ):
         raise _fenced()
-    UsageSample.objects.create(attempt_id=attempt_id, at=utc_now(), memory_bytes=memory_bytes, cpu_millicores=cpu_millicores)
-    row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(id=attempt_id)
+    UsageSample.objects.create(
+        attempt_id=attempt_id,
+        at=utc_now(),
+        memory_bytes=memory_bytes,
+        cpu_millicores=cpu_millicores,
+    )
+    row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(
+        id=attempt_id
+    )
     assert row["claimed_at"] is not None
     timeout_at = row["claimed_at"] + dt.timedelta(seconds=row["job__timeout_seconds"])
-    return {"cancel": row["job__status"] == JobStatus.CANCELLING, "timeout_at": timeout_at.isoformat()}
+    return {
+        "cancel": row["job__status"] == JobStatus.CANCELLING,
+        "timeout_at": timeout_at.isoformat(),
+    }
 
 
 def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
@@ -57,11 +70,17 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
         new = [event for event in events if event.n > attempt.event_n]
         for index, event in enumerate(new, start=attempt.event_n + 1):
             if event.n != index:
-                raise Conflict("Events are missing before this one.", code="gap", detail={"last": attempt.event_n})
+                raise Conflict(
+                    "Events are missing before this one.",
+                    code="gap",
+                    detail={"last": attempt.event_n},
+                )
         if not new:
             return attempt.event_n
         if new[-1].n > settings.ENV.event_count_max:
-            raise TooLarge(f"An attempt may report {settings.ENV.event_count_max} events (EVENT_COUNT_MAX).")
+            raise TooLarge(
+                f"An attempt may report {settings.ENV.event_count_max} events (EVENT_COUNT_MAX)."
+            )
         _set_progress(job, new)
         events_add(
             job=job,
@@ -77,9 +96,14 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
 def _check_events(events: Sequence[WorkerEvent]) -> None:
     for event in events:
         if event.kind not in WORKER_EVENT_KINDS:
-            raise Invalid(f"A worker does not report {event.kind}.", detail={"kind": "is not one of a worker's kinds"})
+            raise Invalid(
+                f"A worker does not report {event.kind}.",
+                detail={"kind": "is not one of a worker's kinds"},
+            )
         if len(json.dumps(event.data)) > settings.ENV.event_bytes_max:
-            raise TooLarge(f"An event's data may have {settings.ENV.event_bytes_max} bytes (EVENT_BYTES_MAX).")
+            raise TooLarge(
+                f"An event's data may have {settings.ENV.event_bytes_max} bytes (EVENT_BYTES_MAX)."
+            )
 
 
 def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
@@ -89,11 +113,15 @@ def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
 
 
 def _set_progress(job: Job, events: Sequence[WorkerEvent]) -> None:
-    latest = next((event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None)
+    latest = next(
+        (event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None
+    )
     if latest is None:
         return
     fraction = latest.get("fraction")
-    valid = isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 <= fraction <= 1
+    valid = (
+        isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 <= fraction <= 1
+    )
     job.progress_fraction = float(fraction) if valid and fraction is not None else None
     job.progress_message = str(latest.get("message") or "")[:500]
     job.save(update_fields=["progress_fraction", "progress_message"])
@@ -121,7 +149,9 @@ def artifact_record(
         stored = Artifact.objects.filter(attempt=attempt, name=name).first()
         if stored is not None:
             if stored.sha256 != sha256 or stored.role != role:
-                raise Conflict(f"The artifact {name} is stored with other bytes.", code="artifact_exists")
+                raise Conflict(
+                    f"The artifact {name} is stored with other bytes.", code="artifact_exists"
+                )
             return stored, False
         artifact_room_check(attempt_id=attempt_id, size_bytes=size_bytes)
         try:
@@ -135,15 +165,22 @@ def artifact_record(
                 media_type=media_type[:200],
             )
         except IntegrityError as error:  # the attempt is locked: only a defect leads here
-            raise MimirError("The artifact could not be recorded.", status=500, code="internal") from error
+            raise MimirError(
+                "The artifact could not be recorded.", status=500, code="internal"
+            ) from error
     return artifact, True
 
 
 def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
     """Refuse what would go over the attempt's artifact limits. Raises: TooLarge `artifact_limit_exceeded`."""
     env = settings.ENV
-    held = Artifact.objects.filter(attempt_id=attempt_id).aggregate(count=Count("id"), size=Coalesce(Sum("size_bytes"), 0))
-    if held["count"] >= env.artifact_count_max or held["size"] + size_bytes > env.artifact_bytes_max:
+    held = Artifact.objects.filter(attempt_id=attempt_id).aggregate(
+        count=Count("id"), size=Coalesce(Sum("size_bytes"), 0)
+    )
+    if (
+        held["count"] >= env.artifact_count_max
+        or held["size"] + size_bytes > env.artifact_bytes_max
+    ):
         raise TooLarge(
             f"An attempt may leave {env.artifact_count_max} artifacts of {env.artifact_bytes_max} bytes together"
             " (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
@@ -152,4 +189,6 @@ def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
     try:
         storage_demand(Project.objects.get(jobs__attempts=attempt_id), size_bytes)
     except QuotaExceeded as error:
-        raise TooLarge(error.message, code="artifact_limit_exceeded", detail=error.detail) from error
+        raise TooLarge(
+            error.message, code="artifact_limit_exceeded", detail=error.detail
+        ) from error

@@ -17,7 +17,9 @@ from projects import storage
 log = structlog.get_logger(__name__)
 BATCH = 200
 SKIP_SECONDS = 3600.0
-_skipped: dict[UUID, float] = {}  # jobs that something protects, and until when they are not tried again
+_skipped: dict[
+    UUID, float
+] = {}  # jobs that something protects, and until when they are not tried again
 
 
 def retention_apply() -> int:
@@ -40,11 +42,15 @@ def _jobs(before: dt.datetime) -> int:
     Rows first: a file without a row is swept later, a row without its file would be a broken promise.
     """
     _forget_skipped()
-    given_up = Q(gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before)
+    given_up = Q(
+        gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before
+    )
     ids = list(
         Job.objects.filter(finished_at__lt=before)
         .exclude(id__in=JobOutput.objects.values("job_id"))
-        .exclude(id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id"))
+        .exclude(
+            id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id")
+        )
         .exclude(id__in=list(_skipped))
         .order_by("finished_at")
         .values_list("id", flat=True)[:BATCH]
@@ -60,9 +66,13 @@ def _jobs(before: dt.datetime) -> int:
 
 def _delete(ids: Sequence[UUID]) -> None:
     """Delete jobs, then their files. Raises: ProtectedError, RestrictedError, IntegrityError when a row still needs one of them."""
-    keys = list(Artifact.objects.filter(attempt__job_id__in=ids).values_list("storage_key", flat=True))
+    keys = list(
+        Artifact.objects.filter(attempt__job_id__in=ids).values_list("storage_key", flat=True)
+    )
     keys += [
-        key for key in Attempt.objects.filter(job_id__in=ids).values_list("log_object", flat=True) if key is not None
+        key
+        for key in Attempt.objects.filter(job_id__in=ids).values_list("log_object", flat=True)
+        if key is not None
     ]
     with transaction.atomic():
         Job.objects.filter(id__in=ids).delete()
@@ -75,7 +85,12 @@ def _deleted_alone(job_id: UUID) -> bool:
     try:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:
-        log.warning("an ended job is kept: other rows need it", job_id=str(job_id), error=type(error).__name__, detail=str(error)[:300])
+        log.warning(
+            "an ended job is kept: other rows need it",
+            job_id=str(job_id),
+            error=type(error).__name__,
+            detail=str(error)[:300],
+        )
         _skipped[job_id] = time.monotonic() + SKIP_SECONDS
         return False
     return True

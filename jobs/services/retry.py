@@ -18,7 +18,11 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
     if not is_terminal(JobStatus(job.status)):
         raise Conflict("The job has not ended: cancel it first, or submit another one.")
     limits = from_dict(job.resources).limits
-    asked = {"cpu": format_cpu(limits.cpu_millicores), "memory": format_memory(limits.memory_bytes), "gpu": limits.gpus}
+    asked = {
+        "cpu": format_cpu(limits.cpu_millicores),
+        "memory": format_memory(limits.memory_bytes),
+        "gpu": limits.gpus,
+    }
     submitted = job_submit(
         project=job.project,
         user=user,

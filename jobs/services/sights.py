@@ -7,7 +7,16 @@ from typing import Any
 
 from jobs.contract import CLUSTER, FailureReason
 from jobs.launchers.base import Evidence, Launcher, Observed
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, is_suspended, never_claimed, node_silent, not_called_yet, placed_at, worker_runs
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    is_suspended,
+    never_claimed,
+    node_silent,
+    not_called_yet,
+    placed_at,
+    worker_runs,
+)
 from jobs.reconciliation import Action, AttemptView, Sight
 from jobs.selectors.attempts import resources_of
 
@@ -50,8 +59,15 @@ def explained(
     if seen is not None and seen.reason and not interrupted:
         return sight, None  # the worker's own word
     if seen is None and not row.uid:
-        return sight, None  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
-    evidence = seen.evidence if seen is not None and seen.evidence is not None else launcher.evidence(row.name)
+        return (
+            sight,
+            None,
+        )  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
+    evidence = (
+        seen.evidence
+        if seen is not None and seen.evidence is not None
+        else launcher.evidence(row.name)
+    )
     if evidence is None:
         return sight, None
     sight = _placed(sight, evidence)
@@ -81,7 +97,9 @@ def explained(
     )
 
 
-def with_last_lines(row: AttemptView, sight: Sight, launcher: Launcher, action: Action) -> tuple[Sight, Action]:
+def with_last_lines(
+    row: AttemptView, sight: Sight, launcher: Launcher, action: Action
+) -> tuple[Sight, Action]:
     """The sight and the end of a worker that runs and never claimed, with what its container printed: it may say why it cannot call."""
     try:
         piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
@@ -89,18 +107,26 @@ def with_last_lines(row: AttemptView, sight: Sight, launcher: Launcher, action: 
         return sight, action
     told = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
     late = action.message.removeprefix(sight.message).strip()
-    return replace(sight, message=told.summary, ready=told.told()), replace(action, message=f"{told.summary} {late}".strip())
+    return replace(sight, message=told.summary, ready=told.told()), replace(
+        action, message=f"{told.summary} {late}".strip()
+    )
 
 
 def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
     seconds = placed_at(evidence.pods)
-    return replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC)) if sight is not None and seconds else sight
+    return (
+        replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC))
+        if sight is not None and seconds
+        else sight
+    )
 
 
 def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
     """Whether its own last word is that it was asked to stop, to us or where its container left it."""
     untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
-    return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (row.interrupted_at is not None and untold)
+    return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (
+        row.interrupted_at is not None and untold
+    )
 
 
 def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
@@ -112,13 +138,22 @@ def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | N
         return sight
     if not seen.evidence.pods and (told := _suspended(row, seen.evidence)) is not None:
         # Its pod was removed. Resumed, the Job makes another one, which may not claim: this attempt is over.
-        return replace(sight, alive=False, gone=False, reason=told.category.value, message=told.summary, ready=told.told())
+        return replace(
+            sight,
+            alive=False,
+            gone=False,
+            reason=told.category.value,
+            message=told.summary,
+            ready=told.told(),
+        )
     if not seen.unsure:
         return sight
     told = _diagnosed(row, seen.evidence, (), alive=True)
     if told is None or told.category is not FailureReason.NODE_LOST:
         return sight
-    return replace(sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told())
+    return replace(
+        sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told()
+    )
 
 
 def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
@@ -129,7 +164,9 @@ def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
     return told if told is not None and told.category is FailureReason.SUSPENDED else None
 
 
-def _diagnosed(row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool) -> ClusterDiagnosis | None:
+def _diagnosed(
+    row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool
+) -> ClusterDiagnosis | None:
     resources = None if alive else resources_of(row.id)
     return diagnose(
         evidence.job,
@@ -142,10 +179,14 @@ def _diagnosed(row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool)
     )
 
 
-def _silent(row: AttemptView, sight: Sight | None, evidence: Evidence) -> tuple[Sight | None, ClusterDiagnosis | None]:
+def _silent(
+    row: AttemptView, sight: Sight | None, evidence: Evidence
+) -> tuple[Sight | None, ClusterDiagnosis | None]:
     """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
     runs = any(worker_runs(pod) for pod in evidence.pods)
     if sight is None or not sight.alive or not runs or row.claimed_at is not None:
         return sight, None
     told = never_claimed()
-    return replace(sight, reason=told.category.value, message=told.summary, ready=told.told()), not_called_yet()
+    return replace(
+        sight, reason=told.category.value, message=told.summary, ready=told.told()
+    ), not_called_yet()

@@ -41,7 +41,9 @@ def storage_watched(attempt: Attempt) -> Iterator[None]:
     except Exception as error:
         known = as_mimir_error(error)
         if known is not None and known.code in PROBLEMS:
-            with suppress(Error):  # the database may be on the same disk; the worker's next try records it
+            with suppress(
+                Error
+            ):  # the database may be on the same disk; the worker's next try records it
                 _wait_record(attempt.id, PROBLEMS[known.code])
         raise
     if storage_waits(attempt):
@@ -96,7 +98,13 @@ def _wait_end(attempt_id: UUID) -> None:
         attempt.waits_for = None
         attempt.save(update_fields=["waits_for"])
         Job.objects.filter(id=job.id).update(message="", diagnosis=None)
-        event_add(job=job, attempt=attempt.number, kind=EventKind.NOTICE, actor=ACTOR, data={"message": AGAIN})
+        event_add(
+            job=job,
+            attempt=attempt.number,
+            kind=EventKind.NOTICE,
+            actor=ACTOR,
+            data={"message": AGAIN},
+        )
 
 
 def _runs(job: Job, attempt: Attempt) -> bool:

@@ -81,7 +81,10 @@ def job_check(
     Raises: Invalid with every bad field's path; Conflict for an archived project.
     """
     if project.status == ProjectStatus.ARCHIVED:
-        raise Conflict("The project is archived: a maintainer can make it active again.", code="project_archived")
+        raise Conflict(
+            "The project is archived: a maintainer can make it active again.",
+            code="project_archived",
+        )
     faults: dict[str, str] = {}
     faults |= {fault.path: fault.message for fault in check_parameters(type, parameters)}
     labels = _labels(labels or {}, faults)
@@ -113,7 +116,11 @@ def job_check(
 
 
 def _inputs(
-    project: Project, kind: JobType, parameters: dict[str, Any], fixed: list[dict[str, Any]] | None, faults: dict[str, str]
+    project: Project,
+    kind: JobType,
+    parameters: dict[str, Any],
+    fixed: list[dict[str, Any]] | None,
+    faults: dict[str, str],
 ) -> Inputs:
     """The versions that the job reads: those of the job that is run again, else what its parameters name, once these have no faults."""
     inputs = inputs_of(fixed or [])
@@ -162,7 +169,11 @@ def job_submit(
             job = _insert(project, user, checked, idempotency_key, digest, retry_of)
     except IntegrityError:
         # Two requests with one key at the same time: the other one has committed. Or an input was deleted since it was looked up.
-        earlier = _earlier(project, user, idempotency_key, digest) if idempotency_key is not None else None
+        earlier = (
+            _earlier(project, user, idempotency_key, digest)
+            if idempotency_key is not None
+            else None
+        )
         if earlier is not None:
             return Submitted(earlier, created=False)
         if gone := deleted_inputs(checked.inputs):
@@ -172,7 +183,10 @@ def job_submit(
 
 
 def _deleted(versions: list[str]) -> Conflict:
-    return Conflict(f"Deleted and not available any more: {', '.join(versions)}. Submit a new job with another version.", code="input_deleted")
+    return Conflict(
+        f"Deleted and not available any more: {', '.join(versions)}. Submit a new job with another version.",
+        code="input_deleted",
+    )
 
 
 def profiles() -> dict[JobType, Any]:
@@ -222,14 +236,19 @@ def _insert(
     )
     submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
-    transaction.on_commit(lambda: log.info("job submitted", job_id=str(job.id), project=project.slug, type=job.type), robust=True)
+    transaction.on_commit(
+        lambda: log.info("job submitted", job_id=str(job.id), project=project.slug, type=job.type),
+        robust=True,
+    )
     wake_on_commit(job=job)
     return job
 
 
 def _digest(request: dict[str, Any]) -> str:
     """Of what was asked. A cluster or region left empty is one left out: releases that knew neither made the same digest."""
-    said = {name: value for name, value in request.items() if value or name not in ("cluster", "region")}
+    said = {
+        name: value for name, value in request.items() if value or name not in ("cluster", "region")
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -249,7 +268,9 @@ def _labels(labels: dict[str, str], faults: dict[str, str]) -> dict[str, str]:
         faults["labels"] = f"may have {LABELS_MAX} entries"
     for key, value in labels.items():
         if not isinstance(value, str) or len(key) > 63 or len(value) > 200 or "\x00" in key + value:
-            faults[f"labels.{key[:63]}"] = "has to be text of at most 200 characters, under a key of at most 63"
+            faults[f"labels.{key[:63]}"] = (
+                "has to be text of at most 200 characters, under a key of at most 63"
+            )
     return labels
 
 

@@ -35,7 +35,9 @@ def is_launch_token(attempt_id: UUID, token: str) -> bool:
 
 def is_session_token(attempt: Attempt, token: str) -> bool:
     """Whether `token` belongs to the claim that holds `attempt`."""
-    return attempt.claim_id is not None and _matches(f"session:{attempt.id}:{attempt.claim_id}", token)
+    return attempt.claim_id is not None and _matches(
+        f"session:{attempt.id}:{attempt.claim_id}", token
+    )
 
 
 def _matches(text: str, token: str) -> bool:

@@ -76,7 +76,9 @@ def job_move(
         return False
     number = job.attempt
     job.refresh_from_db()
-    JobEvent.objects.create(job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {})
+    JobEvent.objects.create(
+        job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {}
+    )
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     _log_on_commit(job, number, target, kind)
     if target in TERMINAL:
@@ -90,11 +92,23 @@ def job_move(
 
 def _log_on_commit(job: Job, attempt: int, target: JobStatus, kind: EventKind) -> None:
     """One line for each move, once it is true. It bears the request's id when a request did it."""
-    facts = {"job_id": str(job.id), "attempt": attempt, "status": target.value, "kind": kind.value, "reason": str(job.reason)}
+    facts = {
+        "job_id": str(job.id),
+        "attempt": attempt,
+        "status": target.value,
+        "kind": kind.value,
+        "reason": str(job.reason),
+    }
     transaction.on_commit(lambda: log.info("job moved", **facts), robust=True)
 
 
-def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]]) -> int:
+def events_add(
+    *,
+    job: Job,
+    attempt: int,
+    actor: str,
+    events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]],
+) -> int:
     """Add events that move nothing; returns the last seq. Locks the job's row through its counter."""
     rows = list(events)
     if not rows:
@@ -105,7 +119,15 @@ def events_add(*, job: Job, attempt: int, actor: str, events: Iterable[tuple[Eve
     last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
     first = last - len(rows) + 1
     JobEvent.objects.bulk_create(
-        JobEvent(job_id=job.id, seq=first + index, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
+        JobEvent(
+            job_id=job.id,
+            seq=first + index,
+            at=at,
+            attempt=attempt,
+            kind=kind,
+            actor=actor,
+            data=data,
+        )
         for index, (kind, at, data) in enumerate(rows)
     )
     job.event_seq = last
@@ -146,7 +168,9 @@ def jobs_move(
             "seq": [job.event_seq for job in jobs],
             "attempt": [job.attempt for job in jobs],
             "data": [json.dumps(data[job.id]) for job in jobs],
-            "at": [at + dt.timedelta(microseconds=index) for index in range(len(jobs))],  # who reads by time finds the order
+            "at": [
+                at + dt.timedelta(microseconds=index) for index in range(len(jobs))
+            ],  # who reads by time finds the order
         },
         kind=kind,
         actor=actor,
@@ -154,7 +178,9 @@ def jobs_move(
     feed.publish_jobs([(job.id, job.project_id) for job in jobs])
 
 
-def event_add(*, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None) -> int:
+def event_add(
+    *, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None
+) -> int:
     """Add one event that moves nothing, now; returns its seq."""
     return events_add(job=job, attempt=attempt, actor=actor, events=[(kind, utc_now(), data or {})])
 

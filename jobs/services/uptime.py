@@ -6,8 +6,12 @@ A beat is a write by the process that answers workers, so that a web which canno
 from django.db import connection
 
 BEAT_SECONDS = 2.0
-GAP_SECONDS = 10.0  # between two beats of any web: longer, or backwards, and nobody answered in between
-SETTLE_SECONDS = 60.0  # after a gap: a worker's request may hang for 30 s, and it pauses between its tries
+GAP_SECONDS = (
+    10.0  # between two beats of any web: longer, or backwards, and nobody answered in between
+)
+SETTLE_SECONDS = (
+    60.0  # after a gap: a worker's request may hang for 30 s, and it pauses between its tries
+)
 NEAR_SECONDS = 1.0  # another web has just beaten, or two of them beat at once
 
 

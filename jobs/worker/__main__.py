@@ -12,7 +12,12 @@ from typing import Any
 
 from jobs.worker import environment as _environment
 from jobs.worker import family
-from jobs.worker.environment import EXIT_ENVIRONMENT, EXIT_STOPPED, BadWorkerEnvironment, WorkerEnvironment
+from jobs.worker.environment import (
+    EXIT_ENVIRONMENT,
+    EXIT_STOPPED,
+    BadWorkerEnvironment,
+    WorkerEnvironment,
+)
 from jobs.worker.guardian import stand_guard
 from jobs.worker.process import make_scratch, start_workload
 from mimir.lib.crash import crash_point

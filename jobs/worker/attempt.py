@@ -10,14 +10,23 @@ from typing import Any
 
 from jobs.worker import family
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
-from jobs.worker.environment import EXIT_ACCEPTED, EXIT_CLAIMED, EXIT_ENVIRONMENT, EXIT_FENCED, EXIT_GAVE_UP, WorkerEnvironment
+from jobs.worker.environment import (
+    EXIT_ACCEPTED,
+    EXIT_CLAIMED,
+    EXIT_ENVIRONMENT,
+    EXIT_FENCED,
+    EXIT_GAVE_UP,
+    WorkerEnvironment,
+)
 from jobs.worker.process import WorkloadProcess
 from jobs.worker.stopping import Verdict, broken
 from jobs.worker.supervisor import Supervisor
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
-TERMINATION_MESSAGE_MAX = 600  # characters: kubelet keeps 4,096 bytes, and JSON may need six for one
+TERMINATION_MESSAGE_MAX = (
+    600  # characters: kubelet keeps 4,096 bytes, and JSON may need six for one
+)
 CAUSES_MAX = 10  # of failed claims that are printed
 CLAIM_SECONDS = 3600.0  # the orchestrator's own launch time limit comes first, and answers 410 then
 
@@ -36,7 +45,9 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
     return _supervise(environment, client, workload, claim)
 
 
-def _supervise(environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> int:
+def _supervise(
+    environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]
+) -> int:
     """A supervisor that fails itself leaves nothing running, and its word with its launcher, whose reconciler tells it on."""
     supervisor: Supervisor | None = None
     try:
@@ -61,13 +72,21 @@ def _claim(client: Client) -> dict[str, Any]:
 
     Each new cause that keeps it from the orchestrator is printed: nobody else can say that this pod has no DNS.
     """
-    body = {"claim_id": str(uuid.uuid4()), "hostname": socket.gethostname()[:200], "pid": os.getpid()}
+    body = {
+        "claim_id": str(uuid.uuid4()),
+        "hostname": socket.gethostname()[:200],
+        "pid": os.getpid(),
+    }
     printed: set[str] = set()
 
     def report(error: Unreachable) -> None:
         if str(error) not in printed and len(printed) < CAUSES_MAX:
             printed.add(str(error))
-            print(f"worker: the orchestrator does not answer, trying again: {error}", file=sys.stderr, flush=True)
+            print(
+                f"worker: the orchestrator does not answer, trying again: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     return client.post("claim", body, patience_seconds=CLAIM_SECONDS, on_failure=report)
 
@@ -84,10 +103,16 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[s
     """How it ended, for the launcher; with the cause where the orchestrator could not be told it."""
     ended: dict[str, Any] = {"code": code, "at": utc_now().isoformat()}
     if supervisor is not None:
-        ended |= {"peak_memory_bytes": supervisor.memory.peak_bytes, "log_end": supervisor.spool.end}
+        ended |= {
+            "peak_memory_bytes": supervisor.memory.peak_bytes,
+            "log_end": supervisor.spool.end,
+        }
     if code not in (EXIT_ACCEPTED, EXIT_FENCED):
         undelivered = "Its worker could not deliver its end: the orchestrator did not answer."
-        ended |= {"reason": verdict.reason or "worker_lost", "message": verdict.message or ("" if verdict.reason else undelivered)}
+        ended |= {
+            "reason": verdict.reason or "worker_lost",
+            "message": verdict.message or ("" if verdict.reason else undelivered),
+        }
         ended |= {"signal": verdict.detail["signal"]} if "signal" in verdict.detail else {}
     return ended
 

@@ -20,8 +20,18 @@ class _Names(NamedTuple):
     reclaimable: tuple[str, ...]
 
 
-_V2 = _Names("memory.current", "memory.max", "memory.events", ("inactive_file", "active_file", "slab_reclaimable"))
-_V1 = _Names("memory.usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control", ("total_inactive_file", "total_active_file"))
+_V2 = _Names(
+    "memory.current",
+    "memory.max",
+    "memory.events",
+    ("inactive_file", "active_file", "slab_reclaimable"),
+)
+_V1 = _Names(
+    "memory.usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.oom_control",
+    ("total_inactive_file", "total_active_file"),
+)
 
 
 class MemoryGroup:
@@ -68,4 +78,7 @@ def own_group() -> MemoryGroup | None:
 
 def _rows(path: Path) -> dict[str, int]:
     """A file of `name number` lines."""
-    return {name: int(number) for name, number in (line.split() for line in path.read_text().splitlines())}
+    return {
+        name: int(number)
+        for name, number in (line.split() for line in path.read_text().splitlines())
+    }

@@ -29,7 +29,9 @@ class Channel:
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one object. Raises: OSError when the other end is gone."""
-        self.socket.sendall(json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n")
+        self.socket.sendall(
+            json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
+        )
 
     def receive(self) -> dict[str, Any] | None:
         """The next object; None when the other end is gone. Raises: MessageTooLarge."""

@@ -18,7 +18,9 @@ from urllib.parse import quote, urlsplit
 TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
 PIECE_BYTES = 256 * 1024
-WRONG_MAX = 3  # times an input may arrive whole and wrong, before it is its content and not the way here
+WRONG_MAX = (
+    3  # times an input may arrive whole and wrong, before it is its content and not the way here
+)
 
 
 class Refused(Exception):
@@ -63,10 +65,17 @@ class Client:
         self._path = f"{parts.path.rstrip('/')}/worker/v1/attempts/{attempt_id}/"
         self._local = threading.local()
         self.token = token
-        self.clock_ahead_seconds = 0.0  # of this machine, by the Date of the orchestrator's last answer
+        self.clock_ahead_seconds = (
+            0.0  # of this machine, by the Date of the orchestrator's last answer
+        )
 
     def post(
-        self, name: str, body: Mapping[str, Any], *, patience_seconds: float, on_failure: "Callable[[Unreachable], None] | None" = None
+        self,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        patience_seconds: float,
+        on_failure: "Callable[[Unreachable], None] | None" = None,
     ) -> dict[str, Any]:
         """POST JSON, repeated for `patience_seconds`; the answer's object. `on_failure` is called after each try without an answer.
 
@@ -74,7 +83,9 @@ class Client:
         """
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        return self._repeat(lambda: self._json("POST", name, data, headers), patience_seconds, on_failure)
+        return self._repeat(
+            lambda: self._json("POST", name, data, headers), patience_seconds, on_failure
+        )
 
     def post_log(self, offset: int, data: bytes) -> dict[str, Any]:
         """POST one chunk of log bytes, once. Raises: Refused, Fenced, Unreachable."""
@@ -82,13 +93,27 @@ class Client:
         return self._once(lambda: self._json("POST", f"logs?offset={offset}", data, headers))
 
     def put_artifact(
-        self, name: str, file: IO[bytes], *, size_bytes: int, sha256: str, role: str, media_type: str, patience_seconds: float
+        self,
+        name: str,
+        file: IO[bytes],
+        *,
+        size_bytes: int,
+        sha256: str,
+        role: str,
+        media_type: str,
+        patience_seconds: float,
     ) -> dict[str, Any]:
         """PUT the first `size_bytes` of a file, repeated from its start. Raises: Refused, Fenced, Unreachable, FileTrouble, FileChanged."""
-        headers = {"Content-Type": media_type, "Content-Length": str(size_bytes), "X-Content-SHA256": sha256}
+        headers = {
+            "Content-Type": media_type,
+            "Content-Length": str(size_bytes),
+            "X-Content-SHA256": sha256,
+        }
 
         def send() -> dict[str, Any]:
-            return self._json("PUT", f"artifacts/{quote(name)}?role={role}", _Body(file, size_bytes), headers)
+            return self._json(
+                "PUT", f"artifacts/{quote(name)}?role={role}", _Body(file, size_bytes), headers
+            )
 
         return self._repeat(send, patience_seconds)
 
@@ -109,14 +134,19 @@ class Client:
                 self._drop()
                 wrong += file.tell() == int(response.getheader("Content-Length") or -1)
                 if wrong >= WRONG_MAX:
-                    raise ContentChanged(f"the input {name} has another checksum than it was stored with")
+                    raise ContentChanged(
+                        f"the input {name} has another checksum than it was stored with"
+                    )
                 raise Unreachable(f"the input {name} arrived with another checksum than it has")
             return {}
 
         self._repeat(fetch, patience_seconds)
 
     def _repeat(
-        self, call: Callable[[], dict[str, Any]], patience_seconds: float, on_failure: "Callable[[Unreachable], None] | None" = None
+        self,
+        call: Callable[[], dict[str, Any]],
+        patience_seconds: float,
+        on_failure: "Callable[[Unreachable], None] | None" = None,
     ) -> dict[str, Any]:
         end = time.monotonic() + patience_seconds
         pause = FIRST_PAUSE_SECONDS
@@ -142,7 +172,9 @@ class Client:
             self._drop()  # half a request is on its way, or half an answer
             raise
 
-    def _json(self, method: str, name: str, body: "bytes | _Body", headers: Mapping[str, str]) -> dict[str, Any]:
+    def _json(
+        self, method: str, name: str, body: "bytes | _Body", headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         response = self._send(method, name, body, headers)
         self._compare_clocks(response.getheader("Date"))
         data = response.read()
@@ -151,7 +183,9 @@ class Client:
         try:
             answer = json.loads(data or b"{}")
         except ValueError as error:  # a proxy's own page, for one
-            raise Unreachable(f"{response.status} with a body that is not the orchestrator's") from error
+            raise Unreachable(
+                f"{response.status} with a body that is not the orchestrator's"
+            ) from error
         return answer if isinstance(answer, dict) else {}
 
     def _compare_clocks(self, date: str | None) -> None:
@@ -163,22 +197,39 @@ class Client:
         if then is not None:
             self.clock_ahead_seconds = time.time() - then.timestamp()
 
-    def _send(self, method: str, name: str, body: Any, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _send(
+        self, method: str, name: str, body: Any, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
         """One request. A kept connection may have been closed by the other side meanwhile: then once more on a new one."""
         kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if kept is not None:
             try:
                 return self._ask(kept, method, name, body, headers)
-            except (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError):
+            except (
+                http.client.RemoteDisconnected,
+                http.client.CannotSendRequest,
+                BrokenPipeError,
+                ConnectionResetError,
+            ):
                 self._drop()
                 if isinstance(body, _Body):
                     body.rewind()
         return self._ask(self._connect(), method, name, body, headers)
 
     def _ask(
-        self, connection: http.client.HTTPConnection, method: str, name: str, body: Any, headers: Mapping[str, str]
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        name: str,
+        body: Any,
+        headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
-        connection.request(method, self._path + name, body=body, headers={"Authorization": f"Bearer {self.token}", **headers})
+        connection.request(
+            method,
+            self._path + name,
+            body=body,
+            headers={"Authorization": f"Bearer {self.token}", **headers},
+        )
         return connection.getresponse()
 
     def _connect(self) -> http.client.HTTPConnection:

@@ -40,7 +40,11 @@ class LineFormatter:
     def flush(self, nanoseconds: int) -> bytes:
         """The unfinished line as a P part; empty when there is none."""
         rest, self._rest = self._rest, b""
-        return b"".join(self._parts(rfc3339_nano(nanoseconds).encode(), rest, last=b"P")) if rest else b""
+        return (
+            b"".join(self._parts(rfc3339_nano(nanoseconds).encode(), rest, last=b"P"))
+            if rest
+            else b""
+        )
 
     def _parts(self, stamp: bytes, text: bytes, *, last: bytes) -> list[bytes]:
         """`text` as stored lines: parts of the greatest size, the last one with the tag `last`."""
@@ -49,6 +53,9 @@ class LineFormatter:
             return [stamp + final + text + b"\n"]
         cuts = range(0, len(text), TEXT_BYTES_MAX)
         return [
-            stamp + (final if cut + TEXT_BYTES_MAX >= len(text) else part) + text[cut : cut + TEXT_BYTES_MAX] + b"\n"
+            stamp
+            + (final if cut + TEXT_BYTES_MAX >= len(text) else part)
+            + text[cut : cut + TEXT_BYTES_MAX]
+            + b"\n"
             for cut in cuts
         ]

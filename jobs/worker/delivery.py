@@ -20,7 +20,16 @@ UNSENT = "The rest of the log could not be sent."
 class Delivery:
     """Tells the orchestrator what the attempt came to. Whatever part of the supervisor is broken, what can still be told is told."""
 
-    def __init__(self, client: Client, stop: Stop, *, shipper: LogShipper, reporter: Reporter, spool: Spool, memory: MemoryWatch) -> None:
+    def __init__(
+        self,
+        client: Client,
+        stop: Stop,
+        *,
+        shipper: LogShipper,
+        reporter: Reporter,
+        spool: Spool,
+        memory: MemoryWatch,
+    ) -> None:
         self._client, self._stop = client, stop
         self._shipper, self._reporter, self._spool, self._memory = shipper, reporter, spool, memory
         self._bare = False
@@ -53,7 +62,9 @@ class Delivery:
             except Unreachable:
                 return EXIT_GAVE_UP, verdict
             else:
-                return (EXIT_STOPPED if verdict.reason is FailureReason.INTERRUPTED else EXIT_ACCEPTED), verdict
+                return (
+                    EXIT_STOPPED if verdict.reason is FailureReason.INTERRUPTED else EXIT_ACCEPTED
+                ), verdict
         self._reporter.end()
         self._spool.wait_accepted(0 if self._shipper.fenced.is_set() else REST_OF_LOG_SECONDS)
         return EXIT_FENCED, verdict
@@ -71,12 +82,19 @@ class Delivery:
         """A log over its limit fails an attempt, also where the orchestrator is the first to see it, and after the work is done."""
         refused = self._shipper.refused
         over = refused is not None and refused.reason is FailureReason.LOG_LIMIT_EXCEEDED
-        return refused if refused is not None and over and verdict.status is FinishStatus.SUCCEEDED else verdict
+        return (
+            refused
+            if refused is not None and over and verdict.status is FinishStatus.SUCCEEDED
+            else verdict
+        )
 
     def _refused(self, refused: Refused) -> Verdict:
         """A report that is refused has to become one that is not: why, and nothing else that may be wrong with it."""
         self._bare = True
-        return failed(FailureReason.PROTOCOL, f"The orchestrator refused the worker's report: {refused.message or refused.code}")
+        return failed(
+            FailureReason.PROTOCOL,
+            f"The orchestrator refused the worker's report: {refused.message or refused.code}",
+        )
 
     def _sends_again(self, refused: Refused) -> bool:
         """Whether sending the log from the orchestrator's end makes `finish` acceptable."""
@@ -91,7 +109,10 @@ class Delivery:
             "message": verdict.message,
             "detail": verdict.detail,
             "result": verdict.result if verdict.status is FinishStatus.SUCCEEDED else {},
-            "exit": {"code": exit_code if exit_code >= 0 else None, "signal": -exit_code if exit_code < 0 else None},
+            "exit": {
+                "code": exit_code if exit_code >= 0 else None,
+                "signal": -exit_code if exit_code < 0 else None,
+            },
             "peak_memory_bytes": self._memory.peak_bytes,
             "log_end": self._spool.accepted,
             "log_sha256": self._spool.sha256,
@@ -102,5 +123,9 @@ class Delivery:
         """DuckDB and Python say that memory ran out, not how much there was."""
         if verdict.reason is not FailureReason.OUT_OF_MEMORY:
             return verdict
-        facts = {"limit_bytes": self._memory.limit_bytes, "peak_bytes": self._memory.peak_bytes, **verdict.detail}
+        facts = {
+            "limit_bytes": self._memory.limit_bytes,
+            "peak_bytes": self._memory.peak_bytes,
+            **verdict.detail,
+        }
         return verdict._replace(detail=facts)

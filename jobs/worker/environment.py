@@ -35,7 +35,16 @@ class WorkerEnvironment(NamedTuple):
 
 
 _NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
-_PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "TZ", "REDIS_URL", "PYTHONPATH", "NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
+_PASSED_ON: tuple[str, ...] = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "REDIS_URL",
+    "PYTHONPATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "CUDA_VISIBLE_DEVICES",
+)
 _PASSED_ON += ("SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "MIMIR_CRASH_POINTS")
 
 
@@ -44,7 +53,9 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
     source = os.environ if environ is None else environ
     missing = [name for name in _NEEDED if not source.get(name)]
     if missing:
-        raise BadWorkerEnvironment(f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/worker-protocol.md)")
+        raise BadWorkerEnvironment(
+            f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/worker-protocol.md)"
+        )
     if not source["ORCHESTRATOR_URL"].startswith(("http://", "https://")):
         raise BadWorkerEnvironment("ORCHESTRATOR_URL has to begin with http:// or https://")
     lock = source.get("WORKER_LOCK_FD")

@@ -49,7 +49,10 @@ def warnings_told(orders: Orders) -> Iterator[None]:
             return
         told.add(text)
         if issubclass(category, ConvergenceWarning):
-            orders.event(EventKind.NOTICE, message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}")
+            orders.event(
+                EventKind.NOTICE,
+                message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}",
+            )
         log(f"{category.__name__}: {text}")
 
     with warnings.catch_warnings():

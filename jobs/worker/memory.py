@@ -8,7 +8,9 @@ from jobs.worker import cgroup, family
 from jobs.worker.stopping import Stop, failed
 from jobs.worker.watched import Watched
 
-KILL_AT = 0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
+KILL_AT = (
+    0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
+)
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
 SHARE_OF_TIME = 25  # a look may cost one part in so many
 
@@ -35,7 +37,15 @@ class MemoryWatch(Watched):
             if used >= KILL_AT * limit:
                 # One that is asked to stop already has its cause; it may not take the machine with it meanwhile.
                 peak = self.peak_bytes
-                self.halt.ask(failed(FailureReason.OUT_OF_MEMORY, "", limit_bytes=limit, peak_bytes=peak, step=self.step or None))
+                self.halt.ask(
+                    failed(
+                        FailureReason.OUT_OF_MEMORY,
+                        "",
+                        limit_bytes=limit,
+                        peak_bytes=peak,
+                        step=self.step or None,
+                    )
+                )
                 family.kill_all()
                 return
             cost = time.monotonic() - began

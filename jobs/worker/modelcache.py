@@ -25,7 +25,9 @@ from mimir.lib.crash import crash_point
 
 PIECE_BYTES = 1024 * 1024
 NONCE_BYTES = 16
-LEFT_OVER_SECONDS = 3600.0  # after which a file under a temporary name has nobody who still writes it
+LEFT_OVER_SECONDS = (
+    3600.0  # after which a file under a temporary name has nobody who still writes it
+)
 _ENTRY = re.compile(r"[0-9a-f]{64}\.model")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.new")
 
@@ -60,7 +62,10 @@ class ModelCache:
                 _note("could not be read", error.error)
         target.seek(0)
         target.truncate()
-        print("worker: a cached model was not what it should be: it is thrown away and fetched again", file=sys.stderr)
+        print(
+            "worker: a cached model was not what it should be: it is thrown away and fetched again",
+            file=sys.stderr,
+        )
         with contextlib.suppress(OSError):
             entry.unlink()
         return False
@@ -96,14 +101,19 @@ class ModelCache:
     def _cipher(self, source: IO[bytes] | None, nonce: bytes = b"") -> Any:
         """What turns plain into kept bytes, and back."""
         ciphers = _ciphers()
-        return ciphers.Cipher(ciphers.algorithms.AES(self._cipher_key), ciphers.modes.CTR(nonce or _read_nonce(source))).encryptor()
+        return ciphers.Cipher(
+            ciphers.algorithms.AES(self._cipher_key),
+            ciphers.modes.CTR(nonce or _read_nonce(source)),
+        ).encryptor()
 
     def _write(self, name: str, source: IO[bytes]) -> None:
         """Under a name nobody else uses, fsynced, then renamed: who looks finds a whole entry or none, and two who write do no harm."""
         temporary = self._folder / f".{name.removesuffix('.model')}.{secrets.token_hex(8)}.new"
         nonce = secrets.token_bytes(NONCE_BYTES)
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            with os.fdopen(
+                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
+            ) as file:
                 file.write(nonce)
                 source.seek(0)
                 for piece in _pieces(source, self._cipher(None, nonce)):
@@ -123,7 +133,10 @@ class ModelCache:
         for item in os.scandir(self._folder):
             with contextlib.suppress(OSError):
                 facts = item.stat(follow_symlinks=False)
-                if _TEMPORARY.fullmatch(item.name) and time.time() - facts.st_mtime > LEFT_OVER_SECONDS:
+                if (
+                    _TEMPORARY.fullmatch(item.name)
+                    and time.time() - facts.st_mtime > LEFT_OVER_SECONDS
+                ):
                     os.unlink(item.path)
                 elif _ENTRY.fullmatch(item.name):
                     found.append((facts.st_mtime, facts.st_size, item.path))
@@ -138,7 +151,9 @@ class ModelCache:
 
 def _opened(path: Path) -> IO[bytes]:
     """A regular file: somebody may have put anything else in its place."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    file = os.fdopen(
+        os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+    )
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError("it is not a file")

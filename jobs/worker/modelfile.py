@@ -23,7 +23,9 @@ TRUSTED_TYPES = (
 ENTRIES_MAX = 500_000
 RATIO_MAX = 200  # deflate reaches 1000; the JSON and the arrays of our models stay below 60
 RATIO_FROM_BYTES = 16 * 1024 * 1024  # smaller ones cannot hurt, whatever their ratio
-MEMORY_SHARE = 0.5  # of the job's memory: what is unpacked stands in memory, beside what is made of it
+MEMORY_SHARE = (
+    0.5  # of the job's memory: what is unpacked stands in memory, beside what is made of it
+)
 _WHAT_TO_DO = "Train it again, or use another version."
 
 
@@ -43,7 +45,9 @@ def load_model(path: Path, *, memory_bytes: int) -> Any:
     try:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if strange:
-            raise _corrupt(f"it holds what no model of Mimir holds ({', '.join(strange[:5])[:300]}). It was not loaded")
+            raise _corrupt(
+                f"it holds what no model of Mimir holds ({', '.join(strange[:5])[:300]}). It was not loaded"
+            )
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except (WorkFailed, MemoryError):
         raise
@@ -63,7 +67,9 @@ def _check_zip(path: Path, unpacked_bytes_max: int) -> None:
     unpacked = sum(member.file_size for member in members)
     packed = max(1, path.stat().st_size)
     if unpacked > RATIO_FROM_BYTES and unpacked > packed * RATIO_MAX:
-        raise _corrupt(f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, and was not unpacked")
+        raise _corrupt(
+            f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, and was not unpacked"
+        )
     if unpacked > unpacked_bytes_max:
         raise WorkFailed(
             FailureReason.OUT_OF_MEMORY,
@@ -72,4 +78,6 @@ def _check_zip(path: Path, unpacked_bytes_max: int) -> None:
 
 
 def _corrupt(what: str) -> WorkFailed:
-    return WorkFailed(FailureReason.MODEL_CORRUPT, f"The model's file cannot be used: {what}. {_WHAT_TO_DO}")
+    return WorkFailed(
+        FailureReason.MODEL_CORRUPT, f"The model's file cannot be used: {what}. {_WHAT_TO_DO}"
+    )

@@ -37,7 +37,12 @@ class Orders:
 
     def event(self, kind: EventKind, **data: Any) -> None:
         """Report an event; None is left out."""
-        self._channel.send({"event": kind, "data": {key: value for key, value in data.items() if value is not None}})
+        self._channel.send(
+            {
+                "event": kind,
+                "data": {key: value for key, value in data.items() if value is not None},
+            }
+        )
 
     def fetch(self, name: str) -> Path:
         """The bytes of an input, in a file. Raises: WorkFailed."""
@@ -61,5 +66,7 @@ class Orders:
             if answer.get("answer") == self._calls:
                 break
         if "error" in answer:
-            raise WorkFailed(FailureReason(answer["error"]["reason"]), str(answer["error"]["message"]))
+            raise WorkFailed(
+                FailureReason(answer["error"]["reason"]), str(answer["error"]["message"])
+            )
         return answer

@@ -9,13 +9,17 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, failed
 
 READ_BYTES = 256 * 1024
-FLUSH_SECONDS = 0.2  # an unfinished line older than this is stored as a part: progress bars show, prompts too
+FLUSH_SECONDS = (
+    0.2  # an unfinished line older than this is stored as a part: progress bars show, prompts too
+)
 
 
 class Output:
     """One stream of the workload. The main thread reads; nothing else writes to the spool."""
 
-    def __init__(self, name: str, descriptor: int, spool: Spool, stop: Stop, *, log_bytes_max: int) -> None:
+    def __init__(
+        self, name: str, descriptor: int, spool: Spool, stop: Stop, *, log_bytes_max: int
+    ) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self.open = True

@@ -29,7 +29,9 @@ def make_scratch(environment: WorkerEnvironment) -> None:
         _temporary(environment).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         wanted = "mount a volume there that the worker's user may write to"
-        raise BadWorkerEnvironment(f"the scratch folder {environment.data_dir} cannot be used ({error.strerror}): {wanted}") from error
+        raise BadWorkerEnvironment(
+            f"the scratch folder {environment.data_dir} cannot be used ({error.strerror}): {wanted}"
+        ) from error
 
 
 def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:

@@ -6,7 +6,14 @@ import time
 from typing import Any
 
 from jobs.contract import EventKind, FailureReason, WorkerLimits
-from jobs.worker.client import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Client, Fenced, Refused, Unreachable
+from jobs.worker.client import (
+    FIRST_PAUSE_SECONDS,
+    LAST_PAUSE_SECONDS,
+    Client,
+    Fenced,
+    Refused,
+    Unreachable,
+)
 from jobs.worker.memory import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
 from jobs.worker.storable import storable
@@ -20,7 +27,15 @@ TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one requ
 class Reporter(Watched):
     """Sends heartbeats and, in order and without gaps, the events that `add` takes."""
 
-    def __init__(self, client: Client, stop: Stop, memory: MemoryWatch, *, limits: WorkerLimits, heartbeat_seconds: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        stop: Stop,
+        memory: MemoryWatch,
+        *,
+        limits: WorkerLimits,
+        heartbeat_seconds: float,
+    ) -> None:
         super().__init__("report", stop)
         self._client, self._memory, self._limits = client, memory, limits
         self._every = heartbeat_seconds
@@ -38,7 +53,11 @@ class Reporter(Watched):
         """Take an event. Over the limits it is cut down, or dropped: a chatty step does not fail its job."""
         data = storable(data)
         if len(json.dumps(data)) > self._limits.event_bytes:
-            kept: dict[str, Any] = {key: data[key] for key in ("step", "seconds", "rows", "uses", "index", "count") if key in data}
+            kept: dict[str, Any] = {
+                key: data[key]
+                for key in ("step", "seconds", "rows", "uses", "index", "count")
+                if key in data
+            }
             data = {**kept, "message": "left out: larger than an event may be"}
         with self._changed:
             if self._count >= self._limits.event_count:
@@ -46,7 +65,9 @@ class Reporter(Watched):
             self._count += 1
             if not self._waiting:
                 self._send_at = time.monotonic() + TOGETHER_SECONDS
-            self._waiting.append({"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data})
+            self._waiting.append(
+                {"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data}
+            )
             self._changed.notify_all()
 
     def flush(self, timeout_seconds: float) -> bool:
@@ -54,7 +75,12 @@ class Reporter(Watched):
         with self._changed:
             self._send_at = 0.0
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._waiting or self.halt.fenced.is_set(), timeout_seconds) and not self._waiting
+            return (
+                self._changed.wait_for(
+                    lambda: not self._waiting or self.halt.fenced.is_set(), timeout_seconds
+                )
+                and not self._waiting
+            )
 
     def end(self) -> None:
         """No more events and heartbeats."""
@@ -85,7 +111,10 @@ class Reporter(Watched):
                 self._changed.notify_all()
 
     def _due_at(self) -> float:
-        return max(self._not_before, min(self._next_beat, self._send_at) if self._waiting else self._next_beat)
+        return max(
+            self._not_before,
+            min(self._next_beat, self._send_at) if self._waiting else self._next_beat,
+        )
 
     def _report(self) -> None:
         with self._changed:
@@ -124,4 +153,9 @@ class Reporter(Watched):
                 self._count_on_from(last)
                 return
             self._waiting.clear()
-        self.halt.ask(failed(FailureReason.PROTOCOL, f"The orchestrator refused a report: {refused.message or refused.code}"))
+        self.halt.ask(
+            failed(
+                FailureReason.PROTOCOL,
+                f"The orchestrator refused a report: {refused.message or refused.code}",
+            )
+        )

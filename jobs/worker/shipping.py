@@ -4,7 +4,14 @@ import threading
 import time
 
 from jobs.contract import FailureReason
-from jobs.worker.client import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, Client, Fenced, Refused, Unreachable
+from jobs.worker.client import (
+    FIRST_PAUSE_SECONDS,
+    LAST_PAUSE_SECONDS,
+    Client,
+    Fenced,
+    Refused,
+    Unreachable,
+)
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
 from jobs.worker.watched import Watched
@@ -47,7 +54,11 @@ class LogShipper(Watched):
             answer = self._client.post_log(offset, self._spool.read(offset))
         except Refused as refused:
             end = refused.detail.get("end")
-            if refused.code != "wrong_offset" or not isinstance(end, int) or not self._go_on_from(end, offset):
+            if (
+                refused.code != "wrong_offset"
+                or not isinstance(end, int)
+                or not self._go_on_from(end, offset)
+            ):
                 raise
             return
         crash_point("worker.after_log_answer")
@@ -65,6 +76,9 @@ class LogShipper(Watched):
         if refused.code == FailureReason.LOG_LIMIT_EXCEEDED:
             self.refused = failed(FailureReason.LOG_LIMIT_EXCEEDED, refused.message)
         else:
-            self.refused = failed(FailureReason.PROTOCOL, f"The orchestrator refused the log: {refused.message or refused.code}")
+            self.refused = failed(
+                FailureReason.PROTOCOL,
+                f"The orchestrator refused the log: {refused.message or refused.code}",
+            )
         self._spool.cut(self.refused.message)
         self.halt.ask(self.refused)

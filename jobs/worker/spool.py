@@ -54,7 +54,10 @@ class Spool:
 
     def _open_segment(self) -> None:
         if self._file is not None:
-            file, self._file = self._file, None  # if opening the next one fails, this number may be another file's soon
+            file, self._file = (
+                self._file,
+                None,
+            )  # if opening the next one fails, this number may be another file's soon
             os.close(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._file = os.open(self._path(self.end), flags, 0o600)
@@ -110,7 +113,9 @@ class Spool:
     def wait_room(self, timeout_seconds: float) -> bool:
         """Wait until less than the limit waits for the orchestrator; whether it does."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.end - self.accepted < self._limit, timeout_seconds)
+            return self._changed.wait_for(
+                lambda: self.end - self.accepted < self._limit, timeout_seconds
+            )
 
     def wait(self, *, beyond: int, timeout_seconds: float) -> bool:
         """Wait until there is something past `beyond`; whether there is something."""

@@ -18,28 +18,47 @@ class Verdict(NamedTuple):
     patient: bool = False
 
 
-CANCELLED = Verdict(FinishStatus.CANCELLED, FailureReason.CANCELLED, "It was cancelled.", patient=True)
+CANCELLED = Verdict(
+    FinishStatus.CANCELLED, FailureReason.CANCELLED, "It was cancelled.", patient=True
+)
 INTERRUPTED = Verdict(
-    FinishStatus.FAILED, FailureReason.INTERRUPTED, "Its worker was asked to stop by its machine (SIGTERM).", patient=True
+    FinishStatus.FAILED,
+    FailureReason.INTERRUPTED,
+    "Its worker was asked to stop by its machine (SIGTERM).",
+    patient=True,
 )
 
 
 def failed(reason: FailureReason, message: str, **detail: Any) -> Verdict:
     """A failure, with the facts that `diagnosis` reads; None is left out."""
-    return Verdict(FinishStatus.FAILED, reason, message, {key: value for key, value in detail.items() if value is not None})
+    return Verdict(
+        FinishStatus.FAILED,
+        reason,
+        message,
+        {key: value for key, value in detail.items() if value is not None},
+    )
 
 
 def broken(what: str, error: Exception) -> Verdict:
     """A defect of ours, or of the machine, in the supervisor itself: no fault of the job's. `what` names the part."""
-    cause = f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) and error.strerror else type(error).__name__
-    return failed(FailureReason.WORKER_LOST, f"Its worker failed by a fault that is not the job's ({what}: {cause}).")
+    cause = (
+        f"{type(error).__name__}: {error.strerror}"
+        if isinstance(error, OSError) and error.strerror
+        else type(error).__name__
+    )
+    return failed(
+        FailureReason.WORKER_LOST,
+        f"Its worker failed by a fault that is not the job's ({what}: {cause}).",
+    )
 
 
 class Stop:
     """Set from any thread; `wake` makes the main thread look."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._lock = threading.RLock()  # a signal's handler asks, perhaps while the same thread is asking
+        self._lock = (
+            threading.RLock()
+        )  # a signal's handler asks, perhaps while the same thread is asking
         self._wake = wake
         self.verdict: Verdict | None = None
         self.fenced = threading.Event()

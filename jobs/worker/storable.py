@@ -7,7 +7,11 @@ from typing import Any
 def storable(value: Any) -> Any:
     """`value` (what JSON holds) with U+0000 and half surrogate pairs replaced, and null for NaN and infinities."""
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return (
+            value.replace("\x00", "\ufffd")
+            .encode("utf-8", "surrogatepass")
+            .decode("utf-8", "replace")
+        )
     if isinstance(value, dict):
         return {storable(key): storable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

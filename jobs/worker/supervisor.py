@@ -38,7 +38,13 @@ DRAIN_SECONDS = 5.0
 class Supervisor:
     """One claimed attempt. `run` returns the worker's exit code."""
 
-    def __init__(self, environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        environment: WorkerEnvironment,
+        client: Client,
+        workload: WorkloadProcess,
+        claim: dict[str, Any],
+    ) -> None:
         self._client, self._workload, self._claim = client, workload, claim
         # A newer orchestrator may set limits that this worker does not know.
         self.limits = WorkerLimits(**{name: claim["limits"][name] for name in WorkerLimits._fields})
@@ -48,9 +54,17 @@ class Supervisor:
         self.stop = Stop(self._wake)
         self.spool = Spool(_spool_folder(environment), limit_bytes=self.limits.spool_bytes)
         self._shipper = LogShipper(client, self.spool, self.stop)
-        self.memory = MemoryWatch(self.stop, limit_bytes=self.limits.memory_bytes, own_cgroup=environment.worker_dir is None)
+        self.memory = MemoryWatch(
+            self.stop,
+            limit_bytes=self.limits.memory_bytes,
+            own_cgroup=environment.worker_dir is None,
+        )
         self._reporter = Reporter(
-            client, self.stop, self.memory, limits=self.limits, heartbeat_seconds=float(claim["heartbeat_seconds"])
+            client,
+            self.stop,
+            self.memory,
+            limits=self.limits,
+            heartbeat_seconds=float(claim["heartbeat_seconds"]),
         )
         self._transfers = Transfers(
             client,
@@ -77,7 +91,9 @@ class Supervisor:
     def _model_cache(self, folder: Path) -> ModelCache | None:
         """Only where a model is read. The key goes no further than this process."""
         key = self._claim.get("cache_key")
-        return ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
+        return (
+            ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
+        )
 
     def run(self) -> tuple[int, Verdict]:
         """Run the workload to its end and deliver that; the exit code and what the attempt came to."""
@@ -91,10 +107,17 @@ class Supervisor:
         family.kill_all()
         self._drain()
         delivery = Delivery(
-            self._client, self.stop, shipper=self._shipper, reporter=self._reporter, spool=self.spool, memory=self.memory
+            self._client,
+            self.stop,
+            shipper=self._shipper,
+            reporter=self._reporter,
+            spool=self.spool,
+            memory=self.memory,
         )
         code = self._workload.process.returncode
-        return delivery.run(self._verdict(), exit_code=code, grace_seconds=self.limits.grace_seconds)
+        return delivery.run(
+            self._verdict(), exit_code=code, grace_seconds=self.limits.grace_seconds
+        )
 
     def _report_clock(self) -> None:
         """Report a clock of this machine that is far from the orchestrator's: times in the log are wrong, and certificates may look expired."""
@@ -129,10 +152,16 @@ class Supervisor:
     def _pump(self) -> None:
         """Until the workload has ended."""
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
-        self._selector.register(self._workload.channel.socket, selectors.EVENT_READ, self._on_channel)
+        self._selector.register(
+            self._workload.channel.socket, selectors.EVENT_READ, self._on_channel
+        )
         while self._workload.process.poll() is None:
             self._read_or_wait()
-            timeout = FLUSH_SECONDS if any(output.pending for output in self._outputs) or not self._reading else IDLE_SECONDS
+            timeout = (
+                FLUSH_SECONDS
+                if any(output.pending for output in self._outputs) or not self._reading
+                else IDLE_SECONDS
+            )
             for key, _events in self._selector.select(timeout):
                 key.data()
             for output in self._outputs:
@@ -148,7 +177,11 @@ class Supervisor:
             return
         for output in self._outputs:
             if wanted and output.open:
-                self._selector.register(output.descriptor, selectors.EVENT_READ, lambda output=output: self._on_output(output))
+                self._selector.register(
+                    output.descriptor,
+                    selectors.EVENT_READ,
+                    lambda output=output: self._on_output(output),
+                )
             elif output.descriptor in self._selector.get_map():
                 self._selector.unregister(output.descriptor)
         self._reading = wanted
@@ -171,7 +204,12 @@ class Supervisor:
                 return
         except (OSError, MessageTooLarge) as error:
             self._close_channel()
-            self.stop.ask(failed(FailureReason.PROTOCOL, f"The workload's report could not be read: {type(error).__name__}."))
+            self.stop.ask(
+                failed(
+                    FailureReason.PROTOCOL,
+                    f"The workload's report could not be read: {type(error).__name__}.",
+                )
+            )
             return
         for message in self._workload.channel.messages():
             self._on_message(message)
@@ -186,7 +224,10 @@ class Supervisor:
             self._done = _done(message["done"])
         elif "call" in message:
             self._transfers.put(message)
-        elif isinstance(message.get("data"), dict) and str(message.get("event")) in WORKER_EVENT_KINDS:
+        elif (
+            isinstance(message.get("data"), dict)
+            and str(message.get("event")) in WORKER_EVENT_KINDS
+        ):
             kind = EventKind(str(message["event"]))
             if kind is EventKind.STEP_STARTED:
                 self._step = self.memory.step = storable(str(message["data"].get("step", "")))[:200]
@@ -199,13 +240,19 @@ class Supervisor:
         limit = self.limits.timeout_seconds
         message = f"Time limit of {limit} s reached. The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
         self._reporter.add(EventKind.NOTICE, {"message": message})
-        self.stop.ask(failed(FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s.")._replace(patient=True))
+        self.stop.ask(
+            failed(
+                FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s."
+            )._replace(patient=True)
+        )
 
     def _obey_stop(self) -> None:
         """End the workload when somebody asked for it: at once, or after it had its time."""
         if not self.stop.asked:
             return
-        if self.stop.fenced.is_set() or (self.stop.verdict is not None and not self.stop.verdict.patient):
+        if self.stop.fenced.is_set() or (
+            self.stop.verdict is not None and not self.stop.verdict.patient
+        ):
             family.kill_all()
         elif self._kill_at is None:
             self._kill_at = time.monotonic() + ASK_SECONDS
@@ -229,7 +276,9 @@ class Supervisor:
             if self.spool.full:
                 asked = time.monotonic()
                 if not self.spool.wait_room(self.limits.grace_seconds):
-                    self.spool.cut("The end of the log found no room: the orchestrator could not be reached, and the spool was full.")
+                    self.spool.cut(
+                        "The end of the log found no room: the orchestrator could not be reached, and the spool was full."
+                    )
                     return
                 end += time.monotonic() - asked
             if not output.read() and output.open:
@@ -254,18 +303,29 @@ class Supervisor:
 
     def _out_of_memory(self, found: Verdict) -> Verdict:
         """A process that the kernel killed for want of memory looks like one that somebody killed; a shell above it only has an exit code."""
-        if found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE) or not self.memory.kernel_killed():
+        if (
+            found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE)
+            or not self.memory.kernel_killed()
+        ):
             return found
         _used, limit = self.memory.used()
         self.memory.peak_bytes = max(self.memory.peak_bytes, limit)
-        return failed(FailureReason.OUT_OF_MEMORY, "", **{**found.detail, "limit_bytes": limit, "peak_bytes": self.memory.peak_bytes})
+        return failed(
+            FailureReason.OUT_OF_MEMORY,
+            "",
+            **{**found.detail, "limit_bytes": limit, "peak_bytes": self.memory.peak_bytes},
+        )
 
     def _without_a_word(self) -> Verdict:
         """The workload said nothing: its process tells."""
         code = self._workload.process.returncode
         if code < 0:
             return failed(FailureReason.SIGNAL, "", signal=-code)
-        return failed(FailureReason.EXIT_CODE, f"The workload ended with exit code {code} and no result.", exit_code=code)
+        return failed(
+            FailureReason.EXIT_CODE,
+            f"The workload ended with exit code {code} and no result.",
+            exit_code=code,
+        )
 
 
 def _spool_folder(environment: WorkerEnvironment) -> Path:
@@ -282,4 +342,9 @@ def _done(value: Any) -> Verdict:
         reason = FailureReason(str(value.get("reason")))
     except ValueError:
         reason = FailureReason.WORKLOAD_FAILED
-    return Verdict(FinishStatus.FAILED, reason, str(value.get("message", ""))[:2000], detail if isinstance(detail, dict) else {})
+    return Verdict(
+        FinishStatus.FAILED,
+        reason,
+        str(value.get("message", ""))[:2000],
+        detail if isinstance(detail, dict) else {},
+    )

@@ -48,7 +48,9 @@ def stored_sql(name: str, column_type: str) -> str:
     return f"CAST({column} AS BIGINT)" if column_type in ("HUGEINT", "UHUGEINT") else column
 
 
-def batches(tables: Tables, table: Table, columns: Sequence[str], *, or_empty: bool = False) -> Iterator[Any]:
+def batches(
+    tables: Tables, table: Table, columns: Sequence[str], *, or_empty: bool = False
+) -> Iterator[Any]:
     """Arrow record batches of the SQL expressions `columns`, called c0, c1…, in the order of the rows. Raises: WorkFailed.
 
     `or_empty`: a table without rows gives one batch without rows, which still has its columns' types.
@@ -60,7 +62,9 @@ def batches(tables: Tables, table: Table, columns: Sequence[str], *, or_empty: b
     selected = ", ".join(f"{sql} AS c{index}" for index, sql in enumerate(columns))
     connection = tables.connect(readable=[table.path])
     try:
-        reader = connection.sql(f"SELECT {selected} FROM read_parquet({quoted(str(table.path))})").to_arrow_reader(rows)
+        reader = connection.sql(
+            f"SELECT {selected} FROM read_parquet({quoted(str(table.path))})"
+        ).to_arrow_reader(rows)
         empty = True
         for batch in reader:
             empty = False
@@ -80,7 +84,9 @@ def frame_of(features: Sequence[Feature], columns: Sequence[Any], *, first_row: 
     import pandas
 
     made = {
-        feature.name: _texts(column) if feature.kind == "category" else _numbers(feature, column, first_row)
+        feature.name: _texts(column)
+        if feature.kind == "category"
+        else _numbers(feature, column, first_row)
         for feature, column in zip(features, columns, strict=True)
     }
     return pandas.DataFrame(made)

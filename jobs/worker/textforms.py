@@ -13,7 +13,23 @@ from mimir.lib.tables import identifier, quoted
 # The share of a text column's values, without those that mean "missing", from which on it is used as a number.
 NUMBERS_SHARE_MIN = 0.9
 # Cells that mean "no value" in a column of numbers, dates or truth values, compared without case.
-MISSING_WORDS = ("na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "nat", "-", "--", "?", ".", "missing", "unknown")
+MISSING_WORDS = (
+    "na",
+    "n/a",
+    "#n/a",
+    "n.a.",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "nat",
+    "-",
+    "--",
+    "?",
+    ".",
+    "missing",
+    "unknown",
+)
 # Strict: a code such as 007 is not a number.
 NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
@@ -40,8 +56,20 @@ FORMS = (
         "CAST(regexp_replace({0}, '[^0-9.+-]', '', 'g') AS DOUBLE)",
         True,
     ),
-    Form("comma", r"[+-]?[0-9]+,[0-9]+", "numbers with a decimal comma", "CAST(replace({0}, ',', '.') AS DOUBLE)", True),
-    Form("percent", r"[+-]?[0-9]+([.,][0-9]+)? ?%", "percentages", "CAST(replace({0}, '%', '') AS DOUBLE) / 100", True),
+    Form(
+        "comma",
+        r"[+-]?[0-9]+,[0-9]+",
+        "numbers with a decimal comma",
+        "CAST(replace({0}, ',', '.') AS DOUBLE)",
+        True,
+    ),
+    Form(
+        "percent",
+        r"[+-]?[0-9]+([.,][0-9]+)? ?%",
+        "percentages",
+        "CAST(replace({0}, '%', '') AS DOUBLE) / 100",
+        True,
+    ),
     Form(
         "currency",
         r"[+-]?[$€£¥] ?[0-9][0-9., ]*|[+-]?[0-9][0-9., ]* ?[$€£¥]",
@@ -93,7 +121,11 @@ class TextFacts:
     @property
     def is_number(self) -> bool:
         """Whether the column is text because of a few cells only, and is used as a number. Text without exception was meant as text."""
-        return self.others.count > 0 and self.numbers >= 2 and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.words)
+        return (
+            self.others.count > 0
+            and self.numbers >= 2
+            and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.words)
+        )
 
     @property
     def is_all_numbers(self) -> bool:
@@ -144,26 +176,49 @@ def text_sql(name: str) -> str:
 def number_sql(name: str) -> str:
     """A text cell as a number, NULL for what is not one."""
     text = text_sql(name)
-    return f"CASE WHEN regexp_full_match({text}, {quoted(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {quoted(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
+    )
 
 
 def _counted(name: str) -> list[str]:
     text = text_sql(name)
     there = f"{text} <> ''"  # NULL counts as empty
     number = f"regexp_full_match({text}, {quoted(NUMBER)})"
-    counted = [f"count(*) FILTER (WHERE {there})", f"count(*) FILTER (WHERE lower({text}) IN {missing_words_sql()})"]
+    counted = [
+        f"count(*) FILTER (WHERE {there})",
+        f"count(*) FILTER (WHERE lower({text}) IN {missing_words_sql()})",
+    ]
     counted += [f"count(*) FILTER (WHERE {number})", f"count(DISTINCT {text})"]
-    for condition in (f"{there} AND NOT {number}", *(f"regexp_full_match({text}, {quoted(form.pattern)})" for form in FORMS)):
+    for condition in (
+        f"{there} AND NOT {number}",
+        *(f"regexp_full_match({text}, {quoted(form.pattern)})" for form in FORMS),
+    ):
         only = f"FILTER (WHERE {condition})"
-        counted += [f"count(*) {only}", f"min(file_row_number) {only}", f"arg_min({text}, file_row_number) {only}"]
+        counted += [
+            f"count(*) {only}",
+            f"min(file_row_number) {only}",
+            f"arg_min({text}, file_row_number) {only}",
+        ]
     return counted
 
 
 def _facts(cells: Iterator[object]) -> TextFacts:
     values, words, numbers, distinct = (int(str(next(cells))) for _ in range(4))
-    others, *forms = [_example(next(cells), next(cells), next(cells)) for _ in range(1 + len(FORMS))]
-    return TextFacts(values, words, numbers, distinct, others, {form.name: example for form, example in zip(FORMS, forms, strict=True)})
+    others, *forms = [
+        _example(next(cells), next(cells), next(cells)) for _ in range(1 + len(FORMS))
+    ]
+    return TextFacts(
+        values,
+        words,
+        numbers,
+        distinct,
+        others,
+        {form.name: example for form, example in zip(FORMS, forms, strict=True)},
+    )
 
 
 def _example(count: object, row: object, cell: object) -> Example:
-    return Example(int(str(count)), 0 if row is None else int(str(row)) + 1, "" if cell is None else str(cell))
+    return Example(
+        int(str(count)), 0 if row is None else int(str(row)) + 1, "" if cell is None else str(cell)
+    )

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from jobs.contract import FailureReason, WorkerLimits
-from jobs.worker.client import Client, ContentChanged, Fenced, FileChanged, FileTrouble, Refused, Unreachable
+from jobs.worker.client import (
+    Client,
+    ContentChanged,
+    Fenced,
+    FileChanged,
+    FileTrouble,
+    Refused,
+    Unreachable,
+)
 from jobs.worker.modelcache import ModelCache
 from jobs.worker.stopping import Stop
 from jobs.worker.watched import Watched
@@ -40,7 +48,9 @@ class Transfers(Watched):
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._delivered_bytes = 0
-        self._patience = float(limits.timeout_seconds)  # retries never end before the time limit does
+        self._patience = float(
+            limits.timeout_seconds
+        )  # retries never end before the time limit does
 
     def put(self, call: dict[str, Any]) -> None:
         """Take a call: {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}."""
@@ -67,7 +77,9 @@ class Transfers(Watched):
         except ContentChanged:
             return _error(self._changed(call), self._what_changed(call))
         except Unreachable as error:
-            return _error(FailureReason.WORKER_LOST, f"The orchestrator could not be reached: {error}")
+            return _error(
+                FailureReason.WORKER_LOST, f"The orchestrator could not be reached: {error}"
+            )
         except (FileTrouble, FileChanged) as error:
             reason = FailureReason.DISK_FULL if "fetch" in call else FailureReason.WORKLOAD_FAILED
             return _error(reason, f"{_what(call)}: {error}")
@@ -106,7 +118,11 @@ class Transfers(Watched):
         facts = self._inputs.get(str(call.get("fetch")), {})
         kind = str(facts.get("kind", "input"))
         what = f"{facts.get(kind, call.get('fetch'))} version {facts.get('version', '?')}"
-        again = "Train it again, or use another version" if kind == "model" else "Upload it again, or use another version"
+        again = (
+            "Train it again, or use another version"
+            if kind == "model"
+            else "Upload it again, or use another version"
+        )
         return f"The file of {kind} {what} is not the one that was stored: its checksum differs. {again}, and tell an administrator."
 
     def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:
@@ -118,10 +134,15 @@ class Transfers(Watched):
 
     def _deliver(self, call: dict[str, Any]) -> Answer:
         with self._opened(str(call["artifact"])) as file:
-            if self._delivered_bytes + os.fstat(file.fileno()).st_size > self._limits.artifact_bytes:
+            if (
+                self._delivered_bytes + os.fstat(file.fileno()).st_size
+                > self._limits.artifact_bytes
+            ):
                 # Said before it is read: a sparse file may claim any size.
                 limit = f"all artifacts of an attempt may have {self._limits.artifact_bytes} bytes together (ARTIFACT_BYTES_MAX)"
-                return _error(FailureReason.ARTIFACT_LIMIT_EXCEEDED, f"{call['name']} is too large: {limit}.")
+                return _error(
+                    FailureReason.ARTIFACT_LIMIT_EXCEEDED, f"{call['name']} is too large: {limit}."
+                )
             digest, size = _digest(file)
             self._client.put_artifact(
                 str(call["name"]),
@@ -138,7 +159,9 @@ class Transfers(Watched):
     def _opened(self, path: str) -> IO[bytes]:
         """A regular file below scratch. User code may put a link in its place meanwhile, to something this process alone may read."""
         try:
-            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+            file = os.fdopen(
+                os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+            )
         except OSError as error:
             raise FileTrouble(error) from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno()):
@@ -152,7 +175,11 @@ class Transfers(Watched):
 
 
 def _what(call: dict[str, Any]) -> str:
-    return f"The input {call['fetch']} could not be kept" if "fetch" in call else f"The artifact {call['name']} could not be read"
+    return (
+        f"The input {call['fetch']} could not be kept"
+        if "fetch" in call
+        else f"The artifact {call['name']} could not be read"
+    )
 
 
 def _digest(file: IO[bytes]) -> tuple[str, int]:

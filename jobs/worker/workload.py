@@ -23,9 +23,13 @@ def main() -> int:
     family.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
-    with contextlib.suppress(Exception):  # while the claim is under way; what fails here fails again in _run, and is reported there
+    with contextlib.suppress(
+        Exception
+    ):  # while the claim is under way; what fails here fails again in _run, and is reported there
         _function_of(os.environ["JOB_TYPE"])
-    orders = Orders(Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"]))
+    orders = Orders(
+        Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"])
+    )
     signal.signal(signal.SIGTERM, _terminated)
     try:
         orders.done(status="succeeded", result=_run(orders))
@@ -39,7 +43,10 @@ def main() -> int:
         import traceback  # takes a while: only where it is needed
 
         traceback.print_exc()
-        _report(orders, WorkFailed(FailureReason.WORKLOAD_FAILED, f"{type(error).__name__}: {error}"[:1000]))
+        _report(
+            orders,
+            WorkFailed(FailureReason.WORKLOAD_FAILED, f"{type(error).__name__}: {error}"[:1000]),
+        )
     return 0
 
 
@@ -68,7 +75,9 @@ def _report(orders: Orders, failure: WorkFailed) -> None:
     """People find the cause in the log too."""
     if failure.message:
         print(f"mimir: {failure.message}", file=sys.stderr, flush=True)
-    orders.done(status="failed", reason=failure.reason, message=failure.message, detail=failure.detail)
+    orders.done(
+        status="failed", reason=failure.reason, message=failure.message, detail=failure.detail
+    )
 
 
 def _terminated(_number: int, _frame: Any) -> None:

@@ -27,7 +27,9 @@ def finish(request: Request, response: HttpResponse) -> HttpResponse | None:
     known = listed_etags(request, "If-None-Match")
     if etag and known is not None and weak_match(etag, known):
         return _not_modified(response)
-    if len(response.content) >= GZIP_BYTES_MIN and accepts_gzip(request.headers.get("Accept-Encoding", "")):
+    if len(response.content) >= GZIP_BYTES_MIN and accepts_gzip(
+        request.headers.get("Accept-Encoding", "")
+    ):
         response.content = compress_string(response.content, max_random_bytes=_RANDOM_BYTES_MAX)
         response["Content-Encoding"] = "gzip"
         if etag:

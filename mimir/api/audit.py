@@ -15,11 +15,17 @@ def requester() -> tuple[Any, str]:
     if request is None:
         return None, ""
     user = getattr(request, "user", None)
-    return user if user is not None and user.is_authenticated else None, str(request.META.get("REMOTE_ADDR") or "")[:45]
+    return user if user is not None and user.is_authenticated else None, str(
+        request.META.get("REMOTE_ADDR") or ""
+    )[:45]
 
 
 def audit_log(act: str, **facts: Any) -> None:
     """Write the line of an act of whoever makes the present request; `facts` may name another user and address."""
     who, address = requester()
-    known = {"user": who.get_username() if who is not None else "", "user_id": who.pk if who is not None else None, "address": address}
+    known = {
+        "user": who.get_username() if who is not None else "",
+        "user_id": who.pk if who is not None else None,
+        "address": address,
+    }
     log.info("audit", act=act, **{**known, **facts})

@@ -22,7 +22,10 @@ class RequestRules(AutoSchema):
     _is_request = False
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        outer, self._is_request = self._is_request, direction == "request" and not _has_file(serializer)
+        outer, self._is_request = (
+            self._is_request,
+            direction == "request" and not _has_file(serializer),
+        )
         try:
             described: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         finally:
@@ -41,13 +44,19 @@ def _has_file(serializer: Any) -> bool:
 
 
 def _is_free_text(field: Any) -> bool:
-    return isinstance(field, serializers.CharField) and not isinstance(field, serializers.RegexField | serializers.EmailField)
+    return isinstance(field, serializers.CharField) and not isinstance(
+        field, serializers.RegexField | serializers.EmailField
+    )
 
 
 def _text_rules(field: Any) -> dict[str, Any]:
     if field.allow_blank:
         return without_nul()
-    return {**without_nul(), "minLength": 1, **({"pattern": NOT_BLANK} if field.trim_whitespace else {})}
+    return {
+        **without_nul(),
+        "minLength": 1,
+        **({"pattern": NOT_BLANK} if field.trim_whitespace else {}),
+    }
 
 
 def describe_query(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -56,6 +65,10 @@ def describe_query(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
                 schema = parameter["schema"]
-                if parameter["in"] == "query" and schema.get("type") == "string" and not schema.keys() & {"enum", "pattern", "format"}:
+                if (
+                    parameter["in"] == "query"
+                    and schema.get("type") == "string"
+                    and not schema.keys() & {"enum", "pattern", "format"}
+                ):
                     schema |= without_nul()
     return result

@@ -23,7 +23,12 @@ from mimir.lib.errors import NotAuthenticated
 SIGN_IN_PATH = "/signin/"  # a page of the frontend, which is where this page is reached
 _RENDERERS = {"yaml": OpenApiYamlRenderer, "json": OpenApiJsonRenderer}
 _building = threading.Lock()
-_FORMAT = OpenApiParameter("format", OpenApiTypes.STR, enum=list(_RENDERERS), description="Default: as Accept says, else YAML.")
+_FORMAT = OpenApiParameter(
+    "format",
+    OpenApiTypes.STR,
+    enum=list(_RENDERERS),
+    description="Default: as Accept says, else YAML.",
+)
 
 
 class SchemaView(ApiView):
@@ -34,7 +39,11 @@ class SchemaView(ApiView):
         """As YAML or JSON."""
         kind = self.query.get("format") or _preferred(request)
         body = document(kind)
-        media_type = _RENDERERS[kind].media_type if _asked_media_type(request) not in _RENDERERS else f"application/{kind}"
+        media_type = (
+            _RENDERERS[kind].media_type
+            if _asked_media_type(request) not in _RENDERERS
+            else f"application/{kind}"
+        )
         response = HttpResponse(body, content_type=media_type)
         response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         response["Vary"] = "Accept"
@@ -74,5 +83,7 @@ class DocumentationView(SpectacularSwaggerSplitView):
         """Send whoever is not signed in to the sign-in page, and from there back."""
         response = super().handle_exception(exc)
         if response.status_code == NotAuthenticated.status:
-            return HttpResponseRedirect(f"{SIGN_IN_PATH}?{urlencode({'next': self.request.get_full_path()})}")
+            return HttpResponseRedirect(
+                f"{SIGN_IN_PATH}?{urlencode({'next': self.request.get_full_path()})}"
+            )
         return response

@@ -28,8 +28,13 @@ GZIP_BYTES_MIN = 1024
 _GZIP_LEVEL = 1  # the fastest: a download takes little of the server's time, and text shrinks to about a fifth all the same
 _GZIP_WINDOW = 31  # of zlib: with gzip's header
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
-_TEXT = re.compile(r"text/.*|application/(.*[+-])?(json|xml|yaml|x-ndjson|javascript|sql)", re.IGNORECASE)
-_TEXT_NAME = re.compile(r".*\.(csv|tsv|txt|log|md|json|jsonl|ndjson|geojson|xml|yaml|yml|html|svg|sql|py|js|css)", re.IGNORECASE | re.DOTALL)
+_TEXT = re.compile(
+    r"text/.*|application/(.*[+-])?(json|xml|yaml|x-ndjson|javascript|sql)", re.IGNORECASE
+)
+_TEXT_NAME = re.compile(
+    r".*\.(csv|tsv|txt|log|md|json|jsonl|ndjson|geojson|xml|yaml|yml|html|svg|sql|py|js|css)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 Sender = Callable[[int, int | None], HttpResponse | StreamingHttpResponse]
 
@@ -57,7 +62,12 @@ def is_text(media_type: str, name: str) -> bool:
     return bool(_TEXT.fullmatch(media_type.partition(";")[0].strip()) or _TEXT_NAME.fullmatch(name))
 
 
-def file_sender(open_file: Callable[[], IO[bytes]], *, size_bytes: int, on_close: Callable[[], None] | None = None) -> Sender:
+def file_sender(
+    open_file: Callable[[], IO[bytes]],
+    *,
+    size_bytes: int,
+    on_close: Callable[[], None] | None = None,
+) -> Sender:
     """Send parts of a seekable file, opened when it is needed."""
 
     def send(start: int, length: int | None) -> StreamingHttpResponse:
@@ -68,7 +78,9 @@ def file_sender(open_file: Callable[[], IO[bytes]], *, size_bytes: int, on_close
         except BaseException:
             file.close()
             raise
-        return FileStream(file, length=size_bytes - start if length is None else length, on_close=on_close)
+        return FileStream(
+            file, length=size_bytes - start if length is None else length, on_close=on_close
+        )
 
     return send
 
@@ -78,9 +90,16 @@ def download(request: Request, content: Representation) -> HttpResponseBase:
     gzipped = _wants_gzip(request, content)
     compressed_etag = f'{content.etag[:-1]}.gzip"'
     etag, other = (compressed_etag, content.etag) if gzipped else (content.etag, compressed_etag)
-    if (wanted := listed_etags(request, "If-Match")) is not None and not (strong_match(etag, wanted) or strong_match(other, wanted)):
-        raise PreconditionFailed("This was changed since you read it.", detail={"etag": content.etag})
-    for known in (etag, other):  # both stand for the same content: what a client has of either is still good
+    if (wanted := listed_etags(request, "If-Match")) is not None and not (
+        strong_match(etag, wanted) or strong_match(other, wanted)
+    ):
+        raise PreconditionFailed(
+            "This was changed since you read it.", detail={"etag": content.etag}
+        )
+    for known in (
+        etag,
+        other,
+    ):  # both stand for the same content: what a client has of either is still good
         if _is_unchanged(request, content, known):
             return _with_headers(HttpResponse(status=304), content, known, is_whole=False)
     part = None if gzipped else _range(request, content)
@@ -108,7 +127,12 @@ def _wants_gzip(request: Request, content: Representation) -> bool:
     if request.method != "GET":
         return False
     long_enough = content.size_bytes is None or content.size_bytes >= GZIP_BYTES_MIN
-    return content.is_text and long_enough and "Range" not in request.headers and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    return (
+        content.is_text
+        and long_enough
+        and "Range" not in request.headers
+        and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    )
 
 
 def accepts_gzip(header: str) -> bool:
@@ -116,7 +140,9 @@ def accepts_gzip(header: str) -> bool:
     weights: dict[str, float] = {}
     for part in header.lower().split(",")[:50]:
         name, _, parameter = part.partition(";")
-        weight = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameter) if parameter else None
+        weight = (
+            re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameter) if parameter else None
+        )
         weights[name.strip()] = float(weight[1]) if weight else float(not parameter)
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
@@ -126,14 +152,23 @@ def _is_unchanged(request: Request, content: Representation, etag: str) -> bool:
     if known is not None:
         return weak_match(etag, known)
     since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
-    return content.modified_at is not None and since is not None and int(content.modified_at.timestamp()) <= since
+    return (
+        content.modified_at is not None
+        and since is not None
+        and int(content.modified_at.timestamp()) <= since
+    )
 
 
 def _range(request: Request, content: Representation) -> tuple[int, int] | None:
     """First byte and length of the range to send; None for the whole; a length of 0 when the range lies outside."""
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     size = content.size_bytes
-    if match is None or size is None or request.method != "GET" or not _is_range_current(request, content):
+    if (
+        match is None
+        or size is None
+        or request.method != "GET"
+        or not _is_range_current(request, content)
+    ):
         return None
     first, last = match.groups()
     if not first:
@@ -151,12 +186,21 @@ def _is_range_current(request: Request, content: Representation) -> bool:
         return True
     if condition.startswith(('"', "W/")):
         return condition == content.etag
-    return content.modified_at is not None and parse_http_date_safe(condition) == int(content.modified_at.timestamp())
+    return content.modified_at is not None and parse_http_date_safe(condition) == int(
+        content.modified_at.timestamp()
+    )
 
 
 def _unsatisfiable(content: Representation) -> HttpResponse:
     message = f"The range is outside of the content, which has {content.size_bytes} bytes."
-    response = error_response(MimirError(message, code="range_not_satisfiable", status=416, detail={"size_bytes": content.size_bytes}))
+    response = error_response(
+        MimirError(
+            message,
+            code="range_not_satisfiable",
+            status=416,
+            detail={"size_bytes": content.size_bytes},
+        )
+    )
     response["Content-Range"] = f"bytes */{content.size_bytes}"
     return response
 
@@ -170,7 +214,9 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
     return bare
 
 
-def _with_headers(response: HttpResponseBase, content: Representation, etag: str, *, is_whole: bool) -> HttpResponseBase:
+def _with_headers(
+    response: HttpResponseBase, content: Representation, etag: str, *, is_whole: bool
+) -> HttpResponseBase:
     response["ETag"] = etag
     patch_vary_headers(response, ("Accept-Encoding",))
     protect(response, cache_control="private, no-cache")

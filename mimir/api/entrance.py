@@ -36,10 +36,18 @@ class Rules:
 
 
 def rules(
-    *, frontend_keys: Sequence[str], direct_sources: Sequence[str], metrics_token: str, metrics_sources: Sequence[str], public_url: str
+    *,
+    frontend_keys: Sequence[str],
+    direct_sources: Sequence[str],
+    metrics_token: str,
+    metrics_sources: Sequence[str],
+    public_url: str,
 ) -> Rules:
     """Rules from settings' texts."""
-    networks = [tuple(ipaddress.ip_network(part, strict=False) for part in parts) for parts in (direct_sources, metrics_sources)]
+    networks = [
+        tuple(ipaddress.ip_network(part, strict=False) for part in parts)
+        for parts in (direct_sources, metrics_sources)
+    ]
     return Rules(tuple(frontend_keys), networks[0], metrics_token, networks[1], public_url)
 
 
@@ -63,12 +71,16 @@ class Entrance:
             client, problem = None, str(error)
             self._log_bad_proof(peer, problem)
         if scope["type"] == "http":
-            refused = refusal(scope, self._rules, peer=peer, is_proved=client is not None, problem=problem)
+            refused = refusal(
+                scope, self._rules, peer=peer, is_proved=client is not None, problem=problem
+            )
             if refused is not None:
                 await send_json_error(send, refused)
                 return
         seen = client or Client(peer, secure, header(scope, b"host"))
-        await self._application(settled(scope, peer, seen.address, seen.secure, seen.host), receive, send)
+        await self._application(
+            settled(scope, peer, seen.address, seen.secure, seen.host), receive, send
+        )
 
     def _log_bad_proof(self, peer: str, problem: str) -> None:
         if time.monotonic() - self._logged_at > _LOG_EVERY_SECONDS or not self._logged_at:
@@ -76,16 +88,26 @@ class Entrance:
             _log.warning("a proof of the frontend was not accepted", peer=peer, problem=problem)
 
 
-def refusal(scope: Scope, rules: Rules, *, peer: str, is_proved: bool, problem: str = "") -> MimirError | None:
+def refusal(
+    scope: Scope, rules: Rules, *, peer: str, is_proved: bool, problem: str = ""
+) -> MimirError | None:
     """Why a request is not let in; None when it is."""
     path = scope["path"]
     if path in _OPEN or path.startswith("/worker/v1/"):
         return None
     if path == "/metrics" or path.startswith("/metrics/"):
-        return None if _may_scrape(scope, rules, peer) else PermissionDenied(_METRICS, code="scrape_refused")
+        return (
+            None
+            if _may_scrape(scope, rules, peer)
+            else PermissionDenied(_METRICS, code="scrape_refused")
+        )
     if is_proved or is_named(peer, rules.direct_sources):
         return None
-    if path.startswith("/api/") and not path.startswith(("/api/docs", "/api/schema")) and not _signs_in(scope):
+    if (
+        path.startswith("/api/")
+        and not path.startswith(("/api/docs", "/api/schema"))
+        and not _signs_in(scope)
+    ):
         if _bearer(scope):
             return None
         return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")

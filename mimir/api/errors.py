@@ -76,9 +76,14 @@ def as_mimir_error(error: Exception) -> MimirError | None:
         case exceptions.APIException():
             wait = getattr(error, "wait", None)
             code = _CODES.get(type(error), "bad_request")
-            return MimirError(str(error.detail), code=code, status=error.status_code, retry_after_seconds=wait)
+            return MimirError(
+                str(error.detail), code=code, status=error.status_code, retry_after_seconds=wait
+            )
         case UnreadablePostError():
-            return MimirError("The connection closed before the request's body was complete.", code="body_incomplete")
+            return MimirError(
+                "The connection closed before the request's body was complete.",
+                code="body_incomplete",
+            )
         case RequestDataTooBig():
             return TooLarge("The request is too large.")
         case SuspiciousOperation():
@@ -98,9 +103,14 @@ def _database_error(error: Exception) -> MimirError:
     if getattr(cause, "sqlstate", None) == _DISK_FULL:
         return StorageFull()
     message = "The database does not answer. Try again."
-    if type(cause).__name__ in _POOL_ERRORS or getattr(cause, "sqlstate", None) == _TOO_MANY_CONNECTIONS:
+    if (
+        type(cause).__name__ in _POOL_ERRORS
+        or getattr(cause, "sqlstate", None) == _TOO_MANY_CONNECTIONS
+    ):
         message = "All connections to the database are in use. Try again in a moment."
-    return MimirError(message, code="unavailable", status=503, retry_after_seconds=_DATABASE_RETRY_SECONDS)
+    return MimirError(
+        message, code="unavailable", status=503, retry_after_seconds=_DATABASE_RETRY_SECONDS
+    )
 
 
 def error_headers(error: MimirError) -> dict[str, str]:
@@ -130,7 +140,13 @@ def _messages(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(detail, list):
         if all(isinstance(part, str) for part in detail):
             if detail:
-                yield path, shortened(" ".join(str(part) for part in detail[:_MESSAGES_PER_FIELD]), DETAIL_TEXT_CHARS_MAX)
+                yield (
+                    path,
+                    shortened(
+                        " ".join(str(part) for part in detail[:_MESSAGES_PER_FIELD]),
+                        DETAIL_TEXT_CHARS_MAX,
+                    ),
+                )
             return
         for index, part in enumerate(detail):
             yield from _messages(part, f"{path}[{index}]")
@@ -139,7 +155,9 @@ def _messages(detail: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _summary(detail: Mapping[str, str]) -> str:
-    named = [f"{path}: {message}" if path else message for path, message in islice(detail.items(), 3)]
+    named = [
+        f"{path}: {message}" if path else message for path, message in islice(detail.items(), 3)
+    ]
     return shortened(" ".join(named), MESSAGE_CHARS_MAX) or "The request is not valid."
 
 
@@ -169,4 +187,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     known = as_mimir_error(error) if isinstance(error, Exception) else None
     if known is not None and known.status >= 500:
         return error_response(known)
-    return error_response(MimirError("Something is broken here. The log says more.", code="internal_error", status=500))
+    return error_response(
+        MimirError(
+            "Something is broken here. The log says more.", code="internal_error", status=500
+        )
+    )

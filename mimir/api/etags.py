@@ -49,13 +49,19 @@ def check_etag(current: str | None, wanted: Preconditions | None) -> None:
             message = "If-Match: this does not exist, or not any more."
         raise PreconditionFailed(message, detail={"etag": current})
     if wanted.none_match is not None and _is_among(current, wanted.none_match):
-        message = "If-None-Match: this exists already." if ANY in wanted.none_match else "If-None-Match: it is in this state."
+        message = (
+            "If-None-Match: this exists already."
+            if ANY in wanted.none_match
+            else "If-None-Match: it is in this state."
+        )
         raise PreconditionFailed(message, detail={"etag": current})
 
 
 def _is_among(current: str | None, tags: frozenset[str]) -> bool:
     """A `W/` is taken off: proxies that compress weaken our tags, whose version they keep."""
-    return current is not None and (ANY in tags or _version(current) in {_version(tag) for tag in tags})
+    return current is not None and (
+        ANY in tags or _version(current) in {_version(tag) for tag in tags}
+    )
 
 
 def _version(tag: str) -> str:

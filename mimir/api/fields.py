@@ -12,7 +12,9 @@ class PatternField(serializers.RegexField):
 
     def __init__(self, pattern: str, rule: str, **options: Any) -> None:
         messages: dict[str, Any] = {"invalid": f"must be {rule}.", "blank": f"must be {rule}."}
-        super().__init__(rf"^({pattern})\Z", trim_whitespace=False, error_messages=messages, **options)
+        super().__init__(
+            rf"^({pattern})\Z", trim_whitespace=False, error_messages=messages, **options
+        )
 
 
 class WholeNumberField(serializers.IntegerField):
@@ -20,7 +22,9 @@ class WholeNumberField(serializers.IntegerField):
 
     def __init__(self, least: int, most: int, **options: Any) -> None:
         rule = f"must be a whole number from {least} to {most}."
-        messages: dict[str, Any] = dict.fromkeys(("invalid", "min_value", "max_value", "max_string_length"), rule)
+        messages: dict[str, Any] = dict.fromkeys(
+            ("invalid", "min_value", "max_value", "max_string_length"), rule
+        )
         super().__init__(min_value=least, max_value=most, error_messages=messages, **options)
 
 
@@ -39,5 +43,11 @@ class CommaField(serializers.CharField):
     """A list in a form: values separated by commas, or the field several times. Read as one text with commas."""
 
     def get_value(self, dictionary: Any) -> Any:
-        given = dictionary.getlist(str(self.field_name)) if isinstance(dictionary, QueryDict) else ()
-        return ",".join(given) if len(given) > 1 and all(isinstance(one, str) for one in given) else super().get_value(dictionary)
+        given = (
+            dictionary.getlist(str(self.field_name)) if isinstance(dictionary, QueryDict) else ()
+        )
+        return (
+            ",".join(given)
+            if len(given) > 1 and all(isinstance(one, str) for one in given)
+            else super().get_value(dictionary)
+        )

@@ -4,13 +4,23 @@ from django.conf import settings
 from django.db import connections
 
 from mimir.lib.asgi import Application, Receive, Scope, Send, header, send_json_error
-from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, Budget, Intake, Rule, spool_budget, too_large
+from mimir.lib.bodies import (
+    ENVELOPE_BYTES,
+    STRANGER_BYTES_MAX,
+    Budget,
+    Intake,
+    Rule,
+    spool_budget,
+    too_large,
+)
 from mimir.lib.clients import SIGN_IN_PATH, PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotAuthenticated, TooMany
 
 MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
-ARTIFACTS_AT_ONCE = 16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
+ARTIFACTS_AT_ONCE = (
+    16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
+)
 ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
 
 
@@ -21,7 +31,9 @@ class BodyRules:
         self._memory = Budget("large requests", MEMORY_BYTES)
         self._worker_memory = Budget("large requests of workers", WORKER_MEMORY_BYTES)
         self._spool = spool_budget(settings.ENV.upload_spool_bytes, settings.ENV.max_upload_bytes)
-        self._artifacts = Budget("artifact uploads", ARTIFACTS_AT_ONCE, wait_seconds=ARTIFACT_WAIT_SECONDS)
+        self._artifacts = Budget(
+            "artifact uploads", ARTIFACTS_AT_ONCE, wait_seconds=ARTIFACT_WAIT_SECONDS
+        )
 
     def __call__(self, scope: Scope) -> Rule:
         """The rule for one request, by its path, method and headers."""
@@ -30,10 +42,20 @@ class BodyRules:
         if path.startswith("/worker/"):
             stranger = _without_token(scope)
             if "/artifacts/" in path:
-                return Rule(settings.ENV.artifact_bytes_max, self._artifacts, stranger, weight=1, exact_length=True)
+                return Rule(
+                    settings.ENV.artifact_bytes_max,
+                    self._artifacts,
+                    stranger,
+                    weight=1,
+                    exact_length=True,
+                )
             return Rule(in_memory, self._worker_memory, stranger)
         if path.startswith("/api/"):
-            stranger = too_large(STRANGER_BYTES_MAX) if path.rstrip("/") == SIGN_IN_PATH else _without_token(scope)
+            stranger = (
+                too_large(STRANGER_BYTES_MAX)
+                if path.rstrip("/") == SIGN_IN_PATH
+                else _without_token(scope)
+            )
             if header(scope, b"content-type").lower().startswith("multipart/form-data"):
                 return Rule(settings.ENV.max_upload_bytes + ENVELOPE_BYTES, self._spool, stranger)
             return Rule(in_memory, self._memory, stranger)

@@ -48,7 +48,12 @@ class CurrentRequest:
         if not isinstance(exception, MimirError) or request.path.startswith(("/api/", "/worker/")):
             return None
         headers = {**error_headers(exception), "Cache-Control": "no-store"}
-        return HttpResponse(exception.message, status=exception.status, content_type="text/plain; charset=utf-8", headers=headers)
+        return HttpResponse(
+            exception.message,
+            status=exception.status,
+            content_type="text/plain; charset=utf-8",
+            headers=headers,
+        )
 
 
 class SecurityHeaders:
@@ -65,7 +70,9 @@ class SecurityHeaders:
             return response  # the same for everybody, and kept
         response.headers.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ("Cookie", "Authorization"))
-        response.headers.setdefault("Content-Security-Policy", POLICY if _is_html(response) else DATA_POLICY)
+        response.headers.setdefault(
+            "Content-Security-Policy", POLICY if _is_html(response) else DATA_POLICY
+        )
         return response
 
 
@@ -74,7 +81,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+DATA_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+)
 
 
 def _is_html(response: HttpResponse) -> bool:

@@ -44,7 +44,9 @@ def paginate(
     rows = list(queryset.order_by(*keys)[: limit + 1])
     if len(rows) <= limit:
         return Page(rows, None)
-    return Page(rows[:limit], next_path(request, _encode([_value(rows[limit - 1], key) for key in keys])))
+    return Page(
+        rows[:limit], next_path(request, _encode([_value(rows[limit - 1], key) for key in keys]))
+    )
 
 
 def limit_of(request: Request, *, default: int = LIMIT_DEFAULT, maximum: int = LIMIT_MAX) -> int:
@@ -53,7 +55,10 @@ def limit_of(request: Request, *, default: int = LIMIT_DEFAULT, maximum: int = L
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= maximum):
-        raise Invalid(f"limit has to be a whole number from 1 to {maximum}.", detail={"limit": f"a whole number from 1 to {maximum}"})
+        raise Invalid(
+            f"limit has to be a whole number from 1 to {maximum}.",
+            detail={"limit": f"a whole number from 1 to {maximum}"},
+        )
     return int(text)
 
 
@@ -65,7 +70,11 @@ def next_path(request: Request, cursor: str) -> str:
 
 
 def _encode(values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([str(value) for value in values]).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps([str(value) for value in values]).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _after(model: type[Model], keys: tuple[str, ...], cursor: str) -> Q:
@@ -83,13 +92,22 @@ def _after(model: type[Model], keys: tuple[str, ...], cursor: str) -> Q:
 
 def _decode(model: type[Model], keys: tuple[str, ...], cursor: str) -> list[Any]:
     try:
-        texts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        if not isinstance(texts, list) or not all(isinstance(text, str) and "\x00" not in text for text in texts):
+        texts = json.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        )
+        if not isinstance(texts, list) or not all(
+            isinstance(text, str) and "\x00" not in text for text in texts
+        ):
             raise ValueError("not a list of texts")
-        "".join(texts).encode()  # half a surrogate pair is no text that the database can be asked for
+        "".join(
+            texts
+        ).encode()  # half a surrogate pair is no text that the database can be asked for
         return [_field(model, key).to_python(text) for key, text in zip(keys, texts, strict=True)]
     except (ValueError, binascii.Error, ValidationError, RecursionError) as error:
-        raise Invalid("The cursor is not one of this list. Leave it out to begin again.", detail={"cursor": "not valid"}) from error
+        raise Invalid(
+            "The cursor is not one of this list. Leave it out to begin again.",
+            detail={"cursor": "not valid"},
+        ) from error
 
 
 def _field(model: type[Model], key: str) -> "Field[Any, Any]":

@@ -47,13 +47,17 @@ class JSONParser(BaseParser):
             raise TooLarge(f"The body is larger than {limit} bytes.", detail={"max_bytes": limit})
         self._check_count(body)
         try:
-            value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object)
+            value = json.loads(
+                body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object
+            )
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8: byte {error.start}.") from error
         except json.JSONDecodeError as error:
-            raise ParseError(f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from error
+            raise ParseError(
+                f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+            ) from error
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {shortened(str(error), 300)}.") from error
         check_json(value)
@@ -70,7 +74,10 @@ class JSONParser(BaseParser):
             else:
                 values += 1
             if max(values, strings / 2) > self.values_max:
-                raise TooLarge(f"The body holds more than {self.values_max} values.", detail={"max_values": self.values_max})
+                raise TooLarge(
+                    f"The body holds more than {self.values_max} values.",
+                    detail={"max_values": self.values_max},
+                )
 
 
 class SmallJSONParser(JSONParser):
@@ -116,14 +123,19 @@ def check_json(value: Any) -> None:
         keys[-1] = key
         if isinstance(key, str) and (fault := _fault(key)):
             where = _path(keys[:-1])
-            raise Invalid(f"A key of {where or 'the body'} {fault}.", detail={where: f"a key {fault}"})
+            raise Invalid(
+                f"A key of {where or 'the body'} {fault}.", detail={where: f"a key {fault}"}
+            )
         _check(inner, keys)
         if isinstance(inner, dict | list):
             levels.append(_inside(inner))
             keys.append(None)
             if len(levels) > DEPTH_MAX:
                 where = _path(keys[:-1])
-                raise Invalid("The JSON is nested too deeply.", detail={where: f"at most {DEPTH_MAX} levels are accepted"})
+                raise Invalid(
+                    "The JSON is nested too deeply.",
+                    detail={where: f"at most {DEPTH_MAX} levels are accepted"},
+                )
 
 
 def _inside(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -142,7 +154,13 @@ def _path(keys: list[Any]) -> str:
     """`steps[0].with.query`: built for a fault, and cut where a person has long stopped reading."""
     path = ""
     for key in keys:
-        path += f"[{key}]" if isinstance(key, int) else f".{shortened(key, 60)}" if path else shortened(key, 60)
+        path += (
+            f"[{key}]"
+            if isinstance(key, int)
+            else f".{shortened(key, 60)}"
+            if path
+            else shortened(key, 60)
+        )
     return shortened(path, 200)
 
 

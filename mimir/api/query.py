@@ -53,7 +53,9 @@ def _declaration(view: APIView, handler: Callable[..., Any]) -> Any:
 def parameter_schema(parameter: OpenApiParameter) -> dict[str, Any]:
     """A parameter's JSON Schema, as drf-spectacular writes it; of one item where it can be given several times."""
     declared = parameter.type
-    schema = dict(declared) if isinstance(declared, dict) else dict(build_basic_type(declared) or {})  # type: ignore[arg-type, no-untyped-call]
+    if not isinstance(declared, dict):
+        declared = build_basic_type(declared) or {}  # type: ignore[arg-type, no-untyped-call]
+    schema = dict(declared)
     if parameter.enum:
         schema["enum"] = sorted(str(value) for value in parameter.enum)
     if parameter.pattern:
@@ -73,11 +75,17 @@ def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, A
             faults[name[:200]] = unknown_name(name, declared, "a query parameter")
             continue
         try:
-            values[name] = _several(given, schema["items"]) if schema.get("type") == "array" else _single(given, schema)
+            values[name] = (
+                _several(given, schema["items"])
+                if schema.get("type") == "array"
+                else _single(given, schema)
+            )
         except ValueError as error:
             faults[name] = str(error)
     if faults:
-        raise Invalid(" ".join(f"{name}: {fault}." for name, fault in list(faults.items())[:3]), detail=faults)
+        raise Invalid(
+            " ".join(f"{name}: {fault}." for name, fault in list(faults.items())[:3]), detail=faults
+        )
     return values
 
 
@@ -99,7 +107,9 @@ def _single(given: list[str], schema: Schema) -> Any:
 
 def _several(given: list[str], schema: Schema) -> list[Any]:
     """`status=a&status=b` and `status=a,b` alike, each value once."""
-    return list(dict.fromkeys(_value(part.strip(), schema) for text in given for part in text.split(",")))
+    return list(
+        dict.fromkeys(_value(part.strip(), schema) for text in given for part in text.split(","))
+    )
 
 
 def _value(text: str, schema: Schema) -> Any:
@@ -121,7 +131,9 @@ def _value(text: str, schema: Schema) -> Any:
     if not text and schema.get("minLength") == 1:
         raise ValueError("must not be empty")
     if len(text) > schema.get("maxLength", math.inf) or len(text) < schema.get("minLength", 0):
-        raise ValueError(f"must have {schema.get('minLength', 0)} to {schema.get('maxLength', 'any number of')} characters")
+        raise ValueError(
+            f"must have {schema.get('minLength', 0)} to {schema.get('maxLength', 'any number of')} characters"
+        )
     return text
 
 
@@ -147,7 +159,9 @@ def _within(number: float, schema: Schema) -> float:
         return number
     if high == math.inf:
         raise ValueError(f"must be at least {low}")
-    raise ValueError(f"must be from {low} to {high}" if low != -math.inf else f"must be at most {high}")
+    raise ValueError(
+        f"must be from {low} to {high}" if low != -math.inf else f"must be at most {high}"
+    )
 
 
 def whole_number(name: str, description: str, **limits: int) -> OpenApiParameter:

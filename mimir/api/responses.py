@@ -17,7 +17,14 @@ class FileStream(StreamingHttpResponse):
     asynchronous one.
     """
 
-    def __init__(self, file: IO[bytes], *, length: int | None = None, on_close: Callable[[], None] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        *,
+        length: int | None = None,
+        on_close: Callable[[], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
         self._file, self._left = file, length
         super().__init__(streaming_content=(), **kwargs)
         self._resource_closers.append(file.close)  # type: ignore[attr-defined]

@@ -45,17 +45,24 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     """The error answers of an operation; 401 and 503 belong to all."""
-    return {status: OpenApiResponse(ErrorSerializer, _MEANINGS[status]) for status in sorted({401, 503, *statuses})}
+    return {
+        status: OpenApiResponse(ErrorSerializer, _MEANINGS[status])
+        for status in sorted({401, 503, *statuses})
+    }
 
 
-def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]) -> serializers.Serializer[Any]:
+def listing(
+    name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]
+) -> serializers.Serializer[Any]:
     """The body of a list: `{"results", "next"}`. `name` is the component's in the document."""
     many = row(many=True) if isinstance(row, type) else row
     return inline_serializer(
         name,
         {
             "results": cast("serializers.Field[Any, Any, Any, Any]", many),
-            "next": serializers.CharField(allow_null=True, help_text="The path of the next page, null on the last one."),
+            "next": serializers.CharField(
+                allow_null=True, help_text="The path of the next page, null on the last one."
+            ),
         },
     )
 
@@ -63,13 +70,34 @@ def listing(name: str, row: type[serializers.Serializer[Any]] | serializers.Seri
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")
 LIMIT = whole_number("limit", "Rows of a page.", minimum=1, maximum=200)
 IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read: 412 if somebody changed it since. `*`: if it exists."
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read: 412 if somebody changed it since. `*`: if it exists.",
 )
-IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="A known ETag: 304 while it is current.")
-IF_NEW = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`*`: only create, 412 if it exists.")
-_RANGE = OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="`bytes=first-last`: answered with 206.")
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="A known ETag: 304 while it is current.",
+)
+IF_NEW = OpenApiParameter(
+    "If-None-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`*`: only create, 412 if it exists.",
+)
+_RANGE = OpenApiParameter(
+    "Range",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`bytes=first-last`: answered with 206.",
+)
 _IF_RANGE = OpenApiParameter(
-    "If-Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag of what is there already; the whole is sent if it changed."
+    "If-Range",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag of what is there already; the whole is sent if it changed.",
 )
 DOWNLOAD = [_RANGE, _IF_RANGE, IF_NONE_MATCH]
 NOT_MODIFIED = {304: OpenApiResponse(description="`If-None-Match` names the current ETag.")}
@@ -96,7 +124,9 @@ def describe_defaults(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for schema in _properties(part):
                 default = schema.pop("default", None)
                 if default not in (None, "", [], {}):
-                    schema["description"] = f"{schema.get('description', '')} Default: {json.dumps(default)}.".strip()
+                    schema["description"] = (
+                        f"{schema.get('description', '')} Default: {json.dumps(default)}.".strip()
+                    )
             pending.extend(part.values())
     return result
 
@@ -118,4 +148,8 @@ def allow_null_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _properties(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     properties = schema.get("properties")
-    return [part for part in properties.values() if isinstance(part, dict)] if isinstance(properties, Mapping) else []
+    return (
+        [part for part in properties.values() if isinstance(part, dict)]
+        if isinstance(properties, Mapping)
+        else []
+    )

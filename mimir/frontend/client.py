@@ -23,9 +23,15 @@ from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
 
 PREFIX = "/api/v1/"
 TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
-READ_TIMEOUTS = httpx.Timeout(10.0, connect=2.0, pool=5.0)  # of a GET: somebody looks at an empty page meanwhile
-UPLOAD_TIMEOUTS = httpx.Timeout(90.0, connect=2.0, pool=5.0)  # the API reads a file for up to a minute before it answers
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)  # uvicorn hangs up after 5 s idle
+READ_TIMEOUTS = httpx.Timeout(
+    10.0, connect=2.0, pool=5.0
+)  # of a GET: somebody looks at an empty page meanwhile
+UPLOAD_TIMEOUTS = httpx.Timeout(
+    90.0, connect=2.0, pool=5.0
+)  # the API reads a file for up to a minute before it answers
+_LIMITS = httpx.Limits(
+    max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0
+)  # uvicorn hangs up after 5 s idle
 _RETRY_SECONDS = 5.0
 
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
@@ -35,7 +41,14 @@ UploadFile = tuple[str, IO[bytes], str]  # name, stream, media type
 class ApiError(Exception):
     """The API refused: `status`, stable `code`, `message` for people, `detail` (field path -> message, or facts)."""
 
-    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any] | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        detail: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
@@ -47,7 +60,9 @@ class ApiError(Exception):
 class Unavailable(ApiError):
     """The orchestrator is away, too slow, or cannot reach what it needs. `retry_after` is in seconds."""
 
-    def __init__(self, message: str = "The orchestrator does not answer.", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str = "The orchestrator does not answer.", retry_after: float | None = None
+    ) -> None:
         super().__init__(503, "unavailable", message, retry_after=retry_after or _RETRY_SECONDS)
 
 
@@ -73,18 +88,28 @@ class Api:
         return _object(response), response.headers.get("ETag", "")
 
     def post(
-        self, path: str, json: object = None, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | None = None
+        self,
+        path: str,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
     ) -> dict[str, Any]:
         """Send `json`; an answer without a body is an empty dict."""
         return _object(self.request_raw("POST", path, json=json, headers=headers, timeout=timeout))
 
     def patch(
-        self, path: str, json: object = None, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | None = None
+        self,
+        path: str,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
     ) -> dict[str, Any]:
         """Change what is at `path`; `headers` may hold If-Match."""
         return _object(self.request_raw("PATCH", path, json=json, headers=headers, timeout=timeout))
 
-    def put(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def put(
+        self, path: str, json: object = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Make what is at `path`, or replace it; `headers` may hold If-Match."""
         return _object(self.request_raw("PUT", path, json=json, headers=headers))
 
@@ -92,16 +117,29 @@ class Api:
         """End or revoke what is at `path`."""
         return _object(self.request_raw("DELETE", path, headers=headers))
 
-    def upload(self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]) -> dict[str, Any]:
+    def upload(
+        self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]
+    ) -> dict[str, Any]:
         """POST a multipart form; the files are read while they are sent, never held in memory."""
         with _translated():
-            response = _client().post(_path(path), data=dict(data), files=dict(files), headers=self._headers, timeout=UPLOAD_TIMEOUTS)
+            response = _client().post(
+                _path(path),
+                data=dict(data),
+                files=dict(files),
+                headers=self._headers,
+                timeout=UPLOAD_TIMEOUTS,
+            )
         return _object(response)
 
     @contextlib.contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
         """A GET whose body the caller reads piece by piece, and need not read whole. Raises: ApiError as the other methods do."""
-        request = _client().build_request("GET", _path(path), headers={**self._headers, "Accept-Encoding": "identity"}, timeout=READ_TIMEOUTS)
+        request = _client().build_request(
+            "GET",
+            _path(path),
+            headers={**self._headers, "Accept-Encoding": "identity"},
+            timeout=READ_TIMEOUTS,
+        )
         with _translated():
             response = _client().send(request, stream=True)
             try:
@@ -179,7 +217,9 @@ def _object(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ApiError(502, "bad_answer", "The orchestrator answered with something that is not a JSON object.")
+        raise ApiError(
+            502, "bad_answer", "The orchestrator answered with something that is not a JSON object."
+        )
     return answer
 
 
@@ -202,7 +242,11 @@ def _passed_on(request: HttpRequest) -> dict[str, str]:
         "X-Request-ID": meta.get("HTTP_X_REQUEST_ID") or "",
         "User-Agent": (meta.get("HTTP_USER_AGENT") or "")[:300],
     }
-    return {name: value.encode("ascii", "replace").decode("ascii") for name, value in headers.items() if value}
+    return {
+        name: value.encode("ascii", "replace").decode("ascii")
+        for name, value in headers.items()
+        if value
+    }
 
 
 class _Proving(httpx.Auth):
@@ -211,10 +255,18 @@ class _Proving(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         given = request.headers
         client = Client(
-            given.get("X-Forwarded-For", ""), given.get("X-Forwarded-Proto") == "https", given.get("X-Forwarded-Host", given.get("Host", ""))
+            given.get("X-Forwarded-For", ""),
+            given.get("X-Forwarded-Proto") == "https",
+            given.get("X-Forwarded-Host", given.get("Host", "")),
         )
         target = request.url.raw_path
-        given[HEADER_NAME] = proof(client, method=request.method, target=target, keys=settings.ENV.frontend_keys, now=time.time())
+        given[HEADER_NAME] = proof(
+            client,
+            method=request.method,
+            target=target,
+            keys=settings.ENV.frontend_keys,
+            now=time.time(),
+        )
         yield request
 
 
@@ -223,7 +275,11 @@ def _client() -> httpx.Client:
     """One pool for the process. The Host is the public one: the orchestrator is sure to answer to it."""
     return httpx.Client(
         base_url=settings.ENV.api_url,
-        headers={"Host": urlsplit(settings.ENV.public_url).netloc, "Accept": "application/json", "User-Agent": "mimir-frontend"},
+        headers={
+            "Host": urlsplit(settings.ENV.public_url).netloc,
+            "Accept": "application/json",
+            "User-Agent": "mimir-frontend",
+        },
         timeout=TIMEOUTS,
         limits=_LIMITS,
         follow_redirects=False,

@@ -39,15 +39,32 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
     if error.code == "storage_full":
         return page(request, 507, error.message)
     if error.code == "bad_answer" or error.status >= 500:
-        return page(request, 502, "The orchestrator answered with an error of its own. Its log says more.", _BROKEN)
-    return page(request, error.status, _NOT_FOUND if error.status == 404 and error.message == _API_NOT_FOUND else error.message)
+        return page(
+            request,
+            502,
+            "The orchestrator answered with an error of its own. Its log says more.",
+            _BROKEN,
+        )
+    return page(
+        request,
+        error.status,
+        _NOT_FOUND if error.status == 404 and error.message == _API_NOT_FOUND else error.message,
+    )
 
 
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
     """`unavailable.html`, which also has `retry_after`: the whole seconds after which the page is to ask again."""
     seconds = max(1, round(error.retry_after or 1))
     message = f"{error.message} Jobs that run go on. This page asks again by itself."
-    response = _rendered(request, "unavailable.html", 503, "Not reachable", message, retry_after=seconds, now=utc_now())
+    response = _rendered(
+        request,
+        "unavailable.html",
+        503,
+        "Not reachable",
+        message,
+        retry_after=seconds,
+        now=utc_now(),
+    )
     response["Retry-After"] = str(seconds)
     return response
 
@@ -84,8 +101,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             return session.to_sign_in(request)
         form = kept.of_request(request)
         if kept.written(form):
-            return kept.offer(request, form, kept.page_of(request), "This form was out of date", status=403)
-    return page(request, 403, "This form is out of date. Go back, load the page again, and send it once more.", "Send it again")
+            return kept.offer(
+                request, form, kept.page_of(request), "This form was out of date", status=403
+            )
+    return page(
+        request,
+        403,
+        "This form is out of date. Go back, load the page again, and send it once more.",
+        "Send it again",
+    )
 
 
 def request_id(request: HttpRequest) -> str:
@@ -93,14 +117,29 @@ def request_id(request: HttpRequest) -> str:
     return request.headers.get("X-Request-ID", "")
 
 
-def _rendered(request: HttpRequest, template: str, status: int, title: str, message: str, **more: object) -> HttpResponse:
+def _rendered(
+    request: HttpRequest, template: str, status: int, title: str, message: str, **more: object
+) -> HttpResponse:
     if "application/json" in request.headers.get("Accept", ""):
         body = json.dumps({"code": f"http_{status}", "message": message, "detail": {}})
-        return HttpResponse(body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"})
-    context = {"title": title, "message": message, "status": status, "request_id": request_id(request), **more}
+        return HttpResponse(
+            body,
+            status=status,
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+    context = {
+        "title": title,
+        "message": message,
+        "status": status,
+        "request_id": request_id(request),
+        **more,
+    }
     try:
         response = HttpResponse(render_to_string(template, context, request), status=status)
     except TemplateDoesNotExist:
-        response = HttpResponse(f"{title}\n\n{message}\n", status=status, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(
+            f"{title}\n\n{message}\n", status=status, content_type="text/plain; charset=utf-8"
+        )
     response["Cache-Control"] = "no-store"
     return response

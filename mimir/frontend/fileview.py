@@ -17,15 +17,26 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 READ_BYTES_MAX = 256 * 1024  # of a file, for its page
-MARKDOWN_BYTES_MAX = 64 * 1024  # rendered in less than a second whatever it holds; a longer one is shown as text
+MARKDOWN_BYTES_MAX = (
+    64 * 1024
+)  # rendered in less than a second whatever it holds; a longer one is shown as text
 SHOWN_CHARS_MAX = 400_000
 ROWS_MAX, COLUMNS_MAX, CELL_CHARS_MAX = 200, 60, 300
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # of an image or document
 
-_IMAGES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"))
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
 _DELIMITED = {"csv": ",;\t|", "tsv": "\t"}
 _MARKDOWN = ("md", "markdown")
-_DOCUMENTS = {"html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8", "svg": "image/svg+xml"}
+_DOCUMENTS = {
+    "html": "text/html; charset=utf-8",
+    "htm": "text/html; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 
 
 class Kind(StrEnum):
@@ -81,13 +92,19 @@ def view_of(name: str, head: bytes, size: int, image_url: Callable[[str], str]) 
     """The view of a file from its first `READ_BYTES_MAX` bytes. `image_url`: the address of another file of the same job."""
     kind, whole = kind_of(name, head), len(head) >= size
     if kind in (Kind.IMAGE, Kind.DOCUMENT):
-        return View(kind) if size <= FRAME_BYTES_MAX else View(Kind.BINARY, note="The file is too large to be shown.")
+        return (
+            View(kind)
+            if size <= FRAME_BYTES_MAX
+            else View(Kind.BINARY, note="The file is too large to be shown.")
+        )
     if kind is Kind.BINARY:
         return View(kind)
     text = head.decode("utf-8-sig", errors="replace")
     cut = "" if whole else f"Only the first {len(head) // 1024} KiB are shown."
     if kind is Kind.TABLE:
-        return _table(text if whole else text[: text.rfind("\n") + 1], _DELIMITED[_extension(name)], cut)
+        return _table(
+            text if whole else text[: text.rfind("\n") + 1], _DELIMITED[_extension(name)], cut
+        )
     if kind is Kind.JSON and whole:
         return _json(text)
     if kind is Kind.MARKDOWN and whole and size <= MARKDOWN_BYTES_MAX:
@@ -118,7 +135,11 @@ def _table(text: str, delimiters: str, cut: str) -> View:
         rows = [_cells(row) for row in itertools.islice(reader, ROWS_MAX + 1)]
         more = next(reader, None) is not None
     except csv.Error:
-        return View(Kind.TEXT, text=text, note=cut or "This is not a readable table, so it is shown as text.")
+        return View(
+            Kind.TEXT,
+            text=text,
+            note=cut or "This is not a readable table, so it is shown as text.",
+        )
     notes = [f"The first {ROWS_MAX} rows are shown."] if more or cut else []
     if any(len(row) > COLUMNS_MAX for row in rows):
         notes.append(f"The first {COLUMNS_MAX} columns are shown.")
@@ -128,7 +149,10 @@ def _table(text: str, delimiters: str, cut: str) -> View:
 
 
 def _cells(row: Sequence[str]) -> list[str]:
-    return [cell if len(cell) <= CELL_CHARS_MAX else cell[:CELL_CHARS_MAX] + "…" for cell in row[: COLUMNS_MAX + 1]]
+    return [
+        cell if len(cell) <= CELL_CHARS_MAX else cell[:CELL_CHARS_MAX] + "…"
+        for cell in row[: COLUMNS_MAX + 1]
+    ]
 
 
 def _json(text: str) -> View:
@@ -139,7 +163,11 @@ def _json(text: str) -> View:
             pieces.append(piece)
             length += len(piece)
             if length > SHOWN_CHARS_MAX:  # indentation of deep nesting is much longer than the file
-                return View(Kind.JSON, text="".join(pieces)[:SHOWN_CHARS_MAX], note="Only the first part is shown.")
+                return View(
+                    Kind.JSON,
+                    text="".join(pieces)[:SHOWN_CHARS_MAX],
+                    note="Only the first part is shown.",
+                )
     except (ValueError, RecursionError):
         return View(Kind.TEXT, text=text, note="This is not valid JSON, so it is shown as text.")
     return View(Kind.JSON, text="".join(pieces))
@@ -162,7 +190,9 @@ def _inline(children: Sequence[Token], image_url: Callable[[str], str]) -> list[
     for token in children:
         if token.type == "link_open":
             web = urlsplit(str(token.attrs.get("href", ""))).scheme in ("http", "https", "mailto")
-            token.attrs = {"href": token.attrs["href"], "rel": "noopener noreferrer nofollow"} if web else {}
+            token.attrs = (
+                {"href": token.attrs["href"], "rel": "noopener noreferrer nofollow"} if web else {}
+            )
         elif token.type == "image":
             address = image_url(str(token.attrs.get("src", "")))
             if not address:

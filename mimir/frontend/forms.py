@@ -40,7 +40,9 @@ class Form:
         for path, message in error.detail.items():
             name = _field_of(path, fields)
             if name is None or not isinstance(message, str):
-                self.general.append(f"{path}: {message}" if isinstance(message, str) else error.message)
+                self.general.append(
+                    f"{path}: {message}" if isinstance(message, str) else error.message
+                )
             else:
                 self.errors.setdefault(name, _sentence(message))
         if not self.errors and not self.general:

@@ -2,7 +2,16 @@
 
 from urllib.parse import urlsplit
 
-from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
+from mimir.lib.asgi import (
+    Application,
+    Header,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    header,
+    send_json_error,
+)
 from mimir.lib.errors import PermissionDenied
 
 HSTS = b"max-age=31536000"
@@ -61,10 +70,13 @@ class Https:
         query = scope.get("query_string", b"")
         target = scope["raw_path"] + (b"?" + query if query else b"")
         location = f"https://{self._public.netloc}".encode() + target
-        headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+        headers = [
+            (b"location", location),
+            (b"content-length", b"0"),
+            (b"cache-control", b"no-store"),
+        ]
         await send({"type": "http.response.start", "status": 308, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-
 
     async def _refuse_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the handshake, with the reason where the server can send one. There is no redirect: few clients follow it."""
@@ -92,4 +104,7 @@ class Https:
 def _came_by_tls(scope: Scope) -> bool:
     if scope.get("scheme") in ("https", "wss"):
         return True
-    return header(scope, b"x-forwarded-proto").rpartition(",")[2].strip().lower() in ("https", "wss")
+    return header(scope, b"x-forwarded-proto").rpartition(",")[2].strip().lower() in (
+        "https",
+        "wss",
+    )

@@ -22,13 +22,27 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "digital_twin_update": ("Bring a twin up to date", "What to update", "Run twin update"),
 }
 _COMMON: dict[str, Any] = {
-    "name": {"type": "string", "title": "Name", "description": "What the lists show. Without it: what the job does."},
+    "name": {
+        "type": "string",
+        "title": "Name",
+        "description": "What the lists show. Without it: what the job does.",
+    },
     "resources": {
         "type": "object",
         "title": "Resources",
         "properties": {
-            "cpu": {"type": "string", "title": "CPU", "description": "At most, for example 2 or 500m.", "x-example": "as usual"},
-            "memory": {"type": "string", "title": "Memory", "description": "At most, for example 4Gi or 512Mi.", "x-example": "as usual"},
+            "cpu": {
+                "type": "string",
+                "title": "CPU",
+                "description": "At most, for example 2 or 500m.",
+                "x-example": "as usual",
+            },
+            "memory": {
+                "type": "string",
+                "title": "Memory",
+                "description": "At most, for example 4Gi or 512Mi.",
+                "x-example": "as usual",
+            },
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
@@ -38,7 +52,12 @@ _COMMON: dict[str, Any] = {
             },
         },
     },
-    "priority": {"type": "string", "title": "Priority", "enum": list(PRIORITIES), "x-advanced": True},
+    "priority": {
+        "type": "string",
+        "title": "Priority",
+        "enum": list(PRIORITIES),
+        "x-advanced": True,
+    },
     "timeout_seconds": {
         "type": "integer",
         "title": "Time limit",
@@ -89,7 +108,13 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
         properties = parameters["properties"]
         asked = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
         of_algorithm = HYPERPARAMETERS.get(asked, {"type": "object", "properties": {}})
-        parameters = {**parameters, "properties": {**properties, "hyperparameters": {**properties["hyperparameters"], **of_algorithm}}}
+        parameters = {
+            **parameters,
+            "properties": {
+                **properties,
+                "hyperparameters": {**properties["hyperparameters"], **of_algorithm},
+            },
+        }
     return {"type": "object", "properties": {"parameters": parameters, **_COMMON}}
 
 
@@ -116,10 +141,26 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
     asked = {
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
-        "resources": {name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")},
-        **{name: job.get(name) or None for name in ("priority", "timeout_seconds", "max_attempts", "cluster", "region", "labels")},
+        "resources": {
+            name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")
+        },
+        **{
+            name: job.get(name) or None
+            for name in (
+                "priority",
+                "timeout_seconds",
+                "max_attempts",
+                "cluster",
+                "region",
+                "labels",
+            )
+        },
     }
-    return {name: values for name, values in texts_of_request(str(job["type"]), asked).items() if values != [""] or name.startswith("parameters.")}
+    return {
+        name: values
+        for name, values in texts_of_request(str(job["type"]), asked).items()
+        if values != [""] or name.startswith("parameters.")
+    }
 
 
 def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -127,7 +168,10 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
     asked = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
-    return schemaform.texts_of(request_schema(job_type, asked), {name: value for name, value in request.items() if value is not None})
+    return schemaform.texts_of(
+        request_schema(job_type, asked),
+        {name: value for name, value in request.items() if value is not None},
+    )
 
 
 def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]], set[str]]:
@@ -140,9 +184,15 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
     if not isinstance(patch, dict):
         return before, set()
     changes = texts_of_request(job_type, patch)
-    changes |= {name: [""] for name in ("cluster", "region") if name in patch and not patch[name] and before.get(name)}  # anywhere
+    changes |= {
+        name: [""]
+        for name in ("cluster", "region")
+        if name in patch and not patch[name] and before.get(name)
+    }  # anywhere
     marked = {"resources.cpu", "resources.memory"} if patch.get("resources") == {} else set()
-    return {**before, **changes}, marked | {name for name, values in changes.items() if before.get(name) != values}
+    return {**before, **changes}, marked | {
+        name for name, values in changes.items() if before.get(name) != values
+    }
 
 
 def curl(address: str, body: Mapping[str, Any]) -> str:
@@ -151,5 +201,12 @@ def curl(address: str, body: Mapping[str, Any]) -> str:
     words = words if text.visible(words) == words else json.dumps(body, indent=2)
     quoted = words.replace("'", "'\\''")
     lines = [f"curl -X POST {address}"]
-    lines += [f'  -H "{header}"' for header in ("Authorization: Bearer $TOKEN", "Idempotency-Key: $(uuidgen)", "Content-Type: application/json")]
+    lines += [
+        f'  -H "{header}"'
+        for header in (
+            "Authorization: Bearer $TOKEN",
+            "Idempotency-Key: $(uuidgen)",
+            "Content-Type: application/json",
+        )
+    ]
     return " \\\n".join([*lines, f"  -d '{quoted}'"])

@@ -14,9 +14,19 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from mimir.frontend.text import visible
 
-KEPT_BYTES_MAX = 1536 * 1024  # of JSON; a larger form must be sent again from the browser's own copy
+KEPT_BYTES_MAX = (
+    1536 * 1024
+)  # of JSON; a larger form must be sent again from the browser's own copy
 FIELDS_MAX = 2000
-_NEVER = ("csrfmiddlewaretoken", "password", "current_password", "new_password", "repeated", "next", "kept")
+_NEVER = (
+    "csrfmiddlewaretoken",
+    "password",
+    "current_password",
+    "new_password",
+    "repeated",
+    "next",
+    "kept",
+)
 _LONG = 80  # characters above which a field is shown as a text area
 _HIDDEN = ("etag", "idempotency_key", "then", "shown_algorithm")
 
@@ -56,7 +66,12 @@ class Field:
 
 def of_request(request: HttpRequest) -> Kept:
     """The posted form. Files cannot be kept, passwords are not."""
-    fields = [(name, str(value)) for name, values in request.POST.lists() if name not in _NEVER for value in values]
+    fields = [
+        (name, str(value))
+        for name, values in request.POST.lists()
+        if name not in _NEVER
+        for value in values
+    ]
     return Kept(request.get_full_path(), fields)
 
 
@@ -76,9 +91,18 @@ def read(text: str) -> Kept | None:
         path, rows = json.loads(text)
     except (ValueError, TypeError, RecursionError):
         return None
-    if not isinstance(path, str) or not is_our_path(path) or not isinstance(rows, list) or len(rows) > FIELDS_MAX:
+    if (
+        not isinstance(path, str)
+        or not is_our_path(path)
+        or not isinstance(rows, list)
+        or len(rows) > FIELDS_MAX
+    ):
         return None
-    fields = [(row[0], row[1]) for row in rows if isinstance(row, list) and len(row) == 2 and all(isinstance(one, str) for one in row)]
+    fields = [
+        (row[0], row[1])
+        for row in rows
+        if isinstance(row, list) and len(row) == 2 and all(isinstance(one, str) for one in row)
+    ]
     return Kept(path, [(name, value) for name, value in fields if name not in _NEVER])
 
 
@@ -91,17 +115,26 @@ def page_of(request: HttpRequest) -> str:
     """The page that posted the form: path and query of a Referer of this site, else the path the form was posted to."""
     referer = urlsplit(request.headers.get("Referer", ""))
     path = referer.path + (f"?{referer.query}" if referer.query else "")
-    ours = referer.netloc == request.get_host() and is_our_path(path) and not path.startswith(("/signin/", "/signout/"))
+    ours = (
+        referer.netloc == request.get_host()
+        and is_our_path(path)
+        and not path.startswith(("/signin/", "/signout/"))
+    )
     return path if ours else request.get_full_path()
 
 
 def from_our_page(request: HttpRequest) -> bool:
     """Whether the browser says that a page of this site posted the form."""
     ours = urlsplit(settings.ENV.public_url)
-    return request.headers.get("Origin", "") in (f"{ours.scheme}://{ours.netloc}", f"{request.scheme}://{request.get_host()}")
+    return request.headers.get("Origin", "") in (
+        f"{ours.scheme}://{ours.netloc}",
+        f"{request.scheme}://{request.get_host()}",
+    )
 
 
-def offer(request: HttpRequest, form: Kept, back: str, title: str, status: int = 200) -> HttpResponse:
+def offer(
+    request: HttpRequest, form: Kept, back: str, title: str, status: int = 200
+) -> HttpResponse:
     """A page with the kept fields and a button that sends them, with a CSRF token that is valid now. `back`: the page they are from."""
     fields = [Field(name, value) for name, value in form.fields]
     check = "definition" in dict(form.fields)

@@ -76,6 +76,11 @@ class ApiErrorMiddleware:
             return to_sign_in(request)
         if isinstance(exception, ApiError):
             if exception.status >= 500:
-                _log.warning("api_failed", status=exception.status, code=exception.code, cause=repr(exception.__cause__))
+                _log.warning(
+                    "api_failed",
+                    status=exception.status,
+                    code=exception.code,
+                    cause=repr(exception.__cause__),
+                )
             return errors.for_api_error(request, exception)
         return None

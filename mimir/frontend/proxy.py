@@ -18,10 +18,35 @@ from mimir.frontend.https import Https
 from mimir.frontend.proxy_http import HttpProxy, taken_body
 from mimir.frontend.proxy_rules import Target, admin_cookies, origin_of, own_origins, target
 from mimir.frontend.proxy_slots import Rank, Slots
-from mimir.frontend.proxy_ws import AWAY, FOREIGN_ORIGIN, NOT_SIGNED_IN, SocketProxy, accept_and_close
+from mimir.frontend.proxy_ws import (
+    AWAY,
+    FOREIGN_ORIGIN,
+    NOT_SIGNED_IN,
+    SocketProxy,
+    accept_and_close,
+)
 from mimir.frontend.session import SessionUser, read_cookie
-from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
-from mimir.lib.bodies import ENVELOPE_BYTES, STRANGER_BYTES_MAX, ClientGone, Intake, Misframed, Pieces, Rule, spool_budget, too_large
+from mimir.lib.asgi import (
+    Application,
+    Header,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    header,
+    send_json_error,
+)
+from mimir.lib.bodies import (
+    ENVELOPE_BYTES,
+    STRANGER_BYTES_MAX,
+    ClientGone,
+    Intake,
+    Misframed,
+    Pieces,
+    Rule,
+    spool_budget,
+    too_large,
+)
 from mimir.lib.clients import PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotFound, PermissionDenied, TooMany
 from mimir.lib.forwarded import ForwardedHeaders
@@ -69,7 +94,10 @@ class _Named:
         given = header(scope, b"x-request-id")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         own: Header = (b"x-request-id", request_id.encode())
-        scope = {**scope, "headers": [*(pair for pair in scope["headers"] if pair[0].lower() != own[0]), own]}
+        scope = {
+            **scope,
+            "headers": [*(pair for pair in scope["headers"] if pair[0].lower() != own[0]), own],
+        }
         started_at, status = monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
@@ -88,7 +116,13 @@ class _Named:
             if scope["type"] == "http":
                 taken_ms = round((monotonic() - started_at) * 1000, 1)
                 log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
-                log("request", method=scope["method"], path=scope["path"], status=status, duration_ms=taken_ms)
+                log(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    duration_ms=taken_ms,
+                )
 
 
 class Front:
@@ -133,12 +167,18 @@ class Front:
             if where not in (Target.API, Target.ADMIN):
                 raise NotFound("There is nothing here.")
             self._check_host(scope)
-            credentials = self._admin_credentials(scope) if where is Target.ADMIN else self._api_credentials(scope)
+            credentials = (
+                self._admin_credentials(scope)
+                if where is Target.ADMIN
+                else self._api_credentials(scope)
+            )
             with self._sign_ins.of(scope):
                 pieces = Pieces(receive, self._max_bytes)
                 body = await taken_body(scope, pieces, has_credentials=bool(credentials))
                 with self._slots.taken(client_of(scope), rank=self._rank(scope, credentials)):
-                    await self._http.forward(scope, body, send, where=where, credentials=credentials)
+                    await self._http.forward(
+                        scope, body, send, where=where, credentials=credentials
+                    )
         except ClientGone:
             return
         except MimirError as error:
@@ -154,10 +194,17 @@ class Front:
         authorization = header(scope, b"authorization")
         if not authorization:
             user = self._user(scope)
-            foreign = self._has_session_cookie(scope) and origin_of(header(scope, b"origin")) not in self._origins
+            foreign = (
+                self._has_session_cookie(scope)
+                and origin_of(header(scope, b"origin")) not in self._origins
+            )
             if foreign or user is None:
                 await receive()
-                code, reason = (FOREIGN_ORIGIN, "This page may not do this.") if foreign else (NOT_SIGNED_IN, "Sign in again.")
+                code, reason = (
+                    (FOREIGN_ORIGIN, "This page may not do this.")
+                    if foreign
+                    else (NOT_SIGNED_IN, "Sign in again.")
+                )
                 await accept_and_close(send, code, reason)
                 return
             authorization = f"Bearer {user.token}"
@@ -172,7 +219,11 @@ class Front:
         """How much is known of who asks: a session's cookie is signed by us, a token is looked up by the orchestrator."""
         if not credentials:
             return Rank.STRANGER
-        return Rank.CLAIMED if header(scope, b"authorization") or self._user(scope) is None else Rank.SIGNED_IN
+        return (
+            Rank.CLAIMED
+            if header(scope, b"authorization") or self._user(scope) is None
+            else Rank.SIGNED_IN
+        )
 
     def _api_credentials(self, scope: Scope) -> list[Header]:
         """Authorization as it was given; without it the session's token, once the request is known to come from our own pages."""
@@ -195,7 +246,9 @@ class Front:
         """Raises: PermissionDenied unless a page of ours sent it: by its Origin (or Referer), and by the CSRF token that only it knows."""
         origin = header(scope, b"origin") or header(scope, b"referer")
         if origin_of(origin) not in self._origins:
-            raise PermissionDenied("This request does not come from a page of this site.", code="csrf_failed")
+            raise PermissionDenied(
+                "This request does not come from a page of this site.", code="csrf_failed"
+            )
         request = HttpRequest()
         request.method, request.path = scope["method"], scope["path"]
         request.COOKIES = self._cookies(scope)
@@ -207,12 +260,16 @@ class Front:
         }
         self._csrf.process_request(request)
         if self._csrf.process_view(request, _never_called, (), {}) is not None:
-            raise PermissionDenied("The page is out of date. Load it again, then try once more.", code="csrf_failed")
+            raise PermissionDenied(
+                "The page is out of date. Load it again, then try once more.", code="csrf_failed"
+            )
 
     def _page_rule(self, scope: Scope) -> Rule:
         """What a page's request may send: Django spools a form's file to disk, so only users who are signed in may send one."""
         signed_in = self._user(scope) is not None
-        return Rule(self._max_bytes, self._spool, None if signed_in else too_large(STRANGER_BYTES_MAX))
+        return Rule(
+            self._max_bytes, self._spool, None if signed_in else too_large(STRANGER_BYTES_MAX)
+        )
 
     def _check_host(self, scope: Scope) -> None:
         if not self._is_our_host(scope):

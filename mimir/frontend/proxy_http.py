@@ -9,7 +9,14 @@ import structlog
 from mimir.frontend.proxy_rules import Target, proof_of, request_headers, response_headers
 from mimir.frontend.proxy_slots import TOTAL
 from mimir.lib.asgi import Header, Scope, Send, header, send_json_error
-from mimir.lib.bodies import SMALL_BYTES, STRANGER_BYTES_MAX, ClientGone, Pieces, body_length, too_large
+from mimir.lib.bodies import (
+    SMALL_BYTES,
+    STRANGER_BYTES_MAX,
+    ClientGone,
+    Pieces,
+    body_length,
+    too_large,
+)
 from mimir.lib.errors import MimirError
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +26,9 @@ READ_SECONDS = 120.0  # of silence; the API's own long reads end at 30, an uploa
 UPLOAD_READ_SECONDS = 600.0
 WRITE_SECONDS = 60.0  # of an orchestrator that does not read
 RETRY_SECONDS = 2
-_LIMITS = httpx.Limits(max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0)  # uvicorn hangs up after 5 s idle
+_LIMITS = httpx.Limits(
+    max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0
+)  # uvicorn hangs up after 5 s idle
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -71,7 +80,9 @@ async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> 
 class HttpProxy:
     """The connections to one orchestrator."""
 
-    def __init__(self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS
+    ) -> None:
         self._url = httpx.URL(url)
         self._keys = keys
         self._read_seconds = read_seconds
@@ -83,7 +94,9 @@ class HttpProxy:
         if transport is not None:
             await transport.aclose()
 
-    async def forward(self, scope: Scope, body: ProxyBody, send: Send, *, where: Target, credentials: list[Header]) -> None:
+    async def forward(
+        self, scope: Scope, body: ProxyBody, send: Send, *, where: Target, credentials: list[Header]
+    ) -> None:
         """Pass the request on with `credentials` (Authorization or Cookie), and the answer back. A client that hangs up ends both."""
         relay = asyncio.create_task(self._relay(scope, body, send, where, credentials))
         watch = asyncio.create_task(body.client_gone())
@@ -93,10 +106,16 @@ class HttpProxy:
             for task in (watch, relay):
                 task.cancel()
             await asyncio.gather(relay, watch, return_exceptions=True)
-        if not relay.cancelled() and (error := relay.exception()) is not None and not isinstance(error, ClientGone):
+        if (
+            not relay.cancelled()
+            and (error := relay.exception()) is not None
+            and not isinstance(error, ClientGone)
+        ):
             raise error
 
-    async def _relay(self, scope: Scope, body: ProxyBody, send: Send, where: Target, credentials: list[Header]) -> None:
+    async def _relay(
+        self, scope: Scope, body: ProxyBody, send: Send, where: Target, credentials: list[Header]
+    ) -> None:
         try:
             response = await self._ask(scope, body, credentials)
         except MimirError as error:
@@ -108,7 +127,9 @@ class HttpProxy:
             return
         try:
             headers = response_headers(response.headers.raw, where)
-            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            await send(
+                {"type": "http.response.start", "status": response.status_code, "headers": headers}
+            )
             async for part in response.aiter_raw():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -118,7 +139,9 @@ class HttpProxy:
         finally:
             await response.aclose()
 
-    async def _ask(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Response:
+    async def _ask(
+        self, scope: Scope, body: ProxyBody, credentials: list[Header]
+    ) -> httpx.Response:
         """The answer's head. A request without a body is tried once more when a kept connection turns out to be closed."""
         transport = self._transport = self._transport or self._new_transport()
         try:
@@ -130,15 +153,23 @@ class HttpProxy:
 
     def _new_transport(self) -> httpx.AsyncHTTPTransport:
         # Certificates take a fifth of a second to load: not where none will be looked at.
-        return httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False, verify=self._url.scheme == "https")
+        return httpx.AsyncHTTPTransport(
+            limits=_LIMITS, trust_env=False, verify=self._url.scheme == "https"
+        )
 
     def _request(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Request:
-        headers = [*request_headers(scope["headers"]), *credentials, (b"host", header(scope, b"host").encode("latin-1"))]
+        headers = [
+            *request_headers(scope["headers"]),
+            *credentials,
+            (b"host", header(scope, b"host").encode("latin-1")),
+        ]
         headers.append(proof_of(scope, self._keys))
         if body.length or _declares_length(scope):
             headers.append((b"content-length", str(body.length).encode()))
         query = scope.get("query_string", b"")
-        read_seconds = self._read_seconds if body.length == 0 else max(self._read_seconds, UPLOAD_READ_SECONDS)
+        read_seconds = (
+            self._read_seconds if body.length == 0 else max(self._read_seconds, UPLOAD_READ_SECONDS)
+        )
         return httpx.Request(
             scope["method"],
             self._url,
@@ -147,7 +178,12 @@ class HttpProxy:
             extensions={
                 # The request line as it was checked: httpx would spell it its own way.
                 "target": scope["raw_path"] + (b"?" + query if query else b""),
-                "timeout": {"connect": CONNECT_SECONDS, "pool": CONNECT_SECONDS, "read": read_seconds, "write": WRITE_SECONDS},
+                "timeout": {
+                    "connect": CONNECT_SECONDS,
+                    "pool": CONNECT_SECONDS,
+                    "read": read_seconds,
+                    "write": WRITE_SECONDS,
+                },
             },
         )
 

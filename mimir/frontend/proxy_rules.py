@@ -17,10 +17,14 @@ ADMIN_COOKIES = "mimir_admin_"
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
 )
-_REWRITTEN = frozenset((PROOF, b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken"))
+_REWRITTEN = frozenset(
+    (PROOF, b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken")
+)
 _SERVER_OWN = frozenset((b"date", b"server"))  # ours adds them
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_AMBIGUOUS = re.compile(rb"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE)
+_AMBIGUOUS = re.compile(
+    rb"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE
+)
 
 
 class Target(Enum):
@@ -45,7 +49,12 @@ def target(raw_path: bytes) -> Target:
     spelled = next((name for prefix, name in PREFIXES.items() if raw_path.startswith(prefix)), None)
     if spelled is None:
         return Target.NOWHERE if _meaning(plain).startswith(tuple(PREFIXES)) else Target.PAGES
-    clean = raw_path.isascii() and not _ESCAPE.search(raw_path) and not _AMBIGUOUS.search(plain) and b"%2f" not in raw_path.lower()
+    clean = (
+        raw_path.isascii()
+        and not _ESCAPE.search(raw_path)
+        and not _AMBIGUOUS.search(plain)
+        and b"%2f" not in raw_path.lower()
+    )
     return Target(spelled) if clean else Target.NOWHERE
 
 
@@ -71,8 +80,14 @@ def proof_of(scope: Scope, keys: Sequence[str]) -> Header:
     """The header that proves to the orchestrator that we pass this request on, for the client that `mimir.lib.forwarded` established."""
     query = scope.get("query_string", b"")
     target = scope["raw_path"] + (b"?" + query if query else b"")
-    client = Client((scope.get("client") or ("", 0))[0], scope.get("scheme") in ("https", "wss"), header(scope, b"x-forwarded-host"))
-    return PROOF, proof(client, method=scope.get("method", "GET"), target=target, keys=keys, now=time.time()).encode("ascii")
+    client = Client(
+        (scope.get("client") or ("", 0))[0],
+        scope.get("scheme") in ("https", "wss"),
+        header(scope, b"x-forwarded-host"),
+    )
+    return PROOF, proof(
+        client, method=scope.get("method", "GET"), target=target, keys=keys, now=time.time()
+    ).encode("ascii")
 
 
 def response_headers(headers: Iterable[Header], where: Target) -> list[Header]:
@@ -82,12 +97,18 @@ def response_headers(headers: Iterable[Header], where: Target) -> list[Header]:
     return [
         (name.lower(), value)
         for name, value in kept
-        if name.lower() not in dropped and (name.lower() != b"set-cookie" or (where is Target.ADMIN and _is_admin_cookie(value)))
+        if name.lower() not in dropped
+        and (name.lower() != b"set-cookie" or (where is Target.ADMIN and _is_admin_cookie(value)))
     ]
 
 
 def _named_by_connection(headers: Sequence[Header]) -> frozenset[bytes]:
-    return frozenset(part.strip().lower() for name, value in headers if name.lower() == b"connection" for part in value.split(b","))
+    return frozenset(
+        part.strip().lower()
+        for name, value in headers
+        if name.lower() == b"connection"
+        for part in value.split(b",")
+    )
 
 
 def _is_admin_cookie(value: bytes) -> bool:
@@ -96,7 +117,9 @@ def _is_admin_cookie(value: bytes) -> bool:
 
 def admin_cookies(cookie_header: str) -> str:
     """Of a Cookie header, the part that is the admin's."""
-    return "; ".join(part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES))
+    return "; ".join(
+        part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES)
+    )
 
 
 def origin_of(url: str) -> str:

@@ -17,13 +17,23 @@ from mimir.lib.asgi import Receive, Scope, Send, header
 _log = structlog.get_logger(__name__)
 
 OPEN_SECONDS = 5.0
-PING_SECONDS, PONG_SECONDS = 5.0, 5.0  # an orchestrator that stands still is noticed after both: its connections stay open
+PING_SECONDS, PONG_SECONDS = (
+    5.0,
+    5.0,
+)  # an orchestrator that stands still is noticed after both: its connections stay open
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # what our own server accepts
 QUEUE_FRAMES = 4  # above it the orchestrator has to wait for the browser
 NOT_SIGNED_IN, FOREIGN_ORIGIN, NOT_THERE = 4401, 4403, 4404
 NORMAL, INTERNAL_ERROR, AWAY = 1000, 1011, 1013
 _REFUSED = {401: NOT_SIGNED_IN, 403: FOREIGN_ORIGIN, 404: NOT_THERE}
-_PASSED_HEADERS = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"accept-language", b"user-agent")
+_PASSED_HEADERS = (
+    b"x-forwarded-for",
+    b"x-forwarded-proto",
+    b"x-forwarded-host",
+    b"x-request-id",
+    b"accept-language",
+    b"user-agent",
+)
 # It would log whole handshakes on debug level, tokens included.
 logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
@@ -45,7 +55,9 @@ class SocketProxy:
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
 
-    async def forward(self, scope: Scope, receive: Receive, send: Send, *, authorization: str) -> None:
+    async def forward(
+        self, scope: Scope, receive: Receive, send: Send, *, authorization: str
+    ) -> None:
         """Join the client's socket with one of the orchestrator's, in which `authorization` says who it is."""
         await receive()  # websocket.connect
         try:
@@ -53,7 +65,9 @@ class SocketProxy:
         except InvalidStatus as error:
             status = error.response.status_code
             _log.info("socket_refused", path=scope["path"], status=status)
-            await accept_and_close(send, _REFUSED.get(status, AWAY if status >= 500 else INTERNAL_ERROR), "")
+            await accept_and_close(
+                send, _REFUSED.get(status, AWAY if status >= 500 else INTERNAL_ERROR), ""
+            )
             return
         except (OSError, InvalidHandshake, EOFError) as error:
             _log.warning("orchestrator_away", path=scope["path"], error=type(error).__name__)
@@ -70,7 +84,9 @@ class SocketProxy:
     async def _open(self, scope: Scope, authorization: str) -> ClientConnection:
         query = scope.get("query_string", b"")
         target = (scope["raw_path"] + (b"?" + query if query else b"")).decode("ascii")
-        passed = [(name.decode(), value) for name in _PASSED_HEADERS if (value := header(scope, name))]
+        passed = [
+            (name.decode(), value) for name in _PASSED_HEADERS if (value := header(scope, name))
+        ]
         name, proof = proof_of(scope, self._keys)
         passed.append((name.decode(), proof.decode()))
         tls: dict[str, Any] = {"server_hostname": self._host} if self._secure else {}
@@ -104,7 +120,11 @@ async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> Non
     """Pass messages both ways until one side closes. Each waits for the other side to have taken the last one."""
     flow = _Flow()
     silent = asyncio.create_task(_until_silent(upstream, flow))
-    tasks = (asyncio.create_task(_to_orchestrator(upstream, receive)), asyncio.create_task(_to_client(upstream, send, flow)), silent)
+    tasks = (
+        asyncio.create_task(_to_orchestrator(upstream, receive)),
+        asyncio.create_task(_to_client(upstream, send, flow)),
+        silent,
+    )
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -115,7 +135,9 @@ async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> Non
         if isinstance(result, Exception):
             raise result
     if not silent.cancelled():
-        await send({"type": "websocket.close", "code": AWAY, "reason": "The orchestrator does not answer."})
+        await send(
+            {"type": "websocket.close", "code": AWAY, "reason": "The orchestrator does not answer."}
+        )
 
 
 class _Flow:
@@ -146,7 +168,9 @@ async def _to_orchestrator(upstream: ClientConnection, receive: Receive) -> None
         message = await receive()
         try:
             if message["type"] == "websocket.disconnect":
-                await upstream.close(sendable(message.get("code") or NORMAL), message.get("reason") or "")
+                await upstream.close(
+                    sendable(message.get("code") or NORMAL), message.get("reason") or ""
+                )
                 return
             text, data = message.get("text"), message.get("bytes")
             await upstream.send(text if text is not None else data or b"")

@@ -18,7 +18,11 @@ def orchestrator_problem() -> str:
     url = f"{settings.ENV.api_url}/health"
     try:
         # Certificates take a fifth of a second to load: not where none will be looked at.
-        answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False, verify=url.startswith("https:"))
+        answer = httpx.get(
+            url, timeout=ANSWER_SECONDS, trust_env=False, verify=url.startswith("https:")
+        )
     except httpx.HTTPError as error:
         return f"The orchestrator does not answer ({type(error).__name__}). Check API_URL and that it runs."
-    return "" if answer.is_success else f"The orchestrator answers /health with {answer.status_code}."
+    return (
+        "" if answer.is_success else f"The orchestrator answers /health with {answer.status_code}."
+    )

@@ -16,8 +16,17 @@ Schema = Mapping[str, Any]
 PICKED_MAX = 300  # columns to tick; more are written, one on a line
 RADIOS_MAX = 5
 LINES = ".lines"  # behind the path of a list that is written
-FIRST = {"column": "Choose the dataset first", "columns": "Choose the dataset first", "twin-type": "Choose the twin first"}
-_SHOWS = {"dataset": "columns", "twin": "types", "twin-type": "properties", "algorithm": "hyperparameters"}  # by format, or by name
+FIRST = {
+    "column": "Choose the dataset first",
+    "columns": "Choose the dataset first",
+    "twin-type": "Choose the twin first",
+}
+_SHOWS = {
+    "dataset": "columns",
+    "twin": "types",
+    "twin-type": "properties",
+    "algorithm": "hyperparameters",
+}  # by format, or by name
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,3})?", re.IGNORECASE)
 _COMMA = re.compile(r"[-+]?[0-9]{1,18},[0-9]{1,18}")
@@ -70,7 +79,9 @@ class Offers:
     """
 
     names: Mapping[str, Sequence[Choice]]
-    newest: Mapping[str, int | None]  # the newest version of the chosen thing, by the field that names it
+    newest: Mapping[
+        str, int | None
+    ]  # the newest version of the chosen thing, by the field that names it
     columns: Sequence[Mapping[str, Any]] | None = None  # of the chosen dataset: {"name", "type"}
     usable: frozenset[str] = frozenset()  # those a model can use
     types: Sequence[Choice] | None = None  # of the chosen twin
@@ -128,7 +139,11 @@ def texts_of(schema: Schema, value: Any, path: str = "") -> dict[str, list[str]]
     """`value` as somebody would have typed it."""
     shape = _shape(schema)
     if shape is _Shape.LIST:
-        return {path: [typed(item) for item in value] or [""]} if isinstance(value, list) else {path: [typed(value)]}
+        return (
+            {path: [typed(item) for item in value] or [""]}
+            if isinstance(value, list)
+            else {path: [typed(value)]}
+        )
     if shape is _Shape.ONE or not isinstance(value, Mapping):
         return {path: [typed(value)]}
     if shape is _Shape.PAIRS:
@@ -146,10 +161,16 @@ def read(schema: Schema, texts: Texts, path: str = "") -> Any:
     """What was typed as JSON; LEFT_OUT where nothing was."""
     shape = _shape(schema)
     if shape is _Shape.GROUP:
-        inner = {name: read(one, texts, _join(path, name)) for name, one in schema["properties"].items()}
+        inner = {
+            name: read(one, texts, _join(path, name)) for name, one in schema["properties"].items()
+        }
         return {name: value for name, value in inner.items() if value is not LEFT_OUT} or LEFT_OUT
     if shape is _Shape.MAP:
-        entries = {name.removeprefix(f"{path}."): values[-1] for name, values in texts.items() if name.startswith(f"{path}.") and values}
+        entries = {
+            name.removeprefix(f"{path}."): values[-1]
+            for name, values in texts.items()
+            if name.startswith(f"{path}.") and values
+        }
         return {name: value for name, value in entries.items() if value} or LEFT_OUT
     if shape is _Shape.LIST:
         return _list(texts, path)
@@ -174,7 +195,9 @@ def _pairs(text: str) -> Any:
     for line in text.splitlines():
         key, equals, value = line.partition("=")
         if line.strip():
-            found[key.strip() if key.strip() else line.strip()] = value.strip() if key.strip() and equals else ""
+            found[key.strip() if key.strip() else line.strip()] = (
+                value.strip() if key.strip() and equals else ""
+            )
     return found or LEFT_OUT
 
 
@@ -208,14 +231,30 @@ def misread(schema: Schema, texts: Texts, path: str = "") -> dict[str, str]:
         for name, inner in schema["properties"].items():
             found |= misread(inner, texts, _join(path, name))
         return found
-    wants = {"integer", "number"} & set(_types(schema)) and "enum" not in schema and "x-choices" not in schema
+    wants = (
+        {"integer", "number"} & set(_types(schema))
+        and "enum" not in schema
+        and "x-choices" not in schema
+    )
     value = read(schema, texts, path) if wants else LEFT_OUT
     if isinstance(value, str) and _COMMA.fullmatch(value):
         return {path: f"Use a point: {value.replace(',', '.')}"}
-    return {path: f"{value[:40]} does not fit. Give {schema['x-rule']}."} if isinstance(value, str) and "x-rule" in schema else {}
+    return (
+        {path: f"{value[:40]} does not fit. Give {schema['x-rule']}."}
+        if isinstance(value, str) and "x-rule" in schema
+        else {}
+    )
 
 
-def fields(schema: Schema, texts: Texts, offers: Offers, *, path: str = "", errors: Mapping[str, str], changed: Iterable[str] = ()) -> list[Field]:
+def fields(
+    schema: Schema,
+    texts: Texts,
+    offers: Offers,
+    *,
+    path: str = "",
+    errors: Mapping[str, str],
+    changed: Iterable[str] = (),
+) -> list[Field]:
     """The fields of an object's schema, in its order, filled with what was typed or with the defaults."""
     maker = _Maker(texts, offers, errors, frozenset(changed))
     return list(maker.group(schema, path))
@@ -224,17 +263,30 @@ def fields(schema: Schema, texts: Texts, offers: Offers, *, path: str = "", erro
 class _Maker:
     """Makes fields; holds what they all look at."""
 
-    def __init__(self, texts: Texts, offers: Offers, errors: Mapping[str, str], changed: frozenset[str]) -> None:
+    def __init__(
+        self, texts: Texts, offers: Offers, errors: Mapping[str, str], changed: frozenset[str]
+    ) -> None:
         self.texts, self.offers, self.errors, self.changed = texts, offers, errors, changed
 
     def group(self, schema: Schema, path: str) -> Iterator[Field]:
         properties = schema["properties"]
         leading = {one["x-of"] for one in properties.values() if "x-of" in one}
         for name, one in properties.items():
-            leads = name in leading or (one.get("format") in ("column", "twin-type") and "x-none" not in one)
-            yield self.field(name, one, _join(path, name), required=name in schema.get("required", ()), leads=leads, path=path)
+            leads = name in leading or (
+                one.get("format") in ("column", "twin-type") and "x-none" not in one
+            )
+            yield self.field(
+                name,
+                one,
+                _join(path, name),
+                required=name in schema.get("required", ()),
+                leads=leads,
+                path=path,
+            )
 
-    def field(self, name: str, schema: Schema, full: str, *, required: bool, leads: bool, path: str) -> Field:
+    def field(
+        self, name: str, schema: Schema, full: str, *, required: bool, leads: bool, path: str
+    ) -> Field:
         common: dict[str, Any] = {
             "name": full,
             "title": schema.get("title") or name,
@@ -255,7 +307,12 @@ class _Maker:
             case _Shape.MAP:
                 return Field(kind=Kind.GROUP, fields=tuple(self.pairs(full)), **common)
             case _Shape.PAIRS:
-                return Field(kind=Kind.AREA, value=self.value(full, schema), placeholder=schema.get("x-example", ""), **common)
+                return Field(
+                    kind=Kind.AREA,
+                    value=self.value(full, schema),
+                    placeholder=schema.get("x-example", ""),
+                    **common,
+                )
             case _Shape.LIST:
                 return self.listed(schema, full, self.value(_join(path, "target"), {}), common)
         return self.one(schema, full, path, common)
@@ -270,27 +327,60 @@ class _Maker:
         if "boolean" in _types(schema):
             return Field(kind=Kind.CHECK, value=value, **common)
         if options := schema.get("enum") or schema.get("x-choices"):
-            choices = tuple(Choice(typed(option), typed(option) or "none", typed(option) == value) for option in options)
+            choices = tuple(
+                Choice(typed(option), typed(option) or "none", typed(option) == value)
+                for option in options
+            )
             if "x-null" in schema or (not required and "default" not in schema):
                 automatic = schema.get("x-null") or schema.get("x-example", "Automatic")
                 choices = (Choice("", automatic, not value), *choices)
-            return Field(kind=Kind.RADIOS if len(choices) <= RADIOS_MAX else Kind.SELECT, value=value, choices=_with(choices, value), **common)
+            return Field(
+                kind=Kind.RADIOS if len(choices) <= RADIOS_MAX else Kind.SELECT,
+                value=value,
+                choices=_with(choices, value),
+                **common,
+            )
         offers = str(schema.get("format", ""))
         offered = self.offered(offers)
         if offered is not None:
             lacking = offers in self.offers.names
-            words = ("Choose one" if required else schema.get("x-none", "Automatic")) if offered or lacking else FIRST.get(offers, "none")
-            chosen = tuple(Choice(one.value, one.words, one.value == value, one.off) for one in offered)
+            words = (
+                ("Choose one" if required else schema.get("x-none", "Automatic"))
+                if offered or lacking
+                else FIRST.get(offers, "none")
+            )
+            chosen = tuple(
+                Choice(one.value, one.words, one.value == value, one.off) for one in offered
+            )
             lacks = offers if lacking and not offered and not value else ""
-            return Field(kind=Kind.SELECT, value=value, choices=_with((Choice("", words, not value), *chosen), value), lacks=lacks, **common)
-        return Field(kind=Kind.TEXT, value=value, mode=_mode(schema), placeholder=self.placeholder(schema, path), **common)
+            return Field(
+                kind=Kind.SELECT,
+                value=value,
+                choices=_with((Choice("", words, not value), *chosen), value),
+                lacks=lacks,
+                **common,
+            )
+        return Field(
+            kind=Kind.TEXT,
+            value=value,
+            mode=_mode(schema),
+            placeholder=self.placeholder(schema, path),
+            **common,
+        )
 
     def offered(self, format: str) -> Sequence[Choice] | None:
         if format == "twin-type":
             return self.offers.types
         if format == "column":
             columns = self.offers.columns
-            return None if columns is None else [Choice(one["name"], f"{one['name']} ({str(one['type']).lower()})") for one in columns]
+            return (
+                None
+                if columns is None
+                else [
+                    Choice(one["name"], f"{one['name']} ({str(one['type']).lower()})")
+                    for one in columns
+                ]
+            )
         return self.offers.names.get(format)
 
     def placeholder(self, schema: Schema, path: str) -> str:
@@ -305,17 +395,32 @@ class _Maker:
         columns = self.offers.columns
         lines = self.texts.get(full + LINES)
         if columns is None or len(columns) > PICKED_MAX:
-            common |= {"name": full + LINES, "error": common["error"], "hint": f"{common['hint']} One on a line.".strip()}
+            common |= {
+                "name": full + LINES,
+                "error": common["error"],
+                "hint": f"{common['hint']} One on a line.".strip(),
+            }
             return Field(kind=Kind.AREA, value=lines[-1] if lines else "\n".join(given), **common)
         learns = bool(schema.get("minItems")) and common["key"] != "exclude"
-        chosen = given or [line.strip() for line in (lines[-1].splitlines() if lines else ()) if line.strip()]
+        chosen = given or [
+            line.strip() for line in (lines[-1].splitlines() if lines else ()) if line.strip()
+        ]
         names = [str(one["name"]) for one in columns]
-        off = {name: self.off(name, target) if learns else "is the target" if name == target and schema.get("minItems") else "" for name in names}
+        off = {
+            name: self.off(name, target)
+            if learns
+            else "is the target"
+            if name == target and schema.get("minItems")
+            else ""
+            for name in names
+        }
         choices = [Choice(name, name, name in chosen, off[name]) for name in names]
         choices += [Choice(name, name, True) for name in chosen if name not in names]
         if not schema.get("minItems"):
             choices.insert(0, Choice("", "none of them", bool(self.texts.get(full)) and not given))
-        return Field(kind=Kind.PICKS, choices=tuple(choices), value=str(len(chosen) or ""), **common)
+        return Field(
+            kind=Kind.PICKS, choices=tuple(choices), value=str(len(chosen) or ""), **common
+        )
 
     def off(self, name: str, target: str) -> str:
         if name == target:
@@ -325,10 +430,18 @@ class _Maker:
     def pairs(self, path: str) -> Iterator[Field]:
         """A field for each property of the chosen type, and for those that were given and are none."""
         known = {one.value: one.words for one in self.offers.properties or ()}
-        given = [name.removeprefix(f"{path}.") for name in self.texts if name.startswith(f"{path}.")]
+        given = [
+            name.removeprefix(f"{path}.") for name in self.texts if name.startswith(f"{path}.")
+        ]
         for name in [*known, *(one for one in given if one not in known)]:
             full, schema = f"{path}.{name}", {"type": "string", "format": "column"}
-            common = {"name": full, "title": known.get(name, name), "key": name, "error": self.errors.get(full, ""), "changed": full in self.changed}
+            common = {
+                "name": full,
+                "title": known.get(name, name),
+                "key": name,
+                "error": self.errors.get(full, ""),
+                "changed": full in self.changed,
+            }
             yield self.one(schema, full, path, {**common, "required": False})
 
 
@@ -351,13 +464,20 @@ def field_at(path: str, names: Iterable[str]) -> str | None:
         for name in (path, path + LINES):
             if name in known:
                 return name
-        path = path[: path.rindex("[")] if path.endswith("]") and "[" in path else path.rpartition(".")[0]
+        path = (
+            path[: path.rindex("[")]
+            if path.endswith("]") and "[" in path
+            else path.rpartition(".")[0]
+        )
     return None
 
 
 def summary(made: Sequence[Field]) -> str:
     """Fields behind a fold, in a line: `Priority, time limit: low, as usual`."""
-    titles = [field.title if not at else field.title[:1].lower() + field.title[1:] for at, field in enumerate(made)]
+    titles = [
+        field.title if not at else field.title[:1].lower() + field.title[1:]
+        for at, field in enumerate(made)
+    ]
     told = [_brief(field) for field in made]
     return f"{', '.join(titles)}: {', '.join(told) if set(told) - {'as usual', 'none'} else 'as usual'}"
 
@@ -370,7 +490,11 @@ def _brief(field: Field) -> str:
         return next((one.words for one in field.choices if one.chosen and one.value), "as usual")
     if field.kind is Kind.AREA:
         return str(len(field.value.splitlines())) if field.value.strip() else "none"
-    value = {"true": "on", "false": "off"}.get(field.value, field.value) if field.kind is Kind.CHECK else field.value
+    value = (
+        {"true": "on", "false": "off"}.get(field.value, field.value)
+        if field.kind is Kind.CHECK
+        else field.value
+    )
     return f"{value} {field.unit}".strip() if value else "as usual"
 
 

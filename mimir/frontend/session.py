@@ -44,7 +44,9 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
     try:
         granted = api(request).post("session/", {"username": username, "password": password})
     except SignedOut as error:  # a wrong password: nobody has to be sent to the page they are on
-        raise ApiError(error.status, error.code, error.message, error.detail, error.retry_after) from error
+        raise ApiError(
+            error.status, error.code, error.message, error.detail, error.retry_after
+        ) from error
     request.session["token"] = granted["token"]
     who = api(request).get("session/")
     request.session["username"] = who["username"]
@@ -53,7 +55,11 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
     user = current(request)
     if user is None:
         request.session.flush()
-        raise ApiError(502, "bad_answer", "The orchestrator gave a session that has already ended. Check the machines' clocks.")
+        raise ApiError(
+            502,
+            "bad_answer",
+            "The orchestrator gave a session that has already ended. Check the machines' clocks.",
+        )
     request.session.set_expiry(user.expires_at)
     rotate_token(request)
     return user
@@ -85,7 +91,13 @@ def read_cookie(value: str) -> SessionUser | None:
 def _user(data: Any) -> SessionUser | None:
     """The user in a session's data (a mapping, or Django's session, which only looks like one)."""
     token, expires = data.get("token"), data.get("expires_at")
-    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or not isinstance(expires, str):
+    if (
+        not isinstance(token, str)
+        or not token
+        or not token.isascii()
+        or not token.isprintable()
+        or not isinstance(expires, str)
+    ):
         return None
     try:
         expires_at = dt.datetime.fromisoformat(expires)
@@ -93,7 +105,9 @@ def _user(data: Any) -> SessionUser | None:
         return None
     if expires_at.tzinfo is None or expires_at <= utc_now():
         return None
-    return SessionUser(str(data.get("username", "")), data.get("is_staff") is True, token, expires_at)
+    return SessionUser(
+        str(data.get("username", "")), data.get("is_staff") is True, token, expires_at
+    )
 
 
 def signed_in(view: View[P]) -> View[P]:
@@ -114,7 +128,9 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=401, headers={"Cache-Control": "no-store"})
     if request.method not in ("GET", "HEAD"):
         return _sign_in_and_keep(request)
-    response = HttpResponseRedirect(f"{SIGN_IN_PATH}?{urlencode({'next': request.get_full_path()})}")
+    response = HttpResponseRedirect(
+        f"{SIGN_IN_PATH}?{urlencode({'next': request.get_full_path()})}"
+    )
     response["Cache-Control"] = "no-store"
     return response
 
@@ -124,7 +140,9 @@ def posted_by_script(request: HttpRequest) -> bool:
 
     Its 401 must set no cookie: it may arrive after the user has signed in again, and would bring back the old CSRF secret or end the session.
     """
-    return request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "empty"
+    return (
+        request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "empty"
+    )
 
 
 def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
@@ -136,7 +154,13 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
         notice = ENDED + " Choose the file again after you have signed in."
     else:
         notice = ENDED if text else "Your session has ended. Sign in, then try again."
-    context = {"message": "", "username": "", "next": kept.page_of(request), "kept": text, "notice": notice}
+    context = {
+        "message": "",
+        "username": "",
+        "next": kept.page_of(request),
+        "kept": text,
+        "notice": notice,
+    }
     response = render(request, "signin.html", context, status=401)
     response["Cache-Control"] = "no-store"
     return response
@@ -145,7 +169,11 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
 def safe_next(request: HttpRequest, default: str = HOME_PATH) -> str:
     """Where to go after signing in: `next` of the form or the query if it is a path of ours."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return wanted if kept.is_our_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/")) else default
+    return (
+        wanted
+        if kept.is_our_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/"))
+        else default
+    )
 
 
 def page_context(request: HttpRequest) -> Mapping[str, Any]:

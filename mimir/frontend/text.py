@@ -7,9 +7,21 @@ from django.utils.dateparse import parse_datetime
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_KUBERNETES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "": 1}
+_KUBERNETES = {
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "": 1,
+}
 # Directional and invisible characters change what a reader believes to see; they are shown by their number instead.
-_HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_HIDDEN = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -52,7 +64,9 @@ def size(value: object) -> str:
     amount = float(value)
     for unit in _UNITS[:-1]:
         if abs(amount) < 999.5:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
+            return (
+                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
+            )
         amount /= 1000
     return f"{amount:.3g} {_UNITS[-1]}"
 
@@ -64,7 +78,9 @@ def memory(value: object) -> str:
     amount = float(value)
     for unit in _MEMORY_UNITS[:-1]:
         if abs(amount) < 999.5:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
+            return (
+                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
+            )
         amount /= 1024
     return f"{amount:.3g} {_MEMORY_UNITS[-1]}"
 

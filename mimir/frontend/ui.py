@@ -26,20 +26,34 @@ WORDS = {
     "retrying": "Retrying",
 }
 
-FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet", "json": "JSON", "arrow": "Arrow", "excel": "Excel"}
+FORMATS = {
+    "csv": "CSV",
+    "jsonl": "JSON lines",
+    "parquet": "Parquet",
+    "json": "JSON",
+    "arrow": "Arrow",
+    "excel": "Excel",
+}
 
 
 @register.simple_tag
 def icon(name: str, kind: str = "") -> SafeString:
     """An icon of the sprite. It is hidden from readers: a word stands beside it, or its button has a name."""
-    return format_html('<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>', kind, static("img/icons.svg"), name)
+    return format_html(
+        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        kind,
+        static("img/icons.svg"),
+        name,
+    )
 
 
 @register.simple_tag
 def node_icon(name: str) -> SafeString:
     """An icon inside a drawing: its place and size are attributes there."""
     return format_html(
-        '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>', static("img/icons.svg"), name
+        '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>',
+        static("img/icons.svg"),
+        name,
     )
 
 
@@ -62,7 +76,12 @@ def when(value: object) -> SafeString:
     at = text.parsed(value)
     if at is None:
         return SafeString("")
-    return format_html('<time datetime="{}" data-rel title="{}">{}</time>', at.isoformat(), _exact(at), text.ago(at, utc_now()))
+    return format_html(
+        '<time datetime="{}" data-rel title="{}">{}</time>',
+        at.isoformat(),
+        _exact(at),
+        text.ago(at, utc_now()),
+    )
 
 
 @register.filter
@@ -72,7 +91,9 @@ def clock(value: object) -> SafeString:
     if at is None:
         return SafeString("")
     shown = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
-    return format_html('<time datetime="{}" data-clock title="{}">{}</time>', at.isoformat(), _exact(at), shown)
+    return format_html(
+        '<time datetime="{}" data-clock title="{}">{}</time>', at.isoformat(), _exact(at), shown
+    )
 
 
 @register.filter
@@ -81,7 +102,12 @@ def clock_seconds(value: object) -> SafeString:
     at = text.parsed(value)
     if at is None:
         return SafeString("")
-    return format_html('<time datetime="{}" data-clock="seconds" title="{}">{}</time>', at.isoformat(), _exact(at), f"{at:%H:%M:%S}")
+    return format_html(
+        '<time datetime="{}" data-clock="seconds" title="{}">{}</time>',
+        at.isoformat(),
+        _exact(at),
+        f"{at:%H:%M:%S}",
+    )
 
 
 def _exact(at: dt.datetime) -> str:

@@ -54,7 +54,10 @@ _NETWORKS = {
     4: [ipaddress.ip_network(network) for network in SPECIAL_IPV4],
     6: [ipaddress.ip_network(network) for network in SPECIAL_IPV6],
 }
-_COMPATIBLE, _MAPPED_TRANSLATED = ipaddress.ip_network("::/96"), ipaddress.ip_network("::ffff:0:0:0/96")
+_COMPATIBLE, _MAPPED_TRANSLATED = (
+    ipaddress.ip_network("::/96"),
+    ipaddress.ip_network("::ffff:0:0:0/96"),
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
@@ -85,7 +88,11 @@ def _inside(address: Address) -> Iterable[Address]:
     if not isinstance(address, ipaddress.IPv6Address):
         return ()
     found: list[Address] = list(address.teredo or ())
-    if address in _MAPPED_TRANSLATED or address in _COMPATIBLE or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+    if (
+        address in _MAPPED_TRANSLATED
+        or address in _COMPATIBLE
+        or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP
+    ):
         found.append(_last_bits(address))
     return found
 

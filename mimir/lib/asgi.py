@@ -17,10 +17,14 @@ Header = tuple[bytes, bytes]
 def header(scope: Scope, name: bytes) -> str:
     """A header's value by its name in lower case; several are joined as RFC 9110 says (cookies with `;`), none is empty text."""
     joiner = b"; " if name == b"cookie" else b", "
-    return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode("latin-1")
+    return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode(
+        "latin-1"
+    )
 
 
-async def send_json_error(send: Send, error: MimirError, headers: Iterable[Header] = (), *, close: bool = True) -> None:
+async def send_json_error(
+    send: Send, error: MimirError, headers: Iterable[Header] = (), *, close: bool = True
+) -> None:
     """Answer an HTTP request with `{"code", "message", "detail"}`.
 
     close: the connection closes at once. False: the server takes the rest of the body for some seconds, so a client that is still

@@ -14,7 +14,11 @@ def problem(path: str, seconds: float, now: float) -> str:
         age = now - os.stat(path).st_mtime
     except OSError as error:
         return f"There is no heartbeat in {path} yet ({error.strerror})."
-    return f"The last heartbeat in {path} is {age:.0f} seconds old; {seconds:.0f} are allowed." if age > seconds else ""
+    return (
+        f"The last heartbeat in {path} is {age:.0f} seconds old; {seconds:.0f} are allowed."
+        if age > seconds
+        else ""
+    )
 
 
 if __name__ == "__main__":

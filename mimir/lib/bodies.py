@@ -9,7 +9,16 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from mimir.lib.asgi import Application, Header, Message, Receive, Scope, Send, header, send_json_error
+from mimir.lib.asgi import (
+    Application,
+    Header,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    header,
+    send_json_error,
+)
 from mimir.lib.errors import MimirError, TooLarge
 from mimir.lib.memory import trim_soon
 
@@ -50,7 +59,11 @@ class Pieces:
             async with asyncio.timeout(PIECE_SECONDS):
                 message = await self.receive()
         except TimeoutError:
-            raise self._failed(SlowBody(f"The request's body stopped for {PIECE_SECONDS:.0f} seconds. Send the request again.")) from None
+            raise self._failed(
+                SlowBody(
+                    f"The request's body stopped for {PIECE_SECONDS:.0f} seconds. Send the request again."
+                )
+            ) from None
         self._waited += loop.time() - began
         if message["type"] == "http.disconnect":
             self.complete = True
@@ -60,7 +73,11 @@ class Pieces:
         if self.received > self.max_bytes:
             raise self._failed(too_large(self.max_bytes))
         if self.received < (self._waited - RATE_GRACE_SECONDS) * RATE_BYTES_MIN:
-            raise self._failed(SlowBody(f"The request's body comes with less than {RATE_BYTES_MIN} bytes a second."))
+            raise self._failed(
+                SlowBody(
+                    f"The request's body comes with less than {RATE_BYTES_MIN} bytes a second."
+                )
+            )
         self.complete = not message.get("more_body", False)
         return piece if piece or self.complete else await self.next()
 
@@ -82,13 +99,17 @@ class Pieces:
 
 def too_large(max_bytes: int) -> MimirError:
     """The error for a body above `max_bytes`."""
-    return TooLarge(f"The request's body is larger than {max_bytes} bytes.", detail={"max_bytes": max_bytes})
+    return TooLarge(
+        f"The request's body is larger than {max_bytes} bytes.", detail={"max_bytes": max_bytes}
+    )
 
 
 class Budget:
     """Bytes that all large bodies of one kind may take at once. Who does not fit waits a little, in order."""
 
-    def __init__(self, name: str, total_bytes: int, *, wait_seconds: float = _BUDGET_WAIT_SECONDS) -> None:
+    def __init__(
+        self, name: str, total_bytes: int, *, wait_seconds: float = _BUDGET_WAIT_SECONDS
+    ) -> None:
         self.total_bytes, self.used_bytes, self._wait_seconds = total_bytes, 0, wait_seconds
         self._name = name
         self._changed: list[asyncio.Event] = []
@@ -143,7 +164,9 @@ class Body:
     before_wait: called in the reading thread before it waits for the client.
     """
 
-    def __init__(self, pieces: Pieces, start: bytes, before_wait: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, pieces: Pieces, start: bytes, before_wait: Callable[[], None] = lambda: None
+    ) -> None:
         self._pieces, self._buffer = pieces, bytearray(start)
         self._before_wait = before_wait
         self._loop = asyncio.get_running_loop()
@@ -169,7 +192,9 @@ class Body:
     def readline(self, size: int | None = -1) -> bytes:
         """Up to the next line end, or `size` bytes."""
         searched = 0
-        while (end := self._buffer.find(b"\n", searched)) < 0 and (size is None or size < 0 or len(self._buffer) < size):
+        while (end := self._buffer.find(b"\n", searched)) < 0 and (
+            size is None or size < 0 or len(self._buffer) < size
+        ):
             searched = len(self._buffer)
             if not self._more():
                 break
@@ -209,7 +234,12 @@ class Body:
 class Intake:
     """ASGI middleware in front of Django: applies `rule_for(scope)` to each request's body and calls `application` with a `Body`."""
 
-    def __init__(self, application: Application, rule_for: Callable[[Scope], Rule], before_wait: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        rule_for: Callable[[Scope], Rule],
+        before_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self._application, self._rule_for, self._before_wait = application, rule_for, before_wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -222,13 +252,21 @@ class Intake:
                 await self._call(scope, pieces, b"", send)
                 return
             check_declared(length, rule)
-            start = await pieces.collect(SMALL_BYTES) if length is None or length <= SMALL_BYTES else b""
+            start = (
+                await pieces.collect(SMALL_BYTES)
+                if length is None or length <= SMALL_BYTES
+                else b""
+            )
             if pieces.complete:
                 await self._call(with_length(scope, len(start)), pieces, start, send)
                 return
             check_declared(max(len(start), length or 0), rule)
             async with rule.budget.taken(rule.weight or length or rule.max_bytes):
-                bound = scope if length is not None or rule.exact_length else with_length(scope, rule.max_bytes)
+                bound = (
+                    scope
+                    if length is not None or rule.exact_length
+                    else with_length(scope, rule.max_bytes)
+                )
                 await self._call(bound, pieces, start, send)
             trim_soon()
         except ClientGone:
@@ -288,5 +326,9 @@ class Misframed(MimirError):
 
 def with_length(scope: Scope, length: int) -> Scope:
     """`scope` with this Content-Length and no Transfer-Encoding: Django knows bodies by their length alone."""
-    kept: list[Header] = [pair for pair in scope["headers"] if pair[0].lower() not in (b"content-length", b"transfer-encoding")]
+    kept: list[Header] = [
+        pair
+        for pair in scope["headers"]
+        if pair[0].lower() not in (b"content-length", b"transfer-encoding")
+    ]
     return {**scope, "headers": [*kept, (b"content-length", str(length).encode())]}

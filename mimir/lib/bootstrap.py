@@ -61,7 +61,9 @@ class Api:
     ca_file: Path | None
     rest_seconds: float = REST_SECONDS
 
-    def request(self, method: str, name: str = "", body: object = None) -> tuple[int, dict[str, object]]:
+    def request(
+        self, method: str, name: str = "", body: object = None
+    ) -> tuple[int, dict[str, object]]:
         """Status and JSON of the answer. No answer and 5xx are tried again. Raises: Failed."""
         last = ""
         for attempt in range(TRIES):
@@ -75,16 +77,25 @@ class Api:
             if status != 429 and status < 500:
                 return status, found
             last = f"status {status}"
-        raise Failed(f"The API server {self.server} does not answer ({last}). Does a NetworkPolicy let bootstrap reach it?")
+        raise Failed(
+            f"The API server {self.server} does not answer ({last}). Does a NetworkPolicy let bootstrap reach it?"
+        )
 
     def _once(self, method: str, name: str, body: object) -> tuple[int, dict[str, object]]:
-        url = f"{self.server}/api/v1/namespaces/{self.namespace}/secrets" + (f"/{name}" if name else "")
+        url = f"{self.server}/api/v1/namespaces/{self.namespace}/secrets" + (
+            f"/{name}" if name else ""
+        )
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token_file.read_text().strip()}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self.token_file.read_text().strip()}",
+            "Content-Type": "application/json",
+        }
         request = urllib.request.Request(url, data=data, method=method, headers=headers)  # noqa: S310 - our own API server
         context = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else None
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:  # noqa: S310
+            with urllib.request.urlopen(  # noqa: S310
+                request, timeout=TIMEOUT_SECONDS, context=context
+            ) as answer:
                 return answer.status, _object(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, _object(error.read())
@@ -106,14 +117,20 @@ def _ensure(api: Api, name: str, values: Values) -> bool:
         status, found = api.request("POST", body=_secret(name, values))
         if status in (200, 201):
             return True
-        if status == 409:  # made meanwhile: by another of us, or by a request of ours whose answer was lost
+        if (
+            status == 409
+        ):  # made meanwhile: by another of us, or by a request of ours whose answer was lost
             status, found = api.request("GET", name)
     if status != 200:
-        raise Failed(f"Secret {name}: the API server says {found.get('message') or status}. Bootstrap needs create and get on secrets.")
+        raise Failed(
+            f"Secret {name}: the API server says {found.get('message') or status}. Bootstrap needs create and get on secrets."
+        )
     data = found.get("data")
     missing = sorted(values.keys() - (data.keys() if isinstance(data, dict) else set()))
     if missing:
-        raise Failed(f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret so that it is made anew.")
+        raise Failed(
+            f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret so that it is made anew."
+        )
     return False
 
 
@@ -129,12 +146,22 @@ def _secret(name: str, values: Values) -> dict[str, object]:
 
 def in_cluster() -> Api:
     """The API server of the cluster we run in. Raises: Failed."""
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    host, port = (
+        os.environ.get("KUBERNETES_SERVICE_HOST"),
+        os.environ.get("KUBERNETES_SERVICE_PORT", "443"),
+    )
     namespace = ACCOUNT / "namespace"
     if not host or not namespace.exists():
-        raise Failed("This runs in a pod with a service account's token: see deploy/k8s/overlays/development/bootstrap.yaml.")
+        raise Failed(
+            "This runs in a pod with a service account's token: see deploy/k8s/overlays/development/bootstrap.yaml."
+        )
     named = f"[{host}]" if ":" in host else host
-    return Api(f"https://{named}:{port}", namespace.read_text().strip(), ACCOUNT / "token", ACCOUNT / "ca.crt")
+    return Api(
+        f"https://{named}:{port}",
+        namespace.read_text().strip(),
+        ACCOUNT / "token",
+        ACCOUNT / "ca.crt",
+    )
 
 
 def main() -> None:

@@ -21,7 +21,10 @@ class PerClient:
     def taken(self, client: str) -> Iterator[None]:
         """Count one for the time of the block. Raises: TooMany."""
         if self._counts.get(client, 0) >= self._limit:
-            raise TooMany(f"{self._limit} {self._what} from one address is the limit. Try again in a moment.", retry_after_seconds=1)
+            raise TooMany(
+                f"{self._limit} {self._what} from one address is the limit. Try again in a moment.",
+                retry_after_seconds=1,
+            )
         self._counts[client] = self._counts.get(client, 0) + 1
         try:
             yield

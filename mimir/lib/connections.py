@@ -18,13 +18,17 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from mimir.lib.memory import trim_soon
 
-HEADER_SECONDS = 20.0  # from the connection, or the first byte of a further request, to the end of its header
+HEADER_SECONDS = (
+    20.0  # from the connection, or the first byte of a further request, to the end of its header
+)
 UNREAD_SECONDS = 120.0  # of a client that takes nothing of an answer
 DISCARD_SECONDS = 10.0  # after an answer: the rest of a body that nobody reads is taken, so the client sees the answer
 CLOSING_SECONDS = 30.0  # for what is still to be sent when a connection ends
 _BURST = 100  # connections after whose end memory is given back
 _FILES_MAX = 65536
-_FILES_KEPT = 0.8  # of all file descriptors: the rest is for the database, storage and the orchestrator
+_FILES_KEPT = (
+    0.8  # of all file descriptors: the rest is for the database, storage and the orchestrator
+)
 
 
 @dataclass
@@ -40,7 +44,9 @@ class ConnectionTable:
 
     def admit(self, address: str) -> bool:
         """Count a new connection; False when it is one too many."""
-        if self.open >= self.total or (self.counts.get(address, 0) >= self.per_client and not self._is_trusted(address)):
+        if self.open >= self.total or (
+            self.counts.get(address, 0) >= self.per_client and not self._is_trusted(address)
+        ):
             return False
         self.open += 1
         self.most = max(self.most, self.open)
@@ -98,7 +104,12 @@ class Socket(WebSocketsSansIOProtocol):
 class _Transport:
     """A transport that closes in two steps while a client still sends its body: closed at once, the client would lose the answer."""
 
-    def __init__(self, transport: asyncio.Transport, unread: Callable[[], bool], on_linger: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        unread: Callable[[], bool],
+        on_linger: Callable[[], None],
+    ) -> None:
         self._transport, self._unread, self._on_linger = transport, unread, on_linger
         self.lingers = False
 
@@ -190,7 +201,9 @@ class Connection(H11Protocol):
             self._unset_keepalive_if_required()
             self._start("discard", DISCARD_SECONDS, self._close_slow)
         elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._start("header", HEADER_SECONDS, self._close_slow)  # half of the next header came with this request
+            self._start(
+                "header", HEADER_SECONDS, self._close_slow
+            )  # half of the next header came with this request
 
     def handle_events(self) -> None:
         """uvicorn's own; the discarded body has ended once the next request may begin."""

@@ -5,7 +5,12 @@ from itertools import islice
 from typing import Any
 
 MESSAGE_CHARS_MAX = 2000
-DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MAX = 100, 200, 1000, 4
+DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MAX = (
+    100,
+    200,
+    1000,
+    4,
+)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -18,12 +23,19 @@ def _bounded(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return shortened(value, DETAIL_TEXT_CHARS_MAX)
     if isinstance(value, Mapping):
-        kept = {shortened(str(key), DETAIL_KEY_CHARS_MAX): _bounded(part, depth - 1) for key, part in islice(value.items(), DETAIL_ENTRIES_MAX)}
+        kept = {
+            shortened(str(key), DETAIL_KEY_CHARS_MAX): _bounded(part, depth - 1)
+            for key, part in islice(value.items(), DETAIL_ENTRIES_MAX)
+        }
         if len(value) > DETAIL_ENTRIES_MAX:
             kept["…"] = f"and {len(value) - DETAIL_ENTRIES_MAX} more"
         return kept if depth > 0 else "…"
     if isinstance(value, list | tuple):
-        return [_bounded(part, depth - 1) for part in islice(value, DETAIL_ENTRIES_MAX)] if depth > 0 else "…"
+        return (
+            [_bounded(part, depth - 1) for part in islice(value, DETAIL_ENTRIES_MAX)]
+            if depth > 0
+            else "…"
+        )
     return value
 
 
@@ -55,7 +67,11 @@ class MimirError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         """The body of the answer: `{"code", "message", "detail"}`, at most some 100 KB whatever the request held."""
-        return {"code": self.code, "message": shortened(self.message, MESSAGE_CHARS_MAX), "detail": _bounded(self.detail, DETAIL_DEPTH_MAX)}
+        return {
+            "code": self.code,
+            "message": shortened(self.message, MESSAGE_CHARS_MAX),
+            "detail": _bounded(self.detail, DETAIL_DEPTH_MAX),
+        }
 
 
 class NotAuthenticated(MimirError):
@@ -115,7 +131,10 @@ class StorageAway(MimirError, OSError):
     status, code = 503, "storage_unavailable"
 
     def __init__(self, why: str) -> None:
-        super().__init__("The artifact storage does not answer. Nothing is lost: try again in a moment.", retry_after_seconds=5)
+        super().__init__(
+            "The artifact storage does not answer. Nothing is lost: try again in a moment.",
+            retry_after_seconds=5,
+        )
         self.why = why
 
     def __str__(self) -> str:

@@ -14,7 +14,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _SECURE = {"http": False, "https": True, "ws": False, "wss": True}
-_DROPPED = frozenset((b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", PROOF))
+_DROPPED = frozenset(
+    (
+        b"forwarded",
+        b"x-real-ip",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        PROOF,
+    )
+)
 _HOST_CHARACTERS_MAX = 255
 
 
@@ -44,7 +54,11 @@ def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network
 def settled(scope: Scope, peer: str, address: str, secure: bool, host: str) -> Scope:
     """A copy of `scope` as the person's own request: by address, scheme and host, whatever its headers said of them."""
     # A name with `_` reads like one with `-` in Django's META: nobody needs it, and it would go round what is dropped here.
-    headers: list[Header] = [(name, value) for name, value in scope["headers"] if name.lower() not in _DROPPED and b"_" not in name]
+    headers: list[Header] = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name.lower() not in _DROPPED and b"_" not in name
+    ]
     headers.append((b"x-forwarded-proto", b"https" if secure else b"http"))
     if address:
         headers.append((b"x-forwarded-for", address.encode("latin-1")))

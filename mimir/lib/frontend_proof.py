@@ -16,7 +16,9 @@ from mimir.lib.proofs import derived_key, same, signature
 
 HEADER = b"x-mimir-frontend"
 HEADER_NAME = "X-Mimir-Frontend"
-WINDOW_SECONDS = 60.0  # how far the clocks of two machines may be apart, and how long a proof is good for
+WINDOW_SECONDS = (
+    60.0  # how far the clocks of two machines may be apart, and how long a proof is good for
+)
 _PURPOSE = "mimir frontend v1"
 _CHARACTERS_MAX = 2048
 _HOST_CHARACTERS_MAX = 255
@@ -56,20 +58,28 @@ def proved(scope: Scope, *, keys: Sequence[str], now: float) -> Client | None:
     target = scope["raw_path"] + (b"?" + query if query else b"")
     method = scope["method"] if scope["type"] == "http" else "GET"
     if not any(same(_hash(key, at, payload, method, target), proved_by) for key in keys):
-        raise BadProof("FRONTEND_KEYS of frontend and orchestrator differ, or the request was changed on its way")
+        raise BadProof(
+            "FRONTEND_KEYS of frontend and orchestrator differ, or the request was changed on its way"
+        )
     if abs(now - int(at)) > WINDOW_SECONDS:
-        raise BadProof(f"it is {now - int(at):.0f} seconds old: the clocks of frontend and orchestrator differ, or somebody repeats a request")
+        raise BadProof(
+            f"it is {now - int(at):.0f} seconds old: the clocks of frontend and orchestrator differ, or somebody repeats a request"
+        )
     return _client(payload)
 
 
 def _client(payload: str) -> Client:
     """What a payload says that our own key signed."""
     try:
-        address, secure, host = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        address, secure, host = json.loads(
+            base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        )
     except (binascii.Error, ValueError) as error:
         raise BadProof("the header is malformed") from error
     return Client(str(address), bool(secure), str(host))
 
 
 def _hash(key: str, at: str, payload: str, method: str, target: bytes) -> str:
-    return signature(derived_key(key, _PURPOSE), (at, payload, method.upper(), target.removesuffix(b"?")))
+    return signature(
+        derived_key(key, _PURPOSE), (at, payload, method.upper(), target.removesuffix(b"?"))
+    )

@@ -24,9 +24,15 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as error:
         # DuckDB quotes the file in its complaints and may cut the quote inside a character.
-        complaint = error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        complaint = (
+            error.object.decode("utf-8", "replace")
+            if isinstance(error, UnicodeDecodeError)
+            else str(error)
+        )
         if "No space left on device" in complaint:
-            raise NoRoom("There is no room left on this machine's disk to read the file. Tell an administrator.") from error
+            raise NoRoom(
+                "There is no room left on this machine's disk to read the file. Tell an administrator."
+            ) from error
         message, detail = _in_our_words(complaint), _WITHOUT_PATH.sub("", complaint.strip())[:1000]
         if isinstance(error, duckdb.OutOfMemoryException):
             raise NoMemory(message, detail=detail) from error
@@ -34,7 +40,9 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     return rows
 
 
-_WITHOUT_PATH = re.compile(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""")  # the path is ours, not the user's
+_WITHOUT_PATH = re.compile(
+    r""" in file (["'])[^"']*\1|(["'])/[^"']*\2"""
+)  # the path is ours, not the user's
 
 
 def _in_our_words(complaint: str) -> str:
@@ -64,6 +72,10 @@ def check_columns(schema: list[Column]) -> None:
         raise NotATable(f"The file has {len(schema)} columns; at most {COLUMNS_MAX} are accepted.")
     for position, column in enumerate(schema, start=1):
         if len(column.name) > COLUMN_NAME_MAX:
-            raise NotATable(f"The name of column {position} is longer than {COLUMN_NAME_MAX} characters.")
+            raise NotATable(
+                f"The name of column {position} is longer than {COLUMN_NAME_MAX} characters."
+            )
         if "\x00" in column.name or len(column.type) > 10_000:
-            raise NotATable(f"Column {position} cannot be accepted: its name holds U+0000, or its type is too deeply nested.")
+            raise NotATable(
+                f"Column {position} cannot be accepted: its name holds U+0000, or its type is too deeply nested."
+            )

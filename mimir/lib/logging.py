@@ -17,7 +17,9 @@ _TALKATIVE = ("uvicorn.access", "rq.worker", "httpx", "daphne", "axes", "psycopg
 
 
 # Without local variables: they hold tokens, passwords and people's data.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def _drop_started(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -45,7 +47,11 @@ def _shared() -> list[Any]:
 def logging_config(level: str) -> dict[str, Any]:
     """The `LOGGING` dict for `level` (debug, info, warn, error); configures structlog as a side effect."""
     structlog.configure(
-        processors=[*_shared(), _drop_started, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *_shared(),
+            _drop_started,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -65,7 +71,14 @@ def logging_config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "json",
+            }
+        },
         "root": {"handlers": ["stdout"], "level": _LEVELS[level]},
-        "loggers": {name: {"level": quiet} for name in _TALKATIVE} | {"django.request": {"level": "ERROR"}},
+        "loggers": {name: {"level": quiet} for name in _TALKATIVE}
+        | {"django.request": {"level": "ERROR"}},
     }

@@ -21,7 +21,9 @@ def _trim() -> None:
     global _pending
     _pending = None
     if (function := _malloc_trim()) is not None:
-        asyncio.get_running_loop().run_in_executor(None, function, 0)  # ctypes releases the interpreter's lock
+        asyncio.get_running_loop().run_in_executor(
+            None, function, 0
+        )  # ctypes releases the interpreter's lock
 
 
 @functools.cache

@@ -5,7 +5,9 @@ from collections.abc import MutableMapping
 from typing import Any
 
 HIDDEN = "[hidden]"
-_NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key|worker_keys", re.IGNORECASE)
+_NAME = re.compile(
+    r"password|passwd|secret|token|authorization|cookie|api_?key|worker_keys", re.IGNORECASE
+)
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 _BEARER_LENGTH = len("bearer 12345678")  # shorter texts, most of a cluster's, are none
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(@)")
@@ -25,7 +27,9 @@ def redact(value: Any) -> Any:
     """The same value, nested dicts and lists included, without secrets. Keys keep their names."""
     if isinstance(value, MutableMapping):
         return {
-            key: HIDDEN if _NAME.search(str(key)) and isinstance(part, str) and part else redact(part)
+            key: HIDDEN
+            if _NAME.search(str(key)) and isinstance(part, str) and part
+            else redact(part)
             for key, part in value.items()
         }
     if isinstance(value, list | tuple):

@@ -55,7 +55,9 @@ def csv_header(head: bytes) -> tuple[str, list[str]]:
     try:
         cells = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise NotATable(f"Line 1, which has to name the columns, cannot be read: {error}.") from error
+        raise NotATable(
+            f"Line 1, which has to name the columns, cannot be read: {error}."
+        ) from error
     if len(cells) > COLUMNS_MAX:
         raise NotATable(f"The file has {len(cells)} columns; at most {COLUMNS_MAX} are accepted.")
     return delimiter, _distinct(" ".join(cell.split()) for cell in cells)
@@ -70,7 +72,9 @@ def _first_record(text: str) -> str:
         elif character in "\r\n" and not quoted:
             return text[:index]
     if len(text) >= HEAD_BYTES // 4 or quoted:
-        raise NotATable("Line 1 has no end, or a quote in it is never closed. The first line has to name the columns.")
+        raise NotATable(
+            "Line 1 has no end, or a quote in it is never closed. The first line has to name the columns."
+        )
     return text
 
 
@@ -79,7 +83,9 @@ def _distinct(cells: Iterable[str]) -> list[str]:
     seen: set[str] = set()
     for position, cell in enumerate(cells):
         if len(cell) > COLUMN_NAME_MAX:
-            raise NotATable(f"The name of column {position + 1} is longer than {COLUMN_NAME_MAX} characters.")
+            raise NotATable(
+                f"The name of column {position + 1} is longer than {COLUMN_NAME_MAX} characters."
+            )
         base = name = cell or f"column{position + 1}"
         repeat = 1
         while name.casefold() in seen:

@@ -32,7 +32,10 @@ def told_at(at: dt.datetime, now: dt.datetime) -> str:
 
 def told_never(waiting: str) -> str:
     """What a sentence of who waits says once it has waited in vain: `Waiting: no node has …`, `Never started: no node has …`."""
-    for waits, never in (("Waiting: ", "Never started: "), ("Waiting for ", "Never started, for want of ")):
+    for waits, never in (
+        ("Waiting: ", "Never started: "),
+        ("Waiting for ", "Never started, for want of "),
+    ):
         if waiting.startswith(waits):
             return never + waiting.removeprefix(waits)
     return waiting

@@ -46,7 +46,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "mimir.frontend.session.page_context",
-            ]
+            ],
         },
     }
 ]
@@ -58,7 +58,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = not STATIC_ROOT  # what was collected has its compressed twins, what is found has not
+WHITENOISE_USE_FINDERS = (
+    not STATIC_ROOT
+)  # what was collected has its compressed twins, what is found has not
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -28,7 +28,9 @@ if ENV.pod_ip:
     ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
 
 INSTALLED_APPS = [
-    *(["daphne"] if "runserver" in sys.argv else []),  # before staticfiles: `runserver` serves sockets too; nobody else needs its 40 MB
+    *(
+        ["daphne"] if "runserver" in sys.argv else []
+    ),  # before staticfiles: `runserver` serves sockets too; nobody else needs its 40 MB
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -82,7 +84,10 @@ TEMPLATES = [
     }
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "projects.backends.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "projects.backends.PasswordBackend",
+]
 # Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
@@ -93,7 +98,10 @@ AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
@@ -108,7 +116,9 @@ CSRF_COOKIE_PATH = "/admin"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
-WHITENOISE_USE_FINDERS = not STATIC_ROOT  # what was collected has its compressed twins, what is found has not
+WHITENOISE_USE_FINDERS = (
+    not STATIC_ROOT
+)  # what was collected has its compressed twins, what is found has not
 LOGIN_URL = "/admin/login/"
 
 _database = urlsplit(ENV.database_url)
@@ -139,7 +149,9 @@ CHANNEL_LAYERS = {
         "CONFIG": {
             "hosts": [ENV.redis_url],
             "prefix": "mimir",
-            "symmetric_encryption_keys": [derived_key(key, "mimir live hint v1").hex() for key in ENV.worker_keys],
+            "symmetric_encryption_keys": [
+                derived_key(key, "mimir live hint v1").hex() for key in ENV.worker_keys
+            ],
         },
     }
 }
@@ -147,7 +159,11 @@ CHANNEL_LAYERS = {
 _artifacts = urlsplit(ENV.artifacts_url)
 _folder = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
-    "OPTIONS": {"location": unquote(_artifacts.path), "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    "OPTIONS": {
+        "location": unquote(_artifacts.path),
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
 }
 _bucket = {
     "BACKEND": "projects.objects.Bucket",
@@ -165,7 +181,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
     "artifacts": _bucket if _artifacts.scheme == "s3" else _folder,
 }
-tempfile.tempdir = ENV.spool_dir or tempfile.gettempdir()  # whatever else makes temporary files, in children too
+tempfile.tempdir = (
+    ENV.spool_dir or tempfile.gettempdir()
+)  # whatever else makes temporary files, in children too
 FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
@@ -210,4 +228,6 @@ SPECTACULAR_SETTINGS = {
     },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # the frontend's: one id for a request through both roles
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = (
+    True  # the frontend's: one id for a request through both roles
+)

@@ -18,13 +18,19 @@ class Headline(_Any):
 
 
 class Component(_Any):
-    component = serializers.CharField(help_text="dispatcher, reconciler, web (the one that answers), database, redis, storage")
-    instance = serializers.CharField(help_text="Which process or place; empty for a loop that nobody runs.")
+    component = serializers.CharField(
+        help_text="dispatcher, reconciler, web (the one that answers), database, redis, storage"
+    )
+    instance = serializers.CharField(
+        help_text="Which process or place; empty for a loop that nobody runs."
+    )
     started_at = serializers.DateTimeField(allow_null=True)
     beat_at = serializers.DateTimeField(allow_null=True)
     age_seconds = serializers.FloatField(allow_null=True)
     state = serializers.ChoiceField(choices=["alive", "late", "away"])
-    message = serializers.CharField(help_text="What is wrong and what to do; empty when nothing is known to be.")
+    message = serializers.CharField(
+        help_text="What is wrong and what to do; empty when nothing is known to be."
+    )
 
 
 class Queue(_Any):
@@ -74,8 +80,12 @@ class LimitInForce(_Any):
 
 
 class Storage(_Any):
-    artifact_bytes = serializers.IntegerField(help_text="Artifacts and uploaded versions; at most half a minute old, as the next two.")
-    artifact_free_bytes = serializers.IntegerField(allow_null=True, help_text="null for a storage that is no folder.")
+    artifact_bytes = serializers.IntegerField(
+        help_text="Artifacts and uploaded versions; at most half a minute old, as the next two."
+    )
+    artifact_free_bytes = serializers.IntegerField(
+        allow_null=True, help_text="null for a storage that is no folder."
+    )
     artifact_total_bytes = serializers.IntegerField(allow_null=True)
     database_bytes = serializers.IntegerField()
     log_bytes = serializers.IntegerField()
@@ -90,7 +100,9 @@ class Failures(_Any):
 
 
 class Reconcile(_Any):
-    lag_seconds = serializers.FloatField(allow_null=True, help_text="Since the last whole look at the cluster seen longest ago.")
+    lag_seconds = serializers.FloatField(
+        allow_null=True, help_text="Since the last whole look at the cluster seen longest ago."
+    )
 
 
 class SystemShape(_Any):

@@ -26,7 +26,13 @@ def components() -> tuple[list[Row], dict[str, str]]:
     """The parts, and the versions of those that told theirs: {"postgresql": …, "redis": …}. Two statements and one question to Redis."""
     database, database_version = _database()
     valkey, valkey_version = _redis()
-    rows = [*_loops(), _row("web", instance_name(), None, utc_now(), 0.0), database, valkey, _storage()]
+    rows = [
+        *_loops(),
+        _row("web", instance_name(), None, utc_now(), 0.0),
+        database,
+        valkey,
+        _storage(),
+    ]
     return rows, {"postgresql": database_version, **valkey_version}
 
 
@@ -37,7 +43,9 @@ def state_of(age_seconds: float | None) -> str:
     return "alive" if age_seconds < LATE_SECONDS else "late"
 
 
-def _row(component: str, instance: str, started_at: Any, beat_at: Any, age_seconds: float | None) -> Row:
+def _row(
+    component: str, instance: str, started_at: Any, beat_at: Any, age_seconds: float | None
+) -> Row:
     return {
         "component": component,
         "instance": instance,
@@ -56,7 +64,13 @@ def _loops() -> list[Row]:
     found = []
     for component in LOOPS:
         rows = [
-            _row(component, beat.instance, beat.started_at, beat.beat_at, max(0.0, round((now - beat.beat_at).total_seconds(), 1)))
+            _row(
+                component,
+                beat.instance,
+                beat.started_at,
+                beat.beat_at,
+                max(0.0, round((now - beat.beat_at).total_seconds(), 1)),
+            )
             for beat in beats
             if beat.component == component
         ]
@@ -70,7 +84,13 @@ def _without_replaced(rows: list[Row]) -> list[Row]:
     if not living:
         return rows[:1]
     newest = max(row["started_at"] for row in living)
-    gone = [row for row in rows if row["state"] == "away" and row["beat_at"] > newest and row["age_seconds"] < REPLACED_SECONDS]
+    gone = [
+        row
+        for row in rows
+        if row["state"] == "away"
+        and row["beat_at"] > newest
+        and row["age_seconds"] < REPLACED_SECONDS
+    ]
     return living + gone
 
 
@@ -84,7 +104,9 @@ def _database() -> tuple[Row, str]:
 
 def _redis() -> tuple[Row, dict[str, str]]:
     """Asked now. Both servers speak one protocol; the version goes under the name of the one that answers."""
-    client = redis.Redis.from_url(settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    client = redis.Redis.from_url(
+        settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    )
     where = _place(client)
     try:
         told: dict[str, Any] = client.info("server")  # type: ignore[assignment]
@@ -94,18 +116,26 @@ def _redis() -> tuple[Row, dict[str, str]]:
         client.close()
     name = "valkey" if "valkey_version" in told else "redis"
     now = utc_now()
-    started_at = now.fromtimestamp(int(time.time()) - int(told.get("uptime_in_seconds", 0)), tz=now.tzinfo)
+    started_at = now.fromtimestamp(
+        int(time.time()) - int(told.get("uptime_in_seconds", 0)), tz=now.tzinfo
+    )
     return _row("redis", where, started_at, now, 0.0), {name: str(told[f"{name}_version"])}
 
 
 def _place(client: "redis.Redis") -> str:
     """Host and port, or the socket's path; never the password of the address."""
     known = client.connection_pool.connection_kwargs
-    return str(known["path"]) if "path" in known else f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    return (
+        str(known["path"])
+        if "path" in known
+        else f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    )
 
 
 def _storage() -> Row:
     """Whether its folder can be read and written, or its bucket answers; asked now, with what is wrong as a sentence."""
     problem = storage.problem()
-    row = _row("storage", storage.where(), None, None if problem else utc_now(), None if problem else 0.0)
+    row = _row(
+        "storage", storage.where(), None, None if problem else utc_now(), None if problem else 0.0
+    )
     return {**row, "message": problem}

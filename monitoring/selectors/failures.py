@@ -21,6 +21,12 @@ def recent_failures() -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(_BY_REASON, [HOURS, JobStatus.FAILED])
         return [
-            {"reason": reason, "count": count, "last_at": last_at, "job": str(job), "remedy": remedy(reason)}
+            {
+                "reason": reason,
+                "count": count,
+                "last_at": last_at,
+                "job": str(job),
+                "remedy": remedy(reason),
+            }
             for reason, count, last_at, job in cursor.fetchall()
         ]

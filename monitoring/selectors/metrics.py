@@ -33,7 +33,9 @@ class Counted:
     """Rows of each kind; `counted` is (metric, type, status, label, count, amount)."""
 
     counted: list[Row] = field(default_factory=list)
-    queued: list[Row] = field(default_factory=list)  # (type, priority, jobs, seconds the first one waits)
+    queued: list[Row] = field(
+        default_factory=list
+    )  # (type, priority, jobs, seconds the first one waits)
     live: list[Row] = field(default_factory=list)  # (type, status, jobs)
     workers: list[Row] = field(default_factory=list)  # (cluster, workers)
     lag: list[Row] = field(default_factory=list)  # (cluster, seconds)
@@ -46,7 +48,12 @@ def counted() -> Counted:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.execute(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
-        return Counted(*(_rows(connection, statement) for statement in (_COUNTED, _QUEUED, _LIVE, _WORKERS, _LAG, _BEATS)))
+        return Counted(
+            *(
+                _rows(connection, statement)
+                for statement in (_COUNTED, _QUEUED, _LIVE, _WORKERS, _LAG, _BEATS)
+            )
+        )
 
 
 def _rows(connection: "psycopg.Connection[Row]", statement: str) -> list[Row]:

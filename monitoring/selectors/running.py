@@ -19,13 +19,20 @@ Row = dict[str, Any]
 
 def queues() -> list[Row]:
     """Every priority class, the most urgent first, with how many wait and how long the first of them has."""
-    found = Job.objects.filter(status=JobStatus.QUEUED).order_by().values("priority").annotate(length=Count("id"), oldest=Min("queued_at"))
+    found = (
+        Job.objects.filter(status=JobStatus.QUEUED)
+        .order_by()
+        .values("priority")
+        .annotate(length=Count("id"), oldest=Min("queued_at"))
+    )
     rows, now = {row["priority"]: row for row in found}, utc_now()
     return [
         {
             "priority": priority.value,
             "length": rows[priority]["length"] if priority in rows else 0,
-            "oldest_seconds": max(0.0, round((now - rows[priority]["oldest"]).total_seconds(), 1)) if priority in rows else None,
+            "oldest_seconds": max(0.0, round((now - rows[priority]["oldest"]).total_seconds(), 1))
+            if priority in rows
+            else None,
         }
         for priority in Priority
     ]
@@ -34,7 +41,9 @@ def queues() -> list[Row]:
 def workers() -> list[Row]:
     """The workers that hold room, the longest first, at most WORKERS_MAX; each with its last sample of use and its limits."""
     latest = UsageSample.objects.filter(attempt=OuterRef("pk")).order_by("-at")
-    sample = Subquery(latest.values(use=JSONObject(memory="memory_bytes", cpu="cpu_millicores"))[:1])
+    sample = Subquery(
+        latest.values(use=JSONObject(memory="memory_bytes", cpu="cpu_millicores"))[:1]
+    )
     rows = (
         Attempt.objects.filter(gone_at__isnull=True)
         .select_related("job__project", "cluster")
@@ -68,7 +77,9 @@ def room() -> tuple[list[Row], list[Row], int]:
         Attempt.objects.filter(gone_at__isnull=True)
         .order_by()
         .values("cluster_id", type=F("job__type"), project=F("job__project__slug"))
-        .annotate(jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus"))
+        .annotate(
+            jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus")
+        )
     )
     held: list[Row] = [{**row} for row in rows]
     return _capacity(held), _limits(held), sum(row["jobs"] for row in held)
@@ -77,7 +88,9 @@ def room() -> tuple[list[Row], list[Row], int]:
 def _capacity(held: list[Row]) -> list[Row]:
     used: dict[str, Counter[str]] = {}
     for row in held:
-        used.setdefault(row["cluster_id"], Counter()).update({name: row[name] for name in ("jobs", "cpu", "memory", "gpu")})
+        used.setdefault(row["cluster_id"], Counter()).update(
+            {name: row[name] for name in ("jobs", "cpu", "memory", "gpu")}
+        )
     return [
         {
             "cluster": row.name,
@@ -94,7 +107,9 @@ def _capacity(held: list[Row]) -> list[Row]:
             "gpus": row.capacity_gpus,
             "used_gpus": used.get(row.name, Counter())["gpu"],
             "reached_at": row.reached_at,
-            "unreachable_message": (row.unreachable_message or "no reason known") if row.unreachable_since else "",
+            "unreachable_message": (row.unreachable_message or "no reason known")
+            if row.unreachable_since
+            else "",
         }
         for row in Cluster.objects.order_by("name")
     ]
@@ -106,12 +121,20 @@ def _limits(held: list[Row]) -> list[Row]:
         for key in (("type", row["type"]), ("project", row["project"])):
             running[key] = running.get(key, 0) + row["jobs"]
     return [
-        {"scope": row.scope, "key": row.key, "max_jobs": row.max_jobs, "paused": row.paused, "running": running.get((row.scope, row.key), 0)}
+        {
+            "scope": row.scope,
+            "key": row.key,
+            "max_jobs": row.max_jobs,
+            "paused": row.paused,
+            "running": running.get((row.scope, row.key), 0),
+        }
         for row in Limit.objects.order_by("scope", "key")
     ]
 
 
 def reconcile_lag_seconds() -> float | None:
     """How long ago the reconciler last saw the cluster whole that it has not seen for longest; None before the first time."""
-    oldest = Cluster.objects.filter(enabled=True, reached_at__isnull=False).aggregate(oldest=Min("reached_at"))["oldest"]
+    oldest = Cluster.objects.filter(enabled=True, reached_at__isnull=False).aggregate(
+        oldest=Min("reached_at")
+    )["oldest"]
     return None if oldest is None else max(0.0, round((utc_now() - oldest).total_seconds(), 1))

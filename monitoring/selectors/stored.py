@@ -21,7 +21,18 @@ SELECT coalesce((SELECT sum(size_bytes) FROM jobs_artifact), 0)
     coalesce((SELECT sum(log_end) FROM jobs_attempt), 0)
 """
 KEEP_SECONDS = 30.0
-LIBRARIES = ("django", "djangorestframework", "channels", "rq", "uvicorn", "psycopg", "pyarrow", "duckdb", "scikit-learn", "skops")
+LIBRARIES = (
+    "django",
+    "djangorestframework",
+    "channels",
+    "rq",
+    "uvicorn",
+    "psycopg",
+    "pyarrow",
+    "duckdb",
+    "scikit-learn",
+    "skops",
+)
 _kept: tuple[float, tuple[int, int, int]] | None = None
 
 

@@ -20,7 +20,9 @@ from projects.lockout import client_network, locked
 from projects.models import AccessToken, TokenKind
 from projects.services import password_change, session_end, sessions_end
 
-OTHERS = OpenApiParameter("others", OpenApiTypes.BOOL, description="true: the session of this request goes on.")
+OTHERS = OpenApiParameter(
+    "others", OpenApiTypes.BOOL, description="true: the session of this request goes on."
+)
 
 
 def verified(request: HttpRequest, username: str, password: str) -> Any:
@@ -42,16 +44,25 @@ class PasswordView(ApiView):
     """Your password."""
 
     @extend_schema(
-        operation_id="password_change", request=serializers.PasswordRequest, responses={200: serializers.PasswordChanged, **errors(400, 429)}
+        operation_id="password_change",
+        request=serializers.PasswordRequest,
+        responses={200: serializers.PasswordChanged, **errors(400, 429)},
     )
     def post(self, request: Request) -> Response:
         """Change your password. Every session but this one ends, and every API token unless `end_tokens` is false."""
         body = validated(serializers.PasswordRequest, request)
         user = caller(request)
         if verified(request._request, user.get_username(), body["current_password"]) is None:
-            raise Invalid("current_password: it is wrong.", detail={"current_password": "is wrong"}, code="bad_credentials")
+            raise Invalid(
+                "current_password: it is wrong.",
+                detail={"current_password": "is wrong"},
+                code="bad_credentials",
+            )
         if body["new_password"] == body["current_password"]:
-            raise Invalid("new_password: it is the current one.", detail={"new_password": "is the current one"})
+            raise Invalid(
+                "new_password: it is the current one.",
+                detail={"new_password": "is the current one"},
+            )
         ended = password_change(
             user=user,
             new_password=body["new_password"],
@@ -66,15 +77,27 @@ class SessionsView(ApiView):
     """Where you are signed in."""
 
     @extend_schema(
-        operation_id="sessions_list", parameters=[CURSOR, LIMIT], responses={200: listing("SessionList", serializers.Session), **errors(400)}
+        operation_id="sessions_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("SessionList", serializers.Session), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """Your sessions, newest first. Sessions of the admin are not among them; `DELETE` ends those too."""
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.SESSION)
         page = paginate(rows, request, keys=("-created_at", "-id"))
-        return Response({"results": [shapes.session(row, token_of(request)) for row in page.results], "next": page.next})
+        return Response(
+            {
+                "results": [shapes.session(row, token_of(request)) for row in page.results],
+                "next": page.next,
+            }
+        )
 
-    @extend_schema(operation_id="sessions_delete", parameters=[OTHERS], request=None, responses={200: serializers.SessionsEnded, **errors(400)})
+    @extend_schema(
+        operation_id="sessions_delete",
+        parameters=[OTHERS],
+        request=None,
+        responses={200: serializers.SessionsEnded, **errors(400)},
+    )
     def delete(self, request: Request) -> Response:
         """Sign out everywhere: all your sessions end, those of the admin too. API tokens go on."""
         keep = token_of(request) if self.query.get("others") else None
@@ -84,7 +107,11 @@ class SessionsView(ApiView):
 class SessionDetailView(ApiView):
     """One of your sessions."""
 
-    @extend_schema(operation_id="sessions_end", request=None, responses={204: OpenApiResponse(description="It ends now."), **errors(404)})
+    @extend_schema(
+        operation_id="sessions_end",
+        request=None,
+        responses={204: OpenApiResponse(description="It ends now."), **errors(404)},
+    )
     def delete(self, request: Request, session_id: UUID) -> Response:
         """End one session."""
         session_end(user=caller(request), session_id=session_id)

@@ -27,12 +27,16 @@ class DatasetVersionView(ApiView):
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The version, its column changes since the version before it, and what keeps it from being deleted."""
-        version = dataset_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))
+        version = dataset_version_get(
+            project=project_for(caller(request), slug), name=name, number=version_number(number)
+        )
         answer = shapes.dataset_version_detail(
             version,
             version_origins(VersionKind.DATASET, [version.id]),
             before=dataset_version_before(version),
-            uses=dataset_version_uses(dataset=version.dataset, version_id=version.id, number=version.number),
+            uses=dataset_version_uses(
+                dataset=version.dataset, version_id=version.id, number=version.number
+            ),
         )
         return Response(answer, headers={"ETag": dataset_etag(version.dataset)})
 
@@ -44,6 +48,12 @@ class DatasetVersionView(ApiView):
     )
     def delete(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Delete a version that nothing needs, with its file. 409 `in_use` for the current version and for one that something needs."""
-        version = dataset_version_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name, number=version_number(number))
-        dataset_version_delete(dataset=version.dataset, number=version.number, etags=preconditions(request))
+        version = dataset_version_get(
+            project=project_for(caller(request), slug, Role.MAINTAINER),
+            name=name,
+            number=version_number(number),
+        )
+        dataset_version_delete(
+            dataset=version.dataset, number=version.number, etags=preconditions(request)
+        )
         return Response(status=204)

@@ -16,7 +16,17 @@ from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.parsers import JSONParser
 from mimir.api.query import flag, whole_number
-from mimir.api.schema import CURSOR, DOWNLOAD, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, download_responses, errors, listing
+from mimir.api.schema import (
+    CURSOR,
+    DOWNLOAD,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LIMIT,
+    NOT_MODIFIED,
+    download_responses,
+    errors,
+    listing,
+)
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects import storage
@@ -34,7 +44,11 @@ from projects.selectors import (
     dataset_versions,
     version_origins,
 )
-from projects.selectors.datasets import content_missing, dataset_version_before, dataset_version_converted
+from projects.selectors.datasets import (
+    content_missing,
+    dataset_version_before,
+    dataset_version_converted,
+)
 from projects.services import dataset_profile, dataset_upload
 from projects.services.dataset_versions import dataset_delete, dataset_etag, dataset_set_current
 
@@ -55,7 +69,10 @@ _AS = OpenApiParameter(
     description="original (default): the file as it was sent. csv, parquet: the table in that format. Others: only if the file was sent so.",
 )
 
-_STORED = flag("stored", "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.")
+_STORED = flag(
+    "stored",
+    "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.",
+)
 
 
 class DatasetsView(ApiView):
@@ -74,7 +91,11 @@ class DatasetsView(ApiView):
         page = paginate(dataset_current_versions(project=project), request, keys=("dataset__name",))
         origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
         rows = [
-            {"name": row.dataset.name, "created_at": row.dataset.created_at, "version": shapes.dataset_version(row, origins)}
+            {
+                "name": row.dataset.name,
+                "created_at": row.dataset.created_at,
+                "version": shapes.dataset_version(row, origins),
+            }
             for row in page.results
         ]
         return Response({"results": rows, "next": page.next})
@@ -103,7 +124,9 @@ class DatasetsView(ApiView):
             user=caller(request),
             make_current=body["make_current"],
         )
-        made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
+        made = shapes.dataset_version_detail(
+            version, {}, before=dataset_version_before(version), uses=None
+        )
         return Response({"name": body["name"], "version": made}, status=201)
 
 
@@ -117,7 +140,9 @@ class DatasetView(ApiView):
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
-        return self._answer(request, dataset_get(project=project_for(caller(request), slug), name=name))
+        return self._answer(
+            request, dataset_get(project=project_for(caller(request), slug), name=name)
+        )
 
     @extend_schema(
         operation_id="datasets_update",
@@ -127,9 +152,14 @@ class DatasetView(ApiView):
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
         """Make another version current: the one that jobs read when they name none. The next new version becomes current again."""
-        dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
+        dataset = dataset_get(
+            project=project_for(caller(request), slug, Role.MAINTAINER), name=name
+        )
         number = validated(serializers.DatasetChange, request)["current_version"]
-        return self._answer(request, dataset_set_current(dataset=dataset, number=number, etags=preconditions(request)))
+        return self._answer(
+            request,
+            dataset_set_current(dataset=dataset, number=number, etags=preconditions(request)),
+        )
 
     @extend_schema(
         operation_id="datasets_delete",
@@ -139,7 +169,9 @@ class DatasetView(ApiView):
     )
     def delete(self, request: Request, slug: str, name: str) -> Response:
         """Delete the dataset with all its versions. 409 `in_use`, with what needs it, when something does."""
-        dataset = dataset_get(project=project_for(caller(request), slug, Role.MAINTAINER), name=name)
+        dataset = dataset_get(
+            project=project_for(caller(request), slug, Role.MAINTAINER), name=name
+        )
         dataset_delete(dataset=dataset, etags=preconditions(request))
         return Response(status=204)
 
@@ -157,7 +189,9 @@ class DatasetView(ApiView):
 
 
 def _version(request: Request, slug: str, name: str, number: str) -> DatasetVersion:
-    return dataset_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))
+    return dataset_version_get(
+        project=project_for(caller(request), slug), name=name, number=version_number(number)
+    )
 
 
 class DatasetRowsView(ApiView):
@@ -171,19 +205,31 @@ class DatasetRowsView(ApiView):
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """The first rows; numbers and truth values as they are, everything else as text."""
         version = _version(request, slug, name, number)
-        shown = dataset_version_rows(version=version, limit=self.query.get("limit", ROWS_DEFAULT), user=caller(request))
-        return Response({"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated})
+        shown = dataset_version_rows(
+            version=version, limit=self.query.get("limit", ROWS_DEFAULT), user=caller(request)
+        )
+        return Response(
+            {"columns": shown.columns, "rows": shown.rows, "truncated": shown.truncated}
+        )
 
 
 class DatasetProfileView(ApiView):
     """What the columns hold."""
 
-    @extend_schema(operation_id="datasets_profile", parameters=[_STORED], responses={200: serializers.ProfileShape, **errors(400, 404, 429)})
+    @extend_schema(
+        operation_id="datasets_profile",
+        parameters=[_STORED],
+        responses={200: serializers.ProfileShape, **errors(400, 404, 429)},
+    )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
         version = _version(request, slug, name, number)
-        profile = dataset_profile(version=version, compute=not self.query.get("stored", False), user=caller(request))
-        return Response({"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault})
+        profile = dataset_profile(
+            version=version, compute=not self.query.get("stored", False), user=caller(request)
+        )
+        return Response(
+            {"row_count": version.row_count, "columns": profile.columns, "fault": profile.fault}
+        )
 
 
 class DatasetContentView(ApiView):
@@ -208,7 +254,10 @@ class DatasetContentView(ApiView):
         if wanted == "parquet" and version.table_key:
             return download(request, _table(version, file_name))
         if wanted not in ("csv", "parquet"):
-            raise Invalid("as: must be original, csv or parquet.", detail={"as": "must be original, csv or parquet"})
+            raise Invalid(
+                "as: must be original, csv or parquet.",
+                detail={"as": "must be original, csv or parquet"},
+            )
         return _converted(request, version, wanted, file_name)
 
 
@@ -221,16 +270,38 @@ def _original(version: DatasetVersion, base: str) -> Representation:
     name = f"{base}{extension}{_EXTENSIONS.get(version.packing, '')}"
     media_type = MEDIA_TYPES["packed" if version.packing else version.format]
     is_text = not version.packing and version.format in ("csv", "jsonl", "json")
-    return _stored(version, version.storage_key, version.size_bytes, version.sha256, name, media_type, is_text=is_text)
+    return _stored(
+        version,
+        version.storage_key,
+        version.size_bytes,
+        version.sha256,
+        name,
+        media_type,
+        is_text=is_text,
+    )
 
 
 def _table(version: DatasetVersion, name: str) -> Representation:
     """The stored Parquet table."""
-    return _stored(version, version.table_key, version.table_size_bytes, version.table_sha256, name, MEDIA_TYPES["parquet"])
+    return _stored(
+        version,
+        version.table_key,
+        version.table_size_bytes,
+        version.table_sha256,
+        name,
+        MEDIA_TYPES["parquet"],
+    )
 
 
 def _stored(
-    version: DatasetVersion, key: str, size_bytes: int, sha256: str, name: str, media_type: str, *, is_text: bool = False
+    version: DatasetVersion,
+    key: str,
+    size_bytes: int,
+    sha256: str,
+    name: str,
+    media_type: str,
+    *,
+    is_text: bool = False,
 ) -> Representation:
     def open_file() -> IO[bytes]:
         try:
@@ -249,7 +320,9 @@ def _stored(
     )
 
 
-def _converted(request: Request, version: DatasetVersion, wanted: str, file_name: str) -> HttpResponseBase:
+def _converted(
+    request: Request, version: DatasetVersion, wanted: str, file_name: str
+) -> HttpResponseBase:
     """The converted file has no name any more while it is sent: a slow client holds none of the slots in which files are converted."""
     with contextlib.ExitStack() as stack:
         with dataset_version_converted(version=version, to=wanted, user=caller(request)) as path:

@@ -21,7 +21,13 @@ from projects.api import serializers_twins as serializers
 from projects.api import shapes_twins as shapes
 from projects.api.twins import TYPE, twin_for
 from projects.models import Entity, Role, Twin
-from projects.selectors.twins import entity_changes, entity_detail, entity_get, entity_list, sources_of
+from projects.selectors.twins import (
+    entity_changes,
+    entity_detail,
+    entity_get,
+    entity_list,
+    sources_of,
+)
 from projects.services.twins import overlay_edit
 from projects.services.twins.edits import entity_etag
 
@@ -31,7 +37,11 @@ _BY_QUERY = [
     OpenApiParameter("key", _NOT_EMPTY, required=True, description="The entity's key."),
 ]
 _HISTORY = listing("EntityHistory", serializers.ChangeShape)
-_PROPERTY = OpenApiParameter("property", OpenApiTypes.STR, description="Only of this property; left out: of all, and of the entity itself.")
+_PROPERTY = OpenApiParameter(
+    "property",
+    OpenApiTypes.STR,
+    description="Only of this property; left out: of all, and of the entity itself.",
+)
 
 
 class EntitiesView(ApiView):
@@ -39,15 +49,24 @@ class EntitiesView(ApiView):
 
     @extend_schema(
         operation_id="twins_entities",
-        parameters=[TYPE, OpenApiParameter("q", OpenApiTypes.STR, description="In the key."), CURSOR, LIMIT],
+        parameters=[
+            TYPE,
+            OpenApiParameter("q", OpenApiTypes.STR, description="In the key."),
+            CURSOR,
+            LIMIT,
+        ],
         responses={200: listing("EntityList", serializers.EntityShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """As they stand, by type and key; removed ones are left out."""
         twin = twin_for(request, slug, name)
-        entities = entity_list(twin=twin, type=self.query.get("type") or None, text=self.query.get("q") or None)
+        entities = entity_list(
+            twin=twin, type=self.query.get("type") or None, text=self.query.get("q") or None
+        )
         page = paginate(entities, request, keys=("type", "key"))
-        return Response({"results": [shapes.entity(row) for row in page.results], "next": page.next})
+        return Response(
+            {"results": [shapes.entity(row) for row in page.results], "next": page.next}
+        )
 
 
 def _named(asked: Mapping[str, Any], type: str | None, key: str | None) -> tuple[str, str]:
@@ -55,9 +74,13 @@ def _named(asked: Mapping[str, Any], type: str | None, key: str | None) -> tuple
     if type is not None and key is not None:
         return type, key
     found = {name: asked.get(name) for name in ("type", "key")}
-    missing = {name: "is missing: it names the entity" for name, value in found.items() if not value}
+    missing = {
+        name: "is missing: it names the entity" for name, value in found.items() if not value
+    }
     if missing:
-        raise Invalid(" ".join(f"{name}: {message}." for name, message in missing.items()), detail=missing)
+        raise Invalid(
+            " ".join(f"{name}: {message}." for name, message in missing.items()), detail=missing
+        )
     return str(found["type"]), str(found["key"])
 
 
@@ -67,16 +90,28 @@ def _entity(asked: Mapping[str, Any], twin: Twin, type: str | None, key: str | N
 
 
 def _detail(twin: Twin, entity: Entity) -> Response:
-    return Response(shapes.entity_detail(entity_detail(twin=twin, entity=entity)), headers={"ETag": entity_etag(entity)})
+    return Response(
+        shapes.entity_detail(entity_detail(twin=twin, entity=entity)),
+        headers={"ETag": entity_etag(entity)},
+    )
 
 
 class EntityView(ApiView):
     """One entity."""
 
     @extend_schema(
-        operation_id="twins_entity", parameters=[IF_NONE_MATCH], responses={200: serializers.EntityDetailShape, **NOT_MODIFIED, **errors(404)}
+        operation_id="twins_entity",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.EntityDetailShape, **NOT_MODIFIED, **errors(404)},
     )
-    def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+    def get(
+        self,
+        request: Request,
+        slug: str,
+        name: str,
+        type: str | None = None,
+        key: str | None = None,
+    ) -> Response:
         """Each value with its source; an edit beside what is reported."""
         twin = twin_for(request, slug, name)
         return _detail(twin, _entity(self.query, twin, type, key))
@@ -91,7 +126,14 @@ class OverlayView(ApiView):
         request=serializers.OverlayRequest,
         responses={200: serializers.EntityDetailShape, **errors(400, 403, 404, 409, 412)},
     )
-    def patch(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+    def patch(
+        self,
+        request: Request,
+        slug: str,
+        name: str,
+        type: str | None = None,
+        key: str | None = None,
+    ) -> Response:
         """Set values that no update overwrites; null takes an edit away. A revision of its own."""
         twin = twin_for(request, slug, name, Role.OPERATOR)
         kind, entity_key = _named(self.query, type, key)
@@ -116,13 +158,26 @@ class HistoryView(ApiView):
         parameters=[_PROPERTY, CURSOR, LIMIT],
         responses={200: _HISTORY, **errors(400, 404)},
     )
-    def get(self, request: Request, slug: str, name: str, type: str | None = None, key: str | None = None) -> Response:
+    def get(
+        self,
+        request: Request,
+        slug: str,
+        name: str,
+        type: str | None = None,
+        key: str | None = None,
+    ) -> Response:
         """Each change with its source, newest first."""
         twin = twin_for(request, slug, name)
         entity = _entity(self.query, twin, type, key)
-        page = paginate(entity_changes(entity=entity, name=self.query.get("property") or None), request, keys=("-number", "-id"))
+        page = paginate(
+            entity_changes(entity=entity, name=self.query.get("property") or None),
+            request,
+            keys=("-number", "-id"),
+        )
         sources = sources_of(twin=twin, numbers=[row.number for row in page.results])
-        return Response({"results": [shapes.change(row, sources) for row in page.results], "next": page.next})
+        return Response(
+            {"results": [shapes.change(row, sources) for row in page.results], "next": page.next}
+        )
 
 
 class EntityByQueryView(EntityView):

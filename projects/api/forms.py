@@ -20,6 +20,8 @@ def form_options(body: Mapping[str, Any]) -> ReadOptions:
             try:
                 given[name] = json.loads(given[name])
             except (ValueError, RecursionError) as error:
-                raise Invalid(f"{name}: must be a JSON {kind}.", detail={name: f"must be a JSON {kind}"}) from error
+                raise Invalid(
+                    f"{name}: must be a JSON {kind}.", detail={name: f"must be a JSON {kind}"}
+                ) from error
             check_json({name: given[name]})
     return read_options(given)

@@ -10,7 +10,16 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, IF_NEW, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
+from mimir.api.schema import (
+    CURSOR,
+    IF_MATCH,
+    IF_NEW,
+    IF_NONE_MATCH,
+    LIMIT,
+    NOT_MODIFIED,
+    errors,
+    listing,
+)
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid, NotFound
 from projects.access import project_for
@@ -40,7 +49,11 @@ def _user_of_body(username: str) -> "User":
 
 
 def _user_or_none(username: str) -> "User | None":
-    return get_user_model().objects.filter(username=username).first() if "\x00" not in username else None
+    return (
+        get_user_model().objects.filter(username=username).first()
+        if "\x00" not in username
+        else None
+    )
 
 
 def _no_user(username: str) -> str:
@@ -51,28 +64,49 @@ class MembersView(ApiView):
     """Everybody who may do something here."""
 
     @extend_schema(
-        operation_id="members_list", parameters=[CURSOR, LIMIT], responses={200: listing("MemberList", serializers.Member), **errors(400, 404)}
+        operation_id="members_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("MemberList", serializers.Member), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
         """Who may what here, by user name."""
         project = project_for(caller(request), slug)
-        page = paginate(Membership.objects.filter(project=project).select_related("user"), request, keys=("user__username",))
-        return Response({"results": [shapes.member(row) for row in page.results], "next": page.next})
+        page = paginate(
+            Membership.objects.filter(project=project).select_related("user"),
+            request,
+            keys=("user__username",),
+        )
+        return Response(
+            {"results": [shapes.member(row) for row in page.results], "next": page.next}
+        )
 
     @extend_schema(
-        operation_id="members_add", request=serializers.MemberAddRequest, responses={201: serializers.Member, **errors(400, 403, 404, 409)}
+        operation_id="members_add",
+        request=serializers.MemberAddRequest,
+        responses={201: serializers.Member, **errors(400, 403, 404, 409)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Make a user a member. 400 for a user who does not exist, 409 for one who is a member already."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.MemberAddRequest, request)
-        return Response(shapes.member(member_add(project=project, user=_user_of_body(body["username"]), role=Role(body["role"]))), status=201)
+        return Response(
+            shapes.member(
+                member_add(
+                    project=project, user=_user_of_body(body["username"]), role=Role(body["role"])
+                )
+            ),
+            status=201,
+        )
 
 
 class MemberView(ApiView):
     """One member. The last maintainer can be taken away, or given a lesser role, by a site administrator alone: 409 for everybody else."""
 
-    @extend_schema(operation_id="members_read", parameters=[IF_NONE_MATCH], responses={200: serializers.Member, **NOT_MODIFIED, **errors(404)})
+    @extend_schema(
+        operation_id="members_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.Member, **NOT_MODIFIED, **errors(404)},
+    )
     def get(self, request: Request, slug: str, username: str) -> Response:
         """The member's role."""
         project = project_for(caller(request), slug)
@@ -98,10 +132,20 @@ class MemberView(ApiView):
         """Change a member's role."""
         return self._write(request, slug, username, member_change)
 
-    def _write(self, request: Request, slug: str, username: str, write: Callable[..., Membership]) -> Response:
+    def _write(
+        self, request: Request, slug: str, username: str, write: Callable[..., Membership]
+    ) -> Response:
         project = project_for(caller(request), slug, Role.MAINTAINER)
         role = Role(validated(serializers.MemberRequest, request)["role"])
-        return _member(write(project=project, user=_user(username), role=role, by=caller(request), etags=preconditions(request)))
+        return _member(
+            write(
+                project=project,
+                user=_user(username),
+                role=role,
+                by=caller(request),
+                etags=preconditions(request),
+            )
+        )
 
     @extend_schema(
         operation_id="members_remove",
@@ -114,7 +158,9 @@ class MemberView(ApiView):
         project = project_for(caller(request), slug, Role.MAINTAINER)
         user = get_user_model().objects.filter(username=username).first()
         if user is not None:
-            member_remove(project=project, user=user, by=caller(request), etags=preconditions(request))
+            member_remove(
+                project=project, user=user, by=caller(request), etags=preconditions(request)
+            )
         return Response(status=204)
 
 

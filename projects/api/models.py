@@ -16,7 +16,14 @@ from projects.access import project_for
 from projects.api import serializers_models, shapes
 from projects.api.numbers import version_number
 from projects.models import ModelVersion
-from projects.selectors import VersionKind, model_get, model_latest_versions, model_version_get, model_versions, version_origins
+from projects.selectors import (
+    VersionKind,
+    model_get,
+    model_latest_versions,
+    model_version_get,
+    model_versions,
+    version_origins,
+)
 from projects.selectors.models import content_missing
 
 MEDIA_TYPE = "application/octet-stream"
@@ -32,10 +39,19 @@ class ModelsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every model with its newest version, by name."""
-        page = paginate(model_latest_versions(project=project_for(caller(request), slug)), request, keys=("model__name",))
+        page = paginate(
+            model_latest_versions(project=project_for(caller(request), slug)),
+            request,
+            keys=("model__name",),
+        )
         origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])
         rows = [
-            {"name": row.model.name, "created_at": row.model.created_at, "version": shapes.model_version(row, origins)} for row in page.results
+            {
+                "name": row.model.name,
+                "created_at": row.model.created_at,
+                "version": shapes.model_version(row, origins),
+            }
+            for row in page.results
         ]
         return Response({"results": rows, "next": page.next})
 
@@ -43,34 +59,54 @@ class ModelsView(ApiView):
 class ModelView(ApiView):
     """One model."""
 
-    @extend_schema(operation_id="models_read", parameters=[CURSOR, LIMIT], responses={200: serializers_models.ModelVersions, **errors(400, 404)})
+    @extend_schema(
+        operation_id="models_read",
+        parameters=[CURSOR, LIMIT],
+        responses={200: serializers_models.ModelVersions, **errors(400, 404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Its versions, newest first."""
         model = model_get(project=project_for(caller(request), slug), name=name)
         page = paginate(model_versions(model=model), request, keys=("-number",))
         origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])
         versions = [shapes.model_version(row, origins) for row in page.results]
-        return Response({"name": model.name, "created_at": model.created_at, "versions": versions, "next": page.next})
+        return Response(
+            {
+                "name": model.name,
+                "created_at": model.created_at,
+                "versions": versions,
+                "next": page.next,
+            }
+        )
 
 
 def _version(request: Request, slug: str, name: str, number: str) -> ModelVersion:
-    return model_version_get(project=project_for(caller(request), slug), name=name, number=version_number(number))
+    return model_version_get(
+        project=project_for(caller(request), slug), name=name, number=version_number(number)
+    )
 
 
 class ModelVersionView(ApiView):
     """One version."""
 
-    @extend_schema(operation_id="models_version", responses={200: serializers_models.ModelVersionDetail, **errors(404)})
+    @extend_schema(
+        operation_id="models_version",
+        responses={200: serializers_models.ModelVersionDetail, **errors(404)},
+    )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
         """How it was trained, how good it is, what it takes and gives."""
         version = _version(request, slug, name, number)
-        return Response(shapes.model_version_detail(version, version_origins(VersionKind.MODEL, [version.id])))
+        return Response(
+            shapes.model_version_detail(version, version_origins(VersionKind.MODEL, [version.id]))
+        )
 
 
 class ModelContentView(ApiView):
     """A download."""
 
-    @extend_schema(operation_id="models_content", parameters=DOWNLOAD, responses=download_responses(MEDIA_TYPE))
+    @extend_schema(
+        operation_id="models_content", parameters=DOWNLOAD, responses=download_responses(MEDIA_TYPE)
+    )
     def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
         """The model as a skops file. Load it with a fixed list of trusted types, as every worker does."""
         version = _version(request, slug, name, number)

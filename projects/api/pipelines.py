@@ -6,7 +6,16 @@ from rest_framework.response import Response
 
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
-from mimir.api.schema import CURSOR, IF_MATCH, IF_NEW, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
+from mimir.api.schema import (
+    CURSOR,
+    IF_MATCH,
+    IF_NEW,
+    IF_NONE_MATCH,
+    LIMIT,
+    NOT_MODIFIED,
+    errors,
+    listing,
+)
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.schemas.faults import Fault
 from projects.access import project_for
@@ -27,9 +36,17 @@ class PipelinesView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Every pipeline with its newest version, by name."""
-        page = paginate(pipeline_latest_versions(project=project_for(caller(request), slug)), request, keys=("pipeline__name",))
+        page = paginate(
+            pipeline_latest_versions(project=project_for(caller(request), slug)),
+            request,
+            keys=("pipeline__name",),
+        )
         rows = [
-            {"name": row.pipeline.name, "created_at": row.pipeline.created_at, "version": shapes.pipeline_version(row)}
+            {
+                "name": row.pipeline.name,
+                "created_at": row.pipeline.created_at,
+                "version": shapes.pipeline_version(row),
+            }
             for row in page.results
         ]
         return Response({"results": rows, "next": page.next})
@@ -38,7 +55,11 @@ class PipelinesView(ApiView):
         operation_id="pipelines_save",
         parameters=[IF_MATCH, IF_NEW],
         request=serializers.PipelineRequest,
-        responses={200: serializers.PipelineSavedShape, 201: serializers.PipelineSavedShape, **errors(400, 403, 404, 409, 412, 413, 429)},
+        responses={
+            200: serializers.PipelineSavedShape,
+            201: serializers.PipelineSavedShape,
+            **errors(400, 403, 404, 409, 412, 413, 429),
+        },
     )
     def post(self, request: Request, slug: str) -> Response:
         """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited.
@@ -49,7 +70,11 @@ class PipelinesView(ApiView):
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.PipelineRequest, request)
         saved = pipeline_save(
-            project=project, name=body["name"], definition=body["definition"], user=caller(request), etags=preconditions(request)
+            project=project,
+            name=body["name"],
+            definition=body["definition"],
+            user=caller(request),
+            etags=preconditions(request),
         )
         row = saved.version
         answer = {
@@ -59,7 +84,11 @@ class PipelinesView(ApiView):
             "created": saved.created,
             "warnings": [_fault(fault) for fault in saved.check.data_faults],
         }
-        return Response(answer, status=201 if saved.created else 200, headers={"ETag": pipeline_etag(row.number)})
+        return Response(
+            answer,
+            status=201 if saved.created else 200,
+            headers={"ETag": pipeline_etag(row.number)},
+        )
 
 
 class PipelineValidateView(ApiView):
@@ -109,5 +138,10 @@ class PipelineView(ApiView):
         pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)
         page = paginate(pipeline_versions(pipeline=pipeline), request, keys=("-number",))
         versions = [shapes.pipeline_version(row) for row in page.results]
-        answer = {"name": pipeline.name, "created_at": pipeline.created_at, "versions": versions, "next": page.next}
+        answer = {
+            "name": pipeline.name,
+            "created_at": pipeline.created_at,
+            "versions": versions,
+            "next": page.next,
+        }
         return Response(answer, headers={"ETag": pipeline_etag(pipeline.latest_number)})

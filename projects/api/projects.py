@@ -16,19 +16,28 @@ from projects.services import project_create, project_etag, project_update
 
 
 def _answer(project: Project, role: str, status: int = 200) -> Response:
-    return Response(shapes.project(project, role), status=status, headers={"ETag": project_etag(project)})
+    return Response(
+        shapes.project(project, role), status=status, headers={"ETag": project_etag(project)}
+    )
 
 
 class ProjectsView(ApiView):
     """The projects you may see."""
 
     @extend_schema(
-        operation_id="projects_list", parameters=[CURSOR, LIMIT], responses={200: listing("ProjectList", serializers.ProjectShape), **errors(400)}
+        operation_id="projects_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("ProjectList", serializers.ProjectShape), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """Every project you are a member of, by slug."""
         page = paginate(projects_visible_to(caller(request)), request, keys=("slug",))
-        return Response({"results": [shapes.project(row, fetched_role(row)) for row in page.results], "next": page.next})
+        return Response(
+            {
+                "results": [shapes.project(row, fetched_role(row)) for row in page.results],
+                "next": page.next,
+            }
+        )
 
     @extend_schema(
         operation_id="projects_create",
@@ -37,7 +46,9 @@ class ProjectsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """A new project; you are its maintainer."""
-        project = project_create(user=caller(request), **validated(serializers.ProjectRequest, request))
+        project = project_create(
+            user=caller(request), **validated(serializers.ProjectRequest, request)
+        )
         return _answer(project, Role.MAINTAINER, 201)
 
 
@@ -45,14 +56,19 @@ class ProjectView(ApiView):
     """One project."""
 
     @extend_schema(
-        operation_id="projects_read", parameters=[IF_NONE_MATCH], responses={200: serializers.ProjectDetail, **NOT_MODIFIED, **errors(404)}
+        operation_id="projects_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.ProjectDetail, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, slug: str) -> Response:
         """The project, with your role in it."""
         project = project_for(caller(request), slug)
         most = stored_bytes_max(project)
         quota = {"stored_bytes": stored_bytes(project), "stored_bytes_max": most or None}
-        return Response({**shapes.project(project, fetched_role(project)), **quota}, headers={"ETag": project_etag(project)})
+        return Response(
+            {**shapes.project(project, fetched_role(project)), **quota},
+            headers={"ETag": project_etag(project)},
+        )
 
     @extend_schema(
         operation_id="projects_update",
@@ -64,5 +80,9 @@ class ProjectView(ApiView):
         """Change name, description or status. An archived project starts no jobs and takes no changes until it is active again."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         role = fetched_role(project)
-        changed = project_update(project=project, etags=preconditions(request), **validated(serializers.ProjectChange, request))
+        changed = project_update(
+            project=project,
+            etags=preconditions(request),
+            **validated(serializers.ProjectChange, request),
+        )
         return _answer(changed, role)

@@ -46,8 +46,12 @@ class SessionsEnded(_Any):
 
 class PasswordRequest(_Any):
     current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
-    new_password = serializers.CharField(max_length=1000, trim_whitespace=False, help_text="At least 12 characters.")
-    end_tokens = serializers.BooleanField(required=False, default=True, help_text="End your API tokens too.")
+    new_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, help_text="At least 12 characters."
+    )
+    end_tokens = serializers.BooleanField(
+        required=False, default=True, help_text="End your API tokens too."
+    )
 
 
 class PasswordChanged(SessionsEnded):
@@ -75,7 +79,9 @@ class TokenMade(Token):
 class ProjectRequest(_Any):
     slug = PatternField(SLUG_PATTERN, SLUG_RULE)
     name = serializers.CharField(max_length=200)
-    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
+    description = serializers.CharField(
+        max_length=10_000, required=False, allow_blank=True, default=""
+    )
 
 
 class ProjectChange(_Any):
@@ -94,8 +100,12 @@ class ProjectShape(_Any):
 
 
 class ProjectDetail(ProjectShape):
-    stored_bytes = serializers.IntegerField(help_text="Of uploaded dataset versions and of all artifacts of jobs.")
-    stored_bytes_max = serializers.IntegerField(allow_null=True, help_text="The quota; null: no limit. An administrator can change it.")
+    stored_bytes = serializers.IntegerField(
+        help_text="Of uploaded dataset versions and of all artifacts of jobs."
+    )
+    stored_bytes_max = serializers.IntegerField(
+        allow_null=True, help_text="The quota; null: no limit. An administrator can change it."
+    )
 
 
 class MemberRequest(_Any):
@@ -116,7 +126,9 @@ class Member(_Any):
 class ColumnShape(_Any):
     name = serializers.CharField()
     type = serializers.CharField(help_text="As DuckDB names it.")
-    empty = serializers.BooleanField(required=False, help_text="true: the column has no values, so its type is a guess.")
+    empty = serializers.BooleanField(
+        required=False, help_text="true: the column has no values, so its type is a guess."
+    )
 
 
 class DatasetVersionShape(_Any):
@@ -128,7 +140,9 @@ class DatasetVersionShape(_Any):
     schema = ColumnShape(many=True)
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
-    job = serializers.UUIDField(allow_null=True, help_text="The job that made it; null for an upload.")
+    job = serializers.UUIDField(
+        allow_null=True, help_text="The job that made it; null for an upload."
+    )
     current = serializers.BooleanField(help_text="Whether jobs that name no version read this one.")
 
 
@@ -141,8 +155,12 @@ class DatasetShape(_Any):
 class ColumnChangeShape(_Any):
     kind = serializers.ChoiceField(choices=[kind.value for kind in ChangeKind])
     column = serializers.CharField()
-    before = serializers.CharField(allow_blank=True, help_text="Type in the version before; empty for a new column.")
-    after = serializers.CharField(allow_blank=True, help_text="Type in this version; empty for a column that is missing.")
+    before = serializers.CharField(
+        allow_blank=True, help_text="Type in the version before; empty for a new column."
+    )
+    after = serializers.CharField(
+        allow_blank=True, help_text="Type in this version; empty for a column that is missing."
+    )
     message = serializers.CharField()
 
 
@@ -161,12 +179,28 @@ class WarningShape(_Any):
 
 class DatasetVersionDetail(DatasetVersionShape):
     name = serializers.CharField(help_text="Of the dataset.")
-    packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: the file was sent unpacked.")
-    reading = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options that the file was read with.")
-    warnings = WarningShape(many=True, help_text="What was changed or noticed when the file was read.")
-    compared_with = serializers.IntegerField(allow_null=True, help_text="The version before this one; null for the first.")
-    column_changes = ColumnChangeShape(many=True, help_text="Columns that differ from the version before.")
-    uses = UseShape(many=True, allow_null=True, help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.")
+    packing = serializers.CharField(
+        allow_blank=True,
+        help_text="gzip, zstd, bzip2, xz or zip; empty: the file was sent unpacked.",
+    )
+    reading = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        help_text="The options that the file was read with.",
+    )
+    warnings = WarningShape(
+        many=True, help_text="What was changed or noticed when the file was read."
+    )
+    compared_with = serializers.IntegerField(
+        allow_null=True, help_text="The version before this one; null for the first."
+    )
+    column_changes = ColumnChangeShape(
+        many=True, help_text="Columns that differ from the version before."
+    )
+    uses = UseShape(
+        many=True,
+        allow_null=True,
+        help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.",
+    )
 
 
 class DatasetChange(_Any):
@@ -199,12 +233,16 @@ class FormBoolean(serializers.BooleanField):
 
 class Rows(_Any):
     columns = ColumnShape(many=True)
-    rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)))
+    rows = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True))
+    )
     truncated = serializers.BooleanField(help_text="There are more rows.")
 
 
 class Histogram(_Any):
-    edges = serializers.ListField(child=serializers.JSONField(), help_text="One more than counts: numbers, or times as text.")
+    edges = serializers.ListField(
+        child=serializers.JSONField(), help_text="One more than counts: numbers, or times as text."
+    )
     counts = serializers.ListField(child=serializers.IntegerField())
 
 
@@ -224,13 +262,17 @@ class ColumnProfile(_Any):
     mean = serializers.FloatField(allow_null=True)
     std = serializers.FloatField(allow_null=True, help_text="Of a sample.")
     histogram = Histogram(allow_null=True, help_text="Of numbers and times: at most 20 bins.")
-    top = CommonValue(many=True, allow_null=True, help_text="Of text and truth values: the 10 most common.")
+    top = CommonValue(
+        many=True, allow_null=True, help_text="Of text and truth values: the 10 most common."
+    )
 
 
 class ProfileShape(_Any):
     row_count = serializers.IntegerField()
     columns = ColumnProfile(many=True)
-    fault = serializers.CharField(allow_blank=True, help_text="What could not be described, and why; empty when all could.")
+    fault = serializers.CharField(
+        allow_blank=True, help_text="What could not be described, and why; empty when all could."
+    )
 
 
 class PipelineRequest(_Any):
@@ -239,7 +281,9 @@ class PipelineRequest(_Any):
 
 
 class DefinitionRequest(_Any):
-    definition = serializers.JSONField(allow_null=True, help_text="Any JSON: what is wrong with it is the answer.")
+    definition = serializers.JSONField(
+        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+    )
 
 
 class PipelineVersionShape(_Any):
@@ -265,7 +309,9 @@ class PipelineVersions(_Any):
 class FaultShape(_Any):
     path = serializers.CharField(help_text="Of the bad field, such as steps[1].with.query.")
     message = serializers.CharField()
-    detail = serializers.CharField(required=False, help_text="The SQL engine's own words, where the message translates them.")
+    detail = serializers.CharField(
+        required=False, help_text="The SQL engine's own words, where the message translates them."
+    )
 
 
 class GraphNode(_Any):
@@ -275,7 +321,9 @@ class GraphNode(_Any):
 
 class Graph(_Any):
     nodes = GraphNode(many=True)
-    edges = serializers.ListField(child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2))
+    edges = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
+    )
 
 
 class CheckFault(FaultShape):
@@ -289,18 +337,26 @@ class CheckedStep(_Any):
     id = serializers.CharField()
     uses = serializers.CharField()
     status = serializers.ChoiceField(choices=["checked", "failed", "not_checked"])
-    message = serializers.CharField(help_text="What was checked, what is wrong, or why it is not checked.")
+    message = serializers.CharField(
+        help_text="What was checked, what is wrong, or why it is not checked."
+    )
 
 
 class DefinitionCheck(_Any):
     valid = serializers.BooleanField(help_text="No error of either kind.")
     can_be_saved = serializers.BooleanField(help_text="No error of kind definition.")
     errors = CheckFault(many=True)  # type: ignore[assignment]
-    steps = CheckedStep(many=True, help_text="In the order of the run; empty while an error forbids saving.")
+    steps = CheckedStep(
+        many=True, help_text="In the order of the run; empty while an error forbids saving."
+    )
     summary = serializers.CharField(help_text="What was checked and what was not, in words.")
     graph = Graph()
 
 
 class PipelineSavedShape(PipelineShape):
-    created = serializers.BooleanField(help_text="False: the definition is that of the current version already, and no version was created.")
-    warnings = FaultShape(many=True, help_text="What does not fit the datasets and columns of now: a job would fail.")
+    created = serializers.BooleanField(
+        help_text="False: the definition is that of the current version already, and no version was created."
+    )
+    warnings = FaultShape(
+        many=True, help_text="What does not fit the datasets and columns of now: a job would fail."
+    )

@@ -17,14 +17,21 @@ class ModelVersionShape(_Any):
     task = serializers.CharField(help_text="regression or classification")
     algorithm = serializers.CharField()
     target = serializers.CharField()
-    metrics = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="On the held-out part.")
-    baseline = serializers.DictField(child=serializers.FloatField(allow_null=True), help_text="The same metrics of a trivial model.")
+    metrics = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+    )
+    baseline = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="The same metrics of a trivial model.",
+    )
     size_bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
     training_data = VersionRef(help_text="The dataset version it learnt from.")
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
-    job = serializers.UUIDField(allow_null=True, help_text="The job that trained it; null when that job is kept no longer.")
+    job = serializers.UUIDField(
+        allow_null=True, help_text="The job that trained it; null when that job is kept no longer."
+    )
 
 
 class Importance(_Any):
@@ -35,12 +42,16 @@ class Importance(_Any):
 class ModelVersionDetail(ModelVersionShape):
     name = serializers.CharField()
     hyperparameters = serializers.DictField(help_text="As in scikit-learn.")
-    signature = serializers.DictField(help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task", "classes"?}')
+    signature = serializers.DictField(
+        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task", "classes"?}'
+    )
     plots = serializers.DictField(
         help_text="As data. Regression: predicted_actual, residuals. Classification: confusion, roc, precision_recall, calibration."
     )
     training = serializers.DictField(help_text="Rows, split, seed, seconds.")
-    libraries = serializers.DictField(child=serializers.CharField(), help_text="Versions of what trained it.")
+    libraries = serializers.DictField(
+        child=serializers.CharField(), help_text="Versions of what trained it."
+    )
     importance = Importance(many=True, help_text="How much each feature matters, most first.")
 
 

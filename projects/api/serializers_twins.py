@@ -15,11 +15,15 @@ _VALUE = "As the property's type has it; null: no value."
 
 class TwinRequest(_Any):
     name = PatternField(NAME_PATTERN, NAME_RULE)
-    definition = ObjectField(help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}')
+    definition = ObjectField(
+        help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}'
+    )
 
 
 class TwinDefinitionRequest(_Any):
-    definition = serializers.JSONField(allow_null=True, help_text="Any JSON: what is wrong with it is the answer.")
+    definition = serializers.JSONField(
+        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+    )
 
 
 class TwinDefinitionChange(_Any):
@@ -66,8 +70,12 @@ class EntityShape(_Any):
     key = serializers.CharField()
     status = serializers.ChoiceField(choices=EntityStatus.choices)
     changed_revision = serializers.IntegerField()
-    values = serializers.DictField(help_text="{property: what holds: an operator's edit, where there is one}")
-    overlay = serializers.ListField(child=serializers.CharField(), help_text="The properties with an edit.")
+    values = serializers.DictField(
+        help_text="{property: what holds: an operator's edit, where there is one}"
+    )
+    overlay = serializers.ListField(
+        child=serializers.CharField(), help_text="The properties with an edit."
+    )
 
 
 class SourceShape(_Any):
@@ -87,7 +95,9 @@ class EditShape(SourceShape):
 class ValueShape(_Any):
     property = serializers.CharField()
     title = serializers.CharField(allow_blank=True)
-    type = serializers.CharField(help_text="number, integer, string, boolean, date, datetime or relation")
+    type = serializers.CharField(
+        help_text="number, integer, string, boolean, date, datetime or relation"
+    )
     unit = serializers.CharField(allow_blank=True)
     to = serializers.CharField(allow_blank=True, help_text="Of a relation: the type it leads to.")
     value = serializers.JSONField(allow_null=True, help_text=_VALUE)
@@ -106,8 +116,12 @@ class EntityDetailShape(_Any):
 
 
 class OverlayRequest(_Any):
-    values = serializers.DictField(help_text="{property: value over the reported one; null takes the edit away}")
-    note = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="", help_text="Why, for others.")
+    values = serializers.DictField(
+        help_text="{property: value over the reported one; null takes the edit away}"
+    )
+    note = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, default="", help_text="Why, for others."
+    )
 
 
 class ChangeShape(SourceShape):

@@ -8,7 +8,13 @@ from rest_framework import serializers
 from mimir.api.fields import CommaField, PatternField, WholeNumberField
 from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
 from mimir.lib.tables import COLUMN_NAME_MAX
-from projects.api.serializers import ColumnShape, DatasetMade, FormBoolean, UploadedFile, WarningShape
+from projects.api.serializers import (
+    ColumnShape,
+    DatasetMade,
+    FormBoolean,
+    UploadedFile,
+    WarningShape,
+)
 from projects.models import DataFormat
 from projects.names import NAME_PATTERN, NAME_RULE
 
@@ -39,11 +45,19 @@ _DATE_FORMATS = (
 
 
 def _text(name: str, length: int = 200) -> serializers.CharField:
-    return serializers.CharField(required=False, allow_blank=True, max_length=length, trim_whitespace=False, help_text=_HELP[name])
+    return serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=length,
+        trim_whitespace=False,
+        help_text=_HELP[name],
+    )
 
 
 def _choice(name: str, choices: Any) -> serializers.ChoiceField:
-    return serializers.ChoiceField(required=False, allow_blank=True, choices=choices, help_text=_HELP[name])
+    return serializers.ChoiceField(
+        required=False, allow_blank=True, choices=choices, help_text=_HELP[name]
+    )
 
 
 @extend_schema_field({"type": ["integer", "string"]})
@@ -52,8 +66,15 @@ class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises: ValidationError."""
-        if isinstance(data, bool) or not isinstance(data, int | str) or "\x00" in str(data) or len(str(data)) > _HEADER_CHARS_MAX:
-            raise serializers.ValidationError("must be the number of a row, or none.", code="invalid")
+        if (
+            isinstance(data, bool)
+            or not isinstance(data, int | str)
+            or "\x00" in str(data)
+            or len(str(data)) > _HEADER_CHARS_MAX
+        ):
+            raise serializers.ValidationError(
+                "must be the number of a row, or none.", code="invalid"
+            )
         return data
 
     def to_representation(self, value: Any) -> Any:
@@ -67,7 +88,9 @@ class _Options(_Any):
     delimiter = _text("delimiter", 20)
     quote = _text("quote", 10)
     header_row = HeaderRowField(required=False, help_text=_HELP["header_row"])
-    skip_rows = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000, help_text=_HELP["skip_rows"])
+    skip_rows = serializers.IntegerField(
+        required=False, min_value=0, max_value=1_000_000, help_text=_HELP["skip_rows"]
+    )
     decimal_mark = _text("decimal_mark", 10)
     thousands_mark = _text("thousands_mark", 20)
     bad_cells = _choice("bad_cells", BAD_CELLS)
@@ -111,10 +134,24 @@ _COMMAS = "Separated by commas, or given several times."
 
 
 class _FormOptions(_Options):
-    date_formats = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
-    missing_values = CommaField(required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS)
-    types = serializers.CharField(required=False, allow_blank=True, max_length=500_000, help_text="A JSON object: column name to type.")
-    sheets = serializers.CharField(required=False, allow_blank=True, max_length=100_000, help_text=f"A JSON list. {_SHEETS_HELP}")
+    date_formats = CommaField(
+        required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS
+    )
+    missing_values = CommaField(
+        required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS
+    )
+    types = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=500_000,
+        help_text="A JSON object: column name to type.",
+    )
+    sheets = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100_000,
+        help_text=f"A JSON list. {_SHEETS_HELP}",
+    )
 
 
 class StageRequest(_FormOptions):
@@ -132,25 +169,38 @@ class UploadRequest(StageRequest):
 
 class UploadChange(_Any):
     options = ReadOptionsShape(help_text="All options: they replace the ones given before.")
-    sample = serializers.BooleanField(required=False, default=False, help_text="true: read only the beginning, for a quick preview.")
+    sample = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="true: read only the beginning, for a quick preview.",
+    )
 
 
 class UploadAccept(_Any):
-    name = PatternField(NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version.")
+    name = PatternField(
+        NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version."
+    )
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
-    append_to = WholeNumberField(1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO)
+    append_to = WholeNumberField(
+        1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO
+    )
 
 
 class SheetDatasetRequest(_Any):
     """A sheet of a workbook, and the dataset that it becomes a version of."""
 
     sheet = serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False)
-    name = PatternField(NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version.")
+    name = PatternField(
+        NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version."
+    )
 
 
 class UploadAcceptSheets(_Any):
     datasets = serializers.ListField(
-        child=SheetDatasetRequest(), min_length=1, max_length=SHEETS_MAX, help_text="Each sheet with a dataset name of its own."
+        child=SheetDatasetRequest(),
+        min_length=1,
+        max_length=SHEETS_MAX,
+        help_text="Each sheet with a dataset name of its own.",
     )
     types = serializers.DictField(
         child=serializers.CharField(max_length=40),
@@ -203,18 +253,35 @@ class UploadReading(_Any):
     """What was found in a staged upload."""
 
     format = serializers.ChoiceField(choices=DataFormat.choices)
-    packing = serializers.CharField(allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed.")
-    options = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="The options in effect, detected or given.")
+    packing = serializers.CharField(
+        allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed."
+    )
+    options = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        help_text="The options in effect, detected or given.",
+    )
     columns = ReadColumnShape(many=True)
     row_count = serializers.IntegerField(help_text="Of the rows that were read.")
-    complete = serializers.BooleanField(help_text="false: only the beginning was read, so counts and types may change.")
+    complete = serializers.BooleanField(
+        help_text="false: only the beginning was read, so counts and types may change."
+    )
     warnings = WarningShape(many=True)
-    rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)), help_text="As they will be stored.")
-    cells = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)), help_text="As in the file.")
-    lines = serializers.ListField(child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file.")
+    rows = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        help_text="As they will be stored.",
+    )
+    cells = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        help_text="As in the file.",
+    )
+    lines = serializers.ListField(
+        child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file."
+    )
     sheets = SheetShape(many=True, help_text="Of a workbook.")
     lists = ListShape(many=True, help_text="Lists of objects in a JSON document.")
-    list_columns = ListColumnShape(many=True, help_text="Columns of a JSON file that have lists, before `lists` changes them.")
+    list_columns = ListColumnShape(
+        many=True, help_text="Columns of a JSON file that have lists, before `lists` changes them."
+    )
 
 
 class StagedUploadShape(_Any):
@@ -225,6 +292,11 @@ class StagedUploadShape(_Any):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     options = ReadOptionsShape(help_text="The options that were given.")
-    fault = serializers.CharField(allow_blank=True, help_text="Why the file cannot be read with these options; empty if it can.")
-    sheets = SheetShape(many=True, help_text="Of a workbook, also where the chosen sheet cannot be read.")
+    fault = serializers.CharField(
+        allow_blank=True,
+        help_text="Why the file cannot be read with these options; empty if it can.",
+    )
+    sheets = SheetShape(
+        many=True, help_text="Of a workbook, also where the chosen sheet cannot be read."
+    )
     reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")

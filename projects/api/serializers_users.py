@@ -12,12 +12,18 @@ _Any = serializers.Serializer[Any]
 class UserRequest(_Any):
     username = PatternField(r"[\w.@+-]{1,150}", "1 to 150 letters, digits and @/./+/-/_")
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
-    is_superuser = serializers.BooleanField(required=False, default=False, help_text="Site administrator.")
+    is_superuser = serializers.BooleanField(
+        required=False, default=False, help_text="Site administrator."
+    )
 
 
 class UserChange(_Any):
-    is_active = serializers.BooleanField(required=False, help_text="false: cannot sign in; all sessions and tokens end.")
-    is_superuser = serializers.BooleanField(required=False, help_text="Site administrator; decides over Django admin, too.")
+    is_active = serializers.BooleanField(
+        required=False, help_text="false: cannot sign in; all sessions and tokens end."
+    )
+    is_superuser = serializers.BooleanField(
+        required=False, help_text="Site administrator; decides over Django admin, too."
+    )
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
 
 
@@ -47,7 +53,10 @@ class PasswordLinkRequest(_Any):
     uid = serializers.CharField(max_length=100)
     token = serializers.CharField(max_length=100)
     new_password = serializers.CharField(
-        max_length=1000, trim_whitespace=False, required=False, help_text="At least 12 characters. Absent: only check the link."
+        max_length=1000,
+        trim_whitespace=False,
+        required=False,
+        help_text="At least 12 characters. Absent: only check the link.",
     )
 
 

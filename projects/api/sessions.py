@@ -34,7 +34,11 @@ class SessionView(ApiView):
 
     def get_authenticators(self) -> Any:
         # An old token in the header must not keep anybody from signing in again.
-        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+        return (
+            []
+            if self.request is not None and self.request.method == "POST"
+            else super().get_authenticators()
+        )
 
     @extend_schema(
         operation_id="session_create",
@@ -51,14 +55,20 @@ class SessionView(ApiView):
         with hash_slot(client_network(django_request) or ""):
             user = verified(django_request, body["username"], body["password"])
         if user is None:
-            raise NotAuthenticated("The user name or the password is wrong.", code="bad_credentials")
+            raise NotAuthenticated(
+                "The user name or the password is wrong.", code="bad_credentials"
+            )
         user_logged_in.send(sender=type(user), request=django_request, user=user)
         made = session_create(
-            user=user, address=django_request.META.get("REMOTE_ADDR") or "", client=django_request.headers.get("User-Agent", "")
+            user=user,
+            address=django_request.META.get("REMOTE_ADDR") or "",
+            client=django_request.headers.get("User-Agent", ""),
         )
         return Response({"token": made.token, "expires_at": made.row.expires_at}, status=201)
 
-    @extend_schema(operation_id="session_read", responses={200: serializers.SessionInfo, **errors()})
+    @extend_schema(
+        operation_id="session_read", responses={200: serializers.SessionInfo, **errors()}
+    )
     def get(self, request: Request) -> Response:
         """Who this token belongs to, and until when."""
         return Response(
@@ -69,7 +79,11 @@ class SessionView(ApiView):
             }
         )
 
-    @extend_schema(operation_id="session_delete", request=None, responses={204: OpenApiResponse(description="Signed out."), **errors(409)})
+    @extend_schema(
+        operation_id="session_delete",
+        request=None,
+        responses={204: OpenApiResponse(description="Signed out."), **errors(409)},
+    )
     def delete(self, request: Request) -> Response:
         """Sign out: the token ends now."""
         session_delete(session=token_of(request))
@@ -79,7 +93,11 @@ class SessionView(ApiView):
 class TokensView(ApiView):
     """Your API tokens."""
 
-    @extend_schema(operation_id="tokens_list", parameters=[CURSOR, LIMIT], responses={200: listing("TokenList", serializers.Token), **errors(400)})
+    @extend_schema(
+        operation_id="tokens_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("TokenList", serializers.Token), **errors(400)},
+    )
     def get(self, request: Request) -> Response:
         """Your tokens, newest first; never the tokens themselves."""
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)
@@ -87,19 +105,30 @@ class TokensView(ApiView):
         return Response({"results": [shapes.token(row) for row in page.results], "next": page.next})
 
     @extend_schema(
-        operation_id="tokens_create", request=serializers.TokenRequest, responses={201: serializers.TokenMade, **errors(400, 429)}
+        operation_id="tokens_create",
+        request=serializers.TokenRequest,
+        responses={201: serializers.TokenMade, **errors(400, 429)},
     )
     def post(self, request: Request) -> Response:
         """A token for a program; shown once."""
         body = validated(serializers.TokenRequest, request)
-        made = token_create(user=caller(request), name=body["name"], expires_at=body.get("expires_at"), made_with=token_of(request))
+        made = token_create(
+            user=caller(request),
+            name=body["name"],
+            expires_at=body.get("expires_at"),
+            made_with=token_of(request),
+        )
         return Response({**shapes.token(made.row), "token": made.token}, status=201)
 
 
 class TokenView(ApiView):
     """One API token."""
 
-    @extend_schema(operation_id="tokens_read", parameters=[IF_NONE_MATCH], responses={200: serializers.Token, **NOT_MODIFIED, **errors(404)})
+    @extend_schema(
+        operation_id="tokens_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.Token, **NOT_MODIFIED, **errors(404)},
+    )
     def get(self, request: Request, token_id: UUID) -> Response:
         """What is known of it; never the token itself."""
         row = token_get(user=caller(request), token_id=token_id)

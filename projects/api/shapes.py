@@ -5,7 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from mimir.lib.schemas.column_changes import column_changes
-from projects.models import AccessToken, DatasetVersion, Membership, ModelVersion, PipelineVersion, Project, StagedUpload
+from projects.models import (
+    AccessToken,
+    DatasetVersion,
+    Membership,
+    ModelVersion,
+    PipelineVersion,
+    Project,
+    StagedUpload,
+)
 from projects.selectors.uses import Use
 
 
@@ -68,7 +76,11 @@ def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[s
 
 
 def dataset_version_detail(
-    row: DatasetVersion, origins: Mapping[UUID, UUID], *, before: DatasetVersion | None, uses: Sequence[Use] | None
+    row: DatasetVersion,
+    origins: Mapping[UUID, UUID],
+    *,
+    before: DatasetVersion | None,
+    uses: Sequence[Use] | None,
 ) -> dict[str, Any]:
     """The same, with the column changes since version `before` and what needs it; `uses` is None where nobody looked."""
     changes = column_changes(before.schema, row.schema) if before else []
@@ -80,10 +92,21 @@ def dataset_version_detail(
         "warnings": row.warnings,
         "compared_with": before.number if before else None,
         "column_changes": [
-            {"kind": change.kind.value, "column": change.column, "before": change.before, "after": change.after, "message": change.message}
+            {
+                "kind": change.kind.value,
+                "column": change.column,
+                "before": change.before,
+                "after": change.after,
+                "message": change.message,
+            }
             for change in changes
         ],
-        "uses": None if uses is None else [{"kind": use.kind, "name": use.name, "version": use.version, "message": use.message} for use in uses],
+        "uses": None
+        if uses is None
+        else [
+            {"kind": use.kind, "name": use.name, "version": use.version, "message": use.message}
+            for use in uses
+        ],
     }
 
 

@@ -5,14 +5,25 @@ from typing import Any
 from uuid import UUID
 
 from projects.models import Change, Entity, Twin, TwinRevision
-from projects.selectors.twins import EntityDetail, EntityState, FieldChange, Source, TwinFacts, ValueDetail
+from projects.selectors.twins import (
+    EntityDetail,
+    EntityState,
+    FieldChange,
+    Source,
+    TwinFacts,
+    ValueDetail,
+)
 from projects.selectors.twins.sources import source_of
 
 
 def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
     """A twin without its definition."""
     types = [
-        {"name": kind["name"], "title": kind.get("title", ""), "entities": facts.entities.get(kind["name"], 0)}
+        {
+            "name": kind["name"],
+            "title": kind.get("title", ""),
+            "entities": facts.entities.get(kind["name"], 0),
+        }
         for kind in facts.definition["types"]
     ]
     return {
@@ -85,7 +96,13 @@ def _dataset(found: Source) -> dict[str, Any] | None:
 
 def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
     """One step of a property's history."""
-    return {"property": row.property, "layer": row.layer, "present": row.present, "value": row.value, **source(sources[row.number])}
+    return {
+        "property": row.property,
+        "layer": row.layer,
+        "present": row.present,
+        "value": row.value,
+        **source(sources[row.number]),
+    }
 
 
 def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
@@ -108,11 +125,22 @@ def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
 
 def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
     """An entity at a revision."""
-    return {"type": row.type, "key": row.key, "status": state.status, "reported": state.reported, "overlay": state.overlay}
+    return {
+        "type": row.type,
+        "key": row.key,
+        "status": state.status,
+        "reported": state.reported,
+        "overlay": state.overlay,
+    }
 
 
-def entity_diff(row: Entity, old: EntityState | None, new: EntityState | None, changes: list[FieldChange]) -> dict[str, Any]:
+def entity_diff(
+    row: Entity, old: EntityState | None, new: EntityState | None, changes: list[FieldChange]
+) -> dict[str, Any]:
     """What differs of an entity between two revisions."""
-    fields = [{"layer": item.layer, "property": item.property, "old": item.old, "new": item.new} for item in changes]
+    fields = [
+        {"layer": item.layer, "property": item.property, "old": item.old, "new": item.new}
+        for item in changes
+    ]
     change = "created" if old is None else "removed" if new is None else "changed"
     return {"type": row.type, "key": row.key, "change": change, "fields": fields}

@@ -27,9 +27,19 @@ from projects.selectors.twins import (
     twin_get,
     twin_list,
 )
-from projects.services.twins import UnitChanges, twin_check, twin_create, twin_definition_change, twin_etag
+from projects.services.twins import (
+    UnitChanges,
+    twin_check,
+    twin_create,
+    twin_definition_change,
+    twin_etag,
+)
 
-_REVISION = {"type": "string", "pattern": "^(latest|[0-9]{1,9})$", "x-rule": "must be the number of a revision, or latest"}
+_REVISION = {
+    "type": "string",
+    "pattern": "^(latest|[0-9]{1,9})$",
+    "x-rule": "must be the number of a revision, or latest",
+}
 TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of this type.")
 
 
@@ -48,9 +58,16 @@ class TwinsView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """By name."""
-        page = paginate(twin_list(project=project_for(caller(request), slug)), request, keys=("name",))
+        page = paginate(
+            twin_list(project=project_for(caller(request), slug)), request, keys=("name",)
+        )
         facts = twin_facts(page.results)
-        return Response({"results": [shapes.twin(row, facts[row.id]) for row in page.results], "next": page.next})
+        return Response(
+            {
+                "results": [shapes.twin(row, facts[row.id]) for row in page.results],
+                "next": page.next,
+            }
+        )
 
     @extend_schema(
         operation_id="twins_create",
@@ -61,7 +78,9 @@ class TwinsView(ApiView):
         """A twin by its definition; jobs of type digital_twin_update fill it."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(serializers.TwinRequest, request)
-        twin = twin_create(project=project, name=body["name"], definition=body["definition"], user=caller(request))
+        twin = twin_create(
+            project=project, name=body["name"], definition=body["definition"], user=caller(request)
+        )
         return _detail(twin, status=201)
 
 
@@ -82,7 +101,9 @@ class TwinValidateView(ApiView):
     def post(self, request: Request, slug: str) -> Response:
         """What is wrong with a definition, each fault with its path in it."""
         project_for(caller(request), slug)
-        check = twin_check(definition=validated(serializers.TwinDefinitionRequest, request)["definition"])
+        check = twin_check(
+            definition=validated(serializers.TwinDefinitionRequest, request)["definition"]
+        )
         faults = [{"path": fault.path, "message": fault.message} for fault in check.faults]
         return Response({"valid": not faults, "errors": faults})
 
@@ -90,7 +111,11 @@ class TwinValidateView(ApiView):
 class TwinView(ApiView):
     """One twin."""
 
-    @extend_schema(operation_id="twins_read", parameters=[IF_NONE_MATCH], responses={200: serializers.TwinDetail, **NOT_MODIFIED, **errors(404)})
+    @extend_schema(
+        operation_id="twins_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: serializers.TwinDetail, **NOT_MODIFIED, **errors(404)},
+    )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """With its definition, whose number is the ETag."""
         return _detail(twin_for(request, slug, name))
@@ -133,9 +158,13 @@ class RevisionsView(ApiView):
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
         """Newest first."""
-        page = paginate(revision_list(twin=twin_for(request, slug, name)), request, keys=("-number",))
+        page = paginate(
+            revision_list(twin=twin_for(request, slug, name)), request, keys=("-number",)
+        )
         jobs = version_origins(VersionKind.TWIN, [row.id for row in page.results])
-        return Response({"results": [shapes.revision(row, jobs) for row in page.results], "next": page.next})
+        return Response(
+            {"results": [shapes.revision(row, jobs) for row in page.results], "next": page.next}
+        )
 
 
 def _revision(twin: Twin, text: str) -> int:
@@ -155,9 +184,15 @@ class StateView(ApiView):
         """Every entity at a revision, with what was reported and what operators had set over it. A page may be short, and not be the last."""
         twin = twin_for(request, slug, name)
         at = _revision(twin, number)
-        page = paginate(entities_until(twin=twin, number=at, type=self.query.get("type") or None), request, keys=("type", "key"))
+        page = paginate(
+            entities_until(twin=twin, number=at, type=self.query.get("type") or None),
+            request,
+            keys=("type", "key"),
+        )
         states = states_at(entities=page.results, number=at)
-        rows = [shapes.entity_state(row, states[row.id]) for row in page.results if row.id in states]
+        rows = [
+            shapes.entity_state(row, states[row.id]) for row in page.results if row.id in states
+        ]
         return Response({"revision": at, "results": rows, "next": page.next})
 
 
@@ -167,7 +202,12 @@ class DiffView(ApiView):
     @extend_schema(
         operation_id="twins_diff",
         parameters=[
-            OpenApiParameter("to", _REVISION, required=True, description="The other revision: a number, or latest."),
+            OpenApiParameter(
+                "to",
+                _REVISION,
+                required=True,
+                description="The other revision: a number, or latest.",
+            ),
             CURSOR,
             LIMIT,
         ],
@@ -178,9 +218,14 @@ class DiffView(ApiView):
         twin = twin_for(request, slug, name)
         wanted = self.query.get("to")
         if not wanted:
-            raise Invalid("to: has to be the number of a revision, or latest.", detail={"to": "has to be the number of a revision"})
+            raise Invalid(
+                "to: has to be the number of a revision, or latest.",
+                detail={"to": "has to be the number of a revision"},
+            )
         first, second = _revision(twin, number), _revision(twin, wanted)
-        page = paginate(entities_between(twin=twin, first=first, second=second), request, keys=("type", "key"))
+        page = paginate(
+            entities_between(twin=twin, first=first, second=second), request, keys=("type", "key")
+        )
         old, new = (states_at(entities=page.results, number=at) for at in (first, second))
         rows = []
         for row in page.results:

@@ -18,14 +18,22 @@ from projects.api.forms import form_options
 from projects.models import Role, StagedUpload
 from projects.selectors.datasets import dataset_version_before
 from projects.selectors.uploads import upload_get, uploads_of
-from projects.services import upload_accept, upload_append, upload_delete, upload_read_again, upload_stage
+from projects.services import (
+    upload_accept,
+    upload_append,
+    upload_delete,
+    upload_read_again,
+    upload_stage,
+)
 from projects.services.upload_sheets import SheetDataset, upload_accept_sheets
 from projects.services.uploads import UploadedFile, read_options
 
 
 def _upload(request: Request, slug: str, upload_id: UUID) -> StagedUpload:
     user = caller(request)
-    return upload_get(project=project_for(user, slug, Role.MAINTAINER), user=user, upload_id=upload_id)
+    return upload_get(
+        project=project_for(user, slug, Role.MAINTAINER), user=user, upload_id=upload_id
+    )
 
 
 class UploadsView(ApiView):
@@ -36,13 +44,25 @@ class UploadsView(ApiView):
     @extend_schema(
         operation_id="uploads_list",
         parameters=[CURSOR, LIMIT],
-        responses={200: listing("UploadList", shapes_in.StagedUploadShape), **errors(400, 403, 404)},
+        responses={
+            200: listing("UploadList", shapes_in.StagedUploadShape),
+            **errors(400, 403, 404),
+        },
     )
     def get(self, request: Request, slug: str) -> Response:
         """Your uploads that are not accepted yet, newest first. `reading` is null here: read one upload for it."""
         user = caller(request)
-        page = paginate(uploads_of(project=project_for(user, slug, Role.MAINTAINER), user=user), request, keys=("-id",))
-        return Response({"results": [{**shapes.staged_upload(row), "reading": None} for row in page.results], "next": page.next})
+        page = paginate(
+            uploads_of(project=project_for(user, slug, Role.MAINTAINER), user=user),
+            request,
+            keys=("-id",),
+        )
+        return Response(
+            {
+                "results": [{**shapes.staged_upload(row), "reading": None} for row in page.results],
+                "next": page.next,
+            }
+        )
 
     @extend_schema(
         operation_id="uploads_stage",
@@ -63,7 +83,10 @@ class UploadsView(ApiView):
 class UploadView(ApiView):
     """One staged upload."""
 
-    @extend_schema(operation_id="uploads_read", responses={200: shapes_in.StagedUploadShape, **errors(403, 404)})
+    @extend_schema(
+        operation_id="uploads_read",
+        responses={200: shapes_in.StagedUploadShape, **errors(403, 404)},
+    )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """What was found in it when it was last read."""
         return Response(shapes.staged_upload(_upload(request, slug, upload_id)))
@@ -77,7 +100,9 @@ class UploadView(ApiView):
         """Read the file again with other options."""
         upload = _upload(request, slug, upload_id)
         body = validated(shapes_in.UploadChange, request)
-        changed = upload_read_again(upload=upload, options=read_options(body["options"]), sample=body["sample"])
+        changed = upload_read_again(
+            upload=upload, options=read_options(body["options"]), sample=body["sample"]
+        )
         return Response(shapes.staged_upload(changed))
 
     @extend_schema(operation_id="uploads_delete", responses={204: None, **errors(403, 404)})
@@ -102,9 +127,20 @@ class UploadAcceptView(ApiView):
         """
         upload = _upload(request, slug, upload_id)
         body = validated(shapes_in.UploadAccept, request)
-        given = {"upload": upload, "name": body["name"], "user": caller(request), "make_current": body["make_current"]}
-        version = upload_accept(**given) if body["append_to"] is None else upload_append(**given, to=body["append_to"])
-        made = shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)
+        given = {
+            "upload": upload,
+            "name": body["name"],
+            "user": caller(request),
+            "make_current": body["make_current"],
+        }
+        version = (
+            upload_accept(**given)
+            if body["append_to"] is None
+            else upload_append(**given, to=body["append_to"])
+        )
+        made = shapes.dataset_version_detail(
+            version, {}, before=dataset_version_before(version), uses=None
+        )
         return Response({"name": body["name"], "version": made}, status=201)
 
 
@@ -123,7 +159,11 @@ class UploadAcceptSheetsView(ApiView):
         """
         upload = _upload(request, slug, upload_id)
         body = validated(shapes_in.UploadAcceptSheets, request)
-        types = None if body.get("types") is None else dict(read_options({"types": body["types"]}).types)
+        types = (
+            None
+            if body.get("types") is None
+            else dict(read_options({"types": body["types"]}).types)
+        )
         versions = upload_accept_sheets(
             upload=upload,
             datasets=[SheetDataset(one["sheet"], one["name"]) for one in body["datasets"]],
@@ -132,7 +172,12 @@ class UploadAcceptSheetsView(ApiView):
             make_current=body["make_current"],
         )
         made = [
-            {"name": one["name"], "version": shapes.dataset_version_detail(version, {}, before=dataset_version_before(version), uses=None)}
+            {
+                "name": one["name"],
+                "version": shapes.dataset_version_detail(
+                    version, {}, before=dataset_version_before(version), uses=None
+                ),
+            }
             for one, version in zip(body["datasets"], versions, strict=True)
         ]
         return Response({"datasets": made}, status=201)

@@ -31,7 +31,11 @@ from projects.services.users import (
     user_get,
 )
 
-SEARCH = OpenApiParameter("q", {"type": "string", "maxLength": 150}, description="A part of the user name or e-mail address.")
+SEARCH = OpenApiParameter(
+    "q",
+    {"type": "string", "maxLength": 150},
+    description="A part of the user name or e-mail address.",
+)
 
 
 def _user_dict(user: User) -> dict[str, Any]:
@@ -50,8 +54,16 @@ def _user_dict(user: User) -> dict[str, Any]:
 
 
 def _with_projects() -> "QuerySet[User, User]":
-    counted = Membership.objects.filter(user=OuterRef("pk")).order_by().values("user").annotate(count=Count("pk")).values("count")
-    return User.objects.annotate(project_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+    counted = (
+        Membership.objects.filter(user=OuterRef("pk"))
+        .order_by()
+        .values("user")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return User.objects.annotate(
+        project_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    )
 
 
 def _answer(user: User, status: int = 200) -> Response:
@@ -81,7 +93,9 @@ class UsersView(ApiView):
         demand_administrator(request, ONLY_ADMINISTRATORS)
         rows = _with_projects()
         if self.query.get("q"):
-            rows = rows.filter(Q(username__icontains=self.query["q"]) | Q(email__icontains=self.query["q"]))
+            rows = rows.filter(
+                Q(username__icontains=self.query["q"]) | Q(email__icontains=self.query["q"])
+            )
         for name, column in (("active", "is_active"), ("administrator", "is_superuser")):
             if name in self.query:
                 rows = rows.filter(**{column: self.query[name]})
@@ -98,7 +112,11 @@ class UsersView(ApiView):
         demand_administrator(request, ONLY_ADMINISTRATORS)
         user = user_create(**validated(serializers.UserRequest, request))
         link = password_link_create(user=user)
-        return Response({**_user_dict(user), "password_link": _link_dict(link)}, status=201, headers={"ETag": user_etag(user)})
+        return Response(
+            {**_user_dict(user), "password_link": _link_dict(link)},
+            status=201,
+            headers={"ETag": user_etag(user)},
+        )
 
 
 class UserView(ApiView):
@@ -124,19 +142,30 @@ class UserView(ApiView):
         """Change what is given. Taking access away ends sessions and API tokens. 409 for your own deactivation and the last administrator."""
         demand_administrator(request, ONLY_ADMINISTRATORS)
         changes = validated(serializers.UserChange, request)
-        return _answer(user_change(username=username, changes=changes, actor=caller(request), etags=preconditions(request)))
+        return _answer(
+            user_change(
+                username=username,
+                changes=changes,
+                actor=caller(request),
+                etags=preconditions(request),
+            )
+        )
 
 
 class ResetLinkView(ApiView):
     """A new password for a user who has none or forgot it."""
 
     @extend_schema(
-        operation_id="users_reset_link", request=None, responses={201: serializers.PasswordLinkShape, **errors(400, 403, 404, 409)}
+        operation_id="users_reset_link",
+        request=None,
+        responses={201: serializers.PasswordLinkShape, **errors(400, 403, 404, 409)},
     )
     def post(self, request: Request, username: str) -> Response:
         """Make a one-time link, shown once and valid for 24 hours. Password, sessions and tokens remain until it is used."""
         demand_administrator(request, ONLY_ADMINISTRATORS)
-        return Response(_link_dict(password_link_create(user=user_get(username=username))), status=201)
+        return Response(
+            _link_dict(password_link_create(user=user_get(username=username))), status=201
+        )
 
 
 class PasswordLinkView(ApiView):

@@ -1,7 +1,14 @@
 """Rows of projects, their members and the immutable versions of what they hold."""
 
 from projects.models.audit import AuditEvent, AuditKind
-from projects.models.datasets import DataFormat, Dataset, DatasetProfile, DatasetVersion, StagedUpload, VersionSource
+from projects.models.datasets import (
+    DataFormat,
+    Dataset,
+    DatasetProfile,
+    DatasetVersion,
+    StagedUpload,
+    VersionSource,
+)
 from projects.models.models import Model, ModelVersion
 from projects.models.pipelines import Pipeline, PipelineVersion
 from projects.models.projects import Membership, Project, ProjectStatus, Role

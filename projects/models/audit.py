@@ -29,11 +29,15 @@ class AuditEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=32, choices=AuditKind)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     actor_name = models.CharField(max_length=150)
     address = models.CharField(max_length=45)  # the client's; empty for our own commands
     project_slug = models.CharField(max_length=63)
-    subject = models.CharField(max_length=300)  # whom or what it was done to: a user's name, a token's
+    subject = models.CharField(
+        max_length=300
+    )  # whom or what it was done to: a user's name, a token's
     detail = models.JSONField(default=dict)
 
     class Meta:

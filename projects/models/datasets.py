@@ -40,7 +40,11 @@ class Dataset(models.Model):
 
     class Meta:
         ordering = ("name",)
-        constraints = (models.UniqueConstraint(fields=("project", "name"), name="dataset_name_once_per_project"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "name"), name="dataset_name_once_per_project"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -68,21 +72,33 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
-    packing = models.CharField(max_length=16, blank=True, default="", db_default="")  # gzip, zstd, zip… of the file as sent
+    packing = models.CharField(
+        max_length=16, blank=True, default="", db_default=""
+    )  # gzip, zstd, zip… of the file as sent
     table_key = models.CharField(max_length=300, blank=True, default="", db_default="")
     table_size_bytes = models.BigIntegerField(default=0, db_default=0)
     table_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
-    reading = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))  # the options it was read with
-    warnings = models.JSONField(default=list, db_default=Value([], models.JSONField()))  # [{"code", "params", "message"}]
+    reading = models.JSONField(
+        default=dict, db_default=Value({}, models.JSONField())
+    )  # the options it was read with
+    warnings = models.JSONField(
+        default=list, db_default=Value([], models.JSONField())
+    )  # [{"code", "params", "message"}]
     source = models.CharField(max_length=16, choices=VersionSource)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-number",)
         constraints = (
-            models.UniqueConstraint(fields=("dataset", "number"), name="dataset_version_number_once"),
-            models.CheckConstraint(condition=Q(number__gte=1) & Q(row_count__gte=0), name="dataset_version_counts"),
+            models.UniqueConstraint(
+                fields=("dataset", "number"), name="dataset_version_number_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(number__gte=1) & Q(row_count__gte=0), name="dataset_version_counts"
+            ),
         )
 
     def __str__(self) -> str:
@@ -97,7 +113,9 @@ class StagedUpload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="staged_uploads")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
     file_name = models.CharField(max_length=300)
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
@@ -111,8 +129,12 @@ class StagedUpload(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            models.Index(fields=("expires_at",), name="staged_upload_expires"),  # the sweep asks which have expired
-            models.Index(fields=("storage_key",), name="staged_upload_object"),  # the sweep of objects asks who needs one
+            models.Index(
+                fields=("expires_at",), name="staged_upload_expires"
+            ),  # the sweep asks which have expired
+            models.Index(
+                fields=("storage_key",), name="staged_upload_object"
+            ),  # the sweep of objects asks who needs one
         )
 
     def __str__(self) -> str:
@@ -122,7 +144,9 @@ class StagedUpload(models.Model):
 class DatasetProfile(models.Model):
     """What the columns of one version hold: computed once, since a version never changes. `fault` says why that could not be done."""
 
-    version = models.OneToOneField(DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    version = models.OneToOneField(
+        DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile"
+    )
     columns = models.JSONField(default=list)  # in column order: see projects/parsing/profile.py
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -19,7 +19,9 @@ class Model(models.Model):
 
     class Meta:
         ordering = ("name",)
-        constraints = (models.UniqueConstraint(fields=("project", "name"), name="model_name_once_per_project"),)
+        constraints = (
+            models.UniqueConstraint(fields=("project", "name"), name="model_name_once_per_project"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -39,19 +41,27 @@ class ModelVersion(models.Model):
     metrics = models.JSONField()  # {name: value} on the held-out part
     baseline = models.JSONField()  # the same names, of a trivial model
     plots = models.JSONField(default=dict)  # as data: see jobs/worker/training/plots.py
-    training = models.JSONField(default=dict)  # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}
+    training = models.JSONField(
+        default=dict
+    )  # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}
     libraries = models.JSONField(default=dict)  # {name: version} of what trained it
     training_data = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="+")
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-number",)
-        constraints = (models.UniqueConstraint(fields=("model", "number"), name="model_version_number_once"),)
-        indexes = (models.Index(fields=("storage_key",), name="model_version_object"),)  # the sweep of objects asks who needs one
+        constraints = (
+            models.UniqueConstraint(fields=("model", "number"), name="model_version_number_once"),
+        )
+        indexes = (
+            models.Index(fields=("storage_key",), name="model_version_object"),
+        )  # the sweep of objects asks who needs one
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"

@@ -16,7 +16,11 @@ class Pipeline(models.Model):
 
     class Meta:
         ordering = ("name",)
-        constraints = (models.UniqueConstraint(fields=("project", "name"), name="pipeline_name_once_per_project"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "name"), name="pipeline_name_once_per_project"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -29,12 +33,18 @@ class PipelineVersion(models.Model):
     pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     definition = models.JSONField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-number",)
-        constraints = (models.UniqueConstraint(fields=("pipeline", "number"), name="pipeline_version_number_once"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("pipeline", "number"), name="pipeline_version_number_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.pipeline} v{self.number}"

@@ -26,7 +26,9 @@ class Project(models.Model):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, default="", max_length=10_000)
     status = models.CharField(max_length=16, choices=ProjectStatus, default=ProjectStatus.ACTIVE)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     stored_bytes_max = models.BigIntegerField(
         "quota of stored bytes",
         null=True,
@@ -46,12 +48,18 @@ class Project(models.Model):
 
 class Membership(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
     role = models.CharField(max_length=16, choices=Role)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("project", "user"), name="membership_one_role_per_user"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "user"), name="membership_one_role_per_user"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} of {self.project}"

@@ -16,10 +16,14 @@ class AccessToken(models.Model):
     """A bearer token of a user: of a sign-in, or made for a program. Only its SHA-256 is kept."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens"
+    )
     kind = models.CharField(max_length=16, choices=TokenKind)
     name = models.CharField(max_length=200, blank=True, default="")
-    digest = models.CharField(max_length=64, unique=True)  # hex SHA-256 of the token; found by it at each request
+    digest = models.CharField(
+        max_length=64, unique=True
+    )  # hex SHA-256 of the token; found by it at each request
     hint = models.CharField(max_length=8)  # its last characters, to tell tokens apart in a list
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
@@ -34,7 +38,9 @@ class AccessToken(models.Model):
 
     class Meta:
         ordering = (F("created_at").desc(),)
-        indexes = (models.Index(fields=("expires_at",), name="token_expiry"),)  # for the sweep of expired tokens
+        indexes = (
+            models.Index(fields=("expires_at",), name="token_expiry"),
+        )  # for the sweep of expired tokens
 
     def __str__(self) -> str:
         return f"{self.kind} token …{self.hint} of {self.user}"
@@ -43,7 +49,12 @@ class AccessToken(models.Model):
 class Deactivation(models.Model):
     """How many times a user was deactivated. Password links that were made before the last time are not valid."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="deactivation")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="deactivation",
+    )
     count = models.PositiveIntegerField()
 
     def __str__(self) -> str:

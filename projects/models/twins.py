@@ -33,7 +33,10 @@ class ChangeLayer(models.TextChoices):
 class EntityStatus(models.TextChoices):
     PRESENT = "present", "Present"
     MISSING = "missing", "Missing"  # an update with missing=mark did not name it
-    REMOVED = "removed", "Removed"  # an update with missing=delete did not name it; its history and its overlay stay
+    REMOVED = (
+        "removed",
+        "Removed",
+    )  # an update with missing=delete did not name it; its history and its overlay stay
 
 
 class Twin(models.Model):
@@ -44,13 +47,19 @@ class Twin(models.Model):
     name = models.CharField(max_length=200)
     definition_number = models.PositiveIntegerField(default=0)
     latest_revision = models.PositiveIntegerField(default=0)
-    base_revision = models.PositiveIntegerField(default=0)  # the newest that is not an edit: what an update has to have seen
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    base_revision = models.PositiveIntegerField(
+        default=0
+    )  # the newest that is not an edit: what an update has to have seen
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("name",)
-        constraints = (models.UniqueConstraint(fields=("project", "name"), name="twin_name_once_per_project"),)
+        constraints = (
+            models.UniqueConstraint(fields=("project", "name"), name="twin_name_once_per_project"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -62,12 +71,16 @@ class TwinDefinition(models.Model):
     twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="definitions")
     number = models.PositiveIntegerField()
     definition = models.JSONField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-number",)
-        constraints = (models.UniqueConstraint(fields=("twin", "number"), name="twin_definition_number_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("twin", "number"), name="twin_definition_number_once"),
+        )
 
 
 class TwinRevision(models.Model):
@@ -78,17 +91,23 @@ class TwinRevision(models.Model):
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=RevisionKind)
     definition_number = models.PositiveIntegerField()
-    dataset_version = models.ForeignKey(DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+")  # of an update
+    dataset_version = models.ForeignKey(
+        DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )  # of an update
     created = models.PositiveIntegerField(default=0)  # entities
     changed = models.PositiveIntegerField(default=0)
     removed = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=1000, blank=True, default="")  # why an operator edited
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-number",)
-        constraints = (models.UniqueConstraint(fields=("twin", "number"), name="twin_revision_number_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("twin", "number"), name="twin_revision_number_once"),
+        )
 
     def __str__(self) -> str:
         return f"{self.twin} r{self.number}"
@@ -110,7 +129,9 @@ class Entity(models.Model):
 
     class Meta:
         ordering = ("type", "key")
-        constraints = (models.UniqueConstraint(fields=("twin", "type", "key"), name="entity_key_once"),)  # also the list by type and key
+        constraints = (
+            models.UniqueConstraint(fields=("twin", "type", "key"), name="entity_key_once"),
+        )  # also the list by type and key
 
     def __str__(self) -> str:
         return f"{self.type} {self.key}"
@@ -121,18 +142,30 @@ class Change(models.Model):
 
     revision = models.ForeignKey(TwinRevision, on_delete=models.CASCADE, related_name="changes")
     # The entity's own twin, for the index below; the entity's key vouches for it. No index of its own: those below begin with them.
-    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
-    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    twin = models.ForeignKey(
+        Twin, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    entity = models.ForeignKey(
+        Entity, on_delete=models.CASCADE, related_name="changes", db_index=False
+    )
     number = models.PositiveIntegerField()  # the revision's
     layer = models.CharField(max_length=16, choices=ChangeLayer)
-    property = models.CharField(max_length=100, blank=True, default="")  # empty in the layer `status`
+    property = models.CharField(
+        max_length=100, blank=True, default=""
+    )  # empty in the layer `status`
     present = models.BooleanField(default=True)
     value = models.JSONField(null=True)
 
     class Meta:
         ordering = (F("number").desc(), "id")
         constraints = (
-            models.UniqueConstraint(fields=("entity", "layer", "property", "number"), name="change_once_per_revision"),  # also a history
-            models.CheckConstraint(condition=Q(present=True) | Q(value__isnull=True), name="change_absent_has_no_value"),
+            models.UniqueConstraint(
+                fields=("entity", "layer", "property", "number"), name="change_once_per_revision"
+            ),  # also a history
+            models.CheckConstraint(
+                condition=Q(present=True) | Q(value__isnull=True), name="change_absent_has_no_value"
+            ),
         )
-        indexes = (models.Index(fields=("twin", "number"), name="change_of_twin"),)  # the diff of two revisions
+        indexes = (
+            models.Index(fields=("twin", "number"), name="change_of_twin"),
+        )  # the diff of two revisions

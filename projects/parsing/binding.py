@@ -19,7 +19,14 @@ from projects.parsing.bindwords import bind_message
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition
 # What a type becomes when a step's table is written as Parquet and read again.
-_STORED = {"HUGEINT": "BIGINT", "UHUGEINT": "BIGINT", "TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP", "BIT": "VARCHAR", "BIGNUM": "VARCHAR"}
+_STORED = {
+    "HUGEINT": "BIGINT",
+    "UHUGEINT": "BIGINT",
+    "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP",
+    "BIT": "VARCHAR",
+    "BIGNUM": "VARCHAR",
+}
 
 Schema = list[tuple[str, str]]
 
@@ -55,11 +62,21 @@ class _Tables:
         return ""
 
 
-def bind(definition: dict[str, Any], reads: Mapping[str, Any], writes: Mapping[str, int], note_place: Callable[[str], None]) -> Bound:
+def bind(
+    definition: dict[str, Any],
+    reads: Mapping[str, Any],
+    writes: Mapping[str, int],
+    note_place: Callable[[str], None],
+) -> Bound:
     """`reads`: of each read step of a dataset {"version", "columns"} or {"missing"}; `writes`: the newest number of a dataset, 0 for none."""
     import duckdb
 
-    config: Any = {"enable_external_access": "false", "memory_limit": "128MB", "threads": "1", "autoload_known_extensions": "false"}
+    config: Any = {
+        "enable_external_access": "false",
+        "memory_limit": "128MB",
+        "threads": "1",
+        "autoload_known_extensions": "false",
+    }
     tables = _Tables(duckdb.connect(":memory:", config=config))
     tables.connection.execute("SET TimeZone = 'UTC'")
     indexes = {step["id"]: index for index, step in enumerate(definition["steps"])}
@@ -73,7 +90,12 @@ def bind(definition: dict[str, Any], reads: Mapping[str, Any], writes: Mapping[s
 
 
 def _bind_step(
-    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any], writes: Mapping[str, int]
+    step: Step,
+    path: str,
+    tables: _Tables,
+    faults: list[Fault],
+    reads: Mapping[str, Any],
+    writes: Mapping[str, int],
 ) -> tuple[str, str]:
     if step.uses == "read":
         return _read(step, path, tables, faults, reads)
@@ -82,21 +104,33 @@ def _bind_step(
     if step.uses == "write":
         dataset = str(step.options["dataset"])
         number = writes.get(dataset, 0)
-        return CHECKED, f"writes version {number + 1} of dataset {dataset}" if number else f"creates dataset {dataset}"
+        return (
+            CHECKED,
+            f"writes version {number + 1} of dataset {dataset}"
+            if number
+            else f"creates dataset {dataset}",
+        )
     for name in step.makes:
         tables.unknown[name] = f"the columns of {name} are known only after the command {step.id}"
     return NOT_CHECKED, "runs your program: what it does is known only in a run"
 
 
-def _read(step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]) -> tuple[str, str]:
+def _read(
+    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]
+) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
-        return NOT_CHECKED, "reads a URL: whether it answers, and its columns, are known only in a run"
+        return (
+            NOT_CHECKED,
+            "reads a URL: whether it answers, and its columns, are known only in a run",
+        )
     found = reads.get(step.id, {})
     if "columns" not in found:
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
         message = str(found.get("missing", "was not looked up"))
-        faults.append(Fault(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message))
+        faults.append(
+            Fault(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message)
+        )
         return FAILED, message
     schema = [(str(column["name"]), str(column["type"])) for column in found["columns"]]
     why = tables.add(step.id, schema)
@@ -104,7 +138,10 @@ def _read(step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Ma
         tables.unknown[step.id] = why
         return NOT_CHECKED, why
     columns = f"{len(schema)} column{'s' if len(schema) != 1 else ''}"
-    return CHECKED, f"reads dataset {step.options['dataset']} version {found['version']} ({columns})"
+    return (
+        CHECKED,
+        f"reads dataset {step.options['dataset']} version {found['version']} ({columns})",
+    )
 
 
 def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[str, str]:
@@ -119,9 +156,18 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
         described = tables.connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n)").fetchall()
     except (duckdb.OutOfMemoryException, MemoryError):
         tables.unknown[step.id] = f"step {step.id} needs more memory to check than is allowed"
-        return NOT_CHECKED, "only its syntax was checked: the rest needs more memory than a check may use"
+        return (
+            NOT_CHECKED,
+            "only its syntax was checked: the rest needs more memory than a check may use",
+        )
     except duckdb.Error as error:
-        message = bind_message(str(error), known={name: [column for column, _kind in tables.columns[name]] for name in step.tables}, query=query)
+        message = bind_message(
+            str(error),
+            known={
+                name: [column for column, _kind in tables.columns[name]] for name in step.tables
+            },
+            query=query,
+        )
         faults.append(Fault(path, message, str(error).split("\n\nLINE")[0].strip()[:500]))
         tables.unknown[step.id] = f"step {step.id} has an error"
         return FAILED, message

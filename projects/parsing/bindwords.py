@@ -44,14 +44,22 @@ def _column(match: "re.Match[str]", known: Known) -> str:
     name = match[1]
     columns = list(dict.fromkeys(column for names in known.values() for column in names))
     tables = ", ".join(list(known)[:5])
-    having = f"which {tables} {'does' if len(known) == 1 else 'do'} not have" if known else "and reads no table"
+    having = (
+        f"which {tables} {'does' if len(known) == 1 else 'do'} not have"
+        if known
+        else "and reads no table"
+    )
     return f'names column "{name}", {having}{_suggest(name, columns)}'
 
 
 def _column_of(match: "re.Match[str]", known: Known) -> str:
-    columns = next((names for table, names in known.items() if table.casefold() == match[1].casefold()), [])
+    columns = next(
+        (names for table, names in known.items() if table.casefold() == match[1].casefold()), []
+    )
     columns = columns or [column for names in known.values() for column in names]
-    return f'names column "{match[2]}", which "{match[1]}" does not have{_suggest(match[2], columns)}'
+    return (
+        f'names column "{match[2]}", which "{match[1]}" does not have{_suggest(match[2], columns)}'
+    )
 
 
 def _engine_suggestion(text: str) -> str:
@@ -69,7 +77,9 @@ def _call(match: "re.Match[str]", _known: Known) -> str:
 
 
 def _no_table(match: "re.Match[str]", known: Known) -> str:
-    return f'reads "{match[1]}", which is not a table of this query{_suggest(match[1], list(known))}'
+    return (
+        f'reads "{match[1]}", which is not a table of this query{_suggest(match[1], list(known))}'
+    )
 
 
 def _missing_function(match: "re.Match[str]", _known: Known) -> str:
@@ -87,7 +97,10 @@ def _words(template: str) -> _Words:
 
 _RULES: tuple[tuple[str, _Words], ...] = (
     (rf"Referenced column {_NAME} not found in FROM", _column),
-    (rf"Referenced column {_NAME} was not found because the FROM clause is missing", _words('names column "{1}" where no table is read')),
+    (
+        rf"Referenced column {_NAME} was not found because the FROM clause is missing",
+        _words('names column "{1}" where no table is read'),
+    ),
     (rf"Table {_NAME} does not have a column named {_NAME}", _column_of),
     (rf"Column {_NAME} in (?:EXCLUDE|REPLACE|RENAME) list not found", _column),
     (rf"Column {_NAME} does not exist on (?:left|right) side of join", _column),
@@ -97,13 +110,37 @@ _RULES: tuple[tuple[str, _Words], ...] = (
     (r"Type with name (.+?) does not exist", _words("names {1}, which is not a type")),
     (r"No function matches the given name and argument types '(.+?)\((.*)\)'", _call),
     (r'Could not choose a best candidate function for the function call "(.+?)\((.*)\)"', _call),
-    (r'Macro "(.+?)"\(\) does not support the supplied arguments', _words("calls {1}() with arguments that it does not accept")),
+    (
+        r'Macro "(.+?)"\(\) does not support the supplied arguments',
+        _words("calls {1}() with arguments that it does not accept"),
+    ),
     (rf"column {_NAME} must appear in the GROUP BY", _grouping),
-    (rf"Ambiguous reference to column name {_NAME} \(use: (.*)\)", _words('names column "{1}", which several tables have: write {2}')),
-    (r"Set operations can only apply", _words("combines queries with different numbers of columns by UNION, INTERSECT or EXCEPT")),
-    (r"Subquery returns (\d+) columns", _words("uses a subquery with {1} columns as one value: select one column in it")),
-    (r"(WHERE|GROUP BY|JOIN) clause cannot contain ([a-z ]+)", _words("uses {2} in {1}: use HAVING or QUALIFY, or a subquery")),
-    (r"Values were not provided for the following", _words("has a parameter (?, $1 or $name): a step has no parameters")),
-    (r'No matching columns found that match regex "(.*)"', _words("selects COLUMNS('{1}'), which no column matches")),
-    (r"UNNEST\(\) can only be applied to", _words("uses unnest() on a value that is not a list or a struct")),
+    (
+        rf"Ambiguous reference to column name {_NAME} \(use: (.*)\)",
+        _words('names column "{1}", which several tables have: write {2}'),
+    ),
+    (
+        r"Set operations can only apply",
+        _words("combines queries with different numbers of columns by UNION, INTERSECT or EXCEPT"),
+    ),
+    (
+        r"Subquery returns (\d+) columns",
+        _words("uses a subquery with {1} columns as one value: select one column in it"),
+    ),
+    (
+        r"(WHERE|GROUP BY|JOIN) clause cannot contain ([a-z ]+)",
+        _words("uses {2} in {1}: use HAVING or QUALIFY, or a subquery"),
+    ),
+    (
+        r"Values were not provided for the following",
+        _words("has a parameter (?, $1 or $name): a step has no parameters"),
+    ),
+    (
+        r'No matching columns found that match regex "(.*)"',
+        _words("selects COLUMNS('{1}'), which no column matches"),
+    ),
+    (
+        r"UNNEST\(\) can only be applied to",
+        _words("uses unnest() on a value that is not a list or a struct"),
+    ),
 )

@@ -20,11 +20,26 @@ from projects.parsing.confine import confine
 from projects.parsing.facts import add_facts
 from projects.parsing.profile import Budget, described
 
-MEMORY_LIMIT, READ_MEMORY_LIMIT = "256MB", "512MB"  # a table of 2000 columns is read and written within the larger one
+MEMORY_LIMIT, READ_MEMORY_LIMIT = (
+    "256MB",
+    "512MB",
+)  # a table of 2000 columns is read and written within the larger one
 CELL_CHARACTERS = 2_000  # of one cell in a preview
 PREVIEW_CHARACTERS = 1_000_000  # of a whole preview, so that wide rows do not make a huge answer
 ROW_GROUP_ROWS = 20_480  # of Parquet that we write: a group is held in memory until it is written
-_PLAIN = ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE")
+_PLAIN = (
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+)
 
 
 def main(scratch: Path) -> None:
@@ -34,7 +49,12 @@ def main(scratch: Path) -> None:
     try:
         answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
-        answer = {"fault": error.message, "passing": isinstance(error, NoRoom), "detail": error.detail, "sheets": error.choices.get("sheets", [])}
+        answer = {
+            "fault": error.message,
+            "passing": isinstance(error, NoRoom),
+            "detail": error.detail,
+            "sheets": error.choices.get("sheets", []),
+        }
     except MemoryError:
         answer = {"out_of_memory": True}
     part = scratch / "answer.part"
@@ -42,7 +62,13 @@ def main(scratch: Path) -> None:
     part.rename(scratch / "answer.json")
 
 
-def _connect(scratch: Path, *paths: str, database: str = ":memory:", folder: str = "", memory: str = MEMORY_LIMIT) -> Any:
+def _connect(
+    scratch: Path,
+    *paths: str,
+    database: str = ":memory:",
+    folder: str = "",
+    memory: str = MEMORY_LIMIT,
+) -> Any:
     """DuckDB that may open `paths`, what is in `folder` and its own scratch folder, and nothing else."""
     import duckdb  # after `confine`: a new user namespace needs a process with one thread
 
@@ -81,7 +107,9 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         return _connect(scratch, *files, folder=folder, memory=READ_MEMORY_LIMIT)
 
     path, options = Path(request["path"]), options_of(request["options"])
-    found = read_table(connect, path, work, options, write=request["write"], sample=request["sample"])
+    found = read_table(
+        connect, path, work, options, write=request["write"], sample=request["sample"]
+    )
     beginning = {}
     if request["rows"]:
         beginning = _beginning(found, request["rows"])
@@ -165,7 +193,9 @@ def _rows(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     """The first rows, as JSON values; long cells are cut, and rows are left out when the answer grows too large."""
     path, schema, limit = request["path"], _schema(request), request["limit"]
     connection = _connect(scratch, path)
-    source = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
+    source = scan_sql(
+        path, request["format"], schema, read_head(path) if request["format"] == "csv" else b""
+    )
     cells = ", ".join(_shown(column) for column in schema)
     found = run_sql(connection, f"SELECT {cells} FROM ({source}) LIMIT {limit + 1}")
     rows = _bounded(found[:limit])
@@ -195,8 +225,17 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     """The same table as CSV or Parquet, in `output` in the scratch folder."""
     path, output = request["path"], str(scratch / "output")
     connection = _connect(scratch, path, output)
-    source = scan_sql(path, request["format"], _schema(request), read_head(path) if request["format"] == "csv" else b"")
-    options = "FORMAT csv, HEADER true" if request["to"] == "csv" else f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    source = scan_sql(
+        path,
+        request["format"],
+        _schema(request),
+        read_head(path) if request["format"] == "csv" else b"",
+    )
+    options = (
+        "FORMAT csv, HEADER true"
+        if request["to"] == "csv"
+        else f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    )
     run_sql(connection, f"COPY ({source}) TO {quoted(output)} ({options})")
     return {}
 
@@ -206,10 +245,17 @@ def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     path, added, output = request["path"], request["added"], str(scratch / "output")
     connection = _connect(scratch, path, added, output)
     schema = _schema(request)
-    first = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
+    first = scan_sql(
+        path, request["format"], schema, read_head(path) if request["format"] == "csv" else b""
+    )
     names = ", ".join(identifier(column.name) for column in schema)
-    both = f"SELECT {names} FROM ({first}) UNION ALL SELECT {names} FROM read_parquet({quoted(added)})"
-    written = run_sql(connection, f"COPY ({both}) TO {quoted(output)} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS})")
+    both = (
+        f"SELECT {names} FROM ({first}) UNION ALL SELECT {names} FROM read_parquet({quoted(added)})"
+    )
+    written = run_sql(
+        connection,
+        f"COPY ({both}) TO {quoted(output)} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS})",
+    )
     return {"row_count": int(written[0][0])}
 
 
@@ -220,7 +266,12 @@ def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     source = f"read_parquet({quoted(path)})"
     with budget.watching(connection):
         if request["format"] != "parquet":
-            scan = scan_sql(path, request["format"], schema, read_head(path) if request["format"] == "csv" else b"")
+            scan = scan_sql(
+                path,
+                request["format"],
+                schema,
+                read_head(path) if request["format"] == "csv" else b"",
+            )
             source = "parsed"
             _parse(connection, f"CREATE TABLE {source} AS {scan}", budget)
         columns, fault = described(connection, source, schema, budget)
@@ -234,7 +285,9 @@ def _parse(connection: Any, sql: str, budget: Budget) -> None:
         if not budget.spent:
             raise
         spent = f"reading it took {budget.seconds:.0f} seconds of computing"
-        raise NotATable(f"The table is too large to describe: {spent}. A version with fewer rows can be.") from error
+        raise NotATable(
+            f"The table is too large to describe: {spent}. A version with fewer rows can be."
+        ) from error
 
 
 def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,15 @@ def confine(limits: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits["address_bytes"], limits["address_bytes"]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file_bytes"], limits["file_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the limit then fails with EFBIG, which can be reported
+    signal.signal(
+        signal.SIGXFSZ, signal.SIG_IGN
+    )  # a write past the limit then fails with EFBIG, which can be reported
     with contextlib.suppress(OSError):
         os.nice(limits["nice"])
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, the kernel ends this process first
+            Path("/proc/self/oom_score_adj").write_text(
+                "1000"
+            )  # where memory runs out, the kernel ends this process first
         # A network namespace without a device. Where the kernel refuses it, DuckDB's own locks must do.
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)

@@ -18,9 +18,21 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     _parse_each(scratch, definition)
     faults = check_definition(definition)
     if faults:
-        return {"faults": [asdict(fault) for fault in faults], "data_faults": [], "steps": [], "graph": {"nodes": [], "edges": []}}
-    bound = bind(definition, request["reads"], request["writes"], lambda path: note_place(scratch, path))
-    return {"faults": [], "data_faults": [asdict(fault) for fault in bound.faults], "steps": bound.steps, "graph": graph(definition)}
+        return {
+            "faults": [asdict(fault) for fault in faults],
+            "data_faults": [],
+            "steps": [],
+            "graph": {"nodes": [], "edges": []},
+        }
+    bound = bind(
+        definition, request["reads"], request["writes"], lambda path: note_place(scratch, path)
+    )
+    return {
+        "faults": [],
+        "data_faults": [asdict(fault) for fault in bound.faults],
+        "steps": bound.steps,
+        "graph": graph(definition),
+    }
 
 
 def _parse_each(scratch: Path, definition: Any) -> None:
@@ -36,7 +48,9 @@ def _parse_each(scratch: Path, definition: Any) -> None:
             try:
                 parse_query(query)
             except BadQuery:
-                refused = refused or place  # reported by `check_definition`, which parses it again and may not come back from it
+                refused = (
+                    refused or place
+                )  # reported by `check_definition`, which parses it again and may not come back from it
     note_place(scratch, refused)
 
 

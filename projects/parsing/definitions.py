@@ -59,7 +59,12 @@ def check(
     complaints = definition_complaints(definition)
     if complaints:
         return Checked(tuple(Fault(path, message) for path, message in complaints))
-    request = {"operation": "definition", "definition": definition, "reads": reads or {}, "writes": writes or {}}
+    request = {
+        "operation": "definition",
+        "definition": definition,
+        "reads": reads or {},
+        "writes": writes or {},
+    }
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     found = _answers.get(key)
     if found is None:
@@ -80,13 +85,18 @@ def _checked(outcome: Outcome) -> Checked:
     """Raises: Busy where the machine and not the definition is the cause."""
     if outcome.end is End.ANSWER:
         answer = outcome.answer["ok"]
-        faults, data_faults = (tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults"))
+        faults, data_faults = (
+            tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults")
+        )
         return Checked(faults, data_faults, tuple(answer["steps"]), answer["graph"])
     if outcome.end is End.CRASH and outcome.code > 0:
         message = "The definition could not be checked on this machine. Try again in a moment, or tell an administrator."
         raise Busy(message, retry_after_seconds=10)
     if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:
-        raise Busy("This machine is too busy to check the definition. Try again in a few seconds.", retry_after_seconds=10)
+        raise Busy(
+            "This machine is too busy to check the definition. Try again in a few seconds.",
+            retry_after_seconds=10,
+        )
     return Checked((Fault(outcome.place or "steps", _BREACHES[outcome.end]),))
 
 

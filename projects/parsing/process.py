@@ -59,7 +59,9 @@ class Outcome:
 
 
 @contextmanager
-def run_child(request: dict[str, Any], limits: Limits, scratch_dir: str) -> Iterator[tuple[Outcome, Path]]:
+def run_child(
+    request: dict[str, Any], limits: Limits, scratch_dir: str
+) -> Iterator[tuple[Outcome, Path]]:
     """The outcome and the child's scratch folder, which is removed at the end of the block."""
     scratch = Path(tempfile.mkdtemp(prefix="mimir-parse-", dir=scratch_dir))
     try:
@@ -125,7 +127,9 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch, limits: Limits) -> En
             return End.WALL_TIME
 
 
-def _outcome(scratch: Path, limits: Limits, code: int, breach: End | None, cpu_seconds: float) -> Outcome:
+def _outcome(
+    scratch: Path, limits: Limits, code: int, breach: End | None, cpu_seconds: float
+) -> Outcome:
     end, answer = breach or End.ANSWER, {}
     path = scratch / "answer.json"
     if breach is None and code == -signal.SIGXCPU:

@@ -28,7 +28,19 @@ _WHOLE_RANGE_MAX = 1_000_000  # whole numbers closer together than this get bins
 _LARGE = 1e150  # squares of larger numbers have no room in a double
 _NAMED_MAX = 5  # columns that a fault names
 _WATCH_SECONDS = 0.2
-_INTEGERS = frozenset(["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"])
+_INTEGERS = frozenset(
+    [
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+    ]
+)
 
 Description = dict[str, Any]
 
@@ -62,7 +74,9 @@ class Budget:
             watcher.join()
 
 
-def described(connection: Any, source: str, schema: Sequence[Column], budget: Budget) -> tuple[list[Description], str]:
+def described(
+    connection: Any, source: str, schema: Sequence[Column], budget: Budget
+) -> tuple[list[Description], str]:
     """Each column of the SQL table `source`, in order, and a sentence for people about those that are left out, or empty."""
     row_count = int(run_sql(connection, f"SELECT count(*) FROM {source}")[0][0])
     found: list[Description] = []
@@ -86,7 +100,9 @@ def described(connection: Any, source: str, schema: Sequence[Column], budget: Bu
 
 
 def _blank(column: Column, kind: str) -> Description:
-    nothing = dict.fromkeys(("missing", "distinct", "min", "max", "mean", "std", "histogram", "top"))
+    nothing = dict.fromkeys(
+        ("missing", "distinct", "min", "max", "mean", "std", "histogram", "top")
+    )
     return {"name": column.name, "type": column.type, "kind": kind, **nothing}
 
 
@@ -102,7 +118,9 @@ def _fault(columns: int, late: int, refused: Sequence[str], budget: Budget) -> s
         )
     if refused:
         more = f" and {len(refused) - _NAMED_MAX} more" if len(refused) > _NAMED_MAX else ""
-        sentences.append(f"Too much for the memory of a description, or of a type that has none: {', '.join(refused[:_NAMED_MAX])}{more}.")
+        sentences.append(
+            f"Too much for the memory of a description, or of a type that has none: {', '.join(refused[:_NAMED_MAX])}{more}."
+        )
     return " ".join(sentences)
 
 
@@ -123,11 +141,20 @@ def _number(connection: Any, source: str, column: Column, row_count: int) -> Des
     if low is None:
         return facts
     scale = max(abs(low), abs(high))
-    scaled, factor = (f"{value} / {_literal(scale)}", scale) if isinstance(scale, float) and scale > _LARGE else (value, 1)
+    scaled, factor = (
+        (f"{value} / {_literal(scale)}", scale)
+        if isinstance(scale, float) and scale > _LARGE
+        else (value, 1)
+    )
     counted = f"{source} WHERE {finite}"
     edges = _edges(low, high)
-    mean, std, *counts = _binned(connection, counted, value, edges, f"avg({scaled})", f"stddev_samp({scaled})")
-    facts |= {"mean": float(mean) * factor, "std": None if std is None else _finite(float(std) * factor)}
+    mean, std, *counts = _binned(
+        connection, counted, value, edges, f"avg({scaled})", f"stddev_samp({scaled})"
+    )
+    facts |= {
+        "mean": float(mean) * factor,
+        "std": None if std is None else _finite(float(std) * factor),
+    }
     return facts | {"histogram": {"edges": edges, "counts": counts}}
 
 
@@ -139,14 +166,18 @@ def _finite(number: float) -> float | None:
 def _time(connection: Any, source: str, column: Column, row_count: int) -> Description:
     """As whole numbers: days of dates, microseconds of times."""
     name = identifier(column.name)
-    zoned = column.type.startswith("TIMESTAMP") and ("TIME ZONE" in column.type or "TZ" in column.type)
+    zoned = column.type.startswith("TIMESTAMP") and (
+        "TIME ZONE" in column.type or "TZ" in column.type
+    )
     if column.type == "DATE":
         instant, value = name, f"datediff('day', DATE '1970-01-01', {name})"
         shown = "CAST(DATE '1970-01-01' + CAST({} AS INTEGER) AS VARCHAR)"
     else:
         instant = f"CAST({name} AS {'TIMESTAMPTZ' if zoned else 'TIMESTAMP'})"
         value = f"epoch_us({instant})"
-        shown = "replace(CAST(make_timestamp({}) AS VARCHAR), ' ', 'T')" + (" || 'Z'" if zoned else "")
+        shown = "replace(CAST(make_timestamp({}) AS VARCHAR), ' ', 'T')" + (
+            " || 'Z'" if zoned else ""
+        )
     finite = f"isfinite({instant})"
     row = run_sql(
         connection,
@@ -158,8 +189,14 @@ def _time(connection: Any, source: str, column: Column, row_count: int) -> Descr
     low, high = int(row[2]), int(row[3])
     edges = _edges(low, high)
     counts = _binned(connection, f"{source} WHERE {finite}", value, edges)
-    texts = run_sql(connection, f"SELECT {', '.join(shown.format(instant) for instant in (low, high, *edges))}")[0]
-    return facts | {"min": texts[0], "max": texts[1], "histogram": {"edges": list(texts[2:]), "counts": list(counts)}}
+    texts = run_sql(
+        connection, f"SELECT {', '.join(shown.format(instant) for instant in (low, high, *edges))}"
+    )[0]
+    return facts | {
+        "min": texts[0],
+        "max": texts[1],
+        "histogram": {"edges": list(texts[2:]), "counts": list(counts)},
+    }
 
 
 def _edges(low: Any, high: Any) -> list[Any]:
@@ -171,14 +208,20 @@ def _edges(low: Any, high: Any) -> list[Any]:
             return [low + index * width for index in range(-(-(span + 1) // width) + 1)]
         return [low + span * index // BINS_MAX for index in range(BINS_MAX + 1)]
     parts = [index / BINS_MAX for index in range(1, BINS_MAX)]
-    inner = {low * (1 - part) + high * part for part in parts}  # a sum of differences could overflow
+    inner = {
+        low * (1 - part) + high * part for part in parts
+    }  # a sum of differences could overflow
     return [low, *sorted(edge for edge in inner if low < edge < high), high]
 
 
-def _binned(connection: Any, counted: str, value: str, edges: Sequence[Any], *more: str) -> list[Any]:
+def _binned(
+    connection: Any, counted: str, value: str, edges: Sequence[Any], *more: str
+) -> list[Any]:
     """First what `more` asks, then the number of values in each bin."""
     reached = [f"count(*) FILTER ({value} >= {_literal(edge)})" for edge in edges[1:-1]]
-    row = run_sql(connection, f"SELECT {', '.join([*more, 'count(*)', *reached])} FROM {counted}")[0]
+    row = run_sql(connection, f"SELECT {', '.join([*more, 'count(*)', *reached])} FROM {counted}")[
+        0
+    ]
     asked, above = row[: len(more)], [*row[len(more) :], 0]
     return [*asked, *(first - second for first, second in itertools.pairwise(above))]
 

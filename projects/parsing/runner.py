@@ -20,12 +20,23 @@ from projects.parsing.process import End, Limits, Outcome, run_child
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
-__all__ = ["Busy", "Interrupted", "Owner", "Preview", "Profile", "ReadFile", "TableFile", "Unreadable"]
+__all__ = [
+    "Busy",
+    "Interrupted",
+    "Owner",
+    "Preview",
+    "Profile",
+    "ReadFile",
+    "TableFile",
+    "Unreadable",
+]
 
 SECONDS_MAX = 60
 CPU_SECONDS_MAX = 50
 PROFILE_CPU_SECONDS = 40.0  # a description ends itself with what it has
-RESIDENT_BYTES_MAX = 768 * 1024**2  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
+RESIDENT_BYTES_MAX = (
+    768 * 1024**2
+)  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
 ADDRESS_BYTES_MAX = 1280 * 1024**2  # some 250 MiB of it are libraries and reserved memory
 FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or what DuckDB spills
 # Of what time was used up although others were computing: from here on it was the file and not the machine.
@@ -103,30 +114,62 @@ class Profile:
 
 
 def inspect(
-    path: str, *, options: dict[str, Any], rows: int, sample: bool = False, scratch_dir: str, owner: Owner = _NOBODY
+    path: str,
+    *,
+    options: dict[str, Any],
+    rows: int,
+    sample: bool = False,
+    scratch_dir: str,
+    owner: Owner = _NOBODY,
 ) -> ReadFile:
     """What is in the file at `path`, with its first `rows` rows. `sample`: only its beginning is read. Raises: Unreadable, Busy."""
-    request = {"operation": "read", "path": path, "options": options, "write": False, "sample": sample, "rows": rows}
+    request = {
+        "operation": "read",
+        "path": path,
+        "options": options,
+        "write": False,
+        "sample": sample,
+        "rows": rows,
+    }
     with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, _):
         return _read_file(answer, None)
 
 
 @contextlib.contextmanager
-def imported(path: str, *, options: dict[str, Any], scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[ReadFile]:
+def imported(
+    path: str, *, options: dict[str, Any], scratch_dir: str, owner: Owner = _NOBODY
+) -> Iterator[ReadFile]:
     """What is in the file at `path`, and its table, which is removed at the end of the block. Raises: Unreadable, Busy."""
-    request = {"operation": "read", "path": path, "options": options, "write": True, "sample": False, "rows": 0}
+    request = {
+        "operation": "read",
+        "path": path,
+        "options": options,
+        "write": True,
+        "sample": False,
+        "rows": 0,
+    }
     with _child(request, scratch_dir, Kind.UPLOAD, owner) as (answer, scratch):
-        yield _read_file(answer, scratch / "work" / "table.parquet" if answer["has_table"] else None)
+        yield _read_file(
+            answer, scratch / "work" / "table.parquet" if answer["has_table"] else None
+        )
 
 
 @contextlib.contextmanager
-def imported_each(path: str, readings: Sequence[dict[str, Any]], *, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[list[ReadFile]]:
+def imported_each(
+    path: str, readings: Sequence[dict[str, Any]], *, scratch_dir: str, owner: Owner = _NOBODY
+) -> Iterator[list[ReadFile]]:
     """What reading the file with each of these options finds, with its table; all within the limits of one reading. Types of columns that a
     table lacks are left out. The tables are removed at the end of the block. Raises: Unreadable, Busy.
     """
-    with _child({"operation": "read_each", "path": path, "readings": list(readings)}, scratch_dir, Kind.UPLOAD, owner) as (answer, scratch):
+    with _child(
+        {"operation": "read_each", "path": path, "readings": list(readings)},
+        scratch_dir,
+        Kind.UPLOAD,
+        owner,
+    ) as (answer, scratch):
         yield [
-            _read_file(one, scratch / f"table-{index}.parquet" if one["has_table"] else None) for index, one in enumerate(answer["readings"])
+            _read_file(one, scratch / f"table-{index}.parquet" if one["has_table"] else None)
+            for index, one in enumerate(answer["readings"])
         ]
 
 
@@ -137,7 +180,9 @@ def _read_file(answer: dict[str, Any], table: Path | None) -> ReadFile:
 
 def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _NOBODY) -> Preview:
     """The first `limit` rows. Raises: Unreadable, Busy."""
-    with _child({"operation": "rows", "limit": limit, **_known(table)}, scratch_dir, Kind.PREVIEW, owner) as (answer, _):
+    with _child(
+        {"operation": "rows", "limit": limit, **_known(table)}, scratch_dir, Kind.PREVIEW, owner
+    ) as (answer, _):
         return Preview(rows=answer["rows"], truncated=answer["truncated"])
 
 
@@ -149,18 +194,26 @@ def profile(table: TableFile, *, scratch_dir: str, owner: Owner = _NOBODY) -> Pr
 
 
 @contextlib.contextmanager
-def converted(table: TableFile, *, to: str, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[Path]:
+def converted(
+    table: TableFile, *, to: str, scratch_dir: str, owner: Owner = _NOBODY
+) -> Iterator[Path]:
     """The table as `csv` or `parquet` in a file that is removed at the end of the block. Raises: Unreadable, Busy."""
-    with _child({"operation": "convert", "to": to, **_known(table)}, scratch_dir, Kind.LONG, owner) as (_, scratch):
+    with _child(
+        {"operation": "convert", "to": to, **_known(table)}, scratch_dir, Kind.LONG, owner
+    ) as (_, scratch):
         yield scratch / "output"
 
 
 @contextlib.contextmanager
-def joined(table: TableFile, added: str, *, scratch_dir: str, owner: Owner = _NOBODY) -> Iterator[tuple[Path, int]]:
+def joined(
+    table: TableFile, added: str, *, scratch_dir: str, owner: Owner = _NOBODY
+) -> Iterator[tuple[Path, int]]:
     """The rows of `table` and below them those of the Parquet file `added`, which has the same columns: a Parquet file that is removed at the
     end of the block, and how many rows it has. Raises: Unreadable, Busy.
     """
-    with _child({"operation": "join", "added": added, **_known(table)}, scratch_dir, Kind.LONG, owner) as (answer, scratch):
+    with _child(
+        {"operation": "join", "added": added, **_known(table)}, scratch_dir, Kind.LONG, owner
+    ) as (answer, scratch):
         yield scratch / "output", answer["row_count"]
 
 
@@ -169,7 +222,9 @@ def _known(table: TableFile) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _child(request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner) -> Iterator[tuple[dict[str, Any], Path]]:
+def _child(
+    request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner
+) -> Iterator[tuple[dict[str, Any], Path]]:
     _raise_remembered(request)
     with contextlib.ExitStack() as stack:
         with _slots.held(kind, owner, WAIT_SECONDS):
@@ -205,19 +260,25 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
             kind = Unreadable if outcome.cpu_seconds >= OWN_CPU_SECONDS else Interrupted
             raise kind(f"Reading the file took longer than {SECONDS_MAX} seconds. {advice}")
         case End.CPU_TIME:
-            raise Unreadable(f"Reading the file took more than {CPU_SECONDS_MAX} seconds of computing. {advice}")
+            raise Unreadable(
+                f"Reading the file took more than {CPU_SECONDS_MAX} seconds of computing. {advice}"
+            )
         case End.MEMORY:
             raise Unreadable(f"Reading the file took more memory than is allowed. {advice}")
         case End.CRASH:
             crashed = Interrupted if outcome.code < 0 else Unreadable
-            raise crashed(f"The file made its reader stop (exit {outcome.code}). It may be damaged: check it, or save it in another format.")
+            raise crashed(
+                f"The file made its reader stop (exit {outcome.code}). It may be damaged: check it, or save it in another format."
+            )
         case End.ANSWER_SIZE:
             raise Unreadable("The file's description is too large. Use fewer or simpler columns.")
     answer = outcome.answer
     if answer.get("passing"):
         raise Busy(answer["fault"], retry_after_seconds=60)
     if "fault" in answer:
-        error = Unreadable(answer["fault"], detail={"engine": answer["detail"]} if answer.get("detail") else {})
+        error = Unreadable(
+            answer["fault"], detail={"engine": answer["detail"]} if answer.get("detail") else {}
+        )
         error.sheets = answer.get("sheets", [])
         raise error
     found: dict[str, Any] = answer["ok"]
@@ -257,5 +318,7 @@ def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> s
         with open(request["path"], "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         _refused_sizes.put(size, True)
-    parts = {name: value for name, value in request.items() if name not in ("path", "key", "schema")}
+    parts = {
+        name: value for name, value in request.items() if name not in ("path", "key", "schema")
+    }
     return json.dumps([content, parts], sort_keys=True)

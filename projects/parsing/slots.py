@@ -72,11 +72,17 @@ class Slots:
         end = time.monotonic() + wait_seconds
         with self._changed:
             if owner.user and self._waiting[owner.user] >= self.waiting:
-                raise Busy("Several of your requests are waiting already. Try again when they are done.", retry_after_seconds=_RETRY_SECONDS)
+                raise Busy(
+                    "Several of your requests are waiting already. Try again when they are done.",
+                    retry_after_seconds=_RETRY_SECONDS,
+                )
             self._waiting[owner.user] += 1
             try:
                 while not self._free(kind, owner):
-                    if not self._changed.wait(max(0.0, end - time.monotonic())) and time.monotonic() >= end:
+                    if (
+                        not self._changed.wait(max(0.0, end - time.monotonic()))
+                        and time.monotonic() >= end
+                    ):
                         raise Busy(self._reason(kind, owner), retry_after_seconds=_RETRY_SECONDS)
                 self._count(kind, owner, 1)
             finally:
@@ -87,7 +93,11 @@ class Slots:
     def _free(self, kind: Kind, owner: Owner) -> bool:
         if sum(self._running.values()) >= self.total or self._own_are_busy(kind, owner):
             return False
-        return all(sum(self._running[member] for member in members) < most for members, most in self.shares if kind in members)
+        return all(
+            sum(self._running[member] for member in members) < most
+            for members, most in self.shares
+            if kind in members
+        )
 
     def _own_are_busy(self, kind: Kind, owner: Owner) -> bool:
         return any(self._owned[key] >= self.each[kind] for key in _keys(kind, owner))
@@ -106,13 +116,21 @@ class Slots:
 
 
 def _keys(kind: Kind, owner: Owner) -> list[tuple[Kind, str, str]]:
-    return [(kind, scope, name) for scope, name in (("user", owner.user), ("project", owner.project)) if name]
+    return [
+        (kind, scope, name)
+        for scope, name in (("user", owner.user), ("project", owner.project))
+        if name
+    ]
 
 
 def file_slots() -> Slots:
     """Of children that read table files: four at once; one is kept for uploads, one more for uploads and previews."""
     not_uploads = frozenset({Kind.PREVIEW, Kind.LONG})
-    return Slots(4, ((not_uploads, 3), (frozenset({Kind.LONG}), 2)), {Kind.UPLOAD: 2, Kind.PREVIEW: 2, Kind.LONG: 1})
+    return Slots(
+        4,
+        ((not_uploads, 3), (frozenset({Kind.LONG}), 2)),
+        {Kind.UPLOAD: 2, Kind.PREVIEW: 2, Kind.LONG: 1},
+    )
 
 
 def definition_slots() -> Slots:

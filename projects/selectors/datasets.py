@@ -45,18 +45,26 @@ class DatasetRow:
 def current_number(prefix: str = "dataset__") -> Expression:
     """SQL for `Dataset.current`; `prefix` is the path from the query's rows to their dataset."""
     newest = F(f"{prefix}latest_number")
-    chosen = When(**{f"{prefix}current_set_at": newest}, then=Coalesce(F(f"{prefix}current_number"), newest))
+    chosen = When(
+        **{f"{prefix}current_set_at": newest}, then=Coalesce(F(f"{prefix}current_number"), newest)
+    )
     return Case(chosen, default=newest, output_field=IntegerField())
 
 
 def dataset_current_versions(*, project: Project) -> "Versions":
     """The current version of every dataset of `project`, each with its dataset and its author. To be ordered by `dataset__name`."""
-    return DatasetVersion.objects.filter(dataset__project=project, number=current_number()).select_related("dataset", "created_by")
+    return DatasetVersion.objects.filter(
+        dataset__project=project, number=current_number()
+    ).select_related("dataset", "created_by")
 
 
 def dataset_get(*, project: Project, name: str) -> Dataset:
     """Raises: NotFound."""
-    dataset = Dataset.objects.filter(project=project, name=name, latest_number__gt=0).select_related("project").first()
+    dataset = (
+        Dataset.objects.filter(project=project, name=name, latest_number__gt=0)
+        .select_related("project")
+        .first()
+    )
     if dataset is None:
         raise NotFound(f"There is no dataset {name} in this project.")
     return dataset
@@ -67,42 +75,66 @@ def dataset_versions(*, dataset: Dataset) -> "Versions":
     return DatasetVersion.objects.filter(dataset=dataset).select_related("dataset", "created_by")
 
 
-def dataset_version_find(*, project: Project, name: str, number: int | None = None) -> DatasetVersion | None:
+def dataset_version_find(
+    *, project: Project, name: str, number: int | None = None
+) -> DatasetVersion | None:
     """One version by number, the current one without a number; None when it is not there. One query."""
-    versions = DatasetVersion.objects.filter(dataset__project=project, dataset__name=name).select_related("dataset__project", "created_by")
+    versions = DatasetVersion.objects.filter(
+        dataset__project=project, dataset__name=name
+    ).select_related("dataset__project", "created_by")
     return versions.filter(number=current_number() if number is None else number).first()
 
 
-def dataset_version_get(*, project: Project, name: str, number: int | None = None) -> DatasetVersion:
+def dataset_version_get(
+    *, project: Project, name: str, number: int | None = None
+) -> DatasetVersion:
     """The same. Raises: NotFound."""
     version = dataset_version_find(project=project, name=name, number=number)
     if version is None:
-        raise NotFound(f"There is no {name}{f' version {number}' if number else ''} among this project's datasets.")
+        raise NotFound(
+            f"There is no {name}{f' version {number}' if number else ''} among this project's datasets."
+        )
     return version
 
 
 def dataset_version_before(version: DatasetVersion) -> DatasetVersion | None:
     """The version of the same dataset with the next lower number; None for the first one."""
-    return DatasetVersion.objects.filter(dataset_id=version.dataset_id, number__lt=version.number).order_by("-number").first()
+    return (
+        DatasetVersion.objects.filter(dataset_id=version.dataset_id, number__lt=version.number)
+        .order_by("-number")
+        .first()
+    )
 
 
-def dataset_version_rows(*, version: DatasetVersion, limit: int, user: "User | None" = None) -> DatasetRow:
+def dataset_version_rows(
+    *, version: DatasetVersion, limit: int, user: "User | None" = None
+) -> DatasetRow:
     """The first `limit` rows, read in a bounded process for `user`. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
     connection_release()
     with dataset_version_table(version) as table:
-        shown = runner.preview(table, limit=limit, scratch_dir=storage.scratch_dir(), owner=reader_of(version, user))
+        shown = runner.preview(
+            table, limit=limit, scratch_dir=storage.scratch_dir(), owner=reader_of(version, user)
+        )
     return DatasetRow(columns=version.schema, rows=shown.rows, truncated=shown.truncated)
 
 
 @contextlib.contextmanager
-def dataset_version_converted(*, version: DatasetVersion, to: str, user: "User | None" = None) -> Iterator[Path]:
+def dataset_version_converted(
+    *, version: DatasetVersion, to: str, user: "User | None" = None
+) -> Iterator[Path]:
     """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
     connection_release()
     owner = reader_of(version, user)
     if not _conversions.acquire(timeout=CONVERSION_WAIT_SECONDS):
-        raise runner.Busy("Many files are being converted right now. Try again in a few seconds.", retry_after_seconds=5)
+        raise runner.Busy(
+            "Many files are being converted right now. Try again in a few seconds.",
+            retry_after_seconds=5,
+        )
     try:
-        with dataset_version_table(version) as table, runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path:
+        with (
+            dataset_version_table(version) as table,
+            runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path,
+        ):
             yield path
     finally:
         _conversions.release()
@@ -123,9 +155,16 @@ def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]
             raise content_missing(version) from error
         if not Path(path).is_file():
             raise content_missing(version)
-        yield runner.TableFile(path=path, format="parquet" if version.table_key else version.format, schema=version.schema, key=str(version.id))
+        yield runner.TableFile(
+            path=path,
+            format="parquet" if version.table_key else version.format,
+            schema=version.schema,
+            key=str(version.id),
+        )
 
 
 def content_missing(version: DatasetVersion) -> ContentMissing:
     """What to say when the storage does not have a version's file."""
-    return ContentMissing(f"The file of {version.dataset.name} version {version.number} is not in the artifact storage. Tell an administrator.")
+    return ContentMissing(
+        f"The file of {version.dataset.name} version {version.number} is not in the artifact storage. Tell an administrator."
+    )

@@ -21,15 +21,21 @@ def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any
             continue
         if step["uses"] == "write":
             written.add(dataset)
-        elif version is None or (isinstance(version, int) and not isinstance(version, bool) and 0 < version < 2**31):
+        elif version is None or (
+            isinstance(version, int) and not isinstance(version, bool) and 0 < version < 2**31
+        ):
             key = (dataset, version)
             if key not in found:
                 found[key] = _read(project, dataset, version)
             reads[step["id"]] = found[key]
     for step_reads in reads.values():
         if step_reads.get("missing") and step_reads["dataset"] in written:
-            step_reads["missing"] += ". A write step of this pipeline creates it, but a run reads what exists when it is submitted"
-    names = Dataset.objects.filter(project=project, name__in=written, latest_number__gt=0).values_list("name", "latest_number")
+            step_reads["missing"] += (
+                ". A write step of this pipeline creates it, but a run reads what exists when it is submitted"
+            )
+    names = Dataset.objects.filter(
+        project=project, name__in=written, latest_number__gt=0
+    ).values_list("name", "latest_number")
     return reads, {name: 0 for name in written} | dict(names)  # noqa: C420 - two sources
 
 
@@ -38,19 +44,35 @@ def _steps(definition: Any) -> list[dict[str, Any]]:
     return [
         step
         for step in (steps if isinstance(steps, list) else [])[:200]
-        if isinstance(step, dict) and step.get("uses") in ("read", "write") and isinstance(step.get("id"), str) and isinstance(step.get("with"), dict)
+        if isinstance(step, dict)
+        and step.get("uses") in ("read", "write")
+        and isinstance(step.get("id"), str)
+        and isinstance(step.get("with"), dict)
     ]
 
 
 def _read(project: Project, dataset: str, version: int | None) -> dict[str, Any]:
     row = dataset_version_find(project=project, name=dataset, number=version)
     if row is not None:
-        return {"dataset": dataset, "version": row.number, "columns": [{"name": one["name"], "type": one["type"]} for one in row.schema]}
+        return {
+            "dataset": dataset,
+            "version": row.number,
+            "columns": [{"name": one["name"], "type": one["type"]} for one in row.schema],
+        }
     newest = Dataset.objects.filter(project=project, name=dataset, latest_number__gt=0).first()
     if newest is not None:
         message = f"names version {version} of dataset {dataset}, which does not exist: the newest is {newest.latest_number}"
         return {"dataset": dataset, "missing": message, "other_version": True}
-    names = Dataset.objects.filter(project=project, latest_number__gt=0).values_list("name", flat=True)[:NAMES_MAX]
+    names = Dataset.objects.filter(project=project, latest_number__gt=0).values_list(
+        "name", flat=True
+    )[:NAMES_MAX]
     similar = get_close_matches(dataset, list(names), n=1)
-    hint = f"Did you mean {similar[0]}?" if similar else "Upload it, or run the pipeline that writes it"
-    return {"dataset": dataset, "missing": f"names dataset {dataset[:200]}, which does not exist in this project. {hint}"}
+    hint = (
+        f"Did you mean {similar[0]}?"
+        if similar
+        else "Upload it, or run the pipeline that writes it"
+    )
+    return {
+        "dataset": dataset,
+        "missing": f"names dataset {dataset[:200]}, which does not exist in this project. {hint}",
+    }

@@ -30,7 +30,9 @@ def model_versions(*, model: Model) -> "Versions":
     return _listed().filter(model=model)
 
 
-def model_version_find(*, project: Project, name: str, number: int | None = None) -> ModelVersion | None:
+def model_version_find(
+    *, project: Project, name: str, number: int | None = None
+) -> ModelVersion | None:
     """One version by number, the newest without one; None when it is not there. One query."""
     versions = _versions().filter(model__project=project, model__name=name)
     return versions.filter(number=F("model__latest_number") if number is None else number).first()
@@ -40,7 +42,9 @@ def model_version_get(*, project: Project, name: str, number: int | None = None)
     """The same. Raises: NotFound."""
     version = model_version_find(project=project, name=name, number=number)
     if version is None:
-        raise NotFound(f"There is no {name}{f' version {number}' if number else ''} among this project's models.")
+        raise NotFound(
+            f"There is no {name}{f' version {number}' if number else ''} among this project's models."
+        )
     return version
 
 
@@ -50,9 +54,13 @@ def _versions() -> "Versions":
 
 def _listed() -> "Versions":
     """Without what only one version's page shows: the plots and the signature of a wide table are large."""
-    return _versions().defer("plots", "signature", "training", "libraries", "hyperparameters", "training_data__schema")
+    return _versions().defer(
+        "plots", "signature", "training", "libraries", "hyperparameters", "training_data__schema"
+    )
 
 
 def content_missing(version: ModelVersion) -> ContentMissing:
     """What to say when the storage does not have a version's file."""
-    return ContentMissing(f"The file of {version.model.name} version {version.number} is not in the artifact storage. Tell an administrator.")
+    return ContentMissing(
+        f"The file of {version.model.name} version {version.number} is not in the artifact storage. Tell an administrator."
+    )

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def pipeline_latest_versions(*, project: Project) -> "Versions":
     """The newest version of every pipeline of `project`, each with its pipeline and author. To be ordered by `pipeline__name`."""
-    return PipelineVersion.objects.filter(pipeline__project=project, number=F("pipeline__latest_number")).select_related(
-        "pipeline", "created_by"
-    )
+    return PipelineVersion.objects.filter(
+        pipeline__project=project, number=F("pipeline__latest_number")
+    ).select_related("pipeline", "created_by")
 
 
 def pipeline_get(*, project: Project, name: str) -> Pipeline:
@@ -28,18 +28,30 @@ def pipeline_get(*, project: Project, name: str) -> Pipeline:
 
 def pipeline_versions(*, pipeline: Pipeline) -> "Versions":
     """All versions of `pipeline`, to be ordered by `-number`."""
-    return PipelineVersion.objects.filter(pipeline=pipeline).select_related("pipeline", "created_by")
+    return PipelineVersion.objects.filter(pipeline=pipeline).select_related(
+        "pipeline", "created_by"
+    )
 
 
-def pipeline_version_find(*, project: Project, name: str, number: int | None = None) -> PipelineVersion | None:
+def pipeline_version_find(
+    *, project: Project, name: str, number: int | None = None
+) -> PipelineVersion | None:
     """One version by number, the newest without one; None when it is not there. One query."""
-    versions = PipelineVersion.objects.filter(pipeline__project=project, pipeline__name=name).select_related("pipeline", "created_by")
-    return versions.filter(number=F("pipeline__latest_number") if number is None else number).first()
+    versions = PipelineVersion.objects.filter(
+        pipeline__project=project, pipeline__name=name
+    ).select_related("pipeline", "created_by")
+    return versions.filter(
+        number=F("pipeline__latest_number") if number is None else number
+    ).first()
 
 
-def pipeline_version_get(*, project: Project, name: str, number: int | None = None) -> PipelineVersion:
+def pipeline_version_get(
+    *, project: Project, name: str, number: int | None = None
+) -> PipelineVersion:
     """The same. Raises: NotFound."""
     version = pipeline_version_find(project=project, name=name, number=number)
     if version is None:
-        raise NotFound(f"There is no {name}{f' version {number}' if number else ''} among this project's pipelines.")
+        raise NotFound(
+            f"There is no {name}{f' version {number}' if number else ''} among this project's pipelines."
+        )
     return version

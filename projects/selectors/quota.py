@@ -40,7 +40,9 @@ def stored_bytes(project: Project) -> int:
     sizes = uploads.aggregate(files=Sum("size_bytes"), tables=Sum("table_size_bytes"))
     staged = StagedUpload.objects.filter(project=project).aggregate(files=Sum("size_bytes"))
     held = [sizes["files"], sizes["tables"], staged["files"]]
-    return sum(int(size or 0) for size in held) + (_artifact_bytes(project.id) if _artifact_bytes else 0)
+    return sum(int(size or 0) for size in held) + (
+        _artifact_bytes(project.id) if _artifact_bytes else 0
+    )
 
 
 def _stored_lately(project: Project) -> int:

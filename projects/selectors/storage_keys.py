@@ -10,5 +10,7 @@ def storage_keys_referenced(keys: Collection[str]) -> set[str]:
     found: set[str] = set()
     for rows in (DatasetVersion.objects, ModelVersion.objects, StagedUpload.objects):
         found |= set(rows.filter(storage_key__in=keys).values_list("storage_key", flat=True))
-    found |= set(DatasetVersion.objects.filter(table_key__in=keys).values_list("table_key", flat=True))
+    found |= set(
+        DatasetVersion.objects.filter(table_key__in=keys).values_list("table_key", flat=True)
+    )
     return found

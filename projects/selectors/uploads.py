@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def uploads_of(*, project: Project, user: "User") -> "QuerySet[StagedUpload, StagedUpload]":
     """The user's staged uploads in a project, to be ordered by `-id`."""
-    return StagedUpload.objects.filter(project=project, created_by=user, expires_at__gt=utc_now()).select_related("project")
+    return StagedUpload.objects.filter(
+        project=project, created_by=user, expires_at__gt=utc_now()
+    ).select_related("project")
 
 
 def upload_get(*, project: Project, user: "User", upload_id: UUID) -> StagedUpload:

@@ -38,7 +38,12 @@ def register_job_uses(uses: JobUses) -> None:
 def dataset_version_uses(*, dataset: Dataset, version_id: UUID, number: int) -> list[Use]:
     """What would break without this version, at most `USES_MAX`."""
     pinned = [
-        Use("pipeline", name, version, f"Pipeline {name} version {version} reads this version in step {step}.")
+        Use(
+            "pipeline",
+            name,
+            version,
+            f"Pipeline {name} version {version} reads this version in step {step}.",
+        )
         for name, version, step, asked in _readers(dataset)
         if asked == number
     ]
@@ -48,7 +53,12 @@ def dataset_version_uses(*, dataset: Dataset, version_id: UUID, number: int) -> 
 def dataset_uses(*, dataset: Dataset) -> list[Use]:
     """What would break without the dataset, at most `USES_MAX`."""
     readers = [
-        Use("pipeline", name, version, f"Pipeline {name} version {version} reads this dataset in step {step}.")
+        Use(
+            "pipeline",
+            name,
+            version,
+            f"Pipeline {name} version {version} reads this dataset in step {step}.",
+        )
         for name, version, step, _ in _readers(dataset)
     ]
     return _with_jobs(readers, list(dataset.versions.values_list("id", flat=True)))

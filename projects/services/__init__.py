@@ -7,8 +7,19 @@ from projects.services.passwords import access_end, password_change, sessions_en
 from projects.services.pipelines import PipelineCheck, PipelineSaved, pipeline_check, pipeline_save
 from projects.services.profiles import dataset_profile
 from projects.services.projects import project_create, project_etag, project_update
-from projects.services.sweep import expired_tokens_sweep, scratch_files_sweep, unfinished_uploads_sweep, unreferenced_objects_sweep
-from projects.services.tokens import session_create, session_end, token_create, token_delete, token_identify
+from projects.services.sweep import (
+    expired_tokens_sweep,
+    scratch_files_sweep,
+    unfinished_uploads_sweep,
+    unreferenced_objects_sweep,
+)
+from projects.services.tokens import (
+    session_create,
+    session_end,
+    token_create,
+    token_delete,
+    token_identify,
+)
 from projects.services.uploads import (
     dataset_upload,
     expired_uploads_sweep,

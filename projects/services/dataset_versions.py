@@ -25,7 +25,9 @@ def dataset_etag(dataset: Dataset) -> str:
     return f'"{dataset.id.hex}-{dataset.latest_number}-{dataset.current}"'
 
 
-def dataset_set_current(*, dataset: Dataset, number: int, etags: Preconditions | None = None) -> Dataset:
+def dataset_set_current(
+    *, dataset: Dataset, number: int, etags: Preconditions | None = None
+) -> Dataset:
     """Make version `number` the one that jobs read when they name none. The next new version becomes current again.
 
     Raises: NotFound, PreconditionFailed when `etags` is given and lacks the present one, ProjectArchived.
@@ -35,13 +37,18 @@ def dataset_set_current(*, dataset: Dataset, number: int, etags: Preconditions |
         locked = _locked(dataset)
         check_etag(dataset_etag(locked), etags)
         if not locked.versions.filter(number=number).exists():
-            raise NotFound(f"Dataset {locked.name} has no version {number}.", detail={"current_version": "no such version"})
+            raise NotFound(
+                f"Dataset {locked.name} has no version {number}.",
+                detail={"current_version": "no such version"},
+            )
         locked.current_number, locked.current_set_at = number, locked.latest_number
         locked.save(update_fields=["current_number", "current_set_at"])
     return locked
 
 
-def dataset_version_delete(*, dataset: Dataset, number: int, etags: Preconditions | None = None) -> None:
+def dataset_version_delete(
+    *, dataset: Dataset, number: int, etags: Preconditions | None = None
+) -> None:
     """Delete a version that nothing needs, with its file. Its number is never given again.
 
     The file of a version that a job wrote is an artifact of that job and is deleted with the job.
@@ -55,8 +62,14 @@ def dataset_version_delete(*, dataset: Dataset, number: int, etags: Precondition
             raise NotFound(f"Dataset {locked.name} has no version {number}.")
         check_etag(dataset_etag(locked), etags)
         if number == locked.current:
-            raise InUse(f"Version {number} is the current version. Make another version current first, or delete the dataset.", detail={"uses": []})
-        _refuse_used(dataset_version_uses(dataset=locked, version_id=version.id, number=number), f"Version {number}")
+            raise InUse(
+                f"Version {number} is the current version. Make another version current first, or delete the dataset.",
+                detail={"uses": []},
+            )
+        _refuse_used(
+            dataset_version_uses(dataset=locked, version_id=version.id, number=number),
+            f"Version {number}",
+        )
         _delete([version])
         version.delete()
 
@@ -74,7 +87,12 @@ def dataset_delete(*, dataset: Dataset, etags: Preconditions | None = None) -> N
 
 
 def _locked(dataset: Dataset) -> Dataset:
-    locked = Dataset.objects.select_for_update(of=("self",)).select_related("project").filter(id=dataset.id).first()
+    locked = (
+        Dataset.objects.select_for_update(of=("self",))
+        .select_related("project")
+        .filter(id=dataset.id)
+        .first()
+    )
     if locked is None:
         raise NotFound(f"There is no dataset {dataset.name} in this project.")
     return locked
@@ -84,8 +102,15 @@ def _refuse_used(uses: Sequence[Use], what: str) -> None:
     if not uses:
         return
     shown = " ".join(use.message for use in uses[:3])
-    more = f" And {len(uses) - 3}{' or more' if len(uses) == USES_MAX else ''} further uses." if len(uses) > 3 else ""
-    detail = [{"kind": use.kind, "name": use.name, "version": use.version, "message": use.message} for use in uses]
+    more = (
+        f" And {len(uses) - 3}{' or more' if len(uses) == USES_MAX else ''} further uses."
+        if len(uses) > 3
+        else ""
+    )
+    detail = [
+        {"kind": use.kind, "name": use.name, "version": use.version, "message": use.message}
+        for use in uses
+    ]
     raise InUse(f"{what} cannot be deleted: it is in use. {shown}{more}", detail={"uses": detail})
 
 
@@ -107,4 +132,6 @@ def _raced() -> Iterator[None]:
     try:
         yield
     except (IntegrityError, ProtectedError) as error:
-        raise InUse("A job began to use it just now. Read its uses again.", detail={"uses": []}) from error
+        raise InUse(
+            "A job began to use it just now. Read its uses again.", detail={"uses": []}
+        ) from error

@@ -71,7 +71,9 @@ def version_create(
     if stays:
         dataset.current_number, dataset.current_set_at = stays, dataset.latest_number
     dataset.save(update_fields=["latest_number", "current_number", "current_set_at"])
-    return DatasetVersion.objects.create(id=id, dataset=dataset, number=dataset.latest_number, **facts)
+    return DatasetVersion.objects.create(
+        id=id, dataset=dataset, number=dataset.latest_number, **facts
+    )
 
 
 def current_version_changed(name: str, number: int) -> Conflict:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 def member_add(*, project: Project, user: "User", role: Role) -> Membership:
     """Make `user` a member. Raises: Conflict for one who is."""
     with transaction.atomic():
-        membership, made = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+        membership, made = Membership.objects.get_or_create(
+            project=project, user=user, defaults={"role": role}
+        )
         if made:
             _record(AuditKind.MEMBER_ADDED, membership, role=role)
     if not made:
         fault = f"is a member already, with the role {membership.role}: change that instead"
-        raise Conflict(f"{user.get_username()} {fault}.", code="member_exists", detail={"username": fault})
+        raise Conflict(
+            f"{user.get_username()} {fault}.", code="member_exists", detail={"username": fault}
+        )
     return membership
 
 
@@ -36,13 +40,17 @@ def member_etag(membership: Membership) -> str:
 
 def member_get(*, project: Project, user: "User") -> Membership:
     """Raises: NotFound."""
-    membership = Membership.objects.filter(project=project, user=user).select_related("user").first()
+    membership = (
+        Membership.objects.filter(project=project, user=user).select_related("user").first()
+    )
     if membership is None:
         raise NotFound(f"{user.get_username()} is not a member of this project: add them.")
     return membership
 
 
-def member_change(*, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None) -> Membership:
+def member_change(
+    *, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None
+) -> Membership:
     """Change a member's role. Raises: NotFound for nobody's membership, Conflict for the last maintainer's, PreconditionFailed."""
     with transaction.atomic():
         membership = _locked(project, user)
@@ -52,7 +60,9 @@ def member_change(*, project: Project, user: "User", role: Role, by: "User", eta
         return _set(membership, role, by)
 
 
-def member_set(*, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None) -> Membership:
+def member_set(
+    *, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None
+) -> Membership:
     """Make `user` a member with `role`, or change the role they have.
 
     Raises: Conflict for the last maintainer's, PreconditionFailed.
@@ -67,7 +77,9 @@ def member_set(*, project: Project, user: "User", role: Role, by: "User", etags:
         return membership
 
 
-def member_remove(*, project: Project, user: "User", by: "User", etags: Preconditions | None = None) -> None:
+def member_remove(
+    *, project: Project, user: "User", by: "User", etags: Preconditions | None = None
+) -> None:
     """End a membership; harmless when there is none. Raises: Conflict for the last maintainer's, PreconditionFailed."""
     with transaction.atomic():
         membership = _locked(project, user)
@@ -95,11 +107,15 @@ def _set(membership: Membership, role: Role, by: "User") -> Membership:
 
 def _record(kind: AuditKind, membership: Membership, **detail: str) -> None:
     roles = {name: str(Role(role).value) for name, role in detail.items()}
-    audit_record(kind, subject=membership.user.get_username(), project_slug=membership.project.slug, **roles)
+    audit_record(
+        kind, subject=membership.user.get_username(), project_slug=membership.project.slug, **roles
+    )
 
 
 def _demand_another_maintainer(membership: Membership, by: "User") -> None:
-    others = Membership.objects.filter(project=membership.project_id, role=Role.MAINTAINER).exclude(id=membership.id)
+    others = Membership.objects.filter(project=membership.project_id, role=Role.MAINTAINER).exclude(
+        id=membership.id
+    )
     if membership.role == Role.MAINTAINER and not by.is_superuser and not others.exists():
         raise Conflict(
             f"{membership.user.get_username()} is the last maintainer of this project. Make somebody else a maintainer first.",

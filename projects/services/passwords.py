@@ -39,7 +39,9 @@ def password_stamp(user: "User") -> str:
     return hashlib.sha256(b"mimir password stamp\0" + user.password.encode()).hexdigest()
 
 
-def password_change(*, user: "User", new_password: str, keep: AccessToken, end_tokens: bool, address: str = "") -> Ended:
+def password_change(
+    *, user: "User", new_password: str, keep: AccessToken, end_tokens: bool, address: str = ""
+) -> Ended:
     """Change a user's password; the caller has checked the current one. All sessions but `keep` end, and all API tokens with `end_tokens`.
 
     Raises: Invalid, for a password that is too weak.
@@ -55,9 +57,17 @@ def password_change(*, user: "User", new_password: str, keep: AccessToken, end_t
             others = others.exclude(id=keep.id)
         sessions = _delete(others.filter(kind=TokenKind.SESSION))
         tokens = _delete(others.filter(kind=TokenKind.API)) if end_tokens else 0
-        AccessToken.objects.filter(user=user, password_stamp__in=("", before)).update(password_stamp=password_stamp(user))
+        AccessToken.objects.filter(user=user, password_stamp__in=("", before)).update(
+            password_stamp=password_stamp(user)
+        )
         sessions += admin_sessions_end(user=user)
-        audit_record(AuditKind.PASSWORD_CHANGED, actor=user, subject=user.get_username(), sessions=sessions, tokens=tokens)
+        audit_record(
+            AuditKind.PASSWORD_CHANGED,
+            actor=user,
+            subject=user.get_username(),
+            sessions=sessions,
+            tokens=tokens,
+        )
         return Ended(sessions, tokens)
 
 
@@ -66,7 +76,10 @@ def demand_strong(new_password: str, user: "User") -> None:
     try:
         validate_password(new_password, user)
     except ValidationError as error:
-        raise Invalid(f"new_password: {' '.join(error.messages)}", detail={"new_password": " ".join(error.messages)}) from error
+        raise Invalid(
+            f"new_password: {' '.join(error.messages)}",
+            detail={"new_password": " ".join(error.messages)},
+        ) from error
 
 
 def password_store(*, user: "User", encoded: str) -> Ended:
@@ -75,7 +88,14 @@ def password_store(*, user: "User", encoded: str) -> Ended:
     user.save(update_fields=["password"])
     tokens = _delete(AccessToken.objects.filter(user=user, kind=TokenKind.API))
     sessions = _delete(AccessToken.objects.filter(user=user)) + admin_sessions_end(user=user)
-    audit_record(AuditKind.PASSWORD_CHANGED, actor=user, subject=user.get_username(), sessions=sessions, tokens=tokens, by="link")
+    audit_record(
+        AuditKind.PASSWORD_CHANGED,
+        actor=user,
+        subject=user.get_username(),
+        sessions=sessions,
+        tokens=tokens,
+        by="link",
+    )
     return Ended(sessions, tokens)
 
 
@@ -86,7 +106,9 @@ def password_rehash(*, user: "User", password: str) -> None:
     with transaction.atomic():
         user.password = encoded
         user.save(update_fields=["password"])
-        AccessToken.objects.filter(user=user, password_stamp=before).update(password_stamp=password_stamp(user))
+        AccessToken.objects.filter(user=user, password_stamp=before).update(
+            password_stamp=password_stamp(user)
+        )
 
 
 def sessions_end(*, user: "User", keep: AccessToken | None = None) -> int:
@@ -105,7 +127,9 @@ def access_end(*, user: "User") -> Ended:
     with transaction.atomic():
         tokens = _delete(AccessToken.objects.filter(user=user, kind=TokenKind.API))
         sessions = _delete(AccessToken.objects.filter(user=user)) + admin_sessions_end(user=user)
-        audit_record(AuditKind.ACCESS_ENDED, subject=user.get_username(), sessions=sessions, tokens=tokens)
+        audit_record(
+            AuditKind.ACCESS_ENDED, subject=user.get_username(), sessions=sessions, tokens=tokens
+        )
         return Ended(sessions, tokens)
 
 
@@ -113,7 +137,11 @@ def admin_sessions_end(*, user: "User") -> int:
     """End a user's sessions of the admin. Their rows name nobody, and are few: all are read."""
     if not (user.is_staff or Session.objects.exists()):
         return 0
-    theirs = [row.session_key for row in Session.objects.iterator() if row.get_decoded().get(_ADMIN_USER_KEY) == str(user.pk)]
+    theirs = [
+        row.session_key
+        for row in Session.objects.iterator()
+        if row.get_decoded().get(_ADMIN_USER_KEY) == str(user.pk)
+    ]
     return Session.objects.filter(session_key__in=theirs).delete()[0]
 
 

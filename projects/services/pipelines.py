@@ -60,7 +60,11 @@ def pipeline_check(*, project: Project, definition: Any, user: "User | None") ->
         scratch_dir=storage.scratch_dir(),
         owner=Owner(str(user.pk) if user else "", str(project.id)),
     )
-    faults, data_faults, steps = list(checked.faults), list(checked.data_faults), list(checked.steps)
+    faults, data_faults, steps = (
+        list(checked.faults),
+        list(checked.data_faults),
+        list(checked.steps),
+    )
     return PipelineCheck(faults, data_faults, steps, checked.graph, _summary(faults, steps))
 
 
@@ -88,17 +92,27 @@ def pipeline_save(
     if check.faults:
         detail = {_under_definition(fault.path): fault.message for fault in check.faults}
         count = len(check.faults)
-        raise Invalid(f"The definition has {count} fault{'s' if count > 1 else ''}.", code="invalid_definition", detail=detail)
+        raise Invalid(
+            f"The definition has {count} fault{'s' if count > 1 else ''}.",
+            code="invalid_definition",
+            detail=detail,
+        )
     with transaction.atomic():
         Pipeline.objects.bulk_create([Pipeline(project=project, name=name)], ignore_conflicts=True)
         pipeline = Pipeline.objects.select_for_update().get(project=project, name=name)
         check_etag(pipeline_etag(pipeline.latest_number) if pipeline.latest_number else None, etags)
-        newest = pipeline.versions.filter(number=pipeline.latest_number).select_related("pipeline", "created_by").first()
+        newest = (
+            pipeline.versions.filter(number=pipeline.latest_number)
+            .select_related("pipeline", "created_by")
+            .first()
+        )
         if newest is not None and _text(newest.definition) == _text(definition):
             return PipelineSaved(newest, created=False, check=check)
         pipeline.latest_number += 1
         pipeline.save(update_fields=["latest_number"])
-        version = PipelineVersion.objects.create(pipeline=pipeline, number=pipeline.latest_number, definition=definition, created_by=user)
+        version = PipelineVersion.objects.create(
+            pipeline=pipeline, number=pipeline.latest_number, definition=definition, created_by=user
+        )
         return PipelineSaved(version, created=True, check=check)
 
 
@@ -114,7 +128,10 @@ def _under_definition(path: str) -> str:
 def _check_size(definition: Any) -> None:
     limit: int = settings.ENV.definition_bytes_max
     if len(json.dumps(definition)) > limit:
-        raise TooLarge(f"The definition is larger than {limit} bytes.", detail={"definition": f"at most {limit} bytes"})
+        raise TooLarge(
+            f"The definition is larger than {limit} bytes.",
+            detail={"definition": f"at most {limit} bytes"},
+        )
 
 
 def _summary(faults: list[Fault], steps: list[dict[str, str]]) -> str:

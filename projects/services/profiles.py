@@ -19,7 +19,9 @@ class NotComputed(NotFound):
     code = "not_computed"
 
 
-def dataset_profile(*, version: DatasetVersion, compute: bool = True, user: "User | None" = None) -> DatasetProfile:
+def dataset_profile(
+    *, version: DatasetVersion, compute: bool = True, user: "User | None" = None
+) -> DatasetProfile:
     """The profile of `version`, computed now if it is not there yet; without `compute` only one that is there.
 
     Two that ask at once both compute; one row is kept, and both answer it. A table that is too large for the bounds of the parsing child,
@@ -34,7 +36,9 @@ def dataset_profile(*, version: DatasetVersion, compute: bool = True, user: "Use
     connection_release()
     with dataset_version_table(version) as table:
         columns, fault = _computed(table, reader_of(version, user))
-    DatasetProfile.objects.bulk_create([DatasetProfile(version=version, columns=columns, fault=fault)], ignore_conflicts=True)
+    DatasetProfile.objects.bulk_create(
+        [DatasetProfile(version=version, columns=columns, fault=fault)], ignore_conflicts=True
+    )
     return DatasetProfile.objects.get(version=version)
 
 
@@ -42,7 +46,9 @@ def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[dict[s
     try:
         profile = runner.profile(table, scratch_dir=storage.scratch_dir(), owner=owner)
     except runner.Interrupted as error:
-        raise runner.Busy(f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60) from error
+        raise runner.Busy(
+            f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60
+        ) from error
     except runner.Unreadable as error:
         return [], error.message
     return profile.columns, profile.fault

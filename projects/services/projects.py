@@ -24,7 +24,9 @@ def project_create(*, slug: str, name: str, description: str = "", user: "User")
         with transaction.atomic():
             get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
             project_demand(user)
-            project = Project.objects.create(slug=slug, name=_name(name), description=description, created_by=user)
+            project = Project.objects.create(
+                slug=slug, name=_name(name), description=description, created_by=user
+            )
             Membership.objects.create(project=project, user=user, role=Role.MAINTAINER)
     except IntegrityError as error:
         raise Conflict(
@@ -63,7 +65,9 @@ def project_update(
         locked.status = locked.status if status is None else ProjectStatus(status)
         if not isinstance(stored_bytes_max, EllipsisType):
             locked.stored_bytes_max = stored_bytes_max  # by administrators only; None: the default
-        locked.save(update_fields=["name", "description", "status", "stored_bytes_max", "updated_at"])
+        locked.save(
+            update_fields=["name", "description", "status", "stored_bytes_max", "updated_at"]
+        )
     return locked
 
 

@@ -14,7 +14,9 @@ from projects import storage
 from projects.models import AccessToken
 from projects.selectors.storage_keys import storage_keys_referenced
 
-UNREFERENCED_AFTER = dt.timedelta(hours=24)  # longer than any upload is between its object and its row
+UNREFERENCED_AFTER = dt.timedelta(
+    hours=24
+)  # longer than any upload is between its object and its row
 _BATCH = 500
 
 
@@ -52,7 +54,10 @@ def scratch_files_sweep(*, older_than: dt.timedelta = UNREFERENCED_AFTER) -> int
     with os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
-                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before:
+                if (
+                    entry.is_file(follow_symlinks=False)
+                    and entry.stat(follow_symlinks=False).st_mtime < before
+                ):
                     os.unlink(entry.path)
                     deleted += 1
     return deleted

@@ -22,7 +22,9 @@ from projects.services.passwords import access_end, password_stamp
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-USED_EVERY = dt.timedelta(minutes=1)  # `last_used_at` is this exact: a write at each request would cost more than it tells
+USED_EVERY = dt.timedelta(
+    minutes=1
+)  # `last_used_at` is this exact: a write at each request would cost more than it tells
 TOKENS_MAX = 200  # API tokens of one user
 
 
@@ -37,33 +39,65 @@ class NewToken:
 def session_create(*, user: "User", address: str = "", client: str = "") -> NewToken:
     """A session token that expires after `SESSION_HOURS`. `address` and `client` (User-Agent) are what its user tells it by."""
     expires_at = utc_now() + dt.timedelta(hours=settings.ENV.session_hours)
-    return _create(user=user, kind=TokenKind.SESSION, expires_at=expires_at, address=address[:45], client=client.replace("\x00", "")[:200])
+    return _create(
+        user=user,
+        kind=TokenKind.SESSION,
+        expires_at=expires_at,
+        address=address[:45],
+        client=client.replace("\x00", "")[:200],
+    )
 
 
-def token_create(*, user: "User", name: str, expires_at: dt.datetime | None, made_with: AccessToken | None = None) -> NewToken:
+def token_create(
+    *, user: "User", name: str, expires_at: dt.datetime | None, made_with: AccessToken | None = None
+) -> NewToken:
     """An API token. One made with another API token does not outlive that one, and ends with it. Raises: Invalid, TooMany."""
     if not name.strip():
-        raise Invalid("name: a token needs a name, to know it again by.", detail={"name": "may not be empty"})
-    if made_with is not None and made_with.kind == TokenKind.API and made_with.expires_at is not None:
+        raise Invalid(
+            "name: a token needs a name, to know it again by.", detail={"name": "may not be empty"}
+        )
+    if (
+        made_with is not None
+        and made_with.kind == TokenKind.API
+        and made_with.expires_at is not None
+    ):
         if expires_at is not None and expires_at > made_with.expires_at:
             rule = "may not be later than that of the token this is made with"
             raise Invalid(f"expires_at: {rule}.", detail={"expires_at": rule})
         expires_at = expires_at or made_with.expires_at
     if expires_at is not None and expires_at <= utc_now():
-        raise Invalid("expires_at: has to be in the future.", detail={"expires_at": "has to be in the future"})
+        raise Invalid(
+            "expires_at: has to be in the future.", detail={"expires_at": "has to be in the future"}
+        )
     if AccessToken.objects.filter(user=user, kind=TokenKind.API).count() >= TOKENS_MAX:
         raise TooMany(f"You have {TOKENS_MAX} tokens. Delete some that you no longer use.")
     parent = made_with if made_with is not None and made_with.kind == TokenKind.API else None
     with transaction.atomic():
-        made = _create(user=user, kind=TokenKind.API, name=name.strip(), expires_at=expires_at, parent=parent)
-        audit_record(AuditKind.TOKEN_CREATED, actor=user, subject=made.row.name, id=str(made.row.id), hint=made.row.hint)
+        made = _create(
+            user=user, kind=TokenKind.API, name=name.strip(), expires_at=expires_at, parent=parent
+        )
+        audit_record(
+            AuditKind.TOKEN_CREATED,
+            actor=user,
+            subject=made.row.name,
+            id=str(made.row.id),
+            hint=made.row.hint,
+        )
     return made
 
 
-def _create(*, user: "User", kind: TokenKind, expires_at: dt.datetime | None, **fields: Any) -> NewToken:
+def _create(
+    *, user: "User", kind: TokenKind, expires_at: dt.datetime | None, **fields: Any
+) -> NewToken:
     token = f"mimir_{kind.value}_{secrets.token_urlsafe(32)}"
     row = AccessToken.objects.create(
-        user=user, kind=kind, digest=_digest(token), hint=token[-4:], expires_at=expires_at, password_stamp=password_stamp(user), **fields
+        user=user,
+        kind=kind,
+        digest=_digest(token),
+        hint=token[-4:],
+        expires_at=expires_at,
+        password_stamp=password_stamp(user),
+        **fields,
     )
     return NewToken(row=row, token=token)
 
@@ -101,7 +135,10 @@ def token_identify(token: str) -> Identity | None:
 def session_delete(*, session: AccessToken) -> None:
     """End a sign-in; harmless the second time. Raises: Conflict for a token that is no sign-in: it would go on opening."""
     if session.kind != TokenKind.SESSION:
-        raise Conflict("This is an API token, not a sign-in: DELETE /api/v1/tokens/<id>/ takes it back.", code="not_a_session")
+        raise Conflict(
+            "This is an API token, not a sign-in: DELETE /api/v1/tokens/<id>/ takes it back.",
+            code="not_a_session",
+        )
     with transaction.atomic():
         AccessToken.objects.filter(id=session.id, kind=TokenKind.SESSION).delete()
         audit_record(AuditKind.SIGNED_OUT, actor=session.user, subject=session.user.get_username())
@@ -110,10 +147,18 @@ def session_delete(*, session: AccessToken) -> None:
 def session_end(*, user: "User", session_id: UUID) -> None:
     """End one of the user's sessions. Raises: NotFound."""
     with transaction.atomic():
-        deleted, _ = AccessToken.objects.filter(id=session_id, user=user, kind=TokenKind.SESSION).delete()
+        deleted, _ = AccessToken.objects.filter(
+            id=session_id, user=user, kind=TokenKind.SESSION
+        ).delete()
         if not deleted:
             raise NotFound("You have no such session.")
-        audit_record(AuditKind.SESSIONS_ENDED, actor=user, subject=user.get_username(), sessions=1, id=str(session_id))
+        audit_record(
+            AuditKind.SESSIONS_ENDED,
+            actor=user,
+            subject=user.get_username(),
+            sessions=1,
+            id=str(session_id),
+        )
 
 
 def token_get(*, user: "User", token_id: UUID) -> AccessToken:
@@ -135,4 +180,10 @@ def token_delete(*, user: "User", token_id: UUID, etags: Preconditions | None = 
         found = token_get(user=user, token_id=token_id)
         check_etag(token_etag(found), etags)
         AccessToken.objects.filter(id=found.id).delete()
-        audit_record(AuditKind.TOKEN_DELETED, actor=user, subject=found.name, id=str(token_id), hint=found.hint)
+        audit_record(
+            AuditKind.TOKEN_DELETED,
+            actor=user,
+            subject=found.name,
+            id=str(token_id),
+            hint=found.hint,
+        )

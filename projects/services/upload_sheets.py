@@ -14,7 +14,15 @@ from projects.models import DatasetVersion, StagedUpload
 from projects.names import check_name
 from projects.parsing import runner
 from projects.selectors.quota import storage_demand
-from projects.services.upload_versions import NewVersion, file_facts, reading_facts, table_facts, table_save, upload_file, versions_commit
+from projects.services.upload_versions import (
+    NewVersion,
+    file_facts,
+    reading_facts,
+    table_facts,
+    table_save,
+    upload_file,
+    versions_commit,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +37,12 @@ class SheetDataset:
 
 
 def upload_accept_sheets(
-    *, upload: StagedUpload, datasets: Sequence[SheetDataset], types: dict[str, str] | None, user: "User", make_current: bool = True
+    *,
+    upload: StagedUpload,
+    datasets: Sequence[SheetDataset],
+    types: dict[str, str] | None,
+    user: "User",
+    make_current: bool = True,
 ) -> list[DatasetVersion]:
     """The next version of each dataset, from its sheet: all of them or none. In the order of `datasets`.
 
@@ -44,7 +57,12 @@ def upload_accept_sheets(
     owner = runner.Owner(str(user.pk), str(project.id))
     readings = [_options(upload, one.sheet, types) for one in datasets]
     connection_release()
-    with upload_file(upload) as path, runner.imported_each(path, readings, scratch_dir=storage.scratch_dir(), owner=owner) as found:
+    with (
+        upload_file(upload) as path,
+        runner.imported_each(
+            path, readings, scratch_dir=storage.scratch_dir(), owner=owner
+        ) as found,
+    ):
         stored = _stored(upload, path, found)
     made = []
     for index, (one, reading) in enumerate(zip(datasets, found, strict=True)):
@@ -52,7 +70,9 @@ def upload_accept_sheets(
         facts = {**reading_facts(reading), **file_facts(copy or upload), **table_facts(table)}
         made.append(NewVersion(one.name, uuid7() if index else upload.id, facts))
     discard = [one for pair in stored for one in pair]
-    return versions_commit(project, made, user, discard=discard, make_current=make_current, staged=upload.id)
+    return versions_commit(
+        project, made, user, discard=discard, make_current=make_current, staged=upload.id
+    )
 
 
 def _check(datasets: Sequence[SheetDataset]) -> None:

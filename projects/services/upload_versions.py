@@ -38,11 +38,16 @@ def upload_file(upload: StagedUpload) -> Iterator[str]:
             with open(path, "rb"):
                 pass
         except FileNotFoundError as error:
-            raise Conflict("The file of this upload is not in the artifact storage any more. Upload it again.", code="content_missing") from error
+            raise Conflict(
+                "The file of this upload is not in the artifact storage any more. Upload it again.",
+                code="content_missing",
+            ) from error
         yield path
 
 
-def table_save(project: Project, found: runner.ReadFile, *, also: Sequence[str] = ()) -> storage.Stored | None:
+def table_save(
+    project: Project, found: runner.ReadFile, *, also: Sequence[str] = ()
+) -> storage.Stored | None:
     """Store the table under a key of its own; where that fails, the objects `also` are discarded too."""
     if found.table is None:
         return None
@@ -77,7 +82,11 @@ def table_facts(table: storage.Stored | None) -> dict[str, Any]:
     """The fields of a version that name its table."""
     if table is None:
         return {}
-    return {"table_key": table.key, "table_size_bytes": table.size_bytes, "table_sha256": table.sha256}
+    return {
+        "table_key": table.key,
+        "table_size_bytes": table.size_bytes,
+        "table_sha256": table.sha256,
+    }
 
 
 def versions_commit(
@@ -103,7 +112,12 @@ def versions_commit(
             for one in sorted(made, key=lambda one: one.name):
                 facts = {**one.facts, "source": VersionSource.UPLOAD, "created_by": user}
                 by_id[one.id] = version_create(
-                    project=project, name=one.name, id=one.id, make_current=make_current, follows=follows, **facts
+                    project=project,
+                    name=one.name,
+                    id=one.id,
+                    make_current=make_current,
+                    follows=follows,
+                    **facts,
                 )
     except MimirError:
         for stored in discard:

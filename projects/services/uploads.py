@@ -22,7 +22,15 @@ from projects.parsing import runner
 from projects.selectors.datasets import dataset_version_get, dataset_version_table
 from projects.selectors.quota import QuotaExceeded, storage_demand
 from projects.services.datasets import current_version_changed
-from projects.services.upload_versions import NewVersion, file_facts, reading_facts, table_facts, table_save, upload_file, versions_commit
+from projects.services.upload_versions import (
+    NewVersion,
+    file_facts,
+    reading_facts,
+    table_facts,
+    table_save,
+    upload_file,
+    versions_commit,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -79,25 +87,43 @@ def dataset_upload(
     version_id = uuid7()
     owner = runner.Owner(str(user.pk), str(project.id))
     connection_release()
-    with _at_file(), runner.imported(path, options=options.given(), scratch_dir=storage.scratch_dir(), owner=owner) as found:
+    with (
+        _at_file(),
+        runner.imported(
+            path, options=options.given(), scratch_dir=storage.scratch_dir(), owner=owner
+        ) as found,
+    ):
         stored = storage.object_save(storage.object_key(project.id, version_id), file)
         table = table_save(project, found, also=[stored.key])
-    made = NewVersion(name, version_id, {**reading_facts(found), **file_facts(stored), **table_facts(table)})
-    return versions_commit(project, [made], user, discard=[stored, table], make_current=make_current)[0]
+    made = NewVersion(
+        name, version_id, {**reading_facts(found), **file_facts(stored), **table_facts(table)}
+    )
+    return versions_commit(
+        project, [made], user, discard=[stored, table], make_current=make_current
+    )[0]
 
 
-def upload_stage(*, project: Project, upload: UploadedFile, options: ReadOptions, user: "User") -> StagedUpload:
+def upload_stage(
+    *, project: Project, upload: UploadedFile, options: ReadOptions, user: "User"
+) -> StagedUpload:
     """Store a file and read it with `options`; it expires after a day. A file that cannot be read is kept with its fault.
 
     Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
     """
     demand_active(project)
     _check_size(project, upload.size_bytes)
-    staged = StagedUpload.objects.filter(project=project, created_by=user, expires_at__gt=utc_now()).count()
+    staged = StagedUpload.objects.filter(
+        project=project, created_by=user, expires_at__gt=utc_now()
+    ).count()
     if staged >= STAGED_MAX_OF_USER:
-        raise Conflict(f"You have {staged} uploads that are not accepted yet. Accept or delete one.", code="too_many_uploads")
+        raise Conflict(
+            f"You have {staged} uploads that are not accepted yet. Accept or delete one.",
+            code="too_many_uploads",
+        )
     upload_id = uuid7()
-    reading, fault = _inspected(upload.path, options, runner.Owner(str(user.pk), str(project.id)), sample=False)
+    reading, fault = _inspected(
+        upload.path, options, runner.Owner(str(user.pk), str(project.id)), sample=False
+    )
     stored = storage.object_save(storage.object_key(project.id, upload_id), upload.file)
     return StagedUpload.objects.create(
         id=upload_id,
@@ -121,11 +147,15 @@ def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: boo
         owner = runner.Owner(str(upload.created_by_id), str(upload.project_id))
         upload.reading, upload.fault = _inspected(path, options, owner, sample=sample)
     upload.options = options.given()
-    StagedUpload.objects.filter(id=upload.id).update(options=upload.options, reading=upload.reading, fault=upload.fault)
+    StagedUpload.objects.filter(id=upload.id).update(
+        options=upload.options, reading=upload.reading, fault=upload.fault
+    )
     return upload
 
 
-def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current: bool = True) -> DatasetVersion:
+def upload_accept(
+    *, upload: StagedUpload, name: str, user: "User", make_current: bool = True
+) -> DatasetVersion:
     """The next version of dataset `name` from a staged file, read with its options. Accepting twice gives 404 the second time.
 
     Raises: Invalid, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
@@ -134,13 +164,24 @@ def upload_accept(*, upload: StagedUpload, name: str, user: "User", make_current
     demand_active(upload.project)
     owner = runner.Owner(str(user.pk), str(upload.project_id))
     connection_release()
-    with upload_file(upload) as path, runner.imported(path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner) as found:
+    with (
+        upload_file(upload) as path,
+        runner.imported(
+            path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner
+        ) as found,
+    ):
         table = table_save(upload.project, found)
-    made = NewVersion(name, upload.id, {**reading_facts(found), **file_facts(upload), **table_facts(table)})
-    return versions_commit(upload.project, [made], user, discard=[table], staged=upload.id, make_current=make_current)[0]
+    made = NewVersion(
+        name, upload.id, {**reading_facts(found), **file_facts(upload), **table_facts(table)}
+    )
+    return versions_commit(
+        upload.project, [made], user, discard=[table], staged=upload.id, make_current=make_current
+    )[0]
 
 
-def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", make_current: bool = True) -> DatasetVersion:
+def upload_append(
+    *, upload: StagedUpload, name: str, to: int, user: "User", make_current: bool = True
+) -> DatasetVersion:
     """The next version of dataset `name`: the rows of its current version, number `to`, and below them those of a staged file.
 
     The file is read with the types of that version's columns, as far as its options do not name others, and must have the same columns. The
@@ -154,16 +195,41 @@ def upload_append(*, upload: StagedUpload, name: str, to: int, user: "User", mak
         raise current_version_changed(name, to)
     scratch, owner = storage.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
     connection_release()
-    with upload_file(upload) as path, runner.imported(path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner) as found:
+    with (
+        upload_file(upload) as path,
+        runner.imported(
+            path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner
+        ) as found,
+    ):
         _check_same_columns(base, found.schema)
-        with dataset_version_table(base) as table, runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (whole, rows):
+        with (
+            dataset_version_table(base) as table,
+            runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (
+                whole,
+                rows,
+            ),
+        ):
             storage_demand(project, whole.stat().st_size)
             with whole.open("rb") as file:
                 stored = storage.object_save(storage.object_key(project.id, uuid7()), file)
     warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
-    facts = {"format": DataFormat.PARQUET, "schema": base.schema, "row_count": rows, "reading": found.options, "warnings": warnings}
+    facts = {
+        "format": DataFormat.PARQUET,
+        "schema": base.schema,
+        "row_count": rows,
+        "reading": found.options,
+        "warnings": warnings,
+    }
     made = NewVersion(name, upload.id, {**facts, **file_facts(stored)})
-    versions = versions_commit(project, [made], user, discard=[stored], staged=upload.id, make_current=make_current, follows=to)
+    versions = versions_commit(
+        project,
+        [made],
+        user,
+        discard=[stored],
+        staged=upload.id,
+        make_current=make_current,
+        follows=to,
+    )
     storage.object_discard(upload.storage_key)
     return versions[0]
 
@@ -172,7 +238,11 @@ def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
     """The warning that says of what a version was made."""
     counts = [f"{count:,} {'row' if count == 1 else 'rows'}" for count in (rows, before)]
     message = f"{counts[0]} of the file added below {counts[1]} of version {version}."
-    return {"code": "rows_added", "params": {"version": version, "before": before, "rows": rows}, "message": message}
+    return {
+        "code": "rows_added",
+        "params": {"version": version, "before": before, "rows": rows},
+        "message": message,
+    }
 
 
 def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
@@ -181,8 +251,16 @@ def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
     if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
         return dict(upload.options)
     names = {column["name"] for column in reading.get("columns", [])}
-    types = {column["name"]: column["type"] for column in base.schema if column["name"] in names and column["type"] in TYPES}
-    return {**upload.options, "types": {**types, **upload.options.get("types", {})}} if types else dict(upload.options)
+    types = {
+        column["name"]: column["type"]
+        for column in base.schema
+        if column["name"] in names and column["type"] in TYPES
+    }
+    return (
+        {**upload.options, "types": {**types, **upload.options.get("types", {})}}
+        if types
+        else dict(upload.options)
+    )
 
 
 def _check_same_columns(base: DatasetVersion, schema: list[dict[str, Any]]) -> None:
@@ -235,11 +313,20 @@ def _file_name(name: str) -> str:
     return plain[-FILE_NAME_CHARACTERS:] or "file"
 
 
-def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool) -> tuple[dict[str, Any] | None, str]:
+def _inspected(
+    path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool
+) -> tuple[dict[str, Any] | None, str]:
     """What was found, as `reading` of a staged upload, or why it cannot be read; then the sheets stay, so that another one can be chosen."""
     scratch = storage.scratch_dir()
     try:
-        found = runner.inspect(path, options=options.given(), rows=PREVIEW_ROWS, sample=sample, scratch_dir=scratch, owner=owner)
+        found = runner.inspect(
+            path,
+            options=options.given(),
+            rows=PREVIEW_ROWS,
+            sample=sample,
+            scratch_dir=scratch,
+            owner=owner,
+        )
     except runner.Unreadable as error:
         return ({"sheets": error.sheets} if error.sheets else None), error.message
     reading = {
@@ -254,7 +341,10 @@ def _inspected(path: str, options: ReadOptions, owner: runner.Owner, *, sample: 
         "cells": found.cells,
         "lines": found.lines,
         "sheets": found.choices.get("sheets", []),
-        "lists": [{name: value for name, value in item.items() if name != "json_path"} for item in found.choices.get("lists", [])],
+        "lists": [
+            {name: value for name, value in item.items() if name != "json_path"}
+            for item in found.choices.get("lists", [])
+        ],
         "list_columns": found.choices.get("list_columns", []),
     }
     return reading, ""

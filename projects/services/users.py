@@ -80,23 +80,33 @@ def user_create(*, username: str, email: str = "", is_superuser: bool = False) -
     try:
         User._meta.get_field("username").run_validators(name)
     except ValidationError as error:
-        raise Invalid(f"username: {' '.join(error.messages)}", detail={"username": " ".join(error.messages)}) from error
+        raise Invalid(
+            f"username: {' '.join(error.messages)}", detail={"username": " ".join(error.messages)}
+        ) from error
     if name in (".", ".."):
         fault = "must contain a letter or a digit"
         raise Invalid(f"username: {fault}.", detail={"username": fault})
-    exists = Conflict(f"There is already a user {name}. Choose another name.", code="user_exists", detail={"username": "exists already"})
+    exists = Conflict(
+        f"There is already a user {name}. Choose another name.",
+        code="user_exists",
+        detail={"username": "exists already"},
+    )
     if User.objects.filter(username__iexact=name).exists():
         raise exists
     try:
         with transaction.atomic():
-            user = User.objects.create_user(name, email, None, is_superuser=is_superuser, is_staff=is_superuser)
+            user = User.objects.create_user(
+                name, email, None, is_superuser=is_superuser, is_staff=is_superuser
+            )
             audit_record(AuditKind.USER_CREATED, subject=name, is_superuser=is_superuser)
     except IntegrityError as error:  # another request created it a moment ago
         raise exists from error
     return user
 
 
-def user_change(*, username: str, changes: Mapping[str, Any], actor: User, etags: Preconditions | None = None) -> User:
+def user_change(
+    *, username: str, changes: Mapping[str, Any], actor: User, etags: Preconditions | None = None
+) -> User:
     """Change `is_active`, `is_superuser` or `email`. What takes access away ends sessions and tokens at once (`projects.signals`).
 
     The rows of all administrators are locked, in one order: two administrators cannot remove each other at the same time.
@@ -111,13 +121,27 @@ def user_change(*, username: str, changes: Mapping[str, Any], actor: User, etags
         if not any(row.pk == actor.pk and _is_administrator(row) for row in rows):
             raise PermissionDenied(ONLY_ADMINISTRATORS)
         check_etag(user_etag(user), etags)
-        before = {name: getattr(user, name) for name, value in changes.items() if getattr(user, name) != value}
+        before = {
+            name: getattr(user, name)
+            for name, value in changes.items()
+            if getattr(user, name) != value
+        }
         if not before:
             return user
-        _change(user, changes, is_self=user.pk == actor.pk, others=[row for row in rows if row.pk != user.pk])
+        _change(
+            user,
+            changes,
+            is_self=user.pk == actor.pk,
+            others=[row for row in rows if row.pk != user.pk],
+        )
         fields = [*before, "is_staff"] if "is_superuser" in before else list(before)
         user.save(update_fields=fields)
-        audit_record(AuditKind.USER_CHANGED, subject=username, before=before, after={name: changes[name] for name in before})
+        audit_record(
+            AuditKind.USER_CHANGED,
+            subject=username,
+            before=before,
+            after={name: changes[name] for name in before},
+        )
     return user
 
 
@@ -129,8 +153,14 @@ def _change(user: User, changes: Mapping[str, Any], *, is_self: bool, others: li
             user.is_staff = value  # Django admin opens for administrators only
         setattr(user, name, value)
     if is_self and not user.is_active:
-        raise Conflict("You cannot deactivate your own account. Another administrator can.", code="own_account")
-    if was_administrator and not _is_administrator(user) and not any(_is_administrator(row) for row in others):
+        raise Conflict(
+            "You cannot deactivate your own account. Another administrator can.", code="own_account"
+        )
+    if (
+        was_administrator
+        and not _is_administrator(user)
+        and not any(_is_administrator(row) for row in others)
+    ):
         message = f"{user.username} is the last active administrator. Make somebody else an administrator first."
         raise Conflict(message, code="last_administrator")
 
@@ -145,10 +175,15 @@ def password_link_create(*, user: User) -> PasswordLink:
     Raises: Conflict for a deactivated user, who cannot sign in.
     """
     if not user.is_active:
-        raise Conflict(f"{user.username} is deactivated and cannot sign in. Activate the user first.", code="user_inactive")
+        raise Conflict(
+            f"{user.username} is deactivated and cannot sign in. Activate the user first.",
+            code="user_inactive",
+        )
     expires_at = utc_now() + dt.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     audit_record(AuditKind.PASSWORD_LINK_CREATED, subject=user.username)
-    return PasswordLink(urlsafe_base64_encode(force_bytes(user.pk)), _tokens.make_token(user), expires_at)
+    return PasswordLink(
+        urlsafe_base64_encode(force_bytes(user.pk)), _tokens.make_token(user), expires_at
+    )
 
 
 def password_links_end(*, user: User) -> None:
@@ -189,7 +224,10 @@ def _opens(user: User, token: str) -> bool:
 
 
 def _dead_link() -> Invalid:
-    return Invalid("This link is not valid. It was used, has expired or is incomplete. Ask an administrator for a new one.", code="link_invalid")
+    return Invalid(
+        "This link is not valid. It was used, has expired or is incomplete. Ask an administrator for a new one.",
+        code="link_invalid",
+    )
 
 
 def _no_user(username: str) -> NotFound:

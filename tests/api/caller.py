@@ -20,10 +20,20 @@ class Caller:
         """GET below /api/v1/."""
         return self.client.get(f"/api/v1/{path}", query or {}, headers=headers)
 
-    def send(self, method: str, path: str, body: Any = None, *, media_type: str = "application/json", **headers: str) -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        media_type: str = "application/json",
+        **headers: str,
+    ) -> Any:
         """Any other method; bytes and text go as they are, everything else as JSON."""
         data = body if isinstance(body, bytes | str) else json.dumps(body)
-        return self.client.generic(method, f"/api/v1/{path}", data, content_type=media_type, headers=headers)
+        return self.client.generic(
+            method, f"/api/v1/{path}", data, content_type=media_type, headers=headers
+        )
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """POST of a JSON body."""

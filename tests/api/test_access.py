@@ -33,16 +33,28 @@ RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 PEOPLE = ("nobody", "expired", "stranger", "viewer", "operator", "maintainer", "worker")
 
 _JOB = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
-_TWIN = {"types": [{"name": "thing", "key": {"name": "id"}, "properties": [{"name": "n", "type": "number"}]}]}
+_TWIN = {
+    "types": [
+        {"name": "thing", "key": {"name": "id"}, "properties": [{"name": "n", "type": "number"}]}
+    ]
+}
 _DEFINITION = {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]}
 
 # What a route needs beside its path.
-_QUERIES = {"logs/search/": "?q=x", "lineage/": "?of=dataset:t@1", "diff/": "?to=0", "/entity/": "?type=thing&key=1"}
+_QUERIES = {
+    "logs/search/": "?q=x",
+    "lineage/": "?of=dataset:t@1",
+    "diff/": "?to=0",
+    "/entity/": "?type=thing&key=1",
+}
 
 RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/schema/", "GET"): (SIGNED, None),
     ("api/docs/", "GET"): (PAGE, None),
-    ("metrics", "GET"): (PUBLIC, None),  # `mimir.api.entrance` asks for METRICS_TOKEN first; the frontend does not pass it on
+    ("metrics", "GET"): (
+        PUBLIC,
+        None,
+    ),  # `mimir.api.entrance` asks for METRICS_TOKEN first; the frontend does not pass it on
     ("api/v1/session/", "POST"): (PUBLIC, {"username": "x", "password": "y"}),
     ("api/v1/session/", "GET"): (SIGNED, None),
     ("api/v1/session/", "DELETE"): (SIGNED, None),
@@ -65,50 +77,113 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/", "PATCH"): (MAINTAINER, {"name": "Other"}),
     ("api/v1/projects/<str:slug>/members/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/members/", "POST"): (MAINTAINER, {"username": "stranger", "role": "viewer"}),
+    ("api/v1/projects/<str:slug>/members/", "POST"): (
+        MAINTAINER,
+        {"username": "stranger", "role": "viewer"},
+    ),
     ("api/v1/projects/<str:slug>/members/<str:username>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/members/<str:username>/", "PUT"): (MAINTAINER, {"role": "viewer"}),
-    ("api/v1/projects/<str:slug>/members/<str:username>/", "PATCH"): (MAINTAINER, {"role": "viewer"}),
+    ("api/v1/projects/<str:slug>/members/<str:username>/", "PATCH"): (
+        MAINTAINER,
+        {"role": "viewer"},
+    ),
     ("api/v1/projects/<str:slug>/members/<str:username>/", "DELETE"): (MAINTAINER, None),
     ("api/v1/projects/<str:slug>/datasets/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/twins/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/", "POST"): (MAINTAINER, {"name": "town", "definition": _TWIN}),
+    ("api/v1/projects/<str:slug>/twins/", "POST"): (
+        MAINTAINER,
+        {"name": "town", "definition": _TWIN},
+    ),
     ("api/v1/projects/<str:slug>/twins/validate/", "POST"): (VIEWER, {"definition": _TWIN}),
     ("api/v1/projects/<str:slug>/twins/<str:name>/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/definition/", "PUT"): (MAINTAINER, {"definition": _TWIN}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/definition/", "PUT"): (
+        MAINTAINER,
+        {"definition": _TWIN},
+    ),
     ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/state/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/diff/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/state/", "GET"): (
+        VIEWER,
+        None,
+    ),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/revisions/<str:number>/diff/", "GET"): (
+        VIEWER,
+        None,
+    ),
     ("api/v1/projects/<str:slug>/twins/<str:name>/entity/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/entity/overlay/", "PATCH"): (OPERATOR, {"values": {"n": 1}}),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entity/overlay/", "PATCH"): (
+        OPERATOR,
+        {"values": {"n": 1}},
+    ),
     ("api/v1/projects/<str:slug>/twins/<str:name>/entity/history/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/twins/<str:name>/entities/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/overlay/", "PATCH"): (OPERATOR, {"values": {"n": 1}}),
-    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/", "GET"): (
+        VIEWER,
+        None,
+    ),
+    (
+        "api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/overlay/",
+        "PATCH",
+    ): (OPERATOR, {"values": {"n": 1}}),
+    (
+        "api/v1/projects/<str:slug>/twins/<str:name>/entities/<str:type>/<path:key>/history/",
+        "GET",
+    ): (VIEWER, None),
     ("api/v1/projects/<str:slug>/datasets/", "POST"): (MAINTAINER, "upload"),
     ("api/v1/projects/<str:slug>/uploads/", "GET"): (MAINTAINER, None),
     ("api/v1/projects/<str:slug>/uploads/", "POST"): (MAINTAINER, "staged"),
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "GET"): ("staged", None),
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "PATCH"): ("staged", {}),
     ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/", "DELETE"): ("staged", None),
-    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept/", "POST"): ("staged", {"name": "t"}),
-    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept-sheets/", "POST"): ("staged", {"datasets": [{"sheet": "a", "name": "t"}]}),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept/", "POST"): (
+        "staged",
+        {"name": "t"},
+    ),
+    ("api/v1/projects/<str:slug>/uploads/<uuid:upload_id>/accept-sheets/", "POST"): (
+        "staged",
+        {"datasets": [{"sheet": "a", "name": "t"}]},
+    ),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/", "PATCH"): (MAINTAINER, {"current_version": 1}),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/", "PATCH"): (
+        MAINTAINER,
+        {"current_version": 1},
+    ),
     ("api/v1/projects/<str:slug>/datasets/<str:name>/", "DELETE"): (MAINTAINER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "DELETE"): (MAINTAINER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "GET"): (
+        VIEWER,
+        None,
+    ),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/", "DELETE"): (
+        MAINTAINER,
+        None,
+    ),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/rows/", "GET"): (
+        VIEWER,
+        None,
+    ),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/content/", "GET"): (
+        VIEWER,
+        None,
+    ),
+    ("api/v1/projects/<str:slug>/datasets/<str:name>/versions/<str:number>/profile/", "GET"): (
+        VIEWER,
+        None,
+    ),
     ("api/v1/projects/<str:slug>/models/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/content/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/models/<str:name>/versions/<str:number>/content/", "GET"): (
+        VIEWER,
+        None,
+    ),
     ("api/v1/projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
-    ("api/v1/projects/<str:slug>/pipelines/", "POST"): (MAINTAINER, {"name": "p", "definition": _DEFINITION}),
-    ("api/v1/projects/<str:slug>/pipelines/validate/", "POST"): (VIEWER, {"definition": _DEFINITION}),
+    ("api/v1/projects/<str:slug>/pipelines/", "POST"): (
+        MAINTAINER,
+        {"name": "p", "definition": _DEFINITION},
+    ),
+    ("api/v1/projects/<str:slug>/pipelines/validate/", "POST"): (
+        VIEWER,
+        {"definition": _DEFINITION},
+    ),
     ("api/v1/projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/jobs/", "POST"): (OPERATOR, _JOB),
@@ -137,7 +212,10 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/limits/", "GET"): (SITE, None),
     ("api/v1/limits/", "PATCH"): (SITE, {"scope": "global", "max_jobs": 5}),
     ("worker/v1/attempts/<uuid:attempt_id>/claim", "POST"): (WORKER, {"claim_id": "CLAIM"}),
-    ("worker/v1/attempts/<uuid:attempt_id>/heartbeat", "POST"): (WORKER, {"memory_bytes": 1, "peak_memory_bytes": 1, "cpu_millicores": 1}),
+    ("worker/v1/attempts/<uuid:attempt_id>/heartbeat", "POST"): (
+        WORKER,
+        {"memory_bytes": 1, "peak_memory_bytes": 1, "cpu_millicores": 1},
+    ),
     ("worker/v1/attempts/<uuid:attempt_id>/events", "POST"): (WORKER, {"events": []}),
     ("worker/v1/attempts/<uuid:attempt_id>/logs", "POST"): (WORKER, b""),
     ("worker/v1/attempts/<uuid:attempt_id>/artifacts/<str:name>", "PUT"): (WORKER, b""),
@@ -164,7 +242,9 @@ def _found() -> set[tuple[str, str]]:
         if route.startswith(ADMIN):
             continue
         kind = getattr(view, "cls", None) or getattr(view, "view_class", None)
-        methods = [method.upper() for method in METHODS if kind is not None and hasattr(kind, method)] or ["GET"]
+        methods = [
+            method.upper() for method in METHODS if kind is not None and hasattr(kind, method)
+        ] or ["GET"]
         found |= {(route, method) for method in methods}
     return found
 
@@ -193,20 +273,45 @@ class World:
 def world() -> World:
     project = make.project()
     key = storage.artifacts().save("datasets/access", ContentFile(b"a\n1\n"))
-    table = make.dataset_version(project, "t", storage_key=key, size_bytes=4, row_count=1, schema=[{"name": "a", "type": "BIGINT"}])
+    table = make.dataset_version(
+        project,
+        "t",
+        storage_key=key,
+        size_bytes=4,
+        row_count=1,
+        schema=[{"name": "a", "type": "BIGINT"}],
+    )
     make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
     make.twin(project, "t", _TWIN, {"1": {"n": 1}})
     attempt = make.claimed()
     key = storage.artifacts().save("artifacts/access", ContentFile(b"x"))
-    Artifact.objects.create(attempt=attempt, name="x.txt", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
-    people = {role.value: make.member(project, role.value, role) for role in Role} | {"stranger": make.user("stranger")}
+    Artifact.objects.create(
+        attempt=attempt,
+        name="x.txt",
+        size_bytes=1,
+        sha256="0" * 64,
+        media_type="text/plain",
+        storage_key=key,
+    )
+    people = {role.value: make.member(project, role.value, role) for role in Role} | {
+        "stranger": make.user("stranger")
+    }
     tokens = {name: session_create(user=user).token for name, user in people.items()}
     expired = session_create(user=people["maintainer"])
-    AccessToken.objects.filter(id=expired.row.id).update(expires_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
+    AccessToken.objects.filter(id=expired.row.id).update(
+        expires_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
+    )
     assert attempt.claim_id is not None
     tokens |= {"expired": expired.token, "worker": session_token(attempt.id, attempt.claim_id)}
     own = token_create(user=people["maintainer"], name="own", expires_at=None)
-    return World(project, attempt.job, attempt, tokens, own.row, session_create(user=people["maintainer"]).row)
+    return World(
+        project,
+        attempt.job,
+        attempt,
+        tokens,
+        own.row,
+        session_create(user=people["maintainer"]).row,
+    )
 
 
 def _path(world: World, route: str) -> str:
@@ -235,13 +340,19 @@ def _ask(world: World, route: str, method: str, body: Any, token: str | None) ->
     arguments: dict[str, Any] = {"headers": headers}
     if body in ("upload", "staged"):
         named = {"name": "t"} if body == "upload" else {}
-        return Client().post(_path(world, route), {**named, "file": SimpleUploadedFile("t.csv", b"a\n1\n")}, **arguments)
+        return Client().post(
+            _path(world, route),
+            {**named, "file": SimpleUploadedFile("t.csv", b"a\n1\n")},
+            **arguments,
+        )
     if isinstance(body, bytes):
         arguments |= {"data": body, "content_type": "application/octet-stream"}
     elif body is not None:
         text = json.dumps(body).replace("CLAIM", str(world.attempt.claim_id))
         arguments |= {"data": text, "content_type": "application/json"}
-    return getattr(Client(raise_request_exception=False), method.lower())(_path(world, route), **arguments)
+    return getattr(Client(raise_request_exception=False), method.lower())(
+        _path(world, route), **arguments
+    )
 
 
 @pytest.mark.parametrize(("route", "method"), sorted(RULES))
@@ -259,14 +370,18 @@ def _judge(need: str, person: str, status: int) -> None:
     elif need == "link":
         assert status == 400, told  # whoever has the link may use it, and this one is wrong
     elif need == PAGE:
-        assert status == (302 if person in ("nobody", "expired", "worker") else 200), told  # to the sign-in page
+        assert status == (302 if person in ("nobody", "expired", "worker") else 200), (
+            told
+        )  # to the sign-in page
     elif need == WORKER:
         # Calls with an empty body may be refused for that, and the claim takes the launch token: never let in, never 5xx.
         assert (status == 401) if person != "worker" else status < 500, told
     elif person in ("nobody", "expired", "worker"):
         assert status == 401, told
     elif need == "staged":
-        assert status == (403 if person in ("viewer", "operator") else 404), told  # of maintainers only their own, and this one is nobody's
+        assert status == (403 if person in ("viewer", "operator") else 404), (
+            told
+        )  # of maintainers only their own, and this one is nobody's
     elif need == "password":
         assert status == 400, told  # the current one is wrong
     elif need == SIGNED:
@@ -283,15 +398,28 @@ def _judge(need: str, person: str, status: int) -> None:
         assert status < 300 or status == 409, told
 
 
-@pytest.mark.parametrize("call", ["heartbeat", "events", "finish", "inputs/t", "artifacts/x.txt", "logs?offset=0"])
+@pytest.mark.parametrize(
+    "call", ["heartbeat", "events", "finish", "inputs/t", "artifacts/x.txt", "logs?offset=0"]
+)
 def test_a_worker_opens_its_own_attempt_only(world: World, call: str) -> None:
     other = _other_attempt(world)
     assert other.claim_id is not None
     foreign = session_token(other.id, other.claim_id)
     method = {"inputs/t": "get", "artifacts/x.txt": "put"}.get(call, "post")
     path = f"/worker/v1/attempts/{world.attempt.id}/{call}"
-    for token in (foreign, launch_token(world.attempt.id), session_token(world.attempt.id, uuid4()), "x"):
-        response = Client().generic(method.upper(), path, b"{}", "application/json", headers={"Authorization": f"Bearer {token}"})
+    for token in (
+        foreign,
+        launch_token(world.attempt.id),
+        session_token(world.attempt.id, uuid4()),
+        "x",
+    ):
+        response = Client().generic(
+            method.upper(),
+            path,
+            b"{}",
+            "application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )
         assert response.status_code == 401
 
 
@@ -302,7 +430,9 @@ def _other_attempt(world: World) -> Attempt:
     return make.claimed()
 
 
-def test_a_workers_token_ends_with_its_attempt_but_for_the_log_until_that_is_closed(world: World) -> None:
+def test_a_workers_token_ends_with_its_attempt_but_for_the_log_until_that_is_closed(
+    world: World,
+) -> None:
     headers = {"Authorization": f"Bearer {world.tokens['worker']}"}
     base = f"/worker/v1/attempts/{world.attempt.id}"
     line = make.LINE + b"late\n"
@@ -311,7 +441,11 @@ def test_a_workers_token_ends_with_its_attempt_but_for_the_log_until_that_is_clo
     make.reconcile()
 
     def post(call: str, data: Any, kind: str = "application/json") -> int:
-        return Client().post(f"{base}/{call}", data=data, content_type=kind, headers=headers).status_code
+        return (
+            Client()
+            .post(f"{base}/{call}", data=data, content_type=kind, headers=headers)
+            .status_code
+        )
 
     beat = json.dumps({"memory_bytes": 1, "peak_memory_bytes": 1, "cpu_millicores": 1})
     assert post("heartbeat", beat) == 410
@@ -324,14 +458,20 @@ def test_a_workers_token_ends_with_its_attempt_but_for_the_log_until_that_is_clo
     assert post(f"logs?offset={len(line)}", line, "application/octet-stream") == 410
 
 
-def test_a_workers_token_ends_when_its_result_is_accepted_but_for_that_same_report(world: World) -> None:
+def test_a_workers_token_ends_when_its_result_is_accepted_but_for_that_same_report(
+    world: World,
+) -> None:
     headers = {"Authorization": f"Bearer {world.tokens['worker']}"}
     base = f"/worker/v1/attempts/{world.attempt.id}"
     make.log(world.attempt, b"one")
     assert make.finish(world.attempt) == "succeeded"
 
     def ask(method: str, call: str, data: Any = "{}", kind: str = "application/json") -> int:
-        return Client().generic(method, f"{base}/{call}", data, content_type=kind, headers=headers).status_code
+        return (
+            Client()
+            .generic(method, f"{base}/{call}", data, content_type=kind, headers=headers)
+            .status_code
+        )
 
     beat = json.dumps({"memory_bytes": 1, "peak_memory_bytes": 1, "cpu_millicores": 1})
     assert ask("POST", "heartbeat", beat) == 410
@@ -339,7 +479,15 @@ def test_a_workers_token_ends_when_its_result_is_accepted_but_for_that_same_repo
     assert ask("GET", "inputs/t") == 410
     assert ask("PUT", "artifacts/late.txt", b"x", "application/octet-stream") == 410
     world.attempt.refresh_from_db()
-    assert ask("POST", f"logs?offset={world.attempt.log_end}", make.LINE + b"late\n", "application/octet-stream") == 410
+    assert (
+        ask(
+            "POST",
+            f"logs?offset={world.attempt.log_end}",
+            make.LINE + b"late\n",
+            "application/octet-stream",
+        )
+        == 410
+    )
     assert not Artifact.objects.filter(name="late.txt").exists()
     assert world.attempt.log_closed_at is not None
 
@@ -350,10 +498,21 @@ def test_a_launch_token_opens_the_claim_of_its_own_attempt_until_that_ended(worl
     def claim(attempt: Attempt, token: str, claim_id: object) -> int:
         headers = {"Authorization": f"Bearer {token}"}
         body = json.dumps({"claim_id": str(claim_id)})
-        return Client().post(f"/worker/v1/attempts/{attempt.id}/claim", body, content_type="application/json", headers=headers).status_code
+        return (
+            Client()
+            .post(
+                f"/worker/v1/attempts/{attempt.id}/claim",
+                body,
+                content_type="application/json",
+                headers=headers,
+            )
+            .status_code
+        )
 
     own = launch_token(world.attempt.id)
-    assert claim(world.attempt, own, world.attempt.claim_id) == 200, "the same claim again has its answer again"
+    assert claim(world.attempt, own, world.attempt.claim_id) == 200, (
+        "the same claim again has its answer again"
+    )
     assert claim(world.attempt, own, uuid4()) == 409
     assert claim(other, own, other.claim_id) == 401
     assert claim(world.attempt, world.tokens["worker"], world.attempt.claim_id) == 401
@@ -363,7 +522,9 @@ def test_a_launch_token_opens_the_claim_of_its_own_attempt_until_that_ended(worl
 
 @pytest.mark.parametrize("route", sorted(SOCKETS))
 async def test_access_to_a_socket(world: World, route: str) -> None:
-    path = "/" + route.replace("<str:job_id>", str(world.job.id)).replace("<str:slug>", world.project.slug).replace("^.*$", "ws/other/")
+    path = "/" + route.replace("<str:job_id>", str(world.job.id)).replace(
+        "<str:slug>", world.project.slug
+    ).replace("^.*$", "ws/other/")
     for person in PEOPLE:
         expected = {"nobody": 4401, "expired": 4401, "worker": 4401, "stranger": 4404}.get(person)
         if SOCKETS[route] == PUBLIC:
@@ -384,13 +545,23 @@ ADMIN_OPEN = {"admin/login/", "admin/logout/", "admin/jsi18n/"}
 def _admin_paths(world: World) -> list[str]:
     """Every address of the admin's resolver, with values for its variable parts."""
     routes = [route for route, _view in _routes() if route.startswith(ADMIN)]
-    named = {"<path:object_id>": str(world.job.id), "<int:content_type_id>": "1", "<id>": "1", "<url>": "x", "<app_label>": "jobs"}
+    named = {
+        "<path:object_id>": str(world.job.id),
+        "<int:content_type_id>": "1",
+        "<id>": "1",
+        "<url>": "x",
+        "<app_label>": "jobs",
+    }
     paths = []
     for route in routes:
         if "(?P" in route:  # Django's own: one application's index, and the catch-all
             route = ADMIN + ("jobs/" if "app_label" in route else "no-such-page")
         for part, value in named.items():
-            route = route.replace(part, value).replace(f"<path:{part[1:]}", value).replace(f"<str:{part[1:]}", value)
+            route = (
+                route.replace(part, value)
+                .replace(f"<path:{part[1:]}", value)
+                .replace(f"<str:{part[1:]}", value)
+            )
         paths.append("/" + route.replace("\\Z", ""))
     assert len(paths) > 60
     return paths
@@ -401,15 +572,24 @@ def test_the_admin_is_for_staff_alone(world: World) -> None:
     for path in _admin_paths(world):
         for person in ("nobody", "maintainer", "worker"):
             token = world.tokens.get(person)
-            answer = Client().get(path, headers={"Authorization": f"Bearer {token}"} if token else {})
+            answer = Client().get(
+                path, headers={"Authorization": f"Bearer {token}"} if token else {}
+            )
             if path.removeprefix("/") not in ADMIN_OPEN:
                 assert answer.status_code in (302, 404), (path, person)
-                assert answer.status_code == 404 or answer["Location"].startswith("/admin/login/"), (path, answer["Location"])
+                assert answer.status_code == 404 or answer["Location"].startswith(
+                    "/admin/login/"
+                ), (path, answer["Location"])
     client = Client()
     client.force_login(User.objects.get(username="maintainer"))
     assert client.get("/admin/jobs/job/").status_code == 302
     client.force_login(make.user("clerk", is_staff=True))
-    for path in ("/admin/jobs/job/", f"/admin/jobs/job/{world.job.id}/change/", "/admin/jobs/limit/add/", "/admin/projects/accesstoken/"):
+    for path in (
+        "/admin/jobs/job/",
+        f"/admin/jobs/job/{world.job.id}/change/",
+        "/admin/jobs/limit/add/",
+        "/admin/projects/accesstoken/",
+    ):
         assert client.get(path).status_code == 403, path
     client.force_login(make.user("boss", is_staff=True, is_superuser=True))
     assert client.get("/admin/jobs/job/").status_code == 200
@@ -421,7 +601,9 @@ async def test_a_cookie_opens_no_socket_of_the_orchestrator(world: World) -> Non
     user = await database_sync_to_async(User.objects.get)(username="maintainer")
     await database_sync_to_async(client.force_login)(user)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
-    socket = WebsocketCommunicator(websocket_application, f"/ws/jobs/{world.job.id}/", headers=[(b"cookie", cookie.encode())])
+    socket = WebsocketCommunicator(
+        websocket_application, f"/ws/jobs/{world.job.id}/", headers=[(b"cookie", cookie.encode())]
+    )
     await socket.connect()
     first = await socket.receive_output(timeout=10)
     assert (first["type"], first.get("code")) == ("websocket.close", 4401)

@@ -22,23 +22,33 @@ OLD, NEW = "correct-horse", "another-long-password"
 
 
 def _status(token: str) -> int:
-    return Client().get("/api/v1/session/", headers={"Authorization": f"Bearer {token}"}).status_code
+    return (
+        Client().get("/api/v1/session/", headers={"Authorization": f"Bearer {token}"}).status_code
+    )
 
 
 def _call(token: str, method: str, path: str, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {token}"}
     if body is None:
         return Client().generic(method, f"/api/v1/{path}", headers=headers)
-    return getattr(Client(), method.lower())(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
+    return getattr(Client(), method.lower())(
+        f"/api/v1/{path}", body, content_type="application/json", headers=headers
+    )
 
 
 def _both(user: User) -> list[str]:
-    return [session_create(user=user).token, token_create(user=user, name="t", expires_at=None).token]
+    return [
+        session_create(user=user).token,
+        token_create(user=user, name="t", expires_at=None).token,
+    ]
 
 
 def _admin(user: User) -> Client:
     client = Client()
-    assert client.post("/admin/login/", {"username": user.username, "password": OLD}).status_code == 302
+    assert (
+        client.post("/admin/login/", {"username": user.username, "password": OLD}).status_code
+        == 302
+    )
     assert client.get("/admin/").status_code == 200
     return client
 
@@ -83,7 +93,10 @@ ENDS: dict[str, Callable[[User], None]] = {
 
 @pytest.mark.parametrize("name", ENDS)
 def test_it_ends_sessions_tokens_and_the_admin_for_good(name: str) -> None:
-    user, other = make.user("ada", is_staff=True, is_superuser=True), make.user("bob", is_staff=True, is_superuser=True)
+    user, other = (
+        make.user("ada", is_staff=True, is_superuser=True),
+        make.user("bob", is_staff=True, is_superuser=True),
+    )
     tokens, kept, admin, other_admin = _both(user), _both(other), _admin(user), _admin(other)
     assert [_status(token) for token in tokens] == [200, 200]
     ENDS[name](user)
@@ -140,21 +153,33 @@ def test_a_child_token_ends_with_its_parent() -> None:
     assert [_status(each["token"]) for each in (parent, child, grandchild)] == [401, 401, 401]
     beside = _call(session.token, "POST", "tokens/", {"name": "beside"}).json()
     assert _call(session.token, "DELETE", "session/").status_code == 204
-    assert _status(beside["token"]) == 200, "a token that a session made is its user's: signing out ends the session alone"
+    assert _status(beside["token"]) == 200, (
+        "a token that a session made is its user's: signing out ends the session alone"
+    )
 
 
-@pytest.mark.parametrize(("end_tokens", "statuses"), [(None, [200, 401, 401]), (True, [200, 401, 401]), (False, [200, 401, 200])])
+@pytest.mark.parametrize(
+    ("end_tokens", "statuses"),
+    [(None, [200, 401, 401]), (True, [200, 401, 401]), (False, [200, 401, 200])],
+)
 def test_a_user_changes_the_password(end_tokens: bool | None, statuses: list[int]) -> None:
     user = make.user()
     mine, [other, token] = session_create(user=user).token, _both(user)
-    body = {"current_password": OLD, "new_password": NEW} | ({} if end_tokens is None else {"end_tokens": end_tokens})
+    body = {"current_password": OLD, "new_password": NEW} | (
+        {} if end_tokens is None else {"end_tokens": end_tokens}
+    )
     answer = _call(mine, "POST", "password/", body)
     assert (answer.status_code, answer.json()["ended_sessions"]) == (200, 1)
     assert [_status(each) for each in (mine, other, token)] == statuses
     user.refresh_from_db()
     assert user.check_password(NEW)
     assert AuditEvent.objects.filter(kind=AuditKind.PASSWORD_CHANGED, actor=user).count() == 1
-    assert _call(mine, "POST", "password/", {"current_password": NEW, "new_password": OLD + "-battery"}).status_code == 200
+    assert (
+        _call(
+            mine, "POST", "password/", {"current_password": NEW, "new_password": OLD + "-battery"}
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +193,9 @@ def test_a_user_changes_the_password(end_tokens: bool | None, statuses: list[int
         ({"current_password": OLD}, "new_password"),
     ],
 )
-def test_a_password_is_changed_with_the_current_one_to_a_good_one(body: dict[str, str], field: str) -> None:
+def test_a_password_is_changed_with_the_current_one_to_a_good_one(
+    body: dict[str, str], field: str
+) -> None:
     user = make.user()
     token = session_create(user=user).token
     answer = _call(token, "POST", "password/", body)
@@ -178,7 +205,12 @@ def test_a_password_is_changed_with_the_current_one_to_a_good_one(body: dict[str
 
 def test_the_current_password_cannot_be_guessed_without_limit() -> None:
     token = session_create(user=make.user()).token
-    statuses = [_call(token, "POST", "password/", {"current_password": f"x{number}", "new_password": NEW}).status_code for number in range(12)]
+    statuses = [
+        _call(
+            token, "POST", "password/", {"current_password": f"x{number}", "new_password": NEW}
+        ).status_code
+        for number in range(12)
+    ]
     assert statuses[:9] == [400] * 9
     assert statuses[-1] == 429
 
@@ -186,11 +218,17 @@ def test_the_current_password_cannot_be_guessed_without_limit() -> None:
 def test_a_user_sees_and_ends_sessions() -> None:
     user, other = make.user("ada", is_staff=True), make.user("bob")
     made = Client().post(
-        "/api/v1/session/", {"username": "ada", "password": OLD}, content_type="application/json", headers={"User-Agent": "Browser é 1"}
+        "/api/v1/session/",
+        {"username": "ada", "password": OLD},
+        content_type="application/json",
+        headers={"User-Agent": "Browser é 1"},
     )
     mine, [second, api_token], [foreign, _token] = made.json()["token"], _both(user), _both(other)
     rows = _call(mine, "GET", "sessions/").json()["results"]
-    assert [(row["current"], row["address"], row["client"]) for row in rows] == [(False, "", ""), (True, "127.0.0.1", "Browser é 1")]
+    assert [(row["current"], row["address"], row["client"]) for row in rows] == [
+        (False, "", ""),
+        (True, "127.0.0.1", "Browser é 1"),
+    ]
     assert _call(mine, "DELETE", f"sessions/{rows[0]['id']}/").status_code == 204
     assert [_status(each) for each in (mine, second, api_token)] == [200, 401, 200]
     foreign_id = AccessToken.objects.get(user=other, kind="session").id
@@ -208,7 +246,11 @@ async def _closes_with(change: Callable[[], Any]) -> int:
     job = await database_sync_to_async(make.job)()
     reader = await database_sync_to_async(make.member)(job.project, "reader", Role.VIEWER)
     token = (await database_sync_to_async(session_create)(user=reader)).token
-    socket = WebsocketCommunicator(websocket_application, f"/ws/jobs/{job.id}/", headers=[(b"authorization", f"Bearer {token}".encode())])
+    socket = WebsocketCommunicator(
+        websocket_application,
+        f"/ws/jobs/{job.id}/",
+        headers=[(b"authorization", f"Bearer {token}".encode())],
+    )
     assert (await socket.connect())[0]
     await database_sync_to_async(change)()
     loop = asyncio.get_running_loop()

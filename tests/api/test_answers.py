@@ -42,7 +42,9 @@ def test_a_dataset_is_given_to_who_asks_for_csv() -> None:
     address = "/api/v1/projects/demo/datasets/"
     made = client.post(address, {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n")})
     assert made.status_code == 201
-    answer = client.get(f"{address}numbers/versions/latest/content/?as=csv", headers={"Accept": "text/csv"})
+    answer = client.get(
+        f"{address}numbers/versions/latest/content/?as=csv", headers={"Accept": "text/csv"}
+    )
     assert (answer.status_code, b"".join(answer).split()) == (200, [b"n", b"1"])
 
 

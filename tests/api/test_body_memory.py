@@ -52,10 +52,18 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("parser", [JSONParser, WorkerJSONParser])
-def test_a_hostile_body_takes_a_small_multiple_of_its_size(name: str, parser: type[JSONParser]) -> None:
+def test_a_hostile_body_takes_a_small_multiple_of_its_size(
+    name: str, parser: type[JSONParser]
+) -> None:
     body = HOSTILE[name]
     assert len(body) <= LIMIT
-    if parser is WorkerJSONParser and name in ("empty lists", "empty objects", "many keys", "one key many times", "long key, huge list"):
+    if parser is WorkerJSONParser and name in (
+        "empty lists",
+        "empty objects",
+        "many keys",
+        "one key many times",
+        "long key, huge list",
+    ):
         multiple = 40  # authenticated, and the number of values is limited
     else:
         multiple = 8
@@ -63,7 +71,9 @@ def test_a_hostile_body_takes_a_small_multiple_of_its_size(name: str, parser: ty
     error = _refusal(parser(), body)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < multiple * len(body) + 16 * 1024 * 1024 * (parser is JSONParser), f"{peak / len(body):.1f} times its size"
+    assert peak < multiple * len(body) + 16 * 1024 * 1024 * (parser is JSONParser), (
+        f"{peak / len(body):.1f} times its size"
+    )
     known = as_mimir_error(error) if error else None
     assert (known is None) == (error is None), error
     assert known is None or len(json.dumps(known.as_dict())) < 2000, "an error quotes little"
@@ -79,7 +89,9 @@ def _refusal(parser: JSONParser, body: bytes) -> Exception | None:
 
 def test_commas_in_strings_are_no_values() -> None:
     text = ",[{" * 200_000
-    assert JSONParser().parse(io.BytesIO(json.dumps({"a": text, 'b"\\': [text, "\\"]}).encode())) == {"a": text, 'b"\\': [text, "\\"]}
+    assert JSONParser().parse(
+        io.BytesIO(json.dumps({"a": text, 'b"\\': [text, "\\"]}).encode())
+    ) == {"a": text, 'b"\\': [text, "\\"]}
 
 
 @pytest.mark.parametrize(
@@ -123,14 +135,30 @@ def test_thousands_of_schema_faults_are_not_all_built() -> None:
 BODIES: dict[str, Callable[[], Any]] = {
     "many unknown fields": lambda: {f"{number}{'k' * 90}": 0 for number in range(20_000)},
     "one long unknown field": lambda: {"k" * 400_000: 0},
-    "long values in known fields": lambda: {"name": "n" * 400_000, "slug": "s" * 400_000, "type": "t" * 400_000, "definition": "d" * 400_000},
-    "a long list in known fields": lambda: {name: ["x" * 10] * 20_000 for name in ("name", "type", "labels", "definition", "parameters")},
-    "objects in known fields": lambda: {"labels": {f"{number}{'k' * 90}": [] for number in range(10_000)}},
+    "long values in known fields": lambda: {
+        "name": "n" * 400_000,
+        "slug": "s" * 400_000,
+        "type": "t" * 400_000,
+        "definition": "d" * 400_000,
+    },
+    "a long list in known fields": lambda: {
+        name: ["x" * 10] * 20_000 for name in ("name", "type", "labels", "definition", "parameters")
+    },
+    "objects in known fields": lambda: {
+        "labels": {f"{number}{'k' * 90}": [] for number in range(10_000)}
+    },
 }
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["projects/", "tokens/", *(f"projects/demo/{kind}/" for kind in ("jobs", "pipelines", "twins", "members"))])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "projects/",
+        "tokens/",
+        *(f"projects/demo/{kind}/" for kind in ("jobs", "pipelines", "twins", "members")),
+    ],
+)
 @pytest.mark.parametrize("name", BODIES)
 def test_what_an_endpoint_quotes_of_a_large_body_is_short(path: str, name: str) -> None:
     created_by = make.project().created_by
@@ -144,5 +172,7 @@ def test_what_an_endpoint_quotes_of_a_large_body_is_short(path: str, name: str) 
 def test_a_sign_in_takes_some_kilobytes() -> None:
     created_by = make.project().created_by
     assert created_by is not None
-    answer = Caller(created_by).post("session/", {"username": "x" * SMALL_BODY_BYTES_MAX, "password": "x"})
+    answer = Caller(created_by).post(
+        "session/", {"username": "x" * SMALL_BODY_BYTES_MAX, "password": "x"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

@@ -35,7 +35,9 @@ def boss() -> Caller:
 def kubeconfig(settings: Any, tmp_path: Path) -> Path:
     """A mounted file with two contexts, as KUBECONFIG_FILE."""
     file = tmp_path / "config"
-    file.write_text("contexts:\n- {name: eu, context: {cluster: c, user: u}}\n- {name: us}\nusers:\n- {name: u, user: {token: hush-hush}}\n")
+    file.write_text(
+        "contexts:\n- {name: eu, context: {cluster: c, user: u}}\n- {name: us}\nusers:\n- {name: u, user: {token: hush-hush}}\n"
+    )
     settings.ENV = dataclasses.replace(settings.ENV, kubeconfig_file=str(file))
     return file
 
@@ -56,20 +58,31 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         "orchestrator_url": "https://mimir.example.com/",
         "model_cache": "claim",
         "node_selector": {"example.com/pool": "jobs"},
-        "tolerations": [{"key": "jobs", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
+        "tolerations": [
+            {"key": "jobs", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+        ],
         "gpu_node_selector": {"gpu": "yes"},
         "gpu_tolerations": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}],
         "away_grace_seconds": 1800,
     }
     made = _made(boss, **asked)
-    health = {"state": "unknown", "reached_at": None, "unreachable_since": made["health"]["unreachable_since"], "message": "not looked at yet"}
+    health = {
+        "state": "unknown",
+        "reached_at": None,
+        "unreachable_since": made["health"]["unreachable_since"],
+        "message": "not looked at yet",
+    }
     nothing = {"jobs": 0, "cpu": "0", "memory": "0", "gpu": 0}
-    expected = EU | asked | {"launcher": "kubernetes", "enabled": True, "used": nothing, "health": health}
+    expected = (
+        EU | asked | {"launcher": "kubernetes", "enabled": True, "used": nothing, "health": health}
+    )
     assert made == expected | {"orchestrator_url": "https://mimir.example.com"}
     read = boss.get("clusters/eu-1/")
     assert (read.json(), b"hush-hush" in read.content) == (made, False)
     assert [row["name"] for row in boss.get("clusters/").json()["results"]] == ["eu-1", "local"]
-    changed = boss.send("PATCH", "clusters/eu-1/", {"enabled": False, "capacity": {"memory": None, "cpu": "500m"}})
+    changed = boss.send(
+        "PATCH", "clusters/eu-1/", {"enabled": False, "capacity": {"memory": None, "cpu": "500m"}}
+    )
     assert changed.json()["capacity"] == CAPACITY | {"memory": None, "cpu": "500m"}
     assert (changed.json()["enabled"], changed.json()["health"]["state"]) == (False, "disabled")
     assert boss.send("DELETE", "clusters/eu-1/").status_code == 204
@@ -108,7 +121,10 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         ({"tolerations": [{"operator": "Equal"}]}, "tolerations"),
         ({"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}, "tolerations"),
         ({"tolerations": [{"key": "a", "effect": "NoWay"}]}, "tolerations"),
-        ({"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}]}, "tolerations"),
+        (
+            {"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}]},
+            "tolerations",
+        ),
         ({"gpu_tolerations": [{"key": ["a"]}]}, "gpu_tolerations"),
         ({"gpu_node_selector": {"a": None}}, "gpu_node_selector"),
         ({"capacity": {}}, "capacity.jobs"),
@@ -121,15 +137,27 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         ({"health": {}}, "health"),
     ],
 )
-def test_what_a_row_may_not_hold_is_told_at_its_field(boss: Caller, fields: dict[str, Any], path: str) -> None:
+def test_what_a_row_may_not_hold_is_told_at_its_field(
+    boss: Caller, fields: dict[str, Any], path: str
+) -> None:
     answer = boss.post("clusters/", EU | fields)
     assert (answer.status_code, list(answer.json()["detail"])) == (400, [path]), answer.content
     assert not Cluster.objects.exclude(name="local").exists()
 
 
 def test_every_fault_is_told_at_once(boss: Caller) -> None:
-    answer = boss.post("clusters/", EU | {"name": "EU", "region": "a b", "capacity": {"jobs": -1, "cpu": "many", "memory": "x"}})
-    assert set(answer.json()["detail"]) == {"name", "region", "capacity.jobs", "capacity.cpu", "capacity.memory"}
+    answer = boss.post(
+        "clusters/",
+        EU
+        | {"name": "EU", "region": "a b", "capacity": {"jobs": -1, "cpu": "many", "memory": "x"}},
+    )
+    assert set(answer.json()["detail"]) == {
+        "name",
+        "region",
+        "capacity.jobs",
+        "capacity.cpu",
+        "capacity.memory",
+    }
 
 
 def test_a_context_has_to_be_one_of_the_mounted_file(boss: Caller, kubeconfig: Path) -> None:
@@ -144,11 +172,22 @@ def test_a_context_has_to_be_one_of_the_mounted_file(boss: Caller, kubeconfig: P
     assert "cannot be read here" in told()
 
 
-def test_the_process_cluster_takes_no_kubernetes_fields_and_runs_nothing_twice(boss: Caller) -> None:
+def test_the_process_cluster_takes_no_kubernetes_fields_and_runs_nothing_twice(
+    boss: Caller,
+) -> None:
     Cluster.objects.update(launcher="process")
-    answer = boss.send("PATCH", "clusters/local/", {"namespace": "x", "tolerations": [{"operator": "Exists"}], "model_cache": "claim"})
+    answer = boss.send(
+        "PATCH",
+        "clusters/local/",
+        {"namespace": "x", "tolerations": [{"operator": "Exists"}], "model_cache": "claim"},
+    )
     assert set(answer.json()["detail"]) == {"namespace", "tolerations", "model_cache"}
-    assert boss.send("PATCH", "clusters/local/", {"region": "here", "capacity": {"jobs": 3}}).json()["capacity"]["jobs"] == 3
+    assert (
+        boss.send("PATCH", "clusters/local/", {"region": "here", "capacity": {"jobs": 3}}).json()[
+            "capacity"
+        ]["jobs"]
+        == 3
+    )
 
 
 def test_a_launcher_for_tests_is_refused_outside_them(boss: Caller, settings: Any) -> None:
@@ -157,7 +196,9 @@ def test_a_launcher_for_tests_is_refused_outside_them(boss: Caller, settings: An
     assert boss.post("clusters/", EU | {"name": "eu-2", "launcher": "memory"}).status_code == 400
 
 
-def test_nobody_overwrites_what_they_have_not_seen_and_a_look_of_the_loops_is_no_change(boss: Caller) -> None:
+def test_nobody_overwrites_what_they_have_not_seen_and_a_look_of_the_loops_is_no_change(
+    boss: Caller,
+) -> None:
     _made(boss)
     etag = boss.get("clusters/eu-1/")["ETag"]
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
@@ -165,17 +206,26 @@ def test_nobody_overwrites_what_they_have_not_seen_and_a_look_of_the_loops_is_no
     assert (first.status_code, first["ETag"] != etag) == (200, True)
     for method, body in (("PATCH", {"region": "ap"}), ("DELETE", None)):
         late = boss.send(method, "clusters/eu-1/", body, **{"If-Match": etag})
-        assert (late.status_code, late.json()["detail"]) == (412, {"etag": first["ETag"].partition("~")[0] + "\""})
+        assert (late.status_code, late.json()["detail"]) == (
+            412,
+            {"etag": first["ETag"].partition("~")[0] + '"'},
+        )
     assert boss.get("clusters/eu-1/").json()["region"] == "us"
 
 
 def test_a_name_is_given_once(boss: Caller) -> None:
     _made(boss)
     again = boss.post("clusters/", EU)
-    assert (again.status_code, again.json()["code"], list(again.json()["detail"])) == (409, "name_taken", ["name"])
+    assert (again.status_code, again.json()["code"], list(again.json()["detail"])) == (
+        409,
+        "name_taken",
+        ["name"],
+    )
 
 
-def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(boss: Caller, kubeconfig: Path) -> None:
+def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
+    boss: Caller, kubeconfig: Path
+) -> None:
     _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     admit_once()
@@ -186,10 +236,18 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(boss:
     assert moved.status_code == 409, moved.content
     assert set(moved.json()["detail"]) == {"context", "namespace"}
     gone = boss.send("DELETE", "clusters/eu-1/")
-    assert (gone.status_code, gone.json()["code"], "switch it off" in gone.json()["message"]) == (409, "cluster_in_use", True)
+    assert (gone.status_code, gone.json()["code"], "switch it off" in gone.json()["message"]) == (
+        409,
+        "cluster_in_use",
+        True,
+    )
     Attempt.objects.update(cleaned_up_at="2026-01-01T00:00:00Z")
     elsewhere = boss.send("PATCH", "clusters/eu-1/", {"context": "us"}).json()
-    assert (elsewhere["context"], elsewhere["health"]["state"], elsewhere["health"]["reached_at"]) == ("us", "unknown", None)
+    assert (
+        elsewhere["context"],
+        elsewhere["health"]["state"],
+        elsewhere["health"]["reached_at"],
+    ) == ("us", "unknown", None)
     assert boss.send("DELETE", "clusters/local/").status_code == 409
     Job.objects.all().delete()
     assert boss.send("DELETE", "clusters/eu-1/").status_code == 204
@@ -223,7 +281,9 @@ def _somebody_waits(thread: threading.Thread) -> bool:
     """Whether another session comes to wait for the admission lock before `thread` ends."""
     while thread.is_alive():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
             if cursor.fetchone()[0]:
                 return True
         threading.Event().wait(0.01)
@@ -243,7 +303,10 @@ def test_a_new_cluster_gets_no_work_before_it_has_answered(boss: Caller) -> None
     _made(boss, launcher="memory")
     job = make.job(cluster="eu-1")
     assert admit_once() == []
-    assert job_waiting([job])[job.id]["detail"] == "The cluster eu-1 has not answered yet. Starts when it does."
+    assert (
+        job_waiting([job])[job.id]["detail"]
+        == "The cluster eu-1 has not answered yet. Starts when it does."
+    )
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
     admit_once()
     assert Attempt.objects.get().cluster_id == "eu-1"
@@ -260,9 +323,15 @@ def test_health_is_what_the_loops_saw(boss: Caller) -> None:
     cluster_reached(cluster=local)
     assert (health()["state"], health()["message"]) == ("ok", "")
     cluster_unreachable(cluster=local, message="connection refused")
-    assert (health()["state"], health()["message"], health()["unreachable_since"] is None) == ("unreachable", "connection refused", False)
+    assert (health()["state"], health()["message"], health()["unreachable_since"] is None) == (
+        "unreachable",
+        "connection refused",
+        False,
+    )
     Cluster.objects.update(unreachable_since=None, reached_at="2026-01-01T00:00:00Z")
-    assert health()["state"] == "unknown", "nobody has looked lately: whether it answers is not known"
+    assert health()["state"] == "unknown", (
+        "nobody has looked lately: whether it answers is not known"
+    )
 
 
 def test_a_member_sees_names_and_regions_and_nothing_else(boss: Caller) -> None:
@@ -270,13 +339,18 @@ def test_a_member_sees_names_and_regions_and_nothing_else(boss: Caller) -> None:
     project = make.project()
     member = Caller(project.created_by)
     assert member.get("projects/demo/clusters/").json() == {
-        "results": [{"name": "eu-1", "region": "eu", "enabled": False}, {"name": "local", "region": "", "enabled": True}],
+        "results": [
+            {"name": "eu-1", "region": "eu", "enabled": False},
+            {"name": "local", "region": "", "enabled": True},
+        ],
         "next": None,
     }
     assert {member.get(path).status_code for path in ("clusters/", "clusters/eu-1/")} == {403}
 
 
-def test_a_list_of_clusters_costs_the_same_queries_whatever_is_in_it(boss: Caller, django_assert_num_queries: Any) -> None:
+def test_a_list_of_clusters_costs_the_same_queries_whatever_is_in_it(
+    boss: Caller, django_assert_num_queries: Any
+) -> None:
     for number in range(5):
         _made(boss, name=f"eu-{number}")
     with django_assert_num_queries(3):  # the token's user, the rows, the room held
@@ -292,14 +366,19 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
         "capacity_jobs": "5", "capacity_cpu_millicores": "0", "capacity_memory_bytes": "0", "capacity_gpus": "0",
         "away_grace_seconds": "600",
     }  # fmt: skip
-    refused = client.post("/admin/jobs/cluster/add/", form | {"name": "EU", "launcher": "process", "tolerations": "[1]"})
+    refused = client.post(
+        "/admin/jobs/cluster/add/",
+        form | {"name": "EU", "launcher": "process", "tolerations": "[1]"},
+    )
     assert set(refused.context["adminform"].form.errors) == {"name", "launcher", "tolerations"}
     assert client.post("/admin/jobs/cluster/add/", form).status_code == 302
     assert Cluster.objects.get(name="eu-1").capacity_jobs == 5
     change = "/admin/jobs/cluster/eu-1/change/"
     bad = client.post(change, form | {"orchestrator_url": "https://me:secret@x.example"})
     assert set(bad.context["adminform"].form.errors) == {"orchestrator_url"}
-    assert client.post(change, form | {"capacity_jobs": "7", "launcher": "process"}).status_code == 302
+    assert (
+        client.post(change, form | {"capacity_jobs": "7", "launcher": "process"}).status_code == 302
+    )
     row = Cluster.objects.get(name="eu-1")
     assert (row.capacity_jobs, row.launcher) == (7, "kubernetes")
     cluster_reached(cluster=row)

@@ -29,15 +29,45 @@ async def _shows(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 
 
-async def _ask(method: str, path: str, headers: dict[str, str] | None = None, *, peer: str = "10.1.2.3", by: Rules | None = None) -> httpx.Response:
-    by = by or rules(frontend_keys=KEYS, direct_sources=[], metrics_token=TOKEN, metrics_sources=["192.0.2.0/24"], public_url="https://mimir.example.com")
+async def _ask(
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    *,
+    peer: str = "10.1.2.3",
+    by: Rules | None = None,
+) -> httpx.Response:
+    by = by or rules(
+        frontend_keys=KEYS,
+        direct_sources=[],
+        metrics_token=TOKEN,
+        metrics_sources=["192.0.2.0/24"],
+        public_url="https://mimir.example.com",
+    )
     transport = httpx.ASGITransport(app=Entrance(_shows, by), client=(peer, 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://orchestrator:8080") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://orchestrator:8080"
+    ) as client:
         return await client.request(method, path, headers=headers)
 
 
-def _proof(method: str, path: str, *, keys: tuple[str, ...] = KEYS, at: float | None = None, client: Client = PERSON) -> dict[str, str]:
-    return {HEADER_NAME: proof(client, method=method, target=path.encode(), keys=keys, now=time.time() if at is None else at)}
+def _proof(
+    method: str,
+    path: str,
+    *,
+    keys: tuple[str, ...] = KEYS,
+    at: float | None = None,
+    client: Client = PERSON,
+) -> dict[str, str]:
+    return {
+        HEADER_NAME: proof(
+            client,
+            method=method,
+            target=path.encode(),
+            keys=keys,
+            now=time.time() if at is None else at,
+        )
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,8 +104,12 @@ def _proof(method: str, path: str, *, keys: tuple[str, ...] = KEYS, at: float | 
         ("GET", "/metrics", {"Authorization": f"Bearer {TOKEN}"}, 200),
     ],
 )
-async def test_without_a_proof_only_programs_are_answered(method: str, path: str, headers: dict[str, str], status: int) -> None:
-    answer = await _ask(method, path, {name: value.encode("latin-1") for name, value in headers.items()})  # type: ignore[misc]
+async def test_without_a_proof_only_programs_are_answered(
+    method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = await _ask(
+        method, path, {name: value.encode("latin-1") for name, value in headers.items()}
+    )  # type: ignore[misc]
     assert answer.status_code == status, answer.text
     if status != 200:
         assert sorted(answer.json()) == ["code", "detail", "message"]
@@ -84,26 +118,53 @@ async def test_without_a_proof_only_programs_are_answered(method: str, path: str
 
 async def test_a_refusal_says_what_to_do() -> None:
     message = (await _ask(*SIGN_IN)).json()["message"]
-    assert all(word in message for word in ("https://mimir.example.com", "Authorization: Bearer", "DIRECT_SOURCES"))
+    assert all(
+        word in message
+        for word in ("https://mimir.example.com", "Authorization: Bearer", "DIRECT_SOURCES")
+    )
     assert "METRICS_TOKEN" in (await _ask("GET", "/metrics")).json()["message"]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/session/", "/admin/login/?next=/admin/", "/api/docs/", "/api/v1/projects/?q=%C3%A9&b="])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/session/",
+        "/admin/login/?next=/admin/",
+        "/api/docs/",
+        "/api/v1/projects/?q=%C3%A9&b=",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_with_a_proof_the_person_behind_it_is_believed(method: str, path: str) -> None:
-    answer = await _ask(method, path, _proof(method, path) | {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"})
+    answer = await _ask(
+        method,
+        path,
+        _proof(method, path) | {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"},
+    )
     told = answer.json()
     assert (told["client"], told["scheme"]) == ("203.0.113.9", "https")
-    assert (told["headers"]["x-forwarded-for"], told["headers"]["x-forwarded-host"]) == ("203.0.113.9", "mimir.example.com")
+    assert (told["headers"]["x-forwarded-for"], told["headers"]["x-forwarded-host"]) == (
+        "203.0.113.9",
+        "mimir.example.com",
+    )
     assert HEADER_NAME.lower() not in told["headers"]
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "203.0.113.1"])
 async def test_forwarded_headers_without_a_proof_are_not_believed_from_anywhere(peer: str) -> None:
-    forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "Forwarded": "for=6.6.6.6"}
+    forged = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil",
+        "Forwarded": "for=6.6.6.6",
+    }
     forged |= {"X-Real-IP": "6.6.6.6"}
     told = (await _ask("GET", "/api/v1/projects/", BEARER | forged, peer=peer)).json()
-    assert (told["client"], told["scheme"], told["headers"]["x-forwarded-for"]) == (peer, "http", peer)
+    assert (told["client"], told["scheme"], told["headers"]["x-forwarded-for"]) == (
+        peer,
+        "http",
+        peer,
+    )
     assert "6.6.6.6" not in json.dumps(told)
 
 
@@ -134,9 +195,13 @@ async def test_a_proof_of_anything_else_is_none(name: str) -> None:
 
 async def test_the_facts_of_a_proof_cannot_be_changed() -> None:
     _version, at, payload, proved_by = _proof("POST", PATH)[HEADER_NAME].split(".")
-    _other, _at, other, _hash = _proof("POST", PATH, client=Client("6.6.6.6", True, "x"))[HEADER_NAME].split(".")
+    _other, _at, other, _hash = _proof("POST", PATH, client=Client("6.6.6.6", True, "x"))[
+        HEADER_NAME
+    ].split(".")
     assert payload != other
-    assert (await _ask("POST", PATH, {HEADER_NAME: f"v1.{at}.{other}.{proved_by}"})).status_code == 403
+    assert (
+        await _ask("POST", PATH, {HEADER_NAME: f"v1.{at}.{other}.{proved_by}"})
+    ).status_code == 403
 
 
 async def test_a_bad_proof_takes_nothing_from_a_bearer_token() -> None:
@@ -148,15 +213,22 @@ async def test_the_key_that_is_rotated_out_is_still_accepted() -> None:
     assert (await _ask("POST", PATH, _proof("POST", PATH, keys=(KEYS[1],)))).status_code == 200
 
 
-@pytest.mark.parametrize(("peer", "status"), [("127.0.0.1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.1", 403), ("", 403)])
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [("127.0.0.1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.1", 403), ("", 403)],
+)
 async def test_named_sources_may_ask_directly(peer: str, status: int) -> None:
     by = Rules(frontend_keys=KEYS, direct_sources=(ipaddress.ip_network("127.0.0.0/8"),))
     for method, path in (SIGN_IN, ("GET", "/admin/"), ("GET", "/api/docs/")):
         assert (await _ask(method, path, peer=peer, by=by)).status_code == status
-    assert (await _ask("GET", "/metrics", peer=peer, by=by)).status_code == 403, "a source of people is no source of scrapes"
+    assert (await _ask("GET", "/metrics", peer=peer, by=by)).status_code == 403, (
+        "a source of people is no source of scrapes"
+    )
 
 
 async def test_named_sources_may_scrape() -> None:
     assert (await _ask("GET", "/metrics", peer="192.0.2.7")).status_code == 200
     assert (await _ask("GET", "/metrics", _proof("GET", "/metrics"))).status_code == 403
-    assert (await _ask("GET", "/metrics", {"Authorization": "Bearer "}, by=Rules(frontend_keys=KEYS))).status_code == 403
+    assert (
+        await _ask("GET", "/metrics", {"Authorization": "Bearer "}, by=Rules(frontend_keys=KEYS))
+    ).status_code == 403

@@ -14,10 +14,21 @@ from tests.support import make
 
 pytestmark = pytest.mark.django_db
 
-TOWN = {"types": [{"name": "town", "key": {"name": "name"}, "properties": [{"name": "size", "type": "integer"}]}]}
+TOWN = {
+    "types": [
+        {
+            "name": "town",
+            "key": {"name": "name"},
+            "properties": [{"name": "size", "type": "integer"}],
+        }
+    ]
+}
 LARGER = {"types": [*TOWN["types"], {"name": "other", "key": {"name": "k"}, "properties": []}]}
 ECHO = {"name": "echo", "definition": make.ECHO}
-OTHER = {"name": "echo", "definition": {"steps": [{"id": "other", "uses": "command", "with": {"argv": ["/bin/true"]}}]}}
+OTHER = {
+    "name": "echo",
+    "definition": {"steps": [{"id": "other", "uses": "command", "with": {"argv": ["/bin/true"]}}]},
+}
 
 
 @dataclass(frozen=True)
@@ -95,12 +106,30 @@ def test_an_edit_by_somebody_else_is_not_overwritten(caller: Caller, name: str) 
     assert getattr(changed, "status_code", 200) < 300, changed.content
     assert caller.get(edit.read, **{"If-None-Match": etag}).status_code == 200
     for stale in (etag, '"x"', '"x", "y"', "x", ""):
-        answer = caller.send(edit.method, edit.path, edit.body if edit.body is not None else b"", **{"If-Match": stale})
-        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), (stale, answer.content)
+        answer = caller.send(
+            edit.method,
+            edit.path,
+            edit.body if edit.body is not None else b"",
+            **{"If-Match": stale},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), (
+            stale,
+            answer.content,
+        )
     current = caller.get(edit.read)["ETag"]
-    answer = caller.send(edit.method, edit.path, edit.body if edit.body is not None else b"", **{"If-None-Match": "*"})
+    answer = caller.send(
+        edit.method,
+        edit.path,
+        edit.body if edit.body is not None else b"",
+        **{"If-None-Match": "*"},
+    )
     assert answer.status_code == 412, answer.content
-    answer = caller.send(edit.method, edit.path, edit.body if edit.body is not None else b"", **{"If-Match": f'"x", W/{current}'})
+    answer = caller.send(
+        edit.method,
+        edit.path,
+        edit.body if edit.body is not None else b"",
+        **{"If-Match": f'"x", W/{current}'},
+    )
     assert answer.status_code < 300 or answer.status_code == 409, answer.content
 
 
@@ -109,7 +138,9 @@ def test_a_condition_on_what_does_not_exist(caller: Caller) -> None:
     path = "projects/demo/members/cleo/"
     assert caller.send("PUT", path, {"role": "viewer"}, **{"If-Match": "*"}).status_code == 412
     assert caller.send("PUT", path, {"role": "viewer"}, **{"If-None-Match": "*"}).status_code == 200
-    assert caller.send("PUT", path, {"role": "operator"}, **{"If-None-Match": "*"}).status_code == 412
+    assert (
+        caller.send("PUT", path, {"role": "operator"}, **{"If-None-Match": "*"}).status_code == 412
+    )
     assert caller.send("PUT", path, {"role": "operator"}, **{"If-Match": "*"}).status_code == 200
     new = {"name": "new", "definition": make.ECHO}
     assert caller.post("projects/demo/pipelines/", new, **{"If-None-Match": "*"}).status_code == 201
@@ -139,8 +170,14 @@ def test_every_edit_documents_its_condition(caller: Caller) -> None:
     missing = []
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            headers = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"}
-            has_etag = "304" in methods.get("get", {"responses": {}})["responses"] or path.endswith(("/overlay/", "/definition/"))
+            headers = {
+                parameter["name"]
+                for parameter in operation.get("parameters", ())
+                if parameter["in"] == "header"
+            }
+            has_etag = "304" in methods.get("get", {"responses": {}})["responses"] or path.endswith(
+                ("/overlay/", "/definition/")
+            )
             if method in ("put", "patch", "delete") and has_etag and "If-Match" not in headers:
                 missing.append(f"{method} {path}")
     assert not missing

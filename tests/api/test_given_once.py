@@ -15,7 +15,14 @@ pytestmark = pytest.mark.django_db
 
 ONCE = "must be given only once"
 LISTS = ("date_formats", "missing_values")
-VALUES: dict[str, Any] = {"name": "t", "make_current": "true", "skip_rows": "0", "header_row": "1", "decimal_mark": "point", "types": "{}"}
+VALUES: dict[str, Any] = {
+    "name": "t",
+    "make_current": "true",
+    "skip_rows": "0",
+    "header_row": "1",
+    "decimal_mark": "point",
+    "types": "{}",
+}
 
 
 def _file() -> SimpleUploadedFile:
@@ -30,7 +37,9 @@ def caller() -> Caller:
 
 
 def _upload(caller: Caller, fields: dict[str, Any]) -> Any:
-    return caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": _file(), **fields})
+    return caller.client.post(
+        "/api/v1/projects/demo/datasets/", {"name": "t", "file": _file(), **fields}
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in UploadRequest().fields if name not in LISTS])
@@ -42,16 +51,26 @@ def test_a_form_field_is_given_once(caller: Caller, name: str) -> None:
 
 def test_fields_of_lists_may_be_repeated_or_separated_by_commas(caller: Caller) -> None:
     for words in (["x", "n/a"], ["x,n/a"]):
-        form = {"file": _file(), "missing_values": words, "date_formats": ["year-first", "day-first"]}
+        form = {
+            "file": _file(),
+            "missing_values": words,
+            "date_formats": ["year-first", "day-first"],
+        }
         answer = caller.client.post("/api/v1/projects/demo/uploads/", form)
         assert answer.status_code == 201, answer.json()
         options = answer.json()["options"]
-        assert (options["missing_values"], options["date_formats"]) == (["x", "n/a"], ["year-first", "day-first"])
+        assert (options["missing_values"], options["date_formats"]) == (
+            ["x", "n/a"],
+            ["year-first", "day-first"],
+        )
 
 
 @pytest.mark.parametrize(
     ("body", "key"),
-    [('{"name": "a", "name": "b", "slug": "x"}', "name"), ('{"slug": "x", "name": "n", "x": {"a": 1, "deep": 1, "deep": 2}}', "deep")],
+    [
+        ('{"name": "a", "name": "b", "slug": "x"}', "name"),
+        ('{"slug": "x", "name": "n", "x": {"a": 1, "deep": 1, "deep": 2}}', "deep"),
+    ],
 )
 def test_a_key_stands_once_in_a_json_object(caller: Caller, body: str, key: str) -> None:
     answer = caller.send("POST", "projects/", body)

@@ -11,7 +11,10 @@ from projects.services import session_create
 from tests.support import make
 
 pytestmark = pytest.mark.django_db
-INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(?!\s*</script>)|<style\b|\son[a-z]+\s*=\s*[\"']|\sstyle\s*=\s*[\"']|javascript:", re.IGNORECASE)
+INLINE = re.compile(
+    r"<script(?![^>]*\bsrc=)[^>]*>(?!\s*</script>)|<style\b|\son[a-z]+\s*=\s*[\"']|\sstyle\s*=\s*[\"']|javascript:",
+    re.IGNORECASE,
+)
 
 
 @pytest.fixture
@@ -25,7 +28,15 @@ def _ask(user: User | None, path: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/session/", "/api/v1/projects/", "/api/v1/projects/nothing/", "/api/v1/nowhere/", "/api/schema/", "/api/docs/"]
+    "path",
+    [
+        "/api/v1/session/",
+        "/api/v1/projects/",
+        "/api/v1/projects/nothing/",
+        "/api/v1/nowhere/",
+        "/api/schema/",
+        "/api/docs/",
+    ],
 )
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_no_answer_of_the_api_is_kept_or_shared(boss: User, path: str, signed_in: bool) -> None:
@@ -41,13 +52,22 @@ def test_the_documentation_and_the_admin_need_no_inline_script_or_style(boss: Us
     client = Client()
     client.force_login(boss, backend="projects.backends.PasswordBackend")
     index = client.get("/admin/").content.decode()
-    pages = ["/admin/login/", "/admin/", "/admin/password_change/", "/admin/auth/user/add/", f"/admin/auth/user/{boss.pk}/password/"]
+    pages = [
+        "/admin/login/",
+        "/admin/",
+        "/admin/password_change/",
+        "/admin/auth/user/add/",
+        f"/admin/auth/user/{boss.pk}/password/",
+    ]
     for listed in sorted(set(re.findall(r'href="(/admin/\w+/\w+/)"', index))):
         pages.append(listed)
         change = re.search(rf'href="({listed}[^"?]+/change/)', client.get(listed).content.decode())
         pages += [change[1]] if change else []
     assert len(pages) > 15
-    answers = {path: client.get(path) for path in pages} | {"/api/docs/": _ask(boss, "/api/docs/"), "script": _ask(boss, "/api/docs/?script=")}
+    answers = {path: client.get(path) for path in pages} | {
+        "/api/docs/": _ask(boss, "/api/docs/"),
+        "script": _ask(boss, "/api/docs/?script="),
+    }
     for path, answer in answers.items():
         assert answer.status_code in (200, 302), path
         policy = answer["Content-Security-Policy"]

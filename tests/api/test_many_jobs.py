@@ -98,7 +98,9 @@ def _assert_by_index(statements: list[str]) -> None:
         ("status=failed&type=pipeline_execution&q=nightly&label=team", 50),
     ],
 )
-def test_the_list_takes_six_queries_and_no_scan_of_the_table(caller: Caller, query: str, rows: int) -> None:
+def test_the_list_takes_six_queries_and_no_scan_of_the_table(
+    caller: Caller, query: str, rows: int
+) -> None:
     shown, statements = _asked(caller, f"projects/many/jobs/?{query}")
     assert len(shown["results"]) == rows
     assert len(statements) <= QUERIES_MAX, statements
@@ -111,7 +113,9 @@ def test_the_list_takes_six_queries_and_no_scan_of_the_table(caller: Caller, que
 
 
 @pytest.mark.parametrize("characters", [36, 12, 8, 4])
-def test_a_job_is_found_by_the_end_of_its_id_without_a_scan(caller: Caller, characters: int) -> None:
+def test_a_job_is_found_by_the_end_of_its_id_without_a_scan(
+    caller: Caller, characters: int
+) -> None:
     job = Job.objects.filter(project__slug="many").order_by("-created_at")[77]
     shown, statements = _asked(caller, f"projects/many/jobs/?q={str(job.id)[-characters:].upper()}")
     assert str(job.id) in [row["id"] for row in shown["results"]]
@@ -119,7 +123,14 @@ def test_a_job_is_found_by_the_end_of_its_id_without_a_scan(caller: Caller, char
 
 
 def test_a_small_project_beside_it_is_listed_without_a_scan(caller: Caller) -> None:
-    for query in ("", "q=nightly", "q=quarterly", "label=team", "status=failed", "type=ml_training"):
+    for query in (
+        "",
+        "q=nightly",
+        "q=quarterly",
+        "label=team",
+        "status=failed",
+        "type=ml_training",
+    ):
         shown, statements = _asked(caller, f"projects/few/jobs/?{query}")
         assert {row["project"] for row in shown["results"]} <= {"few"}
         _assert_by_index(statements)
@@ -129,7 +140,11 @@ def test_counts_end_at_their_bound(caller: Caller) -> None:
     shown, statements = _asked(caller, "projects/many/jobs/counts/")
     _assert_by_index(statements)
     assert (shown["queued"], shown["running"], shown["failed"]) == (3, 0, JOBS // 20)
-    assert (shown["succeeded"], shown["launching"], sorted(shown)) == (10_001, 0, sorted(status.value for status in JobStatus))
+    assert (shown["succeeded"], shown["launching"], sorted(shown)) == (
+        10_001,
+        0,
+        sorted(status.value for status in JobStatus),
+    )
 
 
 def test_the_summary_reads_no_table_of_jobs_from_end_to_end(caller: Caller) -> None:
@@ -147,5 +162,10 @@ def test_all_jobs_newest_first_are_read_by_an_index() -> None:
 def test_what_is_written_here_is_what_services_would_write() -> None:
     """The rows are made by hand: they have to be rows that the rules of the table and of the shapes allow."""
     project = Project.objects.get(slug="many")
-    assert Job.objects.filter(project=project, finished_at__isnull=True).exclude(status=JobStatus.QUEUED).count() == 0
+    assert (
+        Job.objects.filter(project=project, finished_at__isnull=True)
+        .exclude(status=JobStatus.QUEUED)
+        .count()
+        == 0
+    )
     assert Job.objects.filter(project=project).count() == JOBS + 3

@@ -16,7 +16,11 @@ from tests.support import make
 
 pytestmark = pytest.mark.django_db
 
-JOBS, PIPELINES, VALIDATE = "projects/demo/jobs/", "projects/demo/pipelines/", "projects/demo/pipelines/validate/"
+JOBS, PIPELINES, VALIDATE = (
+    "projects/demo/jobs/",
+    "projects/demo/pipelines/",
+    "projects/demo/pipelines/validate/",
+)
 DEEP: Any = "x"
 for _ in range(100):
     DEEP = [DEEP]
@@ -91,7 +95,14 @@ def test_a_wrong_field_of_a_job_is_named(caller: Caller, fields: dict[str, Any],
 
 
 def test_all_wrong_fields_are_named_at_once(caller: Caller) -> None:
-    _refused(caller.post(JOBS, {"type": "bogus", "labels": 5, "prioritty": "high"}), 400, "type", "parameters", "labels", "prioritty")
+    _refused(
+        caller.post(JOBS, {"type": "bogus", "labels": 5, "prioritty": "high"}),
+        400,
+        "type",
+        "parameters",
+        "labels",
+        "prioritty",
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,14 @@ def test_what_is_no_json_object_of_ours_is_refused(caller: Caller, path: str, bo
     _refused(caller.send("POST", path, body), 400)
 
 
-_OTHER_TYPES = ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", "x", "multipart/form-data; boundary=x"]
+_OTHER_TYPES = [
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "",
+    "x",
+    "multipart/form-data; boundary=x",
+]
 
 
 @pytest.mark.parametrize("media_type", _OTHER_TYPES)
@@ -131,9 +149,22 @@ def test_another_media_type_is_refused(caller: Caller, media_type: str) -> None:
 
 @pytest.mark.parametrize("charset", ["hex", "utf-16", "nonsense", "idna"])
 def test_an_odd_charset_breaks_nothing(caller: Caller, charset: str) -> None:
-    assert caller.client.generic("GET", "/api/v1/projects/?limit=5", content_type=f"text/plain; charset={charset}").status_code == 200
+    assert (
+        caller.client.generic(
+            "GET", "/api/v1/projects/?limit=5", content_type=f"text/plain; charset={charset}"
+        ).status_code
+        == 200
+    )
     form = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nabc\r\n--x--\r\n'
-    _refused(caller.send("POST", "projects/demo/datasets/", form, media_type=f"multipart/form-data; boundary=x; charset={charset}"), 400)
+    _refused(
+        caller.send(
+            "POST",
+            "projects/demo/datasets/",
+            form,
+            media_type=f"multipart/form-data; boundary=x; charset={charset}",
+        ),
+        400,
+    )
 
 
 def test_a_body_over_the_limit_is_too_large(caller: Caller) -> None:
@@ -142,12 +173,20 @@ def test_a_body_over_the_limit_is_too_large(caller: Caller) -> None:
 
 def test_a_definition_over_its_limit_is_too_large(caller: Caller) -> None:
     steps = [{"id": "a", "uses": "command", "with": {"argv": ["x" * 100_000] * 5}}]
-    _refused(caller.post(PIPELINES, {"name": "p", "definition": {"steps": steps}}), 413, "definition")
+    _refused(
+        caller.post(PIPELINES, {"name": "p", "definition": {"steps": steps}}), 413, "definition"
+    )
 
 
 @pytest.mark.parametrize(
     "path",
-    ["projects/%00/", "projects/demo/datasets/%00/", "projects/demo/pipelines/%00/", "projects/demo/datasets/a%00/versions/1/rows/", "projects/%ff/"],
+    [
+        "projects/%00/",
+        "projects/demo/datasets/%00/",
+        "projects/demo/pipelines/%00/",
+        "projects/demo/datasets/a%00/versions/1/rows/",
+        "projects/%ff/",
+    ],
 )
 def test_a_path_that_names_nothing_is_not_found(caller: Caller, path: str) -> None:
     _refused(caller.get(path), 404)
@@ -183,7 +222,9 @@ def test_a_version_that_is_no_number_is_not_found(caller: Caller, number: str) -
         ("JOBusage/", {"attempt": "9" * 30}, "attempt"),
     ],
 )
-def test_a_wrong_query_parameter_is_named(caller: Caller, path: str, query: dict[str, Any], named: str) -> None:
+def test_a_wrong_query_parameter_is_named(
+    caller: Caller, path: str, query: dict[str, Any], named: str
+) -> None:
     path = path.replace("JOB", f"jobs/{make.admitted().job_id}/")
     _refused(caller.get(path, query), 400, named)
 
@@ -197,7 +238,9 @@ def test_a_wrong_query_parameter_is_named(caller: Caller, path: str, query: dict
         ({"stream": "stdout"}, "stream"),
     ],
 )
-def test_a_wrong_parameter_of_a_log_is_named_and_no_other(caller: Caller, query: dict[str, Any], named: str) -> None:
+def test_a_wrong_parameter_of_a_log_is_named_and_no_other(
+    caller: Caller, query: dict[str, Any], named: str
+) -> None:
     answer = caller.get(f"jobs/{make.admitted().job_id}/logs/", query)
     _refused(answer, 400, named)
     assert list(answer.json()["detail"]) == [named]
@@ -228,16 +271,27 @@ def test_a_cursor_that_was_made_up_is_refused(caller: Caller, cursor: str) -> No
 
 @pytest.mark.parametrize(
     "values",
-    [("yesterday", "x"), ("2026-01-01T00:00:00+00:00", "x"), ("2026-99-99T00:00:00+00:00", "01a21192-0e81-7942-bff7-215be14d6c0d")],
+    [
+        ("yesterday", "x"),
+        ("2026-01-01T00:00:00+00:00", "x"),
+        ("2026-99-99T00:00:00+00:00", "01a21192-0e81-7942-bff7-215be14d6c0d"),
+    ],
 )
 def test_a_cursor_of_another_type_is_refused(caller: Caller, values: tuple[str, str]) -> None:
     _refused(caller.get(JOBS, {"cursor": _cursor(*values)}), 400, "cursor")
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_a_cursor_at_the_end_of_time_is_only_an_empty_or_a_full_page(caller: Caller, moment: str) -> None:
+def test_a_cursor_at_the_end_of_time_is_only_an_empty_or_a_full_page(
+    caller: Caller, moment: str
+) -> None:
     make.job()
-    assert caller.get(JOBS, {"cursor": _cursor(moment, "01a21192-0e81-7942-bff7-215be14d6c0d")}).status_code == 200
+    assert (
+        caller.get(
+            JOBS, {"cursor": _cursor(moment, "01a21192-0e81-7942-bff7-215be14d6c0d")}
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,11 +314,20 @@ def test_a_query_that_cannot_be_a_step_is_a_fault_of_its_field(caller: Caller, q
     definition = {"steps": [{"id": "a", "uses": "sql", "with": {"query": query}}]}
     found = caller.post(VALIDATE, {"definition": definition})
     assert found.status_code == 200, found.content
-    assert (found.json()["valid"], [fault["path"] for fault in found.json()["errors"]]) == (False, ["steps[0].with.query"])
-    _refused(caller.post(PIPELINES, {"name": "p", "definition": definition}), 400, "definition.steps[0].with.query")
+    assert (found.json()["valid"], [fault["path"] for fault in found.json()["errors"]]) == (
+        False,
+        ["steps[0].with.query"],
+    )
+    _refused(
+        caller.post(PIPELINES, {"name": "p", "definition": definition}),
+        400,
+        "definition.steps[0].with.query",
+    )
 
 
-@pytest.mark.parametrize("accept", ["text/plain", "text/html", "application/xml", "image/*", "nonsense", "*/*"])
+@pytest.mark.parametrize(
+    "accept", ["text/plain", "text/html", "application/xml", "image/*", "nonsense", "*/*"]
+)
 def test_an_answer_has_its_one_media_type_whatever_is_accepted(caller: Caller, accept: str) -> None:
     job = make.admitted().job_id
     log = caller.get(f"jobs/{job}/logs/", Accept=accept)
@@ -279,7 +342,10 @@ def test_an_idempotency_key_is_short_and_printable(caller: Caller, key: str) -> 
     _refused(caller.post(JOBS, _job(), **{"Idempotency-Key": key}), 400, "Idempotency-Key")
 
 
-@pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "Bearer é", "Bearer " + "x" * 5000, "bearer x y", "x"])
+@pytest.mark.parametrize(
+    "header",
+    ["Basic YTpi", "Bearer", "Bearer ", "Bearer é", "Bearer " + "x" * 5000, "bearer x y", "x"],
+)
 def test_a_bad_authorization_is_not_authenticated(header: str) -> None:
     answer = Caller(None).client.get("/api/v1/projects/", headers={"Authorization": header})
     _refused(answer, 401)
@@ -298,7 +364,9 @@ def test_no_address_is_the_same_answer_as_nothing_there(caller: Caller) -> None:
     _refused(caller.client.get("/nothing/"), 404)
 
 
-@pytest.mark.parametrize("file", [None, "text", SimpleUploadedFile("x", b"")], ids=["none", "text", "empty"])
+@pytest.mark.parametrize(
+    "file", [None, "text", SimpleUploadedFile("x", b"")], ids=["none", "text", "empty"]
+)
 def test_an_upload_without_content_is_refused_at_its_field(caller: Caller, file: Any) -> None:
     form = {"name": "t"} | ({"file": file} if file is not None else {})
     _refused(caller.client.post("/api/v1/projects/demo/datasets/", form), 400, "file")
@@ -306,7 +374,9 @@ def test_an_upload_without_content_is_refused_at_its_field(caller: Caller, file:
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 _STEP = st.fixed_dictionaries(
@@ -318,7 +388,8 @@ _STEP = st.fixed_dictionaries(
         "with": _JSON
         | st.dictionaries(
             st.sampled_from(["dataset", "version", "url", "format", "query", "from", "argv"]),
-            _JSON | st.sampled_from(["a", "SELECT * FROM a", "http://[::1", "http://x:y/", ["true"]]),
+            _JSON
+            | st.sampled_from(["a", "SELECT * FROM a", "http://[::1", "http://x:y/", ["true"]]),
             max_size=4,
         ),
     },
@@ -326,7 +397,11 @@ _STEP = st.fixed_dictionaries(
 
 
 @given(st.fixed_dictionaries({"steps": st.lists(_STEP | _JSON, max_size=4)}) | _JSON)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 def test_any_json_is_judged_as_a_definition(definition: Any) -> None:
     for fault in check_definition(definition):
         assert fault.message

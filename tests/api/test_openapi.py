@@ -43,10 +43,24 @@ BAD: list[tuple[JobType, dict[str, Any]]] = [
     (JobType.DIGITAL_TWIN_UPDATE, {**GOOD[JobType.DIGITAL_TWIN_UPDATE], "missing": "forget"}),
 ]
 RESULTS: dict[JobType, dict[str, Any]] = {
-    JobType.PIPELINE_EXECUTION: {"datasets": [{"name": "d", "version": 1}], "steps": [{"id": "a", "uses": "sql", "status": "succeeded", "rows": 3}]},
-    JobType.ML_TRAINING: {"model": "m", "version": 1, "metrics": {"r2": 0.9}, "baseline": {"r2": 0.0}},
+    JobType.PIPELINE_EXECUTION: {
+        "datasets": [{"name": "d", "version": 1}],
+        "steps": [{"id": "a", "uses": "sql", "status": "succeeded", "rows": 3}],
+    },
+    JobType.ML_TRAINING: {
+        "model": "m",
+        "version": 1,
+        "metrics": {"r2": 0.9},
+        "baseline": {"r2": 0.0},
+    },
     JobType.ML_INFERENCE: {"datasets": [{"name": "o", "version": 1}], "rows": 10},
-    JobType.DIGITAL_TWIN_UPDATE: {"twin": "t", "revision": 1, "created": 1, "changed": 0, "removed": 0},
+    JobType.DIGITAL_TWIN_UPDATE: {
+        "twin": "t",
+        "revision": 1,
+        "created": 1,
+        "changed": 0,
+        "removed": 0,
+    },
 }
 
 
@@ -54,7 +68,10 @@ RESULTS: dict[JobType, dict[str, Any]] = {
 def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock():
         reader, _made = User.objects.get_or_create(username="reader-of-the-document")
-        headers = {"Accept": "application/json", "Authorization": f"Bearer {session_create(user=reader).token}"}
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {session_create(user=reader).token}",
+        }
         found: dict[str, Any] = Client().get("/api/schema/", headers=headers).json()
         reader.delete()
     return found
@@ -62,33 +79,46 @@ def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
 
 def _fits(served: dict[str, Any], name: str, value: Any) -> bool:
     """Judged as answers are judged: an object has the keys that are listed and no others."""
-    validator = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": Document(served)._components})
+    validator = Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": Document(served)._components}
+    )
     return not list(validator.iter_errors(value))
 
 
 def test_a_request_names_its_shape_by_its_type(served: dict[str, Any]) -> None:
     described = served["components"]["schemas"]["JobRequest"]
     mapping = described["discriminator"]["mapping"]
-    assert (described["discriminator"]["propertyName"], set(mapping)) == ("type", {kind.value for kind in JobType})
+    assert (described["discriminator"]["propertyName"], set(mapping)) == (
+        "type",
+        {kind.value for kind in JobType},
+    )
     assert [part["$ref"] for part in described["oneOf"]] == list(mapping.values())
 
 
 @pytest.mark.parametrize("kind", JobType)
 def test_what_the_service_takes_is_in_the_document(served: dict[str, Any], kind: JobType) -> None:
     assert check_parameters(kind, GOOD[kind]) == []
-    assert _fits(served, "JobRequest", {"type": kind.value, "parameters": GOOD[kind], "name": "n", "priority": "high"})
+    assert _fits(
+        served,
+        "JobRequest",
+        {"type": kind.value, "parameters": GOOD[kind], "name": "n", "priority": "high"},
+    )
     other = next(each for each in JobType if each is not kind)
     assert not _fits(served, "JobRequest", {"type": other.value, "parameters": GOOD[kind]})
 
 
 @pytest.mark.parametrize(("kind", "parameters"), BAD)
-def test_what_the_service_refuses_is_not_in_the_document(served: dict[str, Any], kind: JobType, parameters: dict[str, Any]) -> None:
+def test_what_the_service_refuses_is_not_in_the_document(
+    served: dict[str, Any], kind: JobType, parameters: dict[str, Any]
+) -> None:
     assert check_parameters(kind, parameters) != []
     assert not _fits(served, "JobRequest", {"type": kind.value, "parameters": parameters})
 
 
 @pytest.mark.parametrize("kind", JobType)
-def test_the_fields_of_the_form_are_those_of_the_document(served: dict[str, Any], kind: JobType) -> None:
+def test_the_fields_of_the_form_are_those_of_the_document(
+    served: dict[str, Any], kind: JobType
+) -> None:
     name = "".join(word.capitalize() for word in kind.value.split("_"))
     described = served["components"]["schemas"][f"{name}Parameters"]
     assert set(described["properties"]) == set(PARAMETERS[kind]["properties"])
@@ -107,16 +137,31 @@ def test_a_result_of_each_type_is_in_the_document(served: dict[str, Any], kind: 
     [
         ({"type": ["integer", "null"], "minimum": 1}, {"type": ["integer", "null"], "minimum": 1}),
         ({"type": "string", "pattern": r"^a\Z"}, {"type": "string", "pattern": "^a$"}),
-        ({"items": {"pattern": r"^a\Z"}, "x-of": "dataset"}, {"items": {"pattern": "^a$"}, "x-of": "dataset"}),
+        (
+            {"items": {"pattern": r"^a\Z"}, "x-of": "dataset"},
+            {"items": {"pattern": "^a$"}, "x-of": "dataset"},
+        ),
         ({"type": "string", "enum": ["a", "b"]}, {"type": "string", "enum": ["a", "b"]}),
-        ({"type": ["string", "null"], "enum": ["a", None]}, {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}),
+        (
+            {"type": ["string", "null"], "enum": ["a", None]},
+            {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]},
+        ),
         (
             {"type": ["string", "number", "null"], "enum": ["a", 0.5, 1.0, None], "title": "t"},
-            {"title": "t", "anyOf": [{"type": "string", "enum": ["a"]}, {"type": "number", "minimum": 0.5, "maximum": 1.0}, {"type": "null"}]},
+            {
+                "title": "t",
+                "anyOf": [
+                    {"type": "string", "enum": ["a"]},
+                    {"type": "number", "minimum": 0.5, "maximum": 1.0},
+                    {"type": "null"},
+                ],
+            },
         ),
     ],
 )
-def test_a_schema_is_written_as_generators_of_clients_read_it(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_a_schema_is_written_as_generators_of_clients_read_it(
+    schema: dict[str, Any], expected: dict[str, Any]
+) -> None:
     assert in_openapi(schema) == expected
 
 
@@ -141,18 +186,30 @@ def test_the_document_says_its_version_and_is_valid() -> None:
 def test_the_document_is_built_once_and_kept_by_clients(
     monkeypatch: pytest.MonkeyPatch, accept: str, query: str, media_type: str
 ) -> None:
-    reader = Client(headers={"Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"})
+    reader = Client(
+        headers={
+            "Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+        }
+    )
     first = reader.get(f"/api/schema/{query}", headers={"Accept": accept})
     assert (first.status_code, first["Content-Type"]) == (200, media_type)
-    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_args, **_kwargs: pytest.fail("it was built again"))
-    again = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "If-None-Match": first["ETag"]})
+    monkeypatch.setattr(
+        SchemaGenerator, "get_schema", lambda *_args, **_kwargs: pytest.fail("it was built again")
+    )
+    again = reader.get(
+        f"/api/schema/{query}", headers={"Accept": accept, "If-None-Match": first["ETag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
-    packed = reader.get(f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"})
+    packed = reader.get(
+        f"/api/schema/{query}", headers={"Accept": accept, "Accept-Encoding": "gzip"}
+    )
     assert (packed["Content-Encoding"], gzip.decompress(packed.content)) == ("gzip", first.content)
     assert reader.get("/api/schema/?fromat=json").status_code == 400
 
 
-def test_every_request_body_is_closed_and_says_what_its_texts_may_be(served: dict[str, Any]) -> None:
+def test_every_request_body_is_closed_and_says_what_its_texts_may_be(
+    served: dict[str, Any],
+) -> None:
     schemas = served["components"]["schemas"]
     bodies = [
         content["schema"]["$ref"].rpartition("/")[2]
@@ -161,10 +218,18 @@ def test_every_request_body_is_closed_and_says_what_its_texts_may_be(served: dic
         for content in operation.get("requestBody", {}).get("content", {}).values()
     ]
     assert len(bodies) > 20
-    assert [name for name in bodies if "oneOf" not in schemas[name] and schemas[name].get("additionalProperties") is not False] == []
+    assert [
+        name
+        for name in bodies
+        if "oneOf" not in schemas[name] and schemas[name].get("additionalProperties") is not False
+    ] == []
     assert schemas["DatasetChange"]["required"] == ["current_version"]
     name = schemas["ProjectRequest"]["properties"]["name"]
-    assert (name["pattern"], name["not"], name["minLength"]) == (NOT_BLANK, {"pattern": r"\u0000"}, 1)
+    assert (name["pattern"], name["not"], name["minLength"]) == (
+        NOT_BLANK,
+        {"pattern": r"\u0000"},
+        1,
+    )
     assert schemas["ProjectShape"]["properties"]["name"] == {"type": "string"}
 
 
@@ -179,15 +244,30 @@ def test_every_request_body_is_closed_and_says_what_its_texts_may_be(served: dic
         ({"slug": "a\n", "name": "a"}, False),
     ],
 )
-def test_a_body_that_is_refused_does_not_fit_the_document(served: dict[str, Any], value: dict[str, Any], fits: bool) -> None:
-    assert _fits(served, "ProjectRequest", value) is fits or value["slug"].endswith("\n")  # Python's $ takes a line end, ECMA's does not
-    reader = Client(headers={"Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"})
-    assert (reader.post("/api/v1/projects/", value, content_type="application/json").status_code == 201) is fits
+def test_a_body_that_is_refused_does_not_fit_the_document(
+    served: dict[str, Any], value: dict[str, Any], fits: bool
+) -> None:
+    assert _fits(served, "ProjectRequest", value) is fits or value["slug"].endswith(
+        "\n"
+    )  # Python's $ takes a line end, ECMA's does not
+    reader = Client(
+        headers={
+            "Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+        }
+    )
+    assert (
+        reader.post("/api/v1/projects/", value, content_type="application/json").status_code == 201
+    ) is fits
 
 
 def test_the_parameters_of_a_query_say_what_they_take(served: dict[str, Any]) -> None:
-    listed = [served["paths"][path]["get"]["parameters"] for path in ("/api/v1/projects/{slug}/lineage/", "/api/v1/projects/")]
-    by_name = {parameter["name"]: parameter["schema"] for parameters in listed for parameter in parameters}
+    listed = [
+        served["paths"][path]["get"]["parameters"]
+        for path in ("/api/v1/projects/{slug}/lineage/", "/api/v1/projects/")
+    ]
+    by_name = {
+        parameter["name"]: parameter["schema"] for parameters in listed for parameter in parameters
+    }
     assert by_name["of"]["pattern"].startswith("^(dataset|model|twin):")
     assert by_name["cursor"]["not"] == {"pattern": r"\u0000"}
 
@@ -196,5 +276,7 @@ def test_the_rule_of_text_that_is_not_blank_is_as_strict_as_the_runtime() -> Non
     """A form of U+001E alone passed the document's `\\S` and was refused as blank."""
     of_json_schema = " \t\n\v\f\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
     pattern = re.compile(NOT_BLANK.replace(r"\s", of_json_schema))
-    assert [hex(code) for code in range(0x10000) if not chr(code).strip() and pattern.search(chr(code))] == []
+    assert [
+        hex(code) for code in range(0x10000) if not chr(code).strip() and pattern.search(chr(code))
+    ] == []
     assert all(map(pattern.search, ("a", "é", "0", "_", "語")))

@@ -54,7 +54,9 @@ def _refused(answer: Any, *names: str, status: int = 400) -> str:
         ("OPTIONS", "projects/demo", None, 200),
     ],
 )
-def test_an_address_without_its_slash_is_answered(caller: Caller, method: str, path: str, body: Any, status: int) -> None:
+def test_an_address_without_its_slash_is_answered(
+    caller: Caller, method: str, path: str, body: Any, status: int
+) -> None:
     make.user("bob")
     before = Job.objects.count()
     answer = caller.send(method, path, body if body is not None else b"")
@@ -65,24 +67,45 @@ def test_an_address_without_its_slash_is_answered(caller: Caller, method: str, p
 def test_a_list_without_its_slash_goes_on_at_an_address_with_one(caller: Caller) -> None:
     make.job()
     make.job()
-    assert caller.get("projects/demo/jobs?limit=1").json()["next"].startswith("/api/v1/projects/demo/jobs/?")
+    assert (
+        caller.get("projects/demo/jobs?limit=1")
+        .json()["next"]
+        .startswith("/api/v1/projects/demo/jobs/?")
+    )
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/login", "/admin/projects/project", "/admin/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/admin", "/admin/login", "/admin/projects/project", "/admin/nowhere"]
+)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_no_write_to_the_admin_is_redirected_to_a_slash(method: str, path: str) -> None:
     client = Client(raise_request_exception=False)
-    client.force_login(make.user("boss", is_superuser=True, is_staff=True), backend="projects.backends.PasswordBackend")
+    client.force_login(
+        make.user("boss", is_superuser=True, is_staff=True),
+        backend="projects.backends.PasswordBackend",
+    )
     answer = client.generic(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
     assert answer.status_code not in (301, 307, 308), answer.headers
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/projects/", "/api/v1/nothing", "/api/v1/projects/demo/jobs/x/", "/api//v1"]
+    "path",
+    [
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/projects/",
+        "/api/v1/nothing",
+        "/api/v1/projects/demo/jobs/x/",
+        "/api//v1",
+    ],
 )
 def test_an_unknown_address_is_a_404_in_json(caller: Caller, method: str, path: str) -> None:
-    answer = caller.client.generic(method, path, b"{}" if method != "GET" else b"", content_type="application/json")
+    answer = caller.client.generic(
+        method, path, b"{}" if method != "GET" else b"", content_type="application/json"
+    )
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
     if method != "HEAD":
         assert answer.json()["code"] == "not_found"
@@ -94,17 +117,27 @@ LISTS = [
     "projects/", "tokens/", "clusters/", "limits/", JOBS, "projects/demo/members/", "projects/demo/datasets/", "projects/demo/models/",
     "projects/demo/pipelines/", "projects/demo/twins/", "projects/demo/clusters/",
 ]  # fmt: skip
-OTHERS = ["session/", "system/", "projects/demo/", "projects/demo/summary/", "projects/demo/jobs/counts/"]
+OTHERS = [
+    "session/",
+    "system/",
+    "projects/demo/",
+    "projects/demo/summary/",
+    "projects/demo/jobs/counts/",
+]
 
 
 @pytest.mark.parametrize("path", LISTS + OTHERS)
 @pytest.mark.parametrize("query", ["bogus=1", "Limit=1", "page=2", "bogus="])
 def test_an_unknown_parameter_is_refused_by_name(caller: Caller, path: str, query: str) -> None:
-    assert "is not a query parameter" in _refused(caller.get(f"{path}?{query}"), query.partition("=")[0])
+    assert "is not a query parameter" in _refused(
+        caller.get(f"{path}?{query}"), query.partition("=")[0]
+    )
 
 
 def test_the_nearest_parameter_is_named(caller: Caller) -> None:
-    assert "Did you mean status?" in _refused(caller.get(f"{JOBS}?state=failed&statuss=failed"), "state", "statuss")
+    assert "Did you mean status?" in _refused(
+        caller.get(f"{JOBS}?state=failed&statuss=failed"), "state", "statuss"
+    )
     assert "Use " in _refused(caller.get(f"{JOBS}?zzz=1"), "zzz")
     assert "takes none" in _refused(caller.get("session/?x=1"), "x")
 
@@ -139,7 +172,9 @@ def test_a_dry_run_that_is_not_understood_submits_nothing(caller: Caller, value:
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize(("value", "status"), [("true", 200), ("True", 200), ("1", 200), ("false", 201), ("0", 201)])
+@pytest.mark.parametrize(
+    ("value", "status"), [("true", 200), ("True", 200), ("1", 200), ("false", 201), ("0", 201)]
+)
 def test_a_truth_value_has_a_few_spellings(caller: Caller, value: str, status: int) -> None:
     assert caller.post(f"{JOBS}?dry_run={value}", ECHO).status_code == status
 
@@ -198,7 +233,9 @@ def _patterns(patterns: list[Any]) -> list[URLPattern]:
         ("GET", JOBS, {"status": "failed"}),
     ],
 )
-def test_a_body_that_would_be_ignored_is_refused(caller: Caller, method: str, path: str, body: Any) -> None:
+def test_a_body_that_would_be_ignored_is_refused(
+    caller: Caller, method: str, path: str, body: Any
+) -> None:
     job = make.job()
     path = path.format(job=f"jobs/{job.id}/")
     assert "takes no body" in _refused(caller.send(method, path, body), next(iter(body)))
@@ -212,7 +249,9 @@ def test_an_empty_body_is_no_body(caller: Caller, body: bytes) -> None:
 
 
 def test_an_unknown_field_is_refused_with_the_nearest_one(caller: Caller) -> None:
-    assert "Did you mean max_attempts?" in _refused(caller.post(JOBS, {**ECHO, "max_attempt": 1}), "max_attempt")
+    assert "Did you mean max_attempts?" in _refused(
+        caller.post(JOBS, {**ECHO, "max_attempt": 1}), "max_attempt"
+    )
 
 
 def test_an_unknown_field_of_a_form_is_refused(caller: Caller) -> None:
@@ -231,7 +270,12 @@ def test_an_unknown_field_of_a_form_is_refused(caller: Caller) -> None:
     [
         ("POST", "projects/", {"slug": "other", "name": 5}, "name"),
         ("POST", "projects/", {"slug": 5, "name": "Other"}, "slug"),
-        ("POST", "projects/", {"slug": "other", "name": "Other", "description": -5.3e16}, "description"),
+        (
+            "POST",
+            "projects/",
+            {"slug": "other", "name": "Other", "description": -5.3e16},
+            "description",
+        ),
         ("PATCH", "projects/demo/", {"status": True}, "status"),
         ("POST", JOBS, {**ECHO, "max_attempts": "2"}, "max_attempts"),
         ("POST", JOBS, {**ECHO, "max_attempts": True}, "max_attempts"),
@@ -240,7 +284,9 @@ def test_an_unknown_field_of_a_form_is_refused(caller: Caller) -> None:
         ("POST", "tokens/", {"name": "t", "expires_at": 5}, "expires_at"),
     ],
 )
-def test_a_value_of_another_type_is_refused_and_not_converted(caller: Caller, method: str, path: str, body: Any, name: str) -> None:
+def test_a_value_of_another_type_is_refused_and_not_converted(
+    caller: Caller, method: str, path: str, body: Any, name: str
+) -> None:
     _refused(caller.send(method, path, body), name)
     assert not Job.objects.exists()
 
@@ -269,7 +315,9 @@ def test_a_limit_takes_truth_values_and_numbers_alone(body: Any, name: str) -> N
         (JOBS, {**ECHO, "max_attempts": 21}, "max_attempts"),
     ],
 )
-def test_what_breaks_a_rule_of_the_document_is_refused_with_the_rule(caller: Caller, path: str, body: Any, name: str) -> None:
+def test_what_breaks_a_rule_of_the_document_is_refused_with_the_rule(
+    caller: Caller, path: str, body: Any, name: str
+) -> None:
     assert "must be" in _refused(caller.post(path, body), name) or name == "name"
 
 

@@ -53,17 +53,25 @@ def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hasher]:
 
 def _sign_in(name: str, address: str) -> Any:
     try:
-        return Client(REMOTE_ADDR=address).post("/api/v1/session/", {"username": name, "password": "x"}, content_type="application/json")
+        return Client(REMOTE_ADDR=address).post(
+            "/api/v1/session/", {"username": name, "password": "x"}, content_type="application/json"
+        )
     finally:
         connections.close_all()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connection(hasher: Hasher) -> None:
+def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connection(
+    hasher: Hasher,
+) -> None:
     with ThreadPoolExecutor(40) as threads:
         begun, before = time.monotonic(), _connections()
-        asked = [threads.submit(_sign_in, f"u{number}", f"192.0.2.{number}") for number in range(24)]
-        while (sum(each.done() for each in asked) < 24 - hashing.WAITING_MAX or _connections() > before) and time.monotonic() - begun < 20:
+        asked = [
+            threads.submit(_sign_in, f"u{number}", f"192.0.2.{number}") for number in range(24)
+        ]
+        while (
+            sum(each.done() for each in asked) < 24 - hashing.WAITING_MAX or _connections() > before
+        ) and time.monotonic() - begun < 20:
             time.sleep(0.01)
         refused = [each.result() for each in asked if each.done()]
         held = _connections()
@@ -79,14 +87,18 @@ def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connectio
 
 def _connections() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         return int(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_address_cannot_take_the_whole_pool(hasher: Hasher) -> None:
     with ThreadPoolExecutor(20) as threads:
-        mine = [threads.submit(_sign_in, f"u{number}", f"2001:db8::{number}") for number in range(8)]
+        mine = [
+            threads.submit(_sign_in, f"u{number}", f"2001:db8::{number}") for number in range(8)
+        ]
         while sum(each.done() for each in mine) < 8 - SIGN_INS_AT_ONCE:
             time.sleep(0.01)
         other = threads.submit(_sign_in, "somebody", "198.51.100.7")
@@ -99,7 +111,10 @@ def test_one_address_cannot_take_the_whole_pool(hasher: Hasher) -> None:
 
 @pytest.mark.django_db
 def test_one_password_tried_on_many_names_is_limited_by_its_address() -> None:
-    statuses = [_post("/api/v1/session/", f"user-{number}", "203.0.113.5").status_code for number in range(45)]
+    statuses = [
+        _post("/api/v1/session/", f"user-{number}", "203.0.113.5").status_code
+        for number in range(45)
+    ]
     assert statuses == [401] * lockout.ADDRESS_FAILURES_MAX + [429] * 5
     assert _post("/api/v1/session/", "user-1", "203.0.113.6").status_code == 401
     assert _post("/admin/login/", "user-1", "203.0.113.5").status_code == 429
@@ -111,20 +126,27 @@ def test_one_password_tried_on_many_names_is_limited_by_its_address() -> None:
 def _post(path: str, name: str, address: str, password: str = "wrong") -> Any:
     client = Client(REMOTE_ADDR=address, raise_request_exception=False)
     kind = "application/json" if path.startswith("/api/") else None
-    return client.post(path, {"username": name, "password": password}, **({"content_type": kind} if kind else {}))
+    return client.post(
+        path, {"username": name, "password": password}, **({"content_type": kind} if kind else {})
+    )
 
 
 @pytest.mark.django_db
 def test_one_name_tried_from_many_addresses_is_limited() -> None:
     make.user()
-    statuses = [_post("/api/v1/session/", "ada", f"198.51.{number}.1").status_code for number in range(102)]
+    statuses = [
+        _post("/api/v1/session/", "ada", f"198.51.{number}.1").status_code for number in range(102)
+    ]
     assert statuses == [401] * lockout.NAME_FAILURES_MAX + [429] * 2
     assert _post("/api/v1/session/", "bob", "198.51.1.1").status_code == 401
 
 
 @pytest.mark.django_db
 def test_addresses_of_one_ipv6_network_count_as_one() -> None:
-    statuses = [_post("/api/v1/session/", "ada", f"2001:db8:1:2::{number:x}").status_code for number in range(12)]
+    statuses = [
+        _post("/api/v1/session/", "ada", f"2001:db8:1:2::{number:x}").status_code
+        for number in range(12)
+    ]
     assert statuses[:9] == [401] * 9
     assert statuses[-1] == 429
     assert _post("/api/v1/session/", "ada", "2001:db8:1:3::1").status_code == 401
@@ -135,7 +157,11 @@ def test_a_forwarded_header_says_nothing_to_the_lock_out() -> None:
     statuses = []
     for number in range(12):
         headers = {"X-Forwarded-For": f"9.9.9.{number}", "X-Real-IP": f"9.9.9.{number}"}
-        answer = Client(headers=headers).post("/api/v1/session/", {"username": "ada", "password": "x"}, content_type="application/json")
+        answer = Client(headers=headers).post(
+            "/api/v1/session/",
+            {"username": "ada", "password": "x"},
+            content_type="application/json",
+        )
         statuses.append(answer.status_code)
     assert statuses[-1] == 429
 
@@ -152,16 +178,27 @@ def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.Monke
         user.set_unusable_password()
         user.save()
     encode = MD5PasswordHasher.encode
-    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda self, *given: made.append("x") or encode(self, *given))
+    monkeypatch.setattr(
+        MD5PasswordHasher, "encode", lambda self, *given: made.append("x") or encode(self, *given)
+    )
     request = RequestFactory().post("/api/v1/session/")
-    assert authenticate(request, username="nobody" if kind == "unknown" else "ada", password="correct-horse" if kind == "inactive" else "x") is None
+    assert (
+        authenticate(
+            request,
+            username="nobody" if kind == "unknown" else "ada",
+            password="correct-horse" if kind == "inactive" else "x",
+        )
+        is None
+    )
     assert len(made) == 1
 
 
 @pytest.mark.django_db
 def test_the_admins_form_says_that_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: Any) -> None:
-        raise TooMany("Too many sign-ins at once. Try again in a moment.", code="busy", retry_after_seconds=2)
+        raise TooMany(
+            "Too many sign-ins at once. Try again in a moment.", code="busy", retry_after_seconds=2
+        )
 
     monkeypatch.setattr(backends, "hashed", busy)
     answer = _post("/admin/login/", "ada", "203.0.113.5")
@@ -171,15 +208,23 @@ def test_the_admins_form_says_that_it_is_busy(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.django_db
 def test_a_sign_in_with_an_outdated_hash_keeps_sessions(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", "django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
     user = make.user()
-    User.objects.filter(pk=user.pk).update(password=MD5PasswordHasher().encode("correct-horse", "salt"))
+    User.objects.filter(pk=user.pk).update(
+        password=MD5PasswordHasher().encode("correct-horse", "salt")
+    )
     user.refresh_from_db()
     token = session_create(user=user).token
     assert _post("/api/v1/session/", "ada", "203.0.113.5", "correct-horse").status_code == 201
     user.refresh_from_db()
     assert user.password.startswith("pbkdf2_sha256$")
-    assert Client().get("/api/v1/session/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert (
+        Client().get("/api/v1/session/", headers={"Authorization": f"Bearer {token}"}).status_code
+        == 200
+    )
 
 
 async def test_more_sign_ins_of_one_client_are_refused_before_the_application() -> None:
@@ -202,10 +247,23 @@ async def test_more_sign_ins_of_one_client_are_refused_before_the_application() 
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
-        await limited({"type": "http", "method": method, "path": "/api/v1/session/", "headers": [], "client": (address, 1)}, receive, send)
+        await limited(
+            {
+                "type": "http",
+                "method": method,
+                "path": "/api/v1/session/",
+                "headers": [],
+                "client": (address, 1),
+            },
+            receive,
+            send,
+        )
 
     waiting = [asyncio.create_task(ask("POST", "192.0.2.1")) for _ in range(SIGN_INS_AT_ONCE)]
-    waiting += [asyncio.create_task(ask("GET", "192.0.2.1")), asyncio.create_task(ask("POST", "192.0.2.2"))]
+    waiting += [
+        asyncio.create_task(ask("GET", "192.0.2.1")),
+        asyncio.create_task(ask("POST", "192.0.2.2")),
+    ]
     while len(entered) < len(waiting):
         await asyncio.sleep(0)
     await ask("POST", "192.0.2.1")

@@ -27,11 +27,15 @@ def boss() -> Caller:
 
 def _use(link: dict[str, Any], new_password: str | None = NEW) -> Any:
     body = {"uid": link["uid"], "token": link["token"]}
-    return NOBODY.post("password-link/", body if new_password is None else {**body, "new_password": new_password})
+    return NOBODY.post(
+        "password-link/", body if new_password is None else {**body, "new_password": new_password}
+    )
 
 
 def _signs_in(username: str, password: str) -> bool:
-    return bool(NOBODY.post("session/", {"username": username, "password": password}).status_code == 201)
+    return bool(
+        NOBODY.post("session/", {"username": username, "password": password}).status_code == 201
+    )
 
 
 def test_a_new_user_sets_a_password_with_a_link_that_works_once(boss: Caller) -> None:
@@ -39,19 +43,34 @@ def test_a_new_user_sets_a_password_with_a_link_that_works_once(boss: Caller) ->
     assert answer.status_code == 201, answer.content
     made = answer.json()
     link = made.pop("password_link")
-    assert (made["username"], made["is_active"], made["is_superuser"], made["has_password"]) == ("ines", True, False, False)
+    assert (made["username"], made["is_active"], made["is_superuser"], made["has_password"]) == (
+        "ines",
+        True,
+        False,
+        False,
+    )
     assert made == boss.get("users/ines/").json()
     expires = dt.datetime.fromisoformat(link["expires_at"]) - utc_now()
     assert dt.timedelta(hours=23, minutes=59) < expires <= dt.timedelta(hours=24)
     assert not _signs_in("ines", "")
     assert _use(link, None).json() == {"username": "ines", "changed": False}
     weak = _use(link, "short")
-    assert (weak.status_code, "12 characters" in weak.json()["detail"]["new_password"]) == (400, True)
+    assert (weak.status_code, "12 characters" in weak.json()["detail"]["new_password"]) == (
+        400,
+        True,
+    )
     assert _use(link).json() == {"username": "ines", "changed": True}
     assert _use(link, NEW + "2").json()["code"] == "link_invalid"
     assert _signs_in("ines", NEW)
-    kinds = list(AuditEvent.objects.filter(subject="ines").order_by("id").values_list("kind", "actor_name"))
-    assert kinds == [("user_created", "boss"), ("password_link_created", "boss"), ("password_changed", "ines"), ("signed_in", "ines")]
+    kinds = list(
+        AuditEvent.objects.filter(subject="ines").order_by("id").values_list("kind", "actor_name")
+    )
+    assert kinds == [
+        ("user_created", "boss"),
+        ("password_link_created", "boss"),
+        ("password_changed", "ines"),
+        ("signed_in", "ines"),
+    ]
     assert link["token"] not in str(list(AuditEvent.objects.values_list("detail", flat=True)))
 
 
@@ -95,17 +114,30 @@ def _part(**parts: str) -> Any:
 @pytest.mark.parametrize(
     "spoil",
     [
-        *(_expired, _deactivated, _deactivated_and_activated, _changed, _part(token="x"), _part(token="a-b")),
+        *(
+            _expired,
+            _deactivated,
+            _deactivated_and_activated,
+            _changed,
+            _part(token="x"),
+            _part(token="a-b"),
+        ),
         *(_part(uid="x"), _part(uid="ÿ"), _part(uid="MTIzNDU2Nzg5"), _part(uid="LTE")),
     ],
 )
-def test_a_link_that_is_not_valid_says_what_to_do_and_nothing_about_users(boss: Caller, spoil: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_is_not_valid_says_what_to_do_and_nothing_about_users(
+    boss: Caller, spoil: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make.user("bob")
     link = boss.post("users/bob/reset-link/").json()
     spoil(link, monkeypatch)
     for password in (None, NEW, "short"):
         answer = _use(link, password)
-        assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (400, "link_invalid", {})
+        assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+            400,
+            "link_invalid",
+            {},
+        )
         assert "Ask an administrator for a new one" in answer.json()["message"]
 
 
@@ -117,8 +149,12 @@ def test_after_an_activation_a_new_link_works_until_the_next_deactivation(boss: 
         _deactivated_and_activated({}, pytest.MonkeyPatch())
     assert [_use(link, None).status_code for link in dead] == [400, 400]
     new = boss.post("users/bob/reset-link/").json()
-    user_change(username="bob", changes={"is_superuser": True}, actor=User.objects.get(username="boss"))
-    user_change(username="bob", changes={"is_superuser": False}, actor=User.objects.get(username="boss"))
+    user_change(
+        username="bob", changes={"is_superuser": True}, actor=User.objects.get(username="boss")
+    )
+    user_change(
+        username="bob", changes={"is_superuser": False}, actor=User.objects.get(username="boss")
+    )
     assert _use(new).status_code == 200
 
 
@@ -136,16 +172,27 @@ def test_after_an_activation_a_new_link_works_until_the_next_deactivation(boss: 
         ({"username": "ok", "is_superuser": "maybe"}, 400, "is_superuser"),
     ],
 )
-def test_what_is_wrong_with_a_new_user_is_said_at_its_field(boss: Caller, body: Any, status: int, path: str) -> None:
+def test_what_is_wrong_with_a_new_user_is_said_at_its_field(
+    boss: Caller, body: Any, status: int, path: str
+) -> None:
     answer = boss.post("users/", body)
     assert (answer.status_code, path in answer.json()["detail"]) == (status, True), answer.content
     assert User.objects.count() == 1
 
 
 def test_a_list_is_searched_filtered_and_paged(boss: Caller) -> None:
-    for name, fields in (("ana", {"email": "x@lab.example"}), ("ben", {"is_active": False}), ("cleo", {"is_superuser": True}), ("lab-bot", {})):
+    for name, fields in (
+        ("ana", {"email": "x@lab.example"}),
+        ("ben", {"is_active": False}),
+        ("cleo", {"is_superuser": True}),
+        ("lab-bot", {}),
+    ):
         make.user(name, **fields)
-    Membership.objects.create(project=make.project(owner=User.objects.get(username="boss")), user=User.objects.get(username="ana"), role=Role.VIEWER)
+    Membership.objects.create(
+        project=make.project(owner=User.objects.get(username="boss")),
+        user=User.objects.get(username="ana"),
+        role=Role.VIEWER,
+    )
 
     def names(**query: Any) -> list[str]:
         answer = boss.get("users/", query)
@@ -156,9 +203,14 @@ def test_a_list_is_searched_filtered_and_paged(boss: Caller) -> None:
     assert names(q="LAB") == ["ana", "lab-bot"]
     assert names(active="false") == ["ben"]
     assert names(administrator="true", active="true") == ["boss", "cleo"]
-    assert {row["username"]: row["projects"] for row in boss.get("users/").json()["results"]}["ana"] == 1
+    assert {row["username"]: row["projects"] for row in boss.get("users/").json()["results"]}[
+        "ana"
+    ] == 1
     first = boss.get("users/", {"limit": 1, "q": "a"}).json()
-    assert [row["username"] for row in boss.get(first["next"].removeprefix("/api/v1/")).json()["results"]] == ["lab-bot"]
+    assert [
+        row["username"]
+        for row in boss.get(first["next"].removeprefix("/api/v1/")).json()["results"]
+    ] == ["lab-bot"]
     assert boss.get("users/", {"is_active": "true"}).status_code == 400
 
 
@@ -178,11 +230,17 @@ def test_an_administrator_is_made_and_unmade_but_never_the_last(boss: Caller) ->
     make.user("bob")
     own = boss.send("PATCH", "users/boss/", {"is_active": False})
     assert (own.status_code, own.json()["code"]) == (409, "own_account")
-    assert boss.send("PATCH", "users/boss/", {"is_superuser": False}).json()["code"] == "last_administrator"
+    assert (
+        boss.send("PATCH", "users/boss/", {"is_superuser": False}).json()["code"]
+        == "last_administrator"
+    )
     assert boss.send("PATCH", "users/bob/", {"is_superuser": True}).status_code == 200
     assert User.objects.get(username="bob").is_staff
     User.objects.filter(username="bob").update(is_active=False)
-    assert boss.send("PATCH", "users/boss/", {"is_superuser": False}).json()["code"] == "last_administrator"
+    assert (
+        boss.send("PATCH", "users/boss/", {"is_superuser": False}).json()["code"]
+        == "last_administrator"
+    )
     User.objects.filter(username="bob").update(is_active=True)
     assert boss.send("PATCH", "users/boss/", {"is_superuser": False}).status_code == 200
     assert not User.objects.get(username="boss").is_staff
@@ -200,12 +258,19 @@ def test_an_administrator_who_was_removed_a_moment_ago_changes_nobody() -> None:
     assert other.is_active
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "users/ben/"), ("PATCH", "users/ben/"), ("POST", "users/ben/reset-link/")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "users/ben/"), ("PATCH", "users/ben/"), ("POST", "users/ben/reset-link/")],
+)
 def test_no_such_user(boss: Caller, method: str, path: str) -> None:
     answer = boss.send(method, path, {"is_active": True} if method == "PATCH" else b"")
     assert (answer.status_code, "There is no user ben" in answer.json()["message"]) == (404, True)
 
 
 def test_a_link_does_not_reach_a_log() -> None:
-    line = {"event": "request", "path": "/password/MQ/abc-0123456789/", "referer": "https://x/password/MQ/abc-0123456789/?a=b"}
+    line = {
+        "event": "request",
+        "path": "/password/MQ/abc-0123456789/",
+        "referer": "https://x/password/MQ/abc-0123456789/?a=b",
+    }
     assert "0123456789" not in str(redact(line))

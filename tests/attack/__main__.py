@@ -17,7 +17,14 @@ def main(names: list[str]) -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="mimir-attack-") as folder:
         for stack in running(Path(folder)):
-            idle, rows = attacked(stack, names or ATTACKS, idle_seconds=10, hold_seconds=25, settle_seconds=15, reads=50)
+            idle, rows = attacked(
+                stack,
+                names or ATTACKS,
+                idle_seconds=10,
+                hold_seconds=25,
+                settle_seconds=15,
+                reads=50,
+            )
             print(table(idle, rows))
     return int(any(row.over for row in rows))
 

@@ -50,14 +50,20 @@ def prepare(stack: Stack) -> None:
     stack.project(PROJECT)
     for number in range(3):
         files = {"file": ("huge.parquet", _huge_profile())}
-        answer = stack.client.post(f"/api/v1/projects/{PROJECT}/datasets/", data={"name": f"huge{number}"}, files=files)
+        answer = stack.client.post(
+            f"/api/v1/projects/{PROJECT}/datasets/", data={"name": f"huge{number}"}, files=files
+        )
         assert answer.status_code == 201, answer.text
 
 
 def _huge_profile() -> bytes:
     """Some KB of Parquet: 10 million rows of one value of 100 KB."""
-    indices = pyarrow.Array.from_buffers(pyarrow.int32(), 10_000_000, [None, pyarrow.py_buffer(bytes(4 * 10_000_000))])
-    table = pyarrow.table({"text": pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array(["x" * 100_000]))})
+    indices = pyarrow.Array.from_buffers(
+        pyarrow.int32(), 10_000_000, [None, pyarrow.py_buffer(bytes(4 * 10_000_000))]
+    )
+    table = pyarrow.table(
+        {"text": pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array(["x" * 100_000]))}
+    )
     made = io.BytesIO()
     pyarrow.parquet.write_table(table, made, compression="zstd", row_group_size=10_000_000)
     return made.getvalue()
@@ -85,8 +91,14 @@ def long_key_json(target: Target) -> list[str]:
     body = b'{"' + b"k" * 40_000 + b'": [' + b"0," * 29_999 + b"0]}"
     headers = {"Content-Type": "application/json"}
     with target.stranger() as stranger, target.member() as member:
-        statuses = [stranger.post("/api/v1/session/", content=body, headers=headers).status_code for _ in range(3)]
-        statuses += [member.post("/api/v1/projects/", content=body, headers=headers).status_code for _ in range(3)]
+        statuses = [
+            stranger.post("/api/v1/session/", content=body, headers=headers).status_code
+            for _ in range(3)
+        ]
+        statuses += [
+            member.post("/api/v1/projects/", content=body, headers=headers).status_code
+            for _ in range(3)
+        ]
     return _unexpected(statuses, 400, 413)
 
 
@@ -95,7 +107,11 @@ def _checked_sql(target: Target, query: str, times: int) -> list[str]:
 
     def ask(_number: int) -> int:
         with target.member() as member:
-            return member.post(f"/api/v1/projects/{PROJECT}/pipelines/validate/", json={"definition": definition}, timeout=45).status_code
+            return member.post(
+                f"/api/v1/projects/{PROJECT}/pipelines/validate/",
+                json={"definition": definition},
+                timeout=45,
+            ).status_code
 
     return _unexpected(_at_once(times, ask), 200, 400, 429)
 
@@ -149,7 +165,11 @@ def sign_ins(target: Target) -> list[str]:
 
     def ask(number: int) -> int:
         with target.stranger() as stranger:
-            return stranger.post("/api/v1/session/", json={"username": f"nobody{number}", "password": "wrong"}, timeout=45).status_code
+            return stranger.post(
+                "/api/v1/session/",
+                json={"username": f"nobody{number}", "password": "wrong"},
+                timeout=45,
+            ).status_code
 
     return _unexpected(_at_once(24, ask), 401, 429)
 
@@ -168,9 +188,16 @@ def huge_profiles(target: Target) -> list[str]:
         with target.member() as member:
             files = {"file": ("t.csv", b"n\n1\n2\n")}
             name = f"small{uuid.uuid4().hex[:8]}"
-            uploaded = member.post(f"/api/v1/projects/{PROJECT}/datasets/", data={"name": name}, files=files, timeout=60).status_code
+            uploaded = member.post(
+                f"/api/v1/projects/{PROJECT}/datasets/",
+                data={"name": name},
+                files=files,
+                timeout=60,
+            ).status_code
         statuses = asked.result()
-    return _unexpected(statuses, 0, 200, 400, 429) + ([f"an upload of 6 bytes got {uploaded}"] if uploaded != 201 else [])
+    return _unexpected(statuses, 0, 200, 400, 429) + (
+        [f"an upload of 6 bytes got {uploaded}"] if uploaded != 201 else []
+    )
 
 
 def forged_hint(target: Target) -> list[str]:
@@ -179,7 +206,9 @@ def forged_hint(target: Target) -> list[str]:
     mark = Path(target.stack.folder / f"forged-{uuid.uuid4().hex}")
     connection: Any = Redis.from_url(psutil.Process(web).environ()["REDIS_URL"])
     for name in ("mimir-critical", "mimir-default", "default"):
-        Queue(name, connection=connection, serializer=JSONSerializer).enqueue("os.system", f"touch {mark}")
+        Queue(name, connection=connection, serializer=JSONSerializer).enqueue(
+            "os.system", f"touch {mark}"
+        )
     time.sleep(min(3.0, target.hold_seconds))
     connection.close()
     return ["the dispatcher ran a stranger's command"] if mark.exists() else []
@@ -190,12 +219,19 @@ def forged_address(target: Target) -> list[str]:
     found = []
     for way in ("PORT", "API_PORT"):
         port = target.stack.environment[way]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": f"localhost:{port}"}, trust_env=False, timeout=45) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Host": f"localhost:{port}"},
+            trust_env=False,
+            timeout=45,
+        ) as client:
             statuses = []
             for number in range(60):
                 headers = {"X-Forwarded-For": f"9.9.{number}.9", "Content-Type": "application/json"}
                 body = json.dumps({"username": f"victim-{way.lower()}", "password": "wrong"})
-                statuses.append(client.post("/api/v1/session/", content=body, headers=headers).status_code)
+                statuses.append(
+                    client.post("/api/v1/session/", content=body, headers=headers).status_code
+                )
                 if statuses[-1] != 401:
                     break
         if len(statuses) == 60:

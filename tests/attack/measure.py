@@ -72,7 +72,13 @@ class Meter:
         finally:
             ends.set()
             sampling.join(70)
-        until(lambda: all(resident_mib(pid) - window.before[name] <= RSS_MIB_MAX / 2 for name, pid in pids.items()), settle_seconds)
+        until(
+            lambda: all(
+                resident_mib(pid) - window.before[name] <= RSS_MIB_MAX / 2
+                for name, pid in pids.items()
+            ),
+            settle_seconds,
+        )
         window.after = {name: resident_mib(pid) for name, pid in pids.items()}
         window.restarted = [name for name, pid in pids.items() if self._pid(name) != pid]
 
@@ -83,7 +89,12 @@ class Meter:
     def _reads(self, window: Window) -> Iterator[None]:
         """The reader reads during the block; what it saw is in the window at once."""
         client = self._reader
-        options = {"base": str(client.base_url), "headers": {"Host": client.headers["Host"]}, "cookies": dict(client.cookies), "path": self._path}
+        options = {
+            "base": str(client.base_url),
+            "headers": {"Host": client.headers["Host"]},
+            "cookies": dict(client.cookies),
+            "path": self._path,
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.attack.reader"],
             cwd=ROOT, env={**os.environ, "MIMIR_READER": json.dumps(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

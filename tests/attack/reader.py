@@ -14,7 +14,13 @@ PAUSE_SECONDS = 0.02
 def main() -> None:
     """Read one address again and again; a line of JSON for each answer: latency in seconds, and what was wrong or ""."""
     options = json.loads(os.environ["MIMIR_READER"])
-    with httpx.Client(base_url=options["base"], headers=options["headers"], cookies=options["cookies"], trust_env=False, verify=False) as client:  # noqa: S501
+    with httpx.Client(
+        base_url=options["base"],
+        headers=options["headers"],
+        cookies=options["cookies"],
+        trust_env=False,
+        verify=False,
+    ) as client:  # noqa: S501
         while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
             wrong, began = "", time.monotonic()
             try:

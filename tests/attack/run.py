@@ -21,7 +21,13 @@ class Row:
 
 
 def attacked(
-    stack: Stack, names: Iterable[str], *, idle_seconds: float, hold_seconds: float, settle_seconds: float, reads: int = 0
+    stack: Stack,
+    names: Iterable[str],
+    *,
+    idle_seconds: float,
+    hold_seconds: float,
+    settle_seconds: float,
+    reads: int = 0,
 ) -> tuple[Window, list[Row]]:
     """The idle window and a row for each attack. reads: an attack is repeated until the reader has asked so often."""
     prepare(stack)
@@ -47,7 +53,10 @@ def attacked(
 def table(idle: Window, rows: Iterable[Row]) -> str:
     """Text for a terminal."""
     head = f"{'attack':26}{'web MiB':>9}{'kept':>7}{'frontend':>10}{'kept':>7}{'reads':>7}{'failed':>8}{'p95 ms':>8}{'ratio':>7}  over"
-    lines = [head, f"{'(idle)':26}{'':>9}{'':>7}{'':>10}{'':>7}{len(idle.latencies):>7}{len(idle.failures):>8}{idle.p95() * 1000:>8.0f}{'':>7}"]
+    lines = [
+        head,
+        f"{'(idle)':26}{'':>9}{'':>7}{'':>10}{'':>7}{len(idle.latencies):>7}{len(idle.failures):>8}{idle.p95() * 1000:>8.0f}{'':>7}",
+    ]
     for row in rows:
         seen, over = row.window, "; ".join(row.over) or "nothing"
         lines.append(

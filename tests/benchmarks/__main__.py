@@ -8,7 +8,13 @@ from pathlib import Path
 from tests.benchmarks import api, inference, joblist, launching, offsets, start
 from tests.support.stack import running
 
-BENCHMARKS = {"start": start.measure, "offsets": offsets.measure, "api": api.measure, "joblist": joblist.measure, "inference": inference.measure}
+BENCHMARKS = {
+    "start": start.measure,
+    "offsets": offsets.measure,
+    "api": api.measure,
+    "joblist": joblist.measure,
+    "inference": inference.measure,
+}
 
 ALONE = {"launching": launching.measure}  # on installations of their own
 
@@ -17,7 +23,10 @@ def main(names: list[str]) -> int:
     """0 measured, 2 an unknown name."""
     unknown = [name for name in names if name not in BENCHMARKS and name not in ALONE]
     if unknown:
-        print(f"there is no benchmark {unknown[0]}: choose from {', '.join([*BENCHMARKS, *ALONE])}", file=sys.stderr)
+        print(
+            f"there is no benchmark {unknown[0]}: choose from {', '.join([*BENCHMARKS, *ALONE])}",
+            file=sys.stderr,
+        )
         return 2
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start")
     asked = names or [*BENCHMARKS, *ALONE]

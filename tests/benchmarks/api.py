@@ -21,9 +21,16 @@ def measure(stack: Stack) -> None:
     project = stack.project(f"bench{uuid.uuid4().hex[:8]}")
     jobs = f"/api/v1/projects/{project}/jobs/"
     ended = _jobs(stack, project, jobs)
-    print(f"\nmedians of {PAIRS} interleaved pairs with /health of the same server, {JOBS} jobs in the project")
+    print(
+        f"\nmedians of {PAIRS} interleaved pairs with /health of the same server, {JOBS} jobs in the project"
+    )
     print(f"  {'milliseconds':<52}{'it':>9}{'/health':>9}{'ratio':>9}")
-    api = httpx.Client(base_url=stack.described["orchestrator_url"], headers=stack.client.headers, timeout=60, trust_env=False)
+    api = httpx.Client(
+        base_url=stack.described["orchestrator_url"],
+        headers=stack.client.headers,
+        timeout=60,
+        trust_env=False,
+    )
     api.headers.pop("Host")
     with api, closing(sign_in(stack)) as person:
         _pairs("API: one job", api, lambda: _get(api, f"/api/v1/jobs/{ended}/"))
@@ -36,10 +43,14 @@ def measure(stack: Stack) -> None:
 
 def _jobs(stack: Stack, project: str, jobs: str) -> str:
     """A paused project with 500 jobs, so that a request is measured and not the worker it starts; the id of the one that ran."""
-    stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}).raise_for_status()
+    stack.call(
+        "POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}
+    ).raise_for_status()
     ran = str(stack.call("POST", jobs, json=BODY).json()["id"])
     stack.end_of(ran)
-    stack.call("PATCH", "/api/v1/limits/", json={"scope": "project", "key": project, "paused": True}).raise_for_status()
+    stack.call(
+        "PATCH", "/api/v1/limits/", json={"scope": "project", "key": project, "paused": True}
+    ).raise_for_status()
     for _ in range(JOBS - 1):
         stack.call("POST", jobs, json=BODY).raise_for_status()
     return ran

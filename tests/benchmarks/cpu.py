@@ -14,13 +14,24 @@ Seconds = Mapping[str, float]
 def cpu_seconds(stack: Stack, **others: int) -> dict[str, float]:
     """Seconds used so far, by name; `others` are further processes by their pid; `client` is this one."""
     pids = {**{name: pid for name in PROCESSES for pid in stack.pids(name)[:1]}, **others}
-    return {**{name: _used(psutil.Process(pid)) for name, pid in pids.items()}, "client": time.process_time()}
+    return {
+        **{name: _used(psutil.Process(pid)) for name, pid in pids.items()},
+        "client": time.process_time(),
+    }
 
 
 def cpu_shown(before: Seconds, after: Seconds, count: int) -> str:
     """Milliseconds for each of `count`, by name, the dearest first; what is next to nothing is left out."""
-    each = {name: (after[name] - seconds) / count * 1000 for name, seconds in before.items() if name in after}
-    told = ", ".join(f"{name} {spent:.2f}" for name, spent in sorted(each.items(), key=lambda pair: -pair[1]) if spent >= 0.02)
+    each = {
+        name: (after[name] - seconds) / count * 1000
+        for name, seconds in before.items()
+        if name in after
+    }
+    told = ", ".join(
+        f"{name} {spent:.2f}"
+        for name, spent in sorted(each.items(), key=lambda pair: -pair[1])
+        if spent >= 0.02
+    )
     return f"{sum(each.values()):.2f} ms of CPU each: {told}"
 
 

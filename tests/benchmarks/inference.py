@@ -28,7 +28,10 @@ def measure(_: Stack | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="mimir-inference-") as name:
         folder = Path(name)
         made = _child("prepare", folder)
-        print(f"\nInference of {ROWS:,} rows ({made['columns']} columns), {made['algorithm']}, {THREADS} threads", flush=True)
+        print(
+            f"\nInference of {ROWS:,} rows ({made['columns']} columns), {made['algorithm']}, {THREADS} threads",
+            flush=True,
+        )
         ratios, by_cpu, over = [], [], []
         for number in range(PAIRS):
             first, second = ("workload", "bare") if number % 2 else ("bare", "workload")
@@ -38,9 +41,14 @@ def measure(_: Stack | None = None) -> None:
             by_cpu.append(bare["cpu_seconds"] / ours["cpu_seconds"])
             over.append(ours["peak_bytes"] - ours["imports_bytes"])
             rates = f"workload {ours['rows_per_second']:>10,.0f} rows/s, bare {bare['rows_per_second']:>10,.0f} rows/s, ratio {ratios[-1]:.2f}"
-            print(f"  {rates}; {over[-1] / 1e6:,.0f} MB over {ours['imports_bytes'] / 1e6:,.0f} MB of interpreter and imports", flush=True)
+            print(
+                f"  {rates}; {over[-1] / 1e6:,.0f} MB over {ours['imports_bytes'] / 1e6:,.0f} MB of interpreter and imports",
+                flush=True,
+            )
         ratio = statistics.median(ratios)
-        print(f"  median ratio {ratio:.2f}  {'ok' if ratio >= RATIO_MIN else 'UNDER'}: at least {RATIO_MIN}")
+        print(
+            f"  median ratio {ratio:.2f}  {'ok' if ratio >= RATIO_MIN else 'UNDER'}: at least {RATIO_MIN}"
+        )
         print(
             f"  peak memory {max(over) / 1e6:,.0f} MB  {'ok' if max(over) <= MEMORY_MAX_BYTES else 'OVER'}: at most {MEMORY_MAX_BYTES / 1e6:,.0f} MB",
             flush=True,
@@ -66,10 +74,16 @@ def _table(rows: int, seed: int) -> Any:
     random = numpy.random.default_rng(seed)
     columns: dict[str, Any] = {"id": numpy.arange(rows)}
     for index in range(8):
-        columns[f"n{index}"] = pyarrow.array(random.normal(size=rows), mask=random.random(rows) < 0.05)
-    columns["town"] = pyarrow.array(numpy.array(["Oslo", "Bergen", "Voss", "Narvik"], dtype=object)[random.integers(0, 4, rows)])
+        columns[f"n{index}"] = pyarrow.array(
+            random.normal(size=rows), mask=random.random(rows) < 0.05
+        )
+    columns["town"] = pyarrow.array(
+        numpy.array(["Oslo", "Bergen", "Voss", "Narvik"], dtype=object)[random.integers(0, 4, rows)]
+    )
     columns["open"] = random.random(rows) < 0.5
-    columns["price"] = random.normal(size=rows) + columns["n0"].to_numpy(zero_copy_only=False).clip(-1, 1) * 3
+    columns["price"] = (
+        random.normal(size=rows) + columns["n0"].to_numpy(zero_copy_only=False).clip(-1, 1) * 3
+    )
     return pyarrow.table(columns)
 
 
@@ -79,12 +93,18 @@ def _prepare(folder: Path) -> dict[str, Any]:
 
     from tests.worker.learning import train, write_table
 
-    orders, report = train(folder / "train", _table(TRAINING_ROWS, 1), target="price", features=_features())
+    orders, report = train(
+        folder / "train", _table(TRAINING_ROWS, 1), target="price", features=_features()
+    )
     rows = folder / "rows.parquet"
     with pyarrow.parquet.ParquetWriter(rows, _table(1, 1).schema) as writer:
         for part in range(10):
             writer.write_table(_table(ROWS // 10, 2 + part), row_group_size=100_000)
-    facts = {"signature": report["signature"], "model": str(orders.delivered["model.skops"]), "algorithm": report["algorithm"]}
+    facts = {
+        "signature": report["signature"],
+        "model": str(orders.delivered["model.skops"]),
+        "algorithm": report["algorithm"],
+    }
     facts["schema"] = write_table(folder / "one.parquet", _table(1, 1))
     (folder / "facts.json").write_text(json.dumps(facts))
     return {"algorithm": report["algorithm"], "columns": len(facts["schema"])}
@@ -104,18 +124,40 @@ def _workload(folder: Path) -> dict[str, Any]:
     facts = json.loads((folder / "facts.json").read_text())
     with tempfile.TemporaryDirectory(dir=folder) as name:
         parameters = {"model": "m", "dataset": "d", "output": "p", "keys": ["id"]}
-        orders = KeptOrders(Path(name), type="ml_inference", parameters=parameters, memory_bytes=4 * GIB)
+        orders = KeptOrders(
+            Path(name), type="ml_inference", parameters=parameters, memory_bytes=4 * GIB
+        )
         orders.limits["cpu_millicores"] = THREADS * 1000
-        about = {"kind": "dataset", "dataset": "d", "version": 1, "format": "parquet", "schema": facts["schema"], "row_count": ROWS}
+        about = {
+            "kind": "dataset",
+            "dataset": "d",
+            "version": 1,
+            "format": "parquet",
+            "schema": facts["schema"],
+            "row_count": ROWS,
+        }
         orders.give(folder / "rows.parquet", name="dataset", **about)
-        orders.give(Path(facts["model"]), name="model", kind="model", model="m", version=1, signature=facts["signature"])
+        orders.give(
+            Path(facts["model"]),
+            name="model",
+            kind="model",
+            model="m",
+            version=1,
+            signature=facts["signature"],
+        )
         imports = _imports()
         began, cpu = time.monotonic(), time.process_time()
         output = run_inference(orders)["output"]  # type: ignore[arg-type]
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
         assert output["row_count"] == ROWS
         last = [data["value"] for kind, data in orders.events if kind is EventKind.METRIC][-1]
-    return {"rows_per_second": last, "seconds": seconds, "cpu_seconds": cpu, "imports_bytes": imports, "peak_bytes": _peak_bytes()}
+    return {
+        "rows_per_second": last,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "imports_bytes": imports,
+        "peak_bytes": _peak_bytes(),
+    }
 
 
 def _bare(folder: Path) -> dict[str, Any]:
@@ -148,14 +190,27 @@ def _bare(folder: Path) -> dict[str, Any]:
             predicted = pyarrow.array(model.predict(frame))
             out.write_batch(pyarrow.record_batch([batch.column("id"), predicted], schema=schema))
     seconds, cpu = time.monotonic() - began, time.process_time() - cpu
-    return {"rows_per_second": ROWS / seconds, "seconds": seconds, "cpu_seconds": cpu, "imports_bytes": imports, "peak_bytes": _peak_bytes()}
+    return {
+        "rows_per_second": ROWS / seconds,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "imports_bytes": imports,
+        "peak_bytes": _peak_bytes(),
+    }
 
 
 def _imports() -> int:
     """Import what an inference does, all of it; the resident bytes then."""
     import psutil
 
-    for name in ("duckdb", "pandas", "pyarrow.parquet", "skops.io", "sklearn.ensemble", "sklearn.pipeline"):
+    for name in (
+        "duckdb",
+        "pandas",
+        "pyarrow.parquet",
+        "skops.io",
+        "sklearn.ensemble",
+        "sklearn.pipeline",
+    ):
         importlib.import_module(name)
     return int(psutil.Process().memory_info().rss)
 
@@ -168,6 +223,12 @@ def _peak_bytes() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        print(json.dumps({"prepare": _prepare, "workload": _workload, "bare": _bare}[sys.argv[1]](Path(sys.argv[2]))))
+        print(
+            json.dumps(
+                {"prepare": _prepare, "workload": _workload, "bare": _bare}[sys.argv[1]](
+                    Path(sys.argv[2])
+                )
+            )
+        )
     else:
         measure()

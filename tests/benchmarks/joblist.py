@@ -36,25 +36,57 @@ FILL += "jobs_like(Job.objects.get(id=sys.argv[1]), int(sys.argv[2]))"
 def measure(stack: Stack) -> None:
     """Print medians of interleaved pairs, and their ratio."""
     few, many = (_filled(stack, count) for count in (FEW, MANY))
-    print(f"\nmedians of {PAIRS} interleaved pairs of a project with {MANY:,} jobs and one with {FEW:,}; at most {RATIO_WANTED} is wanted")
+    print(
+        f"\nmedians of {PAIRS} interleaved pairs of a project with {MANY:,} jobs and one with {FEW:,}; at most {RATIO_WANTED} is wanted"
+    )
     print(f"  {'milliseconds':<52}{MANY:9,}{FEW:9,}{'ratio':>9}")
-    api = httpx.Client(base_url=stack.described["orchestrator_url"], headers=stack.client.headers, timeout=60, trust_env=False)
+    api = httpx.Client(
+        base_url=stack.described["orchestrator_url"],
+        headers=stack.client.headers,
+        timeout=60,
+        trust_env=False,
+    )
     api.headers.pop("Host")
     with api, closing(sign_in(stack)) as person:
         for name, query in QUERIES.items():
-            _pairs(f"API: jobs, {name}", lambda project, query=query: _get(api, f"/api/v1/projects/{project}/jobs/{query}"), many, few)
-        _pairs("API: summary", lambda project: _get(api, f"/api/v1/projects/{project}/summary/"), many, few)
-        _pairs("page: the jobs", lambda project: _get(person, f"/projects/{project}/jobs/"), many, few)
+            _pairs(
+                f"API: jobs, {name}",
+                lambda project, query=query: _get(api, f"/api/v1/projects/{project}/jobs/{query}"),
+                many,
+                few,
+            )
+        _pairs(
+            "API: summary",
+            lambda project: _get(api, f"/api/v1/projects/{project}/summary/"),
+            many,
+            few,
+        )
+        _pairs(
+            "page: the jobs", lambda project: _get(person, f"/projects/{project}/jobs/"), many, few
+        )
 
 
 def _filled(stack: Stack, count: int) -> str:
     """A paused project with a waiting job and `count` ended ones."""
     project = stack.project(f"list{uuid.uuid4().hex[:8]}")
-    stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}).raise_for_status()
-    stack.call("PATCH", "/api/v1/limits/", json={"scope": "project", "key": project, "paused": True}).raise_for_status()
-    job = stack.call("POST", f"/api/v1/projects/{project}/jobs/", json=BODY).raise_for_status().json()["id"]
-    environment = {**orchestrator_environment(stack), "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
-    subprocess.run([sys.executable, "-c", FILL, job, str(count)], env=environment, cwd=ROOT, check=True)
+    stack.call(
+        "POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}
+    ).raise_for_status()
+    stack.call(
+        "PATCH", "/api/v1/limits/", json={"scope": "project", "key": project, "paused": True}
+    ).raise_for_status()
+    job = (
+        stack.call("POST", f"/api/v1/projects/{project}/jobs/", json=BODY)
+        .raise_for_status()
+        .json()["id"]
+    )
+    environment = {
+        **orchestrator_environment(stack),
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+    }
+    subprocess.run(
+        [sys.executable, "-c", FILL, job, str(count)], env=environment, cwd=ROOT, check=True
+    )
     return project
 
 
@@ -65,7 +97,11 @@ def orchestrator_environment(stack: Stack) -> dict[str, str]:
             environment = process.environ()
         except psutil.Error:
             continue
-        if environment.get(MARKER) == str(stack.var) and "DATABASE_URL" in environment and process.pid != os.getpid():
+        if (
+            environment.get(MARKER) == str(stack.var)
+            and "DATABASE_URL" in environment
+            and process.pid != os.getpid()
+        ):
             return environment
     raise RuntimeError("no process of the installation is there")
 
@@ -81,7 +117,9 @@ def _pairs(name: str, ask: Callable[[str], object], many: str, few: str) -> None
             seconds.append(time.perf_counter() - began)
     large, small = (statistics.median(taken[project]) for project in (many, few))
     over = "" if large / small <= RATIO_WANTED else "  OVER"
-    print(f"  {name:<52}{large * 1000:9.1f}{small * 1000:9.1f}{large / small:9.2f}{over}", flush=True)
+    print(
+        f"  {name:<52}{large * 1000:9.1f}{small * 1000:9.1f}{large / small:9.2f}{over}", flush=True
+    )
 
 
 def _get(client: httpx.Client, path: str) -> httpx.Response:

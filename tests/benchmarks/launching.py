@@ -55,7 +55,10 @@ def measure() -> None:
 
 @contextmanager
 def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
-    with tempfile.TemporaryDirectory(prefix="mimir-launching-") as folder, FakeKubernetes(real_time=True, latency_seconds=latency) as fake:
+    with (
+        tempfile.TemporaryDirectory(prefix="mimir-launching-") as folder,
+        FakeKubernetes(real_time=True, latency_seconds=latency) as fake,
+    ):
         settings = {
             "MIMIR_DURABLE": "1",
             "LAUNCHER": "kubernetes",
@@ -90,20 +93,36 @@ class Pair:
         return self.ours / self.bare
 
 
-def _throughput(stack: Stack, fake: FakeKubernetes, latency: float, count: int, wanted: float) -> None:
+def _throughput(
+    stack: Stack, fake: FakeKubernetes, latency: float, count: int, wanted: float
+) -> None:
     """Pairs by turns, so that what else the machine does meets both sides; their median is what counts."""
-    print(f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency, {count} pairs")
+    print(
+        f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency, {count} pairs"
+    )
     with closing(_database(stack)) as database:
         pairs = [_pair(stack, fake, database, latency) for _ in range(count)]
-    bare, ratio = (statistics.median(values) for values in ([each.bare for each in pairs], [each.ratio for each in pairs]))
+    bare, ratio = (
+        statistics.median(values)
+        for values in ([each.bare for each in pairs], [each.ratio for each in pairs])
+    )
     doubled, created = sum(each.doubled for each in pairs), {each.created for each in pairs}
     if not latency:
-        print(f"  {'median of the bare client':<34}{bare:9.1f}  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}")
-    print(f"  {'median ratio':<34}{ratio:9.2f}  {'ok' if ratio >= wanted else 'UNDER'}: at least {wanted}")
-    print(f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and created == {JOBS} else 'WRONG'}: {created} created", flush=True)
+        print(
+            f"  {'median of the bare client':<34}{bare:9.1f}  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}"
+        )
+    print(
+        f"  {'median ratio':<34}{ratio:9.2f}  {'ok' if ratio >= wanted else 'UNDER'}: at least {wanted}"
+    )
+    print(
+        f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and created == {JOBS} else 'WRONG'}: {created} created",
+        flush=True,
+    )
 
 
-def _pair(stack: Stack, fake: FakeKubernetes, database: psycopg.Connection[Any], latency: float) -> Pair:
+def _pair(
+    stack: Stack, fake: FakeKubernetes, database: psycopg.Connection[Any], latency: float
+) -> Pair:
     bare = _bare(stack, fake, latency)
     _line_of(stack, database, JOBS)
     _settled(fake)
@@ -111,11 +130,22 @@ def _pair(stack: Stack, fake: FakeKubernetes, database: psycopg.Connection[Any],
     before = cpu_seconds(stack, fake=fake.pid)
     began = time.perf_counter()
     _pause(stack, paused=False)
-    recorded = wait_for(lambda: _count(database, "uid <> ''") >= JOBS and time.perf_counter(), "all are recorded", 600)
+    recorded = wait_for(
+        lambda: _count(database, "uid <> ''") >= JOBS and time.perf_counter(),
+        "all are recorded",
+        600,
+    )
     ours = JOBS / (recorded - began)
     spent = cpu_shown(before, cpu_seconds(stack, fake=fake.pid), JOBS)
-    names = [each["name"] for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201]
-    print(f"  {'from the release to the record':<34}{ours:9.1f} launches/s, ratio {ours / bare:.2f}; {spent}", flush=True)
+    names = [
+        each["name"]
+        for each in fake.requests()
+        if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201
+    ]
+    print(
+        f"  {'from the release to the record':<34}{ours:9.1f} launches/s, ratio {ours / bare:.2f}; {spent}",
+        flush=True,
+    )
     _pause(stack, paused=True)
     wait_for(lambda: _emptied(database), "all is forgotten", 60)
     fake.reset(latency_seconds=latency)
@@ -132,7 +162,9 @@ def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
     create = _creator(fake, BARE)
     bodies = [_object() for _ in range(JOBS)]
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
-        list(threads.map(create, [_object() for _ in range(IN_FLIGHT)]))  # connections are made before the clock runs
+        list(
+            threads.map(create, [_object() for _ in range(IN_FLIGHT)])
+        )  # connections are made before the clock runs
         before = cpu_seconds(stack, fake=fake.pid)
         began = time.perf_counter()
         codes = set(threads.map(create, bodies))
@@ -156,15 +188,21 @@ def _emptied(database: psycopg.Connection[Any]) -> bool:
 
 def _settled(fake: FakeKubernetes) -> None:
     """Until the installation follows the server again: `reset` breaks its watches."""
-    wait_for(lambda: {"jobs", "pods", "events"} <= set(fake.open_watches()), "the reconciler follows", 60)
+    wait_for(
+        lambda: {"jobs", "pods", "events"} <= set(fake.open_watches()), "the reconciler follows", 60
+    )
 
 
 def _creator(fake: FakeKubernetes, namespace: str) -> Callable[[dict[str, Any]], int]:
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = IN_FLIGHT
-    config.load_kube_config(str(fake.kubeconfig), client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    config.load_kube_config(
+        str(fake.kubeconfig), client_configuration=configuration, persist_config=False
+    )  # type: ignore[no-untyped-call]
     api = client.BatchV1Api(client.ApiClient(configuration))
-    return lambda body: int(api.create_namespaced_job(namespace, body, _preload_content=False).status)
+    return lambda body: int(
+        api.create_namespaced_job(namespace, body, _preload_content=False).status
+    )
 
 
 def _object() -> dict[str, Any]:
@@ -197,12 +235,19 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
     row("a bare create", bare)
     own = [ours - theirs for ours, theirs in zip(whole, bare, strict=True)]
     row("the system's own share", own, verdict(percentile(own, 50), OWN_P50_SECONDS))
-    print(f"  p99: all of it {percentile(whole, 99) * 1000:.1f}, a bare create {percentile(bare, 99) * 1000:.1f}", flush=True)
+    print(
+        f"  p99: all of it {percentile(whole, 99) * 1000:.1f}, a bare create {percentile(bare, 99) * 1000:.1f}",
+        flush=True,
+    )
 
 
 def _created_at(fake: FakeKubernetes) -> float:
     """When the last Job was asked for, by the fake's clock, which is this machine's; 0 before."""
-    made = [each["at"] for each in fake.requests() if each["verb"] == "create" and each["resource"] == "jobs"]
+    made = [
+        each["at"]
+        for each in fake.requests()
+        if each["verb"] == "create" and each["resource"] == "jobs"
+    ]
     return float(made[-1]) if made else 0.0
 
 
@@ -214,26 +259,45 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         _line_of(stack, database, LIVE)
         _pause(stack, paused=False)
         wait_for(lambda: _count(database, "uid <> ''") >= LIVE, "all are launched", 600)
-        database.execute("UPDATE jobs_attempt SET claim_id = gen_random_uuid(), claimed_at = now(), heartbeat_at = now()")
-        database.execute("UPDATE jobs_job SET status = 'running', started_at = now() WHERE status = 'launching'")
+        database.execute(
+            "UPDATE jobs_attempt SET claim_id = gen_random_uuid(), claimed_at = now(), heartbeat_at = now()"
+        )
+        database.execute(
+            "UPDATE jobs_job SET status = 'running', started_at = now() WHERE status = 'launching'"
+        )
         wait_for(lambda: _count(database, "pods_seen <> '[]'") >= LIVE, "their pods are known", 120)
         fake.clear_requests()
         began = time.monotonic()
         stack.kill("reconciler")
         pid = wait_for(lambda: stack.pids("reconciler"), "a new one")[-1]
         process = psutil.Process(pid)
-        wait_for(lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120)
+        wait_for(
+            lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120
+        )
         seconds = time.monotonic() - began
         peak = _peak(process)
-        asked = Counter((each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"])
-        failed = database.execute("SELECT count(*) FROM jobs_job WHERE status NOT IN ('running', 'queued')").fetchone()[0]
+        asked = Counter(
+            (each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"]
+        )
+        failed = database.execute(
+            "SELECT count(*) FROM jobs_job WHERE status NOT IN ('running', 'queued')"
+        ).fetchone()[0]
         again = database.execute("SELECT count(*) FROM jobs_attempt WHERE number > 1").fetchone()[0]
     lists = sum(count for (verb, _), count in asked.items() if verb == "list")
     print(f"\nthe reconciler killed and started with {LIVE:,} live workers")
-    print(f"  {'until the first whole pass, s':<34}{seconds:9.1f}  {'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}")
-    print(f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at most {RESTART_MIB}")
-    print(f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most {RESTART_LISTS}")
-    print(f"  {'created, failed, tried again':<34}{asked['create', 'jobs']:9} {failed} {again}", flush=True)
+    print(
+        f"  {'until the first whole pass, s':<34}{seconds:9.1f}  {'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}"
+    )
+    print(
+        f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at most {RESTART_MIB}"
+    )
+    print(
+        f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most {RESTART_LISTS}"
+    )
+    print(
+        f"  {'created, failed, tried again':<34}{asked['create', 'jobs']:9} {failed} {again}",
+        flush=True,
+    )
 
 
 def _peak(process: psutil.Process) -> float:
@@ -248,17 +312,25 @@ def _peak(process: psutil.Process) -> float:
 def _pipeline(stack: Stack) -> str:
     stack.project("bench")
     name = f"p{uuid.uuid4().hex[:8]}"
-    stack.call("POST", "/api/v1/projects/bench/pipelines/", json={"name": name, "definition": ECHO}).raise_for_status()
+    stack.call(
+        "POST", "/api/v1/projects/bench/pipelines/", json={"name": name, "definition": ECHO}
+    ).raise_for_status()
     return name
 
 
 def _submit(stack: Stack, pipeline: str) -> str:
     body = {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}}
-    return str(stack.call("POST", "/api/v1/projects/bench/jobs/", json=body).raise_for_status().json()["id"])
+    return str(
+        stack.call("POST", "/api/v1/projects/bench/jobs/", json=body)
+        .raise_for_status()
+        .json()["id"]
+    )
 
 
 def _pause(stack: Stack, *, paused: bool) -> None:
-    stack.call("PATCH", "/api/v1/limits/", json={"scope": "global", "key": "", "paused": paused}).raise_for_status()
+    stack.call(
+        "PATCH", "/api/v1/limits/", json={"scope": "global", "key": "", "paused": paused}
+    ).raise_for_status()
 
 
 def _line_of(stack: Stack, database: psycopg.Connection[Any], count: int) -> None:

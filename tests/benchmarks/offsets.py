@@ -20,7 +20,10 @@ for number in range(1_400_000):
 def measure(stack: Stack) -> None:
     """Print what a page pays for a place in a large log, before and after it is sealed alike."""
     stack.project()
-    job = stack.submit([{"id": "write", "uses": "command", "with": {"argv": ["python3", "-c", WRITE]}}], timeout_seconds=600)
+    job = stack.submit(
+        [{"id": "write", "uses": "command", "with": {"argv": ["python3", "-c", WRITE]}}],
+        timeout_seconds=600,
+    )
     stack.wait_status(job, "running")
     while (end := int(stack.log(job, limit=0).headers["Log-End"])) < 64 * 1024**2:
         time.sleep(0.1)
@@ -34,7 +37,10 @@ def measure(stack: Stack) -> None:
     row("while it grows", growing)
     row("when it has ended", sealed, verdict(percentile(sealed, 50), READ_P50_SECONDS))
     row("a page of hits from a random offset", pages)
-    row("a word that is nowhere, page by page to the end", [_search_all(stack, job) for _ in range(3)])
+    row(
+        "a word that is nowhere, page by page to the end",
+        [_search_all(stack, job) for _ in range(3)],
+    )
 
 
 def _read(stack: Stack, job: str, offset: int) -> float:
@@ -48,7 +54,9 @@ def _read(stack: Stack, job: str, offset: int) -> float:
 def _search(stack: Stack, job: str, offset: int) -> float:
     """One page from anywhere, for a word that every line has."""
     began = time.perf_counter()
-    answer = stack.call("GET", f"/api/v1/jobs/{job}/logs/search/", params={"q": "lazy dog", "cursor": offset})
+    answer = stack.call(
+        "GET", f"/api/v1/jobs/{job}/logs/search/", params={"q": "lazy dog", "cursor": offset}
+    )
     taken = time.perf_counter() - began
     assert len(answer.json()["results"]) > 1
     return taken

@@ -27,7 +27,15 @@ LIKE_A_WORKER = [
     [*WORKER_ARGV[:-2], "-c", "import jobs.worker.__main__, jobs.worker.attempt"],
     [sys.executable, "-c", "import jobs.worker.workload, jobs.worker.pipelines.runner"],
 ]
-INSTANTS = ["POST sent", "committed", "admitted", "spawned", "claimed", "line written", "line visible"]
+INSTANTS = [
+    "POST sent",
+    "committed",
+    "admitted",
+    "spawned",
+    "claimed",
+    "line written",
+    "line visible",
+]
 
 
 def measure(stack: Stack) -> None:
@@ -52,14 +60,19 @@ def measure(stack: Stack) -> None:
     row("the system's own share", own, verdict(percentile(own, 50), OWN_P50_SECONDS))
     spread = percentile(own, 90) - percentile(own, 10)
     print(f"  its p90 - p10: {spread * 1000:.1f}  {verdict(spread, OWN_SPREAD_SECONDS)}")
-    row("beyond a worker's imports", [total - bare for total, bare in zip(totals, like, strict=True)])
+    row(
+        "beyond a worker's imports",
+        [total - bare for total, bare in zip(totals, like, strict=True)],
+    )
 
 
 def _pipeline(stack: Stack) -> str:
     name = f"bench{uuid.uuid4().hex[:8]}"
     steps = [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]
     body = {"name": name, "definition": {"steps": steps}}
-    stack.call("POST", f"/api/v1/projects/{stack.project()}/pipelines/", json=body).raise_for_status()
+    stack.call(
+        "POST", f"/api/v1/projects/{stack.project()}/pipelines/", json=body
+    ).raise_for_status()
     return name
 
 

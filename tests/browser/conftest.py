@@ -23,7 +23,9 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from running(tmp_path_factory.mktemp("browser"), CAPACITY_JOBS=str(SLOTS), CANCEL_GRACE="5")
+    yield from running(
+        tmp_path_factory.mktemp("browser"), CAPACITY_JOBS=str(SLOTS), CANCEL_GRACE="5"
+    )
 
 
 @pytest.fixture(scope="package")

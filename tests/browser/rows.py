@@ -35,5 +35,14 @@ Job.objects.bulk_update(rows, ["created_at"])
 
 def many_jobs(stack: Stack, project: str, count: int) -> None:
     """`count` jobs that ended: of each five three succeeded, one failed, one was cancelled; `night 000` is the oldest."""
-    environment = {**psutil.Process(stack.pids("web")[0]).environ(), "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
-    subprocess.run([sys.executable, "-c", _PROGRAM, stack.project(project), str(count)], cwd=ROOT, env=environment, check=True, timeout=60)
+    environment = {
+        **psutil.Process(stack.pids("web")[0]).environ(),
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+    }
+    subprocess.run(
+        [sys.executable, "-c", _PROGRAM, stack.project(project), str(count)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=60,
+    )

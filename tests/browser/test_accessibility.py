@@ -30,7 +30,8 @@ PAGES = {
     "jobs filtered": f"{_P}/jobs/?status=failed&q=e",
     "jobs none": f"{_P}/jobs/?q=nothing",
     "job-new": f"{_P}/jobs/new/?pipeline={PIPELINE}",
-    "job-new changed": _P + "/jobs/new/?from={memory}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
+    "job-new changed": _P
+    + "/jobs/new/?from={memory}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
     "job-new training": f"{_P}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
     "job-new prediction": f"{_P}/jobs/new/?type=ml_inference&dataset={DATASET}",
     "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",
@@ -67,7 +68,10 @@ PAGES = {
     "cluster-new": "/system/clusters/new/",
     "users": "/system/users/",
     "password-link": "/password/MQ/x-y/",
-    **{f"job {state}": f"/jobs/{{{state}}}/" for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")},
+    **{
+        f"job {state}": f"/jobs/{{{state}}}/"
+        for state in ("succeeded", "failed", "memory", "cancelled", "running", "waiting")
+    },
     "job-file": "/jobs/{succeeded}/files/report.md/",
     "tokens": "/tokens/",
     "account": "/account/",
@@ -75,8 +79,17 @@ PAGES = {
 }
 # signin is looked at signed out, below
 WITHOUT_A_FACE = {
-    "signin", "session-state", "signout", "token-delete", "session-end", "sessions-end", "job-cancel", "job-retry", "job-dismiss",
-    "job-file-raw", "project-sample",
+    "signin",
+    "session-state",
+    "signout",
+    "token-delete",
+    "session-end",
+    "sessions-end",
+    "job-cancel",
+    "job-retry",
+    "job-dismiss",
+    "job-file-raw",
+    "project-sample",
 }
 PARTS = 6  # tests for all pages
 AXE = Axe()
@@ -91,7 +104,9 @@ def scene(stack: Stack) -> Iterator[dict[str, str]]:
     made = Scene(stack)
     made.make()
     content = b"shop;day;amount\nA;01/02/2026;1.234,50\nB;03/04/2026;n/a\n"
-    staged = stack.call("POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": ("sales.csv", content)})
+    staged = stack.call(
+        "POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": ("sales.csv", content)}
+    )
     assert staged.status_code == 201, staged.text
     yield {**made.jobs, "upload": staged.json()["id"]}
     rows = stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
@@ -114,23 +129,39 @@ def _findings_by_size(page: Page) -> list[str]:
 def _findings(page: Page) -> list[str]:
     """What axe finds, a line for each element. The dark theme changes colours and nothing else: it is asked of colours alone."""
     found: list[str] = []
-    rules = EXPERIMENTAL if page.viewport_size == WIDE else {}  # names and words are the same on a phone
+    rules = (
+        EXPERIMENTAL if page.viewport_size == WIDE else {}
+    )  # names and words are the same on a phone
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.axe_script)
-    for theme, options in (("light", {"rules": rules}), ("dark", {"runOnly": {"type": "rule", "values": OF_COLOURS}})):
+    for theme, options in (
+        ("light", {"rules": rules}),
+        ("dark", {"runOnly": {"type": "rule", "values": OF_COLOURS}}),
+    ):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        answer: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", {"resultTypes": ["violations"], **options})
+        answer: dict[str, Any] = page.evaluate(
+            "(options) => axe.run(document, options)", {"resultTypes": ["violations"], **options}
+        )
         for rule in answer["violations"]:
-            found += [f"{theme} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for node in rule["nodes"][:3]]
+            found += [
+                f"{theme} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+                for node in rule["nodes"][:3]
+            ]
     return found
 
 
 def test_axe_sees_what_is_wrong_in_either_theme(page: Page) -> None:
     page.goto("/projects/")
     assert _findings(page) == []
-    page.evaluate("document.querySelector('.me .trunc').style.color = 'light-dark(#999999, #666666)'")
-    page.locator("[data-theme-toggle]").first.evaluate("(one) => { one.removeAttribute('aria-label'); one.title = ''; }")
-    page.get_by_role("link", name="New project").evaluate("(one) => one.setAttribute('aria-label', 'Something else')")
+    page.evaluate(
+        "document.querySelector('.me .trunc').style.color = 'light-dark(#999999, #666666)'"
+    )
+    page.locator("[data-theme-toggle]").first.evaluate(
+        "(one) => { one.removeAttribute('aria-label'); one.title = ''; }"
+    )
+    page.get_by_role("link", name="New project").evaluate(
+        "(one) => one.setAttribute('aria-label', 'Something else')"
+    )
     found = " ".join(_findings(page))
     assert "light label-content-name-mismatch" in found
     assert "light button-name" in found
@@ -155,7 +186,9 @@ def test_every_page_is_looked_at() -> None:
 
 @pytest.mark.timeout(300)  # the first makes the scene
 @pytest.mark.parametrize("part", range(PARTS))
-def test_axe_finds_nothing_on_any_page(member: Visit, scene: dict[str, str], watch: Watch, part: int) -> None:
+def test_axe_finds_nothing_on_any_page(
+    member: Visit, scene: dict[str, str], watch: Watch, part: int
+) -> None:
     watch.expects("status of 40[04]")
     page = member(viewport=WIDE)
     findings = {}
@@ -163,7 +196,9 @@ def test_axe_finds_nothing_on_any_page(member: Visit, scene: dict[str, str], wat
         page.set_viewport_size(WIDE)
         page.goto(path.format(**scene))
         if word.startswith("job "):
-            expect(page.locator("[data-log-state]")).not_to_be_empty() if word != "job waiting" else None
+            expect(
+                page.locator("[data-log-state]")
+            ).not_to_be_empty() if word != "job waiting" else None
         if found := _findings_by_size(page):
             findings[word] = found
     assert findings == {}

@@ -17,9 +17,16 @@ NEW = "an-even-longer-password"
 def _user(stack: Stack, chromium: Browser) -> str:
     """A new user, made in the admin by a person who clicks; its policy stops nothing there."""
     name, stopped = f"person-{uuid.uuid4().hex[:8]}", list[str]()
-    context = context_of(chromium, stack)  # not watched: the admin has no icon, which a browser asks for in vain
+    context = context_of(
+        chromium, stack
+    )  # not watched: the admin has no icon, which a browser asks for in vain
     admin = context.new_page()
-    admin.on("console", lambda message: stopped.append(message.text) if "Content Security Policy" in message.text else None)
+    admin.on(
+        "console",
+        lambda message: (
+            stopped.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
     admin.goto("/admin/login/")
     admin.get_by_label("Username").fill(stack.described["username"])
     admin.get_by_label("Password").fill(stack.described["password"])
@@ -30,7 +37,12 @@ def _user(stack: Stack, chromium: Browser) -> str:
     admin.locator("#id_password2").fill(PASSWORD)
     admin.get_by_role("button", name="Save", exact=True).click()
     expect(admin.get_by_text("was added successfully")).to_be_visible()
-    for path in ("/admin/", "/admin/jobs/job/", "/admin/projects/auditevent/", "/admin/projects/project/add/"):
+    for path in (
+        "/admin/",
+        "/admin/jobs/job/",
+        "/admin/projects/auditevent/",
+        "/admin/projects/project/add/",
+    ):
         admin.goto(path)
         expect(admin.get_by_role("heading").first).to_be_visible()
     context.close()
@@ -38,7 +50,9 @@ def _user(stack: Stack, chromium: Browser) -> str:
     return name
 
 
-def test_a_person_changes_the_password_and_signs_out_everywhere(stack: Stack, chromium: Browser, visit: Visit, tmp_path: Path) -> None:
+def test_a_person_changes_the_password_and_signs_out_everywhere(
+    stack: Stack, chromium: Browser, visit: Visit, tmp_path: Path
+) -> None:
     name = _user(stack, chromium)
     page, phone = visit(), visit(viewport=PHONE)
     for each in (page, phone):

@@ -8,7 +8,13 @@ from playwright.sync_api import Page, expect
 from tests.browser.gated import GatedJob
 from tests.support.stack import Stack
 
-_GREEDY = [{"id": "load", "uses": "command", "with": {"argv": ["python3", "-c", "rows = [b'x' * (1 << 20) for _ in range(4096)]"]}}]
+_GREEDY = [
+    {
+        "id": "load",
+        "uses": "command",
+        "with": {"argv": ["python3", "-c", "rows = [b'x' * (1 << 20) for _ in range(4096)]"]},
+    }
+]
 
 
 def _job_of(page: Page) -> str:
@@ -17,7 +23,9 @@ def _job_of(page: Page) -> str:
 
 def test_a_failed_job_says_why_and_shows_the_line_that_tells_it(page: Page, stack: Stack) -> None:
     lines = "; ".join(f"echo step {number}" for number in range(300))
-    job = stack.submit(f"{lines}; echo 'ERROR the share is 1.08' >&2; {lines}; exit 3", name="checked shares")
+    job = stack.submit(
+        f"{lines}; echo 'ERROR the share is 1.08' >&2; {lines}; exit 3", name="checked shares"
+    )
     stack.end_of(job)
     page.goto(f"/jobs/{job}/")
     why = page.locator("#job-why")
@@ -32,7 +40,9 @@ def test_a_failed_job_says_why_and_shows_the_line_that_tells_it(page: Page, stac
     expect(page.locator("#job-attempts")).not_to_contain_text("exit code 0")
 
 
-def test_the_next_step_of_a_job_out_of_memory_opens_the_form_with_the_change_marked(page: Page, stack: Stack) -> None:
+def test_the_next_step_of_a_job_out_of_memory_opens_the_form_with_the_change_marked(
+    page: Page, stack: Stack
+) -> None:
     job = stack.submit(_GREEDY, name="too greedy", resources={"memory": "256Mi"})
     assert stack.end_of(job)["reason"] == "out_of_memory"
     page.goto(f"/jobs/{job}/")
@@ -62,20 +72,40 @@ def test_run_again_makes_a_new_job_that_names_the_old_one(page: Page, stack: Sta
     expect(page.get_by_role("link", name=job[-8:])).to_be_visible()
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     made = stack.job(again)
-    assert (made["retry_of"], made["name"], made["labels"], made["inputs"]) == (job, "repeated", {"team": "bikes"}, stack.job(job)["inputs"])
-    named = stack.call("GET", "/api/v1/projects/demo/jobs/", params={"q": "repeated"}).json()["results"]
+    assert (made["retry_of"], made["name"], made["labels"], made["inputs"]) == (
+        job,
+        "repeated",
+        {"team": "bikes"},
+        stack.job(job)["inputs"],
+    )
+    named = stack.call("GET", "/api/v1/projects/demo/jobs/", params={"q": "repeated"}).json()[
+        "results"
+    ]
     assert len(named) == 2
 
 
-def test_run_again_with_changes_opens_the_form_filled_in(page: Page, stack: Stack, gated: Callable[..., GatedJob]) -> None:
-    asked = {"resources": {"cpu": "1", "memory": "512Mi"}, "priority": "high", "timeout_seconds": 77, "max_attempts": 2}
+def test_run_again_with_changes_opens_the_form_filled_in(
+    page: Page, stack: Stack, gated: Callable[..., GatedJob]
+) -> None:
+    asked = {
+        "resources": {"cpu": "1", "memory": "512Mi"},
+        "priority": "high",
+        "timeout_seconds": 77,
+        "max_attempts": 2,
+    }
     job = gated(name="filled in", labels={"team": "bikes", "run": "nightly"}, **asked)
     job.end()
     pipeline = stack.end_of(job.id)["parameters"]["pipeline"]
     page.goto(job.path)
     page.get_by_role("link", name="Run again with changes").click()
     expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(pipeline)
-    values = {"name": "filled in", "resources.cpu": "1", "resources.memory": "512Mi", "timeout_seconds": "77", "max_attempts": "2"}
+    values = {
+        "name": "filled in",
+        "resources.cpu": "1",
+        "resources.memory": "512Mi",
+        "timeout_seconds": "77",
+        "max_attempts": "2",
+    }
     for name, value in values.items():
         expect(page.locator(f"[name='{name}']")).to_have_value(value)
     expect(page.get_by_role("radio", name="high")).to_be_checked()
@@ -85,6 +115,10 @@ def test_run_again_with_changes_opens_the_form_filled_in(page: Page, stack: Stac
     page.get_by_role("button", name="Run pipeline").click()
     page.wait_for_url("**/jobs/*-*/")
     made = stack.job(_job_of(page))
-    assert (made["name"], made["parameters"]["pipeline"], made["labels"]) == ("filled in anew", pipeline, {"team": "bikes", "run": "nightly"})
+    assert (made["name"], made["parameters"]["pipeline"], made["labels"]) == (
+        "filled in anew",
+        pipeline,
+        {"team": "bikes", "run": "nightly"},
+    )
     assert (made["priority"], made["timeout_seconds"], made["max_attempts"]) == ("high", 77, 2)
     stack.end_of(made["id"])

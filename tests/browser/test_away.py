@@ -45,9 +45,13 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
         expect(banner).to_be_visible()
         expect(page.locator("[data-log-state]")).to_have_text("waits for the connection")
         expect(page.locator("[data-live=off]").first).to_contain_text("Reconnecting")
-        expect(other.get_by_role("heading", name="The orchestrator does not answer")).to_be_visible()
+        expect(
+            other.get_by_role("heading", name="The orchestrator does not answer")
+        ).to_be_visible()
         expect(other.get_by_text("Jobs that run go on")).to_be_visible()
-        page.get_by_role("button", name="Try now").click()  # changes nothing as long as nobody answers
+        page.get_by_role(
+            "button", name="Try now"
+        ).click()  # changes nothing as long as nobody answers
         expect(page.locator("[data-live=off]").first).to_be_visible()
         assert page.evaluate("window.hidden") == 0
     finally:
@@ -65,7 +69,9 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     assert len(stack.attempts(job.id)) == 1
 
 
-def test_a_killed_orchestrator_costs_an_open_page_nothing(page: Page, stack: Stack, gated: Callable[..., GatedJob], watch: Watch) -> None:
+def test_a_killed_orchestrator_costs_an_open_page_nothing(
+    page: Page, stack: Stack, gated: Callable[..., GatedJob], watch: Watch
+) -> None:
     watch.expects(*_TROUBLE)
     job = gated(name="killed under it").running()
     page.goto(job.path)
@@ -74,11 +80,16 @@ def test_a_killed_orchestrator_costs_an_open_page_nothing(page: Page, stack: Sta
         job.say(f"line {number}")
         if number == 1:
             killed = stack.kill("web")
-            wait_for(lambda before=killed: stack.pids("web")[:1] not in ([], [before]), "the supervisor started it again")
+            wait_for(
+                lambda before=killed: stack.pids("web")[:1] not in ([], [before]),
+                "the supervisor started it again",
+            )
     job.end()
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     expect(page.locator("[data-log-state]")).to_have_text("complete")
     expect(page.locator("#lost")).to_be_hidden()
     assert _texts(page) == ["line 0", "line 1", "line 2"]
     assert page.evaluate("window.stayed") is True
-    assert [event["seq"] for event in stack.events(job.id)] == list(range(1, len(stack.events(job.id)) + 1))
+    assert [event["seq"] for event in stack.events(job.id)] == list(
+        range(1, len(stack.events(job.id)) + 1)
+    )

@@ -13,7 +13,12 @@ from tests.browser.watch import Watch
 from tests.support.stack import Stack
 
 HEAD, ROW = "station,day,trips\n", "Pier 69,2026-10-{day:02d},{trips}\n"
-SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}  # bytes a second
+SLOW = {
+    "offline": False,
+    "latency": 0,
+    "downloadThroughput": -1,
+    "uploadThroughput": 2_000_000,
+}  # bytes a second
 
 _OBSERVE = """() => {
   const place = document.querySelector("[data-progress]");
@@ -24,7 +29,9 @@ _OBSERVE = """() => {
 
 
 def _csv(rows: int) -> bytes:
-    return (HEAD + "".join(ROW.format(day=number % 28 + 1, trips=number) for number in range(rows))).encode()
+    return (
+        HEAD + "".join(ROW.format(day=number % 28 + 1, trips=number) for number in range(rows))
+    ).encode()
 
 
 def _import(page: Page, name: str) -> None:
@@ -41,7 +48,9 @@ def _choose(page: Page, stack: Stack, project: str, file: Path, name: str = "") 
         page.get_by_label("Name").fill(name)
 
 
-def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "bike trips.csv"
     file.write_bytes(_csv(100_000))
     saw: list[tuple[float, str]] = []
@@ -67,7 +76,9 @@ def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(pag
     expect(page.get_by_text("first 100 of 100,000 rows")).to_be_visible()
 
 
-def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     for rows in (3, 5):
         file = tmp_path / f"{rows}.csv"
         file.write_bytes(_csv(rows))
@@ -89,7 +100,9 @@ def test_a_wrong_upload_is_pointed_out_and_undone(page: Page, stack: Stack, tmp_
         _import(page, "wrong")
     notice = page.locator(".banner.warn")
     expect(notice).to_contain_text("2 columns differ from version 1.")
-    expect(notice.get_by_role("listitem")).to_have_text(["Column day is missing.", "Column trips was BIGINT and is VARCHAR."])
+    expect(notice.get_by_role("listitem")).to_have_text(
+        ["Column day is missing.", "Column trips was BIGINT and is VARCHAR."]
+    )
     notice.get_by_role("link", name="Versions").click()
     page.get_by_role("button", name="Make current: version 1").click()
     expect(page.get_by_text("v1, current")).to_be_visible()
@@ -111,7 +124,9 @@ def _zipped(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("pack", "word"), [(gzip.compress, "gzip"), (_zipped, "zip")])
-def test_a_packed_file_is_read_by_its_content_whatever_its_name(page: Page, stack: Stack, tmp_path: Path, pack: object, word: str) -> None:
+def test_a_packed_file_is_read_by_its_content_whatever_its_name(
+    page: Page, stack: Stack, tmp_path: Path, pack: object, word: str
+) -> None:
     assert callable(pack)
     file = tmp_path / "trips.csv"
     file.write_bytes(pack(_csv(50)))
@@ -124,7 +139,9 @@ def test_a_packed_file_is_read_by_its_content_whatever_its_name(page: Page, stac
 def test_an_upload_that_is_stopped_saves_nothing(page: Page, stack: Stack, tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     file.write_bytes(_csv(100_000))
-    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {**SLOW, "uploadThroughput": 50_000})
+    page.context.new_cdp_session(page).send(
+        "Network.emulateNetworkConditions", {**SLOW, "uploadThroughput": 50_000}
+    )
     _choose(page, stack, "uploads", file, "stopped")
     page.get_by_role("button", name="Upload").click()
     page.get_by_role("button", name="Stop").click()
@@ -133,7 +150,9 @@ def test_an_upload_that_is_stopped_saves_nothing(page: Page, stack: Stack, tmp_p
     assert stack.call("GET", "/api/v1/projects/uploads/datasets/stopped/").status_code == 404
 
 
-def test_without_script_the_form_uploads_reads_again_and_imports(member: Visit, stack: Stack, tmp_path: Path, watch: Watch) -> None:
+def test_without_script_the_form_uploads_reads_again_and_imports(
+    member: Visit, stack: Stack, tmp_path: Path, watch: Watch
+) -> None:
     watch.expects("status of 400")
     page = member(java_script_enabled=False)
     file = tmp_path / "trips.csv"

@@ -27,14 +27,27 @@ def _untouched(page: Page) -> None:
 
 def test_cells_and_column_names_stay_text(page: Page, stack: Stack) -> None:
     cells = [SCRIPT, PICTURE, TURNED, HIDDEN, "\x1b[31mred"]
-    data = "".join([f'"{SCRIPT}",n\n', *(f'"{cell}",{number}\n' for number, cell in enumerate(cells))])
+    data = "".join(
+        [f'"{SCRIPT}",n\n', *(f'"{cell}",{number}\n' for number, cell in enumerate(cells))]
+    )
     answer = stack.call(
-        "POST", f"/api/v1/projects/{stack.project('foreign')}/datasets/", data={"name": "cells"}, files={"file": ("cells.csv", data.encode())}
+        "POST",
+        f"/api/v1/projects/{stack.project('foreign')}/datasets/",
+        data={"name": "cells"},
+        files={"file": ("cells.csv", data.encode())},
     )
     assert answer.status_code == 201, answer.text
     page.goto("/projects/foreign/datasets/cells/")
-    shown = page.get_by_role("region", name="First rows").locator("td:nth-child(2)").all_inner_texts()
-    assert shown == [SCRIPT, PICTURE, "photo⟨U+202E⟩gpj.exe", "a⟨U+200B⟩b⟨U+2066⟩c⟨U+2069⟩d", "␛[31mred"]
+    shown = (
+        page.get_by_role("region", name="First rows").locator("td:nth-child(2)").all_inner_texts()
+    )
+    assert shown == [
+        SCRIPT,
+        PICTURE,
+        "photo⟨U+202E⟩gpj.exe",
+        "a⟨U+200B⟩b⟨U+2066⟩c⟨U+2069⟩d",
+        "␛[31mred",
+    ]
     expect(page.get_by_role("columnheader").nth(1)).to_contain_text(SCRIPT)
     _untouched(page)
 
@@ -47,16 +60,31 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
     job.say(SCRIPT, PICTURE, TURNED, HIDDEN, COLOURED, "half done\rall done")
     rows = page.locator("[data-log-rows] .ln > span")
     expect(rows).to_have_count(6)  # as they come live
-    wanted = [SCRIPT, PICTURE, "photo⟨U+202E⟩gpj.exe", "a⟨U+200B⟩b⟨U+2066⟩c⟨U+2069⟩d", "red and green plain", "all done"]
+    wanted = [
+        SCRIPT,
+        PICTURE,
+        "photo⟨U+202E⟩gpj.exe",
+        "a⟨U+200B⟩b⟨U+2066⟩c⟨U+2069⟩d",
+        "red and green plain",
+        "all done",
+    ]
     assert rows.all_inner_texts() == wanted
     job.end()
     stack.assert_whole_log(job.id)
     page.goto(job.path)  # and as they are read
     expect(rows).to_have_count(6)
     assert rows.all_inner_texts() == wanted
-    painted = rows.nth(4).locator("span").evaluate_all("(all) => all.map((one) => [one.textContent, one.className, one.getAttribute('style')])")
+    painted = (
+        rows.nth(4)
+        .locator("span")
+        .evaluate_all(
+            "(all) => all.map((one) => [one.textContent, one.className, one.getAttribute('style')])"
+        )
+    )
     assert painted == [["red", "a-r", None], ["green", "a-b a-g", None]]
-    expect(rows.nth(2).locator("u")).to_have_attribute("title", "A character that would not be seen")
+    expect(rows.nth(2).locator("u")).to_have_attribute(
+        "title", "A character that would not be seen"
+    )
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{SCRIPT} photo⟨U+202E⟩gpj.exe")
     assert page.title() == f"✓ Succeeded: {SCRIPT} photo⟨U+202E⟩gpj.exe · Mimir"
     _untouched(page)
@@ -70,22 +98,46 @@ LONG = {"project": "W" * 200, "name": "w" * 200, "job": "N" * 200, "label": "l" 
 
 def _long(version: dict[str, Any]) -> dict[str, Any]:
     """A model version whose every name is long."""
-    features = [{"name": f"{one['name']}_{'f' * 150}", "kind": "number", "type": "STRUCT(" + "x" * 100} for one in version["signature"]["features"]]
+    features = [
+        {"name": f"{one['name']}_{'f' * 150}", "kind": "number", "type": "STRUCT(" + "x" * 100}
+        for one in version["signature"]["features"]
+    ]
     signature = {**version["signature"], "features": features, "classes": ["k" * 120, "l" * 120]}
     importance = [{"feature": one["name"], "value": 0.5} for one in features]
-    return {**version, "signature": signature, "importance": importance, "target": "t" * 150, "libraries": {"n" * 80: "1" * 80}}
+    return {
+        **version,
+        "signature": signature,
+        "importance": importance,
+        "target": "t" * 150,
+        "libraries": {"n" * 80: "1" * 80},
+    }
 
 
 @pytest.fixture(scope="module")
 def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
     """Everything with a name of 200 characters that knows no place to break."""
     slug, name = "x" * 63, LONG["name"]
-    made = stack.call("POST", "/api/v1/projects/", json={"slug": slug, "name": LONG["project"], "description": "d" * 400})
+    made = stack.call(
+        "POST",
+        "/api/v1/projects/",
+        json={"slug": slug, "name": LONG["project"], "description": "d" * 400},
+    )
     assert made.status_code == 201, made.text
     base = f"/api/v1/projects/{slug}/"
     data = f"{'c' * 120},n\n{'v' * 3000},1\n".encode()
-    assert stack.call("POST", f"{base}datasets/", data={"name": name}, files={"file": ("a.csv", data)}).status_code == 201
-    write_versions(stack, project=slug, name=name, dataset=name, versions=[_long(regression(1)), _long(regression(2))])
+    assert (
+        stack.call(
+            "POST", f"{base}datasets/", data={"name": name}, files={"file": ("a.csv", data)}
+        ).status_code
+        == 201
+    )
+    write_versions(
+        stack,
+        project=slug,
+        name=name,
+        dataset=name,
+        versions=[_long(regression(1)), _long(regression(2))],
+    )
     table = "t" * 60
     fails = f"printf '%03000d\\n' 7; echo {'e' * 300} >&2; touch outputs/{'f' * 180}; exit 5"
     steps = [
@@ -93,8 +145,18 @@ def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
         {"id": "out", "uses": "command", "needs": [table], "with": {"argv": ["sh", "-c", fails]}},
         {"id": "save", "uses": "write", "with": {"dataset": name, "from": table}},
     ]
-    assert stack.call("POST", f"{base}pipelines/", json={"name": name, "definition": {"steps": steps}}).status_code == 201
-    body = {"type": "pipeline_execution", "name": LONG["job"], "labels": {LONG["label"][:60]: LONG["label"]}, "parameters": {"pipeline": name}}
+    assert (
+        stack.call(
+            "POST", f"{base}pipelines/", json={"name": name, "definition": {"steps": steps}}
+        ).status_code
+        == 201
+    )
+    body = {
+        "type": "pipeline_execution",
+        "name": LONG["job"],
+        "labels": {LONG["label"][:60]: LONG["label"]},
+        "parameters": {"pipeline": name},
+    }
     job = stack.call("POST", f"{base}jobs/", json=body)
     assert job.status_code == 201, job.text
     stack.end_of(job.json()["id"])
@@ -127,13 +189,17 @@ PAGES = {
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_a_name_of_200_characters_makes_no_page_scroll_sideways(member: Visit, long_names: dict[str, Any], width: int) -> None:
+def test_a_name_of_200_characters_makes_no_page_scroll_sideways(
+    member: Visit, long_names: dict[str, Any], width: int
+) -> None:
     page = member(viewport={**PHONE, "width": width})
     too_wide = {}
     for word, path in PAGES.items():
         page.goto(path.format(**long_names))
         if word in ("job", "run", "run again"):  # what the script draws counts too
-            expect(page.locator("[data-log-rows] .ln, #curl:has-text('curl -X')").first).to_be_visible()
+            expect(
+                page.locator("[data-log-rows] .ln, #curl:has-text('curl -X')").first
+            ).to_be_visible()
         wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         if wide > inner:
             too_wide[word] = (wide, inner, page.evaluate(_WIDEST, inner))
@@ -148,7 +214,9 @@ _WIDEST = """(inner) => [...document.querySelectorAll("body *")].filter((one) =>
 }).slice(-6).map((one) => one.outerHTML.slice(0, 200))"""
 
 
-def test_the_job_with_long_names_is_recognised_in_the_list(member: Visit, long_names: dict[str, Any]) -> None:
+def test_the_job_with_long_names_is_recognised_in_the_list(
+    member: Visit, long_names: dict[str, Any]
+) -> None:
     page = member(viewport=PHONE)
     page.goto(f"/projects/{long_names['slug']}/jobs/")
     link = page.get_by_role("link", name=LONG["job"])

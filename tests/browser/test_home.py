@@ -39,14 +39,19 @@ def _choose(page: Page, name: str, value: Any) -> None:
             expect(field.locator(f"option[value='{one}']")).to_be_attached()
             field.select_option(one)
         else:
-            field.evaluate("(one) => { for (let up = one.parentElement; up; up = up.parentElement) if (up.localName === 'details') up.open = true; }")
+            field.evaluate(
+                "(one) => { for (let up = one.parentElement; up; up = up.parentElement) if (up.localName === 'details') up.open = true; }"
+            )
             field.fill(str(one))
             field.blur()
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:
     """With lists in one order: a form ticks columns in that of the dataset."""
-    parameters = {name: sorted(value) if isinstance(value, list) else value for name, value in body["parameters"].items()}
+    parameters = {
+        name: sorted(value) if isinstance(value, list) else value
+        for name, value in body["parameters"].items()
+    }
     return {**body, "parameters": parameters}
 
 
@@ -60,20 +65,41 @@ def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
     _choose(page, "name", body["name"])
     expect(page.locator("[data-dry] dl")).to_contain_text("Time limit")
     expect(page.locator("#curl")).to_contain_text(json.dumps(body["name"])[1:5])
-    defaults = {name: schema.get("default") for name, schema in PARAMETERS[body["type"]]["properties"].items()}
-    expected = _sorted({**body, "parameters": {name: value for name, value in body["parameters"].items() if value != defaults[name]}})
-    shown = json.loads(page.locator("#curl").inner_text().split("-d '", 1)[1].removesuffix("'").replace("'\\''", "'"))
+    defaults = {
+        name: schema.get("default")
+        for name, schema in PARAMETERS[body["type"]]["properties"].items()
+    }
+    expected = _sorted(
+        {
+            **body,
+            "parameters": {
+                name: value for name, value in body["parameters"].items() if value != defaults[name]
+            },
+        }
+    )
+    shown = json.loads(
+        page.locator("#curl")
+        .inner_text()
+        .split("-d '", 1)[1]
+        .removesuffix("'")
+        .replace("'\\''", "'")
+    )
     assert _sorted(shown) == expected
     page.get_by_role("button", name=BUTTONS[body["type"]]).click()
     page.wait_for_url("**/jobs/*-*/")
     job = stack.end_of(page.url.rstrip("/").rsplit("/", 1)[1], seconds=240.0)
-    assert (job["status"], _sorted({name: job[name] for name in ("type", "name", "parameters")})) == ("succeeded", expected), job["message"]
+    assert (
+        job["status"],
+        _sorted({name: job[name] for name in ("type", "name", "parameters")}),
+    ) == ("succeeded", expected), job["message"]
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     return job
 
 
 @pytest.mark.timeout(900)
-def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(page: Page, stack: Stack) -> None:
+def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
+    page: Page, stack: Stack
+) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/"
     page.goto(f"/projects/{PROJECT}/")
     page.get_by_role("button", name="Load the sample").click()
@@ -81,8 +107,14 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(p
     expect(story.locator("li .st-succeeded")).to_have_count(1)
     run = story.get_by_role("link", name="Run pipeline")
     expect(run).to_be_visible()
-    assert stack.call("GET", f"{base}pipelines/{sample.PIPELINE}/").json()["versions"][0]["definition"] == sample.DEFINITION
-    assert stack.call("GET", f"{base}twins/{sample.TWIN}/").json()["definition"] == sample.TWIN_DEFINITION
+    assert (
+        stack.call("GET", f"{base}pipelines/{sample.PIPELINE}/").json()["versions"][0]["definition"]
+        == sample.DEFINITION
+    )
+    assert (
+        stack.call("GET", f"{base}twins/{sample.TWIN}/").json()["definition"]
+        == sample.TWIN_DEFINITION
+    )
     run.click()
     expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(sample.PIPELINE)
 
@@ -108,42 +140,69 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(p
     expect(page.locator("#job-why")).to_contain_text(f"Wrote {sample.FORECAST} v1, 31 rows.")
     updated = _run(page, stack, update)
     revision = updated["result"]["revision"]
-    expect(page.locator("#job-why")).to_contain_text(f"Made revision {revision} of twin {sample.TWIN}: 31 new.")
+    expect(page.locator("#job-why")).to_contain_text(
+        f"Made revision {revision} of twin {sample.TWIN}: 31 new."
+    )
     page.locator("#job-results").get_by_role("link", name=sample.TWIN).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(revision))
 
     page.goto(f"/projects/{PROJECT}/")
     expect(story).to_have_count(0)  # all steps are done
-    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("Nothing needs attention")
-    expect(page.get_by_role("region", name="Last 24 hours").locator(".kpi b").first).to_have_text("4")
+    expect(page.get_by_role("region", name="Needs attention")).to_contain_text(
+        "Nothing needs attention"
+    )
+    expect(page.get_by_role("region", name="Last 24 hours").locator(".kpi b").first).to_have_text(
+        "4"
+    )
     kept = page.get_by_role("region", name="Latest results")
     made_by = f"Update {sample.TWIN} from {sample.FORECAST}"
     expect(kept.get_by_role("row", name=made_by)).to_contain_text(f"revision {revision}")
     history = kept.get_by_role("row", name=sample.HISTORY).filter(has_text=sample.PIPELINE)
     expect(history.get_by_role("group")).to_have_attribute("aria-label", "One run: succeeded")
     results = page.get_by_role("region", name="New results")
-    expect(results.get_by_role("link", name=sample.FORECAST)).to_have_attribute("href", f"/projects/{PROJECT}/datasets/{sample.FORECAST}/?version=1")
+    expect(results.get_by_role("link", name=sample.FORECAST)).to_have_attribute(
+        "href", f"/projects/{PROJECT}/datasets/{sample.FORECAST}/?version=1"
+    )
 
 
-def test_the_sample_pressed_again_goes_on_where_it_was_and_doubles_nothing(member: Visit, stack: Stack) -> None:
+def test_the_sample_pressed_again_goes_on_where_it_was_and_doubles_nothing(
+    member: Visit, stack: Stack
+) -> None:
     project = stack.project("half-loaded")
     base = f"/api/v1/projects/{project}/"
     files = {"file": (sample.FILE.name, sample.FILE.read_bytes(), "text/csv")}
-    assert stack.call("POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files).status_code == 201
+    assert (
+        stack.call(
+            "POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files
+        ).status_code
+        == 201
+    )
     page = member(java_script_enabled=False)
     page.goto(f"/projects/{project}/")
     page.get_by_role("button", name="Load the sample").click()
     expect(page.get_by_role("link", name="Run pipeline")).to_be_visible()
-    assert [row["number"] for row in stack.call("GET", f"{base}datasets/{sample.DATASET}/").json()["versions"]] == [1]
+    assert [
+        row["number"]
+        for row in stack.call("GET", f"{base}datasets/{sample.DATASET}/").json()["versions"]
+    ] == [1]
 
 
-def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(page: Page, stack: Stack) -> None:
+def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(
+    page: Page, stack: Stack
+) -> None:
     project = stack.project("troubled")
-    fails = {"steps": [{"id": "try", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "exit 3"]}}]}
+    fails = {
+        "steps": [{"id": "try", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "exit 3"]}}]
+    }
     works = {"steps": [{"id": "try", "uses": "command", "with": {"argv": ["/bin/true"]}}]}
     base = f"/api/v1/projects/{project}/"
     for definition, status in ((fails, "failed"), (works, "succeeded")):
-        assert stack.call("POST", f"{base}pipelines/", json={"name": "hourly", "definition": definition}).status_code == 201
+        assert (
+            stack.call(
+                "POST", f"{base}pipelines/", json={"name": "hourly", "definition": definition}
+            ).status_code
+            == 201
+        )
         body = {"type": "pipeline_execution", "parameters": {"pipeline": "hourly"}}
         job = stack.call("POST", f"{base}jobs/", json=body).json()["id"]
         assert stack.end_of(job)["status"] == status
@@ -161,7 +220,12 @@ def test_a_failure_is_dismissed_for_one_user_until_it_fails_again(page: Page, st
     project = stack.project("dismissing")
     base = f"/api/v1/projects/{project}/"
     fails = {"steps": [{"id": "try", "uses": "command", "with": {"argv": ["/bin/false"]}}]}
-    assert stack.call("POST", f"{base}pipelines/", json={"name": "tried", "definition": fails}).status_code == 201
+    assert (
+        stack.call(
+            "POST", f"{base}pipelines/", json={"name": "tried", "definition": fails}
+        ).status_code
+        == 201
+    )
     body = {"type": "pipeline_execution", "parameters": {"pipeline": "tried"}}
     needs = page.get_by_role("region", name="Needs attention")
     for _ in range(2):

@@ -20,7 +20,9 @@ def stage(page: Page, stack: Stack, file: Path, name: str) -> None:
     page.wait_for_url("**/datasets/import/**")
 
 
-def test_options_change_the_preview_and_the_dataset_is_what_it_shows(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_options_change_the_preview_and_the_dataset_is_what_it_shows(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "sales.csv"
     file.write_bytes(SALES)
     stage(page, stack, file, "sales")
@@ -50,12 +52,20 @@ CUT = """() => {
     }).map(one => one.selectedOptions[0].textContent);
 }"""  # the texts of selects that do not fit into them
 STATIONS = [
-    {"id": 1, "place": {"city": "Seattle"}, "created_at": 1700000000, "tags": ["a", "b"], "bikes": [{"no": 7}, {"no": 8}]},
+    {
+        "id": 1,
+        "place": {"city": "Seattle"},
+        "created_at": 1700000000,
+        "tags": ["a", "b"],
+        "bikes": [{"no": 7}, {"no": 8}],
+    },
     {"id": 2, "place": {"city": None}, "created_at": 1700000001, "tags": [], "bikes": []},
 ]
 
 
-def test_lists_and_unix_times_of_a_json_file_are_chosen_in_the_page(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_lists_and_unix_times_of_a_json_file_are_chosen_in_the_page(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "stations.json"
     file.write_text(json.dumps({"data": {"stations": STATIONS}}))
     stage(page, stack, file, "stations")
@@ -73,13 +83,20 @@ def test_lists_and_unix_times_of_a_json_file_are_chosen_in_the_page(page: Page, 
     assert page.evaluate(CUT) == []
     page.get_by_role("button", name="Import 3 rows").click()
     page.wait_for_url("**/datasets/stations/**")
-    version = stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/datasets/stations/versions/latest/").json()
-    assert (version["row_count"], {"name": "bikes.no", "type": "BIGINT"} in version["schema"]) == (3, True)
+    version = stack.call(
+        "GET", f"/api/v1/projects/{stack.project('imports')}/datasets/stations/versions/latest/"
+    ).json()
+    assert (version["row_count"], {"name": "bikes.no", "type": "BIGINT"} in version["schema"]) == (
+        3,
+        True,
+    )
 
 
-def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "bad.json"
-    file.write_text("[{\"id\": 1},\n{\"id\": 2, 'name': 3}]")
+    file.write_text('[{"id": 1},\n{"id": 2, \'name\': 3}]')
     stage(page, stack, file, "bad-json")
     expect(page.get_by_text("Line 2, character 11: There is a single quote.")).to_be_visible()
     expect(page.get_by_label("Nested objects")).to_be_visible()
@@ -87,7 +104,9 @@ def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(page: Pa
     page.wait_for_url("**/datasets/")
 
 
-def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
         file = tmp_path / f"{number}.csv"
         file.write_bytes(content)
@@ -100,7 +119,9 @@ def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(p
     expect(page.get_by_text("This is not the current version")).to_be_visible()
 
 
-def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "bad.csv"
     file.write_bytes(b"a,b\n1,2\n1,2,3\n")
     stage(page, stack, file, "bad")
@@ -108,10 +129,15 @@ def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(pa
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_url("**/datasets/")
-    assert stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/uploads/").json()["results"] == []
+    assert (
+        stack.call("GET", f"/api/v1/projects/{stack.project('imports')}/uploads/").json()["results"]
+        == []
+    )
 
 
-def test_the_preview_also_shows_the_cells_as_in_the_file(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_the_preview_also_shows_the_cells_as_in_the_file(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "marks.csv"
     file.write_bytes(SALES)
     stage(page, stack, file, "marks")
@@ -120,13 +146,18 @@ def test_the_preview_also_shows_the_cells_as_in_the_file(page: Page, stack: Stac
     expect(cell).to_have_text("1234.5", use_inner_text=True)
     page.get_by_text("As in the file").click()
     expect(cell).to_have_text("1.234,50", use_inner_text=True)
-    expect(preview.get_by_role("row").nth(2).get_by_role("cell").nth(3)).to_have_text("n/a", use_inner_text=True)
+    expect(preview.get_by_role("row").nth(2).get_by_role("cell").nth(3)).to_have_text(
+        "n/a", use_inner_text=True
+    )
     page.get_by_label("Rows to skip").fill("0")
     page.get_by_role("button", name="Day first").click()
     expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
     expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
     page.set_viewport_size(PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert (
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        == 0
+    )
 
 
 def test_rows_are_added_to_the_current_version(page: Page, stack: Stack, tmp_path: Path) -> None:
@@ -148,7 +179,9 @@ def test_rows_are_added_to_the_current_version(page: Page, stack: Stack, tmp_pat
     expect(grid.get_by_role("row")).to_have_count(4)
 
 
-def test_rows_of_other_columns_are_not_added(page: Page, stack: Stack, watch: Watch, tmp_path: Path) -> None:
+def test_rows_of_other_columns_are_not_added(
+    page: Page, stack: Stack, watch: Watch, tmp_path: Path
+) -> None:
     watch.expects("status of 400")
     for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
         file = tmp_path / f"{number}.csv"
@@ -165,7 +198,9 @@ def test_rows_of_other_columns_are_not_added(page: Page, stack: Stack, watch: Wa
     expect(page.get_by_label("Add to the 1 row of version 1")).to_be_checked()
 
 
-def test_what_is_typed_while_the_file_is_read_stays(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_what_is_typed_while_the_file_is_read_stays(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     file = tmp_path / "typed.csv"
     file.write_bytes(SALES)
     stage(page, stack, file, "typed")

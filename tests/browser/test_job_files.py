@@ -25,7 +25,11 @@ print("wrote the files")
 STEPS: list[dict[str, Any]] = [
     {"id": "numbers", "uses": "sql", "with": {"query": "SELECT 1 AS one UNION ALL SELECT 2"}},
     {"id": "files", "uses": "command", "with": {"argv": ["python3", "-c", _WRITE]}},
-    {"id": "after", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 0.3; echo line of the last step"]}},
+    {
+        "id": "after",
+        "uses": "command",
+        "with": {"argv": ["/bin/sh", "-c", "sleep 0.3; echo line of the last step"]},
+    },
 ]
 
 
@@ -56,7 +60,9 @@ def test_text_markdown_table_json_and_image_are_shown(page: Page, job: str) -> N
     expect(content.get_by_role("cell", name="<b>x</b>")).to_be_visible()
     expect(content.get_by_role("cell", name="1,5")).to_be_visible()
     page.get_by_role("link", name="facts.json").click()
-    expect(content.locator("pre")).to_have_text('{\n  "a": {\n    "b": [\n      1,\n      2\n    ]\n  }\n}')
+    expect(content.locator("pre")).to_have_text(
+        '{\n  "a": {\n    "b": [\n      1,\n      2\n    ]\n  }\n}'
+    )
     page.get_by_role("link", name="notes.txt").click()
     expect(content).to_contain_text("plain <i>text</i>")
     page.get_by_role("link", name="data.parquet").click()
@@ -65,7 +71,9 @@ def test_text_markdown_table_json_and_image_are_shown(page: Page, job: str) -> N
     assert content.get_by_role("img").evaluate("(one) => one.complete && one.naturalWidth") == 1
 
 
-def test_a_document_is_shown_in_a_frame_that_runs_and_loads_nothing(page: Page, job: str, watch: Watch) -> None:
+def test_a_document_is_shown_in_a_frame_that_runs_and_loads_nothing(
+    page: Page, job: str, watch: Watch
+) -> None:
     watch.expects("Blocked script execution", "Content Security Policy", "policy", "Refused")
     _open(page, job, "page.html")
     frame = page.frame_locator("iframe.artifact")

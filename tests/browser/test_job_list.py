@@ -56,7 +56,9 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
     page.get_by_role("group", name="Status").get_by_role("link", name="Failed").click()
     expect(_rows(page).first).to_contain_text("Failed")
     assert _query(page) == {"status": ["failed"]}
-    assert {text.split("\n")[0] for text in page.locator("td[data-cell=status]").all_inner_texts()} == {"Failed"}
+    assert {
+        text.split("\n")[0] for text in page.locator("td[data-cell=status]").all_inner_texts()
+    } == {"Failed"}
     page.get_by_label("Search by title").fill("night 49")
     page.get_by_label("Search by title").press("Enter")
     expect(_rows(page)).to_have_count(2)
@@ -89,10 +91,19 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
 def test_the_counts_are_those_of_the_project(page: Page, many: str) -> None:
     page.goto(many)
     numbers = page.get_by_role("group", name="Status").get_by_role("link").all_inner_texts()
-    assert [text.replace("\n", " ").strip() for text in numbers] == ["All", "Running 0", "Waiting 0", "Failed 100", "Succeeded 300", "Cancelled 100"]
+    assert [text.replace("\n", " ").strip() for text in numbers] == [
+        "All",
+        "Running 0",
+        "Waiting 0",
+        "Failed 100",
+        "Succeeded 300",
+        "Cancelled 100",
+    ]
 
 
-def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(page: Page, gated: Callable[..., GatedJob]) -> None:
+def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(
+    page: Page, gated: Callable[..., GatedJob]
+) -> None:
     first = gated(project="moving", name="was there").running()
     page.goto("/projects/moving/jobs/")
     expect(page.locator("[data-live=live]").first).to_be_visible()
@@ -117,7 +128,9 @@ def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(page: Pag
     assert _names(page) == ["new 2", "new 1", "new 0", "was there"]
 
 
-def test_a_list_with_a_filter_tells_only_of_new_jobs_that_fit(page: Page, stack: Stack, gated: Callable[..., GatedJob]) -> None:
+def test_a_list_with_a_filter_tells_only_of_new_jobs_that_fit(
+    page: Page, stack: Stack, gated: Callable[..., GatedJob]
+) -> None:
     stack.end_of(stack.submit("false", project="fitting", name="failed before"))
     page.goto("/projects/fitting/jobs/?status=failed")
     expect(page.locator("[data-live=live]").first).to_be_visible()
@@ -127,10 +140,16 @@ def test_a_list_with_a_filter_tells_only_of_new_jobs_that_fit(page: Page, stack:
     expect(page.locator("[data-count=failed]").first).to_have_text("2")
 
 
-def test_the_filters_fit_into_one_row_on_a_wide_screen_with_large_counts(page: Page, many: str) -> None:
+def test_the_filters_fit_into_one_row_on_a_wide_screen_with_large_counts(
+    page: Page, many: str
+) -> None:
     page.goto(many)
-    page.locator("[data-count]").evaluate_all("(all) => all.forEach((one) => { one.textContent = '1,000'; })")
-    tops = page.locator("form.filters > *:not([type=hidden])").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().bottom)")
+    page.locator("[data-count]").evaluate_all(
+        "(all) => all.forEach((one) => { one.textContent = '1,000'; })"
+    )
+    tops = page.locator("form.filters > *:not([type=hidden])").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().bottom)"
+    )
     assert max(tops) - min(tops) < 12
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -138,7 +157,14 @@ def test_the_filters_fit_into_one_row_on_a_wide_screen_with_large_counts(page: P
 def test_a_search_finds_a_job_by_the_title_that_the_list_shows(page: Page, stack: Stack) -> None:
     project = stack.project("titles")
     definition = {"steps": [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}]}
-    assert stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "sales-daily", "definition": definition}).status_code == 201
+    assert (
+        stack.call(
+            "POST",
+            f"/api/v1/projects/{project}/pipelines/",
+            json={"name": "sales-daily", "definition": definition},
+        ).status_code
+        == 201
+    )
     body = {"type": "pipeline_execution", "parameters": {"pipeline": "sales-daily"}}
     assert stack.call("POST", f"/api/v1/projects/{project}/jobs/", json=body).status_code == 201
     page.goto(f"/projects/{project}/jobs/")

@@ -58,7 +58,10 @@ def test_who_scrolled_up_is_left_there_and_told_how_much_came(page: Page, gated:
     page.mouse.wheel(0, -2000)
     expect(follow).to_have_attribute("aria-pressed", "false")
     expect(page.locator("[data-log-state]")).to_have_text("live")
-    where = wait_for(lambda: page.evaluate("document.querySelector('[data-log-lines]').scrollTop"), "the wheel has moved it")
+    where = wait_for(
+        lambda: page.evaluate("document.querySelector('[data-log-lines]').scrollTop"),
+        "the wheel has moved it",
+    )
     job.say(*(f"new {number}" for number in range(1, 31)))
     pill = page.get_by_role("button", name="30 new lines")
     expect(pill).to_be_visible()
@@ -68,7 +71,9 @@ def test_who_scrolled_up_is_left_there_and_told_how_much_came(page: Page, gated:
     expect(follow).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_running_job_is_cancelled_only_after_the_question(page: Page, stack: Stack, gated: Gated) -> None:
+def test_a_running_job_is_cancelled_only_after_the_question(
+    page: Page, stack: Stack, gated: Gated
+) -> None:
     job = gated(name="the long one").running()
     _open(page, job)
     page.get_by_role("button", name="Cancel job").click()
@@ -94,7 +99,9 @@ def full(gated: Gated) -> list[GatedJob]:
     return [job.running() for job in [gated(name=f"filler {number}") for number in range(SLOTS)]]
 
 
-def test_a_waiting_job_says_why_and_starts_on_the_open_page(page: Page, gated: Gated, full: list[GatedJob]) -> None:
+def test_a_waiting_job_says_why_and_starts_on_the_open_page(
+    page: Page, gated: Gated, full: list[GatedJob]
+) -> None:
     job = gated(name="patient")
     _open(page, job)
     expect(_status(page)).to_have_text("Waiting")
@@ -111,7 +118,9 @@ def test_a_waiting_job_says_why_and_starts_on_the_open_page(page: Page, gated: G
     assert page.evaluate("window.stayed") is True
 
 
-def test_a_waiting_job_is_cancelled_without_a_question(page: Page, stack: Stack, gated: Gated, full: list[GatedJob]) -> None:
+def test_a_waiting_job_is_cancelled_without_a_question(
+    page: Page, stack: Stack, gated: Gated, full: list[GatedJob]
+) -> None:
     job = gated(name="never mind")
     _open(page, job)
     page.get_by_role("button", name="Cancel job").click()
@@ -120,7 +129,9 @@ def test_a_waiting_job_is_cancelled_without_a_question(page: Page, stack: Stack,
     assert stack.job(job.id)["started_at"] is None
 
 
-def test_two_tabs_show_the_same_job_and_what_one_does_the_other_shows(page: Page, gated: Gated) -> None:
+def test_two_tabs_show_the_same_job_and_what_one_does_the_other_shows(
+    page: Page, gated: Gated
+) -> None:
     job = gated(name="shared").running()
     other = page.context.new_page()
     for tab in (page, other):

@@ -20,10 +20,26 @@ new PerformanceObserver((list) => {
 """
 _SHORT = [
     {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM range(1000)"}},
-    {"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; done; echo x > outputs/a.txt"]}},
+    {
+        "id": "talk",
+        "uses": "command",
+        "with": {
+            "argv": [
+                "/bin/sh",
+                "-c",
+                "for i in 1 2 3; do echo $i; sleep 0.4; done; echo x > outputs/a.txt",
+            ]
+        },
+    },
     {"id": "save", "uses": "write", "with": {"dataset": "settled", "from": "numbers"}},
 ]
-_FAILS = [{"id": "talk", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "echo begin; sleep 0.6; echo broken >&2; exit 3"]}}]
+_FAILS = [
+    {
+        "id": "talk",
+        "uses": "command",
+        "with": {"argv": ["/bin/sh", "-c", "echo begin; sleep 0.6; echo broken >&2; exit 3"]},
+    }
+]
 
 
 def _shifts(page: Page, stack: Stack, steps: list[dict[str, Any]], word: str) -> list[list[Any]]:
@@ -43,7 +59,9 @@ def test_the_page_of_a_short_job_does_not_jump(member: Visit, stack: Stack, widt
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_failure_that_is_watched_does_not_move_the_page_and_opens_on_demand(member: Visit, stack: Stack, width: int) -> None:
+def test_a_failure_that_is_watched_does_not_move_the_page_and_opens_on_demand(
+    member: Visit, stack: Stack, width: int
+) -> None:
     page = member(viewport={"width": width, "height": 900})
     shifts = _shifts(page, stack, _FAILS, "Failed")
     assert sum(one[0] for one in shifts) < SHIFT_OF_A_FAILURE_MAX, "\n".join(map(str, shifts))
@@ -65,9 +83,15 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     steps = [{"id": "quiet", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 20"]}}]
     job = stack.submit(steps, project=stack.project("settling"))
     page.goto(f"/jobs/{job}/")
-    expect(page.locator("[data-log-empty]")).to_have_text("Step 1 of 1: quiet. It has not printed anything yet.")
-    expect(page.locator("#job-memory svg")).to_be_visible()  # F24: the figures follow although no event tells of them
-    expect(page.locator("#job-memory figcaption")).to_contain_text(re.compile(r"CPU \d+ m?s ago"))  # a figure that is not new says so
+    expect(page.locator("[data-log-empty]")).to_have_text(
+        "Step 1 of 1: quiet. It has not printed anything yet."
+    )
+    expect(
+        page.locator("#job-memory svg")
+    ).to_be_visible()  # F24: the figures follow although no event tells of them
+    expect(page.locator("#job-memory figcaption")).to_contain_text(
+        re.compile(r"CPU \d+ m?s ago")
+    )  # a figure that is not new says so
     expect(page.locator("#job-attempts")).not_to_contain_text("log ")
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
@@ -75,7 +99,10 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
 
 
 def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, stack: Stack) -> None:
-    job = stack.submit([{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}], project=stack.project("settling"))
+    job = stack.submit(
+        [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}],
+        project=stack.project("settling"),
+    )
     assert stack.end_of(job)["status"] == "succeeded"
     page.goto(f"/jobs/{job}/")
     again = page.get_by_role("button", name="Run again", exact=True)

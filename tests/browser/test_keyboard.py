@@ -37,7 +37,9 @@ def _tab_to(page: Page, target: Locator) -> None:
     raise AssertionError(f"{TABS_MAX} times Tab did not lead to {target}")
 
 
-def test_sign_in_run_a_job_and_cancel_it(visit: Visit, stack: Stack, gated: Callable[..., GatedJob]) -> None:
+def test_sign_in_run_a_job_and_cancel_it(
+    visit: Visit, stack: Stack, gated: Callable[..., GatedJob]
+) -> None:
     pattern = gated(project="keys", name="the first").running()
     pipeline: str = stack.job(pattern.id)["parameters"]["pipeline"]
     page = visit()
@@ -79,7 +81,9 @@ def test_sign_in_run_a_job_and_cancel_it(visit: Visit, stack: Stack, gated: Call
     _tab_to(page, dialog.get_by_role("button", name="Cancel job"))
     page.keyboard.press("Enter")
     expect(page.locator(".st.pill")).to_have_text("Cancelled")
-    job: dict[str, Any] = stack.call("GET", "/api/v1/projects/keys/jobs/", params={"q": "by keys"}).json()["results"][0]
+    job: dict[str, Any] = stack.call(
+        "GET", "/api/v1/projects/keys/jobs/", params={"q": "by keys"}
+    ).json()["results"][0]
     assert (stack.end_of(job["id"])["status"], job["timeout_seconds"]) == ("cancelled", 600)
 
 
@@ -123,7 +127,9 @@ def test_the_log_is_reached_and_read_by_keys(page: Page, gated: Callable[..., Ga
     expect(lines).to_be_focused()
 
 
-def test_on_a_phone_the_menu_opens_closes_and_gives_the_focus_back(member: Visit, stack: Stack) -> None:
+def test_on_a_phone_the_menu_opens_closes_and_gives_the_focus_back(
+    member: Visit, stack: Stack
+) -> None:
     page = member(viewport=PHONE)
     page.goto(f"/projects/{stack.project('keys')}/jobs/")
     menu = page.get_by_role("button", name="Menu")
@@ -148,7 +154,9 @@ def test_arrow_keys_in_kind_of_job_keep_the_focus(page: Page, stack: Stack) -> N
         with page.expect_response(lambda answer: answer.request.method == "POST"):
             page.keyboard.press(key)
         page.wait_for_timeout(150)
-        focused = page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
+        focused = page.evaluate(
+            "() => [document.activeElement.name, document.activeElement.checked]"
+        )
         assert focused == ["type", True], key
 
 

@@ -29,7 +29,12 @@ def bikes(stack: Stack) -> str:
 
 
 def _upload(stack: Stack, name: str) -> None:
-    answer = stack.call("POST", "/api/v1/projects/bikes/datasets/", data={"name": name}, files={"file": ("a.csv", DAYS.encode())})
+    answer = stack.call(
+        "POST",
+        "/api/v1/projects/bikes/datasets/",
+        data={"name": name},
+        files={"file": ("a.csv", DAYS.encode())},
+    )
     assert answer.status_code == 201, answer.text
 
 
@@ -39,7 +44,9 @@ def test_from_the_list_to_a_version_to_two_of_them_side_by_side(page: Page, bike
     expect(row).to_contain_text("63 % better than the baseline")
     row.get_by_role("link", name="demand forecast?").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("demand forecast?, version 2")
-    expect(page.get_by_role("img", name="Predicted against actual values of 293 held-out rows")).to_be_visible()
+    expect(
+        page.get_by_role("img", name="Predicted against actual values of 293 held-out rows")
+    ).to_be_visible()
     expect(page.locator("circle.fp")).to_have_count(293)
 
     numbers = page.get_by_role("group", name="Numbers of this plot").first
@@ -75,7 +82,9 @@ def test_without_script_a_version_is_chosen_by_a_button(member: Visit, bikes: st
     expect(page.get_by_role("heading", level=1)).to_have_text("weather-class, version 1")
 
 
-def test_the_profile_comes_after_the_page_and_moves_nothing(page: Page, stack: Stack, bikes: str) -> None:
+def test_the_profile_comes_after_the_page_and_moves_nothing(
+    page: Page, stack: Stack, bikes: str
+) -> None:
     _upload(stack, "later")
     held: list[Route] = []
     page.route("**/versions/1/profile/", lambda route: held.append(route))
@@ -89,8 +98,12 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(page: Page, stack: S
     held[0].continue_()
     rides = region.get_by_role("columnheader").filter(has_text="rides")
     expect(rides).to_contain_text("mean")
-    expect(rides.get_by_role("img")).to_have_accessible_name("Histogram of 20 bins. 201 to 1,093, mean 641.")
-    expect(region.get_by_role("columnheader").filter(has_text="weather")).to_contain_text("rain 67 %, sun 33 %")
+    expect(rides.get_by_role("img")).to_have_accessible_name(
+        "Histogram of 20 bins. 201 to 1,093, mean 641."
+    )
+    expect(region.get_by_role("columnheader").filter(has_text="weather")).to_contain_text(
+        "rain 67 %, sun 33 %"
+    )
     expect(region.get_by_role("columnheader").filter(has_text="late")).to_contain_text("missing")
     assert region.evaluate(cells) == before
     page.reload()
@@ -98,7 +111,9 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(page: Page, stack: S
     assert len(held) == 1  # it is there now: nobody asks for it again
 
 
-def test_a_profile_that_fails_says_so_and_can_be_asked_for_again(page: Page, stack: Stack, bikes: str, watch: Watch) -> None:
+def test_a_profile_that_fails_says_so_and_can_be_asked_for_again(
+    page: Page, stack: Stack, bikes: str, watch: Watch
+) -> None:
     watch.expects("ERR_FAILED")
     _upload(stack, "again")
     page.route("**/versions/1/profile/", lambda route: route.abort())

@@ -18,7 +18,9 @@ for number in range(1, int(sys.argv[1]) + 1):
 def job(stack: Stack) -> str:
     """A job whose log is long."""
     argv = ["python3", "-c", _PROGRAM, str(LINES), str(WANTED)]
-    made = stack.submit([{"id": "talk", "uses": "command", "with": {"argv": argv}}], name="much to say")
+    made = stack.submit(
+        [{"id": "talk", "uses": "command", "with": {"argv": argv}}], name="much to say"
+    )
     assert stack.end_of(made)["status"] == "succeeded"
     stack.assert_whole_log(made)
     return made
@@ -29,7 +31,9 @@ def _row(page: Page, number: int) -> Locator:
 
 
 def _numbers(page: Page) -> list[int]:
-    numbers: list[int] = page.locator("[data-log-rows] .ln").evaluate_all("(rows) => rows.map((row) => Number(row.dataset.line))")
+    numbers: list[int] = page.locator("[data-log-rows] .ln").evaluate_all(
+        "(rows) => rows.map((row) => Number(row.dataset.line))"
+    )
     return numbers
 
 
@@ -98,19 +102,25 @@ def test_keys_and_wheel_reach_both_ends_and_rows_stay_few(page: Page, job: str) 
     lines.hover()
     for _ in range(12):
         page.mouse.wheel(0, 3000)
-        page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+        page.evaluate(
+            "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
+        )
     wait_for(lambda: _numbers(page)[0] > 400, "the wheel moved the rows")
     shown = _numbers(page)
     assert shown == list(range(shown[0], shown[0] + len(shown)))
     _bounded(page)
 
 
-def test_what_mimir_itself_says_is_told_from_what_the_work_calls_an_error(page: Page, stack: Stack) -> None:
+def test_what_mimir_itself_says_is_told_from_what_the_work_calls_an_error(
+    page: Page, stack: Stack
+) -> None:
     job = stack.submit("ln -s /etc outputs/link; echo its own >&2")
     stack.end_of(job)
     stack.assert_whole_log(job)
     page.goto(f"/jobs/{job}/")
     page.locator("#log").scroll_into_view_if_needed()
-    expect(page.locator("[data-log-rows] .ln.sys span")).to_contain_text("mimir: outputs/link is no regular file")
+    expect(page.locator("[data-log-rows] .ln.sys span")).to_contain_text(
+        "mimir: outputs/link is no regular file"
+    )
     expect(page.locator("[data-log-rows] .ln.sys em")).to_have_text("")
     expect(page.locator("[data-log-rows] .ln.stderr em")).to_have_text("err")

@@ -27,10 +27,16 @@ _NOTE_THE_END = """() => {
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An installation behind a bad line."""
-    yield from running(tmp_path_factory.mktemp("lossy"), CHANNEL_LAYER="tests.live.lossy.LossyLayer", CAPACITY_JOBS=str(PAGES))
+    yield from running(
+        tmp_path_factory.mktemp("lossy"),
+        CHANNEL_LAYER="tests.live.lossy.LossyLayer",
+        CAPACITY_JOBS=str(PAGES),
+    )
 
 
-def test_open_pages_show_the_end_within_six_seconds(lossy: Stack, chromium: Browser, watch: Watch, tmp_path: Path) -> None:
+def test_open_pages_show_the_end_within_six_seconds(
+    lossy: Stack, chromium: Browser, watch: Watch, tmp_path: Path
+) -> None:
     context = context_of(chromium, lossy)
     watch.follow(context)
     sign_in(context.new_page(), lossy.described["username"], lossy.described["password"])
@@ -53,4 +59,6 @@ def test_open_pages_show_the_end_within_six_seconds(lossy: Stack, chromium: Brow
         expect(page.locator("[data-log-rows]")).to_contain_text("done")
     context.close()
     assert max(delays) <= SECONDS, delays
-    assert {"0", "1", "2"} <= set((lossy.var / SENT).read_text()), "messages were lost, sent, and doubled"
+    assert {"0", "1", "2"} <= set((lossy.var / SENT).read_text()), (
+        "messages were lost, sent, and doubled"
+    )

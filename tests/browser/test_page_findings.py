@@ -18,10 +18,21 @@ from tests.support.twins import make_twin, update_twin
 from tests.support.workbooks import xlsx
 
 PROJECT = "findings"
-_READINGS = "\n".join(["sensor_id,read_at,level"] + [f"S{n % 3},2026-03-0{n // 3 + 1}T08:00:00,{n}.5" for n in range(9)]) + "\n"
+_READINGS = (
+    "\n".join(
+        ["sensor_id,read_at,level"]
+        + [f"S{n % 3},2026-03-0{n // 3 + 1}T08:00:00,{n}.5" for n in range(9)]
+    )
+    + "\n"
+)
 _TWIN: dict[str, Any] = {
     "types": [
-        {"name": "sensor", "title": "Sensor", "key": {"name": "sensor_id"}, "properties": [{"name": "level", "title": "Level", "type": "number"}]}
+        {
+            "name": "sensor",
+            "title": "Sensor",
+            "key": {"name": "sensor_id"},
+            "properties": [{"name": "level", "title": "Level", "type": "number"}],
+        }
     ]
 }
 # The whole text of the log's empty panel beside each status that the page showed.
@@ -41,13 +52,19 @@ document.addEventListener('DOMContentLoaded', () => {
 def _customers() -> str:
     """200 customers: an identifier, a number with many digits, a date that is written as a timestamp, and a class to learn."""
     random.seed(4)
-    rows = [f"C{n:05d},{random.random():.17f},2026-01-{n % 28 + 1:02d} 00:00:00,{'yes' if n % 3 else 'no'}" for n in range(200)]
+    rows = [
+        f"C{n:05d},{random.random():.17f},2026-01-{n % 28 + 1:02d} 00:00:00,{'yes' if n % 3 else 'no'}"
+        for n in range(200)
+    ]
     return "\n".join(["customer_id,score,since,churn", *rows]) + "\n"
 
 
 def _upload(stack: Stack, name: str, content: str) -> None:
     answer = stack.call(
-        "POST", f"/api/v1/projects/{stack.project(PROJECT)}/datasets/", data={"name": name}, files={"file": ("data.csv", content.encode())}
+        "POST",
+        f"/api/v1/projects/{stack.project(PROJECT)}/datasets/",
+        data={"name": name},
+        files={"file": ("data.csv", content.encode())},
     )
     assert answer.status_code == 201, answer.text
 
@@ -64,16 +81,24 @@ def sensors(stack: Stack) -> str:
     """The path of a twin with one entity, and a dataset with several rows of each sensor."""
     stack.project(PROJECT)
     make_twin(stack, PROJECT, "sensors", _TWIN)
-    update_twin(stack, PROJECT, "sensors", "sensor_id,level\nS0,1\n", type="sensor", key="sensor_id")
+    update_twin(
+        stack, PROJECT, "sensors", "sensor_id,level\nS0,1\n", type="sensor", key="sensor_id"
+    )
     _upload(stack, "readings", _READINGS)
     return f"/projects/{PROJECT}/twins/sensors/"
 
 
 def _column(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name="First rows").get_by_role("columnheader").filter(has_text=name)
+    return (
+        page.get_by_role("region", name="First rows")
+        .get_by_role("columnheader")
+        .filter(has_text=name)
+    )
 
 
-def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest_row(page: Page, stack: Stack, sensors: str) -> None:
+def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest_row(
+    page: Page, stack: Stack, sensors: str
+) -> None:
     """F17."""
     page.goto(f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin=sensors")
     expect(page.locator("[name='parameters.type']")).to_have_value("sensor")
@@ -81,21 +106,35 @@ def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest
     expect(page.locator("[name='parameters.key']")).to_have_value("sensor_id")
     latest = page.get_by_role("combobox", name="Latest by")
     expect(latest).to_have_value("")
-    expect(latest.locator("option")).to_contain_text(["one row for each entity", "sensor_id", "read_at", "level"])
+    expect(latest.locator("option")).to_contain_text(
+        ["one row for each entity", "sensor_id", "read_at", "level"]
+    )
     latest.select_option("read_at")
     page.get_by_role("button", name="Run twin update").click()
     page.wait_for_url("**/jobs/*-*/")
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
-    expect(page.locator("[data-log-rows]")).to_contain_text("6 of 9 rows are not the latest of their entity by read_at")
+    expect(page.locator("[data-log-rows]")).to_contain_text(
+        "6 of 9 rows are not the latest of their entity by read_at"
+    )
     rows = page.goto(sensors) and page.locator("tbody tr")
     assert rows
     expect(rows).to_have_count(3)
     expect(rows.filter(has_text="S2")).to_contain_text("8.5")
 
 
-def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_status(page: Page, stack: Stack, customers: str) -> None:
+def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_status(
+    page: Page, stack: Stack, customers: str
+) -> None:
     """F15, and F21: the lineage of what it used is a graph."""
-    body = {"type": "ml_training", "parameters": {"dataset": "customers", "target": "churn", "model": "churn", "features": ["score"]}}
+    body = {
+        "type": "ml_training",
+        "parameters": {
+            "dataset": "customers",
+            "target": "churn",
+            "model": "churn",
+            "features": ["score"],
+        },
+    }
     job = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/", json=body).json()["id"]
     page.add_init_script(_RECORD)
     page.goto(f"/jobs/{job}/")
@@ -104,7 +143,11 @@ def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_st
     lines = page.locator("[data-log-rows] .ln")
     expect(lines.filter(has_text="mimir: ").nth(2)).to_be_visible()
     seen: list[list[str]] = page.evaluate("window.seen")
-    assert [(status, said) for status, said in seen if status == "Running" and ("starting" in said or "starts" in said)] == []
+    assert [
+        (status, said)
+        for status, said in seen
+        if status == "Running" and ("starting" in said or "starts" in said)
+    ] == []
 
     page.goto(customers)
     page.locator("details.whole summary").click()
@@ -117,7 +160,9 @@ def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_st
     page.wait_for_url(f"**/projects/{PROJECT}/models/churn/**")
 
 
-def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(page: Page, customers: str) -> None:
+def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(
+    page: Page, customers: str
+) -> None:
     """F25 and F28. The whole value stays in the tooltip."""
     page.goto(f"{customers}?profile=1")
     identifier = _column(page, "customer_id")
@@ -125,7 +170,9 @@ def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(p
     expect(identifier).not_to_contain_text("%")
     expect(identifier.locator("rect")).to_have_count(0)
     expect(_column(page, "churn").locator("rect.hb")).to_have_count(2)
-    cells = page.get_by_role("region", name="First rows").get_by_role("row").nth(1).get_by_role("cell")
+    cells = (
+        page.get_by_role("region", name="First rows").get_by_role("row").nth(1).get_by_role("cell")
+    )
     whole = _customers().splitlines()[1].split(",")[1]
     expect(cells.nth(2)).to_have_text(f"{float(whole):.6g}")
     expect(cells.nth(2)).to_have_attribute("title", str(float(whole)))
@@ -133,12 +180,21 @@ def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(p
     expect(page.get_by_role("region", name="First rows")).not_to_contain_text("00:00:00")
 
 
-def test_what_a_training_asks_for_fits_the_machine(page: Page, stack: Stack, customers: str) -> None:
+def test_what_a_training_asks_for_fits_the_machine(
+    page: Page, stack: Stack, customers: str
+) -> None:
     """F27, where workers are processes."""
-    page.goto(f"/projects/{PROJECT}/jobs/new/?type=ml_training&dataset=customers&target=churn&model=any")
+    page.goto(
+        f"/projects/{PROJECT}/jobs/new/?type=ml_training&dataset=customers&target=churn&model=any"
+    )
     expect(page.locator("[data-dry]")).to_contain_text("CPU")
-    body = {"type": "ml_training", "parameters": {"dataset": "customers", "target": "churn", "model": "any"}}
-    asked = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/?dry_run=1", json=body).json()["resources"]
+    body = {
+        "type": "ml_training",
+        "parameters": {"dataset": "customers", "target": "churn", "model": "any"},
+    }
+    asked = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/?dry_run=1", json=body).json()[
+        "resources"
+    ]
     room = page.locator("[data-dry] dt", has_text="Resources").locator("+ dd")
     cores = os.cpu_count() or 1
     words = room.inner_text().split(" CPU")[0].split()
@@ -147,7 +203,9 @@ def test_what_a_training_asks_for_fits_the_machine(page: Page, stack: Stack, cus
     assert parse_memory(asked["memory"]) <= psutil.virtual_memory().total
 
 
-def test_a_decimal_comma_is_answered_with_the_number_to_type(page: Page, sensors: str, customers: str, watch: Watch) -> None:
+def test_a_decimal_comma_is_answered_with_the_number_to_type(
+    page: Page, sensors: str, customers: str, watch: Watch
+) -> None:
     """F30: the form of an entity and the form of a job."""
     watch.expects("status of 400")
     page.goto(f"{sensors}entity/?type=sensor&key=S0&edit=1")
@@ -156,7 +214,9 @@ def test_a_decimal_comma_is_answered_with_the_number_to_type(page: Page, sensors
     expect(page.locator("#e-v-level")).to_contain_text("Use a point: 21.5")
     expect(page.get_by_role("textbox", name="Level")).to_have_value("21,5")
 
-    page.goto(f"/projects/{PROJECT}/jobs/new/?type=ml_training&dataset=customers&target=churn&model=any")
+    page.goto(
+        f"/projects/{PROJECT}/jobs/new/?type=ml_training&dataset=customers&target=churn&model=any"
+    )
     share = page.locator("[name='parameters.test_size']")
     share.evaluate("(one) => { const d = one.closest('details'); if (d) d.open = true; }")
     share.fill("0,25")
@@ -173,10 +233,15 @@ def _stage(page: Page, stack: Stack, file: Path, name: str) -> None:
     page.wait_for_url("**/datasets/import/**")
 
 
-def test_a_column_that_is_text_because_of_few_cells_is_told_and_mended_by_one_button(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_a_column_that_is_text_because_of_few_cells_is_told_and_mended_by_one_button(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
     """F10."""
     file = tmp_path / "amounts.csv"
-    file.write_text("id,amount\n" + "".join(f"{n},{'unknown' if n in (40, 90) else n * 2}\n" for n in range(1, 101)))
+    file.write_text(
+        "id,amount\n"
+        + "".join(f"{n},{'unknown' if n in (40, 90) else n * 2}\n" for n in range(1, 101))
+    )
     _stage(page, stack, file, "amounts")
     told = page.locator(".banner", has_text="Column amount is text because of")
     expect(told).to_contain_text("98 of its 100 cells are numbers")
@@ -194,14 +259,18 @@ def test_an_excel_file_is_imported(page: Page, stack: Stack, tmp_path: Path) -> 
     file = tmp_path / "trips.xlsx"
     file.write_bytes(xlsx(["city", "trips", "share"], ["Oslo", 12, 0.25], ["Bergen", 7, 0.5]))
     _stage(page, stack, file, "workbook")
-    expect(page.get_by_role("region", name="Preview").get_by_role("row").nth(1)).to_contain_text("Oslo")
+    expect(page.get_by_role("region", name="Preview").get_by_role("row").nth(1)).to_contain_text(
+        "Oslo"
+    )
     page.get_by_role("button", name="Import 2 rows").click()
     page.wait_for_url("**/datasets/workbook/**")
     for name, kind in (("city", "varchar"), ("trips", "bigint"), ("share", "double")):
         expect(_column(page, name)).to_contain_text(kind)
 
 
-def test_use_in_a_job_pins_a_version_only_when_an_older_one_is_shown(page: Page, stack: Stack) -> None:
+def test_use_in_a_job_pins_a_version_only_when_an_older_one_is_shown(
+    page: Page, stack: Stack
+) -> None:
     """F18."""
     for n in (1, 2):
         _upload(stack, "growing", "a,b\n" + "1,2\n" * n)
@@ -218,17 +287,37 @@ def test_use_in_a_job_pins_a_version_only_when_an_older_one_is_shown(page: Page,
         assert ('"version"' in curl.inner_text()) == bool(version)
 
 
-def test_pages_with_tables_do_not_scroll_sideways_on_a_phone(member: Visit, stack: Stack, sensors: str, customers: str) -> None:
+def test_pages_with_tables_do_not_scroll_sideways_on_a_phone(
+    member: Visit, stack: Stack, sensors: str, customers: str
+) -> None:
     """Words for screen readers inside a table that scrolls stay inside it."""
     page = member(viewport=PHONE)
     wide = f"wide,{','.join(f'a_rather_long_column_name_{n}' for n in range(30))}\n1,{','.join('1' * 30)}\n"
     _upload(stack, "wide", wide)
     project = f"/projects/{PROJECT}/"
-    paths = ["datasets/", "datasets/wide/", "datasets/wide/?tab=columns&profile=1", "datasets/customers/?tab=versions", "jobs/"]
+    paths = [
+        "datasets/",
+        "datasets/wide/",
+        "datasets/wide/?tab=columns&profile=1",
+        "datasets/customers/?tab=versions",
+        "jobs/",
+    ]
     paths += ["models/", "members/"]
-    paths += ["twins/", "twins/sensors/", "twins/sensors/revisions/", "twins/sensors/revisions/1/", "twins/sensors/entity/?type=sensor&key=S0"]
+    paths += [
+        "twins/",
+        "twins/sensors/",
+        "twins/sensors/revisions/",
+        "twins/sensors/revisions/1/",
+        "twins/sensors/entity/?type=sensor&key=S0",
+    ]
     too_wide = {}
-    for path in [*(project + one for one in paths), "/system/", "/system/clusters/", "/tokens/", "/account/"]:
+    for path in [
+        *(project + one for one in paths),
+        "/system/",
+        "/system/clusters/",
+        "/tokens/",
+        "/account/",
+    ]:
         page.goto(path)
         found, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         if found > inner:

@@ -50,7 +50,9 @@ def test_the_check_names_the_line_and_the_path_and_saves_nothing(page: Page, sta
     assert _saved(stack, "checked") == []
 
     fault.get_by_role("link").click()
-    selected = page.evaluate("() => { const t = document.activeElement; return t.value.slice(t.selectionStart, t.selectionEnd); }")
+    selected = page.evaluate(
+        "() => { const t = document.activeElement; return t.value.slice(t.selectionStart, t.selectionEnd); }"
+    )
     assert selected.strip() == '"from": "nowhere"'
 
     _steps(page).fill(_text(_NUMBERS, _SAVE))
@@ -61,25 +63,36 @@ def test_the_check_names_the_line_and_the_path_and_saves_nothing(page: Page, sta
     assert _saved(stack, "checked") == []
 
 
-def test_what_is_no_json_is_shown_at_its_line_without_asking_the_server(page: Page, stack: Stack) -> None:
+def test_what_is_no_json_is_shown_at_its_line_without_asking_the_server(
+    page: Page, stack: Stack
+) -> None:
     _new(page, stack)
     broken = _text(_NUMBERS).replace('"uses": "sql",', '"uses": "sql"')
     _steps(page).fill(broken)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if request.resource_type != "font" else None)
+    page.on(
+        "request",
+        lambda request: asked.append(request.url) if request.resource_type != "font" else None,
+    )
     page.get_by_role("button", name="Check").click()
-    expect(page.locator("#faults li")).to_contain_text(f"Line {_line(broken, chr(34) + 'with')}: this is no JSON")
+    expect(page.locator("#faults li")).to_contain_text(
+        f"Line {_line(broken, chr(34) + 'with')}: this is no JSON"
+    )
     assert asked == []
 
 
-def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(page: Page, stack: Stack, watch: Watch) -> None:
+def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     _new(page, stack)
     wrong = _text({**_NUMBERS, "with": {"query": "DROP TABLE x"}})
     page.get_by_label("Name").fill("not a name")
     _steps(page).fill(wrong)
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="Not saved: nothing was changed")).to_be_focused()
+    expect(
+        page.get_by_role("alert").filter(has_text="Not saved: nothing was changed")
+    ).to_be_focused()
     name = page.get_by_label("Name")
     expect(name).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#e-name")).to_contain_text("letters, digits, dots, dashes and underscores")
@@ -88,7 +101,9 @@ def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(page: Page,
 
     name.fill("mended")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#faults li")).to_contain_text(f"Line {_line(wrong, chr(34) + 'query')}: steps[0].with.query")
+    expect(page.locator("#faults li")).to_contain_text(
+        f"Line {_line(wrong, chr(34) + 'query')}: steps[0].with.query"
+    )
     expect(_steps(page)).to_have_attribute("aria-invalid", "true")
     expect(name).to_have_value("mended")
     assert _saved(stack, "mended") == []
@@ -99,7 +114,9 @@ def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(page: Page,
     assert [version["number"] for version in _saved(stack, "mended")] == [1]
 
 
-def test_a_second_save_makes_version_2_and_version_1_stays_as_it_was(page: Page, stack: Stack) -> None:
+def test_a_second_save_makes_version_2_and_version_1_stays_as_it_was(
+    page: Page, stack: Stack
+) -> None:
     _new(page, stack)
     first, second = _text(_NUMBERS), _text({**_NUMBERS, "with": {"query": "SELECT 2 AS n"}})
     page.get_by_label("Name").fill("twice")
@@ -118,16 +135,30 @@ def test_a_second_save_makes_version_2_and_version_1_stays_as_it_was(page: Page,
     assert [version["number"] for version in _saved(stack, "twice")] == [2, 1]
 
 
-def test_what_somebody_else_saved_meanwhile_is_not_covered_up(page: Page, stack: Stack, watch: Watch) -> None:
+def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
-    assert stack.call("POST", base, json={"name": "shared", "definition": {"steps": [_NUMBERS]}}).status_code == 201
+    assert (
+        stack.call(
+            "POST", base, json={"name": "shared", "definition": {"steps": [_NUMBERS]}}
+        ).status_code
+        == 201
+    )
     page.goto(f"/projects/{PROJECT}/pipelines/shared/")
-    assert stack.call("POST", base, json={"name": "shared", "definition": {"steps": [_NUMBERS, _SAVE]}}).status_code == 201
+    assert (
+        stack.call(
+            "POST", base, json={"name": "shared", "definition": {"steps": [_NUMBERS, _SAVE]}}
+        ).status_code
+        == 201
+    )
     mine = _text({**_NUMBERS, "with": {"query": "SELECT 7 AS n"}})
     _steps(page).fill(mine)
     page.get_by_role("button", name="Save as version 2").click()
-    expect(page.get_by_role("alert").filter(has_text="Somebody saved a newer version")).to_be_visible()
+    expect(
+        page.get_by_role("alert").filter(has_text="Somebody saved a newer version")
+    ).to_be_visible()
     expect(_steps(page)).to_have_value(mine)
     page.get_by_role("button", name="Save as version 3").click()
     expect(page.get_by_text("v3, newest")).to_be_visible()
@@ -142,12 +173,21 @@ def test_leaving_with_unsaved_text_asks_first(page: Page, stack: Stack) -> None:
     page.get_by_role("link", name="Datasets").click(no_wait_after=True)
     expect(page.get_by_role("heading", name="New pipeline")).to_be_visible()
     assert asked == ["beforeunload"]
-    page.evaluate("document.querySelector('textarea').value = document.querySelector('textarea').defaultValue")
+    page.evaluate(
+        "document.querySelector('textarea').value = document.querySelector('textarea').defaultValue"
+    )
 
 
-def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(page: Page, stack: Stack) -> None:
+def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(
+    page: Page, stack: Stack
+) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/datasets/"
-    uploaded = stack.call("POST", base, data={"name": "checked-data"}, files={"file": ("t.csv", b"city,degrees\nOslo,3\n")})
+    uploaded = stack.call(
+        "POST",
+        base,
+        data={"name": "checked-data"},
+        files={"file": ("t.csv", b"city,degrees\nOslo,3\n")},
+    )
     assert uploaded.status_code == 201, uploaded.content
     read = {"id": "t", "uses": "read", "with": {"dataset": "checked-data"}}
     tool = {"id": "tool", "uses": "command", "with": {"argv": ["true"]}}
@@ -156,7 +196,9 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(p
     _steps(page).fill(wrong)
     page.get_by_role("button", name="Check").click()
     fault = page.locator("#faults li")
-    expect(fault).to_contain_text(f'Line {_line(wrong, chr(34) + "query")}: steps[1].with.query names column "degres"')
+    expect(fault).to_contain_text(
+        f'Line {_line(wrong, chr(34) + "query")}: steps[1].with.query names column "degres"'
+    )
     expect(fault).to_contain_text('Did you mean "degrees"?')
     expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
     expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs your program")
@@ -167,7 +209,9 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(p
     expect(page.locator("[data-summary]")).to_contain_text("1 dataset that is read")
 
 
-def test_save_and_run_saves_and_leads_to_the_running_job(page: Page, stack: Stack, watch: Watch) -> None:
+def test_save_and_run_saves_and_leads_to_the_running_job(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     _new(page, stack)
     page.get_by_label("Name").fill("at-once")
@@ -185,14 +229,23 @@ def test_save_and_run_saves_and_leads_to_the_running_job(page: Page, stack: Stac
     reads = _text({"id": "t", "uses": "read", "with": {"dataset": "nowhere"}})
     _steps(page).fill(reads)
     page.get_by_role("button", name="Save and run").click()
-    expect(page.get_by_role("status").filter(has_text="Version 2 is saved. The job was not started")).to_contain_text("nowhere")
+    expect(
+        page.get_by_role("status").filter(has_text="Version 2 is saved. The job was not started")
+    ).to_contain_text("nowhere")
     expect(_steps(page)).to_have_value(reads)
 
 
-def test_an_unchanged_definition_is_not_saved_again_and_versions_are_compared(page: Page, stack: Stack) -> None:
+def test_an_unchanged_definition_is_not_saved_again_and_versions_are_compared(
+    page: Page, stack: Stack
+) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
     for steps in ([_NUMBERS], [_NUMBERS, _SAVE]):
-        assert stack.call("POST", base, json={"name": "same", "definition": {"steps": steps}}).status_code == 201
+        assert (
+            stack.call(
+                "POST", base, json={"name": "same", "definition": {"steps": steps}}
+            ).status_code
+            == 201
+        )
     page.goto(f"/projects/{PROJECT}/pipelines/same/")
     page.get_by_role("button", name="Save as version 3").click()
     expect(page.get_by_text("No changes: version 2 is current.")).to_be_visible()

@@ -25,31 +25,57 @@ def base(stack: Stack) -> str:
     """The demo's project with its dataset, its pipeline's results and its twin."""
     base = f"/api/v1/projects/{stack.project(sample.PROJECT)}/"
     files = {"file": (sample.FILE.name, sample.FILE.read_bytes(), "text/csv")}
-    assert stack.call("POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files).status_code == 201
-    for folder, name, definition in (("pipelines", sample.PIPELINE, sample.DEFINITION), ("twins", sample.TWIN, sample.TWIN_DEFINITION)):
-        if stack.call("GET", f"{base}{folder}/{name}/").status_code == 404:  # else another test has set up the demo's project
-            made = stack.call("POST", f"{base}{folder}/", json={"name": name, "definition": definition})
+    assert (
+        stack.call(
+            "POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files
+        ).status_code
+        == 201
+    )
+    for folder, name, definition in (
+        ("pipelines", sample.PIPELINE, sample.DEFINITION),
+        ("twins", sample.TWIN, sample.TWIN_DEFINITION),
+    ):
+        if (
+            stack.call("GET", f"{base}{folder}/{name}/").status_code == 404
+        ):  # else another test has set up the demo's project
+            made = stack.call(
+                "POST", f"{base}{folder}/", json={"name": name, "definition": definition}
+            )
             assert made.status_code == 201, made.text
     job = stack.call("POST", f"{base}jobs/", json=sample.JOBS[0]).json()
     assert stack.end_of(job["id"])["status"] == "succeeded"
     return base
 
 
-def test_the_commands_run_with_the_pipeline_above_them(stack: Stack, base: str, tmp_path: Path) -> None:
+def test_the_commands_run_with_the_pipeline_above_them(
+    stack: Stack, base: str, tmp_path: Path
+) -> None:
     [definition] = _blocks("A pipeline", "json")
     (tmp_path / "pipeline.json").write_text(definition)
     (tmp_path / "weather.csv").write_bytes(sample.FILE.read_bytes())
     commands = _blocks("From a program", "")[0]
-    script = "set -euo pipefail\n" + commands.replace("http://localhost:3000", stack.described["frontend_url"])
+    script = "set -euo pipefail\n" + commands.replace(
+        "http://localhost:3000", stack.described["frontend_url"]
+    )
     environment = {"PATH": os.environ["PATH"], "TOKEN": stack.described["token"]}
-    ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90)
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
     assert ran.returncode == 0, ran.stderr + ran.stdout[-2000:]
     job = json.loads((tmp_path / "job.json").read_text())
     ended = stack.end_of(job["id"])
     assert ended["status"] == "succeeded", ended["message"]
     assert [row["name"] for row in ended["result"]["datasets"]] == ["warmest-by-month"]
     assert "48 months" in ran.stdout
-    names = [row["name"] for row in stack.call("GET", f"/api/v1/jobs/{job['id']}/artifacts/").json()["results"]]
+    names = [
+        row["name"]
+        for row in stack.call("GET", f"/api/v1/jobs/{job['id']}/artifacts/").json()["results"]
+    ]
     assert "warmest.csv" in names
 
 

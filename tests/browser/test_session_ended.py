@@ -12,7 +12,15 @@ from tests.support.stack import Stack
 
 ENDED = "Your session has ended. Sign in to save; your text is kept."
 STEPS = {"steps": [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1 AS kept_text"}}]}
-TWIN = {"types": [{"name": "pump", "key": {"name": "id"}, "properties": [{"name": "kept_text", "type": "string"}]}]}
+TWIN = {
+    "types": [
+        {
+            "name": "pump",
+            "key": {"name": "id"},
+            "properties": [{"name": "kept_text", "type": "string"}],
+        }
+    ]
+}
 
 
 def _end_session(page: Page) -> None:
@@ -42,7 +50,12 @@ def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
 
     def note(request: Request) -> None:
         if _is_a_form(request):
-            sent.append({name: [one.replace("\r\n", "\n") for one in values] for name, values in parse_qs(request.post_data or "").items()})
+            sent.append(
+                {
+                    name: [one.replace("\r\n", "\n") for one in values]
+                    for name, values in parse_qs(request.post_data or "").items()
+                }
+            )
 
     page.on("request", note)
     return sent
@@ -52,25 +65,55 @@ def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
 def project(stack: Stack) -> str:
     slug = stack.project("ended-session")
     base = f"/api/v1/projects/{slug}/"
-    assert stack.call("POST", f"{base}pipelines/", json={"name": "kept", "definition": STEPS}).status_code == 201
-    assert stack.call("POST", f"{base}twins/", json={"name": "kept", "definition": TWIN}).status_code == 201
+    assert (
+        stack.call(
+            "POST", f"{base}pipelines/", json={"name": "kept", "definition": STEPS}
+        ).status_code
+        == 201
+    )
+    assert (
+        stack.call("POST", f"{base}twins/", json={"name": "kept", "definition": TWIN}).status_code
+        == 201
+    )
     return slug
 
 
 @pytest.mark.parametrize(
     ("path", "field", "text", "button", "after"),
     [
-        ("pipelines/kept/", "Steps", json.dumps(STEPS).replace("SELECT 1", "SELECT 2"), "Save as version", "**/pipelines/kept/"),
+        (
+            "pipelines/kept/",
+            "Steps",
+            json.dumps(STEPS).replace("SELECT 1", "SELECT 2"),
+            "Save as version",
+            "**/pipelines/kept/",
+        ),
         ("pipelines/new/", "Name", "kept-2", "Save", "**/pipelines/kept-2/"),
-        ("twins/kept/definition/", "Entity types", json.dumps(TWIN).replace("kept_text", "kept_more"), "Save as definition", "**/twins/kept/"),
+        (
+            "twins/kept/definition/",
+            "Entity types",
+            json.dumps(TWIN).replace("kept_text", "kept_more"),
+            "Save as definition",
+            "**/twins/kept/",
+        ),
         ("settings/", "Name", "Renamed while signed out", "Save", "**/settings/"),
         ("jobs/new/?pipeline=kept", "Name", "kept job name", "Run pipeline", "**/jobs/*-*/"),
     ],
 )
 def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
-    page: Page, stack: Stack, project: str, watch: Watch, path: str, field: str, text: str, button: str, after: str
+    page: Page,
+    stack: Stack,
+    project: str,
+    watch: Watch,
+    path: str,
+    field: str,
+    text: str,
+    button: str,
+    after: str,
 ) -> None:
-    watch.expects("status of 401")  # of the job form, which asks for its fields while somebody types
+    watch.expects(
+        "status of 401"
+    )  # of the job form, which asks for its fields while somebody types
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/{path}")
     _end_session(page)
@@ -79,23 +122,33 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     page.get_by_role("button", name=button).first.click()
     with page.expect_response(_answers_a_form):  # some pages have the address of `after` already
         _sign_in_by_dialog(page, stack)
-        if "jobs" in path:  # the field's own look may have asked first: then the button is pressed now
+        if (
+            "jobs" in path
+        ):  # the field's own look may have asked first: then the button is pressed now
             page.wait_for_timeout(300)
             if "/new/" in page.url:
                 expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
                 page.get_by_role("button", name=button).click()
     page.wait_for_url(after)
-    assert [text in [value for values in form.values() for value in values] for form in sent] == [True], sent
+    assert [text in [value for values in form.values() for value in values] for form in sent] == [
+        True
+    ], sent
     expect(page.locator("main")).to_contain_text(text if field == "Name" else "kept")
     if "definition" in path:
-        definition = stack.call("GET", f"/api/v1/projects/{project}/twins/kept/").json()["definition"]
+        definition = stack.call("GET", f"/api/v1/projects/{project}/twins/kept/").json()[
+            "definition"
+        ]
         assert definition == json.loads(text)
     if path == "pipelines/kept/":
-        versions = stack.call("GET", f"/api/v1/projects/{project}/pipelines/kept/").json()["versions"]
+        versions = stack.call("GET", f"/api/v1/projects/{project}/pipelines/kept/").json()[
+            "versions"
+        ]
         assert versions[0]["definition"] == json.loads(text)
 
 
-def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
+    page: Page, stack: Stack, project: str, watch: Watch
+) -> None:
     """A field of the job form asks without session; its 401 comes back while the form is being sent with the new session."""
     watch.expects("status of 401")
     late: list[tuple[Route, APIResponse]] = []
@@ -107,7 +160,9 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(page: Page, st
             page.wait_for_timeout(50)  # its cookies are set
             route.continue_()
         else:
-            late.append((route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"})))  # which the browser adds itself
+            late.append(
+                (route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"}))
+            )  # which the browser adds itself
 
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
@@ -122,7 +177,9 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(page: Page, st
     assert late[0][1].status == 401
 
 
-def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(
+    page: Page, stack: Stack, project: str, watch: Watch
+) -> None:
     """A field of the job form asks first, the form waits for the same dialog."""
     watch.expects("status of 401", "status of 403")
     held: list[Route] = []
@@ -139,7 +196,9 @@ def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(page:
     _end_session(page)
     page.route("**/jobs/new/**", look)
     page.route("**/session/", lambda route: route.continue_() if looked else held.append(route))
-    page.route("**/signin/", lambda route: route.fulfill(json={"username": "somebody-else", "csrf": "x"}))
+    page.route(
+        "**/signin/", lambda route: route.fulfill(json={"username": "somebody-else", "csrf": "x"})
+    )
     page.get_by_role("textbox", name="Name").fill("never sent")
     page.get_by_role("button", name="Run pipeline").click()
     _sign_in_by_dialog(page, stack)
@@ -148,7 +207,9 @@ def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(page:
     assert sent == []
 
 
-def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(
+    page: Page, stack: Stack, project: str, watch: Watch
+) -> None:
     watch.expects("status of 401")
     page.goto(f"/projects/{project}/pipelines/new/")
     page.get_by_label("Name", exact=True).fill("never-sent")
@@ -165,7 +226,9 @@ def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(page: Page, st
     page.wait_for_url("**/pipelines/never-sent/")
 
 
-def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(page: Page, stack: Stack, project: str, watch: Watch) -> None:
+def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(
+    page: Page, stack: Stack, project: str, watch: Watch
+) -> None:
     watch.expects("status of 401")
     page.goto(f"/projects/{project}/pipelines/new/")
     page.get_by_role("textbox", name="Steps").fill(json.dumps(STEPS))
@@ -194,13 +257,33 @@ def test_a_form_that_another_tab_made_stale_is_sent(page: Page, stack: Stack, pr
 @pytest.mark.parametrize(
     ("path", "field", "text", "button", "after"),
     [
-        ("pipelines/new/", "Name", "no-script-pipeline", "Save", "**/pipelines/no-script-pipeline/"),
-        ("twins/kept/definition/", "Entity types", json.dumps(TWIN).replace("kept_text", "no_script"), "Save as definition", "**/twins/kept/"),
+        (
+            "pipelines/new/",
+            "Name",
+            "no-script-pipeline",
+            "Save",
+            "**/pipelines/no-script-pipeline/",
+        ),
+        (
+            "twins/kept/definition/",
+            "Entity types",
+            json.dumps(TWIN).replace("kept_text", "no_script"),
+            "Save as definition",
+            "**/twins/kept/",
+        ),
         ("jobs/new/?pipeline=kept", "Name", "no script job", "Run pipeline", "**/jobs/*-*/"),
     ],
 )
 def test_without_script_the_sign_in_page_carries_the_form(
-    member: Visit, stack: Stack, project: str, watch: Watch, path: str, field: str, text: str, button: str, after: str
+    member: Visit,
+    stack: Stack,
+    project: str,
+    watch: Watch,
+    path: str,
+    field: str,
+    text: str,
+    button: str,
+    after: str,
 ) -> None:
     watch.expects("status of 401")
     page = member(java_script_enabled=False)

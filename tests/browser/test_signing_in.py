@@ -18,7 +18,9 @@ def _try(page: Page, username: str, password: str) -> str:
     return message.inner_text()
 
 
-def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(visit: Visit, stack: Stack) -> None:
+def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(
+    visit: Visit, stack: Stack
+) -> None:
     wanted = f"/projects/{stack.project()}/jobs/?status=failed&q=night"
     page = visit()
     page.goto(wanted)
@@ -31,7 +33,9 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(visit:
     expect(page.get_by_label("Search by title")).to_have_value("night")
 
 
-def test_a_wrong_password_and_an_unknown_name_get_the_same_words_under_the_fields(visit: Visit, stack: Stack, watch: Watch) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_words_under_the_fields(
+    visit: Visit, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 401")
     page = visit()
     page.goto("/signin/")

@@ -16,7 +16,9 @@ AWAY = "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes'
 SILENT = "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1"
 
 
-def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(stack: Stack, page: Page, gated: Callable[..., GatedJob]) -> None:
+def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
+    stack: Stack, page: Page, gated: Callable[..., GatedJob]
+) -> None:
     job = gated(name="Silent one").id
     stack.wait_status(job, "running")
     page.goto(f"/jobs/{job}/")
@@ -42,7 +44,9 @@ def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(stack: Stack,
 WAITS = "UPDATE jobs_job SET message = %s::jsonb->>'summary', diagnosis = %s::jsonb WHERE id = %s RETURNING 1"
 
 
-def test_a_running_job_says_that_it_waits_for_the_storage(stack: Stack, page: Page, gated: Callable[..., GatedJob]) -> None:
+def test_a_running_job_says_that_it_waits_for_the_storage(
+    stack: Stack, page: Page, gated: Callable[..., GatedJob]
+) -> None:
     job = gated().running()
     told = json.dumps(storage_wait("the disk for files is full"))
     rows(stack, WAITS, told, told, job.id)
@@ -52,7 +56,11 @@ def test_a_running_job_says_that_it_waits_for_the_storage(stack: Stack, page: Pa
     expect(why).to_contain_text("continues by itself")
     page.goto("/projects/demo/jobs/")
     expect(page.get_by_role("table")).to_contain_text("Waiting: the disk for files is full.")
-    rows(stack, "UPDATE jobs_job SET message = '', diagnosis = NULL WHERE id = %s RETURNING 1", job.id)
+    rows(
+        stack,
+        "UPDATE jobs_job SET message = '', diagnosis = NULL WHERE id = %s RETURNING 1",
+        job.id,
+    )
     page.goto(job.path)
     expect(why).to_contain_text("so far")
     expect(why).not_to_contain_text("Waiting")

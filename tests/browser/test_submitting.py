@@ -9,21 +9,30 @@ from tests.browser.watch import Watch
 from tests.support.stack import Stack
 
 PROJECT = "forms"
-_DEFINITION = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "it ran"]}}]}
+_DEFINITION = {
+    "steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "it ran"]}}]
+}
 
 
 def _form(page: Page, stack: Stack, query: str = "") -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
     if not stack.call("GET", base).json()["results"]:
-        assert stack.call("POST", base, json={"name": "echo", "definition": _DEFINITION}).status_code == 201
+        assert (
+            stack.call("POST", base, json={"name": "echo", "definition": _DEFINITION}).status_code
+            == 201
+        )
     page.goto(f"/projects/{PROJECT}/jobs/new/{query}")
 
 
 def _jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
-    return list(stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/", params={"q": name}).json()["results"])
+    return list(
+        stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/", params={"q": name}).json()["results"]
+    )
 
 
-def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_was_typed(page: Page, stack: Stack, watch: Watch) -> None:
+def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_was_typed(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     _form(page, stack)
     page.get_by_role("combobox", name="Pipeline").select_option("echo")
@@ -38,7 +47,9 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
 
     summary = page.get_by_role("alert").filter(has_text="Not started: 1 value does not fit")
     expect(summary).to_be_focused()
-    expect(page.locator("[id='e-timeout_seconds']")).to_have_text("soon does not fit. Give whole seconds, for example 1800 for half an hour.")
+    expect(page.locator("[id='e-timeout_seconds']")).to_have_text(
+        "soon does not fit. Give whole seconds, for example 1800 for half an hour."
+    )
     expect(page.get_by_label("Time limit")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Time limit").fill("600")
     page.get_by_role("button", name="Run pipeline").click()
@@ -62,15 +73,25 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
     page.get_by_role("button", name="Run pipeline").click()
     page.wait_for_url("**/jobs/*-*/")
     made = _jobs(stack, "refused at first")
-    assert [(job["labels"], job["priority"], job["resources"]["memory"]) for job in made] == [({"team": "bikes"}, "high", "512Mi")]
+    assert [(job["labels"], job["priority"], job["resources"]["memory"]) for job in made] == [
+        ({"team": "bikes"}, "high", "512Mi")
+    ]
 
 
 def _curl(page: Page) -> Any:
     """The body of the request that the page shows."""
-    return json.loads(page.locator("#curl").inner_text().split("-d '", 1)[1].removesuffix("'").replace("'\\''", "'"))
+    return json.loads(
+        page.locator("#curl")
+        .inner_text()
+        .split("-d '", 1)[1]
+        .removesuffix("'")
+        .replace("'\\''", "'")
+    )
 
 
-def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(page: Page, stack: Stack) -> None:
+def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
+    page: Page, stack: Stack
+) -> None:
     _form(page, stack, "?pipeline=echo")
     facts = page.locator("[data-dry]")
     expect(facts).to_contain_text("echo v1")
@@ -85,7 +106,10 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(pa
         "name": "it's mine",
         "resources": {"memory": "1Gi"},
     }
-    assert stack.described["frontend_url"] + f"/api/v1/projects/{PROJECT}/jobs/" in page.locator("#curl").inner_text()
+    assert (
+        stack.described["frontend_url"] + f"/api/v1/projects/{PROJECT}/jobs/"
+        in page.locator("#curl").inner_text()
+    )
     page.get_by_label("Memory").fill("heaps")
     page.get_by_label("Memory").blur()
     expect(page.locator("[data-dry-error]")).to_contain_text("Memory")
@@ -93,7 +117,9 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(pa
     assert _jobs(stack, "mine") == []
 
 
-def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typed(page: Page, stack: Stack) -> None:
+def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typed(
+    page: Page, stack: Stack
+) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/datasets/"
     files = {"file": ("trips.csv", b"rides,hour,note\n1,2,a\n3,4,b\n")}
     assert stack.call("POST", base, data={"name": "trips"}, files=files).status_code == 201
@@ -105,7 +131,9 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     page.get_by_label("Seed").evaluate("(one) => { one.closest('details').open = true; }")
     dataset.focus()
     page.keyboard.type("trips")
-    expect(target.locator("option")).to_have_text(["Choose one", "rides (bigint)", "hour (bigint)", "note (varchar)"])
+    expect(target.locator("option")).to_have_text(
+        ["Choose one", "rides (bigint)", "hour (bigint)", "note (varchar)"]
+    )
     expect(dataset).to_be_focused()
     target.select_option("rides")
     for group in ("features", "exclude"):
@@ -113,7 +141,9 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     page.locator("[name='parameters.features'][value=hour]").check()
     page.locator("[name='parameters.exclude'][value=note]").check()
     expect(page.locator("[name='parameters.task'][value='']")).to_be_checked()
-    expect(page.locator("label", has=page.locator("[name='parameters.task'][value='']"))).to_have_text("Automatic")
+    expect(
+        page.locator("label", has=page.locator("[name='parameters.task'][value='']"))
+    ).to_have_text("Automatic")
     page.get_by_role("radio", name="random_forest").check()
     page.locator("[name='parameters.hyperparameters.n_estimators']").fill("7")
     expect(page.get_by_label("Features at a split").locator("option:checked")).to_have_text(
@@ -142,7 +172,9 @@ def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typ
     assert page.evaluate("window.stayed") is True
 
 
-def test_a_button_pressed_twice_runs_one_job_and_its_page_reaches_the_end_by_itself(page: Page, stack: Stack) -> None:
+def test_a_button_pressed_twice_runs_one_job_and_its_page_reaches_the_end_by_itself(
+    page: Page, stack: Stack
+) -> None:
     _form(page, stack, "?pipeline=echo")
     page.locator("[name=name]").fill("pressed twice")
     page.get_by_role("button", name="Run pipeline").dblclick()

@@ -21,7 +21,9 @@ def _stayed(page: Page) -> bool:
     return bool(page.evaluate("window.stayed"))
 
 
-def test_a_worker_comes_and_goes_without_a_reload(page: Page, gated: Callable[..., GatedJob]) -> None:
+def test_a_worker_comes_and_goes_without_a_reload(
+    page: Page, gated: Callable[..., GatedJob]
+) -> None:
     _open(page)
     expect(page.get_by_role("heading", name="Components")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Dispatcher")).to_have_count(1)
@@ -50,7 +52,9 @@ def test_no_row_goes_from_under_the_pointer(page: Page, gated: Callable[..., Gat
     assert _stayed(page)
 
 
-def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(page: Page, stack: Stack, watch: Watch) -> None:
+def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 50[234]", "ERR_", "Failed to fetch")
     _open(page)
     banner = page.get_by_role("alert").filter(has_text="There is no answer. What you see is from")
@@ -68,6 +72,13 @@ def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(page: Page, 
 def test_it_is_complete_without_script(member: Visit) -> None:
     page = member(java_script_enabled=False)
     page.goto("/system/")
-    cards = ("Queue", "Failures of the last 24 hours, by cause", "Running workers", "Components", "Capacity", "Limits and pauses")
+    cards = (
+        "Queue",
+        "Failures of the last 24 hours, by cause",
+        "Running workers",
+        "Components",
+        "Capacity",
+        "Limits and pauses",
+    )
     for name in (*cards, "Storage", "Versions"):
         expect(page.get_by_role("heading", name=name)).to_be_visible()

@@ -32,8 +32,16 @@ _DEFINITION: dict[str, Any] = {
 
 
 def _csv(flow: float, *, without: str = "") -> str:
-    rows = [("P1", flow, True, "first", "P2"), ("P2", 20.0, False, "second", ""), (STRANGE, 3.0, True, "third", "P1")]
-    lines = [f'"{key}",{value},{is_open},{label},{feeds}' for key, value, is_open, label, feeds in rows if key != without]
+    rows = [
+        ("P1", flow, True, "first", "P2"),
+        ("P2", 20.0, False, "second", ""),
+        (STRANGE, 3.0, True, "third", "P1"),
+    ]
+    lines = [
+        f'"{key}",{value},{is_open},{label},{feeds}'
+        for key, value, is_open, label, feeds in rows
+        if key != without
+    ]
     return "\n".join(["pump_id,flow,open,label,feeds", *lines]) + "\n"
 
 
@@ -44,7 +52,15 @@ def pumps(stack: Stack) -> str:
     make_twin(stack, PROJECT, "pumps", _DEFINITION)
     update_twin(stack, PROJECT, "pumps", _csv(10.0), type="pump", key="pump_id")
     edit_entity(stack, PROJECT, "pumps", "pump", "P2", {"flow": 21.5}, "gauge was read")
-    update_twin(stack, PROJECT, "pumps", _csv(12.5, without="P2"), type="pump", key="pump_id", missing="mark")
+    update_twin(
+        stack,
+        PROJECT,
+        "pumps",
+        _csv(12.5, without="P2"),
+        type="pump",
+        key="pump_id",
+        missing="mark",
+    )
     return f"/projects/{PROJECT}/twins/pumps/"
 
 
@@ -57,7 +73,15 @@ def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Wa
     data = {"name": "readings"}
     content = b"sensor_id,day,value,ok\n1,2026-01-01,1.5,true\n"
     stack.project("twin-maker")
-    assert stack.call("POST", "/api/v1/projects/twin-maker/datasets/", data=data, files={"file": ("a.csv", content)}).status_code == 201
+    assert (
+        stack.call(
+            "POST",
+            "/api/v1/projects/twin-maker/datasets/",
+            data=data,
+            files={"file": ("a.csv", content)},
+        ).status_code
+        == 201
+    )
     page.goto("/projects/twin-maker/twins/")
     expect(page.get_by_text("No twin yet")).to_be_visible()
     page.get_by_role("link", name="Make one from an example").click()
@@ -78,7 +102,9 @@ def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Wa
     expect(page.locator("#faults li")).to_contain_text(f"Line {line}: types[0].properties[1].type")
     page.get_by_label("Name").fill("sensors")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="Not saved: nothing was changed")).to_be_focused()
+    expect(
+        page.get_by_role("alert").filter(has_text="Not saved: nothing was changed")
+    ).to_be_focused()
     expect(page.locator("#faults li")).to_contain_text(f"Line {line}: types[0].properties[1].type")
     editor.fill(right)
     page.get_by_role("button", name="Check").click()
@@ -91,7 +117,9 @@ def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Wa
     )
 
 
-def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(page: Page, stack: Stack, watch: Watch) -> None:
+def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     make_twin(stack, stack.project("twin-shared"), "shared", _DEFINITION)
     page.goto("/projects/twin-shared/twins/shared/definition/")
@@ -102,7 +130,9 @@ def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(page: Pa
     mine = editor.input_value().replace('"Pump"', '"My pump"')
     editor.fill(mine)
     page.get_by_role("button", name="Save as definition 2").click()
-    expect(page.get_by_role("alert").filter(has_text="Somebody saved definition 2 while you edited")).to_be_visible()
+    expect(
+        page.get_by_role("alert").filter(has_text="Somebody saved definition 2 while you edited")
+    ).to_be_visible()
     expect(page.get_by_label("Definition 2")).to_contain_text("Their pump")
     expect(editor).to_have_value(mine)
     page.get_by_role("button", name="Save as definition 3").click()
@@ -111,7 +141,9 @@ def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(page: Pa
     assert (found["definition_number"], found["definition"]["types"][0]["title"]) == (3, "My pump")
 
 
-def test_another_unit_for_values_is_saved_only_after_a_choice(page: Page, stack: Stack, watch: Watch) -> None:
+def test_another_unit_for_values_is_saved_only_after_a_choice(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     project = stack.project("twin-units")
     make_twin(stack, project, "units", _DEFINITION)
@@ -120,7 +152,9 @@ def test_another_unit_for_values_is_saved_only_after_a_choice(page: Page, stack:
     editor = page.get_by_role("textbox", name="Entity types")
     editor.fill(editor.input_value().replace('"l/s"', '"l/min"'))
     page.get_by_role("button", name="Save as definition 2").click()
-    expect(page.locator("[data-faults]")).to_contain_text("3 values were given in l/s. Saving does not convert them to l/min")
+    expect(page.locator("[data-faults]")).to_contain_text(
+        "3 values were given in l/s. Saving does not convert them to l/min"
+    )
     expect(page.get_by_role("button", name="Save and remove the values")).to_be_visible()
     page.get_by_role("button", name="Save and keep the numbers").click()
     page.wait_for_url("**/twins/units/")
@@ -128,10 +162,16 @@ def test_another_unit_for_values_is_saved_only_after_a_choice(page: Page, stack:
     assert found["definition"]["types"][0]["properties"][0]["unit"] == "l/min"
 
 
-def test_the_entities_of_a_twin_with_units_edits_and_what_is_missing(page: Page, pumps: str) -> None:
+def test_the_entities_of_a_twin_with_units_edits_and_what_is_missing(
+    page: Page, pumps: str
+) -> None:
     page.goto(pumps)
-    expect(page.get_by_role("columnheader")).to_have_text(["Key", "Flow l/s", "Open", "label", "Feeds", "Revision"])
-    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="P2", exact=True).and_(page.locator("th a")))
+    expect(page.get_by_role("columnheader")).to_have_text(
+        ["Key", "Flow l/s", "Open", "label", "Feeds", "Revision"]
+    )
+    row = page.get_by_role("row").filter(
+        has=page.get_by_role("link", name="P2", exact=True).and_(page.locator("th a"))
+    )
     expect(row.get_by_role("rowheader")).to_contain_text("missing")
     expect(row.get_by_role("cell").first).to_have_text("edited: 21.5")
     page.get_by_label("Search by key").fill("P1")
@@ -167,8 +207,12 @@ def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
     page.goto(_entity(pumps, "P1"))
     flow = page.get_by_role("row", name="Flow")
     expect(flow).to_contain_text("12.5 l/s")
-    expect(flow.get_by_role("link", name="pumps-data v2")).to_have_attribute("href", f"/projects/{PROJECT}/datasets/pumps-data/?version=2")
-    expect(page.get_by_role("link", name="P2", exact=True).first).to_have_attribute("href", f"{pumps}entity/?type=pump&key=P2")
+    expect(flow.get_by_role("link", name="pumps-data v2")).to_have_attribute(
+        "href", f"/projects/{PROJECT}/datasets/pumps-data/?version=2"
+    )
+    expect(page.get_by_role("link", name="P2", exact=True).first).to_have_attribute(
+        "href", f"{pumps}entity/?type=pump&key=P2"
+    )
 
     page.get_by_role("link", name="Edit values").click()
     page.get_by_role("textbox", name="Flow").fill("plenty")
@@ -183,7 +227,9 @@ def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
 
     expect(flow.locator("td").nth(1)).to_have_text("14.25 l/s reported: 12.5")
     expect(flow).to_contain_text("“read by hand”")
-    expect(page.get_by_role("row", name="Open").locator("td").nth(1)).to_have_text("no reported: yes")
+    expect(page.get_by_role("row", name="Open").locator("td").nth(1)).to_have_text(
+        "no reported: yes"
+    )
     revision = page.locator(".hist li").first
     expect(revision).to_contain_text("14.25")
     assert stack.call("GET", f"/api/v1{pumps}").json()["revision"] == before + 1

@@ -12,7 +12,9 @@ from tests.support.browser import PHONE, sign_in
 NEW = "an-even-longer-password"
 
 
-def test_a_user_is_created_sets_a_password_and_is_deactivated(page: Page, visit: Visit, tmp_path: Path) -> None:
+def test_a_user_is_created_sets_a_password_and_is_deactivated(
+    page: Page, visit: Visit, tmp_path: Path
+) -> None:
     name = f"ines-{uuid.uuid4().hex[:8]}"
     page.goto("/system/")
     page.get_by_role("navigation", name="System").get_by_role("link", name="Users").click()

@@ -11,7 +11,9 @@ from tests.browser.watch import Watch
 from tests.support.stack import Stack
 
 
-def test_sign_in_run_a_job_and_cancel_it(visit: Visit, stack: Stack, gated: Callable[..., GatedJob], watch: Watch) -> None:
+def test_sign_in_run_a_job_and_cancel_it(
+    visit: Visit, stack: Stack, gated: Callable[..., GatedJob], watch: Watch
+) -> None:
     watch.expects("status of 400")
     pattern = gated(project="plain-html", name="the first").running()
     pipeline = stack.job(pattern.id)["parameters"]["pipeline"]
@@ -59,7 +61,9 @@ def test_check_and_save_a_pipeline(member: Visit, stack: Stack, watch: Watch) ->
     page = member(java_script_enabled=False)
     page.goto(f"/projects/{stack.project('plain-html')}/pipelines/new/")
     steps = page.get_by_role("textbox", name="Steps")
-    wrong = json.dumps({"steps": [{"id": "a", "uses": "sql", "with": {"query": "SELECT * FROM b"}}]})
+    wrong = json.dumps(
+        {"steps": [{"id": "a", "uses": "sql", "with": {"query": "SELECT * FROM b"}}]}
+    )
     page.get_by_label("Name").fill("by-form")
     steps.fill(wrong)
     page.get_by_role("button", name="Check").click()

@@ -27,7 +27,11 @@ class Watch:
     @property
     def troubles(self) -> list[str]:
         """What nobody expected."""
-        return [text for text in self._troubles if not any(re.search(pattern, text) for pattern in self._expected)]
+        return [
+            text
+            for text in self._troubles
+            if not any(re.search(pattern, text) for pattern in self._expected)
+        ]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":

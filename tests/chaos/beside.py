@@ -42,10 +42,17 @@ def environment_of(stack: Stack, name: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def beside(stack: Stack, name: str, *arguments: str, **changed: str) -> Iterator["subprocess.Popen[bytes]"]:
+def beside(
+    stack: Stack, name: str, *arguments: str, **changed: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A second process that nobody supervises: `manage.py <name>`, or python with `arguments`; ended with the block."""
     environment = environment_of(stack, name) | changed
-    process = subprocess.Popen([sys.executable, *(arguments or ("manage.py", name))], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *(arguments or ("manage.py", name))],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         yield process
     finally:
@@ -75,7 +82,9 @@ def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
     """Until the dispatcher has swept so many more times: what it has not started by then it does not want to start."""
 
     def beat() -> object:
-        return rows(stack, "SELECT max(beat_at) FROM jobs_loopbeat WHERE component = 'dispatcher'")[0][0]
+        return rows(stack, "SELECT max(beat_at) FROM jobs_loopbeat WHERE component = 'dispatcher'")[
+            0
+        ][0]
 
     for _ in range(count):
         last = beat()
@@ -87,12 +96,21 @@ class WorkerCopy:
 
     def __init__(self, stack: Stack, job: str, attempt: int = 1) -> None:
         web = environment_of(stack, "web")
-        found = rows(stack, "SELECT id, claim_id FROM jobs_attempt WHERE job_id = %s AND number = %s", job, attempt)[0]
+        found = rows(
+            stack,
+            "SELECT id, claim_id FROM jobs_attempt WHERE job_id = %s AND number = %s",
+            job,
+            attempt,
+        )[0]
         self.attempt_id = str(found[0])
         key = web["WORKER_KEYS"].split(",")[0]
-        token = hmac.new(key.encode(), f"session:{found[0]}:{found[1]}".encode(), hashlib.sha256).hexdigest()
+        token = hmac.new(
+            key.encode(), f"session:{found[0]}:{found[1]}".encode(), hashlib.sha256
+        ).hexdigest()
         base = f"{stack.described['orchestrator_url']}/worker/v1/attempts/{self.attempt_id}/"
-        self._client = httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60)
+        self._client = httpx.Client(
+            base_url=base, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
+        )
         self._spool = stack.var / "workers" / f"worker-job-{job}-{attempt}" / "spool"
 
     def chunk(self) -> bytes:
@@ -107,7 +125,9 @@ class WorkerCopy:
 
 def log_objects(stack: Stack, attempt_id: str) -> list[str]:
     """Sealed objects of an attempt, pointed to or not."""
-    return sorted(path.name for path in (stack.var / "artifacts" / "logs").glob(f"*/{attempt_id}.*"))
+    return sorted(
+        path.name for path in (stack.var / "artifacts" / "logs").glob(f"*/{attempt_id}.*")
+    )
 
 
 def kill_worker(stack: Stack, job: str, attempt: int = 1) -> None:

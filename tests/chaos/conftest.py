@@ -9,7 +9,13 @@ from tests.support.stack import Stack, running, wait_for
 
 @pytest.fixture(scope="session")
 def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from running(tmp_path_factory.mktemp("chaos"), LAUNCH_TIMEOUT="20", CANCEL_GRACE="3", WORKER_GRACE="60", JOB_TIMEOUT="120")
+    yield from running(
+        tmp_path_factory.mktemp("chaos"),
+        LAUNCH_TIMEOUT="20",
+        CANCEL_GRACE="3",
+        WORKER_GRACE="60",
+        JOB_TIMEOUT="120",
+    )
 
 
 @pytest.fixture

@@ -83,7 +83,11 @@ class Killer(threading.Thread):
     def _empty_valkey(self) -> None:
         web = self._pids("web")
         if web:
-            redis.Redis.from_url(psutil.Process(web[0]).environ()["REDIS_URL"], socket_timeout=1, socket_connect_timeout=1).flushall()
+            redis.Redis.from_url(
+                psutil.Process(web[0]).environ()["REDIS_URL"],
+                socket_timeout=1,
+                socket_connect_timeout=1,
+            ).flushall()
 
     def _pids(self, name: str) -> list[int]:
         return self._stack.pids(name)
@@ -92,8 +96,16 @@ class Killer(threading.Thread):
         if kind in SERVICES:
             return self._one([psutil.Process(pid) for pid in self._pids(kind)[:1]])
         if kind == "database session":
-            return self._one([session for pid in self._pids("postgres")[:1] for session in psutil.Process(pid).children()])
-        found: Callable[[psutil.Process], bool] = _is_supervisor if kind == "supervisor" else _is_work
+            return self._one(
+                [
+                    session
+                    for pid in self._pids("postgres")[:1]
+                    for session in psutil.Process(pid).children()
+                ]
+            )
+        found: Callable[[psutil.Process], bool] = (
+            _is_supervisor if kind == "supervisor" else _is_work
+        )
         return self._one([each for each in _workers(self._stack) if found(each)])
 
     def _one(self, processes: list[psutil.Process]) -> psutil.Process | None:

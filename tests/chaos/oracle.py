@@ -29,7 +29,9 @@ def violations(stack: Stack, job: str, expected: Expected) -> list[str]:
     attempts = stack.attempts(job)
     found = [*_one_end(stack, shown, expected), *_runs(stack, shown, expected)]
     found += [*_logs(stack, shown, attempts, expected), *_outcome(stack, shown, expected)]
-    found += [f"attempt {attempt['number']} is not gone" for attempt in attempts if not attempt["gone_at"]]
+    found += [
+        f"attempt {attempt['number']} is not gone" for attempt in attempts if not attempt["gone_at"]
+    ]
     found += [f"a process is left: {line}" for line in left_of(job)]
     found += [f"a worker's folder is left: {name}" for name in stack.workers() if job in name]
     return [f"{job}: {sentence}" for sentence in found]
@@ -44,7 +46,9 @@ def _one_end(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[st
     if ends != [f"job.{shown['status']}"]:
         found.append(f"it {shown['status']}, and its ends are {ends}")
     if (shown["status"], shown["reason"]) not in expected.ends:
-        found.append(f"it {shown['status']} ({shown['reason']}: {shown['message']}), which it should not")
+        found.append(
+            f"it {shown['status']} ({shown['reason']}: {shown['message']}), which it should not"
+        )
     return found
 
 
@@ -62,18 +66,31 @@ def _runs(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[str]:
     return found
 
 
-def _logs(stack: Stack, shown: dict[str, Any], attempts: list[dict[str, Any]], expected: Expected) -> list[str]:
+def _logs(
+    stack: Stack, shown: dict[str, Any], attempts: list[dict[str, Any]], expected: Expected
+) -> list[str]:
     """The winner's log is whole; each other one is the beginning of what was printed, and says so if it may not be all."""
     found = []
     for attempt in attempts:
         number = attempt["number"]
-        raw = "" if expected.made else stack.log(shown["id"], attempt=number, format="raw", stream="stdout").text
+        raw = (
+            ""
+            if expected.made
+            else stack.log(shown["id"], attempt=number, format="raw", stream="stdout").text
+        )
         won = shown["status"] == "succeeded" and number == shown["attempt"]
         if won and (raw != expected.stdout or not attempt["log_complete"]):
-            found.append(f"the log of the winning attempt {number} is not what it printed: {len(raw)} of {len(expected.stdout)} characters")
+            found.append(
+                f"the log of the winning attempt {number} is not what it printed: {len(raw)} of {len(expected.stdout)} characters"
+            )
         if not expected.stdout.startswith(raw):
-            found.append(f"the log of attempt {number} has lines that were lost or doubled: {raw[-200:]!r}")
-        if not attempt["log_complete"] and "stderr F mimir: " not in stack.log(shown["id"], attempt=number).text:
+            found.append(
+                f"the log of attempt {number} has lines that were lost or doubled: {raw[-200:]!r}"
+            )
+        if (
+            not attempt["log_complete"]
+            and "stderr F mimir: " not in stack.log(shown["id"], attempt=number).text
+        ):
             found.append(f"the log of attempt {number} is not complete and does not say so")
     return found
 
@@ -83,5 +100,12 @@ def _outcome(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[st
         return outcome_faults(stack, expected.project, shown["type"], expected.made, shown)
     if not expected.dataset:
         return []
-    versions, wanted = stack.versions(expected.dataset, project=expected.project), int(shown["status"] == "succeeded")
-    return [] if versions == wanted else [f"it {shown['status']} and its dataset has {versions} versions instead of {wanted}"]
+    versions, wanted = (
+        stack.versions(expected.dataset, project=expected.project),
+        int(shown["status"] == "succeeded"),
+    )
+    return (
+        []
+        if versions == wanted
+        else [f"it {shown['status']} and its dataset has {versions} versions instead of {wanted}"]
+    )

@@ -73,14 +73,18 @@ class Run:
         for job in self._open:
             if job.cancel_at is not None and job.cancel_at <= now:
                 job.cancel_at = None
-                answer = self._stack.call("POST", f"/api/v1/jobs/{job.id}/cancel/", PATIENCE_SECONDS)
+                answer = self._stack.call(
+                    "POST", f"/api/v1/jobs/{job.id}/cancel/", PATIENCE_SECONDS
+                )
                 assert answer.status_code in (202, 409), answer.text
 
     def _perhaps_again(self, job: Submitted) -> None:
         if job.shape != "failing" or self._dice.randrange(RETRIES_IN):
             return
         headers = {"Idempotency-Key": f"again-{job.id}"}
-        answer = self._stack.call("POST", f"/api/v1/jobs/{job.id}/retry/", PATIENCE_SECONDS, headers=headers)
+        answer = self._stack.call(
+            "POST", f"/api/v1/jobs/{job.id}/retry/", PATIENCE_SECONDS, headers=headers
+        )
         assert answer.status_code == 201, answer.text
         self._add(Submitted(answer.json()["id"], job.shape, job.project))
 
@@ -121,19 +125,37 @@ def _run(stack: Stack, seconds: int, seed: int) -> list[str]:
     scraper.end()
     figures = at_the_end(stack, scraper)
     _print_counts(stack, run, killer, time.monotonic() - began)
-    print(f"{summary(scraper)}; {'they agree with the rows' if not figures else 'THEY DO NOT AGREE'}")
+    print(
+        f"{summary(scraper)}; {'they agree with the rows' if not figures else 'THEY DO NOT AGREE'}"
+    )
     ended = [job for job in run.jobs if job not in stuck]
-    broken = [sentence for job in ended for sentence in violations(stack, job.id, job.expected(harmed=job.id in killer.harmed))]
+    broken = [
+        sentence
+        for job in ended
+        for sentence in violations(stack, job.id, job.expected(harmed=job.id in killer.harmed))
+    ]
     broken += [f"{job.id} ({job.shape}) waits for ever: {_why(stack, job)}" for job in stuck]
-    return [*killer.faults, *broken, *figures, *_lost_or_doubled(stack, run), *_shared_twins(stack, run)]
+    return [
+        *killer.faults,
+        *broken,
+        *figures,
+        *_lost_or_doubled(stack, run),
+        *_shared_twins(stack, run),
+    ]
 
 
 def _shared_twins(stack: Stack, run: Run) -> list[str]:
     """The twin that many jobs of a project updated has just what those that succeeded say."""
     broken = []
     for project in PROJECTS:
-        shown = [stack.job(job.id) for job in run.jobs if (job.project, job.made) == (project, SHARED)]
-        broken += shared_twin_faults(stack, project, {each["id"]: each["result"] for each in shown if each["status"] == "succeeded"})
+        shown = [
+            stack.job(job.id) for job in run.jobs if (job.project, job.made) == (project, SHARED)
+        ]
+        broken += shared_twin_faults(
+            stack,
+            project,
+            {each["id"]: each["result"] for each in shown if each["status"] == "succeeded"},
+        )
     return broken
 
 
@@ -164,7 +186,9 @@ def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
             path = page["next"]
         ours = [job.id for job in run.jobs if job.project == project] + [run.prepared[project]]
         if sorted(listed) != sorted(ours):
-            broken.append(f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: {sorted(set(listed) ^ set(ours))}")
+            broken.append(
+                f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: {sorted(set(listed) ^ set(ours))}"
+            )
     return broken
 
 
@@ -175,7 +199,9 @@ def _print_counts(stack: Stack, run: Run, killer: Killer, healed_seconds: float)
     print("done:  " + ", ".join(f"{what} {count}" for what, count in sorted(killer.counts.items())))
     print("jobs:  " + ", ".join(f"{what} {count}" for what, count in sorted(ends.items())))
     strikes = sum(killer.counts.values())
-    print(f"total: {strikes} strikes, {len(shown)} jobs, {attempts} attempts; all ended {healed_seconds:.1f} s after the last strike")
+    print(
+        f"total: {strikes} strikes, {len(shown)} jobs, {attempts} attempts; all ended {healed_seconds:.1f} s after the last strike"
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,12 @@ class Scraper(threading.Thread):
     def look(self) -> Samples:
         """One scrape; empty when nobody answers."""
         try:
-            answer = httpx.get(self._url, headers={"Authorization": f"Bearer {self._token}"}, timeout=20, trust_env=False)
+            answer = httpx.get(
+                self._url,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=20,
+                trust_env=False,
+            )
         except httpx.HTTPError:
             self.unanswered += 1
             return {}
@@ -49,7 +54,9 @@ class Scraper(threading.Thread):
         if not figure(found, "mimir_database_up"):
             self.without_database += 1
             return found
-        self.told += [f"/metrics: {fault}" for fault in [*backwards(self._before, found), *unbalanced(found)]]
+        self.told += [
+            f"/metrics: {fault}" for fault in [*backwards(self._before, found), *unbalanced(found)]
+        ]
         self._before = found
         return found
 
@@ -58,12 +65,18 @@ def at_the_end(stack: Stack, scraper: Scraper) -> list[str]:
     """What the last scrape says against the rows. Nothing is going on any more."""
     found = scraper.look()
     with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
-        return [*scraper.told, *(f"/metrics at the end: {fault}" for fault in disagreements(found, connection))]
+        return [
+            *scraper.told,
+            *(f"/metrics at the end: {fault}" for fault in disagreements(found, connection)),
+        ]
 
 
 def summary(scraper: Scraper) -> str:
     """The line that the random run prints."""
-    counted = {name: sum(value for (each, _of), value in scraper._before.items() if each == name) for name in FIGURES}
+    counted = {
+        name: sum(value for (each, _of), value in scraper._before.items() if each == name)
+        for name in FIGURES
+    }
     shown = ", ".join(f"{name} {value:.0f}" for name, value in counted.items())
     return f"/metrics: {scraper.scrapes} scrapes, {scraper.without_database} of them without the database, {scraper.unanswered} unanswered; {shown}"
 

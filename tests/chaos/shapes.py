@@ -35,13 +35,23 @@ SHAPES = {
         "".join(f"line {number}\n" for number in range(LINES)) + "end\n",
     ),
     "failing": Shape("echo so; exit 3", frozenset({EXIT_CODE}), "so\n"),
-    "cancelled": Shape("echo begun; sleep 3", frozenset({SUCCEEDED, CANCELLED}), "begun\n", cancel=True),
+    "cancelled": Shape(
+        "echo begun; sleep 3", frozenset({SUCCEEDED, CANCELLED}), "begun\n", cancel=True
+    ),
     "retried": Shape(
-        '[ "$(grep -c "^$JOB_ID " {oracle})" -ge 3 ] || exit 5; echo third', frozenset({SUCCEEDED}), "third\n", fields={"max_attempts": 3}
+        '[ "$(grep -c "^$JOB_ID " {oracle})" -ge 3 ] || exit 5; echo third',
+        frozenset({SUCCEEDED}),
+        "third\n",
+        fields={"max_attempts": 3},
     ),
     "dataset": Shape("echo rows; sleep 0.5", frozenset({SUCCEEDED}), "rows\n", writes=True),
 }
-TYPES = {"training": "ml_training", "inference": "ml_inference", "twin": "digital_twin_update", "shared twin": "digital_twin_update"}
+TYPES = {
+    "training": "ml_training",
+    "inference": "ml_inference",
+    "twin": "digital_twin_update",
+    "shared twin": "digital_twin_update",
+}
 # A workload of ours that is killed, not a command of a person's: it ended by a signal, or without a word.
 KILLED = frozenset({SIGNAL, EXIT_CODE, ("failed", "workload_failed")})
 
@@ -60,7 +70,11 @@ class Submitted:
     def expected(self, *, harmed: bool) -> Expected:
         """How it may end; one whose workload itself was killed may end as a command does that is killed."""
         if self.made:
-            return Expected(frozenset({SUCCEEDED}) | (KILLED if harmed else set()), project=self.project, made=self.made)
+            return Expected(
+                frozenset({SUCCEEDED}) | (KILLED if harmed else set()),
+                project=self.project,
+                made=self.made,
+            )
         shape = SHAPES[self.shape]
         ends = shape.ends | ({SIGNAL, EXIT_CODE} if harmed else set())
         return Expected(ends, stdout=shape.stdout, project=self.project, dataset=self.dataset)
@@ -70,11 +84,29 @@ def submit(stack: Stack, dice: random.Random, *, now: float) -> Submitted:
     """Submit a job of a shape by chance to a project by chance."""
     name, project = dice.choice([*SHAPES, *TYPES]), dice.choice(PROJECTS)
     if name in TYPES:
-        job, made = job_of(stack, project, TYPES[name], shared=name == "shared twin", version=dice.choice((1, 2)) if name == "shared twin" else 1)
+        job, made = job_of(
+            stack,
+            project,
+            TYPES[name],
+            shared=name == "shared twin",
+            version=dice.choice((1, 2)) if name == "shared twin" else 1,
+        )
         return Submitted(job, name, project, made=made)
     shape = SHAPES[name]
-    command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", stack.oracle_line(shape.then.replace("{oracle}", str(stack.oracle)))]}}
+    command = {
+        "id": "run",
+        "uses": "command",
+        "with": {
+            "argv": [
+                "sh",
+                "-c",
+                stack.oracle_line(shape.then.replace("{oracle}", str(stack.oracle))),
+            ]
+        },
+    }
     dataset = f"d{uuid.uuid4().hex[:12]}" if shape.writes else ""
     steps = [*stack.writing(dataset), command] if dataset else [command]
     job = stack.submit(steps, project=project, **shape.fields)
-    return Submitted(job, name, project, dataset, now + dice.uniform(0.2, 6.0) if shape.cancel else None)
+    return Submitted(
+        job, name, project, dataset, now + dice.uniform(0.2, 6.0) if shape.cancel else None
+    )

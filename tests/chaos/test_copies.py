@@ -5,7 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.chaos.beside import RECONCILER_WITHOUT_LEASE, WorkerCopy, beside, kill_worker, lines, log_objects
+from tests.chaos.beside import (
+    RECONCILER_WITHOUT_LEASE,
+    WorkerCopy,
+    beside,
+    kill_worker,
+    lines,
+    log_objects,
+)
 from tests.support.stack import Stack, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -20,15 +27,22 @@ def test_two_copies_of_a_chunk_in_flight_are_stored_once(stack: Stack, stored: s
     stack.wait_hit(held)
     copy = WorkerCopy(stack, job)
     chunk = copy.chunk()
-    other = "log.before_append" if stored == "the worker's own" else "log.after_append_before_answer"
+    other = (
+        "log.before_append" if stored == "the worker's own" else "log.after_append_before_answer"
+    )
     stack.arm(other, "hold")
     with ThreadPoolExecutor() as pool:
         second = pool.submit(copy.append, 0, chunk)
         stack.wait_hit(other)
         stack.kill("web")
-        assert isinstance(second.exception(60), httpx.HTTPError), "it was answered: it was not in flight"
+        assert isinstance(second.exception(60), httpx.HTTPError), (
+            "it was answered: it was not in flight"
+        )
     stack.assert_whole(job)
-    assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == ("true", ["one", "two", "three"])
+    assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == (
+        "true",
+        ["one", "two", "three"],
+    )
 
 
 def test_the_second_of_two_copies_is_told_where_the_log_ends(stack: Stack) -> None:
@@ -40,7 +54,11 @@ def test_the_second_of_two_copies_is_told_where_the_log_ends(stack: Stack) -> No
     first, second = copy.append(0, chunk), copy.append(0, chunk)
     stack.release("log.before_append")
     assert (first.status_code, first.json()) == (200, {"end": len(chunk)})
-    assert (second.status_code, second.json()["code"], second.json()["detail"]) == (409, "wrong_offset", {"end": len(chunk)})
+    assert (second.status_code, second.json()["code"], second.json()["detail"]) == (
+        409,
+        "wrong_offset",
+        {"end": len(chunk)},
+    )
     stack.assert_whole(job)
     assert lines(stack, job) == ["one", "two"]
 
@@ -49,7 +67,9 @@ def test_an_append_between_a_sealers_read_and_its_pointer_is_refused(stack: Stac
     """The last request of a killed worker comes through when its log is closed and the sealer has read it."""
     stack.arm("log.before_append", "hold")
     stack.arm("log.seal_reader", "hold")
-    job = stack.submit_oracle(f'[ "$(grep -c "^$JOB_ID " {stack.oracle})" = 2 ] || {{ echo one; sleep 60; }}')
+    job = stack.submit_oracle(
+        f'[ "$(grep -c "^$JOB_ID " {stack.oracle})" = 2 ] || {{ echo one; sleep 60; }}'
+    )
     stack.wait_hit("log.before_append")
     copy = WorkerCopy(stack, job)
     kill_worker(stack, job)
@@ -74,9 +94,17 @@ def test_a_second_sealer_leaves_one_object(stack: Stack) -> None:
         job = stack.submit_oracle("echo one; echo two")
         stack.wait_hit(point)
         attempt = next(iter(stack.ran(job)))
-        wait_for(lambda: not [name for name in stack.workers() if job in name], "the second has sealed the log, and cleaned up")
+        wait_for(
+            lambda: not [name for name in stack.workers() if job in name],
+            "the second has sealed the log, and cleaned up",
+        )
         assert len(log_objects(stack, attempt)) == 2, "the first wrote no object of its own"
         stack.release(point)
-        wait_for(lambda: len(log_objects(stack, attempt)) == 1, "the first has removed what it wrote")
+        wait_for(
+            lambda: len(log_objects(stack, attempt)) == 1, "the first has removed what it wrote"
+        )
         stack.assert_whole(job)
-        assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == ("true", ["one", "two"])
+        assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == (
+            "true",
+            ["one", "two"],
+        )

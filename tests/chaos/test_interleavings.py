@@ -21,7 +21,9 @@ def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcil
         job = stack.submit_oracle("sleep 1")
         stack.wait_hit("launch.before")
         for _ in range(reconcilers):
-            stack.arm("reconcile.after_list", "hold")  # who is held already stays so, until all are let go
+            stack.arm(
+                "reconcile.after_list", "hold"
+            )  # who is held already stays so, until all are let go
             stack.wait_hit("reconcile.after_list")
         stack.release("launch.before")
         wait_for(lambda: stack.ran(job), "the worker has claimed and runs")
@@ -43,7 +45,9 @@ def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -
     assert ended["attempt"] == 1
 
 
-def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(stack: Stack) -> None:
+def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(
+    stack: Stack,
+) -> None:
     """The starter stands before the lock, the reconciler has seen nothing of the cancelled attempt: then the starter goes on."""
     stack.arm("launch.before_lock", "hold")
     job = stack.submit_oracle()
@@ -71,7 +75,9 @@ def test_a_worker_that_lives_on_after_its_job_holds_its_room(stack: Stack) -> No
     assert [bool(stack.ran(job)) for job in others] == [True, True, True, False]
     assert stack.job(others[-1])["waiting"]["blocked_by"] == "capacity"
     stack.release("finish.after_commit_before_answer")
-    wait_for(lambda: stack.ran(others[-1]), "the next one gets the place of the worker that is gone")
+    wait_for(
+        lambda: stack.ran(others[-1]), "the next one gets the place of the worker that is gone"
+    )
     go.touch()
     for job in [first, *others]:
         stack.assert_whole(job)

@@ -24,7 +24,13 @@ DISPATCHER_AND_LAUNCH = [
 ]
 FIRST_STAGE = ["worker.before_fork", "worker.after_fork"]
 WEB = ["claim.after_commit_before_answer", "log.before_append", "log.after_append_before_answer"]
-RECONCILER = ["log.after_close_before_seal", "log.after_object_before_pointer", "clean_up.before", "reconcile.after_list", "reconcile.seen_gone"]
+RECONCILER = [
+    "log.after_close_before_seal",
+    "log.after_object_before_pointer",
+    "clean_up.before",
+    "reconcile.after_list",
+    "reconcile.seen_gone",
+]
 WORKER = ["worker.before_claim", "worker.after_claim", "worker.after_log_answer"]
 
 
@@ -72,7 +78,9 @@ def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> Non
     stack.assert_whole(job, status="cancelled")
 
 
-def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(stack: Stack) -> None:
+def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(
+    stack: Stack,
+) -> None:
     job = stack.submit_oracle("env -i setsid sleep 4242 & sleep 0.2; exit 3")
     stack.assert_whole(job, status="failed")
     assert not _sleepers("4242")
@@ -83,7 +91,9 @@ def _sleepers(mark: str) -> list[str]:
     return [line for line in found if f"sleep {mark}" in line]
 
 
-@pytest.mark.parametrize("name", ["web", "frontend", "dispatcher", "reconciler", "postgres", "valkey"])
+@pytest.mark.parametrize(
+    "name", ["web", "frontend", "dispatcher", "reconciler", "postgres", "valkey"]
+)
 def test_a_process_is_killed_while_jobs_run(stack: Stack, name: str) -> None:
     jobs = [stack.submit_oracle("sleep 1; echo done") for _ in range(3)]
     wait_for(lambda: any(stack.ran(job) for job in jobs), "a job runs")
@@ -116,7 +126,10 @@ def test_workers_are_killed_at_random_moments(stack: Stack) -> None:
     """Each job loses its worker twice, at a moment nobody has chosen: its third attempt wins."""
     dice = random.Random(7)  # noqa: S311 - no secret
     go = stack.folder / f"go-{uuid.uuid4().hex}"
-    jobs = [stack.submit_oracle(f"echo begun; while [ ! -e {go} ]; do sleep 0.1; done; echo done") for _ in range(3)]
+    jobs = [
+        stack.submit_oracle(f"echo begun; while [ ! -e {go} ]; do sleep 0.1; done; echo done")
+        for _ in range(3)
+    ]
     for attempt in (1, 2):
         for job in jobs:
             pid = stack.worker_pid(job, attempt)
@@ -126,7 +139,10 @@ def test_workers_are_killed_at_random_moments(stack: Stack) -> None:
     for job in jobs:
         ended = stack.assert_whole(job)
         assert ended["attempts_used"] == 1
-        assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == ("true", ["begun", "done"])
+        assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == (
+            "true",
+            ["begun", "done"],
+        )
 
 
 def _kill_tree(pid: int, *, alone: bool) -> None:
@@ -141,7 +157,11 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
 
 def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
     """Files without a row: an artifact, a dataset's version, an upload on its way. Young ones may still get their row."""
-    folders = [f"artifacts/artifacts/{uuid.uuid4()}/{uuid.uuid4()}", f"artifacts/datasets/{uuid.uuid4()}", "spool"]
+    folders = [
+        f"artifacts/artifacts/{uuid.uuid4()}/{uuid.uuid4()}",
+        f"artifacts/datasets/{uuid.uuid4()}",
+        "spool",
+    ]
     job, dataset = stack.submit_writing()
     stack.assert_whole(job)
     known = list((stack.var / "artifacts" / "artifacts").glob("*/*/*"))

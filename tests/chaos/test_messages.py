@@ -42,7 +42,10 @@ def _started_order(stack: Stack) -> list[int]:
     for job in [*holders, *jobs]:
         stack.assert_whole(job)
         assert not left_of(job)
-    at = {job: next(event["at"] for event in stack.events(job) if event["kind"] == "job.admitted") for job in jobs}
+    at = {
+        job: next(event["at"] for event in stack.events(job) if event["kind"] == "job.admitted")
+        for job in jobs
+    }
     return [jobs.index(job) for job in sorted(jobs, key=lambda job: at[job])]
 
 
@@ -50,7 +53,10 @@ def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -
     """Once with all messages, once with none: every wake and launch of the run is sent, and reaches nobody."""
     heard = _started_order(stack)
     environment = {"REDIS_URL": _database(stack, 1), "NOWHERE": _database(stack, 2)}
-    with stopped(stack.pids("dispatcher")[0]), beside(stack, "dispatcher", "-c", _DEAF_DISPATCHER, **environment):
+    with (
+        stopped(stack.pids("dispatcher")[0]),
+        beside(stack, "dispatcher", "-c", _DEAF_DISPATCHER, **environment),
+    ):
         unheard = _started_order(stack)
     assert unheard == heard == [2, 7, 3, 6, 1, 4, 0, 5]
 
@@ -64,12 +70,23 @@ def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None
     assert len(stack.ran(job)) == 1
 
 
-@pytest.mark.parametrize("point", ["admit.before_commit", "admit.after_commit", "launch.before", "launch.between_lock_and_fork", "launch.after"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "admit.before_commit",
+        "admit.after_commit",
+        "launch.before",
+        "launch.between_lock_and_fork",
+        "launch.after",
+    ],
+)
 def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, point: str) -> None:
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
         stack.arm(point)
-        with beside(stack, "dispatcher", REDIS_URL=_database(stack, 1), SWEEP_SECONDS="60") as other:
+        with beside(
+            stack, "dispatcher", REDIS_URL=_database(stack, 1), SWEEP_SECONDS="60"
+        ) as other:
             stack.wait_hit(point)
             assert other.wait(20) == -signal.SIGKILL
     stack.assert_whole(job)
@@ -82,7 +99,12 @@ def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> No
     stack.arm("admit.after_commit")
     job = stack.submit_oracle()
     stack.wait_hit("admit.after_commit")
-    with stopped(wait_for(lambda: [pid for pid in stack.pids("dispatcher") if pid != dispatcher], "the next dispatcher is started")[0]):
+    with stopped(
+        wait_for(
+            lambda: [pid for pid in stack.pids("dispatcher") if pid != dispatcher],
+            "the next dispatcher is started",
+        )[0]
+    ):
         redis.Redis.from_url(_database(stack, 0)).flushall()
         stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
         stack.assert_whole(job, status="cancelled")

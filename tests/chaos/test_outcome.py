@@ -8,7 +8,12 @@ from tests.support.stack import Stack, wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
-AROUND_THE_FINISH = ["finish.before_transaction", "outcome.inside", "finish.before_commit", "finish.after_commit_before_answer"]
+AROUND_THE_FINISH = [
+    "finish.before_transaction",
+    "outcome.inside",
+    "finish.before_commit",
+    "finish.after_commit_before_answer",
+]
 
 
 @pytest.mark.parametrize("point", AROUND_THE_FINISH)
@@ -19,7 +24,9 @@ def test_web_dies_and_one_version_is_written(stack: Stack, point: str) -> None:
     ended = stack.assert_whole(job)
     assert ended["result"]["datasets"] == [{"name": dataset, "version": 1}]
     assert stack.versions(dataset) == 1
-    assert (ended["attempt"], ended["attempts_used"]) == (1, 1), "its worker lived on and repeated its finish"
+    assert (ended["attempt"], ended["attempts_used"]) == (1, 1), (
+        "its worker lived on and repeated its finish"
+    )
     assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == ("true", ["one", "two"])
 
 
@@ -61,8 +68,16 @@ def _prepared(_installation: Stack) -> None:
 
 
 @pytest.mark.usefixtures("_prepared")
-@pytest.mark.parametrize(("kind", "point"), [*((kind, "outcome.inside") for kind in KINDS), (KINDS[-1], "finish.after_commit_before_answer")])
-def test_web_dies_and_another_types_outcome_is_applied_once(stack: Stack, kind: str, point: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "point"),
+    [
+        *((kind, "outcome.inside") for kind in KINDS),
+        (KINDS[-1], "finish.after_commit_before_answer"),
+    ],
+)
+def test_web_dies_and_another_types_outcome_is_applied_once(
+    stack: Stack, kind: str, point: str
+) -> None:
     """Before the commit nothing stands and the finish comes again; after it the same finish has its answer again."""
     stack.arm(point)
     job, name = job_of(stack, PROJECT, kind)
@@ -73,7 +88,9 @@ def test_web_dies_and_another_types_outcome_is_applied_once(stack: Stack, kind: 
 
 
 @pytest.mark.usefixtures("_prepared")
-@pytest.mark.parametrize(("kind", "meanwhile"), [*((kind, "worker dies") for kind in KINDS), (KINDS[-1], "cancel")])
+@pytest.mark.parametrize(
+    ("kind", "meanwhile"), [*((kind, "worker dies") for kind in KINDS), (KINDS[-1], "cancel")]
+)
 def test_a_finish_of_another_type_in_flight_meets(stack: Stack, kind: str, meanwhile: str) -> None:
     stack.arm("finish.before_transaction", "hold")
     job, name = job_of(stack, PROJECT, kind)
@@ -84,5 +101,7 @@ def test_a_finish_of_another_type_in_flight_meets(stack: Stack, kind: str, meanw
     else:
         stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
     stack.release("finish.before_transaction")
-    ended = stack.assert_whole(job, status="succeeded" if meanwhile == "worker dies" else "cancelled", oracle=False)
+    ended = stack.assert_whole(
+        job, status="succeeded" if meanwhile == "worker dies" else "cancelled", oracle=False
+    )
     assert outcome_faults(stack, PROJECT, kind, name, ended) == []

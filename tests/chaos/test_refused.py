@@ -12,7 +12,11 @@ from tests.support.stack import Stack
 
 @pytest.mark.parametrize("role", ["web", "frontend"])
 def test_production_refuses_crash_points(stack: Stack, role: str) -> None:
-    changes = {"ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": "https://mimir.example", "ACCEPT_PLAIN": "database,redis"}
+    changes = {
+        "ALLOW_UNISOLATED_WORKERS": "true",
+        "PUBLIC_URL": "https://mimir.example",
+        "ACCEPT_PLAIN": "database,redis",
+    }
     production = environment_of(stack, role) | {"ENVIRONMENT": "production"} | changes
     refused = _start(production)
     assert refused.returncode != 0
@@ -23,4 +27,11 @@ def test_production_refuses_crash_points(stack: Stack, role: str) -> None:
 
 
 def _start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

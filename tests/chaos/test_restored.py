@@ -53,8 +53,14 @@ def test_a_job_whose_claim_is_forgotten_is_run_again(stack: Stack) -> None:
 def test_events_that_were_stored_already_do_not_hold_up_those_that_follow(stack: Stack) -> None:
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     job = stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done")
-    wait_for(lambda: any(event["kind"] == "step.started" for event in stack.events(job)), "its first event is stored")
+    wait_for(
+        lambda: any(event["kind"] == "step.started" for event in stack.events(job)),
+        "its first event is stored",
+    )
     _undo(stack, job, "UPDATE jobs_attempt SET event_n = 0 WHERE job_id = %(job)s")
     go.touch()
     assert stack.assert_whole(job)["attempt"] == 1
-    assert [event["kind"] for event in stack.events(job) if event["kind"].startswith("step.")] == ["step.started", "step.succeeded"]
+    assert [event["kind"] for event in stack.events(job) if event["kind"].startswith("step.")] == [
+        "step.started",
+        "step.succeeded",
+    ]

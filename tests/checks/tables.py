@@ -31,7 +31,19 @@ from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 from tests.support.reading import connect, rows_of, types_of
 
-PLAIN = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".xlsx", ".xls", ".ods")
+PLAIN = (
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".arrow",
+    ".feather",
+    ".xlsx",
+    ".xls",
+    ".ods",
+)
 SUFFIXES = (*PLAIN, *(f"{suffix}.gz" for suffix in PLAIN), ".csv.zip")
 CELLS_MAX = 2_000_000
 
@@ -73,7 +85,9 @@ def main(folder: Path, *, every: bool) -> int:
         f"{len(results)} tables: {len(results) - len(refused)} accepted, {len(refused)} refused, {len(wrongly)} of them read by pandas as a table; "
         f"{len(silent)} with values that differ without a warning. Beside them {litter} AppleDouble files, which are no tables."
     )
-    for reason, count in Counter(result.exception for result in results if result.exception).items():
+    for reason, count in Counter(
+        result.exception for result in results if result.exception
+    ).items():
         print(f"    exception for {count}: {reason}")
     return 1 if wrongly or silent else 0
 
@@ -103,7 +117,9 @@ def _describe(result: Result, found: Reading, path: Path) -> None:
         rows = rows_of(found)
         result.checksum = hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
         if found.format in ("csv", "json", "jsonl"):
-            result.differences = (_csv_differences if found.format == "csv" else _json_differences)(found, rows, path)
+            result.differences = (_csv_differences if found.format == "csv" else _json_differences)(
+                found, rows, path
+            )
     if result.pandas is not None and result.pandas_rows != found.row_count and not result.warned:
         if found.format in ("json", "jsonl") and found.row_count == 1:
             result.exception = "one JSON object is one row; pandas repeats or spreads it"
@@ -113,7 +129,11 @@ def _describe(result: Result, found: Reading, path: Path) -> None:
 
 def _opened(path: Path, encoding: str) -> IO[str]:
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    return gzip.open(path, "rt", encoding=encoding, newline="") if path.suffix == ".gz" else path.open(encoding=encoding, newline="")
+    return (
+        gzip.open(path, "rt", encoding=encoding, newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding=encoding, newline="")
+    )
 
 
 def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
@@ -123,13 +143,21 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
     quote = found.options["quote"] if found.options["quote"] != "none" else ""
     with _opened(path, found.options["encoding"]) as file:
         quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-        reader = csv.reader(file, delimiter=found.options["delimiter"], quotechar=quote or None, quoting=quoting)
-        texts = [row for row in reader if len(row) > 1 or (row and (row[0].strip() or len(found.schema) == 1))]
+        reader = csv.reader(
+            file, delimiter=found.options["delimiter"], quotechar=quote or None, quoting=quoting
+        )
+        texts = [
+            row
+            for row in reader
+            if len(row) > 1 or (row and (row[0].strip() or len(found.schema) == 1))
+        ]
     body = texts[-found.row_count :] if found.row_count else []
     if len(body) != found.row_count:
         return [f"{found.row_count} rows, the file has {len(body)}"]
     left_out = len(texts) - found.row_count - (1 if found.options["header_row"] else 0)
-    if left_out and not any("skipped" in message or "not part of the table" in message for message in _messages(found)):
+    if left_out and not any(
+        "skipped" in message or "not part of the table" in message for message in _messages(found)
+    ):
         return [f"{left_out} lines are not in the table"]
     return _differing(found, rows, body, lambda value, text: _same(value, text))
 
@@ -138,7 +166,11 @@ def _json_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -
     """Columns with a value that is not what Python's json module reads, and no warning that names the column."""
     with _opened(path, found.options["encoding"]) as file:
         text = file.read()
-    decoder, values, place = json.JSONDecoder(parse_int=_Number, parse_float=_Number), list[Any](), 0
+    decoder, values, place = (
+        json.JSONDecoder(parse_int=_Number, parse_float=_Number),
+        list[Any](),
+        0,
+    )
     while (place := len(text) - len(text[place:].lstrip())) < len(text):
         value, place = decoder.raw_decode(text, place)
         values += value if isinstance(value, list) else [value]
@@ -154,7 +186,12 @@ class _Number(str):
     """A number as it is in the file."""
 
 
-def _differing(found: Reading, rows: list[tuple[Any, ...]], body: list[list[Any]], same: Callable[[Any, Any], bool]) -> list[str]:
+def _differing(
+    found: Reading,
+    rows: list[tuple[Any, ...]],
+    body: list[list[Any]],
+    same: Callable[[Any, Any], bool],
+) -> list[str]:
     differing = []
     for index, column in enumerate(found.schema):
         if any(f"Column {column['name']}" in message for message in _messages(found)):
@@ -190,11 +227,15 @@ def _same(value: str | None, text: str) -> bool:
     if value == text or value == text.strip() or value.lower() == text.strip().lower():
         return True
     try:
-        return float(value) == float(text) or (float(value) != float(value) and float(text) != float(text))
+        return float(value) == float(text) or (
+            float(value) != float(value) and float(text) != float(text)
+        )
     except ValueError:
         pass
     digits = "".join(character for character in text if character.isdigit()).ljust(14, "0")
-    return "".join(character for character in value if character.isdigit()).ljust(14, "0")[: len(digits)].rstrip("0") == digits.rstrip("0")
+    return "".join(character for character in value if character.isdigit()).ljust(14, "0")[
+        : len(digits)
+    ].rstrip("0") == digits.rstrip("0")
 
 
 def _beside_pandas(result: Result, path: Path) -> None:
@@ -221,12 +262,17 @@ def _beside_pandas(result: Result, path: Path) -> None:
     except Exception:  # pandas raises many kinds; a file it cannot read has no comparison
         return
     if len(frame.columns) or len(frame):  # an empty sheet is no table
-        result.pandas, result.pandas_rows = {str(column): str(kind) for column, kind in frame.dtypes.items()}, len(frame)
+        result.pandas, result.pandas_rows = (
+            {str(column): str(kind) for column, kind in frame.dtypes.items()},
+            len(frame),
+        )
 
 
 def _print(result: Result) -> None:
     print(flush=True)
-    print(f"{result.name}: {'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}")
+    print(
+        f"{result.name}: {'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}"
+    )
     for name, kind in list(result.types.items())[:30]:
         print(f"    {name}: {kind} | pandas {(result.pandas or {}).get(name, '-')}")
     for sentence in result.warned[:10]:

@@ -29,7 +29,9 @@ def faults_of(name: str, text: str) -> list[str]:
     for tag in TAG.finditer(plain):
         line = plain.count("\n", 0, tag.start()) + 1
         refused = [what for what, pattern in REFUSED.items() if pattern.search(tag.group())]
-        found.extend(f"{name}:{line}: {what} is refused by the content security policy" for what in refused)
+        found.extend(
+            f"{name}:{line}: {what} is refused by the content security policy" for what in refused
+        )
     return found
 
 

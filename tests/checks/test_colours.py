@@ -20,7 +20,9 @@ TEXTS = [
     *product(("--accent",), ("--bg", "--surface", "--surface-2", "--accent-tint")),  # links
     *product(("--on-accent",), ("--accent-bg", "--accent-hover")),  # filled buttons
     *((f"--st-{name}-fg", f"--st-{name}-bg") for name in STATUSES),  # pills, why-cards, banners
-    *product((f"--st-{name}-fg" for name in STATUSES), ("--bg", "--surface", "--surface-2")),  # a status in a table
+    *product(
+        (f"--st-{name}-fg" for name in STATUSES), ("--bg", "--surface", "--surface-2")
+    ),  # a status in a table
     *product(("--text",), (f"--st-{name}-bg" for name in STATUSES)),
 ]
 LOOKS = [
@@ -36,7 +38,9 @@ def _tokens() -> dict[str, dict[str, str]]:
     root = re.search(r":root \{(.*?)\n\}", (STYLE / "mimir.css").read_text(), re.DOTALL)
     assert root
     found: dict[str, dict[str, str]] = {}
-    for name, light, dark in re.findall(r"(--[\w-]+):\s*light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", root[1]):
+    for name, light, dark in re.findall(
+        r"(--[\w-]+):\s*light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", root[1]
+    ):
         found[name] = {"light": light, "dark": dark}
     for name, both in re.findall(r"(--[\w-]+):\s*(#[0-9a-f]{6});", root[1]):
         found[name] = {"light": both, "dark": both}
@@ -48,7 +52,9 @@ TOKENS = _tokens()
 
 def _luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -59,7 +65,10 @@ def contrast(one: str, other: str) -> float:
 
 
 def _too_weak(pairs: list[tuple[str, str]], least: float, theme: str) -> dict[str, float]:
-    ratios = {f"{fore} on {back}": contrast(TOKENS[fore][theme], TOKENS[back][theme]) for fore, back in pairs}
+    ratios = {
+        f"{fore} on {back}": contrast(TOKENS[fore][theme], TOKENS[back][theme])
+        for fore, back in pairs
+    }
     return {pair: round(ratio, 2) for pair, ratio in ratios.items() if ratio < least}
 
 
@@ -80,7 +89,10 @@ def test_every_border_bar_and_line_can_be_seen(theme: str) -> None:
 
 def test_the_pairs_name_every_colour_there_is() -> None:
     named = {name for pair in TEXTS + LOOKS for name in pair}
-    assert set(TOKENS) - named == {"--line", "--paper"}  # a line separates what is apart anyway; paper lies under foreign pictures and pages
+    assert set(TOKENS) - named == {
+        "--line",
+        "--paper",
+    }  # a line separates what is apart anyway; paper lies under foreign pictures and pages
 
 
 def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
@@ -88,10 +100,16 @@ def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
     css = re.sub(r":root \{.*?\n\}", "", css, count=1, flags=re.DOTALL)
     rules = re.findall(r"([^{}]+)\{([^{}]*#[0-9a-fA-F]{3,8}\b[^{}]*)\}", css)
     outside = {selector.split("*/")[-1].strip() for selector, _ in rules}
-    assert all(re.search(r"\.a-|\.ln mark|\.toast|\.why\.bad \.ic", selector) for selector in outside), outside
+    assert all(
+        re.search(r"\.a-|\.ln mark|\.toast|\.why\.bad \.ic", selector) for selector in outside
+    ), outside
 
 
 def test_what_the_pages_add_takes_its_colours_from_tokens() -> None:
     rules = (STYLE / "pages.css").read_text()
-    found = [line for line in rules.splitlines() if re.search(r"#[0-9a-fA-F]{3,8}\b", line.partition("{")[2])]
+    found = [
+        line
+        for line in rules.splitlines()
+        if re.search(r"#[0-9a-fA-F]{3,8}\b", line.partition("{")[2])
+    ]
     assert [line for line in found if ".a-bl" not in line] == []  # one of a terminal's own colours

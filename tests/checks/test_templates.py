@@ -37,4 +37,6 @@ def test_accepted(text: str) -> None:
 
 
 def test_the_place_is_named() -> None:
-    assert faults_of("page.html", "<p>\n\n<i style='x'>")[0].startswith("page.html:3: an inline style")
+    assert faults_of("page.html", "<p>\n\n<i style='x'>")[0].startswith(
+        "page.html:3: an inline style"
+    )

@@ -14,14 +14,23 @@ from tests.support.stack import Stack, running
 PASSWORD = "correct-horse-battery"
 ROLES = ("viewer", "operator", "maintainer")
 QUEUED_MAX = 12
-TWIN = {"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}
+TWIN = {
+    "types": [
+        {"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}
+    ]
+}
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With a short line a project, so that it can be full."""
-    yield from running(tmp_path_factory.mktemp("contract"), QUEUED_JOBS_PER_PROJECT=str(QUEUED_MAX), CAPACITY_JOBS="4", CANCEL_GRACE="2")
+    yield from running(
+        tmp_path_factory.mktemp("contract"),
+        QUEUED_JOBS_PER_PROJECT=str(QUEUED_MAX),
+        CAPACITY_JOBS="4",
+        CANCEL_GRACE="2",
+    )
 
 
 @pytest.fixture(scope="package")
@@ -38,13 +47,17 @@ class Api:
         self._document = document
 
     def __call__(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        answer = self.client.request(method, path if path.startswith("/") else f"/api/v1/{path}", **arguments)
+        answer = self.client.request(
+            method, path if path.startswith("/") else f"/api/v1/{path}", **arguments
+        )
         self._document.judge(answer)
         return answer
 
     def get(self, path: str, **query: Any) -> Any:
         """The body of a GET that is answered with 200."""
-        answer = self("GET", path, params=query or None)  # an empty dict would take away what `next` asks for
+        answer = self(
+            "GET", path, params=query or None
+        )  # an empty dict would take away what `next` asks for
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -54,7 +67,9 @@ class Api:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def refused(self, method: str, path: str, status: int, *fields: str, **arguments: Any) -> dict[str, Any]:
+    def refused(
+        self, method: str, path: str, status: int, *fields: str, **arguments: Any
+    ) -> dict[str, Any]:
         """The error of a call that is refused with `status`, with `fields` among its detail."""
         answer = self(method, path, **arguments)
         assert answer.status_code == status, answer.text
@@ -100,10 +115,17 @@ def project(api: Api) -> str:
     api.post("projects/", {"slug": "contract", "name": "Contract"})
     upload(api, "contract", "numbers", b"n,word\n1,one\n2,two\n3,three\n")
     argv = ["sh", "-c", "echo to stdout; echo to stderr >&2"]
-    api.post("projects/contract/pipelines/", {"name": "echo", "definition": {"steps": [command("say", argv)]}})
+    api.post(
+        "projects/contract/pipelines/",
+        {"name": "echo", "definition": {"steps": [command("say", argv)]}},
+    )
     api.post("projects/contract/twins/", {"name": "numbers", "definition": TWIN})
     update = {"twin": "numbers", "dataset": "numbers", "type": "number", "key": "n"}
-    job = api.ended(api.post("projects/contract/jobs/", {"type": "digital_twin_update", "parameters": update})["id"])
+    job = api.ended(
+        api.post("projects/contract/jobs/", {"type": "digital_twin_update", "parameters": update})[
+            "id"
+        ]
+    )
     assert job["status"] == "succeeded", job
     return "contract"
 
@@ -115,7 +137,12 @@ def command(name: str, argv: list[str], **fields: Any) -> dict[str, Any]:
 
 def upload(api: Api, project: str, name: str, content: bytes, status: int = 201) -> Any:
     """Upload the next version of a dataset."""
-    answer = api("POST", f"projects/{project}/datasets/", data={"name": name}, files={"file": ("any.bin", content)})
+    answer = api(
+        "POST",
+        f"projects/{project}/datasets/",
+        data={"name": name},
+        files={"file": ("any.bin", content)},
+    )
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -131,7 +158,9 @@ class Admin:
         """Open a page with a form, send it with these fields."""
         page = self.client.get(path, headers=headers)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        return self.client.post(path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""}, headers=headers)
+        return self.client.post(
+            path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""}, headers=headers
+        )
 
 
 @pytest.fixture(scope="package")
@@ -155,12 +184,22 @@ def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
     """A member of each role in `project`, and a stranger. Users are made where administrators make them."""
     made = {}
     for name in (*ROLES, "stranger"):
-        form = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+        form = {
+            "username": name,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "usable_password": "true",
+        }
         answer = admin.form("/admin/auth/user/add/", form)
         assert answer.status_code == 302, answer.text
         if name in ROLES:
-            assert api("PUT", f"projects/{project}/members/{name}/", json={"role": name}).status_code == 200
-        made[name] = Person(name, api.post("session/", {"username": name, "password": PASSWORD})["token"])
+            assert (
+                api("PUT", f"projects/{project}/members/{name}/", json={"role": name}).status_code
+                == 200
+            )
+        made[name] = Person(
+            name, api.post("session/", {"username": name, "password": PASSWORD})["token"]
+        )
     return made
 
 
@@ -180,7 +219,12 @@ def ran(api: Api, project: str) -> dict[str, Any]:
         command("say", ["python3", "-c", script], needs=["kept"]),
     ]
     api.post(f"projects/{project}/pipelines/", {"name": "rich", "definition": {"steps": steps}})
-    body = {"type": "pipeline_execution", "parameters": {"pipeline": "rich"}, "name": "The rich one", "labels": {"kind": "rich"}}
+    body = {
+        "type": "pipeline_execution",
+        "parameters": {"pipeline": "rich"},
+        "name": "The rich one",
+        "labels": {"kind": "rich"},
+    }
     job = api.ended(api.post(f"projects/{project}/jobs/", body)["id"])
     assert job["status"] == "succeeded", job
     return job

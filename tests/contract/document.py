@@ -29,7 +29,11 @@ class Document:
     """`GET /api/schema/`, read once."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self._components = {"schemas": {name: _strict(schema) for name, schema in document["components"]["schemas"].items()}}
+        self._components = {
+            "schemas": {
+                name: _strict(schema) for name, schema in document["components"]["schemas"].items()
+            }
+        }
         self.operations = [
             Operation(method.upper(), template, described)
             for template, methods in document["paths"].items()
@@ -55,7 +59,9 @@ class Document:
             self._judge_body({"$ref": "#/components/schemas/Error"}, answer)
             return
         responses = self.operation(method, path).described["responses"]
-        assert str(status) in responses, f"{method} {path}: {status} is not documented: {answer.text[:300]}"
+        assert str(status) in responses, (
+            f"{method} {path}: {status} is not documented: {answer.text[:300]}"
+        )
         content = responses[str(status)].get("content")
         if not content:
             assert answer.content == b""
@@ -65,9 +71,16 @@ class Document:
             self._judge_body(_strict(content[kind]["schema"]), answer)
 
     def _judge_body(self, schema: dict[str, Any], answer: httpx.Response) -> None:
-        validator = Draft202012Validator({**schema, "components": self._components}, format_checker=FormatChecker())
-        faults = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(answer.json())]
-        assert not faults, f"{answer.request.method} {answer.request.url.path} {answer.status_code}: {faults[:5]}"
+        validator = Draft202012Validator(
+            {**schema, "components": self._components}, format_checker=FormatChecker()
+        )
+        faults = [
+            f"{error.json_path}: {error.message[:300]}"
+            for error in validator.iter_errors(answer.json())
+        ]
+        assert not faults, (
+            f"{answer.request.method} {answer.request.url.path} {answer.status_code}: {faults[:5]}"
+        )
 
 
 def _strict(schema: Any) -> Any:
@@ -76,7 +89,9 @@ def _strict(schema: Any) -> Any:
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _strict(value) for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
+    made = {
+        key: _strict(value) for key, value in schema.items() if key not in ("readOnly", "writeOnly")
+    }
     if made.get("type") in ("object", ["object", "null"]) and "properties" in made:
         made.setdefault("additionalProperties", False)
     return made

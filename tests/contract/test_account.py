@@ -18,13 +18,19 @@ class Person:
 
     def __init__(self, stack: Stack, username: str) -> None:
         self.client = stack.client_for(None)
-        self.client.headers.update({"Origin": stack.described["frontend_url"], "User-Agent": f"Browser of {username}"})
+        self.client.headers.update(
+            {"Origin": stack.described["frontend_url"], "User-Agent": f"Browser of {username}"}
+        )
         self.username = username
 
     def send(self, path: str, page: str = "", **fields: str) -> httpx.Response:
         """Send a form of a page."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.client.get(page or path).text)
-        return self.client.post(path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""})
+        token = re.search(
+            r'name="csrfmiddlewaretoken" value="([^"]+)"', self.client.get(page or path).text
+        )
+        return self.client.post(
+            path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""}
+        )
 
     def sign_in(self, password: str = PASSWORD) -> int:
         """The status of a sign-in."""
@@ -39,7 +45,12 @@ class Person:
 def browsers(stack: Stack, admin: Admin) -> Iterator[tuple[Person, Person]]:
     """Two browsers of one new user, signed in."""
     name = f"person-{uuid.uuid4().hex[:8]}"
-    form = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+    form = {
+        "username": name,
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+        "usable_password": "true",
+    }
     assert admin.form("/admin/auth/user/add/", form).status_code == 302
     here, there = Person(stack, name), Person(stack, name)
     assert (here.sign_in(), there.sign_in()) == (302, 302)
@@ -48,9 +59,16 @@ def browsers(stack: Stack, admin: Admin) -> Iterator[tuple[Person, Person]]:
         each.client.close()
 
 
-def test_a_changed_password_signs_out_elsewhere_and_not_here(browsers: tuple[Person, Person]) -> None:
+def test_a_changed_password_signs_out_elsewhere_and_not_here(
+    browsers: tuple[Person, Person],
+) -> None:
     here, there = browsers
-    fields = {"current_password": PASSWORD, "new_password": NEW, "repeated": NEW, "end_tokens": "on"}
+    fields = {
+        "current_password": PASSWORD,
+        "new_password": NEW,
+        "repeated": NEW,
+        "end_tokens": "on",
+    }
     answer = here.send("/account/", **fields)
     assert answer.status_code == 200
     assert "Your password is changed" in answer.text
@@ -66,11 +84,16 @@ def test_a_changed_password_signs_out_elsewhere_and_not_here(browsers: tuple[Per
     [
         ({"current_password": "wrong-password", "new_password": NEW, "repeated": NEW}, "wrong"),
         ({"current_password": PASSWORD, "new_password": NEW, "repeated": "other"}, "differ"),
-        ({"current_password": PASSWORD, "new_password": "short", "repeated": "short"}, "12 characters"),
+        (
+            {"current_password": PASSWORD, "new_password": "short", "repeated": "short"},
+            "12 characters",
+        ),
         ({"current_password": "", "new_password": "", "repeated": ""}, "current password"),
     ],
 )
-def test_what_is_wrong_is_said_and_no_password_goes_back(browsers: tuple[Person, Person], fields: dict[str, str], said: str) -> None:
+def test_what_is_wrong_is_said_and_no_password_goes_back(
+    browsers: tuple[Person, Person], fields: dict[str, str], said: str
+) -> None:
     here, there = browsers
     answer = here.send("/account/", **fields)
     assert answer.status_code == 400
@@ -96,13 +119,22 @@ def test_signing_out_everywhere(browsers: tuple[Person, Person]) -> None:
     assert not there.is_signed_in
 
 
-def test_a_password_form_of_an_ended_session_keeps_no_password(browsers: tuple[Person, Person]) -> None:
+def test_a_password_form_of_an_ended_session_keeps_no_password(
+    browsers: tuple[Person, Person],
+) -> None:
     """Forms that were sent too late are offered again: not this one's fields."""
     here, _there = browsers
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', here.client.get("/account/").text)
+    token = re.search(
+        r'name="csrfmiddlewaretoken" value="([^"]+)"', here.client.get("/account/").text
+    )
     assert token
     here.client.cookies.delete("mimir_session")
-    fields = {"current_password": PASSWORD, "new_password": NEW, "repeated": NEW, "csrfmiddlewaretoken": token[1]}
+    fields = {
+        "current_password": PASSWORD,
+        "new_password": NEW,
+        "repeated": NEW,
+        "csrfmiddlewaretoken": token[1],
+    }
     answer = here.client.post("/account/", data=fields)
     assert PASSWORD not in answer.text
     assert NEW not in answer.text
@@ -120,7 +152,9 @@ def test_a_one_time_link_sets_a_password_and_says_what_is_wrong(stack: Stack, ap
     ):
         answer = person.send(link, **fields)
         assert (answer.status_code, said in answer.text) == (400, True), fields
-        assert not [value for value in fields.values() if value and f'value="{value}"' in answer.text]
+        assert not [
+            value for value in fields.values() if value and f'value="{value}"' in answer.text
+        ]
     assert "Your password is set" in person.send(link, new_password=NEW, repeated=NEW).text
     assert "This link is not valid" in person.client.get(link).text
     assert person.sign_in(NEW) == 302
@@ -132,7 +166,10 @@ def test_the_users_page_says_why_an_action_is_refused(stack: Stack, api: Api) ->
     page = "/system/users/"
     for fields, said in (
         ({"username": boss.username, "then": "demote"}, "is the last active administrator"),
-        ({"username": boss.username, "then": "deactivate"}, "You cannot deactivate your own account"),
+        (
+            {"username": boss.username, "then": "deactivate"},
+            "You cannot deactivate your own account",
+        ),
         ({"username": "no-such-user", "then": "link"}, "There is no user no-such-user"),
         ({"username": boss.username, "then": "delete"}, "Unknown action"),
         ({"username": "bad name"}, "1 to 150 letters"),
@@ -140,6 +177,9 @@ def test_the_users_page_says_why_an_action_is_refused(stack: Stack, api: Api) ->
         ({"username": ""}, "Enter a user name"),
     ):
         answer = boss.send(page, **fields)
-        assert (answer.status_code, said in answer.text) == (400, True), (fields, answer.text[:3000])
+        assert (answer.status_code, said in answer.text) == (400, True), (
+            fields,
+            answer.text[:3000],
+        )
     shown = boss.send(page, username=boss.username, then="link")
     assert (shown.status_code, "New password link for" in shown.text) == (200, True)

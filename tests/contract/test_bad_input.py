@@ -22,8 +22,13 @@ pytestmark = pytest.mark.timeout(180)
 SLUG = "bad-input"
 P = f"projects/{SLUG}"
 MIB = 2**20
-ROWS = [(number, "abc"[number % 3], ["cold", "warm"][number % 40 >= 20], number * 1.5) for number in range(60)]
-GOOD = "size,kind,state,price\n" + "".join(f"{size},{kind},{state},{price}\n" for size, kind, state, price in ROWS)
+ROWS = [
+    (number, "abc"[number % 3], ["cold", "warm"][number % 40 >= 20], number * 1.5)
+    for number in range(60)
+]
+GOOD = "size,kind,state,price\n" + "".join(
+    f"{size},{kind},{state},{price}\n" for size, kind, state, price in ROWS
+)
 TABLES = {
     "good": GOOD,
     "one-class": GOOD.replace("warm", "cold"),
@@ -37,8 +42,20 @@ TABLES = {
     "twice": GOOD + "7,a,cold,1\n7,b,cold,1\n9,b,cold,1\n",
     "nameless": "kind,size\na,1\n,2\nb,3\n",
 }
-TRAINING = {"dataset": "good", "target": "state", "model": "state", "algorithm": "logistic", "features": ["size", "kind"]}
-UPDATE = {"twin": "shelf", "dataset": "good", "type": "thing", "key": "size", "properties": {"price": "price"}}
+TRAINING = {
+    "dataset": "good",
+    "target": "state",
+    "model": "state",
+    "algorithm": "logistic",
+    "features": ["size", "kind"],
+}
+UPDATE = {
+    "twin": "shelf",
+    "dataset": "good",
+    "type": "thing",
+    "key": "size",
+    "properties": {"price": "price"},
+}
 PRICED = [{"name": "price", "type": "number"}, {"name": "size", "type": "integer"}]
 SHELF = {"types": [{"name": "thing", "key": {"name": "size"}, "properties": PRICED}]}
 INFERENCE = {"model": "good-model", "dataset": "good", "output": "guesses", "keys": ["size"]}
@@ -59,7 +76,11 @@ def model(api: Api, there: str) -> str:
     ended = _run(api, "ml_training", {**TRAINING, "model": "good-model"})
     assert ended["status"] == "succeeded", ended
     assert ended["result"]["version"] == 1
-    assert ended["result"]["metrics"].keys() == ended["result"]["baseline"].keys() >= {"accuracy", "log_loss"}
+    assert (
+        ended["result"]["metrics"].keys()
+        == ended["result"]["baseline"].keys()
+        >= {"accuracy", "log_loss"}
+    )
     return "good-model"
 
 
@@ -70,7 +91,9 @@ def _run(api: Api, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
 def _versions(api: Api) -> dict[str, int]:
     """How much there is of everything that a job or an upload can make."""
     counts = {row["name"]: row["version"]["number"] for row in api.every(f"{P}/datasets/")}
-    counts |= {f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")}
+    counts |= {
+        f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")
+    }
     return counts | {f"twin {row['name']}": row["revision"] for row in api.every(f"{P}/twins/")}
 
 
@@ -91,7 +114,9 @@ def test_an_upload_that_is_no_table_is_refused(what: str, api: Api, there: str) 
     content, message = UPLOADS[what]
     before = _versions(api)
     for name in ("good", "brand-new"):
-        answer = api("POST", f"{P}/datasets/", data={"name": name}, files={"file": ("any.bin", content)})
+        answer = api(
+            "POST", f"{P}/datasets/", data={"name": name}, files={"file": ("any.bin", content)}
+        )
         assert answer.status_code in (400, 422), answer.text
         error = answer.json()
         assert message in error["detail"]["file"], error
@@ -101,16 +126,36 @@ def test_an_upload_that_is_no_table_is_refused(what: str, api: Api, there: str) 
 # What is refused when it is submitted
 
 REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
-    "a target that is not there": ("ml_training", {**TRAINING, "target": "nothing"}, "parameters.target", "there is no column nothing"),
+    "a target that is not there": (
+        "ml_training",
+        {**TRAINING, "target": "nothing"},
+        "parameters.target",
+        "there is no column nothing",
+    ),
     "a number column with text at its end, as the target of a regression": (
         "ml_training",
         {"dataset": "late-text", "target": "size", "model": "m", "task": "regression"},
         "parameters.target",
         '"size" is text. Regression needs a numeric target.',
     ),
-    "a feature that is the target": ("ml_training", {**TRAINING, "features": ["state"]}, "parameters.features", "without the target"),
-    "an algorithm of another task": ("ml_training", {**TRAINING, "algorithm": "linear"}, "parameters.target", "Regression needs a numeric target"),
-    "a model that is not there": ("ml_inference", {**INFERENCE, "model": "nobody"}, "parameters.model", "train it first"),
+    "a feature that is the target": (
+        "ml_training",
+        {**TRAINING, "features": ["state"]},
+        "parameters.features",
+        "without the target",
+    ),
+    "an algorithm of another task": (
+        "ml_training",
+        {**TRAINING, "algorithm": "linear"},
+        "parameters.target",
+        "Regression needs a numeric target",
+    ),
+    "a model that is not there": (
+        "ml_inference",
+        {**INFERENCE, "model": "nobody"},
+        "parameters.model",
+        "train it first",
+    ),
     "a signature that does not fit": (
         "ml_inference",
         {**INFERENCE, "dataset": "other"},
@@ -123,8 +168,18 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "parameters.key",
         "there is no column serial: the dataset has size, kind, state, price",
     ),
-    "a twin that is not there": ("digital_twin_update", {**UPDATE, "twin": "nobody"}, "parameters.twin", "make it, with a definition, first"),
-    "an entity type that is not there": ("digital_twin_update", {**UPDATE, "type": "box"}, "parameters.type", "it has thing"),
+    "a twin that is not there": (
+        "digital_twin_update",
+        {**UPDATE, "twin": "nobody"},
+        "parameters.twin",
+        "make it, with a definition, first",
+    ),
+    "an entity type that is not there": (
+        "digital_twin_update",
+        {**UPDATE, "type": "box"},
+        "parameters.type",
+        "it has thing",
+    ),
     "a property that is not there": (
         "digital_twin_update",
         {**UPDATE, "properties": {"colour": "kind"}},
@@ -135,10 +190,14 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("what", REQUESTS)
-def test_a_request_that_cannot_work_is_refused_with_the_field(what: str, api: Api, there: str, model: str) -> None:
+def test_a_request_that_cannot_work_is_refused_with_the_field(
+    what: str, api: Api, there: str, model: str
+) -> None:
     kind, parameters, path, message = REQUESTS[what]
     before = _versions(api)
-    error = api.refused("POST", f"{P}/jobs/", 400, path, json={"type": kind, "parameters": parameters})
+    error = api.refused(
+        "POST", f"{P}/jobs/", 400, path, json={"type": kind, "parameters": parameters}
+    )
     assert message in error["detail"][path], error
     assert _versions(api) == before
 
@@ -200,7 +259,10 @@ class Installation:
 
     def _write(self, size: int, sha256: str) -> None:
         with psycopg.connect(self._database) as connection:
-            connection.execute("UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key = %s", [size, sha256, self._row()[0]])
+            connection.execute(
+                "UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key = %s",
+                [size, sha256, self._row()[0]],
+            )
 
 
 def _flipped(data: bytes) -> bytes:
@@ -216,12 +278,23 @@ def _bomb(_: bytes) -> bytes:
 
 CORRUPT = ("Train it again", "Use another version of the model")
 JOBS: dict[str, Bad] = {
-    "a target of one class": Bad("ml_training", {**TRAINING, "dataset": "one-class"}, "invalid_input", "has one class only (cold) in 60 rows"),
+    "a target of one class": Bad(
+        "ml_training",
+        {**TRAINING, "dataset": "one-class"},
+        "invalid_input",
+        "has one class only (cold) in 60 rows",
+    ),
     "a class with one row": Bad(
-        "ml_training", {**TRAINING, "dataset": "rare", "rare_classes": "refuse"}, "invalid_input", "classes with one row only (hot)"
+        "ml_training",
+        {**TRAINING, "dataset": "rare", "rare_classes": "refuse"},
+        "invalid_input",
+        "classes with one row only (hot)",
     ),
     "too few rows": Bad(
-        "ml_training", {"dataset": "few", "target": "price", "model": "m"}, "invalid_input", "3 rows have a value of the target price; at least 10"
+        "ml_training",
+        {"dataset": "few", "target": "price", "model": "m"},
+        "invalid_input",
+        "3 rows have a value of the target price; at least 10",
     ),
     "text for a number": Bad(
         "ml_inference",
@@ -231,9 +304,17 @@ JOBS: dict[str, Bad] = {
         steps=("Choose a dataset that fits", "Train a model on this dataset"),
     ),
     "a target without values": Bad(
-        "ml_training", {"dataset": "no-target", "target": "price", "model": "m"}, "invalid_input", "1 rows have a value of the target price"
+        "ml_training",
+        {"dataset": "no-target", "target": "price", "model": "m"},
+        "invalid_input",
+        "1 rows have a value of the target price",
     ),
-    "an infinite number": Bad("ml_training", {**TRAINING, "dataset": "infinite"}, "invalid_input", "Column size is inf in row 61"),
+    "an infinite number": Bad(
+        "ml_training",
+        {**TRAINING, "dataset": "infinite"},
+        "invalid_input",
+        "Column size is inf in row 61",
+    ),
     "a model whose bytes were changed": Bad(
         "ml_inference",
         INFERENCE,
@@ -271,7 +352,10 @@ JOBS: dict[str, Bad] = {
         "1 of 3 rows have nothing in the key column kind, the first is row 2",
     ),
     "a key that is no name": Bad(
-        "digital_twin_update", {**UPDATE, "key": "price"}, "invalid_input", "The key column price is DOUBLE: a key has to be text"
+        "digital_twin_update",
+        {**UPDATE, "key": "price"},
+        "invalid_input",
+        "The key column price is DOUBLE: a key has to be text",
     ),
     "text in a number column at the last row": Bad(
         "digital_twin_update",
@@ -283,7 +367,9 @@ JOBS: dict[str, Bad] = {
 
 
 @pytest.mark.parametrize("what", JOBS)
-def test_a_job_that_cannot_work_fails_in_words_and_writes_nothing(what: str, api: Api, stack: Stack, model: str) -> None:
+def test_a_job_that_cannot_work_fails_in_words_and_writes_nothing(
+    what: str, api: Api, stack: Stack, model: str
+) -> None:
     bad, before = JOBS[what], _versions(api)
     undo = bad.before(Installation(stack)) if bad.before else lambda: None
     try:
@@ -298,7 +384,9 @@ def test_a_job_that_cannot_work_fails_in_words_and_writes_nothing(what: str, api
     assert _versions(api) == before
 
 
-def test_the_model_serves_again_from_the_cache_after_all_that(api: Api, stack: Stack, model: str) -> None:
+def test_the_model_serves_again_from_the_cache_after_all_that(
+    api: Api, stack: Stack, model: str
+) -> None:
     for number in (1, 2):
         ended = _run(api, "ml_inference", INFERENCE)
         assert ended["status"] == "succeeded", ended["message"]

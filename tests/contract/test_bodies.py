@@ -25,7 +25,9 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Clien
     """As the administrator, by each of the two ways."""
     port = stack.environment["PORT" if request.param == "frontend" else "API_PORT"]
     headers = {"Authorization": f"Bearer {stack.described['token']}"}
-    with httpx.Client(base_url=f"http://localhost:{port}", headers=headers, timeout=60, trust_env=False) as made:
+    with httpx.Client(
+        base_url=f"http://localhost:{port}", headers=headers, timeout=60, trust_env=False
+    ) as made:
         yield made
 
 
@@ -35,15 +37,24 @@ def _chunked(data: bytes, size: int = 7000) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def _send(client: httpx.Client, method: str, path: str, body: Any, **headers: str) -> httpx.Response:
+def _send(
+    client: httpx.Client, method: str, path: str, body: Any, **headers: str
+) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return client.request(method, path, content=_chunked(content), headers={"Content-Type": "application/json", **headers})
+    return client.request(
+        method,
+        path,
+        content=_chunked(content),
+        headers={"Content-Type": "application/json", **headers},
+    )
 
 
 def test_a_chunked_patch_is_done(client: httpx.Client, project: str) -> None:
     path, text = f"/api/v1/projects/{project}/", f"changed {uuid.uuid4()}"
     etag = client.get(path).headers.get("ETag", "")
-    answer = _send(client, "PATCH", path, {"description": text}, **({"If-Match": etag} if etag else {}))
+    answer = _send(
+        client, "PATCH", path, {"description": text}, **({"If-Match": etag} if etag else {})
+    )
     assert answer.status_code == 200, answer.text
     assert client.get(path).json()["description"] == text
 
@@ -51,17 +62,35 @@ def test_a_chunked_patch_is_done(client: httpx.Client, project: str) -> None:
 @pytest.mark.parametrize("padding", [0, 150_000], ids=["small", "large"])
 def test_chunked_json_is_read(client: httpx.Client, project: str, padding: int) -> None:
     name = f"p{uuid.uuid4().hex[:12]}"
-    step = {"id": "run", "uses": "command", "with": {"argv": ["true", *["x" * 10_000] * (padding // 10_000)]}}
-    answer = _send(client, "POST", f"/api/v1/projects/{project}/pipelines/", {"name": name, "definition": {"steps": [step]}})
+    step = {
+        "id": "run",
+        "uses": "command",
+        "with": {"argv": ["true", *["x" * 10_000] * (padding // 10_000)]},
+    }
+    answer = _send(
+        client,
+        "POST",
+        f"/api/v1/projects/{project}/pipelines/",
+        {"name": name, "definition": {"steps": [step]}},
+    )
     assert answer.status_code == 201, answer.text
     assert client.get(f"/api/v1/projects/{project}/pipelines/{name}/").status_code == 200
 
 
 @pytest.mark.parametrize("rows", [10, 100_000], ids=["small", "large"])
 def test_a_chunked_upload_is_read(client: httpx.Client, project: str, rows: int) -> None:
-    name, table = f"d{uuid.uuid4().hex[:12]}", b"n\n" + b"".join(b"%d\n" % number for number in range(rows))
+    name, table = (
+        f"d{uuid.uuid4().hex[:12]}",
+        b"n\n" + b"".join(b"%d\n" % number for number in range(rows)),
+    )
     form = httpx.Request("POST", "http://x/", data={"name": name}, files={"file": ("t.csv", table)})
-    answer = _send(client, "POST", f"/api/v1/projects/{project}/datasets/", form.read(), **{"Content-Type": form.headers["Content-Type"]})
+    answer = _send(
+        client,
+        "POST",
+        f"/api/v1/projects/{project}/datasets/",
+        form.read(),
+        **{"Content-Type": form.headers["Content-Type"]},
+    )
     assert answer.status_code == 201, answer.text
     assert answer.json()["version"]["row_count"] == rows
 
@@ -77,19 +106,42 @@ def test_a_chunked_body_above_the_limit_is_refused(client: httpx.Client) -> None
 
 
 def test_a_chunked_sign_in_is_read(stack: Stack, people: dict[str, Person]) -> None:
-    with httpx.Client(base_url=stack.described["frontend_url"], timeout=60, trust_env=False) as client:
-        answer = _send(client, "POST", "/api/v1/session/", {"username": people["viewer"].username, "password": PASSWORD})
+    with httpx.Client(
+        base_url=stack.described["frontend_url"], timeout=60, trust_env=False
+    ) as client:
+        answer = _send(
+            client,
+            "POST",
+            "/api/v1/session/",
+            {"username": people["viewer"].username, "password": PASSWORD},
+        )
     assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize("path", ["/signin/", "/admin/login/"])
 def test_a_chunked_form_is_read(stack: Stack, people: dict[str, Person], path: str) -> None:
-    with httpx.Client(base_url=stack.described["frontend_url"], timeout=60, trust_env=False, follow_redirects=False) as client:
+    with httpx.Client(
+        base_url=stack.described["frontend_url"],
+        timeout=60,
+        trust_env=False,
+        follow_redirects=False,
+    ) as client:
         page = client.get(path)
         assert page.status_code == 200, path
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        form = httpx.Request("POST", "http://x/", data={"csrfmiddlewaretoken": token[1] if token else "", "username": "nobody", "password": "wrong"})
-        headers = {"Content-Type": form.headers["Content-Type"], "Origin": str(client.base_url).rstrip("/")}
+        form = httpx.Request(
+            "POST",
+            "http://x/",
+            data={
+                "csrfmiddlewaretoken": token[1] if token else "",
+                "username": "nobody",
+                "password": "wrong",
+            },
+        )
+        headers = {
+            "Content-Type": form.headers["Content-Type"],
+            "Origin": str(client.base_url).rstrip("/"),
+        }
         answer = _send(client, "POST", path, form.read(), **headers)
     assert answer.status_code not in (403, 411, 500), answer.text
     assert "nobody" in answer.text, "the form comes back with the name that was typed"
@@ -97,13 +149,19 @@ def test_a_chunked_form_is_read(stack: Stack, people: dict[str, Person], path: s
 
 @pytest.fixture(params=["frontend", "direct"])
 def address(stack: Stack, request: pytest.FixtureRequest) -> tuple[str, int]:
-    return "127.0.0.1", int(stack.environment["PORT" if request.param == "frontend" else "API_PORT"])
+    return "127.0.0.1", int(
+        stack.environment["PORT" if request.param == "frontend" else "API_PORT"]
+    )
 
 
-def _raw(address: tuple[str, int], head: str, body: bytes = b"", *, seconds: float = 10.0) -> tuple[bytes, bool]:
+def _raw(
+    address: tuple[str, int], head: str, body: bytes = b"", *, seconds: float = 10.0
+) -> tuple[bytes, bool]:
     """The answer to a request as it is written, and whether the connection was closed within a second after it."""
     with socket.create_connection(address, seconds) as connection:
-        connection.sendall(head.replace("\n", "\r\n").format(port=address[1]).encode() + b"\r\n\r\n" + body)
+        connection.sendall(
+            head.replace("\n", "\r\n").format(port=address[1]).encode() + b"\r\n\r\n" + body
+        )
         answer = connection.recv(65536)
         connection.settimeout(1)
         try:
@@ -114,9 +172,13 @@ def _raw(address: tuple[str, int], head: str, body: bytes = b"", *, seconds: flo
             return answer, False
 
 
-def test_both_headers_of_a_body_are_refused_and_the_connection_ends(address: tuple[str, int]) -> None:
+def test_both_headers_of_a_body_are_refused_and_the_connection_ends(
+    address: tuple[str, int],
+) -> None:
     head = "POST /api/v1/projects/ HTTP/1.1\nHost: localhost:{port}\nAuthorization: Bearer any\nContent-Length: 2\nTransfer-Encoding: chunked"
-    answer, closed = _raw(address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer, closed = _raw(
+        address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read as a request"
     assert closed
@@ -129,8 +191,20 @@ LARGE = [
     ("POST", "/api/v1/session/", f"{UNKNOWN}\nContent-Type: application/json", 3_000_000, 403),
     ("POST", "/api/v1/projects/", "Content-Type: application/json", 1_000_000, 401),
     ("POST", "/api/v1/projects/", f"{UNKNOWN}\nContent-Type: application/json", 3_000_000, 401),
-    ("POST", "/api/v1/projects/contract/datasets/", "Content-Type: multipart/form-data; boundary=x", 900 * MIB, 401),
-    ("POST", "/api/v1/projects/contract/datasets/", f"{UNKNOWN}\nContent-Type: multipart/form-data; boundary=x", 900 * MIB, 401),
+    (
+        "POST",
+        "/api/v1/projects/contract/datasets/",
+        "Content-Type: multipart/form-data; boundary=x",
+        900 * MIB,
+        401,
+    ),
+    (
+        "POST",
+        "/api/v1/projects/contract/datasets/",
+        f"{UNKNOWN}\nContent-Type: multipart/form-data; boundary=x",
+        900 * MIB,
+        401,
+    ),
     ("PUT", f"{ATTEMPT}/artifacts/a", "Content-Type: text/plain", 9000 * MIB, 401),
     ("PUT", f"{ATTEMPT}/artifacts/a", f"{UNKNOWN}\nContent-Type: text/plain", 9000 * MIB, 401),
     ("POST", f"{ATTEMPT}/logs?offset=0", UNKNOWN, 200_000, 401),
@@ -145,7 +219,9 @@ def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
     port = int(stack.environment["API_PORT"])
     before = _open_temporary_bytes(stack)
     began = time.monotonic()
-    head = f"{method} {path} HTTP/1.1\nHost: localhost:{{port}}\n{headers}\nContent-Length: {length}"
+    head = (
+        f"{method} {path} HTTP/1.1\nHost: localhost:{{port}}\n{headers}\nContent-Length: {length}"
+    )
     answer, _closed = _raw(("127.0.0.1", port), head, b"x" * 5000)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:400]
     assert time.monotonic() - began < 8, "it is answered at once, not when the body has come"
@@ -168,12 +244,23 @@ def _open_temporary_bytes(stack: Stack) -> int:
 
 def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> None:
     port = int(stack.environment["PORT"])
-    for path, status in (("/api/v1/session/", 413), ("/signin/", 413), ("/admin/login/", 413), ("/api/v1/projects/", 413)):
-        answer, _ = _raw(("127.0.0.1", port), f"POST {path} HTTP/1.1\nHost: localhost:{{port}}\nContent-Length: 1000000", b"x" * 20_000)
+    for path, status in (
+        ("/api/v1/session/", 413),
+        ("/signin/", 413),
+        ("/admin/login/", 413),
+        ("/api/v1/projects/", 413),
+    ):
+        answer, _ = _raw(
+            ("127.0.0.1", port),
+            f"POST {path} HTTP/1.1\nHost: localhost:{{port}}\nContent-Length: 1000000",
+            b"x" * 20_000,
+        )
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer[:300])
 
 
-def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(stack: Stack, project: str, api: Api) -> None:
+def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
+    stack: Stack, project: str, api: Api
+) -> None:
     """A job writes 96 MiB: the orchestrator never holds them in a file without a name, nor in memory."""
     [web] = stack.pids("web")
     size = 96 * MIB
@@ -182,9 +269,15 @@ def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(stack: Stack,
     name = f"p{uuid.uuid4().hex[:12]}"
     api.post(f"projects/{project}/pipelines/", {"name": name, "definition": {"steps": [step]}})
     memory_before, most_spooled = psutil.Process(web).memory_info().rss, 0
-    job = api.post(f"projects/{project}/jobs/", {"type": "pipeline_execution", "parameters": {"pipeline": name}})["id"]
+    job = api.post(
+        f"projects/{project}/jobs/",
+        {"type": "pipeline_execution", "parameters": {"pipeline": name}},
+    )["id"]
     end = time.monotonic() + 60
-    while api.get(f"jobs/{job}/")["status"] not in ("succeeded", "failed", "cancelled") and time.monotonic() < end:
+    while (
+        api.get(f"jobs/{job}/")["status"] not in ("succeeded", "failed", "cancelled")
+        and time.monotonic() < end
+    ):
         most_spooled = max(most_spooled, _open_temporary_bytes(stack))
         time.sleep(0.05)
     assert api.get(f"jobs/{job}/")["status"] == "succeeded"

@@ -33,8 +33,16 @@ DEFINITION = {
 }
 STEPS = [
     {"id": "machines", "uses": "read", "with": {"dataset": "machines"}},
-    {"id": "known", "uses": "sql", "with": {"query": f"SELECT * FROM machines WHERE serial >= 'M{FRESH:05}'"}},
-    {"id": "fresh", "uses": "sql", "with": {"query": f"SELECT * EXCLUDE (state) FROM machines WHERE serial < 'M{FRESH:05}'"}},
+    {
+        "id": "known",
+        "uses": "sql",
+        "with": {"query": f"SELECT * FROM machines WHERE serial >= 'M{FRESH:05}'"},
+    },
+    {
+        "id": "fresh",
+        "uses": "sql",
+        "with": {"query": f"SELECT * EXCLUDE (state) FROM machines WHERE serial < 'M{FRESH:05}'"},
+    },
     {"id": "save_known", "uses": "write", "with": {"dataset": "known", "from": "known"}},
     {"id": "save_fresh", "uses": "write", "with": {"dataset": "fresh", "from": "fresh"}},
 ]
@@ -42,9 +50,24 @@ JOBS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("pipeline_execution", {"pipeline": "split"}),
     (
         "ml_training",
-        {"dataset": "known", "target": "state", "model": "state", "algorithm": "random_forest", "hyperparameters": {"n_estimators": 30}, "seed": 7},
+        {
+            "dataset": "known",
+            "target": "state",
+            "model": "state",
+            "algorithm": "random_forest",
+            "hyperparameters": {"n_estimators": 30},
+            "seed": 7,
+        },
     ),
-    ("ml_inference", {"model": "state", "dataset": "fresh", "output": "states", "keys": ["serial", "hours", "guarded", "serviced_at", "site"]}),
+    (
+        "ml_inference",
+        {
+            "model": "state",
+            "dataset": "fresh",
+            "output": "states",
+            "keys": ["serial", "hours", "guarded", "serviced_at", "site"],
+        },
+    ),
     (
         "digital_twin_update",
         {
@@ -105,22 +128,40 @@ def _rows(api: Api, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_each_job_ran_in_a_worker_of_its_own_and_says_what_it_made(api: Api, chain: list[dict[str, Any]]) -> None:
+def test_each_job_ran_in_a_worker_of_its_own_and_says_what_it_made(
+    api: Api, chain: list[dict[str, Any]]
+) -> None:
     pipeline, training, inference, update = (job["result"] for job in chain)
     assert [row["name"] for row in pipeline["datasets"]] == ["known", "fresh"]
     assert (training["model"], training["version"]) == ("state", 1)
     assert set(training["metrics"]) == set(training["baseline"])
     assert training["metrics"]["accuracy"] > training["baseline"]["accuracy"] + 0.2
     assert inference == {"datasets": [{"name": "states", "version": 1}], "rows": FRESH}
-    assert (update["twin"], update["created"], update["changed"], update["removed"]) == ("plant", FRESH, 0, 0)
-    hosts = [next(event["data"] for event in api.every(f"jobs/{job['id']}/events/") if event["kind"] == "job.launched") for job in chain]
+    assert (update["twin"], update["created"], update["changed"], update["removed"]) == (
+        "plant",
+        FRESH,
+        0,
+        0,
+    )
+    hosts = [
+        next(
+            event["data"]
+            for event in api.every(f"jobs/{job['id']}/events/")
+            if event["kind"] == "job.launched"
+        )
+        for job in chain
+    ]
     assert len({host["name"] for host in hosts}) == len(chain)
 
 
-def test_predictions_are_classes_with_probabilities_that_sum_to_one(api: Api, chain: list[dict[str, Any]]) -> None:
+def test_predictions_are_classes_with_probabilities_that_sum_to_one(
+    api: Api, chain: list[dict[str, Any]]
+) -> None:
     rows = _rows(api, "states")
     assert [row["serial"] for row in rows] == [f"M{number:05}" for number in range(FRESH)]
-    truth = {row["serial"]: row["state"] for row in map(json.loads, _machines().decode().splitlines())}
+    truth = {
+        row["serial"]: row["state"] for row in map(json.loads, _machines().decode().splitlines())
+    }
     for row in rows:
         shares = {name: float(row[f"probability_{name}"]) for name in STATES}
         assert sum(shares.values()) == pytest.approx(1)
@@ -128,7 +169,9 @@ def test_predictions_are_classes_with_probabilities_that_sum_to_one(api: Api, ch
     assert sum(row["prediction"] == truth[row["serial"]] for row in rows) > FRESH * 0.75
 
 
-def test_the_twin_holds_the_predictions_and_each_value_names_its_source(api: Api, chain: list[dict[str, Any]]) -> None:
+def test_the_twin_holds_the_predictions_and_each_value_names_its_source(
+    api: Api, chain: list[dict[str, Any]]
+) -> None:
     row = _rows(api, "states")[20]  # one without hours: 20 divides by 20
     shown = api.get(f"{P}/twins/plant/entities/machine/{row['serial']}/")
     values = {value["property"]: value for value in shown["values"]}
@@ -142,23 +185,49 @@ def test_the_twin_holds_the_predictions_and_each_value_names_its_source(api: Api
     assert values["state"]["source"]["dataset"] == {"name": "states", "version": 1}
 
 
-def test_lineage_names_all_four_jobs_from_the_predictions_both_ways(api: Api, chain: list[dict[str, Any]]) -> None:
+def test_lineage_names_all_four_jobs_from_the_predictions_both_ways(
+    api: Api, chain: list[dict[str, Any]]
+) -> None:
     found = api.get(f"{P}/lineage/", of="dataset:states@1")
     names = {node["id"] for node in found["nodes"]}
     assert {f"job:{job['id']}" for job in chain} <= names
-    assert {"dataset:machines@1", "dataset:known@1", "dataset:fresh@1", "model:state@1", "twin:plant@1", "pipeline:split@1"} <= names
+    assert {
+        "dataset:machines@1",
+        "dataset:known@1",
+        "dataset:fresh@1",
+        "model:state@1",
+        "twin:plant@1",
+        "pipeline:split@1",
+    } <= names
     edges = {(edge["from"], edge["to"]) for edge in found["edges"]}
     _pipeline, training, inference, update = (f"job:{job['id']}" for job in chain)
-    assert {("dataset:known@1", training), (training, "model:state@1"), ("model:state@1", inference), (inference, "dataset:states@1")} <= edges
+    assert {
+        ("dataset:known@1", training),
+        (training, "model:state@1"),
+        ("model:state@1", inference),
+        (inference, "dataset:states@1"),
+    } <= edges
     assert {("dataset:states@1", update), (update, "twin:plant@1")} <= edges
 
 
-def test_the_same_update_again_makes_no_revision_and_an_edit_outlives_another(api: Api, chain: list[dict[str, Any]]) -> None:
+def test_the_same_update_again_makes_no_revision_and_an_edit_outlives_another(
+    api: Api, chain: list[dict[str, Any]]
+) -> None:
     entity = f"{P}/twins/plant/entities/machine/M00001/"
-    edited = api("PATCH", f"{entity}overlay/", json={"values": {"hours": 12}, "note": "read from its display"})
+    edited = api(
+        "PATCH",
+        f"{entity}overlay/",
+        json={"values": {"hours": 12}, "note": "read from its display"},
+    )
     assert edited.status_code == 200, edited.text
     again = api.ended(api.post(f"{P}/jobs/", {"type": JOBS[3][0], "parameters": JOBS[3][1]})["id"])
-    assert again["result"] == {"twin": "plant", "revision": 2, "created": 0, "changed": 0, "removed": 0}
+    assert again["result"] == {
+        "twin": "plant",
+        "revision": 2,
+        "created": 0,
+        "changed": 0,
+        "removed": 0,
+    }
     hours = next(value for value in api.get(entity)["values"] if value["property"] == "hours")
     assert (hours["value"], hours["overlay"]["note"]) == (12, "read from its display")
     assert [row["kind"] for row in api.every(f"{P}/twins/plant/revisions/")] == ["edit", "update"]

@@ -13,15 +13,26 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def direct(stack: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.described["orchestrator_url"], timeout=20, trust_env=False) as client:
+    with httpx.Client(
+        base_url=stack.described["orchestrator_url"], timeout=20, trust_env=False
+    ) as client:
         yield client
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/api/v1/session/"), ("GET", "/admin/"), ("GET", "/admin/login/"), ("GET", "/api/docs/"), ("GET", "/api/schema/"), ("GET", "/metrics")],
+    [
+        ("POST", "/api/v1/session/"),
+        ("GET", "/admin/"),
+        ("GET", "/admin/login/"),
+        ("GET", "/api/docs/"),
+        ("GET", "/api/schema/"),
+        ("GET", "/metrics"),
+    ],
 )
-def test_what_is_for_people_is_refused_with_a_sentence(direct: httpx.Client, method: str, path: str) -> None:
+def test_what_is_for_people_is_refused_with_a_sentence(
+    direct: httpx.Client, method: str, path: str
+) -> None:
     for headers in ({}, {"X-Forwarded-For": "9.9.9.9"}, {"X-Mimir-Frontend": "v1.1.e30.00"}):
         answer = direct.request(method, path, headers=headers)
         assert answer.status_code == 403
@@ -31,13 +42,23 @@ def test_what_is_for_people_is_refused_with_a_sentence(direct: httpx.Client, met
 def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
     assert direct.get("/health").status_code == 200
     assert direct.get("/ready").status_code == 200
-    assert direct.get("/api/v1/session/", headers={"Authorization": f"Bearer {stack.described['token']}"}).status_code == 200
+    assert (
+        direct.get(
+            "/api/v1/session/", headers={"Authorization": f"Bearer {stack.described['token']}"}
+        ).status_code
+        == 200
+    )
     assert direct.post(f"/worker/v1/attempts/{uuid.uuid4()}/claim", json={}).status_code == 401
     token = psutil.Process(stack.pids("web")[0]).environ()["METRICS_TOKEN"]
-    assert "mimir_database_up" in direct.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text
+    assert (
+        "mimir_database_up"
+        in direct.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text
+    )
 
 
-def test_a_made_up_address_does_not_void_the_lock_out(stack: Stack, direct: httpx.Client, api: Api) -> None:
+def test_a_made_up_address_does_not_void_the_lock_out(
+    stack: Stack, direct: httpx.Client, api: Api
+) -> None:
     """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend; at the orchestrator none is tried."""
     name = f"nobody-{uuid.uuid4().hex[:8]}"
     statuses = []

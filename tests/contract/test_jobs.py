@@ -34,17 +34,33 @@ def paused(api: Api) -> Iterator[str]:
     """A project of its own in which nothing starts; what waits there is cancelled at the end."""
     slug = f"paused-{uuid.uuid4().hex[:8]}"
     api.post("projects/", {"slug": slug, "name": "Paused"})
-    api.post(f"projects/{slug}/pipelines/", {"name": "echo", "definition": {"steps": [command("a", ["true"])]}})
-    assert api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": True}).status_code == 200
+    api.post(
+        f"projects/{slug}/pipelines/",
+        {"name": "echo", "definition": {"steps": [command("a", ["true"])]}},
+    )
+    assert (
+        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": True}).status_code
+        == 200
+    )
     yield slug
     for job in api.every(f"projects/{slug}/jobs/", status="queued"):
         api("POST", f"jobs/{job['id']}/cancel/")
-    assert api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": False}).status_code == 200
+    assert (
+        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": False}).status_code
+        == 200
+    )
 
 
 def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> None:
     resources = {"cpu": "500m", "memory": "1Gi", "gpu": 0}
-    asked = _body(name="Named", labels={"team": "blue"}, priority="high", resources=resources, timeout_seconds=60, max_attempts=2)
+    asked = _body(
+        name="Named",
+        labels={"team": "blue"},
+        priority="high",
+        resources=resources,
+        timeout_seconds=60,
+        max_attempts=2,
+    )
     made = api.post(f"projects/{project}/jobs/", asked)
     assert set(made) == set(_KEYS.split())
     ended = api.ended(made["id"])
@@ -69,15 +85,28 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
     assert {key: ended[key] for key in expected} == expected
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
     assert ended["resources"] == {**resources, "requests": resources}
-    assert ended["inputs"] == [{"name": "pipeline", "kind": "pipeline", "pipeline": "echo", "version": 1}]
+    assert ended["inputs"] == [
+        {"name": "pipeline", "kind": "pipeline", "pipeline": "echo", "version": 1}
+    ]
     assert set(ended["progress"]) == {"fraction", "message"}
 
 
-@pytest.mark.parametrize(("asked", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")])
-def test_a_request_is_the_types_own_within_its_limit_and_all_that_is_asked_beyond(api: Api, project: str, asked: str, requested: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")]
+)
+def test_a_request_is_the_types_own_within_its_limit_and_all_that_is_asked_beyond(
+    api: Api, project: str, asked: str, requested: str
+) -> None:
     """The profile of pipelines: 1 to 2 CPU, 2 to 4 GB."""
-    checked = api.post(f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": asked}), 200)
-    assert checked["resources"] == {"cpu": "2", "memory": asked, "gpu": 0, "requests": {"cpu": "1", "memory": requested, "gpu": 0}}
+    checked = api.post(
+        f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": asked}), 200
+    )
+    assert checked["resources"] == {
+        "cpu": "2",
+        "memory": asked,
+        "gpu": 0,
+        "requests": {"cpu": "1", "memory": requested, "gpu": 0},
+    }
     assert (checked["priority"], checked["max_attempts"]) == ("normal", 1)
 
 
@@ -95,22 +124,33 @@ def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, pr
         assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
 
 
-def test_the_result_names_the_datasets_it_wrote_and_its_steps(api: Api, ran: dict[str, Any]) -> None:
+def test_the_result_names_the_datasets_it_wrote_and_its_steps(
+    api: Api, ran: dict[str, Any]
+) -> None:
     assert ran["result"]["datasets"] == [{"name": "large", "version": 1}]
     assert [step["id"] for step in ran["result"]["steps"]] == ["numbers", "large", "kept", "say"]
     versions = api.get(f"projects/{ran['project']}/datasets/large/")["versions"]
-    assert [(row["number"], row["row_count"], row["job"]) for row in versions] == [(1, 2, ran["id"])]
+    assert [(row["number"], row["row_count"], row["job"]) for row in versions] == [
+        (1, 2, ran["id"])
+    ]
     read = [item for item in ran["inputs"] if item["kind"] == "dataset"]
     assert read == [{"name": "numbers", "kind": "dataset", "dataset": "numbers", "version": 1}]
 
 
-def test_a_key_brings_the_same_job_again_and_never_another(api: Api, project: str, people: dict[str, Person], as_user: AsUser) -> None:
+def test_a_key_brings_the_same_job_again_and_never_another(
+    api: Api, project: str, people: dict[str, Person], as_user: AsUser
+) -> None:
     path, key = f"projects/{project}/jobs/", uuid.uuid4().hex
     first = api.post(path, _body(), **{"Idempotency-Key": key})
     assert api.post(path, _body(), **{"Idempotency-Key": key})["id"] == first["id"]
-    error = api.refused("POST", path, 409, "job", json=_body(name="other"), headers={"Idempotency-Key": key})
+    error = api.refused(
+        "POST", path, 409, "job", json=_body(name="other"), headers={"Idempotency-Key": key}
+    )
     assert (error["code"], error["detail"]["job"]) == ("idempotency_conflict", first["id"])
-    assert as_user(people["operator"].token).post(path, _body(), **{"Idempotency-Key": key})["id"] != first["id"]
+    assert (
+        as_user(people["operator"].token).post(path, _body(), **{"Idempotency-Key": key})["id"]
+        != first["id"]
+    )
 
 
 def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> None:
@@ -118,20 +158,30 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
     for _ in range(3):
         key = uuid.uuid4().hex
         with ThreadPoolExecutor(6) as pool:
-            made = list(pool.map(lambda _, key=key: api.post(path, _body(), **{"Idempotency-Key": key})["id"], range(6)))
+            made = list(
+                pool.map(
+                    lambda _, key=key: api.post(path, _body(), **{"Idempotency-Key": key})["id"],
+                    range(6),
+                )
+            )
         assert len(set(made)) == 1
 
 
 def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> None:
     path = f"projects/{paused}/jobs/"
-    made = [api.post(path, _body(name=f"job {number}", labels={"number": str(number)}))["id"] for number in range(5)]
+    made = [
+        api.post(path, _body(name=f"job {number}", labels={"number": str(number)}))["id"]
+        for number in range(5)
+    ]
     assert api.post(f"jobs/{made[0]}/cancel/", None, 202)["status"] == "cancelled"
     newest = made[::-1]
     assert [row["id"] for row in api.every(path, limit=2)] == newest
     assert [row["id"] for row in api.every(path, status="queued")] == newest[:-1]
     assert [row["id"] for row in api.every(path, status="cancelled")] == [made[0]]
     # A status may be repeated, and `next` keeps the filters.
-    page = api("GET", path, params=[("status", "queued"), ("status", "cancelled"), ("limit", "2")]).json()
+    page = api(
+        "GET", path, params=[("status", "queued"), ("status", "cancelled"), ("limit", "2")]
+    ).json()
     found = list(page["results"])
     while page["next"]:
         page = api.get(page["next"])
@@ -150,14 +200,24 @@ def test_a_waiting_job_says_why_and_where_it_stands(api: Api, paused: str) -> No
     first, second = (api.post(f"projects/{paused}/jobs/", _body())["id"] for _ in range(2))
     shown = api.get(f"jobs/{second}/")
     assert shown["status"] == "queued"
-    assert sorted(shown["waiting"]) == ["blocked_by", "detail", "estimate_seconds", "position", "rules"]
+    assert sorted(shown["waiting"]) == [
+        "blocked_by",
+        "detail",
+        "estimate_seconds",
+        "position",
+        "rules",
+    ]
     assert shown["waiting"]["blocked_by"] == "project_paused"
     assert shown["waiting"]["detail"]
     assert shown["waiting"]["position"] > api.get(f"jobs/{first}/")["waiting"]["position"]
-    assert {"rule": "project_paused", "passes": False} in [{key: rule[key] for key in ("rule", "passes")} for rule in shown["waiting"]["rules"]]
+    assert {"rule": "project_paused", "passes": False} in [
+        {key: rule[key] for key in ("rule", "passes")} for rule in shown["waiting"]["rules"]
+    ]
 
 
-def test_wait_answers_at_the_end_or_after_so_many_seconds(api: Api, project: str, paused: str) -> None:
+def test_wait_answers_at_the_end_or_after_so_many_seconds(
+    api: Api, project: str, paused: str
+) -> None:
     waiting = api.post(f"projects/{paused}/jobs/", _body())["id"]
     answer = api("GET", f"jobs/{waiting}/", params={"wait": "0.5"})
     assert (answer.json()["status"], 0.4 < answer.elapsed.total_seconds() < 20) == ("queued", True)
@@ -179,7 +239,9 @@ def test_a_full_line_is_429_with_a_time_to_wait(api: Api, paused: str) -> None:
 
 def test_a_queued_job_is_cancelled_at_once_and_again_without_harm(api: Api, paused: str) -> None:
     job = api.post(f"projects/{paused}/jobs/", _body())["id"]
-    assert [api.post(f"jobs/{job}/cancel/", None, 202)["status"] for _ in range(3)] == ["cancelled"] * 3
+    assert [api.post(f"jobs/{job}/cancel/", None, 202)["status"] for _ in range(3)] == [
+        "cancelled"
+    ] * 3
     kinds = [event["kind"] for event in api.every(f"jobs/{job}/events/")]
     assert kinds.count("job.cancelled") == 1
 
@@ -195,7 +257,9 @@ def test_a_running_job_is_asked_and_then_ended(api: Api, project: str, sleeper: 
     assert api.post(f"jobs/{job}/cancel/", None, 202)["status"] == "cancelled"
 
 
-def test_an_ended_job_is_not_cancelled(api: Api, ran: dict[str, Any], failed: dict[str, Any]) -> None:
+def test_an_ended_job_is_not_cancelled(
+    api: Api, ran: dict[str, Any], failed: dict[str, Any]
+) -> None:
     for job in (ran, failed):
         api.refused("POST", f"jobs/{job['id']}/cancel/", 409)
         assert api.get(f"jobs/{job['id']}/")["status"] == job["status"]
@@ -204,7 +268,13 @@ def test_an_ended_job_is_not_cancelled(api: Api, ran: dict[str, Any], failed: di
 @pytest.fixture(scope="module")
 def failed(api: Api, project: str) -> dict[str, Any]:
     """A job whose command ended with 3, twice."""
-    api.post(f"projects/{project}/pipelines/", {"name": "fails", "definition": {"steps": [command("bad", ["sh", "-c", "echo why; exit 3"])]}})
+    api.post(
+        f"projects/{project}/pipelines/",
+        {
+            "name": "fails",
+            "definition": {"steps": [command("bad", ["sh", "-c", "echo why; exit 3"])]},
+        },
+    )
     return api.ended(api.post(f"projects/{project}/jobs/", _body("fails", max_attempts=2))["id"])
 
 
@@ -220,15 +290,29 @@ def test_a_failed_job_says_why_and_what_to_do(api: Api, failed: dict[str, Any]) 
 
 
 def test_a_next_steps_patch_is_a_request_that_is_accepted(api: Api, failed: dict[str, Any]) -> None:
-    patches = [step["patch"] for step in failed["diagnosis"]["next_steps"] if step["patch"] is not None]
+    patches = [
+        step["patch"] for step in failed["diagnosis"]["next_steps"] if step["patch"] is not None
+    ]
     for patch in patches:
-        assert api.post(f"projects/{failed['project']}/jobs/?dry_run=true", {**_body("fails"), **patch}, 200)["valid"]
+        assert api.post(
+            f"projects/{failed['project']}/jobs/?dry_run=true", {**_body("fails"), **patch}, 200
+        )["valid"]
 
 
 def test_a_retry_is_a_new_job_with_the_same_request(api: Api, failed: dict[str, Any]) -> None:
     again = api.post(f"jobs/{failed['id']}/retry/", None)
     assert again["retry_of"] == failed["id"]
-    same = ("project", "type", "parameters", "inputs", "resources", "labels", "priority", "max_attempts", "timeout_seconds")
+    same = (
+        "project",
+        "type",
+        "parameters",
+        "inputs",
+        "resources",
+        "labels",
+        "priority",
+        "max_attempts",
+        "timeout_seconds",
+    )
     assert {key: again[key] for key in same} == {key: failed[key] for key in same}
     assert api.ended(again["id"])["status"] == "failed"
     assert api.get(f"jobs/{failed['id']}/") == failed
@@ -236,7 +320,9 @@ def test_a_retry_is_a_new_job_with_the_same_request(api: Api, failed: dict[str, 
 
 def test_a_retry_reads_the_versions_the_first_one_read(api: Api, ran: dict[str, Any]) -> None:
     steps = [command("other", ["true"])]
-    api.post(f"projects/{ran['project']}/pipelines/", {"name": "rich", "definition": {"steps": steps}})
+    api.post(
+        f"projects/{ran['project']}/pipelines/", {"name": "rich", "definition": {"steps": steps}}
+    )
     again = api.ended(api.post(f"jobs/{ran['id']}/retry/", None)["id"])
     assert again["inputs"] == ran["inputs"]
     assert [step["id"] for step in again["result"]["steps"]] == ["numbers", "large", "kept", "say"]
@@ -256,11 +342,23 @@ def test_a_job_that_has_not_ended_is_not_retried(api: Api, paused: str) -> None:
     api.refused("POST", f"jobs/{job}/retry/", 409)
 
 
-def test_limits_are_for_site_administrators(api: Api, people: dict[str, Person], as_user: AsUser, paused: str) -> None:
+def test_limits_are_for_site_administrators(
+    api: Api, people: dict[str, Person], as_user: AsUser, paused: str
+) -> None:
     as_user(people["maintainer"].token).refused("GET", "limits/", 403)
-    as_user(people["maintainer"].token).refused("PATCH", "limits/", 403, json={"scope": "global", "max_jobs": 1})
-    assert {"scope": "project", "key": paused, "max_jobs": None, "paused": True} in api.every("limits/")
-    api.refused("PATCH", "limits/", 400, "key", json={"scope": "project", "key": "no-such-project", "max_jobs": 1})
+    as_user(people["maintainer"].token).refused(
+        "PATCH", "limits/", 403, json={"scope": "global", "max_jobs": 1}
+    )
+    assert {"scope": "project", "key": paused, "max_jobs": None, "paused": True} in api.every(
+        "limits/"
+    )
+    api.refused(
+        "PATCH",
+        "limits/",
+        400,
+        "key",
+        json={"scope": "project", "key": "no-such-project", "max_jobs": 1},
+    )
     api.refused("PATCH", "limits/", 400, "key", json={"scope": "type", "key": "x", "max_jobs": 1})
     api.refused("PATCH", "limits/", 400, "max_jobs", json={"scope": "global", "max_jobs": -1})
     api.refused("PATCH", "limits/", 400, "scope", json={"scope": "galaxy"})
@@ -269,15 +367,27 @@ def test_limits_are_for_site_administrators(api: Api, people: dict[str, Person],
 def test_what_a_pause_held_back_starts_when_it_is_lifted(api: Api, paused: str) -> None:
     job = api.post(f"projects/{paused}/jobs/", _body())["id"]
     assert api.get(f"jobs/{job}/", wait=0.3)["status"] == "queued"
-    assert api("PATCH", "limits/", json={"scope": "project", "key": paused, "paused": False}).status_code == 200
+    assert (
+        api(
+            "PATCH", "limits/", json={"scope": "project", "key": paused, "paused": False}
+        ).status_code
+        == 200
+    )
     assert api.ended(job)["status"] == "succeeded"
 
 
-def test_a_member_of_a_lesser_role_sees_a_job_and_moves_none(api: Api, ran: dict[str, Any], people: dict[str, Person], as_user: AsUser) -> None:
+def test_a_member_of_a_lesser_role_sees_a_job_and_moves_none(
+    api: Api, ran: dict[str, Any], people: dict[str, Person], as_user: AsUser
+) -> None:
     viewer, stranger = as_user(people["viewer"].token), as_user(people["stranger"].token)
     assert viewer.get(f"jobs/{ran['id']}/") == api.get(f"jobs/{ran['id']}/")
     for act in ("cancel", "retry"):
         viewer.refused("POST", f"jobs/{ran['id']}/{act}/", 403)
         stranger.refused("POST", f"jobs/{ran['id']}/{act}/", 404)
     for part in ("", "events/", "logs/", "logs/search/", "usage/", "artifacts/", "attempts/"):
-        stranger.refused("GET", f"jobs/{ran['id']}/{part}", 404, params={"q": "x"} if part == "logs/search/" else None)
+        stranger.refused(
+            "GET",
+            f"jobs/{ran['id']}/{part}",
+            404,
+            params={"q": "x"} if part == "logs/search/" else None,
+        )

@@ -22,7 +22,9 @@ from tests.support.signin import sign_in
 from tests.support.stack import Stack, running, wait_for
 
 pytestmark = pytest.mark.timeout(180)
-MANIFESTS = [ROOT / "deploy" / "k8s" / name / "mimir-aip.yaml" for name in ("development", "production")]
+MANIFESTS = [
+    ROOT / "deploy" / "k8s" / name / "mimir-aip.yaml" for name in ("development", "production")
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,9 @@ def node(fake: FakeKubernetes) -> Iterator[RealNode]:
 
 
 @pytest.fixture(scope="module")
-def stack(fake: FakeKubernetes, node: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    fake: FakeKubernetes, node: RealNode, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     settings = {
         "LAUNCHER": "kubernetes",
         "KUBECONFIG_FILE": str(fake.kubeconfig),
@@ -62,8 +66,14 @@ def _runs(stack: Stack, node: RealNode, job: str) -> None:
     wait_for(lambda: b"begun" in stack.log(job, format="raw").content, "it has printed")
 
 
-def test_a_job_runs_in_a_container_and_leaves_its_log_and_its_dataset(stack: Stack, fake: FakeKubernetes) -> None:
-    command = {"id": "say", "uses": "command", "with": {"argv": ["sh", "-c", "echo begun; seq 1000"]}}
+def test_a_job_runs_in_a_container_and_leaves_its_log_and_its_dataset(
+    stack: Stack, fake: FakeKubernetes
+) -> None:
+    command = {
+        "id": "say",
+        "uses": "command",
+        "with": {"argv": ["sh", "-c", "echo begun; seq 1000"]},
+    }
     job = stack.submit([*stack.writing("numbers"), command])
     assert stack.end_of(job)["status"] == "succeeded"
     stack.assert_whole_log(job)
@@ -72,7 +82,9 @@ def test_a_job_runs_in_a_container_and_leaves_its_log_and_its_dataset(stack: Sta
     assert {"job.admitted", "job.launched", "job.claimed", "job.succeeded"} <= set(kinds)
 
 
-def test_all_four_job_types_run_in_containers_each_using_what_the_one_before_made(stack: Stack) -> None:
+def test_all_four_job_types_run_in_containers_each_using_what_the_one_before_made(
+    stack: Stack,
+) -> None:
     assert run_demo(Places(stack.var), submit=True, say=print)
 
 
@@ -83,10 +95,15 @@ def test_a_running_job_is_cancelled(stack: Stack, node: RealNode) -> None:
     assert stack.end_of(job)["status"] == "cancelled"
 
 
-def test_the_log_of_a_killed_worker_is_joined_from_its_pod(stack: Stack, node: RealNode, tmp_path: Path) -> None:
+def test_the_log_of_a_killed_worker_is_joined_from_its_pod(
+    stack: Stack, node: RealNode, tmp_path: Path
+) -> None:
     """The orchestrator is away while it prints, and all of the worker dies at once: what it had printed is in the pod's log."""
     go = tmp_path / "go"
-    job = stack.submit(f"echo begun; while [ ! -e {go} ]; do sleep 0.05; done; seq 2000; echo last; sleep 600", max_attempts=1)
+    job = stack.submit(
+        f"echo begun; while [ ! -e {go} ]; do sleep 0.05; done; seq 2000; echo last; sleep 600",
+        max_attempts=1,
+    )
     _runs(stack, node, job)
     container = node.of(job)
     assert container
@@ -97,7 +114,9 @@ def test_the_log_of_a_killed_worker_is_joined_from_its_pod(stack: Stack, node: R
         container.kill()
     finally:
         os.kill(web, signal.SIGCONT)
-    ended = wait_for(lambda: stack.attempts(job)[0]["gone_at"] and stack.attempts(job)[0], "it is seen gone")
+    ended = wait_for(
+        lambda: stack.attempts(job)[0]["gone_at"] and stack.attempts(job)[0], "it is seen gone"
+    )
     log = stack.log(job, format="raw")
     assert log.headers["Log-Complete"] == "false"
     assert log.content.split()[:3] == [b"begun", b"1", b"2"]
@@ -107,7 +126,9 @@ def test_the_log_of_a_killed_worker_is_joined_from_its_pod(stack: Stack, node: R
     stack.end_of(job)
 
 
-def test_out_of_memory_is_told_with_the_limit_and_what_to_ask_for(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+def test_out_of_memory_is_told_with_the_limit_and_what_to_ask_for(
+    stack: Stack, node: RealNode, fake: FakeKubernetes
+) -> None:
     job = stack.submit("echo begun; sleep 600", resources={"memory": "256Mi"})
     _runs(stack, node, job)
     fake.act(f"worker-job-{job}-1", Act.OUT_OF_MEMORY)
@@ -133,7 +154,14 @@ def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_th
     job = stack.submit("true")
     wait_for(lambda: fake.counts()["jobs"], "its Job is made")
     made = time.monotonic()
-    told = wait_for(lambda: (shown := stack.job(job))["diagnosis"] and shown["diagnosis"]["category"] == category and shown, "it is told")
+    told = wait_for(
+        lambda: (
+            (shown := stack.job(job))["diagnosis"]
+            and shown["diagnosis"]["category"] == category
+            and shown
+        ),
+        "it is told",
+    )
     print(f"{category} told after {time.monotonic() - made:.2f} s")
     assert told["status"] == "launching"
     assert words in told["message"]
@@ -145,12 +173,16 @@ def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_th
     assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
 
 
-def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(stack: Stack, fake: FakeKubernetes) -> None:
+def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(
+    stack: Stack, fake: FakeKubernetes
+) -> None:
     """The hint's launch fails at once, the sweep's hangs: the sweeps that follow come all the same."""
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
     job = stack.submit("true")
-    told = wait_for(lambda: (shown := stack.job(job))["diagnosis"] and shown, "the job says why it waits")
+    told = wait_for(
+        lambda: (shown := stack.job(job))["diagnosis"] and shown, "the job says why it waits"
+    )
     assert (told["status"], told["diagnosis"]["category"]) == ("launching", "cluster_unreachable")
     wait_for_sweeps(stack)
     assert fake.counts()["jobs"] == 0, "all of this while the launch hangs"
@@ -158,7 +190,9 @@ def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(stack: S
     assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
 
 
-def test_what_runs_while_nobody_looks_is_adopted(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+def test_what_runs_while_nobody_looks_is_adopted(
+    stack: Stack, node: RealNode, fake: FakeKubernetes
+) -> None:
     job = stack.submit("echo begun; sleep 4; echo done")
     _runs(stack, node, job)
     for name in ("dispatcher", "reconciler", "web"):
@@ -169,7 +203,9 @@ def test_what_runs_while_nobody_looks_is_adopted(stack: Stack, node: RealNode, f
     assert len([run for run in fake.ledger() if run.job == f"worker-job-{job}-1"]) == 1
 
 
-def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(
+    stack: Stack, node: RealNode, fake: FakeKubernetes
+) -> None:
     """It reports that it was asked to stop; the cluster knows by whom."""
     fake.script(start=Start.RUNS, stop_seconds=30.0)
     job = stack.submit("echo begun; sleep 600")
@@ -185,7 +221,9 @@ def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(stack: Stack, n
     assert stack.end_of(job)["status"] == "cancelled"
 
 
-def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+def test_a_pod_whose_job_was_taken_from_it_is_removed(
+    stack: Stack, node: RealNode, fake: FakeKubernetes
+) -> None:
     """Somebody deletes the Job and leaves its pod: the worker goes on, and its end counts."""
     job = stack.submit("echo begun; sleep 3")
     _runs(stack, node, job)
@@ -195,7 +233,11 @@ def test_a_pod_whose_job_was_taken_from_it_is_removed(stack: Stack, node: RealNo
 
 def _long_ago(stack: Stack, job: str) -> None:
     """As if its last heartbeat were old; until the reconciler has noted that."""
-    rows(stack, "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1", job)
+    rows(
+        stack,
+        "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1",
+        job,
+    )
     noted = "SELECT 1 FROM jobs_attempt WHERE job_id = %s AND unheard_heartbeat_at = heartbeat_at"
     wait_for(lambda: rows(stack, noted, job), "it is noted")
 
@@ -203,10 +245,15 @@ def _long_ago(stack: Stack, job: str) -> None:
 def _as_if_later(stack: Stack) -> None:
     """As if web had been up, and the cluster asked in vain, for longer than the grace."""
     rows(stack, "UPDATE jobs_webuptime SET counted_seconds = counted_seconds + 1000 RETURNING 1")
-    rows(stack, "UPDATE jobs_cluster SET away_seconds = away_seconds + 1000, away_web_seconds = away_web_seconds + 1000 RETURNING 1")
+    rows(
+        stack,
+        "UPDATE jobs_cluster SET away_seconds = away_seconds + 1000, away_web_seconds = away_web_seconds + 1000 RETURNING 1",
+    )
 
 
-def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_given_up(stack: Stack, node: RealNode, fake: FakeKubernetes) -> None:
+def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_given_up(
+    stack: Stack, node: RealNode, fake: FakeKubernetes
+) -> None:
     heard, silent = stack.submit("echo begun; sleep 600"), stack.submit("echo begun; sleep 600")
     _runs(stack, node, heard)
     _runs(stack, node, silent)
@@ -218,7 +265,13 @@ def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_giv
     fake.watches("cut")
     os.kill(container.process.pid, signal.SIGSTOP)
     try:
-        wait_for(lambda: stack.call("GET", "/api/v1/clusters/local/").json()["health"]["state"] == "unreachable", "it is away")
+        wait_for(
+            lambda: (
+                stack.call("GET", "/api/v1/clusters/local/").json()["health"]["state"]
+                == "unreachable"
+            ),
+            "it is away",
+        )
         _long_ago(stack, silent)
         told = wait_for(lambda: stack.job(silent)["away"], "it is told")
         assert (told["cluster"], told["heard_at"] < told["lost_at"]) == ("local", True)
@@ -229,8 +282,15 @@ def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_giv
             assert "is heard of" not in person.get(f"/jobs/{heard}/").text
         assert (stack.job(heard)["status"], stack.job(heard)["away"]) == ("running", None)
         _as_if_later(stack)
-        ended = wait_for(lambda: (each := stack.attempts(silent)[0])["gone_at"] and each, "it is given up, and counts as gone")
-        assert (ended["reason"], ended["counts"], ended["log_complete"]) == ("heartbeat_lost", False, False)
+        ended = wait_for(
+            lambda: (each := stack.attempts(silent)[0])["gone_at"] and each,
+            "it is given up, and counts as gone",
+        )
+        assert (ended["reason"], ended["counts"], ended["log_complete"]) == (
+            "heartbeat_lost",
+            False,
+            False,
+        )
         assert stack.job(heard)["status"] == "running"
     finally:
         fake.clear_faults()
@@ -239,7 +299,12 @@ def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_giv
     assert rows(stack, beats)[0][0] > before[0], "web beats"
     stack.wait_status(silent, "running")
     assert [each["number"] for each in stack.attempts(silent)] == [1, 2]
-    wait_for(lambda: not [run for run in fake.ledger(running=True) if run.job == f"worker-job-{silent}-1"], "the old worker is gone")
+    wait_for(
+        lambda: (
+            not [run for run in fake.ledger(running=True) if run.job == f"worker-job-{silent}-1"]
+        ),
+        "the old worker is gone",
+    )
     assert (stack.job(heard)["attempt"], stack.job(heard)["status"]) == (1, "running")
     for job in (heard, silent):
         stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
@@ -249,8 +314,14 @@ def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_giv
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.parent.name)
 def test_the_role_grants_what_was_used_and_no_more(fake: FakeKubernetes, manifest: Path) -> None:
     """Last: over all that the tests above made it ask for."""
-    roles = [each for each in yaml.safe_load_all(manifest.read_text()) if each["kind"] == "Role" and each["metadata"]["name"] == "orchestrator"]
-    granted = {resource: set(rule["verbs"]) for rule in roles[0]["rules"] for resource in rule["resources"]}
+    roles = [
+        each
+        for each in yaml.safe_load_all(manifest.read_text())
+        if each["kind"] == "Role" and each["metadata"]["name"] == "orchestrator"
+    ]
+    granted = {
+        resource: set(rule["verbs"]) for rule in roles[0]["rules"] for resource in rule["resources"]
+    }
     used: dict[str, set[str]] = {}
     for each in fake.requests():
         used.setdefault(each["resource"], set()).add(each["verb"])

@@ -17,7 +17,13 @@ from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
 AsUser = Callable[[str | None], Api]
-PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = "public", "signed", "viewer", "operator", "maintainer"
+PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = (
+    "public",
+    "signed",
+    "viewer",
+    "operator",
+    "maintainer",
+)
 ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
@@ -28,7 +34,9 @@ PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
 _DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
 
 _TWIN = '{"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}'
-QUERIES = {"projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"}  # what a page's address needs beside its path
+QUERIES = {
+    "projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"
+}  # what a page's address needs beside its path
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -37,9 +45,19 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("session/", "GET"): (PUBLIC, None),
     ("signout/", "POST"): (PUBLIC, {}),
     ("password/<str:uid>/<str:token>/", "GET"): (LINK, None),
-    ("password/<str:uid>/<str:token>/", "POST"): (LINK, {"new_password": "another-long-one", "repeated": "another-long-one"}),
+    ("password/<str:uid>/<str:token>/", "POST"): (
+        LINK,
+        {"new_password": "another-long-one", "repeated": "another-long-one"},
+    ),
     ("account/", "GET"): (SIGNED, None),
-    ("account/", "POST"): (SIGNED, {"current_password": "wrong", "new_password": "another-long-one", "repeated": "another-long-one"}),
+    ("account/", "POST"): (
+        SIGNED,
+        {
+            "current_password": "wrong",
+            "new_password": "another-long-one",
+            "repeated": "another-long-one",
+        },
+    ),
     ("account/sessions/<uuid:session_id>/end/", "POST"): (SIGNED, {}),
     ("account/sessions/end/", "POST"): (EVERYWHERE, {}),
     ("tokens/", "GET"): (SIGNED, None),
@@ -51,9 +69,15 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/sample/", "POST"): (MAINTAINER, {}),
     ("projects/<str:slug>/members/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/members/", "POST"): (MAINTAINER, {"username": "viewer", "role": "viewer"}),
+    ("projects/<str:slug>/members/", "POST"): (
+        MAINTAINER,
+        {"username": "viewer", "role": "viewer"},
+    ),
     ("projects/<str:slug>/settings/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/settings/", "POST"): (MAINTAINER, {"name": "Contract", "description": ""}),
+    ("projects/<str:slug>/settings/", "POST"): (
+        MAINTAINER,
+        {"name": "Contract", "description": ""},
+    ),
     ("projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/jobs/new/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
@@ -61,20 +85,32 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("projects/<str:slug>/datasets/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/datasets/<str:name>/", "POST"): (MAINTAINER, {"make_current": "1"}),
     ("projects/<str:slug>/datasets/import/<uuid:upload_id>/", "GET"): (MAINTAINER, None),
-    ("projects/<str:slug>/datasets/import/<uuid:upload_id>/", "POST"): (MAINTAINER, {"then": "show"}),
+    ("projects/<str:slug>/datasets/import/<uuid:upload_id>/", "POST"): (
+        MAINTAINER,
+        {"then": "show"},
+    ),
     ("projects/<str:slug>/models/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/models/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/models/<str:name>/compare/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/pipelines/new/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/pipelines/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _DEFINITION}),
+    ("projects/<str:slug>/pipelines/new/", "POST"): (
+        MAINTAINER,
+        {"name": "formed", "definition": _DEFINITION},
+    ),
     ("projects/<str:slug>/pipelines/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/twins/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/twins/new/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/twins/new/", "POST"): (MAINTAINER, {"name": "formed", "definition": _TWIN}),
+    ("projects/<str:slug>/twins/new/", "POST"): (
+        MAINTAINER,
+        {"name": "formed", "definition": _TWIN},
+    ),
     ("projects/<str:slug>/twins/<str:name>/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/twins/<str:name>/definition/", "GET"): (VIEWER, None),
-    ("projects/<str:slug>/twins/<str:name>/definition/", "POST"): (MAINTAINER, {"definition": _TWIN}),
+    ("projects/<str:slug>/twins/<str:name>/definition/", "POST"): (
+        MAINTAINER,
+        {"definition": _TWIN},
+    ),
     ("projects/<str:slug>/twins/<str:name>/entity/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/twins/<str:name>/entity/", "POST"): (OPERATOR, {"v-word": "uno"}),
     ("projects/<str:slug>/twins/<str:name>/revisions/", "GET"): (VIEWER, None),
@@ -97,7 +133,9 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
 
 
 def _routes(patterns: Any = None, prefix: str = "") -> Iterator[str]:
-    for pattern in get_resolver("mimir.urls_frontend").url_patterns if patterns is None else patterns:
+    for pattern in (
+        get_resolver("mimir.urls_frontend").url_patterns if patterns is None else patterns
+    ):
         if isinstance(pattern, URLResolver):
             yield from _routes(pattern.url_patterns, prefix + str(pattern.pattern))
         elif isinstance(pattern, URLPattern):
@@ -117,7 +155,9 @@ class Visitor:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert token
         self._token = token[1]
-        self._cookie = f"mimir_csrf={form.cookies['mimir_csrf']}" + (f"; mimir_session={session}" if session else "")
+        self._cookie = f"mimir_csrf={form.cookies['mimir_csrf']}" + (
+            f"; mimir_session={session}" if session else ""
+        )
         self._client.cookies.clear()
         self._client.headers["Cookie"] = self._cookie
         self.origin = stack.described["frontend_url"]
@@ -128,7 +168,12 @@ class Visitor:
 
     def send(self, path: str, form: dict[str, str]) -> httpx.Response:
         """Send a form of one of our pages."""
-        return self._asked("POST", path, data={**form, "csrfmiddlewaretoken": self._token}, headers={"Origin": self.origin})
+        return self._asked(
+            "POST",
+            path,
+            data={**form, "csrfmiddlewaretoken": self._token},
+            headers={"Origin": self.origin},
+        )
 
     def post(self, path: str, **arguments: Any) -> httpx.Response:
         """Send something that no page of ours made."""
@@ -143,31 +188,55 @@ class Visitor:
 @pytest.fixture(scope="module", autouse=True)
 def _forecast(stack: Stack, project: str) -> None:
     """A model to look at."""
-    write_versions(stack, project=project, name="forecast", dataset="numbers", versions=[regression(1), regression(2)])
+    write_versions(
+        stack,
+        project=project,
+        name="forecast",
+        dataset="numbers",
+        versions=[regression(1), regression(2)],
+    )
 
 
 @pytest.fixture(scope="module")
-def visitors(stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser) -> dict[str, Visitor]:
+def visitors(
+    stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser
+) -> dict[str, Visitor]:
     """A browser of each kind of person: all but nobody with a session cookie that the frontend itself would have signed."""
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     ended = api.post("tokens/", {"name": "ended"})
     assert api("DELETE", f"tokens/{ended['id']}/").status_code == 204
     # Tokens that signing out does not end: the people are needed again.
-    tokens = {name: as_user(person.token).post("tokens/", {"name": "visitor"})["token"] for name, person in people.items()}
+    tokens = {
+        name: as_user(person.token).post("tokens/", {"name": "visitor"})["token"]
+        for name, person in people.items()
+    }
     tokens |= {"expired": ended["token"], "worker": "f" * 64}
-    return {name: Visitor(stack, session_cookie(tokens[name], key=key) if name in tokens else "") for name in PEOPLE}
+    return {
+        name: Visitor(stack, session_cookie(tokens[name], key=key) if name in tokens else "")
+        for name in PEOPLE
+    }
 
 
 @pytest.fixture(scope="module")
 def staged(project: str, people: dict[str, Person], as_user: AsUser) -> str:
     """The id of a file that the maintainer has sent and not imported."""
-    made = as_user(people["maintainer"].token)("POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")})
+    made = as_user(people["maintainer"].token)(
+        "POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")}
+    )
     assert made.status_code == 201, made.text
     return str(made.json()["id"])
 
 
 def _path(route: str, ran: dict[str, Any], staged: str) -> str:
-    name = "echo" if "pipelines" in route else "forecast" if "models" in route else "made.txt" if "files" in route else "numbers"
+    name = (
+        "echo"
+        if "pipelines" in route
+        else "forecast"
+        if "models" in route
+        else "made.txt"
+        if "files" in route
+        else "numbers"
+    )
     values = {f"<uuid:{part}_id>": ran["id"] for part in ("job", "token", "session")}
     values |= {"<str:slug>": "contract", "<str:name>": name, "<uuid:upload_id>": staged}
     path = f"/{route}"
@@ -177,7 +246,9 @@ def _path(route: str, ran: dict[str, Any], staged: str) -> str:
 
 
 @pytest.mark.parametrize(("route", "method"), sorted(RULES))
-def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], staged: str, route: str, method: str) -> None:
+def test_access_to_a_page(
+    visitors: dict[str, Visitor], ran: dict[str, Any], staged: str, route: str, method: str
+) -> None:
     need, form = RULES[route, method]
     for person, visitor in visitors.items():
         if need == EVERYWHERE and person not in OUT:
@@ -186,11 +257,15 @@ def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], sta
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
         told = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
-        out = out or (answer.status_code == 401 and 'action="/signin/"' in answer.text)  # a posted form is kept beside the sign-in
+        out = out or (
+            answer.status_code == 401 and 'action="/signin/"' in answer.text
+        )  # a posted form is kept beside the sign-in
         if need == PUBLIC:
             assert answer.status_code < 400, told
         elif need == LINK:
-            assert (answer.status_code, "This link is not valid" in answer.text) == (400, True), told
+            assert (answer.status_code, "This link is not valid" in answer.text) == (400, True), (
+                told
+            )
         elif need == FORM:
             assert out if person == "nobody" else answer.status_code == 200, told
         elif person in OUT:
@@ -206,17 +281,32 @@ def test_access_to_a_page(visitors: dict[str, Visitor], ran: dict[str, Any], sta
             assert answer.status_code == 403, told
         else:
             assert not out, told
-            assert answer.status_code in ((404,) if route.endswith("raw/") else (200, 302, 400, 409)), told  # a text is sent to no frame
+            assert answer.status_code in (
+                (404,) if route.endswith("raw/") else (200, 302, 400, 409)
+            ), told  # a text is sent to no frame
 
 
-@pytest.mark.parametrize("path", ["/projects/new/", "/jobs/00000000-0000-7000-8000-000000000000/cancel/", "/signout/", "/tokens/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/projects/new/",
+        "/jobs/00000000-0000-7000-8000-000000000000/cancel/",
+        "/signout/",
+        "/tokens/",
+    ],
+)
 def test_a_form_of_another_site_is_refused(visitors: dict[str, Visitor], path: str) -> None:
     for headers in ({"Origin": "https://evil.example"}, {}):
-        assert visitors["maintainer"].post(path, data={"name": "x"}, headers=headers).status_code == 403
+        assert (
+            visitors["maintainer"].post(path, data={"name": "x"}, headers=headers).status_code
+            == 403
+        )
 
 
 @pytest.mark.parametrize("prefix", ["/api/v1/projects/", "/api/v1/projects/contract/jobs/"])
-def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(visitors: dict[str, Visitor], prefix: str) -> None:
+def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(
+    visitors: dict[str, Visitor], prefix: str
+) -> None:
     member = visitors["operator"]
     assert member.get(prefix).status_code == 200
     for headers in ({"Origin": "https://evil.example"}, {"Origin": member.origin}, {}):
@@ -227,9 +317,13 @@ def test_a_cookie_reads_the_api_and_writes_only_from_our_own_pages(visitors: dic
     assert visitors["nobody"].get(prefix).status_code == 401
 
 
-def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(visitors: dict[str, Visitor], people: dict[str, Person]) -> None:
+def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
+    visitors: dict[str, Visitor], people: dict[str, Person]
+) -> None:
     maintainer, page = visitors["maintainer"], "/projects/by-form/members/"
-    assert maintainer.send("/projects/new/", {"slug": "by-form", "name": "By form"}).status_code == 302
+    assert (
+        maintainer.send("/projects/new/", {"slug": "by-form", "name": "By form"}).status_code == 302
+    )
     name, last = people["stranger"].username, people["maintainer"].username
     for form, status, told in (
         ({"username": name, "role": "viewer"}, 302, ""),
@@ -246,14 +340,28 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(visito
     assert visitors["stranger"].get(page).status_code == 404
 
 
-def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(stack: Stack, api: Api) -> None:
+def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
+    stack: Stack, api: Api
+) -> None:
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     boss = Visitor(stack, session_cookie(api.post("tokens/", {"name": "boss"})["token"], key=key))
-    form = {"name": "by-form", "region": "eu", "jobs": "5", "memory": "64Gi", "node_selector": "pool=jobs\r\ndisk=fast", "model_cache": "empty_dir"}
+    form = {
+        "name": "by-form",
+        "region": "eu",
+        "jobs": "5",
+        "memory": "64Gi",
+        "node_selector": "pool=jobs\r\ndisk=fast",
+        "model_cache": "empty_dir",
+    }
     new, page = "/system/clusters/new/", "/system/clusters/by-form/"
-    bad = boss.send(new, {**form, "name": "By form", "jobs": "many", "tolerations": '{"key": "a b"}'})
+    bad = boss.send(
+        new, {**form, "name": "By form", "jobs": "many", "tolerations": '{"key": "a b"}'}
+    )
     assert (bad.status_code, "Give a whole number, for example 8." in bad.text) == (400, True)
-    for wrong, told in ({"name": "By form"}, "Must be 1 to 63 small letters"), ({"tolerations": '{"key": "a b"}'}, "Number 1: key has to be a label"):
+    for wrong, told in (
+        ({"name": "By form"}, "Must be 1 to 63 small letters"),
+        ({"tolerations": '{"key": "a b"}'}, "Number 1: key has to be a label"),
+    ):
         bad = boss.send(new, {**form, **wrong})
         assert (bad.status_code, told in bad.text) == (400, True), told
     assert boss.send(new, form).headers["Location"] == page
@@ -265,9 +373,15 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(stack: 
     assert (late.status_code, "Somebody changed the cluster" in late.text) == (400, True)
     etag = re.search(r'name="etag" value="([^"]+)"', late.text)
     assert etag
-    assert boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])}).status_code == 302
+    assert (
+        boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])}).status_code == 302
+    )
     row = api.get("clusters/by-form/")
-    assert (row["region"], row["enabled"], row["node_selector"]) == ("us", False, {"pool": "jobs", "disk": "fast"})
+    assert (row["region"], row["enabled"], row["node_selector"]) == (
+        "us",
+        False,
+        {"pool": "jobs", "disk": "fast"},
+    )
     assert row["capacity"] == {"jobs": 5, "cpu": None, "memory": "64Gi", "gpu": 0}
     assert boss.send(page, {"then": "remove"}).headers["Location"] == "/system/clusters/"
     assert boss.get(page).status_code == 404

@@ -10,8 +10,13 @@ from tests.support.stack import Stack
 AsUser = Callable[[str | None], Api]
 
 
-def test_a_session_is_a_token_that_works_until_it_is_deleted(stack: Stack, api: Api, as_user: AsUser) -> None:
-    made = api.post("session/", {"username": stack.described["username"], "password": stack.described["password"]})
+def test_a_session_is_a_token_that_works_until_it_is_deleted(
+    stack: Stack, api: Api, as_user: AsUser
+) -> None:
+    made = api.post(
+        "session/",
+        {"username": stack.described["username"], "password": stack.described["password"]},
+    )
     assert sorted(made) == ["expires_at", "token"]
     assert dt.datetime.fromisoformat(made["expires_at"]) > dt.datetime.now(dt.UTC)
     me = as_user(made["token"])
@@ -26,35 +31,56 @@ def test_an_api_token_is_no_sign_in_to_end(api: Api) -> None:
     assert api.get("session/")["username"] == "admin"
 
 
-def test_a_wrong_password_is_401_and_says_nothing_of_the_user(stack: Stack, as_user: AsUser) -> None:
+def test_a_wrong_password_is_401_and_says_nothing_of_the_user(
+    stack: Stack, as_user: AsUser
+) -> None:
     nobody = as_user(None)
     known = {"username": stack.described["username"], "password": "wrong-password"}
     wrong = nobody.refused("POST", "session/", 401, json=known)
-    unknown = nobody.refused("POST", "session/", 401, json={"username": "nobody-here", "password": "wrong-password"})
+    unknown = nobody.refused(
+        "POST", "session/", 401, json={"username": "nobody-here", "password": "wrong-password"}
+    )
     assert wrong == unknown
     nobody.refused("POST", "session/", 400, "username", "password", json={})
 
 
 def test_signing_in_works_with_an_old_token_in_the_header(stack: Stack, as_user: AsUser) -> None:
     old = as_user("mimir_session_that_was_never_given")
-    assert old.post("session/", {"username": stack.described["username"], "password": stack.described["password"]})["token"]
+    assert old.post(
+        "session/",
+        {"username": stack.described["username"], "password": stack.described["password"]},
+    )["token"]
 
 
-def test_too_many_wrong_passwords_are_429_with_a_time_to_wait(as_user: AsUser, admin: Admin) -> None:
-    form = {"username": "forgetful", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+def test_too_many_wrong_passwords_are_429_with_a_time_to_wait(
+    as_user: AsUser, admin: Admin
+) -> None:
+    form = {
+        "username": "forgetful",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+        "usable_password": "true",
+    }
     assert admin.form("/admin/auth/user/add/", form).status_code == 302
     nobody = as_user(None)
-    answers = [nobody("POST", "session/", json={"username": "forgetful", "password": f"wrong-{number}"}) for number in range(12)]
+    answers = [
+        nobody("POST", "session/", json={"username": "forgetful", "password": f"wrong-{number}"})
+        for number in range(12)
+    ]
     assert [answer.status_code for answer in answers[:9]] == [401] * 9
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "locked"
     assert int(answers[-1].headers["Retry-After"]) > 0
     # The right password does not help while it lasts, and others are not locked out with this one.
     nobody.refused("POST", "session/", 429, json={"username": "forgetful", "password": PASSWORD})
-    nobody.refused("POST", "session/", 401, json={"username": "somebody-else", "password": "wrong-password"})
+    nobody.refused(
+        "POST", "session/", 401, json={"username": "somebody-else", "password": "wrong-password"}
+    )
 
 
-def test_an_api_token_is_shown_once_and_works_until_it_is_deleted(api: Api, as_user: AsUser) -> None:
+def test_an_api_token_is_shown_once_and_works_until_it_is_deleted(
+    api: Api, as_user: AsUser
+) -> None:
     ends_at = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
     made = api.post("tokens/", {"name": "a program", "expires_at": ends_at})
     program = as_user(made["token"])
@@ -70,29 +96,59 @@ def test_an_api_token_is_shown_once_and_works_until_it_is_deleted(api: Api, as_u
 
 def test_a_token_needs_a_name_and_a_future(api: Api) -> None:
     api.refused("POST", "tokens/", 400, "name", json={"name": " "})
-    api.refused("POST", "tokens/", 400, "expires_at", json={"name": "t", "expires_at": "2001-01-01T00:00:00Z"})
+    api.refused(
+        "POST",
+        "tokens/",
+        400,
+        "expires_at",
+        json={"name": "t", "expires_at": "2001-01-01T00:00:00Z"},
+    )
     api.refused("POST", "tokens/", 400, "expires_at", json={"name": "t", "expires_at": "soon"})
 
 
 def test_a_token_made_with_a_token_does_not_outlive_it(api: Api, as_user: AsUser) -> None:
     now = dt.datetime.now(dt.UTC)
-    parent = as_user(api.post("tokens/", {"name": "parent", "expires_at": (now + dt.timedelta(hours=1)).isoformat()})["token"])
+    parent = as_user(
+        api.post(
+            "tokens/", {"name": "parent", "expires_at": (now + dt.timedelta(hours=1)).isoformat()}
+        )["token"]
+    )
     child = parent.post("tokens/", {"name": "child"})
     assert dt.datetime.fromisoformat(child["expires_at"]) <= now + dt.timedelta(hours=1)
-    parent.refused("POST", "tokens/", 400, "expires_at", json={"name": "t", "expires_at": (now + dt.timedelta(hours=2)).isoformat()})
+    parent.refused(
+        "POST",
+        "tokens/",
+        400,
+        "expires_at",
+        json={"name": "t", "expires_at": (now + dt.timedelta(hours=2)).isoformat()},
+    )
 
 
 NO_ID = "00000000-0000-7000-8000-000000000000"
 VALUES = {
-    "job_id": NO_ID, "token_id": NO_ID, "session_id": NO_ID, "upload_id": NO_ID,
-    "slug": "contract", "name": "numbers", "number": "1", "username": "viewer", "type": "number", "key": "1",
+    "job_id": NO_ID,
+    "token_id": NO_ID,
+    "session_id": NO_ID,
+    "upload_id": NO_ID,
+    "slug": "contract",
+    "name": "numbers",
+    "number": "1",
+    "username": "viewer",
+    "type": "number",
+    "key": "1",
 }
 
 
-def test_nobody_gets_401_from_every_operation_but_the_sign_in(as_user: AsUser, document: Document) -> None:
+def test_nobody_gets_401_from_every_operation_but_the_sign_in(
+    as_user: AsUser, document: Document
+) -> None:
     nobody, bad = as_user(None), as_user("mimir_session_nonsense")
     public = ("session_create", "password_link_use")
-    asked = [operation for operation in document.operations if operation.template.startswith("/api/v1/") and operation.name not in public]
+    asked = [
+        operation
+        for operation in document.operations
+        if operation.template.startswith("/api/v1/") and operation.name not in public
+    ]
     assert len(asked) > 35
     for operation in asked:
         path = operation.template.format(**VALUES)
@@ -113,6 +169,12 @@ def test_the_document_and_its_page_are_for_whoever_is_signed_in(api: Api, as_use
 
 def test_the_worker_api_the_metrics_and_odd_spellings_are_not_passed_on(api: Api) -> None:
     """Below the frontend's port there is no such thing, for nobody, whatever the token."""
-    for path in ("/worker/v1/attempts/x/claim", "/metrics", "/api/..%2fworker/v1/attempts/x/claim", "/api/%2e%2e/metrics", "/api//v1/projects/"):
+    for path in (
+        "/worker/v1/attempts/x/claim",
+        "/metrics",
+        "/api/..%2fworker/v1/attempts/x/claim",
+        "/api/%2e%2e/metrics",
+        "/api//v1/projects/",
+    ):
         assert api.client.post(path).status_code in (403, 404), path
         assert api.client.get(path).status_code == 404, path

@@ -42,7 +42,9 @@ class Balanced:
     def client(self, **options: Any) -> httpx.Client:
         """A visitor."""
         trusted = ssl.create_default_context(cafile=str(self.certificate))
-        return httpx.Client(base_url=self.url, verify=trusted, timeout=30, trust_env=False, **options)
+        return httpx.Client(
+            base_url=self.url, verify=trusted, timeout=30, trust_env=False, **options
+        )
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +53,39 @@ def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("tls")
     api_port, frontend_port, tls_port = free_port(), free_port(), free_port()
     url = f"https://localhost:{tls_port}"
-    production = {"ENVIRONMENT": "production", "ALLOW_UNISOLATED_WORKERS": "true", "PUBLIC_URL": url, "TRUSTED_PROXIES": "127.0.0.1"}
+    production = {
+        "ENVIRONMENT": "production",
+        "ALLOW_UNISOLATED_WORKERS": "true",
+        "PUBLIC_URL": url,
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
     production["ACCEPT_PLAIN"] = "database,redis"  # of this machine
     with ExitStack() as started:
-        for name, role, port in (("web", "orchestrator", api_port), ("frontend", "frontend", frontend_port)):
-            environ = psutil.Process(stack.pids(name)[0]).environ() | production | {"PORT_TO_SERVE": str(port)}
+        for name, role, port in (
+            ("web", "orchestrator", api_port),
+            ("frontend", "frontend", frontend_port),
+        ):
+            environ = (
+                psutil.Process(stack.pids(name)[0]).environ()
+                | production
+                | {"PORT_TO_SERVE": str(port)}
+            )
             environ.pop("MIMIR_CRASH_POINTS")
             if name == "frontend":
                 environ["API_URL"] = f"http://127.0.0.1:{api_port}"
             started.enter_context(_process(role, environ, folder))
             wait_for(lambda port=port: answers(port), f"the {role} answers")
-        certificate = started.enter_context(tls_proxy(folder, port=tls_port, upstream_port=frontend_port, client=CLIENT))
+        certificate = started.enter_context(
+            tls_proxy(folder, port=tls_port, upstream_port=frontend_port, client=CLIENT)
+        )
         yield Balanced(url, certificate, stack.described["username"], stack.described["password"])
 
 
 def _process(role: str, environ: dict[str, str], folder: Path) -> Any:
     log = (folder / f"{role}.log").open("wb")
-    process = subprocess.Popen([sys.executable, "-m", "mimir.serve", role], cwd=ROOT, env=environ, stdout=log, stderr=log)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mimir.serve", role], cwd=ROOT, env=environ, stdout=log, stderr=log
+    )
 
     class _Running:
         def __enter__(self) -> subprocess.Popen[bytes]:
@@ -94,23 +112,42 @@ def boss(balanced: Balanced) -> Iterator[Admin]:
 def test_the_admins_cookies_are_secure_and_its_own(balanced: Balanced) -> None:
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         signed_in = Admin(client, balanced.username, balanced.password).signed_in
-        given = [*client.get("/admin/login/?next=/admin/").headers.get_list("set-cookie"), *signed_in.headers.get_list("set-cookie")]
-    assert {cookie.partition("=")[0] for cookie in given} == {"mimir_admin_csrf", "mimir_admin_session"}
+        given = [
+            *client.get("/admin/login/?next=/admin/").headers.get_list("set-cookie"),
+            *signed_in.headers.get_list("set-cookie"),
+        ]
+    assert {cookie.partition("=")[0] for cookie in given} == {
+        "mimir_admin_csrf",
+        "mimir_admin_session",
+    }
     for cookie in given:
-        assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/admin"} <= {part.strip() for part in cookie.split(";")}, cookie
+        assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/admin"} <= {
+            part.strip() for part in cookie.split(";")
+        }, cookie
 
 
 def test_a_form_of_another_site_is_refused_by_the_admin(balanced: Balanced) -> None:
-    for headers in ({}, {"Referer": "https://evil.example/"}, {"Origin": "https://evil.example"}, {"Origin": balanced.url.replace("https", "http")}):
+    for headers in (
+        {},
+        {"Referer": "https://evil.example/"},
+        {"Origin": "https://evil.example"},
+        {"Origin": balanced.url.replace("https", "http")},
+    ):
         with balanced.client() as client:
             refused = Admin(client, balanced.username, balanced.password)
-            answer = refused.form("/admin/login/", {"username": balanced.username, "password": balanced.password}, **headers)
+            answer = refused.form(
+                "/admin/login/",
+                {"username": balanced.username, "password": balanced.password},
+                **headers,
+            )
         assert answer.status_code == 403, headers
         assert "mimir_admin_session" not in client.cookies
 
 
 def test_a_limit_is_changed_in_the_admin(boss: Admin, api: Api) -> None:
-    added = boss.form("/admin/jobs/limit/add/", {"scope": "type", "key": "ml_training", "max_jobs": "7"})
+    added = boss.form(
+        "/admin/jobs/limit/add/", {"scope": "type", "key": "ml_training", "max_jobs": "7"}
+    )
     assert added.status_code == 302, added.text
     [row] = [row for row in api.every("limits/") if row["key"] == "ml_training"]
     assert row == {"scope": "type", "key": "ml_training", "max_jobs": 7, "paused": False}
@@ -118,7 +155,9 @@ def test_a_limit_is_changed_in_the_admin(boss: Admin, api: Api) -> None:
     [page] = set(re.findall(r'href="(/admin/jobs/limit/\d+/change/)[^"]*">A job type', listed.text))
     changed = boss.form(page, {"max_jobs": "", "paused": "on"})
     assert changed.status_code == 302, changed.text
-    assert {"scope": "type", "key": "ml_training", "max_jobs": None, "paused": True} in api.every("limits/")
+    assert {"scope": "type", "key": "ml_training", "max_jobs": None, "paused": True} in api.every(
+        "limits/"
+    )
     assert boss.form(page.replace("change", "delete"), {"post": "yes"}).status_code == 302
     assert [row for row in api.every("limits/") if row["key"] == "ml_training"] == []
 
@@ -132,7 +171,9 @@ def test_a_limit_is_changed_in_the_admin(boss: Admin, api: Api) -> None:
         ({"scope": "global", "max_jobs": "1000001"}, "from 0 to 1000000"),
     ],
 )
-def test_a_wrong_limit_is_said_at_its_field_and_not_saved(boss: Admin, api: Api, fields: dict[str, str], said: str) -> None:
+def test_a_wrong_limit_is_said_at_its_field_and_not_saved(
+    boss: Admin, api: Api, fields: dict[str, str], said: str
+) -> None:
     before = api.every("limits/")
     answer = boss.form("/admin/jobs/limit/add/", fields)
     assert answer.status_code == 200
@@ -151,8 +192,18 @@ def _models(boss: Admin) -> list[str]:
 def test_every_page_of_the_admin_opens(boss: Admin, ran: dict[str, Any]) -> None:
     models = _models(boss)
     of_jobs = ("job", "attempt", "jobevent", "artifact", "cluster", "limit")
-    of_projects = ("project", "dataset", "datasetversion", "pipeline", "pipelineversion", "accesstoken")
-    assert {*(f"/admin/jobs/{name}/" for name in of_jobs), *(f"/admin/projects/{name}/" for name in of_projects)} <= set(models)
+    of_projects = (
+        "project",
+        "dataset",
+        "datasetversion",
+        "pipeline",
+        "pipelineversion",
+        "accesstoken",
+    )
+    assert {
+        *(f"/admin/jobs/{name}/" for name in of_jobs),
+        *(f"/admin/projects/{name}/" for name in of_projects),
+    } <= set(models)
     opened = 0
     for model in models:
         listed = boss.client.get(model)
@@ -171,11 +222,30 @@ def test_every_page_of_the_admin_opens(boss: Admin, ran: dict[str, Any]) -> None
 
 _FIELD = re.compile(r'<(?:input|select|textarea)[^>]*\bname="([^"]+)"')
 _NO_FIELDS = {"csrfmiddlewaretoken", "q", "next"}
-_PLACE = {"region": "", "context": "", "namespace": "", "orchestrator_url": "", "model_cache": "empty_dir"}
-_PLACE |= {"node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]"}
+_PLACE = {
+    "region": "",
+    "context": "",
+    "namespace": "",
+    "orchestrator_url": "",
+    "model_cache": "empty_dir",
+}
+_PLACE |= {
+    "node_selector": "{}",
+    "tolerations": "[]",
+    "gpu_node_selector": "{}",
+    "gpu_tolerations": "[]",
+}
 _ROOM = {"capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"}
 _WRITABLE = {
-    "/admin/jobs/cluster/": {"name", "launcher", "enabled", "away_grace_seconds", *_ROOM, *_PLACE, *(f"initial-{name}" for name in _PLACE)},
+    "/admin/jobs/cluster/": {
+        "name",
+        "launcher",
+        "enabled",
+        "away_grace_seconds",
+        *_ROOM,
+        *_PLACE,
+        *(f"initial-{name}" for name in _PLACE),
+    },
     "/admin/jobs/limit/": {"scope", "key", "max_jobs", "paused"},
 }
 
@@ -186,28 +256,55 @@ def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
         change = re.search(rf'href="({model}[^"?]+/change/)', boss.client.get(model).text)
         for page in ([unescape(change[1])] if change else []) + [f"{model}add/"]:
             shown = boss.client.get(page)
-            fields = set(_FIELD.findall(shown.text)) - _NO_FIELDS if shown.status_code == 200 else set()
-            written = {name for name in fields if not name.startswith(("_", "input_rows-", "outputs-"))}  # of rows shown inline: no form takes them
+            fields = (
+                set(_FIELD.findall(shown.text)) - _NO_FIELDS if shown.status_code == 200 else set()
+            )
+            written = {
+                name for name in fields if not name.startswith(("_", "input_rows-", "outputs-"))
+            }  # of rows shown inline: no form takes them
             assert written <= _WRITABLE.get(model, set()), page
             if model not in _WRITABLE:
                 assert not {"_save", "_continue", "_addanother"} & fields, page
-                token = {"csrfmiddlewaretoken": boss.client.cookies.get("mimir_admin_csrf", path="/admin") or ""}
-                assert boss.client.post(page, data={**token, "status": "succeeded", "_save": "Save"}).status_code == 403, page
+                token = {
+                    "csrfmiddlewaretoken": boss.client.cookies.get(
+                        "mimir_admin_csrf", path="/admin"
+                    )
+                    or ""
+                }
+                assert (
+                    boss.client.post(
+                        page, data={**token, "status": "succeeded", "_save": "Save"}
+                    ).status_code
+                    == 403
+                ), page
 
 
 def _act(boss: Admin, action: str, job: str) -> httpx.Response:
     return boss.form("/admin/jobs/job/", {"action": action, "_selected_action": job, "index": "0"})
 
 
-def test_a_job_is_run_again_and_cancelled_by_actions(boss: Admin, api: Api, ran: dict[str, Any]) -> None:
+def test_a_job_is_run_again_and_cancelled_by_actions(
+    boss: Admin, api: Api, ran: dict[str, Any]
+) -> None:
     slug = f"admin-{uuid.uuid4().hex[:8]}"
     api.post("projects/", {"slug": slug, "name": "N"})
-    api.post(f"projects/{slug}/pipelines/", {"name": "p", "definition": {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]}})
+    api.post(
+        f"projects/{slug}/pipelines/",
+        {
+            "name": "p",
+            "definition": {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]},
+        },
+    )
     api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": True})
-    job = api.post(f"projects/{slug}/jobs/", {"type": "pipeline_execution", "parameters": {"pipeline": "p"}})["id"]
+    job = api.post(
+        f"projects/{slug}/jobs/", {"type": "pipeline_execution", "parameters": {"pipeline": "p"}}
+    )["id"]
     assert _act(boss, "cancel", job).status_code == 302
     assert api.get(f"jobs/{job}/")["status"] == "cancelled"
-    assert [event["kind"] for event in api.every(f"jobs/{job}/events/")] == ["job.submitted", "job.cancelled"]
+    assert [event["kind"] for event in api.every(f"jobs/{job}/events/")] == [
+        "job.submitted",
+        "job.cancelled",
+    ]
     assert _act(boss, "retry", job).status_code == 302
     [again, first] = api.every(f"projects/{slug}/jobs/")
     assert (first["id"], again["retry_of"], again["status"]) == (job, job, "queued")
@@ -218,9 +315,19 @@ def test_a_job_is_run_again_and_cancelled_by_actions(boss: Admin, api: Api, ran:
     api("POST", f"jobs/{again['id']}/cancel/")
 
 
-def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(boss: Admin, api: Api, project: str) -> None:
+def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(
+    boss: Admin, api: Api, project: str
+) -> None:
     page = "/admin/jobs/cluster/local/change/"
-    before = {**_PLACE, **dict(re.findall(r'name="(capacity_\w+|away_grace_seconds)" value="(\d+)"', boss.client.get(page).text))}
+    before = {
+        **_PLACE,
+        **dict(
+            re.findall(
+                r'name="(capacity_\w+|away_grace_seconds)" value="(\d+)"',
+                boss.client.get(page).text,
+            )
+        ),
+    }
     # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
     assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
     assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text
@@ -230,28 +337,47 @@ def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(boss: Ad
 
 
 def test_a_project_made_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, api: Api) -> None:
-    inline = {f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
-    refused = boss.form("/admin/projects/project/add/", {"slug": "Not_A_Slug", "name": "N", "status": "active", **inline})
+    inline = {
+        f"memberships-{name}": "0"
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+    }
+    refused = boss.form(
+        "/admin/projects/project/add/",
+        {"slug": "Not_A_Slug", "name": "N", "status": "active", **inline},
+    )
     assert refused.status_code == 200
     assert "small letters" in refused.text
-    made = boss.form("/admin/projects/project/add/", {"slug": "by-admin", "name": "N", "status": "active", **inline})
+    made = boss.form(
+        "/admin/projects/project/add/",
+        {"slug": "by-admin", "name": "N", "status": "active", **inline},
+    )
     assert made.status_code == 302, made.text
     assert api.get("projects/by-admin/")["name"] == "N"
 
 
-def test_staff_without_rights_and_others_do_not_get_in(balanced: Balanced, people: dict[str, Person]) -> None:
+def test_staff_without_rights_and_others_do_not_get_in(
+    balanced: Balanced, people: dict[str, Person]
+) -> None:
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         stranger = Admin(client, people["stranger"].username, PASSWORD)
         assert stranger.signed_in.status_code == 200, "the form again, with a word about it"
         for path in ("/admin/", "/admin/jobs/job/", "/admin/jobs/limit/add/"):
             answer = client.get(path)
-            assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (302, "/admin/login/")
+            assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (
+                302,
+                "/admin/login/",
+            )
 
 
 def _sign_in(client: httpx.Client, balanced: Balanced) -> None:
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get("/signin/").text)
     assert token
-    form = {"username": balanced.username, "password": balanced.password, "csrfmiddlewaretoken": token[1], "next": ""}
+    form = {
+        "username": balanced.username,
+        "password": balanced.password,
+        "csrfmiddlewaretoken": token[1],
+        "next": "",
+    }
     signed_in = client.post("/signin/", data=form)
     assert signed_in.status_code == 302, signed_in.text
     for cookie in signed_in.headers.get_list("set-cookie"):
@@ -267,7 +393,12 @@ async def test_pages_and_sockets_work_through_it(balanced: Balanced, ran: dict[s
     url = f"{balanced.url.replace('https', 'wss')}/ws/jobs/{ran['id']}/"
     for origin, code in ((balanced.url, 1000), (balanced.url.replace("https", "http"), 4403)):
         kinds: list[str] = []
-        async with connect(url, ssl=trusted, additional_headers={"Cookie": cookie, "Origin": origin}, max_queue=None) as socket:
+        async with connect(
+            url,
+            ssl=trusted,
+            additional_headers={"Cookie": cookie, "Origin": origin},
+            max_queue=None,
+        ) as socket:
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     kinds.append(json.loads(await asyncio.wait_for(socket.recv(), 30))["kind"])
@@ -281,5 +412,8 @@ def test_made_up_addresses_do_not_pass_the_proxy(balanced: Balanced) -> None:
     with balanced.client(headers={"X-Forwarded-For": "6.6.6.6", "X-Request-ID": marker}) as client:
         assert client.get("/api/v1/session/").status_code == 401
     logs = balanced.certificate.parent / "orchestrator.log"
-    [line] = wait_for(lambda: [line for line in logs.read_text().splitlines() if marker in line], "the request is logged")
+    [line] = wait_for(
+        lambda: [line for line in logs.read_text().splitlines() if marker in line],
+        "the request is logged",
+    )
     assert (json.loads(line)["request_id"], json.loads(line)["ip"]) == (marker, CLIENT)

@@ -13,7 +13,14 @@ FOLDER = Path(__file__).parent.parent / "clients" / "typescript"
 
 
 def _run(*command: str, cwd: Path, **environment: str) -> str:
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done.stdout + done.stderr
 
@@ -26,14 +33,18 @@ def packages() -> Path:
     return FOLDER / "node_modules"
 
 
-def test_the_client_is_generated_compiled_and_used(stack: Stack, packages: Path, tmp_path: Path) -> None:
+def test_the_client_is_generated_compiled_and_used(
+    stack: Stack, packages: Path, tmp_path: Path
+) -> None:
     for name in ("client.ts", "package.json", "tsconfig.json"):
         shutil.copy(FOLDER / name, tmp_path)
     (tmp_path / "node_modules").symlink_to(packages, target_is_directory=True)
     served = stack.client.get("/api/schema/", headers={"Accept": "application/json"})
     (tmp_path / "openapi.json").write_bytes(served.content)
     programs = packages / ".bin"
-    said = _run(str(programs / "openapi-typescript"), "openapi.json", "-o", "schema.d.ts", cwd=tmp_path)
+    said = _run(
+        str(programs / "openapi-typescript"), "openapi.json", "-o", "schema.d.ts", cwd=tmp_path
+    )
     assert "warn" not in said.lower(), said
     _run(str(programs / "tsc"), "-p", ".", cwd=tmp_path)
     said = _run(

@@ -15,6 +15,12 @@ def test_nothing_unpacks_an_archive_without_looking_at_its_members() -> None:
     for package in ("mimir", "projects", "jobs", "monitoring"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in UNPACKING:
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr in UNPACKING
+                ):
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert not found, "read members one by one instead: the images may have a Python without extraction filters"
+    assert not found, (
+        "read members one by one instead: the images may have a Python without extraction filters"
+    )

@@ -29,7 +29,9 @@ class Server:
         self.deny = 0
         self._lock = threading.Lock()
 
-    def answer(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    def answer(
+        self, method: str, path: str, token: str, body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]] | None:
         """Status and body, or nothing: the connection is cut."""
         with self._lock:
             name = path.removeprefix(PATH).strip("/")
@@ -41,7 +43,9 @@ class Server:
             return self._get(name) if method == "GET" else self._create(body)
 
     def _get(self, name: str) -> tuple[int, dict[str, Any]]:
-        return (200, self.secrets[name]) if name in self.secrets else (404, {"message": "not found"})
+        return (
+            (200, self.secrets[name]) if name in self.secrets else (404, {"message": "not found"})
+        )
 
     def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
         trouble = self.troubles.pop(0) if self.troubles else ""
@@ -61,7 +65,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(size)) if size else {}
-            answer = server.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
+            answer = server.answer(
+                self.command, self.path, self.headers.get("Authorization", ""), body
+            )
             if answer is None:
                 self.close_connection = True
                 return
@@ -90,7 +96,13 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    yield Api(f"http://127.0.0.1:{listening.server_port}", NAMESPACE, tmp_path / "token", None, rest_seconds=0)
+    yield Api(
+        f"http://127.0.0.1:{listening.server_port}",
+        NAMESPACE,
+        tmp_path / "token",
+        None,
+        rest_seconds=0,
+    )
     listening.shutdown()
     thread.join()
     listening.server_close()
@@ -102,10 +114,21 @@ def _value(server: Server, name: str, key: str) -> str:
 
 def test_an_empty_namespace_gets_every_secret_and_each_is_another(server: Server, api: Api) -> None:
     assert secrets_ensure(api) == list(SECRETS)
-    assert _value(server, "db-secret", "url") == f"postgresql://mimir:{_value(server, 'db-secret', 'password')}@postgres:5432/mimir"
-    assert _value(server, "redis-secret", "url") == f"redis://:{_value(server, 'redis-secret', 'password')}@redis:6379/0"
+    assert (
+        _value(server, "db-secret", "url")
+        == f"postgresql://mimir:{_value(server, 'db-secret', 'password')}@postgres:5432/mimir"
+    )
+    assert (
+        _value(server, "redis-secret", "url")
+        == f"redis://:{_value(server, 'redis-secret', 'password')}@redis:6379/0"
+    )
     assert _value(server, "mimir-admin", "username") == "admin"
-    drawn = [("orchestrator-keys", "secret-key"), ("orchestrator-keys", "worker-keys"), ("frontend-keys", "secret-key"), ("mimir-admin", "password")]
+    drawn = [
+        ("orchestrator-keys", "secret-key"),
+        ("orchestrator-keys", "worker-keys"),
+        ("frontend-keys", "secret-key"),
+        ("mimir-admin", "password"),
+    ]
     values = [_value(server, name, key) for name, key in drawn]
     assert len(set(values)) == len(values)
     assert min(len(value) for value in values) >= 24
@@ -128,7 +151,9 @@ def test_what_a_person_made_is_kept_and_the_rest_is_added(server: Server, api: A
 
 
 @pytest.mark.parametrize("stop", range(1, 2 * len(SECRETS) + 1))
-def test_killed_after_any_request_the_next_run_makes_what_is_left(server: Server, api: Api, stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_after_any_request_the_next_run_makes_what_is_left(
+    server: Server, api: Api, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Killed(BaseException):
         pass
 
@@ -153,7 +178,9 @@ def test_killed_after_any_request_the_next_run_makes_what_is_left(server: Server
 
 
 @pytest.mark.parametrize("trouble", ["refused before", "failed after", "answer lost"])
-def test_a_create_whose_end_is_not_known_leaves_one_secret_that_is_used(server: Server, api: Api, trouble: str) -> None:
+def test_a_create_whose_end_is_not_known_leaves_one_secret_that_is_used(
+    server: Server, api: Api, trouble: str
+) -> None:
     server.troubles = [trouble] * len(SECRETS)
     secrets_ensure(api)
     assert list(server.secrets) == list(SECRETS)
@@ -197,15 +224,24 @@ def test_only_the_granted_verbs_are_used(server: Server, api: Api) -> None:
     assert {verbs[method] for method, _ in server.asked} == rbac.BOOTSTRAP_VERBS["secrets"]
 
 
-def test_no_value_is_printed(server: Server, api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_value_is_printed(
+    server: Server, api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(bootstrap, "in_cluster", lambda: api)
     bootstrap.main()
     said = capsys.readouterr().out
     assert "mimir-admin" in said
-    assert not [key for name, secret in server.secrets.items() for key in secret["data"] if _value(server, name, key) in said and key != "username"]
+    assert not [
+        key
+        for name, secret in server.secrets.items()
+        for key in secret["data"]
+        if _value(server, name, key) in said and key != "username"
+    ]
 
 
-def test_in_a_pod_the_cluster_is_asked_over_tls_that_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_pod_the_cluster_is_asked_over_tls_that_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bootstrap, "ACCOUNT", tmp_path)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
@@ -213,26 +249,43 @@ def test_in_a_pod_the_cluster_is_asked_over_tls_that_is_checked(tmp_path: Path, 
         bootstrap.in_cluster()
     (tmp_path / "namespace").write_text("somewhere\n")
     found = bootstrap.in_cluster()
-    assert (found.server, found.namespace, found.ca_file) == ("https://[fd00::1]:443", "somewhere", tmp_path / "ca.crt")
+    assert (found.server, found.namespace, found.ca_file) == (
+        "https://[fd00::1]:443",
+        "somewhere",
+        tmp_path / "ca.crt",
+    )
 
 
-def test_a_server_with_a_strange_certificate_is_told_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_server_with_a_strange_certificate_is_told_nothing(
+    server: Server, tmp_path: Path
+) -> None:
     listening = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     (tmp_path / "ours").mkdir()
     (tmp_path / "strange").mkdir()
-    ours, strange = tls.certificate_file(tmp_path / "ours"), tls.certificate_file(tmp_path / "strange")
+    ours, strange = (
+        tls.certificate_file(tmp_path / "ours"),
+        tls.certificate_file(tmp_path / "strange"),
+    )
     context.load_cert_chain(ours)
     listening.socket = context.wrap_socket(listening.socket, server_side=True)
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     (tmp_path / "token").write_text(TOKEN)
     try:
-        known = Api(f"https://localhost:{listening.server_port}", NAMESPACE, tmp_path / "token", ours, rest_seconds=0)
+        known = Api(
+            f"https://localhost:{listening.server_port}",
+            NAMESPACE,
+            tmp_path / "token",
+            ours,
+            rest_seconds=0,
+        )
         assert secrets_ensure(known) == list(SECRETS)
         server.asked.clear()
         with pytest.raises(Failed, match="certificate"):
-            secrets_ensure(Api(known.server, NAMESPACE, tmp_path / "token", strange, rest_seconds=0))
+            secrets_ensure(
+                Api(known.server, NAMESPACE, tmp_path / "token", strange, rest_seconds=0)
+            )
         assert server.asked == []
     finally:
         listening.shutdown()

@@ -9,7 +9,9 @@ import pytest
 SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "images" / "builder.sh"
 
 
-def _choose(tmp_path: Path, programs: dict[str, bool], builder: str = "") -> subprocess.CompletedProcess[str]:
+def _choose(
+    tmp_path: Path, programs: dict[str, bool], builder: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Source the script where these programs are, each with a daemon that answers or does not."""
     for name, answers in programs.items():
         program = tmp_path / name
@@ -32,14 +34,20 @@ def _choose(tmp_path: Path, programs: dict[str, bool], builder: str = "") -> sub
         ({"docker": True, "buildah": True}, "", "docker"),
         ({"docker": False, "buildah": True}, "", "buildah"),
         ({"docker": False, "nerdctl": True, "buildah": True}, "", "nerdctl"),
-        ({"docker": True, "buildah": True}, "buildah --storage-driver vfs", "buildah --storage-driver vfs"),
+        (
+            {"docker": True, "buildah": True},
+            "buildah --storage-driver vfs",
+            "buildah --storage-driver vfs",
+        ),
         ({"nerdctl": True}, "nerdctl --namespace k8s.io", "nerdctl --namespace k8s.io"),
         ({"docker": False}, "", None),
         ({"docker": False, "buildah": True}, "docker", None),
         ({}, "", None),
     ],
 )
-def test_the_first_one_that_works_is_chosen(tmp_path: Path, programs: dict[str, bool], builder: str, chosen: str | None) -> None:
+def test_the_first_one_that_works_is_chosen(
+    tmp_path: Path, programs: dict[str, bool], builder: str, chosen: str | None
+) -> None:
     done = _choose(tmp_path, programs, builder)
     assert (done.returncode == 0) is (chosen is not None), done.stderr
     assert done.stdout.strip() == (chosen or "")

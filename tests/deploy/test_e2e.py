@@ -20,14 +20,24 @@ def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict
     (folder / "kubeconfig").touch()
     kubectl = folder / "kubectl"
     answers = f"version) {'echo ' + repr(VERSION % (version, version)) if version else 'echo no route to host >&2; exit 1'};;"
-    kubectl.write_text(f"#!/bin/sh\ncase $1 in {answers} auth) {'echo yes' if allowed else 'echo no; exit 1'};; *) exit 9;; esac\n")
+    kubectl.write_text(
+        f"#!/bin/sh\ncase $1 in {answers} auth) {'echo yes' if allowed else 'echo no; exit 1'};; *) exit 9;; esac\n"
+    )
     kubectl.chmod(0o755)
     return {"KUBECONFIG": str(folder / "kubeconfig"), "PATH": str(folder)}
 
 
 def test_it_ends_with_what_to_set_where_no_cluster_is_named() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-    done = subprocess.run([sys.executable, "-m", "tests.e2e"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.e2e"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("KUBECONFIG is not set: set it to a kubeconfig of the cluster")
 
@@ -52,7 +62,9 @@ def test_a_machine_without_kubectl_is_told_where_to_get_it(tmp_path: Path) -> No
         ({"allowed": False}, "may not create namespaces"),
     ],
 )
-def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_made(tmp_path: Path, cluster: dict[str, str], told: str) -> None:
+def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_made(
+    tmp_path: Path, cluster: dict[str, str], told: str
+) -> None:
     with pytest.raises(Unusable, match=told):
         Namespace(_cluster(tmp_path, **cluster))  # type: ignore[arg-type]
 
@@ -64,7 +76,11 @@ def test_each_run_has_a_namespace_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("named", "told"),
-    [({"IMAGE_PREFIX": "https://registry.test/mimir"}, "IMAGE_PREFIX"), ({"IMAGE_PREFIX": "a b"}, "IMAGE_PREFIX"), ({"TAG": "1:2"}, "TAG")],
+    [
+        ({"IMAGE_PREFIX": "https://registry.test/mimir"}, "IMAGE_PREFIX"),
+        ({"IMAGE_PREFIX": "a b"}, "IMAGE_PREFIX"),
+        ({"TAG": "1:2"}, "TAG"),
+    ],
 )
 def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], told: str) -> None:
     with pytest.raises(Unusable, match=told):
@@ -73,12 +89,18 @@ def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], told: s
 
 def test_our_images_are_named_as_asked_and_those_of_others_stay() -> None:
     shipped = "".join(path.read_text() for path in MANIFESTS.glob("*.yaml"))
-    mine = Images.from_environment({"IMAGE_PREFIX": "registry.test:5000/me/", "TAG": "1.2"}).named_in(shipped)
+    mine = Images.from_environment(
+        {"IMAGE_PREFIX": "registry.test:5000/me/", "TAG": "1.2"}
+    ).named_in(shipped)
     names = re.compile(r"(?:\bimage|worker_image): (\S+)")
     for before, after in zip(names.findall(shipped), names.findall(mine), strict=True):
         ours = before.removeprefix("mimir-aip/").removesuffix(":latest")
         assert after == (f"registry.test:5000/me/{ours}:1.2" if ours != before else before)
-    assert set(re.findall(r"registry\.test:5000/me/(\w+):1\.2", mine)) == {"orchestrator", "frontend", "worker"}
+    assert set(re.findall(r"registry\.test:5000/me/(\w+):1\.2", mine)) == {
+        "orchestrator",
+        "frontend",
+        "worker",
+    }
 
 
 def test_images_not_named_are_those_of_make_images() -> None:
@@ -87,13 +109,19 @@ def test_images_not_named_are_those_of_make_images() -> None:
 
 
 def test_it_waits_for_all_that_serves() -> None:
-    serves = {f"{kind.lower()}/{name}" for kind in ("Deployment", "StatefulSet") for name in of_kind("development", kind)}
+    serves = {
+        f"{kind.lower()}/{name}"
+        for kind in ("Deployment", "StatefulSet")
+        for name in of_kind("development", kind)
+    }
     assert set(SERVING) == serves
 
 
 def test_every_kind_that_is_applied_is_looked_for_after_it_was_deleted() -> None:
     kinds = {each["kind"].lower() for each in objects("development")}
-    assert {kind.removesuffix("y") + "ies" if kind.endswith("y") else kind + "s" for kind in kinds} <= set(KINDS.split(","))
+    assert {
+        kind.removesuffix("y") + "ies" if kind.endswith("y") else kind + "s" for kind in kinds
+    } <= set(KINDS.split(","))
     assert all(each["metadata"]["labels"]["app"] == "mimir-aip" for each in objects("development"))
 
 

@@ -15,10 +15,17 @@ from tests.support.images import FOLDER, IMAGES, ROOT, copies, instructions, lay
 each_image = pytest.mark.parametrize("image", IMAGES)
 BARE = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 ORCHESTRATOR = {
-    "DATABASE_URL": "postgresql://localhost/none", "REDIS_URL": "redis://localhost", "WORKER_KEYS": "w" * 40, "FRONTEND_KEYS": "f" * 40,
+    "DATABASE_URL": "postgresql://localhost/none",
+    "REDIS_URL": "redis://localhost",
+    "WORKER_KEYS": "w" * 40,
+    "FRONTEND_KEYS": "f" * 40,
     "LAUNCHER": "memory",
 }
-REQUIREMENTS = {"orchestrator": "requirements.txt", "frontend": "requirements-frontend.txt", "worker": "requirements-worker.txt"}
+REQUIREMENTS = {
+    "orchestrator": "requirements.txt",
+    "frontend": "requirements-frontend.txt",
+    "worker": "requirements-worker.txt",
+}
 STARTS = {
     "orchestrator": ["python", "-m", "mimir.serve", "orchestrator"],
     "frontend": ["python", "-m", "mimir.serve", "frontend"],
@@ -28,14 +35,22 @@ LABELS = ("title", "description", "version", "revision", "source", "licenses")
 
 
 def _texts(image: str, name: str, *, stage: int | None = None) -> list[str]:
-    return [each.text for each in instructions(image) if each.name == name and stage in (None, each.stage)]
+    return [
+        each.text
+        for each in instructions(image)
+        if each.name == name and stage in (None, each.stage)
+    ]
 
 
 @each_image
-def test_the_base_is_an_argument_with_a_pinned_official_default_and_both_stages_stand_on_it(image: str) -> None:
+def test_the_base_is_an_argument_with_a_pinned_official_default_and_both_stages_stand_on_it(
+    image: str,
+) -> None:
     first = instructions(image)[0]
     assert first.name == "ARG"
-    assert re.fullmatch(r"BASE_IMAGE=docker\.io/library/python:3\.11\.\d+-slim-bookworm", first.text)
+    assert re.fullmatch(
+        r"BASE_IMAGE=docker\.io/library/python:3\.11\.\d+-slim-bookworm", first.text
+    )
     assert _texts(image, "FROM") == ["${BASE_IMAGE} AS build", "${BASE_IMAGE}"]
 
 
@@ -47,7 +62,9 @@ def test_the_images_stand_on_one_base() -> None:
 def test_it_runs_as_a_numbered_user_that_is_not_root(image: str) -> None:
     assert _texts(image, "USER") == ["10001:10001"]
     after = [each.name for each in instructions(image)][-4:]
-    assert "COPY" not in after[after.index("USER") :], "what is copied later would be hard to tell from what the user may write"
+    assert "COPY" not in after[after.index("USER") :], (
+        "what is copied later would be hard to tell from what the user may write"
+    )
 
 
 @each_image
@@ -59,19 +76,28 @@ def test_nothing_is_fetched_but_pinned_wheels_by_their_hashes(image: str) -> Non
         f"-q --no-cache-dir --no-compile --only-binary :all: --require-hashes -r {REQUIREMENTS[image]}"
     ]
     pinned = re.split(r"\n(?=\S)", (ROOT / REQUIREMENTS[image]).read_text().strip())
-    assert [entry for entry in pinned if not entry.startswith("#") and "--hash=sha256:" not in entry] == []
+    assert [
+        entry for entry in pinned if not entry.startswith("#") and "--hash=sha256:" not in entry
+    ] == []
 
 
 @each_image
-def test_nothing_runs_in_the_final_stage_so_that_no_tool_and_no_cache_is_left_there(image: str) -> None:
+def test_nothing_runs_in_the_final_stage_so_that_no_tool_and_no_cache_is_left_there(
+    image: str,
+) -> None:
     assert _texts(image, "RUN", stage=2) == []
     owned = [text for text in _texts(image, "COPY", stage=2) if "--chown" in text]
-    assert all(re.fullmatch(r"--from=build --chown=10001:10001 /folders/\w+ /app/\w+", text) for text in owned), "code belongs to root"
+    assert all(
+        re.fullmatch(r"--from=build --chown=10001:10001 /folders/\w+ /app/\w+", text)
+        for text in owned
+    ), "code belongs to root"
 
 
 @each_image
 def test_it_starts_and_stops_as_its_role_does(image: str) -> None:
-    started = [json.loads(each.text) for each in instructions(image) if each.name in ("ENTRYPOINT", "CMD")]
+    started = [
+        json.loads(each.text) for each in instructions(image) if each.name in ("ENTRYPOINT", "CMD")
+    ]
     assert started == [STARTS[image]]
     assert _texts(image, "STOPSIGNAL") == ["SIGTERM"]
     assert {"PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/app"} <= set(_texts(image, "ENV")[0].split())
@@ -85,7 +111,9 @@ def test_the_orchestrator_which_has_no_worker_in_it_launches_on_a_cluster() -> N
 
 @each_image
 def test_it_says_what_it_is_and_holds_no_secret(image: str) -> None:
-    labels = re.findall(r'org\.opencontainers\.image\.(\w+)="[^"]+"', " ".join(_texts(image, "LABEL")))
+    labels = re.findall(
+        r'org\.opencontainers\.image\.(\w+)="[^"]+"', " ".join(_texts(image, "LABEL"))
+    )
     assert set(LABELS) <= set(labels)
     kept = " ".join(_texts(image, "ENV") + _texts(image, "ARG", stage=2) + _texts(image, "LABEL"))
     assert not re.search(r"KEY|TOKEN|PASSWORD|DATABASE_URL|REDIS_URL|PIP_", kept)
@@ -103,16 +131,26 @@ def test_the_worker_holds_what_it_imports_and_nothing_of_the_server(tmp_path: Pa
     app = lay_out("worker", tmp_path / "app")
     held = {_module(path.relative_to(app)) for path in app.rglob("*.py")}
     graph = grimp.build_graph("jobs", "mimir", cache_dir=None)
-    needed = {"jobs.worker"} | graph.find_descendants("jobs.worker") | graph.find_upstream_modules("jobs.worker", as_package=True)
+    needed = (
+        {"jobs.worker"}
+        | graph.find_descendants("jobs.worker")
+        | graph.find_upstream_modules("jobs.worker", as_package=True)
+    )
     assert needed <= held
-    assert {name for name in held if not name.startswith(("jobs.worker", "mimir.lib"))} == {"jobs", "jobs.contract", "mimir"}
+    assert {name for name in held if not name.startswith(("jobs.worker", "mimir.lib"))} == {
+        "jobs",
+        "jobs.contract",
+        "mimir",
+    }
 
 
 def _module(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(tmp_path: Path) -> None:
+def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(
+    tmp_path: Path,
+) -> None:
     app = lay_out("worker", tmp_path / "app")
     code = (
         "import importlib, pkgutil, sys, jobs.worker\n"
@@ -121,7 +159,9 @@ def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(tm
         "print(*{module.__file__ for name, module in sys.modules.items() if name.split('.')[0] in ('jobs', 'mimir')}, sep='\\n')\n"
         "print(*(name for name in sys.modules if name.split('.')[0] in ('django', 'rest_framework', 'structlog', 'kubernetes')), file=sys.stderr)"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=app, env=BARE, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=app, env=BARE, capture_output=True, text=True, check=True
+    )
     files = ran.stdout.split()
     assert len(files) > 30
     assert [file for file in files if not Path(file).is_relative_to(app)] == []
@@ -138,8 +178,15 @@ def test_the_orchestrator_finds_all_its_code_in_its_image(tmp_path: Path) -> Non
         "call_command('check')\n"  # reads the routes of requests
         "print(*ours)"
     )
-    environment = {**BARE, **ORCHESTRATOR, "SECRET_KEY": "s" * 40, "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
-    ran = subprocess.run([sys.executable, "-c", code], cwd=app, env=environment, capture_output=True, text=True)
+    environment = {
+        **BARE,
+        **ORCHESTRATOR,
+        "SECRET_KEY": "s" * 40,
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=app, env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     assert {"dispatcher", "reconciler", "bootstrap_admin"} <= set(ran.stdout.split())
 
@@ -154,8 +201,15 @@ def test_the_frontend_finds_all_its_code_in_its_image(tmp_path: Path) -> None:
         "call_command('check')\n"
         "[engines['django'].get_template(str(path.relative_to('templates'))) for path in Path('templates').rglob('*.html')]"
     )
-    environment = {**BARE, "SECRET_KEY": "s" * 40, "FRONTEND_KEYS": "f" * 40, "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend"}
-    ran = subprocess.run([sys.executable, "-c", code], cwd=app, env=environment, capture_output=True, text=True)
+    environment = {
+        **BARE,
+        "SECRET_KEY": "s" * 40,
+        "FRONTEND_KEYS": "f" * 40,
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.frontend",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=app, env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
 
 

@@ -24,8 +24,13 @@ METRICS_TOKEN = SECRETS["trust-keys"]()["metrics-token"]
 
 def _environment(name: str, folder: Path) -> dict[str, str]:
     """A container's variables; stores, folders and the port are this machine's."""
-    given = {variable["name"]: variable.get("value", "") for variable in containers("production")[name]["env"]}
-    (folder / "config.yaml").write_text(of_kind("production", "ConfigMap")["orchestrator-config"]["data"]["config.yaml"])
+    given = {
+        variable["name"]: variable.get("value", "")
+        for variable in containers("production")[name]["env"]
+    }
+    (folder / "config.yaml").write_text(
+        of_kind("production", "ConfigMap")["orchestrator-config"]["data"]["config.yaml"]
+    )
     database = connection.settings_dict
     return given | {
         "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
@@ -54,8 +59,12 @@ def app(tmp_path: Path) -> Path:
 def web(app: Path, tmp_path: Path) -> Iterator[httpx.Client]:
     port = free_port()
     environment = _environment("orchestrator/web", tmp_path) | {"PORT_TO_SERVE": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "mimir.serve", "orchestrator"], cwd=app, env=environment)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": POD}, timeout=10) as client:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mimir.serve", "orchestrator"], cwd=app, env=environment
+    )
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", headers={"Host": POD}, timeout=10
+    ) as client:
         yield client
     process.terminate()
     process.wait(timeout=20)
@@ -81,24 +90,43 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
     assert "mimir_live_hints_rejected_total 0.0" in scraped.text  # also before the first socket
     assert web.get("/metrics").status_code == 403
     assert web.get("/metrics", headers={"Host": "strange.example.com", **token}).status_code == 400
-    assert [web.post("/api/v1/session/", json={}).status_code, web.get("/admin/").status_code, web.get("/api/docs/").status_code] == [403] * 3
-    assert web.get("/api/v1/projects/", headers={"Authorization": "Bearer x"}).json()["code"] == "not_authenticated"
+    assert [
+        web.post("/api/v1/session/", json={}).status_code,
+        web.get("/admin/").status_code,
+        web.get("/api/docs/").status_code,
+    ] == [403] * 3
+    assert (
+        web.get("/api/v1/projects/", headers={"Authorization": "Bearer x"}).json()["code"]
+        == "not_authenticated"
+    )
 
 
 @pytest.mark.parametrize("name", ["orchestrator/dispatcher", "orchestrator/reconciler"])
-def test_a_loop_passes_its_probe_although_no_cluster_answers_it(name: str, app: Path, tmp_path: Path) -> None:
+def test_a_loop_passes_its_probe_although_no_cluster_answers_it(
+    name: str, app: Path, tmp_path: Path
+) -> None:
     container = containers("production")[name]
     beat = tmp_path / "beat"
     environment = _environment(name, tmp_path) | {"BEAT_FILE": str(beat)}
-    probe = shlex.join(container["livenessProbe"]["exec"]["command"]).replace("/tmp/beat", str(beat)).replace("/app/", f"{app}/")
-    process = subprocess.Popen([sys.executable, *container["command"][1:]], cwd=app, env=environment)
+    probe = (
+        shlex.join(container["livenessProbe"]["exec"]["command"])
+        .replace("/tmp/beat", str(beat))
+        .replace("/app/", f"{app}/")
+    )
+    process = subprocess.Popen(
+        [sys.executable, *container["command"][1:]], cwd=app, env=environment
+    )
     try:
-        assert subprocess.run(shlex.split(probe), env=environment, capture_output=True).returncode == 1
+        assert (
+            subprocess.run(shlex.split(probe), env=environment, capture_output=True).returncode == 1
+        )
         for _ in range(600):
             if beat.exists():
                 break
             threading.Event().wait(0.05)
-        assert subprocess.run(shlex.split(probe), env=environment, capture_output=True).returncode == 0
+        assert (
+            subprocess.run(shlex.split(probe), env=environment, capture_output=True).returncode == 0
+        )
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -37,7 +37,9 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
         other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         waiting = threading.Thread(target=_migrate, args=(done,))
         waiting.start()
-        assert not done.wait(timeout=2.5)  # it polls: a waiting session would hold up CREATE INDEX CONCURRENTLY
+        assert not done.wait(
+            timeout=2.5
+        )  # it polls: a waiting session would hold up CREATE INDEX CONCURRENTLY
     waiting.join(timeout=30)
     assert done.is_set()
     with own_connection() as other:
@@ -63,16 +65,30 @@ def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPa
 def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
     code = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'migrate_locked', '--wait-seconds', '0'])"
     environment = {
-        "PATH": "/usr/bin:/bin", "SECRET_KEY": "s" * 40, "WORKER_KEYS": "w" * 40, "LAUNCHER": "memory", "REDIS_URL": "redis://127.0.0.1:1",
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+        "PATH": "/usr/bin:/bin",
+        "SECRET_KEY": "s" * 40,
+        "WORKER_KEYS": "w" * 40,
+        "LAUNCHER": "memory",
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
     }
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ran.returncode == 1
     assert "look at DATABASE_URL" in ran.stderr
 
 
 @transactional
-def test_the_first_administrator_is_made_once_and_keeps_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_administrator_is_made_once_and_keeps_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for password in ("first-password-of-all", "another-password"):
         monkeypatch.setenv("BOOTSTRAP_PASSWORD", password)
         call_command("bootstrap_admin", migrate=True)
@@ -93,17 +109,23 @@ def _beats_into(settings: Any, file: Path) -> None:
 
 
 @transactional
-def test_the_file_of_a_loop_is_touched_when_its_row_was_written(settings: Any, tmp_path: Path) -> None:
+def test_the_file_of_a_loop_is_touched_when_its_row_was_written(
+    settings: Any, tmp_path: Path
+) -> None:
     file = tmp_path / "beat"
     _beats_into(settings, file)
     beat_record(component="dispatcher")
     assert LoopBeat.objects.count() == 1
     assert beat.problem(str(file), 60, file.stat().st_mtime + 59) == ""
-    assert "61 seconds old; 60 are allowed" in beat.problem(str(file), 60, file.stat().st_mtime + 61)
+    assert "61 seconds old; 60 are allowed" in beat.problem(
+        str(file), 60, file.stat().st_mtime + 61
+    )
 
 
 @transactional
-def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(settings: Any, tmp_path: Path) -> None:
+def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(
+    settings: Any, tmp_path: Path
+) -> None:
     file = tmp_path / "beat"
     _beats_into(settings, file)
     with pytest.raises(DataError):
@@ -113,7 +135,14 @@ def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(settings: Any,
 
 
 def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-S", str(ROOT / "mimir/lib/beat.py"), str(tmp_path / "beat"), "60"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(ROOT / "mimir/lib/beat.py"),
+        str(tmp_path / "beat"),
+        "60",
+    ]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert (ran.returncode, "no heartbeat" in ran.stderr) == (1, True)
     (tmp_path / "beat").touch()
@@ -123,9 +152,18 @@ def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
 def test_a_pod_may_be_asked_by_its_address() -> None:
     code = "from django.conf import settings; print(*settings.ALLOWED_HOSTS)"
     environment = {
-        "PATH": "/usr/bin:/bin", "SECRET_KEY": "s" * 40, "WORKER_KEYS": "w" * 40, "LAUNCHER": "memory", "REDIS_URL": "redis://127.0.0.1:1",
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
-        "PUBLIC_URL": "https://mimir.example.com", "ORCHESTRATOR_URL": "http://orchestrator:8080", "POD_IP": "fd00::7",
+        "PATH": "/usr/bin:/bin",
+        "SECRET_KEY": "s" * 40,
+        "WORKER_KEYS": "w" * 40,
+        "LAUNCHER": "memory",
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+        "PUBLIC_URL": "https://mimir.example.com",
+        "ORCHESTRATOR_URL": "http://orchestrator:8080",
+        "POD_IP": "fd00::7",
     }
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert ran.stdout.split() == ["mimir.example.com", "orchestrator", "[fd00::7]"]

@@ -62,7 +62,15 @@ def _up(stack: Stack, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_addresses_and_credentials_are_written_for_their_owner_alone(stack: Stack) -> None:
     path = stack.var / "demo.json"
     described = json.loads(path.read_text())
-    assert set(described) == {"frontend_url", "orchestrator_url", "username", "password", "token", "project", "supervisor_pid"}
+    assert set(described) == {
+        "frontend_url",
+        "orchestrator_url",
+        "username",
+        "password",
+        "token",
+        "project",
+        "supervisor_pid",
+    }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert described["supervisor_pid"] == stack.process.pid if stack.process else False
     assert len(described["password"]) >= 16
@@ -74,7 +82,10 @@ def test_the_token_still_opens_after_a_second_start(stack: Stack) -> None:
     before = stack.described
     assert stack.stop() == 0
     stack.start()
-    assert (stack.described["token"], stack.described["password"]) == (before["token"], before["password"])
+    assert (stack.described["token"], stack.described["password"]) == (
+        before["token"],
+        before["password"],
+    )
     assert stack.answers()
 
 
@@ -87,7 +98,12 @@ def test_the_frontend_gets_no_address_of_a_store(stack: Stack) -> None:
 
 
 def test_everything_listens_on_this_machine_alone(stack: Stack) -> None:
-    listening = [connection.laddr.ip for process in _of_it(stack) for connection in process.net_connections("inet") if connection.status == "LISTEN"]
+    listening = [
+        connection.laddr.ip
+        for process in _of_it(stack)
+        for connection in process.net_connections("inet")
+        if connection.status == "LISTEN"
+    ]
     assert len(listening) >= 4
     assert set(listening) == {"127.0.0.1"}
 
@@ -113,7 +129,9 @@ def test_a_taken_port_is_one_clear_message(stack: Stack, tmp_path: Path) -> None
 
 
 def test_ctrl_c_puts_running_jobs_back_and_leaves_nothing(stack: Stack) -> None:
-    job = stack.submit_oracle('if [ "$(grep -c "^$JOB_ID " ' + str(stack.oracle) + ')" = 1 ]; then sleep 300; fi')
+    job = stack.submit_oracle(
+        'if [ "$(grep -c "^$JOB_ID " ' + str(stack.oracle) + ')" = 1 ]; then sleep 300; fi'
+    )
     stack.wait_status(job, "running")
     wait_for(lambda: stack.ran(job), "its command runs")
     theirs = subprocess.Popen(["sleep", "120"], start_new_session=True)
@@ -132,7 +150,9 @@ def test_ctrl_c_puts_running_jobs_back_and_leaves_nothing(stack: Stack) -> None:
     assert sorted(stack.ran(job).values()) == [1, 1]
 
 
-def test_after_kill_9_of_the_supervisor_a_start_works_and_takes_the_worker_over(stack: Stack) -> None:
+def test_after_kill_9_of_the_supervisor_a_start_works_and_takes_the_worker_over(
+    stack: Stack,
+) -> None:
     job = stack.submit_oracle("sleep 8")
     stack.wait_status(job, "running")
     wait_for(lambda: stack.ran(job), "its command runs")
@@ -163,8 +183,16 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     try:
         argv = [sys.executable, "-m", "mimir.dev", "up"]
-        starting = subprocess.Popen(argv, cwd=ROOT, env=stack.environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        wait_for(lambda: (stack.var / "logs" / "postgres.log").exists(), "PostgreSQL is being started")
+        starting = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=stack.environment,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        wait_for(
+            lambda: (stack.var / "logs" / "postgres.log").exists(), "PostgreSQL is being started"
+        )
         os.kill(starting.pid, signal.SIGTERM)
         assert starting.wait(60) == 0
         assert _of_it(stack) == []

@@ -38,7 +38,9 @@ def test_a_folder_that_was_there_keeps_its_mode(var: Path) -> None:
     assert {_mode(var / name) for name in FOLDERS} == {0o700}
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_made_is_told_with_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "file" / "var"))
     with pytest.raises(BadPlace, match="set VAR_DIR"):
@@ -61,7 +63,10 @@ def test_a_secret_that_a_newer_version_needs_is_added(var: Path) -> None:
     del kept["worker_key"]
     write_private(var / "secrets.json", json.dumps(kept))
     again = secrets_of(places)
-    assert (again.admin_password, again.database_password) == (first.admin_password, first.database_password)
+    assert (again.admin_password, again.database_password) == (
+        first.admin_password,
+        first.database_password,
+    )
     assert len(again.worker_key) >= 32
 
 

@@ -20,8 +20,13 @@ def test_what_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tex
         port_of("PORT", 3000)
 
 
-@pytest.mark.parametrize("address", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")])
-def test_a_taken_port_is_told_with_the_variable_that_changes_it(monkeypatch: pytest.MonkeyPatch, address: tuple[int, str]) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")],
+)
+def test_a_taken_port_is_told_with_the_variable_that_changes_it(
+    monkeypatch: pytest.MonkeyPatch, address: tuple[int, str]
+) -> None:
     family, host = address
     with socket.socket(family) as other:
         try:

@@ -44,7 +44,9 @@ def supervisor(places: Places) -> Iterator[Supervisor]:
     made.close()
 
 
-def _service(places: Places, name: str, *, on_term: str = _OBEYS, stop_seconds: float = 5.0) -> Service:
+def _service(
+    places: Places, name: str, *, on_term: str = _OBEYS, stop_seconds: float = 5.0
+) -> Service:
     port = free_port()
     return Service(
         name,
@@ -69,7 +71,9 @@ def _watch_until_replaced(supervisor: Supervisor, name: str, pid: int) -> None:
     wait_for(replaced, f"{name} was started again")
 
 
-def test_what_dies_is_started_again_and_what_did_not_stays(supervisor: Supervisor, places: Places) -> None:
+def test_what_dies_is_started_again_and_what_did_not_stays(
+    supervisor: Supervisor, places: Places
+) -> None:
     supervisor.start(_service(places, "one"), _service(places, "two"))
     one, two = _pid(supervisor, "one"), _pid(supervisor, "two")
     os.kill(one, signal.SIGKILL)
@@ -77,9 +81,13 @@ def test_what_dies_is_started_again_and_what_did_not_stays(supervisor: Superviso
     assert _pid(supervisor, "two") == two
 
 
-def test_what_dies_at_once_again_and_again_waits_longer_each_time(supervisor: Supervisor, places: Places) -> None:
+def test_what_dies_at_once_again_and_again_waits_longer_each_time(
+    supervisor: Supervisor, places: Places
+) -> None:
     with pytest.raises(StartFailed):
-        supervisor.start(Service("dying", [sys.executable, "-c", "import sys; sys.exit(3)"], {}, lambda: False))
+        supervisor.start(
+            Service("dying", [sys.executable, "-c", "import sys; sys.exit(3)"], {}, lambda: False)
+        )
     running = supervisor._running[0]
     pauses: list[float] = []
 
@@ -93,16 +101,34 @@ def test_what_dies_at_once_again_and_again_waits_longer_each_time(supervisor: Su
     assert pauses == sorted(set(pauses))
 
 
-def test_a_process_that_does_not_start_is_told_with_the_end_of_its_log(supervisor: Supervisor) -> None:
-    with pytest.raises(StartFailed, match=r"broken did not start\. Its log: .*broken\.log\n[\s\S]*no such day"):
-        supervisor.start(Service("broken", [sys.executable, "-c", "raise SystemExit('no such day')"], {}, lambda: False))
+def test_a_process_that_does_not_start_is_told_with_the_end_of_its_log(
+    supervisor: Supervisor,
+) -> None:
+    with pytest.raises(
+        StartFailed, match=r"broken did not start\. Its log: .*broken\.log\n[\s\S]*no such day"
+    ):
+        supervisor.start(
+            Service(
+                "broken",
+                [sys.executable, "-c", "raise SystemExit('no such day')"],
+                {},
+                lambda: False,
+            )
+        )
 
 
 def test_somebody_elses_answer_does_not_make_a_dead_process_ready(supervisor: Supervisor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(StartFailed):
-            supervisor.start(Service("late", [sys.executable, "-c", "raise SystemExit(1)"], {}, lambda: _after_a_while(port)))
+            supervisor.start(
+                Service(
+                    "late",
+                    [sys.executable, "-c", "raise SystemExit(1)"],
+                    {},
+                    lambda: _after_a_while(port),
+                )
+            )
 
 
 def _after_a_while(port: int) -> bool:
@@ -110,7 +136,9 @@ def _after_a_while(port: int) -> bool:
     return answers(port)
 
 
-def test_a_process_that_was_stopped_hears_that_it_has_to_end(supervisor: Supervisor, places: Places) -> None:
+def test_a_process_that_was_stopped_hears_that_it_has_to_end(
+    supervisor: Supervisor, places: Places
+) -> None:
     supervisor.start(_service(places, "held", stop_seconds=20))
     process = psutil.Process(_pid(supervisor, "held"))
     process.suspend()
@@ -132,7 +160,9 @@ def test_a_stopped_process_is_not_started_again(supervisor: Supervisor, places: 
     assert not supervisor.has("one")
 
 
-def test_a_log_that_grows_is_cut(supervisor: Supervisor, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_grows_is_cut(
+    supervisor: Supervisor, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mimir.dev.supervisor.LOG_BYTES_MAX", 5)
     supervisor.start(_service(places, "one"))
     log = places.log("one")
@@ -144,14 +174,22 @@ def test_a_log_that_grows_is_cut(supervisor: Supervisor, places: Places, monkeyp
 
 def test_leftovers_are_ended_and_nobody_else(places: Places) -> None:
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    ours = subprocess.Popen(sleep, env={**os.environ, MARKER: str(places.var)}, start_new_session=True)
+    ours = subprocess.Popen(
+        sleep, env={**os.environ, MARKER: str(places.var)}, start_new_session=True
+    )
     deaf = subprocess.Popen(
-        [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"],
+        [
+            sys.executable,
+            "-c",
+            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
+        ],
         env={**os.environ, MARKER: str(places.var)},
         stdout=subprocess.PIPE,
     )
     theirs = subprocess.Popen(sleep, env={**os.environ, MARKER: f"{places.var}-other"})
-    worker = subprocess.Popen(sleep, env={"PATH": os.environ["PATH"], "WORKER_DIR": str(places.var / "workers" / "w")})
+    worker = subprocess.Popen(
+        sleep, env={"PATH": os.environ["PATH"], "WORKER_DIR": str(places.var / "workers" / "w")}
+    )
     try:
         assert deaf.stdout is not None
         deaf.stdout.readline()

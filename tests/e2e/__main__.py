@@ -34,7 +34,9 @@ def main() -> int:
     print(f"namespace {namespace.name}", flush=True)
     kept, held = bool(os.environ.get("KEEP")), False
     try:
-        held = _held("installed", namespace, lambda: _install(namespace)) and _all(namespace, kept=kept)
+        held = _held("installed", namespace, lambda: _install(namespace)) and _all(
+            namespace, kept=kept
+        )
     finally:
         if kept:
             print(f"kept: kubectl delete namespace {namespace.name}")
@@ -74,7 +76,12 @@ def _sign_in(namespace: Namespace, way: Forward, places: Places) -> None:
     """With the password that the bootstrap left in the cluster, as the README tells to."""
     way.wait()
     admin = namespace.secret("mimir-admin")
-    described = {"frontend_url": way.url, "username": admin.get("username", "admin"), "password": admin["password"], "token": ""}
+    described = {
+        "frontend_url": way.url,
+        "username": admin.get("username", "admin"),
+        "password": admin["password"],
+        "token": "",
+    }
     places.demo.parent.mkdir(parents=True, exist_ok=True)
     places.demo.write_text(json.dumps(described))
     run_demo(places, submit=False, say=print)
@@ -86,7 +93,9 @@ def _make_project(it: Installation) -> None:
 
 def _four_types(places: Places) -> None:
     """The demo: pipeline, training, inference, twin update, each using what the one before made."""
-    assert run_demo(places, submit=True, say=lambda line: print(f"    {line}", flush=True)), "a job of the demo did not succeed"
+    assert run_demo(places, submit=True, say=lambda line: print(f"    {line}", flush=True)), (
+        "a job of the demo did not succeed"
+    )
 
 
 def _held(name: str, namespace: Namespace, check: Callable[[], None]) -> bool:
@@ -95,7 +104,10 @@ def _held(name: str, namespace: Namespace, check: Callable[[], None]) -> bool:
     try:
         check()
     except FAILURES as error:
-        print(f"FAILED  {name} ({time.monotonic() - began:.0f} s): {type(error).__name__}: {error}", flush=True)
+        print(
+            f"FAILED  {name} ({time.monotonic() - began:.0f} s): {type(error).__name__}: {error}",
+            flush=True,
+        )
         namespace.show()
         return False
     print(f"ok      {name} ({time.monotonic() - began:.0f} s)", flush=True)

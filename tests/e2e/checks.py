@@ -57,13 +57,25 @@ def evicted(it: Installation) -> None:
 
 def no_room(it: Installation) -> None:
     """A worker that the cluster has no room for says so while it waits, and can be cancelled."""
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-more"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "no-more"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
     it.namespace.kubectl("apply", "-f", "-", given=json.dumps(quota))
-    it.namespace.kubectl("wait", "--for=jsonpath={.status.hard.count/jobs\\.batch}=0", "--timeout=60s", "quota/no-more")
+    it.namespace.kubectl(
+        "wait",
+        "--for=jsonpath={.status.hard.count/jobs\\.batch}=0",
+        "--timeout=60s",
+        "quota/no-more",
+    )
     job = it.submit("echo never")
     end = time.monotonic() + 60
     while ((shown := it.job(job))["diagnosis"] or {}).get("category") != "quota_exceeded":
-        assert time.monotonic() < end, f"it does not say that the quota is used up: {shown['status']} {shown['message']}"
+        assert time.monotonic() < end, (
+            f"it does not say that the quota is used up: {shown['status']} {shown['message']}"
+        )
         time.sleep(1)
     it.json("POST", f"/api/v1/jobs/{job}/cancel/")
     it.wait(job, "cancelled", seconds=120)
@@ -76,7 +88,9 @@ def out_of_memory(it: Installation) -> None:
     failed = it.wait(job, "failed")
     assert failed["reason"] == "out_of_memory", failed
     assert "256 MiB" in failed["diagnosis"]["summary"], failed
-    assert failed["diagnosis"]["next_steps"][0]["patch"] == {"resources": {"memory": "512Mi"}}, failed
+    assert failed["diagnosis"]["next_steps"][0]["patch"] == {"resources": {"memory": "512Mi"}}, (
+        failed
+    )
 
 
 def restart(it: Installation, *, component: str) -> None:
@@ -126,7 +140,9 @@ def _first(it: Installation, job: str) -> dict[str, Any]:
 def _wrote(it: Installation, job: str, expected: bytes) -> None:
     """These bytes and no others are its whole log."""
     log = it.whole_log(job)
-    assert log == expected, f"its log has {len(log)} bytes, not {len(expected)}: {log[:500]!r} ... {log[-500:]!r}"
+    assert log == expected, (
+        f"its log has {len(log)} bytes, not {len(expected)}: {log[:500]!r} ... {log[-500:]!r}"
+    )
 
 
 def _no_worker_of(it: Installation, job: str) -> None:
@@ -136,7 +152,9 @@ def _no_worker_of(it: Installation, job: str) -> None:
 def _gone(it: Installation, selector: str, seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while left := it.namespace.ours("jobs,pods", f"app=mimir-aip,{selector}"):
-        assert time.monotonic() < end, f"after {seconds:.0f} s these are left: {', '.join(sorted(left))}"
+        assert time.monotonic() < end, (
+            f"after {seconds:.0f} s these are left: {', '.join(sorted(left))}"
+        )
         time.sleep(2)
 
 
@@ -147,7 +165,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("evicted", evicted),
     ("no_room", no_room),
     ("out_of_memory", out_of_memory),
-    *((f"restart_{component}", partial(restart, component=component)) for component in ("orchestrator", "frontend", "redis", "postgres")),
+    *(
+        (f"restart_{component}", partial(restart, component=component))
+        for component in ("orchestrator", "frontend", "redis", "postgres")
+    ),
     ("applied_again", applied_again),
     ("no_worker_left", no_worker_left),
 )

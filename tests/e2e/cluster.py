@@ -21,14 +21,29 @@ IMAGE = re.compile(r"\bmimir-aip/(orchestrator|frontend|worker):latest\b")
 PREFIX = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 OLDEST_MINOR = 29
-SERVING = ("statefulset/postgres", "statefulset/redis", "deployment/orchestrator", "deployment/frontend")
+SERVING = (
+    "statefulset/postgres",
+    "statefulset/redis",
+    "deployment/orchestrator",
+    "deployment/frontend",
+)
 # Every kind that the manifests have, and that a controller makes of them.
 KINDS = (
     "jobs,pods,deployments,replicasets,statefulsets,controllerrevisions,services,endpointslices,configmaps,secrets,persistentvolumeclaims,"
     "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
 )
 # Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them, as a new one reads what is encrypted by them.
-SECRETS = {f"secret/{name}" for name in ("db-secret", "redis-secret", "orchestrator-keys", "frontend-keys", "trust-keys", "mimir-admin")}
+SECRETS = {
+    f"secret/{name}"
+    for name in (
+        "db-secret",
+        "redis-secret",
+        "orchestrator-keys",
+        "frontend-keys",
+        "trust-keys",
+        "mimir-admin",
+    )
+}
 
 
 class Unusable(Exception):
@@ -48,9 +63,13 @@ class Images:
         prefix = (environment.get("IMAGE_PREFIX") or "mimir-aip").rstrip("/")
         tag = environment.get("TAG") or "latest"
         if not PREFIX.fullmatch(prefix):
-            raise Unusable(f"IMAGE_PREFIX is {prefix!r}: write it as registry.example:5000/mimir-aip, without a scheme and without an image's name.")
+            raise Unusable(
+                f"IMAGE_PREFIX is {prefix!r}: write it as registry.example:5000/mimir-aip, without a scheme and without an image's name."
+            )
         if not TAG.fullmatch(tag):
-            raise Unusable(f"TAG is {tag!r}: a tag has letters, digits, '.', '_' and '-', such as 1.2.0.")
+            raise Unusable(
+                f"TAG is {tag!r}: a tag has letters, digits, '.', '_' and '-', such as 1.2.0."
+            )
         return cls(prefix, tag)
 
     def named_in(self, manifest: str) -> str:
@@ -66,7 +85,9 @@ class Namespace:
         named = environment.get("KUBECONFIG", "")
         if not any(Path(each).is_file() for each in named.split(os.pathsep) if each):
             found = f"KUBECONFIG names no file ({named})" if named else "KUBECONFIG is not set"
-            raise Unusable(f"{found}: set it to a kubeconfig of the cluster to try Mimir on. A namespace is made there, and removed.")
+            raise Unusable(
+                f"{found}: set it to a kubeconfig of the cluster to try Mimir on. A namespace is made there, and removed."
+            )
         if shutil.which("kubectl", path=environment.get("PATH")) is None:
             raise Unusable("kubectl is not installed: https://kubernetes.io/docs/tasks/tools/")
         self._images = Images.from_environment(environment)
@@ -77,26 +98,44 @@ class Namespace:
     def _look(self) -> None:
         """Raises: Unusable, when it does not answer, is too old or does not let us."""
         try:
-            version = json.loads(self.kubectl("version", "-o", "json", "--request-timeout=20s", in_it=False))["serverVersion"]
+            version = json.loads(
+                self.kubectl("version", "-o", "json", "--request-timeout=20s", in_it=False)
+            )["serverVersion"]
         except (AssertionError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
-            raise Unusable(f"The cluster does not answer: `kubectl version` has to, with the same KUBECONFIG. {error}") from error
+            raise Unusable(
+                f"The cluster does not answer: `kubectl version` has to, with the same KUBECONFIG. {error}"
+            ) from error
         minor = int(re.sub(r"\D.*", "", version["minor"]) or 0)
         if (int(version["major"]), minor) < (1, OLDEST_MINOR):
-            raise Unusable(f"The cluster runs {version['gitVersion']}: Mimir needs Kubernetes 1.{OLDEST_MINOR} or newer.")
+            raise Unusable(
+                f"The cluster runs {version['gitVersion']}: Mimir needs Kubernetes 1.{OLDEST_MINOR} or newer."
+            )
         try:
-            self.kubectl("auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False)  # `no` is an exit code as well
+            self.kubectl(
+                "auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False
+            )  # `no` is an exit code as well
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
                 f"This user may not create namespaces: use an administrator's kubeconfig, or a cluster of your own (k3s, Rancher Desktop). {error}"
             ) from error
 
-    def kubectl(self, *argv: str, given: str | None = None, seconds: float = 120.0, in_it: bool = True) -> str:
+    def kubectl(
+        self, *argv: str, given: str | None = None, seconds: float = 120.0, in_it: bool = True
+    ) -> str:
         """What kubectl prints. Raises: AssertionError with its complaint, subprocess.TimeoutExpired."""
         where = ["-n", self.name] if in_it else []
         done = subprocess.run(
-            ["kubectl", *where, *argv], input=given or "", capture_output=True, text=True, timeout=seconds, check=False, env=self._environment
+            ["kubectl", *where, *argv],
+            input=given or "",
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env=self._environment,
         )
-        assert done.returncode == 0, f"kubectl {' '.join(argv)}: {(done.stderr or done.stdout).strip()[-2000:]}"
+        assert done.returncode == 0, (
+            f"kubectl {' '.join(argv)}: {(done.stderr or done.stdout).strip()[-2000:]}"
+        )
         return done.stdout
 
     def make(self) -> None:
@@ -106,7 +145,9 @@ class Namespace:
 
     def _manifests(self) -> list[str]:
         """The shipped files, with our images' names."""
-        return [self._images.named_in(path.read_text()) for path in sorted(MANIFESTS.glob("*.yaml"))]
+        return [
+            self._images.named_in(path.read_text()) for path in sorted(MANIFESTS.glob("*.yaml"))
+        ]
 
     def apply(self) -> None:
         """`kubectl apply`, as the README has it."""
@@ -116,22 +157,41 @@ class Namespace:
     def delete(self) -> None:
         """`kubectl delete` of all that was applied."""
         for manifest in self._manifests():
-            self.kubectl("delete", "--ignore-not-found", "--timeout=300s", "-f", "-", given=manifest, seconds=330)
+            self.kubectl(
+                "delete",
+                "--ignore-not-found",
+                "--timeout=300s",
+                "-f",
+                "-",
+                given=manifest,
+                seconds=330,
+            )
 
     def ours(self, kinds: str = KINDS, selector: str = "app=mimir-aip") -> set[str]:
         """Objects with our label, as `job.batch/name`."""
-        return set(self.kubectl("get", kinds, "-l", selector, "-o", "name", "--ignore-not-found").split())
+        return set(
+            self.kubectl("get", kinds, "-l", selector, "-o", "name", "--ignore-not-found").split()
+        )
 
     def pods(self) -> dict[str, str]:
         """The uid of each pod that serves, by name."""
         template = '{range .items[*]}{.metadata.name}{" "}{.metadata.uid}{"\\n"}{end}'
-        listed = self.kubectl("get", "pods", "-l", "app=mimir-aip,component in (orchestrator,frontend,postgres,redis)", "-o", f"jsonpath={template}")
+        listed = self.kubectl(
+            "get",
+            "pods",
+            "-l",
+            "app=mimir-aip,component in (orchestrator,frontend,postgres,redis)",
+            "-o",
+            f"jsonpath={template}",
+        )
         return dict(line.split() for line in listed.splitlines())  # type: ignore[misc]
 
     def wait_ready(self, seconds: float = 900.0) -> None:
         """Until everything serves. Raises: AssertionError."""
         for what in SERVING:
-            self.kubectl("rollout", "status", what, f"--timeout={seconds:.0f}s", seconds=seconds + 30)
+            self.kubectl(
+                "rollout", "status", what, f"--timeout={seconds:.0f}s", seconds=seconds + 30
+            )
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret, once it is there."""
@@ -147,18 +207,42 @@ class Namespace:
 
     def delete_pods(self, selector: str) -> None:
         """Delete pods, and wait until they are gone; what owns them may make new ones."""
-        self.kubectl("delete", "pods", "-l", f"app=mimir-aip,{selector}", "--wait=true", "--timeout=300s", seconds=330)
+        self.kubectl(
+            "delete",
+            "pods",
+            "-l",
+            f"app=mimir-aip,{selector}",
+            "--wait=true",
+            "--timeout=300s",
+            seconds=330,
+        )
 
     def evict_pods(self, selector: str) -> None:
         """By the Eviction API, as `kubectl drain` does."""
-        for named in self.kubectl("get", "pods", "-l", f"app=mimir-aip,{selector}", "-o", "name").split():
+        for named in self.kubectl(
+            "get", "pods", "-l", f"app=mimir-aip,{selector}", "-o", "name"
+        ).split():
             name = named.removeprefix("pod/")
-            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": self.name}}
-            self.kubectl("create", "--raw", f"/api/v1/namespaces/{self.name}/pods/{name}/eviction", "-f", "-", given=json.dumps(eviction))
+            eviction = {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": name, "namespace": self.name},
+            }
+            self.kubectl(
+                "create",
+                "--raw",
+                f"/api/v1/namespaces/{self.name}/pods/{name}/eviction",
+                "-f",
+                "-",
+                given=json.dumps(eviction),
+            )
 
     def show(self) -> None:
         """What a person would look at now, on stderr."""
-        looks: list[list[str]] = [["get", "pods,jobs,pvc", "-o", "wide"], ["get", "events", "--sort-by=.lastTimestamp"]]
+        looks: list[list[str]] = [
+            ["get", "pods,jobs,pvc", "-o", "wide"],
+            ["get", "events", "--sort-by=.lastTimestamp"],
+        ]
         looks += [["logs", what, "--all-containers", "--prefix", "--tail=40"] for what in SERVING]
         for look in looks:
             try:
@@ -170,8 +254,19 @@ class Namespace:
     def remove(self) -> bool:
         """Delete it and wait until it is gone; whether it is. Says how to delete it by hand when it is not."""
         try:
-            self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=300s", in_it=False, seconds=330)
+            self.kubectl(
+                "delete",
+                "namespace",
+                self.name,
+                "--ignore-not-found",
+                "--timeout=300s",
+                in_it=False,
+                seconds=330,
+            )
         except (AssertionError, subprocess.TimeoutExpired) as error:
-            print(f"The namespace is still there: kubectl delete namespace {self.name}\n{error}", file=sys.stderr)
+            print(
+                f"The namespace is still there: kubectl delete namespace {self.name}\n{error}",
+                file=sys.stderr,
+            )
             return False
         return True

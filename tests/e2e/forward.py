@@ -21,12 +21,26 @@ class Forward:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"Host": f"localhost:{self.port}"}, timeout=60, trust_env=False)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Host": f"localhost:{self.port}"},
+            timeout=60,
+            trust_env=False,
+        )
 
     def _run(self) -> None:
-        argv = ["kubectl", "-n", self._namespace.name, "port-forward", "svc/frontend", f"{self.port}:3000"]
+        argv = [
+            "kubectl",
+            "-n",
+            self._namespace.name,
+            "port-forward",
+            "svc/frontend",
+            f"{self.port}:3000",
+        ]
         while not self._stop.is_set():
-            self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             while self._process.poll() is None and not self._stop.wait(0.5):
                 pass
             self._process.kill()
@@ -44,7 +58,9 @@ class Forward:
         if self._process is not None:
             self._process.kill()
 
-    def call(self, method: str, path: str, seconds: float = 180.0, **arguments: Any) -> httpx.Response:
+    def call(
+        self, method: str, path: str, seconds: float = 180.0, **arguments: Any
+    ) -> httpx.Response:
         """The answer. Raises: httpx.HTTPError when nobody answers for `seconds`."""
         end = time.monotonic() + seconds
         while True:

@@ -28,9 +28,20 @@ class Installation:
         """A job that runs a shell command; its id."""
         name = f"p{uuid.uuid4().hex[:8]}"
         steps = [{"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", command]}}]
-        self.json("POST", f"/api/v1/projects/{PROJECT}/pipelines/", json={"name": name, "definition": {"steps": steps}})
+        self.json(
+            "POST",
+            f"/api/v1/projects/{PROJECT}/pipelines/",
+            json={"name": name, "definition": {"steps": steps}},
+        )
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
-        return str(self.json("POST", f"/api/v1/projects/{PROJECT}/jobs/", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})["id"])
+        return str(
+            self.json(
+                "POST",
+                f"/api/v1/projects/{PROJECT}/jobs/",
+                json=body,
+                headers={"Idempotency-Key": uuid.uuid4().hex},
+            )["id"]
+        )
 
     def job(self, job: str) -> dict[str, Any]:
         """As it is now."""
@@ -40,8 +51,12 @@ class Installation:
         """The job, once it stands in one of these. Raises: AssertionError, when it ended otherwise or not in time."""
         end = time.monotonic() + seconds
         while (shown := self.job(job))["status"] not in statuses:
-            assert shown["status"] not in ENDED, f"it {shown['status']}: {shown['reason']} {shown['message']}"
-            assert time.monotonic() < end, f"after {seconds:.0f} s it is {shown['status']}: {shown['message']}"
+            assert shown["status"] not in ENDED, (
+                f"it {shown['status']}: {shown['reason']} {shown['message']}"
+            )
+            assert time.monotonic() < end, (
+                f"after {seconds:.0f} s it is {shown['status']}: {shown['message']}"
+            )
             time.sleep(1)
         return shown
 
@@ -55,7 +70,9 @@ class Installation:
                 return
             where = f"{shown['status']}: {shown['message']}; its log is {answer.content[-500:]!r}"
             assert shown["status"] not in ENDED, f"it has not printed {text!r}: {where}"
-            assert time.monotonic() < end, f"it has not printed {text!r} within {seconds:.0f} s: {where}"
+            assert time.monotonic() < end, (
+                f"it has not printed {text!r} within {seconds:.0f} s: {where}"
+            )
             time.sleep(1)
 
     def whole_log(self, job: str, seconds: float = 120.0) -> bytes:

@@ -26,10 +26,23 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def make(role: str) -> Path:
         folder = tmp_path_factory.mktemp(role) / "venv"
         environment = {**os.environ, "UV_LINK_MODE": "hardlink", "VIRTUAL_ENV": str(folder)}
-        subprocess.run([UV, "venv", "-q", "--python", sys.executable, folder], check=True, env=environment)
-        sync = [UV, "pip", "sync", "-q", "--require-hashes", "--python", folder / "bin/python", ROOT / f"requirements-{role}.txt"]
+        subprocess.run(
+            [UV, "venv", "-q", "--python", sys.executable, folder], check=True, env=environment
+        )
+        sync = [
+            UV,
+            "pip",
+            "sync",
+            "-q",
+            "--require-hashes",
+            "--python",
+            folder / "bin/python",
+            ROOT / f"requirements-{role}.txt",
+        ]
         # What `make test` installed with is in uv's cache; a machine whose cache was emptied asks the package index as `make` does.
-        if subprocess.run([*sync, "--offline"], env=environment, stderr=subprocess.DEVNULL).returncode:
+        if subprocess.run(
+            [*sync, "--offline"], env=environment, stderr=subprocess.DEVNULL
+        ).returncode:
             subprocess.run(sync, check=True, env=environment)
         return folder / "bin/python"
 
@@ -38,7 +51,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def _importable(python: Path, names: tuple[str, ...]) -> set[str]:
     code = "import importlib.util, sys; print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name)))"
-    return set(subprocess.run([python, "-c", code, *names], check=True, capture_output=True, text=True, env=BARE).stdout.split())
+    return set(
+        subprocess.run(
+            [python, "-c", code, *names], check=True, capture_output=True, text=True, env=BARE
+        ).stdout.split()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +77,13 @@ def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) ->
     }
     log = tmp_path_factory.mktemp("log") / "frontend.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([frontend_python, "-m", "mimir.serve", "frontend"], cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [frontend_python, "-m", "mimir.serve", "frontend"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
     url = f"http://localhost:{port}"
 
     def answers() -> bool:
@@ -78,10 +101,26 @@ def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) ->
         process.wait(20)
 
 
-def test_the_frontends_environment_has_no_database_no_queue_and_no_server_code(frontend_python: Path) -> None:
-    unwanted = ("psycopg", "psycopg_binary", "redis", "rq", "kubernetes", "rest_framework", "channels", "duckdb", "pyarrow", "psutil", "daphne")
+def test_the_frontends_environment_has_no_database_no_queue_and_no_server_code(
+    frontend_python: Path,
+) -> None:
+    unwanted = (
+        "psycopg",
+        "psycopg_binary",
+        "redis",
+        "rq",
+        "kubernetes",
+        "rest_framework",
+        "channels",
+        "duckdb",
+        "pyarrow",
+        "psutil",
+        "daphne",
+    )
     assert _importable(frontend_python, unwanted) == set()
-    assert _importable(frontend_python, ("django", "httpx", "websockets", "uvicorn", "whitenoise")) == {
+    assert _importable(
+        frontend_python, ("django", "httpx", "websockets", "uvicorn", "whitenoise")
+    ) == {
         "django",
         "httpx",
         "websockets",
@@ -112,7 +151,11 @@ def test_the_frontend_without_its_orchestrator_is_degraded_and_says_so(frontend:
         assert int(answer.headers["Retry-After"]) > 0
         page = client.get("/signin/")
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        form = {"username": "ada", "password": "x", "csrfmiddlewaretoken": token[1] if token else ""}
+        form = {
+            "username": "ada",
+            "password": "x",
+            "csrfmiddlewaretoken": token[1] if token else "",
+        }
         refused = client.post("/signin/", data=form, headers={"Origin": frontend})
         assert refused.status_code == 503
         assert "orchestrator" in refused.text.lower()
@@ -121,16 +164,39 @@ def test_the_frontend_without_its_orchestrator_is_degraded_and_says_so(frontend:
 def test_a_worker_needs_nothing_but_its_own_requirements(alone: Callable[[str], Path]) -> None:
     python = alone("worker")
     assert _importable(python, ("duckdb", "pyarrow")) == {"duckdb", "pyarrow"}
-    assert _importable(python, ("django", "rest_framework", "channels", "rq", "redis", "psycopg", "structlog", "httpx", "yaml")) == set()
+    assert (
+        _importable(
+            python,
+            (
+                "django",
+                "rest_framework",
+                "channels",
+                "rq",
+                "redis",
+                "psycopg",
+                "structlog",
+                "httpx",
+                "yaml",
+            ),
+        )
+        == set()
+    )
     code = (
         "import importlib, pkgutil, jobs.worker\n"
         "names = [found.name for found in pkgutil.walk_packages(jobs.worker.__path__, 'jobs.worker.') if not found.name.endswith('__main__')]\n"
         "[importlib.import_module(name) for name in names]\n"
         "print(len(names))"
     )
-    ran = subprocess.run([python, "-W", "error", "-c", code], cwd=ROOT, env=BARE, capture_output=True, text=True)
+    ran = subprocess.run(
+        [python, "-W", "error", "-c", code], cwd=ROOT, env=BARE, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) > 15
-    started = subprocess.run([python, "-m", "jobs.worker"], cwd=ROOT, env=BARE, capture_output=True, text=True)
+    started = subprocess.run(
+        [python, "-m", "jobs.worker"], cwd=ROOT, env=BARE, capture_output=True, text=True
+    )
     assert started.returncode == 6, "EXIT_ENVIRONMENT"
-    assert all(name in started.stderr for name in ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL"))
+    assert all(
+        name in started.stderr
+        for name in ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
+    )

@@ -62,7 +62,10 @@ def test_it_begins_with_the_server_and_ends_with_it() -> None:
 
     beat, said = _served(talk)
     assert beat.begun == 1
-    assert [message["type"] for message in said] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert [message["type"] for message in said] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
 
 
 def beat_of(beating: Beating) -> _Beat:

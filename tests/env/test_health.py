@@ -29,7 +29,11 @@ def _ready() -> tuple[int, str, dict[str, str]]:
 
 
 def test_all_is_well() -> None:
-    assert _ready() == (200, "ready", {"database": "ok", "migrations": "ok", "redis": "ok", "storage": "ok"})
+    assert _ready() == (
+        200,
+        "ready",
+        {"database": "ok", "migrations": "ok", "redis": "ok", "storage": "ok"},
+    )
 
 
 def test_health_asks_nobody_and_takes_any_host(django_assert_num_queries: Any) -> None:
@@ -65,7 +69,9 @@ def test_the_database_away_is_said_before_a_probe_gives_up(monkeypatch: pytest.M
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_line_about_a_job_bears_its_id_and_that_of_the_request(caplog: pytest.LogCaptureFixture, settings: Any) -> None:
+def test_a_line_about_a_job_bears_its_id_and_that_of_the_request(
+    caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
     from tests.api.caller import Caller
 
     owner = make.project().created_by
@@ -88,8 +94,12 @@ def test_lines_are_json_without_secrets() -> None:
     from mimir.lib.logging import logging_config
 
     formatter = logging_config("info")["formatters"]["json"]
-    made = formatter["()"](processors=formatter["processors"], foreign_pre_chain=formatter["foreign_pre_chain"])
-    record = logging.LogRecord("x", logging.INFO, "f", 1, "to redis://:sesame@host with Bearer abcdefghijkl", (), None)
+    made = formatter["()"](
+        processors=formatter["processors"], foreign_pre_chain=formatter["foreign_pre_chain"]
+    )
+    record = logging.LogRecord(
+        "x", logging.INFO, "f", 1, "to redis://:sesame@host with Bearer abcdefghijkl", (), None
+    )
     record.password = "sesame"
     line = json.loads(made.format(record))
     assert {"event", "level", "logger", "timestamp", "password"} <= set(line)

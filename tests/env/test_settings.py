@@ -17,7 +17,9 @@ NEEDED = {
     "REDIS_URL": "redis://:p@redis/0",
 }
 SAFE = {
-    "ENVIRONMENT": "production", "PUBLIC_URL": "https://mimir.example.com", "REDIS_URL": "rediss://:p@redis/0",
+    "ENVIRONMENT": "production",
+    "PUBLIC_URL": "https://mimir.example.com",
+    "REDIS_URL": "rediss://:p@redis/0",
     "DATABASE_URL": "postgresql://u:p@db/mimir?sslmode=verify-full",
 }
 # The issue's list: a name that is not read any more is a broken promise to who sets it.
@@ -40,7 +42,12 @@ def test_every_promised_variable_is_a_setting() -> None:
 
 def test_the_defaults_are_a_start() -> None:
     loaded = load("orchestrator", NEEDED)
-    assert (loaded.environment, loaded.log_level, loaded.job_timeout, loaded.public_url) == ("development", "info", 3600, "http://localhost:3000")
+    assert (loaded.environment, loaded.log_level, loaded.job_timeout, loaded.public_url) == (
+        "development",
+        "info",
+        3600,
+        "http://localhost:3000",
+    )
     assert loaded.worker_keys == ("w" * 40,)
     assert load("frontend", {"SECRET_KEY": "s" * 40}).api_url == "http://127.0.0.1:8080"
 
@@ -91,11 +98,25 @@ def test_a_wrong_value_is_refused_by_name_and_is_not_printed(name: str, value: s
 
 
 def test_every_fault_is_said_at_once() -> None:
-    source = {"ENVIRONMENT": "production", "LOG_LEVEL": "x", "JOB_TIMEOUT": "x", "SECRET_KEY": SECRET, "MIMIR_CRASH_POINTS": "/tmp"}
+    source = {
+        "ENVIRONMENT": "production",
+        "LOG_LEVEL": "x",
+        "JOB_TIMEOUT": "x",
+        "SECRET_KEY": SECRET,
+        "MIMIR_CRASH_POINTS": "/tmp",
+    }
     faults = _faults(source)
     named = {fault.split()[0].partition("=")[0] for fault in faults}
     assert named == {
-        "LOG_LEVEL", "JOB_TIMEOUT", "SECRET_KEY", "WORKER_KEYS", "DATABASE_URL", "REDIS_URL", "MIMIR_CRASH_POINTS", "LAUNCHER", "PUBLIC_URL",
+        "LOG_LEVEL",
+        "JOB_TIMEOUT",
+        "SECRET_KEY",
+        "WORKER_KEYS",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "MIMIR_CRASH_POINTS",
+        "LAUNCHER",
+        "PUBLIC_URL",
     }
     assert SECRET not in str(BadEnvironment(faults))
 
@@ -104,12 +125,20 @@ def test_a_secret_is_read_from_the_file_that_NAME_FILE_names(tmp_path: Path) -> 
     secret = tmp_path / "url"
     secret.write_text("postgresql://u:p@elsewhere/mimir\n")
     source = {name: value for name, value in NEEDED.items() if name != "DATABASE_URL"}
-    assert load("orchestrator", {**source, "DATABASE_URL_FILE": str(secret)}).database_url == "postgresql://u:p@elsewhere/mimir"
-    assert load("orchestrator", {**NEEDED, "DATABASE_URL_FILE": str(secret)}).database_url == NEEDED["DATABASE_URL"], "the variable itself wins"
+    assert (
+        load("orchestrator", {**source, "DATABASE_URL_FILE": str(secret)}).database_url
+        == "postgresql://u:p@elsewhere/mimir"
+    )
+    assert (
+        load("orchestrator", {**NEEDED, "DATABASE_URL_FILE": str(secret)}).database_url
+        == NEEDED["DATABASE_URL"]
+    ), "the variable itself wins"
     [fault] = _faults({**source, "DATABASE_URL_FILE": str(tmp_path / "none")})
     assert fault == "DATABASE_URL_FILE: the file cannot be read (No such file or directory)"
     secret.write_bytes(b"\xff\xfe")
-    assert _faults({**source, "DATABASE_URL_FILE": str(secret)}) == ["DATABASE_URL_FILE: the file is not text"]
+    assert _faults({**source, "DATABASE_URL_FILE": str(secret)}) == [
+        "DATABASE_URL_FILE: the file is not text"
+    ]
     secret.write_text(SECRET)
     [fault] = _faults({**source, "DATABASE_URL_FILE": str(secret)})
     assert SECRET not in fault
@@ -122,7 +151,10 @@ def _config(tmp_path: Path, text: str | bytes) -> dict[str, str]:
 
 
 def test_the_config_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
-    source = _config(tmp_path, "environment: staging\nlog_level: warn\njob_timeout: 60\ndirect_sources: [10.0.0.0/8, 127.0.0.1]\nread_url_allow:\n")
+    source = _config(
+        tmp_path,
+        "environment: staging\nlog_level: warn\njob_timeout: 60\ndirect_sources: [10.0.0.0/8, 127.0.0.1]\nread_url_allow:\n",
+    )
     loaded = load("orchestrator", {**source, "LOG_LEVEL": "error"})
     assert (loaded.environment, loaded.log_level, loaded.job_timeout) == ("staging", "error", 60)
     assert (loaded.direct_sources, loaded.read_url_allow) == (("10.0.0.0/8", "127.0.0.1"), ())
@@ -133,7 +165,10 @@ def test_a_file_before_the_config_file(tmp_path: Path) -> None:
     del source["SECRET_KEY"]
     assert load("orchestrator", source).secret_key == "c" * 40
     (tmp_path / "key").write_text("f" * 40)
-    assert load("orchestrator", {**source, "SECRET_KEY_FILE": str(tmp_path / "key")}).secret_key == "f" * 40
+    assert (
+        load("orchestrator", {**source, "SECRET_KEY_FILE": str(tmp_path / "key")}).secret_key
+        == "f" * 40
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +182,9 @@ def test_a_file_before_the_config_file(tmp_path: Path) -> None:
         (f"database_url: {{a: {SECRET}}}", "database_url"),
     ],
 )
-def test_a_wrong_config_file_is_refused_and_not_printed(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_a_wrong_config_file_is_refused_and_not_printed(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
     source = _config(tmp_path, text)
     if "database_url" in said:
         del source["DATABASE_URL"]
@@ -161,7 +198,9 @@ def test_a_named_config_file_has_to_be_there(tmp_path: Path) -> None:
     assert "cannot be read" in fault
 
 
-def test_the_default_config_file_is_where_the_cluster_mounts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_config_file_is_where_the_cluster_mounts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`/app/config/config.yaml`: read when it is there, not missed when it is not."""
     mounted = tmp_path / "config.yaml"
     mounted.write_text("environment: staging\n")
@@ -170,7 +209,9 @@ def test_the_default_config_file_is_where_the_cluster_mounts_it(tmp_path: Path, 
     class Elsewhere(type(Path())):  # type: ignore[misc]
         def __new__(cls, *parts: Any) -> Any:
             asked.append(str(parts[0]))
-            return Path.__new__(Path, str(mounted) if parts == ("/app/config/config.yaml",) else parts[0])
+            return Path.__new__(
+                Path, str(mounted) if parts == ("/app/config/config.yaml",) else parts[0]
+            )
 
     monkeypatch.setattr(env, "Path", Elsewhere)
     assert load("orchestrator", NEEDED).environment == "staging"
@@ -190,7 +231,9 @@ def test_the_default_config_file_is_where_the_cluster_mounts_it(tmp_path: Path, 
 def test_production_refuses_what_is_for_tests_and_laptops(more: dict[str, str], said: str) -> None:
     production = {**NEEDED, **SAFE}
     assert any(said in fault for fault in _faults({**production, **more}))
-    assert load("orchestrator", {**production, "ALLOW_UNISOLATED_WORKERS": "true"}).allow_unisolated_workers
+    assert load(
+        "orchestrator", {**production, "ALLOW_UNISOLATED_WORKERS": "true"}
+    ).allow_unisolated_workers
 
 
 PLAIN = {
@@ -204,11 +247,19 @@ PLAIN = {
 @pytest.mark.parametrize("name", PLAIN)
 def test_production_refuses_what_is_not_encrypted_unless_it_is_named_as_accepted(name: str) -> None:
     value, accepted = PLAIN[name]
-    production = {**NEEDED, **SAFE, "ALLOW_UNISOLATED_WORKERS": "true", "ARTIFACTS_URL": "s3://bucket", name: value}
+    production = {
+        **NEEDED,
+        **SAFE,
+        "ALLOW_UNISOLATED_WORKERS": "true",
+        "ARTIFACTS_URL": "s3://bucket",
+        name: value,
+    }
     [fault] = _faults(production)
     assert fault.startswith(name)
     assert f"ACCEPT_PLAIN={accepted}" in fault
-    assert load("orchestrator", {**production, "ACCEPT_PLAIN": accepted}).accept_plain == (accepted,)
+    assert load("orchestrator", {**production, "ACCEPT_PLAIN": accepted}).accept_plain == (
+        accepted,
+    )
     others = ",".join(each for _value, each in PLAIN.values() if each != accepted)
     assert len(_faults({**production, "ACCEPT_PLAIN": others})) == 1
     assert load("orchestrator", {**production, "ENVIRONMENT": "development"})
@@ -241,26 +292,51 @@ def test_the_frontend_refuses_a_plain_site_in_production_too() -> None:
     assert fault.startswith("PUBLIC_URL")
     assert load("frontend", {**source, "ACCEPT_PLAIN": "public_url"})
     assert load("frontend", {**source, "PUBLIC_URL": "https://mimir.example.com"})
-    assert _faults({**source, "PUBLIC_URL": "https://m.example", "ACCEPT_PLAIN": "everything"}, "frontend")[0].startswith("ACCEPT_PLAIN")
+    assert _faults(
+        {**source, "PUBLIC_URL": "https://m.example", "ACCEPT_PLAIN": "everything"}, "frontend"
+    )[0].startswith("ACCEPT_PLAIN")
 
 
 def test_crash_points_are_refused_by_the_frontend_too() -> None:
-    source = {"SECRET_KEY": "s" * 40, "ENVIRONMENT": "production", "PUBLIC_URL": "https://mimir.example.com", "MIMIR_CRASH_POINTS": "/tmp"}
-    assert _faults(source, "frontend") == ["MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it"]
+    source = {
+        "SECRET_KEY": "s" * 40,
+        "ENVIRONMENT": "production",
+        "PUBLIC_URL": "https://mimir.example.com",
+        "MIMIR_CRASH_POINTS": "/tmp",
+    }
+    assert _faults(source, "frontend") == [
+        "MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it"
+    ]
 
 
 def test_a_role_does_not_read_the_others_settings(tmp_path: Path) -> None:
     """The frontend starts beside secrets that are wrong or not its own, and does not hold them."""
-    foreign = {"DATABASE_URL": "nonsense", "REDIS_URL_FILE": str(tmp_path / "none"), "WORKER_KEYS": "short", "JOB_TIMEOUT": "x"}
+    foreign = {
+        "DATABASE_URL": "nonsense",
+        "REDIS_URL_FILE": str(tmp_path / "none"),
+        "WORKER_KEYS": "short",
+        "JOB_TIMEOUT": "x",
+    }
     loaded = load("frontend", {"SECRET_KEY": "s" * 40, **foreign})
-    assert (loaded.database_url, loaded.redis_url, loaded.worker_keys, loaded.job_timeout) == ("", "", (), 3600)
-    source = {"SECRET_KEY": "s" * 40, "MIMIR_CONFIG": _config(tmp_path, "job_timeout: x\n")["MIMIR_CONFIG"]}
+    assert (loaded.database_url, loaded.redis_url, loaded.worker_keys, loaded.job_timeout) == (
+        "",
+        "",
+        (),
+        3600,
+    )
+    source = {
+        "SECRET_KEY": "s" * 40,
+        "MIMIR_CONFIG": _config(tmp_path, "job_timeout: x\n")["MIMIR_CONFIG"],
+    }
     assert load("frontend", source).job_timeout == 3600
 
 
 def test_two_worker_keys_are_both_accepted_and_the_first_signs() -> None:
     first, second = "a" * 40, "b" * 40
-    assert load("orchestrator", {**NEEDED, "WORKER_KEYS": f"{first}, {second}"}).worker_keys == (first, second)
+    assert load("orchestrator", {**NEEDED, "WORKER_KEYS": f"{first}, {second}"}).worker_keys == (
+        first,
+        second,
+    )
 
 
 @pytest.mark.parametrize(
@@ -284,6 +360,18 @@ def test_wrong_profiles_stop_the_start(settings: Any, text: str, said: str) -> N
 
 def test_annotations_of_workers_pods_are_text_with_names_that_kubernetes_takes() -> None:
     good = '{"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled", "plain": ""}'
-    assert load("orchestrator", {**NEEDED, "WORKER_POD_ANNOTATIONS": good}).worker_pod_annotations == good
-    for bad in ('{"sidecar.istio.io/inject": false}', '{"a b": "c"}', '{"UPPER.io/x": "c"}', "[]", "no JSON"):
-        assert any("WORKER_POD_ANNOTATIONS" in fault for fault in _faults({**NEEDED, "WORKER_POD_ANNOTATIONS": bad}))
+    assert (
+        load("orchestrator", {**NEEDED, "WORKER_POD_ANNOTATIONS": good}).worker_pod_annotations
+        == good
+    )
+    for bad in (
+        '{"sidecar.istio.io/inject": false}',
+        '{"a b": "c"}',
+        '{"UPPER.io/x": "c"}',
+        "[]",
+        "no JSON",
+    ):
+        assert any(
+            "WORKER_POD_ANNOTATIONS" in fault
+            for fault in _faults({**NEEDED, "WORKER_POD_ANNOTATIONS": bad})
+        )

@@ -41,10 +41,14 @@ class Faulty:
     def _ordered(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         with self._lock:
             if environ["REQUEST_METHOD"] == "POST":
-                self._faults = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+                self._faults = json.loads(
+                    environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+                )
                 self._seen = []
             told = json.dumps(self._seen).encode()
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))])
+        start_response(
+            "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))]
+        )
         return [told]
 
     def _kind(self, environ: dict[str, Any]) -> str:
@@ -67,7 +71,10 @@ def _refused(environ: dict[str, Any], start_response: Any, kind: str) -> list[by
     status, _, code = kind.partition(" ")
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     body = f"<Error><Code>{code}</Code><Message>ordered</Message></Error>".encode()
-    start_response(f"{status} {code}", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    start_response(
+        f"{status} {code}",
+        [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))],
+    )
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 

@@ -19,17 +19,27 @@ WAIT_SECONDS = 60
 IMAGE = os.environ.get("MIMIR_E2E_IMAGE", "busybox:1.36")
 
 
-def plain_job(name: str = "", *, command: tuple[str, ...] = ("sh", "-c", "sleep 600"), **spec: Any) -> Json:
+def plain_job(
+    name: str = "", *, command: tuple[str, ...] = ("sh", "-c", "sleep 600"), **spec: Any
+) -> Json:
     """A small Job that any cluster can run."""
     container = {
         "name": "worker",
         "image": IMAGE,
         "command": list(command),
         "env": [{"name": "ATTEMPT_ID", "value": str(uuid.uuid4())}],
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "16Mi"},
+            "limits": {"cpu": "100m", "memory": "32Mi"},
+        },
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 2, "automountServiceAccountToken": False, "containers": [container]}
+    pod = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 2,
+        "automountServiceAccountToken": False,
+        "containers": [container],
+    }
     labels = {"app": "mimir-aip", "component": "worker"}
     return {
         "apiVersion": "batch/v1",
@@ -38,7 +48,14 @@ def plain_job(name: str = "", *, command: tuple[str, ...] = ("sh", "-c", "sleep 
         "spec": {
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]},
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    }
+                ]
+            },
             "template": {"metadata": {"labels": labels}, "spec": pod},
             **spec,
         },
@@ -75,11 +92,25 @@ class Jobs:
         self.api, self.namespace = api, namespace
 
     def call(
-        self, method: str, path: str, body: Any = None, *, timeout: float = 30, content_type: str = "application/json", **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout: float = 30,
+        content_type: str = "application/json",
+        **query: Any,
     ) -> Answer:
         data = None if body is None else json.dumps(body).encode()
         headers = {**self._headers(), "Content-Type": content_type}
-        answer = self._pool.request(method, self._url(path, query), body=data, headers=headers, timeout=timeout, retries=False)
+        answer = self._pool.request(
+            method,
+            self._url(path, query),
+            body=data,
+            headers=headers,
+            timeout=timeout,
+            retries=False,
+        )
         return Answer(answer.status, dict(answer.headers), answer.data)
 
     @property
@@ -110,7 +141,11 @@ class Jobs:
         return answer.json
 
     def delete(self, plural: str, name: str, **options: Any) -> Answer:
-        return self.call("DELETE", self.path(plural, name), {"kind": "DeleteOptions", "apiVersion": "v1", **options} if options else None)
+        return self.call(
+            "DELETE",
+            self.path(plural, name),
+            {"kind": "DeleteOptions", "apiVersion": "v1", **options} if options else None,
+        )
 
     def pods_of(self, job: str) -> Any:
         return self.list("pods", labelSelector=f"batch.kubernetes.io/job-name={job}")["items"]
@@ -118,10 +153,19 @@ class Jobs:
     def events_about(self, uid: str) -> Any:
         return self.list("events", fieldSelector=f"involvedObject.uid={uid}")["items"]
 
-    def watch(self, plural: str, version: str, *, timeout: float = WAIT_SECONDS, **query: Any) -> Generator[Json, None, None]:
+    def watch(
+        self, plural: str, version: str, *, timeout: float = WAIT_SECONDS, **query: Any
+    ) -> Generator[Json, None, None]:
         """Events from a version on, until the stream ends or nothing comes for so long."""
         url = self._url(self.path(plural), {"watch": "true", "resourceVersion": version, **query})
-        answer = self._pool.request("GET", url, headers=self._headers(), preload_content=False, timeout=timeout, retries=False)
+        answer = self._pool.request(
+            "GET",
+            url,
+            headers=self._headers(),
+            preload_content=False,
+            timeout=timeout,
+            retries=False,
+        )
         try:
             if answer.status != 200:
                 yield {"type": "HTTP", "object": json.loads(answer.read())}
@@ -149,7 +193,9 @@ class Target:
         assert answer.status == 201, answer.data
         if self.fake:
             return
-        self.until("serviceaccounts", lambda: self.jobs.get("serviceaccounts", "default").status == 200)
+        self.until(
+            "serviceaccounts", lambda: self.jobs.get("serviceaccounts", "default").status == 200
+        )
 
     def leave(self) -> None:
         self.jobs.call("DELETE", f"/api/v1/namespaces/{self.jobs.namespace}")

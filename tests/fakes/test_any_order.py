@@ -28,7 +28,18 @@ class Chance:
         self.names: list[str] = []
 
     def step(self) -> None:
-        self.dice.choice((self.create, self.create, self.act, self.act, self.delete, self.node, self.wait, self.wait))()
+        self.dice.choice(
+            (
+                self.create,
+                self.create,
+                self.act,
+                self.act,
+                self.delete,
+                self.node,
+                self.wait,
+                self.wait,
+            )
+        )()
         self.check()
 
     def create(self) -> None:
@@ -46,17 +57,28 @@ class Chance:
         )
         self.cluster.scripts.put(name, script)
         deadline = self.dice.choice((None, 30))
-        spec: dict[str, Any] = {"ttlSecondsAfterFinished": 300, **({"activeDeadlineSeconds": deadline} if deadline else {})}
+        spec: dict[str, Any] = {
+            "ttlSecondsAfterFinished": 300,
+            **({"activeDeadlineSeconds": deadline} if deadline else {}),
+        }
         self.call("POST", JOB, json.dumps(plain_job(name, **spec)).encode())
 
     def act(self) -> None:
         if self.names:
-            self.cluster.act(self.dice.choice(self.names), self.dice.choice(list(Act)), exit_code=self.dice.choice((0, 2)))
+            self.cluster.act(
+                self.dice.choice(self.names),
+                self.dice.choice(list(Act)),
+                exit_code=self.dice.choice((0, 2)),
+            )
 
     def delete(self) -> None:
         if self.names:
             policy = self.dice.choice(("Foreground", "Background"))
-            self.call("DELETE", f"{JOB}/{self.dice.choice(self.names)}", b'{"propagationPolicy":"%s"}' % policy.encode())
+            self.call(
+                "DELETE",
+                f"{JOB}/{self.dice.choice(self.names)}",
+                b'{"propagationPolicy":"%s"}' % policy.encode(),
+            )
 
     def node(self) -> None:
         name = self.dice.choice(NODES)
@@ -79,7 +101,11 @@ class Chance:
             job = version.obj
             assert not (has_condition(job, "Complete") and has_condition(job, "Failed"))
             if has_condition(job, "Complete"):
-                assert [run.exit_code for run in self.cluster.ledger.runs if run.job_uid == job["metadata"]["uid"]] == [0]
+                assert [
+                    run.exit_code
+                    for run in self.cluster.ledger.runs
+                    if run.job_uid == job["metadata"]["uid"]
+                ] == [0]
             if is_finished(job):
                 assert "active" not in job["status"]
 

@@ -16,7 +16,11 @@ def _name(job: dict[str, Any]) -> str:
 
 
 def _conditions(job: dict[str, Any]) -> dict[str, str]:
-    return {each["type"]: each["reason"] for each in job["status"].get("conditions", ()) if each["status"] == "True"}
+    return {
+        each["type"]: each["reason"]
+        for each in job["status"].get("conditions", ())
+        if each["status"] == "True"
+    }
 
 
 def test_a_created_job_has_its_identity_and_its_defaults(target: Target) -> None:
@@ -32,7 +36,11 @@ def test_a_created_job_has_its_identity_and_its_defaults(target: Target) -> None
     assert meta["creationTimestamp"].endswith("Z")
     assert spec["selector"]["matchLabels"] == {"batch.kubernetes.io/controller-uid": meta["uid"]}
     assert spec["template"]["metadata"]["labels"]["batch.kubernetes.io/job-name"] == _name(job)
-    assert (spec["completionMode"], spec["suspend"], spec["parallelism"]) == ("NonIndexed", False, 1)
+    assert (spec["completionMode"], spec["suspend"], spec["parallelism"]) == (
+        "NonIndexed",
+        False,
+        1,
+    )
 
 
 def test_the_same_name_twice_already_exists(target: Target) -> None:
@@ -62,25 +70,54 @@ POD = "spec.template.spec"
     ("path", "value", "status", "says"),
     [
         ("spec.templat", {}, 400, 'unknown field "spec.templat"'),
-        (f"{POD}.containers.0.imagePullPolicies", "Never", 400, 'unknown field "spec.template.spec.containers[0].imagePullPolicies"'),
+        (
+            f"{POD}.containers.0.imagePullPolicies",
+            "Never",
+            400,
+            'unknown field "spec.template.spec.containers[0].imagePullPolicies"',
+        ),
         ("spec.backoffLimit", "0", 400, "cannot unmarshal string"),
         (f"{POD}.containers.0.resources.limits.memory", "12Q", 400, "quantities must match"),
         (f"{POD}.containers.0.env.0.value", 3, 400, "cannot unmarshal number"),
         ("spec.backoffLimit", -1, 422, "spec.backoffLimit: Invalid value: -1"),
         (f"{POD}.restartPolicy", "Always", 422, "spec.template.spec.restartPolicy"),
         (f"{POD}.containers", [], 422, "spec.template.spec.containers: Required value"),
-        (f"{POD}.containers.0.image", "", 422, "spec.template.spec.containers[0].image: Required value"),
+        (
+            f"{POD}.containers.0.image",
+            "",
+            422,
+            "spec.template.spec.containers[0].image: Required value",
+        ),
         (f"{POD}.containers.0.imagePullPolicy", "Sometimes", 422, 'Unsupported value: "Sometimes"'),
-        (f"{POD}.containers.0.resources.requests.cpu", "2", 422, "must be less than or equal to cpu limit"),
-        (f"{POD}.containers.0.volumeMounts", [{"name": "data", "mountPath": "/data"}], 422, 'volumeMounts[0].name: Not found: "data"'),
+        (
+            f"{POD}.containers.0.resources.requests.cpu",
+            "2",
+            422,
+            "must be less than or equal to cpu limit",
+        ),
+        (
+            f"{POD}.containers.0.volumeMounts",
+            [{"name": "data", "mountPath": "/data"}],
+            422,
+            'volumeMounts[0].name: Not found: "data"',
+        ),
         ("spec.podReplacementPolicy", "TerminatingOrFailed", 422, "spec.podReplacementPolicy"),
         ("metadata.name", "Worker_1", 422, "a lowercase RFC 1123 subdomain"),
-        ("metadata.labels.job-type", "pipeline execution", 422, "a valid label must be an empty string or consist of"),
+        (
+            "metadata.labels.job-type",
+            "pipeline execution",
+            422,
+            "a valid label must be an empty string or consist of",
+        ),
         ("metadata.labels.job-type", "a" * 64, 422, "must be no more than 63"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused_and_told_why(target: Target, path: str, value: Any, status: int, says: str) -> None:
-    answer = target.jobs.create(changed(plain_job("refused"), path, value), fieldValidation="Strict")
+def test_a_job_that_cannot_be_is_refused_and_told_why(
+    target: Target, path: str, value: Any, status: int, says: str
+) -> None:
+    answer = target.jobs.create(
+        changed(plain_job("refused"), path, value), fieldValidation="Strict"
+    )
 
     assert answer.status == status
     assert says in answer.json["message"]
@@ -92,7 +129,10 @@ def test_an_unknown_field_is_dropped_with_a_warning_unless_strict(target: Target
     answer = target.jobs.create(changed(plain_job(), "spec.templat", {}))
 
     assert answer.status == 201
-    assert 'unknown field \\"spec.templat\\"' in answer.headers["Warning"] or 'unknown field "spec.templat"' in answer.headers["Warning"]
+    assert (
+        'unknown field \\"spec.templat\\"' in answer.headers["Warning"]
+        or 'unknown field "spec.templat"' in answer.headers["Warning"]
+    )
     assert "templat" not in answer.json["spec"]
 
 
@@ -108,7 +148,12 @@ def test_what_a_job_runs_cannot_be_changed(target: Target) -> None:
     target.jobs.create(job)
     patch = {"spec": {"template": {"spec": {"restartPolicy": "OnFailure"}}}}
 
-    answer = target.jobs.call("PATCH", target.jobs.path("jobs", _name(job)), patch, content_type="application/merge-patch+json")
+    answer = target.jobs.call(
+        "PATCH",
+        target.jobs.path("jobs", _name(job)),
+        patch,
+        content_type="application/merge-patch+json",
+    )
 
     assert answer.status == 422
     assert "field is immutable" in answer.json["message"]
@@ -134,14 +179,24 @@ def test_a_list_is_chosen_by_labels(target: Target, selector: str, found: set[st
         "c": {"attempt": "2", "kind": "x"},
         "d": {"kind": "x"},
     }.items():
-        assert target.jobs.create(changed(plain_job(name, suspend=True), "metadata.labels", labels)).status == 201
+        assert (
+            target.jobs.create(
+                changed(plain_job(name, suspend=True), "metadata.labels", labels)
+            ).status
+            == 201
+        )
 
-    assert {_name(job) for job in target.jobs.list("jobs", labelSelector=selector)["items"]} == found
+    assert {
+        _name(job) for job in target.jobs.list("jobs", labelSelector=selector)["items"]
+    } == found
 
 
 def test_a_selector_that_cannot_be_read_is_refused(target: Target) -> None:
     assert target.jobs.call("GET", target.jobs.path("jobs"), labelSelector="a in (").status == 400
-    assert target.jobs.call("GET", target.jobs.path("jobs"), fieldSelector="spec.nothing=1").status == 400
+    assert (
+        target.jobs.call("GET", target.jobs.path("jobs"), fieldSelector="spec.nothing=1").status
+        == 400
+    )
 
 
 def test_the_pages_of_a_list_are_one_snapshot(target: Target) -> None:
@@ -152,7 +207,11 @@ def test_the_pages_of_a_list_are_one_snapshot(target: Target) -> None:
     while token := pages[-1]["metadata"].get("continue"):
         pages.append(target.jobs.list("jobs", **{"limit": 2, "continue": token}))
 
-    assert [[_name(job) for job in page["items"]] for page in pages] == [["job-0", "job-1"], ["job-2", "job-3"], ["job-4"]]
+    assert [[_name(job) for job in page["items"]] for page in pages] == [
+        ["job-0", "job-1"],
+        ["job-2", "job-3"],
+        ["job-4"],
+    ]
     assert len({page["metadata"]["resourceVersion"] for page in pages}) == 1
     assert pages[0]["metadata"]["remainingItemCount"] == 3
     assert pages[0]["kind"] == "JobList"
@@ -163,11 +222,15 @@ def test_a_watch_goes_on_from_a_list_in_order(target: Target) -> None:
     target.jobs.create(plain_job("before", suspend=True))
     version = target.jobs.list("jobs")["metadata"]["resourceVersion"]
     target.jobs.create(plain_job("one", suspend=True))
-    target.jobs.create(changed(plain_job("other", suspend=True), "metadata.labels", {"app": "other"}))
+    target.jobs.create(
+        changed(plain_job("other", suspend=True), "metadata.labels", {"app": "other"})
+    )
     target.jobs.delete("jobs", "one", propagationPolicy="Background")
 
     seen = []
-    for event in target.jobs.watch("jobs", version, labelSelector="app=mimir-aip", timeoutSeconds=30):
+    for event in target.jobs.watch(
+        "jobs", version, labelSelector="app=mimir-aip", timeoutSeconds=30
+    ):
         seen.append(event)
         if event["type"] == "DELETED":
             break
@@ -185,7 +248,10 @@ def test_a_watch_without_a_version_begins_with_what_is_there(target: Target) -> 
 
     events = list(itertools.islice(target.jobs.watch("jobs", "", timeoutSeconds=30), 2))
 
-    assert {(event["type"], _name(event["object"])) for event in events} == {("ADDED", "one"), ("ADDED", "two")}
+    assert {(event["type"], _name(event["object"])) for event in events} == {
+        ("ADDED", "one"),
+        ("ADDED", "two"),
+    }
 
 
 def test_a_watch_from_a_version_long_gone_is_told_so(target: Target) -> None:
@@ -206,7 +272,12 @@ def test_a_worker_that_ends_well_completes_its_job(target: Target) -> None:
     target.fares(job, run_seconds=0.2)
     uid = target.jobs.create(job).json["metadata"]["uid"]
 
-    done = target.until("jobs", lambda: (found := target.jobs.get("jobs", _name(job)).json)["status"].get("succeeded") and found)
+    done = target.until(
+        "jobs",
+        lambda: (
+            (found := target.jobs.get("jobs", _name(job)).json)["status"].get("succeeded") and found
+        ),
+    )
 
     assert set(_conditions(done)) == {"SuccessCriteriaMet", "Complete"}
     assert done["status"]["completionTime"]
@@ -225,9 +296,19 @@ def test_a_worker_that_ends_badly_fails_its_job_without_a_second_pod(target: Tar
     target.fares(job, run_seconds=0.2, exit_code=3)
     target.jobs.create(job)
 
-    done = target.until("jobs", lambda: (found := target.jobs.get("jobs", _name(job)).json) and "Failed" in _conditions(found) and found)
+    done = target.until(
+        "jobs",
+        lambda: (
+            (found := target.jobs.get("jobs", _name(job)).json)
+            and "Failed" in _conditions(found)
+            and found
+        ),
+    )
 
-    assert _conditions(done) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
+    assert _conditions(done) == {
+        "FailureTarget": "BackoffLimitExceeded",
+        "Failed": "BackoffLimitExceeded",
+    }
     (pod,) = target.jobs.pods_of(_name(job))
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
 
@@ -236,7 +317,14 @@ def test_the_deadline_takes_the_pod_away(target: Target) -> None:
     job = plain_job(activeDeadlineSeconds=2)
     target.jobs.create(job)
 
-    done = target.until("jobs", lambda: (found := target.jobs.get("jobs", _name(job)).json) and "Failed" in _conditions(found) and found)
+    done = target.until(
+        "jobs",
+        lambda: (
+            (found := target.jobs.get("jobs", _name(job)).json)
+            and "Failed" in _conditions(found)
+            and found
+        ),
+    )
 
     assert _conditions(done) == {"FailureTarget": "DeadlineExceeded", "Failed": "DeadlineExceeded"}
     target.until("pods", lambda: not target.jobs.pods_of(_name(job)))
@@ -248,7 +336,12 @@ def test_a_pod_that_no_node_takes_says_so(target: Target) -> None:
     target.jobs.create(job)
 
     def waiting() -> Any:
-        return [each for pod in target.jobs.pods_of(_name(job)) for each in pod["status"].get("conditions", ()) if each["status"] == "False"]
+        return [
+            each
+            for pod in target.jobs.pods_of(_name(job))
+            for each in pod["status"].get("conditions", ())
+            if each["status"] == "False"
+        ]
 
     (condition,) = target.until("pods", waiting)
 
@@ -287,7 +380,11 @@ def test_deleted_in_the_foreground_the_pods_go_first(target: Target) -> None:
         seen.append(event)
         if event["type"] == "DELETED":
             break
-    marked = next(event["object"]["metadata"] for event in seen if "deletionTimestamp" in event["object"]["metadata"])
+    marked = next(
+        event["object"]["metadata"]
+        for event in seen
+        if "deletionTimestamp" in event["object"]["metadata"]
+    )
     assert "foregroundDeletion" in marked["finalizers"]
     assert target.jobs.pods_of(_name(job)) == []
     assert target.jobs.get("jobs", _name(job)).status == 404
@@ -316,20 +413,33 @@ def test_a_job_of_another_uid_is_not_deleted(target: Target) -> None:
 
 
 def test_a_quota_on_jobs_refuses_the_next_one(target: Target) -> None:
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
     assert target.jobs.call("POST", target.jobs.path("resourcequotas"), quota).status == 201
-    target.until("resourcequotas", lambda: target.fake or target.jobs.get("resourcequotas", "few").json["status"].get("hard"))
+    target.until(
+        "resourcequotas",
+        lambda: target.fake or target.jobs.get("resourcequotas", "few").json["status"].get("hard"),
+    )
 
     answer = target.jobs.create(plain_job("too-many"))
 
     assert (answer.status, answer.json["reason"]) == (403, "Forbidden")
-    assert "exceeded quota: few, requested: count/jobs.batch=1, used: count/jobs.batch=0, limited: count/jobs.batch=0" in answer.json["message"]
+    assert (
+        "exceeded quota: few, requested: count/jobs.batch=1, used: count/jobs.batch=0, limited: count/jobs.batch=0"
+        in answer.json["message"]
+    )
 
 
 def test_without_its_token_nobody_is_let_in(target: Target) -> None:
     at = target.jobs.api.configuration
     stranger = urllib3.PoolManager(ca_certs=at.ssl_ca_cert)
-    answer = stranger.request("GET", at.host + target.jobs.path("jobs"), headers={"Authorization": "Bearer no"})
+    answer = stranger.request(
+        "GET", at.host + target.jobs.path("jobs"), headers={"Authorization": "Bearer no"}
+    )
     stranger.clear()
 
     assert answer.status == 401

@@ -66,7 +66,11 @@ def test_a_create_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Faul
 
 def test_every_fault_has_its_test() -> None:
     """A new one has to be added to a table here."""
-    assert set(COMMITTED) | set(ON_WATCHES) | {Fault.LIST_STALE, Fault.LIST_GONE, Fault.WATCH_REFUSED} == set(Fault)
+    assert set(COMMITTED) | set(ON_WATCHES) | {
+        Fault.LIST_STALE,
+        Fault.LIST_GONE,
+        Fault.WATCH_REFUSED,
+    } == set(Fault)
 
 
 def test_a_retry_after_is_told_in_whole_seconds(fake: FakeKubernetes, jobs: Jobs) -> None:
@@ -87,8 +91,18 @@ def test_latency_is_real_time(fake: FakeKubernetes, jobs: Jobs) -> None:
     assert time.monotonic() - begun >= 0.05
 
 
-@pytest.mark.parametrize("answer", [Fault.ERROR_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.TIMEOUT_BEFORE_COMMIT, Fault.FORBIDDEN])
-def test_a_late_create_lands_when_its_time_has_come(fake: FakeKubernetes, jobs: Jobs, answer: Fault) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Fault.ERROR_BEFORE_COMMIT,
+        Fault.DROP_BEFORE_COMMIT,
+        Fault.TIMEOUT_BEFORE_COMMIT,
+        Fault.FORBIDDEN,
+    ],
+)
+def test_a_late_create_lands_when_its_time_has_come(
+    fake: FakeKubernetes, jobs: Jobs, answer: Fault
+) -> None:
     fake.fault(Fault.LATE_COMMIT, verb="create", seconds=40, answer=answer)
     try:
         jobs.create(plain_job("late"), timeout=0.2 if answer is Fault.TIMEOUT_BEFORE_COMMIT else 30)
@@ -103,7 +117,9 @@ def test_a_late_create_lands_when_its_time_has_come(fake: FakeKubernetes, jobs: 
     assert [run.job for run in fake.ledger()] == ["late"]
 
 
-def test_a_late_create_of_a_name_that_is_taken_by_then_changes_nothing(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_late_create_of_a_name_that_is_taken_by_then_changes_nothing(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     fake.fault(Fault.LATE_COMMIT, verb="create", seconds=40)
     jobs.create(plain_job("one"))
     uid = jobs.create(plain_job("one")).json["metadata"]["uid"]
@@ -126,10 +142,14 @@ def test_a_late_delete_takes_what_is_there_by_then(fake: FakeKubernetes, jobs: J
     assert fake.ledger(running=True) == []
 
 
-def test_a_fault_is_chosen_by_verb_resource_and_name_and_ends_with_its_count(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_fault_is_chosen_by_verb_resource_and_name_and_ends_with_its_count(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs", name="bad-*", count=2, skip=1)
 
-    statuses = [jobs.create(plain_job(name)).status for name in ("good", "bad-1", "bad-2", "bad-3", "bad-4")]
+    statuses = [
+        jobs.create(plain_job(name)).status for name in ("good", "bad-1", "bad-2", "bad-3", "bad-4")
+    ]
 
     assert statuses == [201, 201, 403, 403, 201]
 
@@ -185,7 +205,9 @@ def test_a_list_from_a_page_long_gone_has_to_begin_again(fake: FakeKubernetes, j
 
     forgotten = jobs.call("GET", jobs.path("jobs"), limit=1, **{"continue": token})
 
-    assert [(each.status, each.json["reason"]) for each in (ordered, forgotten)] == [(410, "Expired")] * 2
+    assert [(each.status, each.json["reason"]) for each in (ordered, forgotten)] == [
+        (410, "Expired")
+    ] * 2
 
 
 def _watched(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None, **fields: Any) -> list[str]:
@@ -199,7 +221,10 @@ def _watched(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None, **fields: An
     told = [next(stream)["object"]["metadata"]["name"]]
     fake.advance(5)
     try:
-        told += [event["object"]["metadata"].get("name") or str(event["object"]["code"]) for event in stream]
+        told += [
+            event["object"]["metadata"].get("name") or str(event["object"]["code"])
+            for event in stream
+        ]
     except urllib3.exceptions.ProtocolError:
         told.append("cut")
     return told
@@ -222,7 +247,9 @@ def test_a_watch_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Fault
     assert told == (ON_WATCHES[fault] if fault else ["one", "two", "three"])
 
 
-def test_late_events_come_in_order_when_their_time_has_come(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_late_events_come_in_order_when_their_time_has_come(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
     fake.fault(Fault.WATCH_LATE, name="one", seconds=30)
     stream = jobs.watch("jobs", version)
@@ -238,6 +265,7 @@ def test_late_events_come_in_order_when_their_time_has_come(fake: FakeKubernetes
 
 def _next_of(stream: Any, fake: FakeKubernetes, seconds: float) -> str:
     """The next event's name, after time has passed with the watch open."""
+
     def later() -> None:
         while fake.open_watches() != ["jobs"]:
             pass
@@ -255,10 +283,16 @@ def test_a_watch_can_be_refused_as_too_old(fake: FakeKubernetes, jobs: Jobs) -> 
 
     (only,) = jobs.watch("pods", jobs.list("pods")["metadata"]["resourceVersion"])
 
-    assert (only["type"], only["object"]["code"], only["object"]["reason"]) == ("HTTP", 410, "Expired")
+    assert (only["type"], only["object"]["code"], only["object"]["reason"]) == (
+        "HTTP",
+        410,
+        "Expired",
+    )
 
 
-def test_a_watch_from_before_the_kept_history_is_told_inside_the_stream(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_watch_from_before_the_kept_history_is_told_inside_the_stream(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
     jobs.create(plain_job("one", suspend=True))
     fake.compact()
@@ -268,8 +302,12 @@ def test_a_watch_from_before_the_kept_history_is_told_inside_the_stream(fake: Fa
     assert (only["type"], only["object"]["code"]) == ("ERROR", 410)
 
 
-@pytest.mark.parametrize(("what", "told"), [("cut", "cut"), ("end", "end"), ("gone", "410"), ("silence", "end")])
-def test_open_watches_can_be_ended_by_hand(fake: FakeKubernetes, jobs: Jobs, what: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "told"), [("cut", "cut"), ("end", "end"), ("gone", "410"), ("silence", "end")]
+)
+def test_open_watches_can_be_ended_by_hand(
+    fake: FakeKubernetes, jobs: Jobs, what: str, told: str
+) -> None:
     jobs.create(plain_job("one", suspend=True))
     stream = jobs.watch("jobs", "", timeoutSeconds=60)
     assert next(stream)["object"]["metadata"]["name"] == "one"
@@ -303,7 +341,9 @@ def test_bookmarks_come_with_time_and_at_the_end(fake: FakeKubernetes, jobs: Job
     assert bookmarks[0]["object"]["kind"] == "Job"
 
 
-def test_a_cluster_out_of_reach_answers_not_even_who_it_is(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_cluster_out_of_reach_answers_not_even_who_it_is(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     fake.fault(Fault.DROP_BEFORE_COMMIT, count=None)
 
     with pytest.raises(LOST):
@@ -316,7 +356,9 @@ def test_a_cluster_out_of_reach_answers_not_even_who_it_is(fake: FakeKubernetes,
 
 
 def test_an_order_that_makes_no_sense_is_refused(fake: FakeKubernetes) -> None:
-    with pytest.raises(ControlError, match="unknown in a fault: verbs; known: answer, changes, count"):
+    with pytest.raises(
+        ControlError, match="unknown in a fault: verbs; known: answer, changes, count"
+    ):
         fake.fault(Fault.QUOTA, verbs="create")
     with pytest.raises(ControlError, match="answer has to be one of"):
         fake.fault(Fault.LATE_COMMIT, answer=Fault.QUOTA)
@@ -333,7 +375,9 @@ def test_requests_are_recorded_in_the_words_of_rbac(fake: FakeKubernetes, jobs: 
     jobs.get("jobs", "one")
     jobs.delete("jobs", "one", propagationPolicy="Foreground")
 
-    seen = [(each["verb"], each["resource"], each["name"], each["status"]) for each in fake.requests()]
+    seen = [
+        (each["verb"], each["resource"], each["name"], each["status"]) for each in fake.requests()
+    ]
 
     assert seen == [
         ("create", "jobs", "one", 201),

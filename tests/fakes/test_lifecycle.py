@@ -19,15 +19,21 @@ DISRUPTED = [{"type": "DisruptionTarget", "status": "True"}]
 class Play:
     """One cluster with one Job, `one`."""
 
-    def __init__(self, *, script: PodScript | None = None, nodes: tuple[str, ...] = ("node1",), **spec: Any) -> None:
+    def __init__(
+        self, *, script: PodScript | None = None, nodes: tuple[str, ...] = ("node1",), **spec: Any
+    ) -> None:
         self.cluster = Cluster(Settings(nodes=nodes))
         self.api = Api(self.cluster)
         if script:
             self.cluster.scripts.put("one", script)
         self.call("POST", JOB, plain_job("one", **spec), 201)
 
-    def call(self, method: str, path: str, body: Any = None, status: int = 200, **query: str) -> Any:
-        answer = self.api.handle(Request(method, path, query, {}, b"" if body is None else json.dumps(body).encode()))
+    def call(
+        self, method: str, path: str, body: Any = None, status: int = 200, **query: str
+    ) -> Any:
+        answer = self.api.handle(
+            Request(method, path, query, {}, b"" if body is None else json.dumps(body).encode())
+        )
         assert isinstance(answer, Reply)
         assert answer.status == status, answer.body
         return json.loads(answer.body)
@@ -52,20 +58,34 @@ class Play:
     def runs(self) -> list[tuple[float, float | None, int | None]]:
         """What ran: seconds from the beginning, exit code."""
         start = self.cluster.settings.now
-        return [(run.started_at - start, run.ended_at and run.ended_at - start, run.exit_code) for run in self.cluster.ledger.runs]
+        return [
+            (run.started_at - start, run.ended_at and run.ended_at - start, run.exit_code)
+            for run in self.cluster.ledger.runs
+        ]
 
     def conditions(self) -> dict[str, str]:
         return {each["type"]: each["reason"] for each in self.job["status"].get("conditions", ())}
 
     def disruption(self) -> str:
-        return next((each["reason"] for each in self.pod["status"]["conditions"] if each["type"] == "DisruptionTarget"), "")
+        return next(
+            (
+                each["reason"]
+                for each in self.pod["status"]["conditions"]
+                if each["type"] == "DisruptionTarget"
+            ),
+            "",
+        )
 
     def events(self) -> list[str]:
         return [version.obj["reason"] for version in self.cluster.store.all(EVENTS)]
 
 
 def test_a_pod_goes_its_way_by_the_clock_alone() -> None:
-    play = Play(script=PodScript(create_seconds=1, schedule_seconds=2, start_seconds=3, run_seconds=4, exit_code=3))
+    play = Play(
+        script=PodScript(
+            create_seconds=1, schedule_seconds=2, start_seconds=3, run_seconds=4, exit_code=3
+        )
+    )
     phases = []
     for _ in range(11):
         phases.append(play.pods[0]["status"]["phase"] if play.pods else "none")
@@ -73,13 +93,19 @@ def test_a_pod_goes_its_way_by_the_clock_alone() -> None:
 
     assert phases == ["none", *["Pending"] * 5, *["Running"] * 4, "Failed"]
     assert play.runs == [(6.0, 10.0, 3)]
-    assert play.conditions() == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
+    assert play.conditions() == {
+        "FailureTarget": "BackoffLimitExceeded",
+        "Failed": "BackoffLimitExceeded",
+    }
 
 
 def test_the_ledger_knows_the_attempt_and_its_environment() -> None:
     play = Play()
     (run,) = play.cluster.ledger.runs
-    sent = {each["name"]: each["value"] for each in play.job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    sent = {
+        each["name"]: each["value"]
+        for each in play.job["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
 
     assert (run.job, run.job_uid, run.node) == ("one", play.job["metadata"]["uid"], "node1")
     assert (run.pod, run.pod_uid) == (play.pod["metadata"]["name"], play.pod["metadata"]["uid"])
@@ -87,7 +113,9 @@ def test_the_ledger_knows_the_attempt_and_its_environment() -> None:
     assert "env" not in run.as_json()
 
 
-@pytest.mark.parametrize("start", [each for each in Start if each not in (Start.RUNS, Start.BAD_COMMAND)])
+@pytest.mark.parametrize(
+    "start", [each for each in Start if each not in (Start.RUNS, Start.BAD_COMMAND)]
+)
 def test_what_keeps_a_pod_from_running_can_be_mended(start: Start) -> None:
     play = Play(script=PodScript(start))
     play.cluster.advance(120)
@@ -104,7 +132,9 @@ def test_a_bad_command_never_runs() -> None:
     play = Play(script=PodScript(Start.BAD_COMMAND))
 
     assert play.runs == []
-    assert play.pod["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] == "StartError"
+    assert (
+        play.pod["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] == "StartError"
+    )
     assert play.conditions()["Failed"] == "BackoffLimitExceeded"
 
 
@@ -127,7 +157,9 @@ def test_refused_by_admission_no_pod_comes_about_and_it_is_tried_again() -> None
         (Act.NODE_SHUTDOWN, "Terminated", "TerminationByKubelet", "PodFailurePolicy"),
     ],
 )
-def test_what_its_kubelet_does_to_a_pod_stays_to_be_read(act: Act, reason: str | None, disruption: str, failed: str) -> None:
+def test_what_its_kubelet_does_to_a_pod_stays_to_be_read(
+    act: Act, reason: str | None, disruption: str, failed: str
+) -> None:
     play = Play()
 
     assert play.cluster.act("one", act)
@@ -246,7 +278,11 @@ def test_the_pods_of_a_silent_node_run_on_and_die_when_it_is_back() -> None:
     assert play.disruption() == "DeletionByTaintManager"
     assert play.pod["metadata"]["deletionTimestamp"]
     play.cluster.advance(3600)
-    assert (play.pod["status"]["phase"], play.job["status"]["terminating"], play.conditions()) == ("Running", 1, {})
+    assert (play.pod["status"]["phase"], play.job["status"]["terminating"], play.conditions()) == (
+        "Running",
+        1,
+        {},
+    )
     assert [ended for _, ended, _ in play.runs] == [None]
 
     kubelets.node_back("node1")
@@ -338,8 +374,15 @@ def test_a_quota_of_a_namespace_counts_what_runs() -> None:
     quota = {"metadata": {"name": "small"}, "spec": {"hard": {"requests.cpu": "15m"}}}
     play.call("POST", "/api/v1/namespaces/mimir-aip/resourcequotas", quota, 201)
     play.call("POST", JOB, plain_job("two"), 201)
-    refused = next(version.obj for version in play.cluster.store.all(EVENTS) if version.obj["reason"] == "FailedCreate")
-    assert "exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=10m, limited: requests.cpu=15m" in refused["message"]
+    refused = next(
+        version.obj
+        for version in play.cluster.store.all(EVENTS)
+        if version.obj["reason"] == "FailedCreate"
+    )
+    assert (
+        "exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=10m, limited: requests.cpu=15m"
+        in refused["message"]
+    )
 
     play.cluster.act("one", Act.EXIT)
     play.cluster.advance(10)

@@ -73,7 +73,10 @@ def test_one_kubeconfig_can_be_for_several_clusters(fake: FakeKubernetes, tmp_pa
             assert Jobs(api, namespace).create(plain_job(f"in-{context}")).status == 201
             api.close()
 
-        assert [[run.job for run in each.ledger()] for each in (fake, east)] == [["in-fake"], ["in-east"]]
+        assert [[run.job for run in each.ledger()] for each in (fake, east)] == [
+            ["in-fake"],
+            ["in-east"],
+        ]
 
 
 def test_the_typed_client_understands_its_answers(fake: FakeKubernetes, jobs: Jobs) -> None:
@@ -84,7 +87,9 @@ def test_the_typed_client_understands_its_answers(fake: FakeKubernetes, jobs: Jo
     (job,) = batch.list_job_for_all_namespaces(label_selector="app=mimir-aip").items
     (pod,) = core.list_namespaced_pod(fake.namespace, field_selector="status.phase=Running").items
     (node,) = core.list_node().items
-    events = core.list_namespaced_event(fake.namespace, field_selector=f"involvedObject.uid={pod.metadata.uid}").items
+    events = core.list_namespaced_event(
+        fake.namespace, field_selector=f"involvedObject.uid={pod.metadata.uid}"
+    ).items
 
     assert (job.status.active, pod.spec.node_name, node.metadata.name) == (1, "node1", "node1")
     assert {event.reason for event in events} == {"Scheduled", "Pulled", "Created", "Started"}
@@ -94,7 +99,9 @@ def test_a_list_can_be_of_metadata_alone(fake: FakeKubernetes, jobs: Jobs) -> No
     jobs.create(plain_job("one", suspend=True))
     accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
     headers = {"Authorization": f"Bearer {fake.token}", "Accept": accept}
-    answer = jobs.api.rest_client.pool_manager.request("GET", fake.url + jobs.path("jobs"), headers=headers)
+    answer = jobs.api.rest_client.pool_manager.request(
+        "GET", fake.url + jobs.path("jobs"), headers=headers
+    )
 
     found = json.loads(answer.data)
     assert found["kind"] == "PartialObjectMetadataList"
@@ -113,7 +120,9 @@ def test_a_list_can_be_of_an_exact_version(fake: FakeKubernetes, jobs: Jobs) -> 
     assert (later.status, later.json["reason"]) == (504, "Timeout")
 
 
-def test_a_reset_forgets_everything_and_breaks_what_is_watched(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_reset_forgets_everything_and_breaks_what_is_watched(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     jobs.create(plain_job("one"))
     stream = jobs.watch("jobs", "")
     next(stream)
@@ -122,7 +131,12 @@ def test_a_reset_forgets_everything_and_breaks_what_is_watched(fake: FakeKuberne
 
     with pytest.raises(urllib3.exceptions.ProtocolError):
         next(stream)
-    assert (fake.counts(), fake.ledger(), fake.requests(), fake.open_watches()) == ({"jobs": 0, "pods": 0}, [], [], [])
+    assert (fake.counts(), fake.ledger(), fake.requests(), fake.open_watches()) == (
+        {"jobs": 0, "pods": 0},
+        [],
+        [],
+        [],
+    )
     assert fake.now == 5e8
     assert jobs.create(plain_job("one")).status == 404
 

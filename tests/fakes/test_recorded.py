@@ -51,7 +51,7 @@ def _nothing(cluster: Cluster, job: str) -> None:
 
 
 def _exit_3(cluster: Cluster, job: str) -> None:
-    _log("reading orders.csv\nValueError: column \"amount\" not found in orders.csv\n")(cluster, job)
+    _log('reading orders.csv\nValueError: column "amount" not found in orders.csv\n')(cluster, job)
     cluster.act(job, Act.EXIT, exit_code=3)
 
 
@@ -76,11 +76,15 @@ CASES = {
     "out-of-memory": Played(before=(_nothing, _out_of_memory)),
     "bad-command": _only(Start.BAD_COMMAND),
     "deadline-exceeded": Played(PodScript(stop_seconds=5.0), (_nothing, _to_deadline, _advance(6))),
-    "image-not-found": Played(PodScript(Start.IMAGE_NOT_FOUND), (_advance(20), _advance(10), _to_deadline)),
+    "image-not-found": Played(
+        PodScript(Start.IMAGE_NOT_FOUND), (_advance(20), _advance(10), _to_deadline)
+    ),
     "image-name-invalid": _only(Start.BAD_IMAGE_NAME),
     "image-never-pull": _only(Start.NEVER_PULL),
     "missing-secret": _only(Start.NO_SECRET),
-    "pulling-image": Played(PodScript(Start.PULLING), (_nothing, lambda cluster, job: cluster.act(job, Act.START))),
+    "pulling-image": Played(
+        PodScript(Start.PULLING), (_nothing, lambda cluster, job: cluster.act(job, Act.START))
+    ),
     "pvc-missing": _only(Start.NO_CLAIM),
     "unschedulable-cpu": _only(Start.NO_CPU),
     "unschedulable-gpu": _only(Start.NO_GPU),
@@ -93,9 +97,22 @@ CASES = {
 
 def _as_created(job: dict[str, Any]) -> dict[str, Any]:
     """The Job as it was sent: without what the server made."""
-    made = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
-    spec = {name: value for name, value in job["spec"].items() if name not in ("selector", "manualSelector")}
-    labels = {name: value for name, value in spec["template"]["metadata"]["labels"].items() if name not in made}
+    made = (
+        "controller-uid",
+        "job-name",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+    )
+    spec = {
+        name: value
+        for name, value in job["spec"].items()
+        if name not in ("selector", "manualSelector")
+    }
+    labels = {
+        name: value
+        for name, value in spec["template"]["metadata"]["labels"].items()
+        if name not in made
+    }
     spec["template"] = {**spec["template"], "metadata": {"labels": labels}}
     meta = {"name": job["metadata"]["name"], "labels": job["metadata"]["labels"]}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
@@ -107,7 +124,10 @@ _SAME = (
     (re.compile(r"\.18eabd[0-9a-f]{10}"), ".<hex>"),
     (re.compile(r"containerd://[0-9a-f]{64}"), "containerd://<id>"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:<digest>"),
-    (re.compile(r"(?<!worker-job-)(?<![0-9a-f])[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}"), "<uid>"),
+    (
+        re.compile(r"(?<!worker-job-)(?<![0-9a-f])[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}"),
+        "<uid>",
+    ),
     (re.compile(r"fx-mimir-[0-9a-f]{4}"), NAMESPACE),
     (re.compile(r"10\.244\.\d+\.\d+"), "<ip>"),
     (re.compile(r"in [\d.]+s \([\d.]+s including"), "in <seconds> (<seconds> including"),
@@ -124,7 +144,9 @@ _NUMBERS = {"resourceVersion", "count", "deletionGracePeriodSeconds"}
 def _plain(value: Any) -> Any:
     """Without names, ids, times and versions, which differ from run to run."""
     if isinstance(value, dict):
-        return {name: "<number>" if name in _NUMBERS else _plain(each) for name, each in value.items()}
+        return {
+            name: "<number>" if name in _NUMBERS else _plain(each) for name, each in value.items()
+        }
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, str):
@@ -139,7 +161,12 @@ def _sorted_events(events: list[Any]) -> list[str]:
 
 
 def _sorted_conditions(pod: dict[str, Any]) -> dict[str, Any]:
-    status = {**pod["status"], "conditions": sorted(pod["status"].get("conditions", ()), key=lambda each: str(each["type"]))}
+    status = {
+        **pod["status"],
+        "conditions": sorted(
+            pod["status"].get("conditions", ()), key=lambda each: str(each["type"])
+        ),
+    }
     return {**pod, "status": status}
 
 
@@ -154,7 +181,15 @@ def _play(case: str, index: int) -> tuple[Cluster, Path]:
     name = job["metadata"]["name"]
     cluster.scripts.put("*", played.script)
     body = json.dumps(_as_created(job)).encode()
-    answer = Api(cluster).handle(Request("POST", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs", {"fieldValidation": "Strict"}, {}, body))
+    answer = Api(cluster).handle(
+        Request(
+            "POST",
+            f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs",
+            {"fieldValidation": "Strict"},
+            {},
+            body,
+        )
+    )
     assert isinstance(answer, Reply)
     assert answer.status == 201, answer.body
     for step in played.before[: index + 1]:
@@ -164,7 +199,10 @@ def _play(case: str, index: int) -> tuple[Cluster, Path]:
 
 def test_every_recorded_case_is_played() -> None:
     assert set(CASES) == {path.name for path in RECORDED.iterdir() if path.is_dir()}
-    assert all(len(CASES[case].before) == sum(path.is_dir() for path in (RECORDED / case).iterdir()) for case in CASES)
+    assert all(
+        len(CASES[case].before) == sum(path.is_dir() for path in (RECORDED / case).iterdir())
+        for case in CASES
+    )
 
 
 @pytest.mark.parametrize(("case", "index"), _moments())
@@ -183,7 +221,9 @@ def test_pods_look_as_recorded(case: str, index: int) -> None:
 
     mine = [json.loads(version.item) for version in cluster.store.all(PODS)]
 
-    assert [_plain(_sorted_conditions(pod)) for pod in mine] == [_plain(_sorted_conditions(pod)) for pod in real]
+    assert [_plain(_sorted_conditions(pod)) for pod in mine] == [
+        _plain(_sorted_conditions(pod)) for pod in real
+    ]
 
 
 @pytest.mark.parametrize(("case", "index"), _moments())
@@ -194,15 +234,21 @@ def test_events_look_as_recorded(case: str, index: int) -> None:
     mine = [json.loads(version.item) for version in cluster.store.all(EVENTS)]
 
     unrecorded = RECORDED_TOO_EARLY.get((case, index))
-    assert _sorted_events([event for event in mine if event["reason"] != unrecorded]) == _sorted_events(real)
+    assert _sorted_events(
+        [event for event in mine if event["reason"] != unrecorded]
+    ) == _sorted_events(real)
     assert not unrecorded or any(event["reason"] == unrecorded for event in mine)
 
 
 def test_a_node_looks_as_recorded() -> None:
-    real = json.loads((RECORDED / "unschedulable-gpu" / "1-waiting" / "nodes.json").read_text())["items"][0]
+    real = json.loads((RECORDED / "unschedulable-gpu" / "1-waiting" / "nodes.json").read_text())[
+        "items"
+    ][0]
     (version,) = Cluster().store.all(NODES)
 
-    assert [each["type"] for each in version.obj["status"]["conditions"]] == [each["type"] for each in real["status"]["conditions"]]
+    assert [each["type"] for each in version.obj["status"]["conditions"]] == [
+        each["type"] for each in real["status"]["conditions"]
+    ]
     assert version.obj["status"]["allocatable"].items() <= real["status"]["allocatable"].items()
     assert set(version.obj["status"]) <= set(real["status"])
     assert version.obj["status"]["nodeInfo"].keys() == real["status"]["nodeInfo"].keys()

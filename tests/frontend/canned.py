@@ -30,7 +30,13 @@ class CannedApi:
         found = None if whole in self.refused else self.answers.get(whole, self.answers.get(path))
         nothing = {"code": "not_found", "message": "There is nothing here.", "detail": {}}
         body = self.refused.get(whole, nothing) if found is None else found
-        await send({"type": "http.response.start", "status": 404 if found is None else 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 404 if found is None else 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
@@ -39,7 +45,9 @@ def running_canned() -> Iterator[CannedApi]:
     """It, on a port of its own."""
     port = free_port()
     api = CannedApi(f"http://127.0.0.1:{port}")
-    server = uvicorn.Server(uvicorn.Config(api, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(api, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_for_port(port, thread.is_alive)

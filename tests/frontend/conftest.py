@@ -37,4 +37,6 @@ def frontend(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> It
 def start_frontend(tmp_path: Path) -> Iterator[Callable[..., Frontend]]:
     """Start a frontend with settings of its own; it ends with the test."""
     with ExitStack() as stack:
-        yield lambda api_url, **settings: stack.enter_context(running_frontend(tmp_path, api_url, **settings))
+        yield lambda api_url, **settings: stack.enter_context(
+            running_frontend(tmp_path, api_url, **settings)
+        )

@@ -41,12 +41,22 @@ class Frontend:
 
     def client(self, *, session: bool = False, **options: object) -> httpx.Client:
         """A client, with the cookies of somebody signed in if wanted."""
-        cookies = {"mimir_session": session_cookie(), "mimir_csrf": CSRF_SECRET, "other": "x"} if session else {}
-        return httpx.Client(base_url=self.url, cookies=cookies, timeout=20, trust_env=False, **options)  # type: ignore[arg-type]
+        cookies = (
+            {"mimir_session": session_cookie(), "mimir_csrf": CSRF_SECRET, "other": "x"}
+            if session
+            else {}
+        )
+        return httpx.Client(
+            base_url=self.url, cookies=cookies, timeout=20, trust_env=False, **options
+        )  # type: ignore[arg-type]
 
     def resident_peak_bytes(self) -> int:
         """The most memory the process has had."""
-        line = next(line for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(
+            line
+            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
         return int(line.split()[1]) * 1024
 
 
@@ -54,7 +64,9 @@ def session_cookie(token: str = "session-token", hours: float = 1, key: str = SE
     """The cookie that the frontend gives at sign-in."""
     ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
     data = {"token": token, "username": "ada", "is_staff": False, "expires_at": ends_at.isoformat()}
-    signer = TimestampSigner(key=key, salt="django.contrib.sessions.backends.signed_cookies", fallback_keys=[])
+    signer = TimestampSigner(
+        key=key, salt="django.contrib.sessions.backends.signed_cookies", fallback_keys=[]
+    )
     return signer.sign_object(data, serializer=JSONSerializer, compress=True)
 
 
@@ -73,8 +85,20 @@ def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Fr
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         **settings,
     }
-    command = [sys.executable, "-m", "uvicorn", "mimir.asgi_frontend:application", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "mimir.asgi_frontend:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output) as process,
+    ):
         try:
             try:
                 wait_for_port(port, lambda: process.poll() is None)

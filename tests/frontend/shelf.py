@@ -11,7 +11,14 @@ CLASSES = ["drizzle", "fog", "rain", "snow", "sun"]
 
 def project(slug: str = "bikes", role: str = "maintainer") -> dict[str, Any]:
     """A project as its own page gets it."""
-    return {"slug": slug, "name": "Seattle bikes", "description": "", "status": "active", "role": role, "created_at": AT}
+    return {
+        "slug": slug,
+        "name": "Seattle bikes",
+        "description": "",
+        "status": "active",
+        "role": role,
+        "created_at": AT,
+    }
 
 
 def _common(number: int, dataset: str) -> dict[str, Any]:
@@ -34,18 +41,38 @@ def regression(number: int, error: float = 1.0) -> dict[str, Any]:
     predicted = [value + dice.gauss(0, 412 * error) for value in actual]
     counts = [2, 3, 5, 9, 16, 27, 41, 52, 49, 36, 24, 14, 8, 4, 2, 1]
     edges = [round((-1600 + 200 * place) * error, 3) for place in range(len(counts) + 1)]
-    values = {"temp_max": 0.52, "weekday": 0.31, "precipitation": 0.24, "month": 0.12, "wind": 0.05, "is_holiday": -0.003}
+    values = {
+        "temp_max": 0.52,
+        "weekday": 0.31,
+        "precipitation": 0.24,
+        "month": 0.12,
+        "wind": 0.05,
+        "is_holiday": -0.003,
+    }
     return {
         **_common(number, "daily_demand"),
         "name": "demand-forecast",
         "task": "regression",
         "algorithm": "hist_gradient_boosting" if number > 1 else "linear",
         "target": "rides",
-        "metrics": {"root_mean_squared_error": 412.3 * error, "mean_absolute_error": 298.1 * error, "r2": 1 - 0.14 * error**2},
+        "metrics": {
+            "root_mean_squared_error": 412.3 * error,
+            "mean_absolute_error": 298.1 * error,
+            "r2": 1 - 0.14 * error**2,
+        },
         "baseline": {"root_mean_squared_error": 1105.0, "mean_absolute_error": 871.0, "r2": -0.002},
-        "hyperparameters": {"learning_rate": 0.1, "max_iter": 800, "max_depth": None} if number > 1 else {"fit_intercept": True},
+        "hyperparameters": {"learning_rate": 0.1, "max_iter": 800, "max_depth": None}
+        if number > 1
+        else {"fit_intercept": True},
         "signature": {
-            "features": [{"name": name, "kind": "boolean" if name == "is_holiday" else "number", "type": "DOUBLE"} for name in values],
+            "features": [
+                {
+                    "name": name,
+                    "kind": "boolean" if name == "is_holiday" else "number",
+                    "type": "DOUBLE",
+                }
+                for name in values
+            ],
             "target": {"name": "rides", "type": "BIGINT"},
             "task": "regression",
         },
@@ -69,9 +96,19 @@ def regression(number: int, error: float = 1.0) -> dict[str, Any]:
 
 def classification(number: int, classes: int = 5) -> dict[str, Any]:
     """A version that tells the weather of a day."""
-    names = CLASSES[:classes] if classes <= len(CLASSES) else [f"class {place}" for place in range(classes)]
+    names = (
+        CLASSES[:classes]
+        if classes <= len(CLASSES)
+        else [f"class {place}" for place in range(classes)]
+    )
     dice = random.Random(number)
-    counts = [[dice.randint(30, 90) if row == column else dice.choice([0, 0, 1, 4, 9]) for column in range(classes)] for row in range(classes)]
+    counts = [
+        [
+            dice.randint(30, 90) if row == column else dice.choice([0, 0, 1, 4, 9])
+            for column in range(classes)
+        ]
+        for row in range(classes)
+    ]
     steps = [place / 20 for place in range(21)]
     return {
         **_common(number, "weather"),
@@ -83,7 +120,10 @@ def classification(number: int, classes: int = 5) -> dict[str, Any]:
         "baseline": {"accuracy": 0.439, "f1_macro": 0.12, "roc_auc": 0.5, "log_loss": 1.29},
         "hyperparameters": {},
         "signature": {
-            "features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}, {"name": "date", "kind": "time", "type": "DATE"}],
+            "features": [
+                {"name": "wind", "kind": "number", "type": "DOUBLE"},
+                {"name": "date", "kind": "time", "type": "DATE"},
+            ],
             "target": {"name": "weather", "type": "VARCHAR"},
             "task": "classification",
             "classes": names,
@@ -91,13 +131,30 @@ def classification(number: int, classes: int = 5) -> dict[str, Any]:
         "plots": {
             "confusion": {"classes": names, "counts": counts},
             "roc": [
-                {"class": name, "fpr": steps, "tpr": [one ** (0.15 + place / 12) for one in steps], "auc": 0.95 - place / 50}
+                {
+                    "class": name,
+                    "fpr": steps,
+                    "tpr": [one ** (0.15 + place / 12) for one in steps],
+                    "auc": 0.95 - place / 50,
+                }
                 for place, name in enumerate(names)
             ],
             "precision_recall": [
-                {"class": name, "recall": steps, "precision": [1 - one ** (5 - place % 5) * 0.6 for one in steps]} for place, name in enumerate(names)
+                {
+                    "class": name,
+                    "recall": steps,
+                    "precision": [1 - one ** (5 - place % 5) * 0.6 for one in steps],
+                }
+                for place, name in enumerate(names)
             ],
-            "calibration": [{"class": name, "predicted": steps[1::3], "observed": [one**1.2 for one in steps[1::3]]} for name in names],
+            "calibration": [
+                {
+                    "class": name,
+                    "predicted": steps[1::3],
+                    "observed": [one**1.2 for one in steps[1::3]],
+                }
+                for name in names
+            ],
         },
         "importance": [{"feature": "wind", "value": 0.4}, {"feature": "date", "value": 0.1}],
         "training": {
@@ -115,18 +172,37 @@ def classification(number: int, classes: int = 5) -> dict[str, Any]:
 
 def short(version: dict[str, Any]) -> dict[str, Any]:
     """The same as lists show it."""
-    left_out = ("name", "hyperparameters", "signature", "plots", "training", "libraries", "importance")
+    left_out = (
+        "name",
+        "hyperparameters",
+        "signature",
+        "plots",
+        "training",
+        "libraries",
+        "importance",
+    )
     return {name: value for name, value in version.items() if name not in left_out}
 
 
 def lineage(of: str) -> dict[str, Any]:
     """Two inputs, a pipeline, a dataset, a training, a model, a twin; nothing else is known of them."""
 
-    def node(kind: str, name: str, version: int | None = None, job_type: str | None = None) -> dict[str, Any]:
+    def node(
+        kind: str, name: str, version: int | None = None, job_type: str | None = None
+    ) -> dict[str, Any]:
         ident = f"job:{name}" if kind == "job" else f"{kind}:{name}@{version}"
         shown = "Nightly" if kind == "job" else name
         status = "succeeded" if kind == "job" else None
-        return {"id": ident, "kind": kind, "name": shown, "version": version, "job_type": job_type, "status": status, "at": AT, "by": "ines"}
+        return {
+            "id": ident,
+            "kind": kind,
+            "name": shown,
+            "version": version,
+            "job_type": job_type,
+            "status": status,
+            "at": AT,
+            "by": "ines",
+        }
 
     made, learned, told = f"{JOB[:-1]}1", f"{JOB[:-1]}2", f"{JOB[:-1]}3"
     nodes = [
@@ -141,7 +217,12 @@ def lineage(of: str) -> dict[str, Any]:
         node("twin", "stations", 318),
     ]
     pairs = [(0, 3), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6), (4, 7), (7, 8)]
-    return {"of": of, "nodes": nodes, "edges": [{"from": nodes[one]["id"], "to": nodes[two]["id"]} for one, two in pairs], "truncated": False}
+    return {
+        "of": of,
+        "nodes": nodes,
+        "edges": [{"from": nodes[one]["id"], "to": nodes[two]["id"]} for one, two in pairs],
+        "truncated": False,
+    }
 
 
 def profile() -> dict[str, Any]:
@@ -149,24 +230,65 @@ def profile() -> dict[str, Any]:
 
     def column(name: str, kind: str, column_type: str, **known: Any) -> dict[str, Any]:
         empty = dict.fromkeys(("min", "max", "mean", "std", "histogram", "top"))
-        return {"name": name, "type": column_type, "kind": kind, "missing": 0, "distinct": 12, **empty, **known}
+        return {
+            "name": name,
+            "type": column_type,
+            "kind": kind,
+            "missing": 0,
+            "distinct": 12,
+            **empty,
+            **known,
+        }
 
-    hump = {"edges": [212 + 377 * place for place in range(16)], "counts": [1, 5, 9, 14, 22, 31, 38, 42, 40, 33, 24, 15, 8, 3, 1]}
+    hump = {
+        "edges": [212 + 377 * place for place in range(16)],
+        "counts": [1, 5, 9, 14, 22, 31, 38, 42, 40, 33, 24, 15, 8, 3, 1],
+    }
     return {
         "row_count": 1461,
         "fault": "",
         "columns": [
             column("date", "time", "DATE", min="2012-01-01", max="2015-12-31", distinct=1461),
-            column("rides", "number", "BIGINT", min=212, max=5871, mean=3127.4, std=900.2, histogram=hump, distinct=1311),
+            column(
+                "rides",
+                "number",
+                "BIGINT",
+                min=212,
+                max=5871,
+                mean=3127.4,
+                std=900.2,
+                histogram=hump,
+                distinct=1311,
+            ),
             column(
                 "weather",
                 "category",
                 "VARCHAR",
                 distinct=5,
-                top=[{"value": "rain", "count": 641}, {"value": "sun", "count": 640}, {"value": "fog", "count": 101}],
+                top=[
+                    {"value": "rain", "count": 641},
+                    {"value": "sun", "count": 640},
+                    {"value": "fog", "count": 101},
+                ],
             ),
-            column("is_holiday", "boolean", "BOOLEAN", distinct=2, top=[{"value": "false", "count": 1417}, {"value": "true", "count": 44}]),
-            column("mean_min", "number", "DOUBLE", min=6.1, max=31.4, mean=14.2, std=3.1, missing=12, histogram=hump),
+            column(
+                "is_holiday",
+                "boolean",
+                "BOOLEAN",
+                distinct=2,
+                top=[{"value": "false", "count": 1417}, {"value": "true", "count": 44}],
+            ),
+            column(
+                "mean_min",
+                "number",
+                "DOUBLE",
+                min=6.1,
+                max=31.4,
+                mean=14.2,
+                std=3.1,
+                missing=12,
+                histogram=hump,
+            ),
         ],
     }
 
@@ -193,7 +315,14 @@ def dataset_version(number: int) -> dict[str, Any]:
 def rows() -> dict[str, Any]:
     """Its first rows."""
     found = [
-        [f"2012-01-{day:02d}", 800 + 37 * day, "rain" if day % 3 else "sun", day < 3, None if day == 6 else 12.5 + day / 7] for day in range(1, 31)
+        [
+            f"2012-01-{day:02d}",
+            800 + 37 * day,
+            "rain" if day % 3 else "sun",
+            day < 3,
+            None if day == 6 else 12.5 + day / 7,
+        ]
+        for day in range(1, 31)
     ]
     return {"columns": SCHEMA, "rows": found, "truncated": True}
 
@@ -206,18 +335,39 @@ def answers() -> dict[str, Any]:
     versions = [dataset_version(41), dataset_version(40)]
     return {
         base: project(),
-        f"{base}models/": {"results": [{"name": row["name"], "created_at": AT, "version": short(row)} for row in (two, classes)], **page},
-        f"{base}models/demand-forecast/": {"name": "demand-forecast", "created_at": AT, "versions": [short(two), short(one)], **page},
+        f"{base}models/": {
+            "results": [
+                {"name": row["name"], "created_at": AT, "version": short(row)}
+                for row in (two, classes)
+            ],
+            **page,
+        },
+        f"{base}models/demand-forecast/": {
+            "name": "demand-forecast",
+            "created_at": AT,
+            "versions": [short(two), short(one)],
+            **page,
+        },
         f"{base}models/demand-forecast/versions/latest/": two,
         f"{base}models/demand-forecast/versions/1/": one,
         f"{base}models/demand-forecast/versions/2/": two,
-        f"{base}models/weather-class/": {"name": "weather-class", "created_at": AT, "versions": [short(classification(2)), short(classes)], **page},
+        f"{base}models/weather-class/": {
+            "name": "weather-class",
+            "created_at": AT,
+            "versions": [short(classification(2)), short(classes)],
+            **page,
+        },
         f"{base}models/weather-class/versions/latest/": classification(2),
         f"{base}models/weather-class/versions/1/": classes,
         f"{base}models/weather-class/versions/2/": classification(2),
         f"{base}lineage/": lineage("dataset:daily_demand@41"),
         f"{base}datasets/": {"results": [], **page},
-        f"{base}datasets/daily_demand/": {"name": "daily_demand", "current_version": 41, "versions": versions, **page},
+        f"{base}datasets/daily_demand/": {
+            "name": "daily_demand",
+            "current_version": 41,
+            "versions": versions,
+            **page,
+        },
         f"{base}datasets/daily_demand/versions/41/rows/": rows(),
         f"{base}datasets/daily_demand/versions/41/profile/": profile(),
         f"{base}datasets/daily_demand/versions/40/rows/": rows(),

@@ -1,7 +1,13 @@
 """A few pages for tests of what all pages stand on, as a URLconf; `small_settings` starts the frontend with it."""
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.middleware.csrf import get_token
 from django.urls import path
 
@@ -10,7 +16,13 @@ from mimir.frontend.session import current, safe_next, sign_in, sign_out, signed
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"csrf": get_token(request), "address": request.META["REMOTE_ADDR"], "secure": request.is_secure()})
+    return JsonResponse(
+        {
+            "csrf": get_token(request),
+            "address": request.META["REMOTE_ADDR"],
+            "secure": request.is_secure(),
+        }
+    )
 
 
 def signing_in(request: HttpRequest) -> HttpResponse:
@@ -36,7 +48,9 @@ def projects(request: HttpRequest) -> HttpResponseBase:
         {
             "username": user.username,
             "is_staff": user.is_staff,
-            **api(request).get("projects/", {name: str(value) for name, value in request.GET.items()}),
+            **api(request).get(
+                "projects/", {name: str(value) for name, value in request.GET.items()}
+            ),
         }
     )
 

@@ -21,7 +21,9 @@ def api(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 
 def test_a_request_says_who_and_which(api: Api) -> None:
-    seen = dict(api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})["headers"])
+    seen = dict(
+        api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})["headers"]
+    )
     assert seen["authorization"] == "Bearer known"
     assert seen["x-request-id"] == "an-id-of-a-request"
     assert seen["x-forwarded-for"] == "203.0.113.7"
@@ -30,10 +32,23 @@ def test_a_request_says_who_and_which(api: Api) -> None:
 def test_parameters_that_are_none_are_left_out(api: Api) -> None:
     answer = api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})
     assert answer["target"] == "/api/v1/echo/?q=a+b&status=queued&status=running"
-    assert api.get("/api/v1/echo/?cursor=7")["target"] == "/api/v1/echo/?cursor=7", "a `next` as the API gave it"
+    assert api.get("/api/v1/echo/?cursor=7")["target"] == "/api/v1/echo/?cursor=7", (
+        "a `next` as the API gave it"
+    )
 
 
-@pytest.mark.parametrize("path", ["../../worker/v1/", "a/../../b/", "%2e%2e/x/", "a//b/", "/worker/v1/", "http://evil.example/", "a\\b"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../worker/v1/",
+        "a/../../b/",
+        "%2e%2e/x/",
+        "a//b/",
+        "/worker/v1/",
+        "http://evil.example/",
+        "a\\b",
+    ],
+)
 def test_a_path_cannot_lead_elsewhere(api: Api, path: str) -> None:
     with pytest.raises(ApiError) as refused:
         api.get(path)
@@ -77,7 +92,9 @@ def test_an_empty_answer_is_an_empty_dict(api: Api, upstream: Upstream) -> None:
 
 
 def test_a_file_is_sent_as_a_form(api: Api) -> None:
-    answer = api.upload("echo/", {"name": "a"}, {"file": ("a.csv", io.BytesIO(b"x" * 3_000_000), "text/csv")})
+    answer = api.upload(
+        "echo/", {"name": "a"}, {"file": ("a.csv", io.BytesIO(b"x" * 3_000_000), "text/csv")}
+    )
     assert answer["size"] > 3_000_000
     assert dict(answer["headers"])["content-type"].startswith("multipart/form-data; boundary=")
 

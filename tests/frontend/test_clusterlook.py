@@ -19,7 +19,10 @@ ROW: dict[str, Any] = {
     "orchestrator_url": "https://mimir.example.com",
     "model_cache": "claim",
     "node_selector": {"example.com/pool": "jobs", "disk": ""},
-    "tolerations": [{"key": "jobs", "operator": "Exists"}, {"operator": "Exists", "tolerationSeconds": 5, "effect": "NoExecute"}],
+    "tolerations": [
+        {"key": "jobs", "operator": "Exists"},
+        {"operator": "Exists", "tolerationSeconds": 5, "effect": "NoExecute"},
+    ],
     "gpu_node_selector": {},
     "gpu_tolerations": [],
     "away_grace_seconds": 900,
@@ -28,12 +31,21 @@ ROW: dict[str, Any] = {
     "health": {"state": "ok", "reached_at": None, "unreachable_since": None, "message": ""},
 }
 _PLACE = ("region", "context", "namespace", "orchestrator_url", "model_cache")
-_SENT = (*_PLACE, "node_selector", "tolerations", "gpu_node_selector", "gpu_tolerations", "away_grace_seconds")
+_SENT = (
+    *_PLACE,
+    "node_selector",
+    "tolerations",
+    "gpu_node_selector",
+    "gpu_tolerations",
+    "away_grace_seconds",
+)
 
 
 def test_an_untouched_form_sends_what_there_is() -> None:
     form = Form.posted(form_of(ROW, '"1"').values, *FIELDS)
-    assert body_of(form, kubernetes=True) == {name: ROW[name] for name in _SENT} | {"capacity": ROW["capacity"]}
+    assert body_of(form, kubernetes=True) == {name: ROW[name] for name in _SENT} | {
+        "capacity": ROW["capacity"]
+    }
     assert (form.bad, form.value("etag")) == (False, '"1"')
 
 
@@ -72,29 +84,53 @@ def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
 
 
 def _places(*rows: tuple[str, str, bool]) -> dict[str, Any]:
-    results = [{"name": name, "region": region, "enabled": enabled} for name, region, enabled in rows]
+    results = [
+        {"name": name, "region": region, "enabled": enabled} for name, region, enabled in rows
+    ]
     return {"places": {"results": results, "next": None}, "pipeline": {"results": [], "next": None}}
 
 
 def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
-    schema = {"type": "object", "properties": {name: {"type": "string", "format": name} for name in ("cluster", "region", "name")}}
+    schema = {
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "format": name} for name in ("cluster", "region", "name")
+        },
+    }
 
     def offered(got: dict[str, Any], **texts: list[str]) -> list[str]:
         return list(with_places(schema, texts, got)["properties"])
 
     assert offered(_places(("local", "", True))) == ["name"]
     assert offered(_places(("local", "", True), ("b", "", True))) == ["cluster", "name"]
-    assert offered(_places(("local", "", True), ("eu-1", "eu", True))) == ["cluster", "region", "name"]
-    assert offered(_places(("local", "", True)), cluster=["gone"]) == ["cluster", "name"], "what a job asked for is shown"
-    names = offers_of("pipeline_execution", {}, _places(("local", "", True), ("eu-1", "eu", False))).names
-    assert [choice.words for choice in names["cluster"]] == ["local", "eu-1 (eu, switched off: it would wait)"]
+    assert offered(_places(("local", "", True), ("eu-1", "eu", True))) == [
+        "cluster",
+        "region",
+        "name",
+    ]
+    assert offered(_places(("local", "", True)), cluster=["gone"]) == ["cluster", "name"], (
+        "what a job asked for is shown"
+    )
+    names = offers_of(
+        "pipeline_execution", {}, _places(("local", "", True), ("eu-1", "eu", False))
+    ).names
+    assert [choice.words for choice in names["cluster"]] == [
+        "local",
+        "eu-1 (eu, switched off: it would wait)",
+    ]
     assert [choice.value for choice in names["region"]] == ["eu"]
 
 
 def test_a_next_step_that_frees_the_place_empties_the_field_and_marks_it() -> None:
     texts = {"cluster": ["eu-1"], "name": ["n"]}
-    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": null, "region": null}')
+    after, changed = jobrequest.patched(
+        "pipeline_execution", texts, '{"cluster": null, "region": null}'
+    )
     assert (after["cluster"], "region" in after, changed) == ([""], False, {"cluster"})
-    assert jobrequest.body_of("pipeline_execution", after) == {"type": "pipeline_execution", "parameters": {}, "name": "n"}
+    assert jobrequest.body_of("pipeline_execution", after) == {
+        "type": "pipeline_execution",
+        "parameters": {},
+        "name": "n",
+    }
     after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": "us-1"}')
     assert (after["cluster"], changed) == (["us-1"], {"cluster"})

@@ -10,7 +10,14 @@ from mimir.frontend.pages import columns
 
 
 def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
-    found = columns.table({"columns": [{"name": "c", "type": kind}], "rows": [[value] for value in values], "truncated": False}, None)
+    found = columns.table(
+        {
+            "columns": [{"name": "c", "type": kind}],
+            "rows": [[value] for value in values],
+            "truncated": False,
+        },
+        None,
+    )
     return [(row[0]["text"], row[0]["whole"]) for row in found["rows"]]
 
 
@@ -27,30 +34,53 @@ def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
         (123456789012345678, "123456789012345678", ""),
     ],
 )
-def test_a_number_has_the_digits_people_read_and_all_of_them_on_hover(value: Any, shown: str, whole: str) -> None:
+def test_a_number_has_the_digits_people_read_and_all_of_them_on_hover(
+    value: Any, shown: str, whole: str
+) -> None:
     assert _shown("DOUBLE", value) == [(shown, whole)]
 
 
 def test_timestamps_that_are_all_at_midnight_are_shown_as_dates() -> None:
-    assert [cell for cell, _ in _shown("TIMESTAMP", "2012-01-01 00:00:00", None, "2012-01-02T00:00:00")] == ["2012-01-01", "missing", "2012-01-02"]
-    assert _shown("TIMESTAMP", "2012-01-01 00:00:00", "2012-01-02 12:00:00")[0] == ("2012-01-01 00:00:00", "")
+    assert [
+        cell for cell, _ in _shown("TIMESTAMP", "2012-01-01 00:00:00", None, "2012-01-02T00:00:00")
+    ] == ["2012-01-01", "missing", "2012-01-02"]
+    assert _shown("TIMESTAMP", "2012-01-01 00:00:00", "2012-01-02 12:00:00")[0] == (
+        "2012-01-01 00:00:00",
+        "",
+    )
     assert _shown("VARCHAR", "2012-01-01 00:00:00") == [("2012-01-01 00:00:00", "")]
 
 
 def _column(**more: Any) -> dict[str, Any]:
     top = [{"value": name, "count": 1} for name in ("C00000", "C00001", "C00002")]
-    return {"name": "id", "type": "VARCHAR", "missing": 0, "distinct": 1000, "min": "C00000", "max": "C00999", "top": top, **more}
+    return {
+        "name": "id",
+        "type": "VARCHAR",
+        "missing": 0,
+        "distinct": 1000,
+        "min": "C00000",
+        "max": "C00999",
+        "top": top,
+        **more,
+    }
 
 
 def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     head = profiles.head(_column(), 1000)
-    assert (head.bars, head.lines[0], head.told) == ([], "all different", "All values are different.")
+    assert (head.bars, head.lines[0], head.told) == (
+        [],
+        "all different",
+        "All values are different.",
+    )
     assert profiles.head(_column(missing=10, distinct=990), 1000).lines[0] == "all different"
     repeated = [{"value": "a", "count": 500}, {"value": "b", "count": 1}]
     assert profiles.head(_column(top=repeated, distinct=501), 1000).bars
     assert profiles.head(_column(distinct=900), 1000).bars
 
 
-@pytest.mark.parametrize(("value", "shown"), [(2.5, "2.5"), (1e15, "1e+15"), (0.0001234567, "0.000123457"), (-2000000.55, "-2000000.5")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(2.5, "2.5"), (1e15, "1e+15"), (0.0001234567, "0.000123457"), (-2000000.55, "-2000000.5")],
+)
 def test_rounded(value: float, shown: str) -> None:
     assert text.rounded(value) in (shown, shown.replace("0.5", "0.6"))

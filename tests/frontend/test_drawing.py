@@ -79,13 +79,18 @@ def test_a_tick_of_a_fine_step_keeps_its_digits() -> None:
 
 
 def test_predicted_against_actual_puts_what_is_right_on_the_diagonal() -> None:
-    chart = regression.predicted_actual([("", {"predicted_actual": {"actual": [0, 50, 100], "predicted": [0, 50, 100]}})])
+    chart = regression.predicted_actual(
+        [("", {"predicted_actual": {"actual": [0, 50, 100], "predicted": [0, 50, 100]}})]
+    )
     assert chart
     points = chart.marks[0].points
     slope = (chart.floor - TOP) / (chart.right - chart.left)
     for x, y in points:
         assert chart.floor - y == pytest.approx((x - chart.left) * slope, abs=0.2)
-    assert chart.told == "Predicted against actual values of 3 held-out rows; half of them are off by 0 or less."
+    assert (
+        chart.told
+        == "Predicted against actual values of 3 held-out rows; half of them are off by 0 or less."
+    )
     assert chart.numbers.head == ["Actual", "Predicted"]
     assert chart.numbers.rows == [["0", "0"], ["50", "50"], ["100", "100"]]
     assert chart.labels == []
@@ -109,11 +114,16 @@ def test_a_bar_is_as_high_as_its_bin_is_full() -> None:
     assert (low.height, high.height) == ((FLOOR - TOP) / 2, FLOOR - TOP)
     assert low.y + low.height == high.y + high.height == FLOOR
     assert low.told == "−2 to 0: 10"
-    assert chart.told == "Errors of 30 held-out rows, from −2 to 2; most of them, 20, between 0 and 2."
+    assert (
+        chart.told == "Errors of 30 held-out rows, from −2 to 2; most of them, 20, between 0 and 2."
+    )
 
 
 def test_errors_of_two_versions_compare_though_their_bins_differ() -> None:
-    same = [("a", {"residuals": {"edges": [0, 2, 4], "counts": [10, 10]}}), ("b", {"residuals": {"edges": [0, 1, 2, 3, 4], "counts": [7, 7, 7, 7]}})]
+    same = [
+        ("a", {"residuals": {"edges": [0, 2, 4], "counts": [10, 10]}}),
+        ("b", {"residuals": {"edges": [0, 1, 2, 3, 4], "counts": [7, 7, 7, 7]}}),
+    ]
     chart = regression.residuals(same)
     assert chart
     one, two = (line.path for line in chart.lines)
@@ -146,7 +156,10 @@ BAD_PLOTS: list[Any] = [
 
 @pytest.mark.parametrize("plot", BAD_PLOTS)
 def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
-    plots: dict[str, Any] = dict.fromkeys(("predicted_actual", "residuals", "confusion", "roc", "precision_recall", "calibration"), plot)
+    plots: dict[str, Any] = dict.fromkeys(
+        ("predicted_actual", "residuals", "confusion", "roc", "precision_recall", "calibration"),
+        plot,
+    )
     assert regression.predicted_actual([("", plots)]) is None
     assert regression.residuals([("", plots)]) is None
     assert classification.confusion(plots) is None
@@ -161,16 +174,26 @@ def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
 
 
 def test_the_confusion_says_what_is_right_and_what_is_mistaken_most() -> None:
-    found = classification.confusion({"confusion": {"classes": ["rain", "sun"], "counts": [[40, 10], [0, 50]]}})
+    found = classification.confusion(
+        {"confusion": {"classes": ["rain", "sun"], "counts": [[40, 10], [0, 50]]}}
+    )
     assert found
-    assert found.told == "90 of 100 held-out rows are in their class; the most frequent mistake: rain taken for sun, 10 times."
-    assert [(cell.count, cell.shade, cell.right) for cell in found.rows[0][1]] == [(40, 4, True), (10, 1, False)]
+    assert (
+        found.told
+        == "90 of 100 held-out rows are in their class; the most frequent mistake: rain taken for sun, 10 times."
+    )
+    assert [(cell.count, cell.shade, cell.right) for cell in found.rows[0][1]] == [
+        (40, 4, True),
+        (10, 1, False),
+    ]
     assert [cell.shade for cell in found.rows[1][1]] == [0, 5]
     assert [right for _, _, right in found.rows] == ["80 %", "100 %"]
 
 
 def test_of_many_classes_the_rare_ones_are_counted_together() -> None:
-    counts = [[100 + row if row == column else row % 2 for column in range(30)] for row in range(30)]
+    counts = [
+        [100 + row if row == column else row % 2 for column in range(30)] for row in range(30)
+    ]
     plots = {"confusion": {"classes": [f"c{number}" for number in range(30)], "counts": counts}}
     found = classification.confusion(plots)
     assert found
@@ -179,14 +202,18 @@ def test_of_many_classes_the_rare_ones_are_counted_together() -> None:
 
 
 def test_a_perfect_model_has_no_mistake_to_tell() -> None:
-    found = classification.confusion({"confusion": {"classes": ["a", "b"], "counts": [[4, 0], [0, 2]]}})
+    found = classification.confusion(
+        {"confusion": {"classes": ["a", "b"], "counts": [[4, 0], [0, 2]]}}
+    )
     assert found
     assert found.told == "6 of 6 held-out rows are in their class."
 
 
 def test_curves_are_drawn_for_the_four_most_frequent_classes() -> None:
     plots = classified(1, classes=6)["plots"]
-    plots["confusion"]["counts"] = [[10 + number if column == number else 0 for column in range(6)] for number in range(6)]
+    plots["confusion"]["counts"] = [
+        [10 + number if column == number else 0 for column in range(6)] for number in range(6)
+    ]
     curves = classification.chosen(plots, "roc")
     assert [name for name, _ in curves] == ["class 5", "class 4", "class 3", "class 2"]
     chart = classification.roc(curves)
@@ -197,7 +224,9 @@ def test_curves_are_drawn_for_the_four_most_frequent_classes() -> None:
 
 
 def test_a_calibration_curve_says_where_it_is_farthest_off() -> None:
-    chart = classification.calibration([("rain", {"predicted": [0.1, 0.5, 0.9], "observed": [0.1, 0.7, 0.95]})])
+    chart = classification.calibration(
+        [("rain", {"predicted": [0.1, 0.5, 0.9], "observed": [0.1, 0.7, 0.95]})]
+    )
     assert chart
     assert chart.told == "Calibration. rain: farthest off at 0.5, where it is 0.7."
     assert len(chart.lines[0].points) == 3
@@ -220,7 +249,9 @@ def _inside(chart: Chart) -> None:
             assert 0 <= x <= WIDTH
             assert 0 <= y <= HEIGHT
     for marks in chart.marks:
-        assert all(chart.left <= x <= chart.right and TOP <= y <= chart.floor for x, y in marks.points)
+        assert all(
+            chart.left <= x <= chart.right and TOP <= y <= chart.floor for x, y in marks.points
+        )
     assert all(bar.x >= chart.left and bar.x + bar.width <= chart.right + 0.2 for bar in chart.bars)
 
 
@@ -245,13 +276,36 @@ def test_every_plot_of_a_version_lies_in_its_frame() -> None:
 
 @given(st.lists(st.tuples(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12)), min_size=1, max_size=60))
 def test_any_points_can_be_drawn(pairs: list[tuple[float, float]]) -> None:
-    chart = regression.predicted_actual([("", {"predicted_actual": {"actual": [a for a, _ in pairs], "predicted": [p for _, p in pairs]}})])
+    chart = regression.predicted_actual(
+        [
+            (
+                "",
+                {
+                    "predicted_actual": {
+                        "actual": [a for a, _ in pairs],
+                        "predicted": [p for _, p in pairs],
+                    }
+                },
+            )
+        ]
+    )
     assert chart
     _inside(chart)
 
 
 def test_importance_is_ordered_and_nothing_negative_has_a_bar() -> None:
-    drawn = importance.importance([("", [{"feature": "b", "value": 0.1}, {"feature": "a", "value": 0.4}, {"feature": "c", "value": -0.2}])])
+    drawn = importance.importance(
+        [
+            (
+                "",
+                [
+                    {"feature": "b", "value": 0.1},
+                    {"feature": "a", "value": 0.4},
+                    {"feature": "c", "value": -0.2},
+                ],
+            )
+        ]
+    )
     assert drawn
     assert [feature.name for feature in drawn.features] == ["a", "b", "c"]
     widths = [feature.bars[0][2] for feature in drawn.features]
@@ -261,26 +315,57 @@ def test_importance_is_ordered_and_nothing_negative_has_a_bar() -> None:
 
 
 def test_of_many_features_the_numbers_have_all() -> None:
-    drawn = importance.importance([("", [{"feature": f"f{number}", "value": 1 / (number + 1)} for number in range(40)])])
+    drawn = importance.importance(
+        [("", [{"feature": f"f{number}", "value": 1 / (number + 1)} for number in range(40)])]
+    )
     assert drawn
     assert (len(drawn.features), drawn.left_out, len(drawn.numbers.rows)) == (12, 28, 40)
 
 
 def test_a_feature_that_only_one_version_has_says_so() -> None:
-    drawn = importance.importance([("version 1", [{"feature": "old", "value": 1}]), ("version 2", [{"feature": "new", "value": 2}])])
+    drawn = importance.importance(
+        [
+            ("version 1", [{"feature": "old", "value": 1}]),
+            ("version 2", [{"feature": "new", "value": 2}]),
+        ]
+    )
     assert drawn
-    assert [[bar[4] for bar in feature.bars] for feature in drawn.features] == [["1", "not used"], ["not used", "2"]]
+    assert [[bar[4] for bar in feature.bars] for feature in drawn.features] == [
+        ["1", "not used"],
+        ["not used", "2"],
+    ]
 
 
 HEADS: list[tuple[dict[str, Any], list[str], str]] = [
-    ({"min": 212, "max": 5871, "mean": 3127.4, "histogram": {"edges": [212, 3000, 5871], "counts": [2, 1]}}, ["212 to 5,871", "mean 3,127"], ""),
     (
-        {"top": [{"value": "rain", "count": 60}, {"value": "sun", "count": 30}], "distinct": 5, "missing": 10},
+        {
+            "min": 212,
+            "max": 5871,
+            "mean": 3127.4,
+            "histogram": {"edges": [212, 3000, 5871], "counts": [2, 1]},
+        },
+        ["212 to 5,871", "mean 3,127"],
+        "",
+    ),
+    (
+        {
+            "top": [{"value": "rain", "count": 60}, {"value": "sun", "count": 30}],
+            "distinct": 5,
+            "missing": 10,
+        },
         ["rain 60 %, sun 30 %", "3 more"],
         "10 missing (10 %)",
     ),
-    ({"min": "2012-01-01", "max": "2015-12-31T00:00:00", "distinct": 90}, ["2012-01-01 to 2015-12-31", "90 different values"], ""),
-    ({"min": "2012-01-01T06:30:00", "max": "2012-01-01T06:30:00", "distinct": 1}, ["2012-01-01 06:30", "1 different value"], ""),
+    (
+        {"min": "2012-01-01", "max": "2015-12-31T00:00:00", "distinct": 90},
+        ["2012-01-01 to 2015-12-31", "90 different values"],
+        "",
+    ),
+    (
+        {"min": "2012-01-01T06:30:00", "max": "2012-01-01T06:30:00", "distinct": 1},
+        ["2012-01-01 06:30", "1 different value"],
+        "",
+    ),
     ({"top": [{"value": "", "count": 100}], "distinct": 1}, ["empty 100 %"], ""),
     ({"missing": 100, "distinct": 0}, ["0 different values"], "100 missing (100 %)"),
     ({}, [], ""),
@@ -288,12 +373,24 @@ HEADS: list[tuple[dict[str, Any], list[str], str]] = [
 
 
 @pytest.mark.parametrize(("column", "lines", "missing"), HEADS)
-def test_the_head_of_a_column_says_range_and_what_is_missing(column: dict[str, Any], lines: list[str], missing: str) -> None:
+def test_the_head_of_a_column_says_range_and_what_is_missing(
+    column: dict[str, Any], lines: list[str], missing: str
+) -> None:
     head = profiles.head(column, 100)
     assert (head.lines, head.missing) == (lines, missing)
 
 
-@pytest.mark.parametrize("histogram", [None, {}, {"edges": [0], "counts": []}, {"edges": [0, 1], "counts": [0]}, {"edges": 3, "counts": [1]}, "text"])
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        None,
+        {},
+        {"edges": [0], "counts": []},
+        {"edges": [0, 1], "counts": [0]},
+        {"edges": 3, "counts": [1]},
+        "text",
+    ],
+)
 def test_a_column_without_a_histogram_has_no_picture(histogram: object) -> None:
     assert profiles.head({"histogram": histogram, "min": 1, "max": 2}, 3).lines == ["1 to 2"]
     assert profiles.head({"histogram": histogram}, 3).bars == []
@@ -311,18 +408,27 @@ def test_the_bins_of_times_are_told_as_times() -> None:
 
 
 def test_a_column_of_one_value_is_one_full_bar() -> None:
-    assert profiles.head({"min": 3, "max": 3, "mean": 3.0, "histogram": {"edges": [3.0, 3.0], "counts": [9]}}, 9).bars == [(0.5, 1.0, 131.0, 33.0)]
+    assert profiles.head(
+        {"min": 3, "max": 3, "mean": 3.0, "histogram": {"edges": [3.0, 3.0], "counts": [9]}}, 9
+    ).bars == [(0.5, 1.0, 131.0, 33.0)]
 
 
 def test_the_picture_of_a_column_is_as_wide_as_its_place() -> None:
     head = profiles.head({"histogram": {"edges": [0, 1, 2, 3], "counts": [1000, 0, 1]}}, 1001)
     assert [height for *_, height in head.bars] == [33, 0, 1]  # one row among many can be seen
     assert head.bars[-1][0] + head.bars[-1][2] <= profiles.WIDTH
-    top = profiles.head({"top": [{"value": str(number), "count": 9 - number} for number in range(9)]}, 45)
+    top = profiles.head(
+        {"top": [{"value": str(number), "count": 9 - number} for number in range(9)]}, 45
+    )
     assert len(top.bars) == 3
     assert top.bars[-1][1] + top.bars[-1][3] <= profiles.HEIGHT
 
 
-@pytest.mark.parametrize(("count", "total", "told"), [(0, 10, "0 %"), (1, 10, "10 %"), (1, 10_000, "< 0.1 %"), (12, 1461, "0.8 %"), (5, 0, "0 %")])
-def test_a_share_that_is_not_nothing_is_not_told_as_nothing(count: int, total: int, told: str) -> None:
+@pytest.mark.parametrize(
+    ("count", "total", "told"),
+    [(0, 10, "0 %"), (1, 10, "10 %"), (1, 10_000, "< 0.1 %"), (12, 1461, "0.8 %"), (5, 0, "0 %")],
+)
+def test_a_share_that_is_not_nothing_is_not_told_as_nothing(
+    count: int, total: int, told: str
+) -> None:
     assert profiles.share(count, total) == told

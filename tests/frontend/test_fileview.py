@@ -15,7 +15,12 @@ K64 = fileview.MARKDOWN_BYTES_MAX
 def _view(name: str, content: bytes | str, size: int | None = None) -> fileview.View:
     head = content.encode() if isinstance(content, str) else content
     size = len(head) if size is None else size
-    return view_of(name, head[: fileview.READ_BYTES_MAX], size, lambda source: f"/raw/{source}" if source == "plot.png" else "")
+    return view_of(
+        name,
+        head[: fileview.READ_BYTES_MAX],
+        size,
+        lambda source: f"/raw/{source}" if source == "plot.png" else "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,9 @@ def _view(name: str, content: bytes | str, size: int | None = None) -> fileview.
         ("utf16.txt", "hello".encode("utf-16"), Kind.BINARY, ""),
     ],
 )
-def test_the_kind_comes_from_the_content_and_only_text_from_the_name(name: str, head: bytes, kind: Kind, sent_as: str) -> None:
+def test_the_kind_comes_from_the_content_and_only_text_from_the_name(
+    name: str, head: bytes, kind: Kind, sent_as: str
+) -> None:
     assert (kind_of(name, head), media_type(name, head)) == (kind, sent_as)
 
 
@@ -59,7 +66,7 @@ def test_the_kind_comes_from_the_content_and_only_text_from_the_name(name: str, 
         ("![x](https://evil.example/track.png)", "<img"),
         ("![x](data:image/svg+xml;base64,PHN2Zz4=)", "<img"),
         ('[x](https://a.example "t\\" onclick=alert(1)")', "onclick"),
-        ("<https://a.example/\"onmouseover=alert(1)>", 'onmouseover="'),
+        ('<https://a.example/"onmouseover=alert(1)>', 'onmouseover="'),
         ("```html\n<script>\n```", "<script"),
         ("a | b\n-|-\n<b>x</b> | y", "<b>"),
     ],
@@ -69,7 +76,12 @@ def test_markdown_never_becomes_markup_of_the_author(source: str, never: str) ->
 
 
 def test_markdown_keeps_its_structure_its_web_links_and_its_own_images() -> None:
-    html = str(_view("a.md", "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[site](https://a.example) ![plot](plot.png)").html)
+    html = str(
+        _view(
+            "a.md",
+            "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[site](https://a.example) ![plot](plot.png)",
+        ).html
+    )
     assert "<h2>Title</h2>" in html
     assert "<td>1</td>" in html
     assert 'href="https://a.example" rel="noopener noreferrer nofollow"' in html
@@ -77,7 +89,24 @@ def test_markdown_keeps_its_structure_its_web_links_and_its_own_images() -> None
 
 
 @pytest.mark.parametrize(
-    "piece", ["[", "![", "[a](", "*a ", "**a", "<a", "> ", "- a\n ", "&a;", "`", "|a|b|\n|-|-|\n", "[[[]]]", "a|", "_a ", "[a]: b\n"]
+    "piece",
+    [
+        "[",
+        "![",
+        "[a](",
+        "*a ",
+        "**a",
+        "<a",
+        "> ",
+        "- a\n ",
+        "&a;",
+        "`",
+        "|a|b|\n|-|-|\n",
+        "[[[]]]",
+        "a|",
+        "_a ",
+        "[a]: b\n",
+    ],
 )
 def test_markdown_of_any_content_is_rendered_quickly(piece: str) -> None:
     began = time.process_time()
@@ -88,7 +117,15 @@ def test_markdown_of_any_content_is_rendered_quickly(piece: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "[" * 900 + "]" * 900, "{bad", '{"a": NaN}', "9" * 10_000, json.dumps([[[[["x"]]]]] * 9000), '"' + "a" * 200_000 + '"'],
+    [
+        "[" * 100_000,
+        "[" * 900 + "]" * 900,
+        "{bad",
+        '{"a": NaN}',
+        "9" * 10_000,
+        json.dumps([[[[["x"]]]]] * 9000),
+        '"' + "a" * 200_000 + '"',
+    ],
 )
 def test_json_of_any_content_is_shown_within_bounds(text: str) -> None:
     view = _view("a.json", text)
@@ -116,12 +153,26 @@ def test_a_table_shows_its_cells(text: str, header: list[str], first: list[str])
     assert (view.kind, view.header, view.rows[0]) == (Kind.TABLE, header, first)
 
 
-@pytest.mark.parametrize("text", ["a," * 5000 + "\n" + "1," * 5000, "x\n" * 5000, '"' + "a" * 200_000, "", "\n", "a,b\n" + "y" * 200_000 + ",1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a," * 5000 + "\n" + "1," * 5000,
+        "x\n" * 5000,
+        '"' + "a" * 200_000,
+        "",
+        "\n",
+        "a,b\n" + "y" * 200_000 + ",1\n",
+    ],
+)
 def test_a_table_of_any_content_stays_within_bounds(text: str) -> None:
     view = _view("a.csv", text)
     assert len(view.rows) <= fileview.ROWS_MAX
     assert all(len(row) <= fileview.COLUMNS_MAX for row in [view.header, *view.rows])
-    assert all(len(cell) <= fileview.CELL_CHARS_MAX + 1 for row in [view.header, *view.rows] for cell in row)
+    assert all(
+        len(cell) <= fileview.CELL_CHARS_MAX + 1
+        for row in [view.header, *view.rows]
+        for cell in row
+    )
 
 
 def test_a_long_file_says_that_it_is_cut() -> None:

@@ -4,13 +4,31 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.homelook import attention_row, hour_bars, producer_row, result_row, run_bars
+from mimir.frontend.pages.homelook import (
+    attention_row,
+    hour_bars,
+    producer_row,
+    result_row,
+    run_bars,
+)
 
-JOB = {"id": "01a2-77", "name": "", "type": "ml_training", "parameters": {}, "finished_at": None, "created_at": "2026-11-25T07:00:00+00:00"}
+JOB = {
+    "id": "01a2-77",
+    "name": "",
+    "type": "ml_training",
+    "parameters": {},
+    "finished_at": None,
+    "created_at": "2026-11-25T07:00:00+00:00",
+}
 
 
 def _hour(succeeded: int = 0, failed: int = 0, cancelled: int = 0) -> dict[str, Any]:
-    return {"at": "2026-11-25T07:00:00+00:00", "succeeded": succeeded, "failed": failed, "cancelled": cancelled}
+    return {
+        "at": "2026-11-25T07:00:00+00:00",
+        "succeeded": succeeded,
+        "failed": failed,
+        "cancelled": cancelled,
+    }
 
 
 def test_an_hour_is_a_bar_with_what_failed_on_top_under_a_cross() -> None:
@@ -40,9 +58,21 @@ def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
         {"job": "d", "status": "queued", "seconds": None, "finished_at": None},
     ]
     shown = run_bars(runs)
-    assert [(bar["tone"], bar["height"]) for bar in shown["bars"]] == [("ok", 16), ("failed", 12), ("stop", 8), ("run", 6)]
-    assert [bar["title"] for bar in shown["bars"]] == ["succeeded, took 10 s", "failed, took 5.0 s", "cancelled", "open"]
-    assert shown["label"] == "Last 4 runs: 1 succeeded, 1 failed, 1 cancelled, 1 open; the last queued"
+    assert [(bar["tone"], bar["height"]) for bar in shown["bars"]] == [
+        ("ok", 16),
+        ("failed", 12),
+        ("stop", 8),
+        ("run", 6),
+    ]
+    assert [bar["title"] for bar in shown["bars"]] == [
+        "succeeded, took 10 s",
+        "failed, took 5.0 s",
+        "cancelled",
+        "open",
+    ]
+    assert (
+        shown["label"] == "Last 4 runs: 1 succeeded, 1 failed, 1 cancelled, 1 open; the last queued"
+    )
     assert run_bars(runs[:1] * 3)["label"] == "Last 3 runs: all succeeded"
     assert (run_bars(runs[:1])["label"], run_bars([])["label"]) == ("One run: succeeded", "No run")
 
@@ -54,23 +84,51 @@ def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
         ([{"label": "Run again", "patch": {}}], True, "/jobs/01a2-77/", "Run again"),
         ([{"label": "Change and run again", "patch": None}], False, "/jobs/01a2-77/", "See why"),
         (
-            [{"label": "Run again with 4 GiB", "patch": {"resources": {"memory": "4Gi"}}}, {"label": "Run again", "patch": {}}],
+            [
+                {"label": "Run again with 4 GiB", "patch": {"resources": {"memory": "4Gi"}}},
+                {"label": "Run again", "patch": {}},
+            ],
             False,
             "/projects/p/jobs/new/?from=01a2-77&patch=%7B%22resources%22%3A+%7B%22memory%22%3A+%224Gi%22%7D%7D",
             "Run again with 4 GiB",
         ),
     ],
 )
-def test_the_best_action_of_a_failure_does_it_or_opens_where_it_is_done(steps: list[Any], retry: bool, url: str, label: str) -> None:
-    row = attention_row({"kind": "failed_job", "job": JOB, "title": "Train", "summary": "Ran out.", "next_steps": steps}, "p")
+def test_the_best_action_of_a_failure_does_it_or_opens_where_it_is_done(
+    steps: list[Any], retry: bool, url: str, label: str
+) -> None:
+    row = attention_row(
+        {
+            "kind": "failed_job",
+            "job": JOB,
+            "title": "Train",
+            "summary": "Ran out.",
+            "next_steps": steps,
+        },
+        "p",
+    )
     assert (row["retry"], row["url"], row["label"]) == (retry, url, label)
 
 
 def test_results_and_producers_lead_to_their_versions() -> None:
     twin = {"kind": "twin", "name": "s", "version": 12, "job": "j", "at": "x"}
-    assert (result_row(twin, "p")["url"], result_row(twin, "p")["tag"]) == ("/projects/p/twins/s/revisions/12/", "revision 12")
+    assert (result_row(twin, "p")["url"], result_row(twin, "p")["tag"]) == (
+        "/projects/p/twins/s/revisions/12/",
+        "revision 12",
+    )
     unknown = {"usual_seconds": None, "last_good_at": None}
-    model = {"kind": "model", "name": "m", "version": 1200, "job_type": "ml_training", "title": "Train m", **unknown}
+    model = {
+        "kind": "model",
+        "name": "m",
+        "version": 1200,
+        "job_type": "ml_training",
+        "title": "Train m",
+        **unknown,
+    }
     failed = [{"job": "a", "status": "failed", "seconds": 1.0, "finished_at": "x"}]
     shown = producer_row({**model, "last": failed}, "p")
-    assert (shown["url"], shown["tag"], shown["behind"]) == ("/projects/p/models/m/?version=1200", "v1,200", True)
+    assert (shown["url"], shown["tag"], shown["behind"]) == (
+        "/projects/p/models/m/?version=1200",
+        "v1,200",
+        True,
+    )

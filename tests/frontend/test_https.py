@@ -19,7 +19,9 @@ BY_TLS = {"Host": "mimir.example", "X-Forwarded-Proto": "https"}
 
 @pytest.fixture
 def secure(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> Iterator[httpx.Client]:
-    with start_frontend(upstream.url, PUBLIC_URL=SITE, TRUSTED_PROXIES="127.0.0.1").client(headers={"Host": "mimir.example"}) as client:
+    with start_frontend(upstream.url, PUBLIC_URL=SITE, TRUSTED_PROXIES="127.0.0.1").client(
+        headers={"Host": "mimir.example"}
+    ) as client:
         yield client
 
 
@@ -31,10 +33,23 @@ def test_a_request_by_http_goes_to_https(secure: httpx.Client) -> None:
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-@pytest.mark.parametrize(("method", "headers"), [("POST", {}), ("DELETE", {"Authorization": "Bearer t"}), ("GET", {"Authorization": "Bearer t"})])
-def test_a_body_or_credentials_by_http_are_refused(secure: httpx.Client, method: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("POST", {}),
+        ("DELETE", {"Authorization": "Bearer t"}),
+        ("GET", {"Authorization": "Bearer t"}),
+    ],
+)
+def test_a_body_or_credentials_by_http_are_refused(
+    secure: httpx.Client, method: str, headers: dict[str, str]
+) -> None:
     refused = secure.request(method, "/api/v1/echo/", headers=headers)
-    assert (refused.status_code, refused.json()["code"], "Location" in refused.headers) == (403, "tls_required", False)
+    assert (refused.status_code, refused.json()["code"], "Location" in refused.headers) == (
+        403,
+        "tls_required",
+        False,
+    )
     assert ("replace it" in refused.json()["message"]) == bool(headers)
 
 
@@ -51,7 +66,9 @@ def test_probes_come_by_http(secure: httpx.Client) -> None:
         assert secure.get(path, headers={"Host": "10.0.0.1"}).status_code == 200
 
 
-def test_the_redirect_can_be_switched_off(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
+def test_the_redirect_can_be_switched_off(
+    upstream: Upstream, start_frontend: Callable[..., Frontend]
+) -> None:
     with start_frontend(upstream.url, PUBLIC_URL=SITE, HTTPS_REDIRECT="false").client() as client:
         answer = client.get("/signin/", headers={"Host": "mimir.example"})
     assert answer.status_code == 200
@@ -72,17 +89,26 @@ def _open_socket(port: int, headers: dict[str, str]) -> ClientConnection:
     return connect("ws://mimir.example/ws/echo/", additional_headers=headers, **options)
 
 
-CREDENTIALS = [{"Cookie": f"mimir_session={session_cookie()}", "Origin": SITE}, {"Authorization": "Bearer t"}, {}]
+CREDENTIALS = [
+    {"Cookie": f"mimir_session={session_cookie()}", "Origin": SITE},
+    {"Authorization": "Bearer t"},
+    {},
+]
 
 
 @pytest.mark.parametrize("headers", CREDENTIALS, ids=["cookie", "token", "nobody"])
-def test_a_socket_without_tls_is_refused_before_its_credentials_are_used(secure: httpx.Client, headers: dict[str, str]) -> None:
+def test_a_socket_without_tls_is_refused_before_its_credentials_are_used(
+    secure: httpx.Client, headers: dict[str, str]
+) -> None:
     assert secure.base_url.port is not None
     for proto in ({}, {"X-Forwarded-Proto": "ws"}, {"X-Forwarded-Proto": "https, http"}):
         with pytest.raises(InvalidStatus) as refused:
             _open_socket(secure.base_url.port, {**headers, **proto})
         answer = refused.value.response
-        assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (403, "max-age=31536000")
+        assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (
+            403,
+            "max-age=31536000",
+        )
         error = json.loads(answer.body or b"")
         assert (error["code"], "wss://mimir.example" in error["message"]) == ("tls_required", True)
         assert ("replace it" in error["message"]) == ("Authorization" in headers)
@@ -90,7 +116,11 @@ def test_a_socket_without_tls_is_refused_before_its_credentials_are_used(secure:
 
 @pytest.mark.parametrize("headers", CREDENTIALS[:2], ids=["cookie", "token"])
 @pytest.mark.parametrize("proto", ["https", "wss"])
-def test_a_socket_over_tls_is_opened(secure: httpx.Client, headers: dict[str, str], proto: str) -> None:
+def test_a_socket_over_tls_is_opened(
+    secure: httpx.Client, headers: dict[str, str], proto: str
+) -> None:
     assert secure.base_url.port is not None
     with _open_socket(secure.base_url.port, {**headers, "X-Forwarded-Proto": proto}) as connection:
-        assert dict(json.loads(connection.recv(10))["headers"])["authorization"].startswith("Bearer ")
+        assert dict(json.loads(connection.recv(10))["headers"])["authorization"].startswith(
+            "Bearer "
+        )

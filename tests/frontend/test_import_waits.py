@@ -21,9 +21,21 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     found: dict[str, float] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        found[f"{request.method} {request.url.path.rstrip('/').rsplit('/', 1)[1]}"] = request.extensions["timeout"]["read"]
+        found[f"{request.method} {request.url.path.rstrip('/').rsplit('/', 1)[1]}"] = (
+            request.extensions["timeout"]["read"]
+        )
         reading = {"columns": [{"name": "n"}], "options": {}, "complete": True}
-        return httpx.Response(200, json={"options": {}, "reading": reading, "fault": "", "sheets": [], "name": "t", "version": {"number": 1}})
+        return httpx.Response(
+            200,
+            json={
+                "options": {},
+                "reading": reading,
+                "fault": "",
+                "sheets": [],
+                "name": "t",
+                "version": {"number": 1},
+            },
+        )
 
     connections = httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer))
     monkeypatch.setattr(client, "_client", lambda: connections)
@@ -32,7 +44,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def test_reading_and_importing_wait_for_the_reader(waits: dict[str, float]) -> None:
     api = Api("token", {})
-    upload = {"options": {}, "reading": None, "fault": "", "sheets": [{"name": name, "rows": 2, "columns": 1, "hidden": False} for name in "ab"]}
+    upload = {
+        "options": {},
+        "reading": None,
+        "fault": "",
+        "sheets": [{"name": name, "rows": 2, "columns": 1, "hidden": False} for name in "ab"],
+    }
     sheets = sheets_of(upload, QueryDict("sheets_known=1&sheets=0&sheets=1&several=each"))
     request = RequestFactory().post("/", {"format": "excel", "range": "A:B"})
     imports._read(api, request, PATH, upload, sheets, sample=False)

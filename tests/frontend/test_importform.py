@@ -12,11 +12,24 @@ def upload(**fields: Any) -> dict[str, Any]:
     reading = {
         "format": "csv",
         "packing": "",
-        "options": {"delimiter": ";", "quote": '"', "header_row": 1, "encoding": "utf-8", "decimal_mark": ",", "thousands_mark": ""},
+        "options": {
+            "delimiter": ";",
+            "quote": '"',
+            "header_row": 1,
+            "encoding": "utf-8",
+            "decimal_mark": ",",
+            "thousands_mark": "",
+        },
         "columns": [{"name": "day", "type": "VARCHAR"}, {"name": "n", "type": "DOUBLE"}],
         "row_count": 2,
         "complete": True,
-        "warnings": [{"code": "ambiguous_dates", "params": {"column": "day"}, "message": "Column day stays text."}],
+        "warnings": [
+            {
+                "code": "ambiguous_dates",
+                "params": {"column": "day"},
+                "message": "Column day stays text.",
+            }
+        ],
         "rows": [["01/02/2020", 1.5], ["03/04/2020", None]],
         "cells": [["01/02/2020", "1,5"], ["03/04/2020", "ERR"]],
         "lines": ["day;n"],
@@ -45,7 +58,10 @@ def test_what_is_detected_stands_in_the_automatic_choice() -> None:
 
 
 def test_what_was_chosen_is_selected_also_when_it_is_no_usual_choice() -> None:
-    form = form_of(upload(options={"delimiter": "^", "types": {"n": "VARCHAR", "gone": "SKIP"}}), {"delimiter": "wrong"})
+    form = form_of(
+        upload(options={"delimiter": "^", "types": {"n": "VARCHAR", "gone": "SKIP"}}),
+        {"delimiter": "wrong"},
+    )
     fields = {one.name: one for one in form.fields}
     assert (chosen(fields["delimiter"]), fields["delimiter"].error) == (("^", "^"), "wrong")
     assert [value for value, _, selected in form.columns[1]["options"] if selected] == ["text"]
@@ -53,7 +69,14 @@ def test_what_was_chosen_is_selected_also_when_it_is_no_usual_choice() -> None:
 
 
 def test_the_fields_of_a_format_give_its_options_alone() -> None:
-    posted = {"format": "excel", "sheet": "Trips", "delimiter": ";", "missing_values": "n/a, -", "skip_rows": "2", "header_row": ""}
+    posted = {
+        "format": "excel",
+        "sheet": "Trips",
+        "delimiter": ";",
+        "missing_values": "n/a, -",
+        "skip_rows": "2",
+        "header_row": "",
+    }
     assert options_of(posted, [], [], {"format": "excel", "sheet": "Trips", "skip_rows": 2}) == {
         "format": "excel",
         "sheet": "Trips",
@@ -64,7 +87,9 @@ def test_the_fields_of_a_format_give_its_options_alone() -> None:
 
 def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
     posted = {"detected_format": "csv", "delimiter": ";"}
-    assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ";"})["types"] == {"b": "text"}
+    assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ";"})["types"] == {
+        "b": "text"
+    }
     assert "types" not in options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})
 
 
@@ -74,7 +99,10 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
         ("header_row=none", {"header_row": "none"}),
         ("date_formats=day-first", {"date_formats": ["day-first"]}),
         ("types=decimal=n", {"types": {"n": "decimal"}, "bad_cells": "missing"}),
-        ("unix-seconds=datetime=a=b", {"types": {"a=b": "datetime"}, "date_formats": ["unix-seconds"]}),
+        (
+            "unix-seconds=datetime=a=b",
+            {"types": {"a=b": "datetime"}, "date_formats": ["unix-seconds"]},
+        ),
         ("format=parquet", {}),
         ("", {}),
     ],
@@ -84,20 +112,33 @@ def test_a_suggested_change_is_one_option(fix: str, given: dict[str, Any]) -> No
 
 
 def test_a_warning_offers_its_changes() -> None:
-    assert form_of(upload(), {}).warnings[0]["fixes"] == [("Day first", "date_formats=day-first"), ("Month first", "date_formats=month-first")]
+    assert form_of(upload(), {}).warnings[0]["fixes"] == [
+        ("Day first", "date_formats=day-first"),
+        ("Month first", "date_formats=month-first"),
+    ]
 
 
 def test_a_structure_has_a_short_type() -> None:
-    types = [{"name": "a", "type": "STRUCT(x BIGINT)"}, {"name": "b", "type": "STRUCT(x BIGINT)[]"}, {"name": "c", "type": "DECIMAL(9,2)"}]
+    types = [
+        {"name": "a", "type": "STRUCT(x BIGINT)"},
+        {"name": "b", "type": "STRUCT(x BIGINT)[]"},
+        {"name": "c", "type": "DECIMAL(9,2)"},
+    ]
     form = form_of(upload(reading={**upload()["reading"], "columns": types}), {})
     assert [column["type"] for column in form.columns] == ["object", "list", "decimal(9,2)"]
 
 
 def test_possible_unix_times_can_be_read_as_times() -> None:
     params = {"column": "created_at", "format": "unix-milliseconds", "example": '"1"', "value": "x"}
-    warning = {"code": "possible_unix_times", "params": params, "message": "Choose date_formats unix-milliseconds."}
+    warning = {
+        "code": "possible_unix_times",
+        "params": params,
+        "message": "Choose date_formats unix-milliseconds.",
+    }
     form = form_of(upload(reading={**upload()["reading"], "warnings": [warning]}), {})
-    assert form.warnings[0]["fixes"] == [("Read as date and time", "unix-milliseconds=datetime=created_at")]
+    assert form.warnings[0]["fixes"] == [
+        ("Read as date and time", "unix-milliseconds=datetime=created_at")
+    ]
 
 
 def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
@@ -109,38 +150,92 @@ def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
 
 
 def test_sentences_of_the_api_name_options_as_the_page_labels_them() -> None:
-    warning = {"code": "ambiguous_dates", "params": {"column": "day"}, "message": "Column day stays text: x can be two dates. Choose date_formats."}
-    form = form_of(upload(fault="Choose skip_rows 1, and header_row none.", reading={**upload()["reading"], "warnings": [warning]}), {})
-    assert form.warnings[0]["message"] == "Column day stays text: x can be two dates. Choose “Dates”."
+    warning = {
+        "code": "ambiguous_dates",
+        "params": {"column": "day"},
+        "message": "Column day stays text: x can be two dates. Choose date_formats.",
+    }
+    form = form_of(
+        upload(
+            fault="Choose skip_rows 1, and header_row none.",
+            reading={**upload()["reading"], "warnings": [warning]},
+        ),
+        {},
+    )
+    assert (
+        form.warnings[0]["message"] == "Column day stays text: x can be two dates. Choose “Dates”."
+    )
     assert form.fault == "Choose “Rows to skip” 1, and “Header row” none."
-    assert with_labels("Correct them, name them in missing_values, or choose bad_cells missing.").count("“") == 2
-    assert with_labels('Column a is text because of "skip_rows" in row 1.') == 'Column a is text because of "skip_rows" in row 1.'
+    assert (
+        with_labels(
+            "Correct them, name them in missing_values, or choose bad_cells missing."
+        ).count("“")
+        == 2
+    )
+    assert (
+        with_labels('Column a is text because of "skip_rows" in row 1.')
+        == 'Column a is text because of "skip_rows" in row 1.'
+    )
 
 
 def test_every_option_that_a_sentence_can_name_has_a_label_on_the_page() -> None:
-    unlabelled = {"date_formats", "missing_values", "bad_cells", "skip_rows", "header_row", "decimal_mark", "thousands_mark", "records_path"}
+    unlabelled = {
+        "date_formats",
+        "missing_values",
+        "bad_cells",
+        "skip_rows",
+        "header_row",
+        "decimal_mark",
+        "thousands_mark",
+        "records_path",
+    }
     unlabelled |= {"list_column"}
     assert not [name for name in OPTION_NAMES if "_" in name and name not in unlabelled]
     assert all("_" not in with_labels(f"Choose {name}.") for name in unlabelled)
 
 
 def test_no_row_is_skipped_where_the_user_says_zero() -> None:
-    assert options_of({"format": "csv", "skip_rows": "0"}, [], [], {}) == {"format": "csv", "skip_rows": 0}
+    assert options_of({"format": "csv", "skip_rows": "0"}, [], [], {}) == {
+        "format": "csv",
+        "skip_rows": 0,
+    }
 
 
 def _lists_field(given: dict[str, Any], *columns: str) -> Any:
-    reading = {**upload()["reading"], "format": "json", "list_columns": [{"name": name} for name in columns]}
-    return {one.name: one for one in form_of(upload(options=given, reading=reading), {}).fields}.get("lists")
+    reading = {
+        **upload()["reading"],
+        "format": "json",
+        "list_columns": [{"name": name} for name in columns],
+    }
+    return {
+        one.name: one for one in form_of(upload(options=given, reading=reading), {}).fields
+    }.get("lists")
 
 
 def test_lists_of_a_row_are_one_choice_that_names_the_column_where_several_have_lists() -> None:
     assert _lists_field({}) is None
-    assert [value for value, _, _ in _lists_field({}, "tags").options] == ["keep", "text", "first", "rows"]
+    assert [value for value, _, _ in _lists_field({}, "tags").options] == [
+        "keep",
+        "text",
+        "first",
+        "rows",
+    ]
     several = _lists_field({"lists": "rows", "list_column": "b"}, "a", "b")
-    assert [value for value, _, _ in several.options] == ["keep", "text", "first", "rows=a", "rows=b"]
+    assert [value for value, _, _ in several.options] == [
+        "keep",
+        "text",
+        "first",
+        "rows=a",
+        "rows=b",
+    ]
     assert chosen(several) == ("rows=b", "one row for each item of b")
-    assert chosen(_lists_field({"lists": "rows", "list_column": "a"}, "a")) == ("rows", "one row for each item")
-    assert chosen(_lists_field({"lists": "rows"}, "a", "b"))[0] == "rows"  # refused by the API: the choice stays visible
+    assert chosen(_lists_field({"lists": "rows", "list_column": "a"}, "a")) == (
+        "rows",
+        "one row for each item",
+    )
+    assert (
+        chosen(_lists_field({"lists": "rows"}, "a", "b"))[0] == "rows"
+    )  # refused by the API: the choice stays visible
     posted = {"detected_format": "json", "lists": "rows=b"}
     given = {"lists": "rows", "list_column": "b"}
     assert options_of(posted, [], [], {}) == given

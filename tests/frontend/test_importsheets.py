@@ -8,12 +8,19 @@ from django.http import QueryDict
 from mimir.frontend.pages.importfacts import fact_line
 from mimir.frontend.pages.importsheets import sheets_of
 
-NAMES = ("Trips 2025", "Söhne & \"Co\"", "שלום", "Empty", "trips-2025")
+NAMES = ("Trips 2025", 'Söhne & "Co"', "שלום", "Empty", "trips-2025")
 
 
 def upload(options: dict[str, Any] | None = None, read: str = "Trips 2025") -> dict[str, Any]:
-    sheets = [{"name": name, "rows": 3044 * (name != "Empty"), "columns": 9, "hidden": name == "שלום"} for name in NAMES]
-    return {"options": options or {}, "sheets": sheets, "reading": {"options": {"sheet": read}} if read else None}
+    sheets = [
+        {"name": name, "rows": 3044 * (name != "Empty"), "columns": 9, "hidden": name == "שלום"}
+        for name in NAMES
+    ]
+    return {
+        "options": options or {},
+        "sheets": sheets,
+        "reading": {"options": {"sheet": read}} if read else None,
+    }
 
 
 def posted(query: str) -> QueryDict:
@@ -47,7 +54,9 @@ def test_chosen_sheets_give_the_options(query: str, options: dict[str, Any], eac
 
 
 def test_each_sheet_has_a_dataset_name_of_its_own() -> None:
-    sheets = sheets_of(upload(), posted("sheets=0&sheets=1&sheets=2&sheets=4&dataset-1=mine&shown=2"))
+    sheets = sheets_of(
+        upload(), posted("sheets=0&sheets=1&sheets=2&sheets=4&dataset-1=mine&shown=2")
+    )
     assert sheets.datasets() == [
         {"sheet": NAMES[0], "name": "trips-2025"},
         {"sheet": NAMES[1], "name": "mine"},
@@ -59,7 +68,11 @@ def test_each_sheet_has_a_dataset_name_of_its_own() -> None:
 
 def test_what_the_options_say_is_shown_also_where_nothing_can_be_read() -> None:
     sheets = sheets_of(upload({"sheets": [NAMES[2], NAMES[0]]}, read=""))
-    assert (sheets.chosen, sheets.options(), sheets.each) == ([2, 0], {"sheets": [NAMES[2], NAMES[0]]}, False)
+    assert (sheets.chosen, sheets.options(), sheets.each) == (
+        [2, 0],
+        {"sheets": [NAMES[2], NAMES[0]]},
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,4 +100,7 @@ def test_facts_are_one_short_line(column: dict[str, Any], line: str) -> None:
 
 
 def test_few_missing_values_are_counted() -> None:
-    assert fact_line({"type": "VARCHAR", "missing": 3, "distinct": 2}, 48_213) == "2 different · 3 missing"
+    assert (
+        fact_line({"type": "VARCHAR", "missing": 3, "distinct": 2}, 48_213)
+        == "2 different · 3 missing"
+    )

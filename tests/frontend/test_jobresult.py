@@ -51,33 +51,72 @@ UPDATED: dict[str, Any] = {
     **JOB,
     "type": "digital_twin_update",
     "parameters": {"twin": "s", "dataset": "o", "type": "station", "key": "id"},
-    "inputs": [{"name": "twin", "kind": "twin", "twin": "s"}, {"name": "dataset", "kind": "dataset", "dataset": "o", "version": 1}],
+    "inputs": [
+        {"name": "twin", "kind": "twin", "twin": "s"},
+        {"name": "dataset", "kind": "dataset", "dataset": "o", "version": 1},
+    ],
     "result": {"twin": "s", "revision": 4, "created": 2, "changed": 0, "removed": 1},
 }
-SAME: dict[str, Any] = {**UPDATED, "result": {"twin": "s", "revision": 4, "created": 0, "changed": 0, "removed": 0}}
+SAME: dict[str, Any] = {
+    **UPDATED,
+    "result": {"twin": "s", "revision": 4, "created": 0, "changed": 0, "removed": 0},
+}
 
 
 @pytest.mark.parametrize(
     ("job", "title", "sentence", "links"),
     [
-        (TRAINED, "Train demand on t", "Made model demand v3.", ["/projects/p/models/demand/?version=3"]),
-        (PREDICTED, "Predict with demand for t", "Wrote o v1, 1,200 rows.", ["/projects/p/datasets/o/?version=1"]),
-        (UPDATED, "Update s from o", "Made revision 4 of twin s: 2 new, 1 removed.", ["/projects/p/twins/s/revisions/4/"]),
-        (SAME, "Update s from o", "Twin s is as it was: nothing differed.", ["/projects/p/twins/s/"]),
+        (
+            TRAINED,
+            "Train demand on t",
+            "Made model demand v3.",
+            ["/projects/p/models/demand/?version=3"],
+        ),
+        (
+            PREDICTED,
+            "Predict with demand for t",
+            "Wrote o v1, 1,200 rows.",
+            ["/projects/p/datasets/o/?version=1"],
+        ),
+        (
+            UPDATED,
+            "Update s from o",
+            "Made revision 4 of twin s: 2 new, 1 removed.",
+            ["/projects/p/twins/s/revisions/4/"],
+        ),
+        (
+            SAME,
+            "Update s from o",
+            "Twin s is as it was: nothing differed.",
+            ["/projects/p/twins/s/"],
+        ),
         (JOB, "Pipeline", "Done. It wrote nothing to the project.", []),
     ],
 )
 def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: list[str]) -> None:
-    assert (job_title(job), why(job), [row["url"] for row in jobresult.made(job)]) == (title, sentence, links)
+    assert (job_title(job), why(job), [row["url"] for row in jobresult.made(job)]) == (
+        title,
+        sentence,
+        links,
+    )
 
 
 def test_the_metrics_stand_beside_the_baseline_with_a_word_for_which_is_better() -> None:
-    shown = [(row["title"], row["value"], row["baseline"], row["word"]) for row in jobresult.figures(TRAINED)]
-    assert shown == [("Accuracy", "0.75", "0.8", "worse"), ("Log loss", "0.5", "0.9", "better"), ("own", "1", "", "")]
+    shown = [
+        (row["title"], row["value"], row["baseline"], row["word"])
+        for row in jobresult.figures(TRAINED)
+    ]
+    assert shown == [
+        ("Accuracy", "0.75", "0.8", "worse"),
+        ("Log loss", "0.5", "0.9", "better"),
+        ("own", "1", "", ""),
+    ]
     assert jobresult.figures(PREDICTED) == []
 
 
-def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versions_it_was_fixed_on() -> None:
+def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versions_it_was_fixed_on() -> (
+    None
+):
     told = [(row["title"], row["text"], row["url"]) for row in jobresult.asked(TRAINED)]
     assert told == [
         ("Dataset", "t", "/projects/p/datasets/t/?version=2"),
@@ -93,8 +132,15 @@ def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versio
         ("none", "", None),
     ]
     assert jobresult.asked(UPDATED)[0]["url"] == "/projects/p/twins/s/"
-    assert [row["url"] for row in jobresult.reads(UPDATED)] == ["/projects/p/twins/s/", "/projects/p/datasets/o/?version=1"]
-    assert jobresult.subject({**TRAINED, "result": None}, []) == {"name": "demand", "version": None, "url": ""}
+    assert [row["url"] for row in jobresult.reads(UPDATED)] == [
+        "/projects/p/twins/s/",
+        "/projects/p/datasets/o/?version=1",
+    ]
+    assert jobresult.subject({**TRAINED, "result": None}, []) == {
+        "name": "demand",
+        "version": None,
+        "url": "",
+    }
 
 
 def _metric(attempt: int = 1, **data: Any) -> dict[str, Any]:
@@ -114,7 +160,12 @@ def test_reported_figures_become_a_line_each() -> None:
         {"kind": "progress", "attempt": 1, "data": {}},
     ]
     loss, rows = metricplot.curves(events, 1)
-    assert (loss.title, loss.last, loss.rows, loss.steps) == ("Log loss", "0.5", [("10", "2"), ("20", "1"), ("20", "0.5")], ("10", "20"))
+    assert (loss.title, loss.last, loss.rows, loss.steps) == (
+        "Log loss",
+        "0.5",
+        [("10", "2"), ("20", "1"), ("20", "0.5")],
+        ("10", "20"),
+    )
     assert loss.path == "M52.0 12.0L290.0 68.0L290.0 96.0"
     assert (rows.name, rows.rows) == ("rows", [("1", "5"), ("2", "7")])
     assert metricplot.curves([_metric(name="rows", value=5)], 1)[0].path == ""

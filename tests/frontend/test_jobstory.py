@@ -22,7 +22,13 @@ JOB: dict[str, Any] = {
 
 
 def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]:
-    return {"seq": seq, "at": f"2026-11-25T07:18:{seq:02d}+00:00", "attempt": attempt, "kind": kind, "data": data}
+    return {
+        "seq": seq,
+        "at": f"2026-11-25T07:18:{seq:02d}+00:00",
+        "attempt": attempt,
+        "kind": kind,
+        "data": data,
+    }
 
 
 def test_a_job_between_two_tries_looks_like_one() -> None:
@@ -47,7 +53,11 @@ def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> Non
 
 
 def test_a_pause_before_the_next_try_says_once_how_long() -> None:
-    waiting = {"detail": "Tries again in 49 min.", "blocked_by": "back_off", "estimate_seconds": 2940}
+    waiting = {
+        "detail": "Tries again in 49 min.",
+        "blocked_by": "back_off",
+        "estimate_seconds": 2940,
+    }
     assert why({**JOB, "waiting": waiting}) == "Tries again in 49 min."
     waiting |= {"detail": "2nd in line.", "blocked_by": "capacity"}
     assert why({**JOB, "waiting": waiting}) == "2nd in line. In about 49 min."
@@ -57,14 +67,19 @@ def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
     away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
     for status in ("launching", "running", "cancelling"):
         assert why({**JOB, "status": status, "away": away}) == away["detail"]
-    assert why({**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}).startswith("Cancelled by ada")
+    assert why(
+        {**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}
+    ).startswith("Cancelled by ada")
 
 
 def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
     seen, unseen = history(events)["rows"]
     assert (seen["label"], seen["detail"]) == ("Worker gone, its room is free", "")
-    assert (unseen["label"], unseen["detail"]) == ("Worker counts as gone, its room is free", "eu does not answer")
+    assert (unseen["label"], unseen["detail"]) == (
+        "Worker counts as gone, its room is free",
+        "eu does not answer",
+    )
 
 
 def test_the_end_of_a_step_tells_of_its_start_too() -> None:
@@ -84,7 +99,10 @@ def test_the_end_of_a_step_tells_of_its_start_too() -> None:
 
 
 def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
-    events = [_event(1, "step.started", step="a", index=0, count=1), _event(2, "step.failed", attempt=2, step="a")]
+    events = [
+        _event(1, "step.started", step="a", index=0, count=1),
+        _event(2, "step.failed", attempt=2, step="a"),
+    ]
     assert [row["label"] for row in history(events)["rows"]] == ["Step a started", "Step a failed"]
 
 
@@ -92,7 +110,11 @@ def test_rules_that_block_come_first_without_the_place_that_the_headline_gives()
     waiting = {
         "rules": [
             {"rule": "paused", "passes": True, "detail": ""},
-            {"rule": "capacity", "passes": False, "detail": "1,002nd in line: all 4 places for workers are taken."},
+            {
+                "rule": "capacity",
+                "passes": False,
+                "detail": "1,002nd in line: all 4 places for workers are taken.",
+            },
         ]
     }
     found = rules(waiting)
@@ -102,15 +124,34 @@ def test_rules_that_block_come_first_without_the_place_that_the_headline_gives()
 
 @pytest.mark.parametrize(
     ("quantity", "told"),
-    [("4Gi", "4 GiB"), ("512Mi", "512 MiB"), ("2G", "2 GB"), ("1536Mi", "1.5 GiB"), ("lots", "lots")],
+    [
+        ("4Gi", "4 GiB"),
+        ("512Mi", "512 MiB"),
+        ("2G", "2 GB"),
+        ("1536Mi", "1.5 GiB"),
+        ("lots", "lots"),
+    ],
 )
 def test_quantities_are_told_in_their_own_units(quantity: str, told: str) -> None:
     assert text.limit(quantity) == told
 
 
-def _attempt(number: int, *, reason: str = "unschedulable_cpu", claimed: str | None = None, ended: bool = True) -> dict[str, Any]:
+def _attempt(
+    number: int,
+    *,
+    reason: str = "unschedulable_cpu",
+    claimed: str | None = None,
+    ended: bool = True,
+) -> dict[str, Any]:
     at = "2026-11-25T07:18:00+00:00"
-    return {"number": number, "reason": reason, "message": reason, "created_at": at, "claimed_at": claimed, "ended_at": at if ended else None}
+    return {
+        "number": number,
+        "reason": reason,
+        "message": reason,
+        "created_at": at,
+        "claimed_at": claimed,
+        "ended_at": at if ended else None,
+    }
 
 
 def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
@@ -122,6 +163,18 @@ def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
         _attempt(32, ended=False),
     ]
     told = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
-    assert [(one["first"], one["number"], one["count"]) for one in told] == [(1, 1, 1), (2, 29, 28), (30, 30, 1), (31, 31, 1), (32, 32, 1)]
+    assert [(one["first"], one["number"], one["count"]) for one in told] == [
+        (1, 1, 1),
+        (2, 29, 28),
+        (30, 30, 1),
+        (31, 31, 1),
+        (32, 32, 1),
+    ]
     assert [one["current"] for one in told] == [False, False, False, False, True]
-    assert [one["status"] for one in told] == ["failed", "retrying", "retrying", "retrying", "launching"]
+    assert [one["status"] for one in told] == [
+        "failed",
+        "retrying",
+        "retrying",
+        "retrying",
+        "launching",
+    ]

@@ -8,7 +8,12 @@ from mimir.frontend.pages.joblook import why
 
 def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
     diagnosis = {"category": category, "summary": "s", "detail": "d", "next_steps": list(steps)}
-    return {"id": "1", "project": "demo", "parameters": {"pipeline": "echo"}, "diagnosis": diagnosis}
+    return {
+        "id": "1",
+        "project": "demo",
+        "parameters": {"pipeline": "echo"},
+        "diagnosis": diagnosis,
+    }
 
 
 def _steps(row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -23,7 +28,9 @@ def test_where_there_is_nothing_to_do_nobody_is_told_to() -> None:
 
 
 def test_what_the_cluster_needs_an_administrator_does() -> None:
-    [step] = _steps(_row("missing_service_account", {"label": "Create the service account", "patch": None}))
+    [step] = _steps(
+        _row("missing_service_account", {"label": "Create the service account", "patch": None})
+    )
     assert (step["by_hand"], step["url"], step["retry"]) == ("administrator", "", False)
 
 
@@ -33,11 +40,21 @@ def test_what_the_pipeline_needs_leads_to_the_pipeline() -> None:
 
 
 def test_a_change_of_the_request_opens_the_form_with_it() -> None:
-    [step] = _steps(_row("out_of_memory", {"label": "Run again with 8 GiB", "patch": {"resources": {"memory": "8Gi"}}}))
+    [step] = _steps(
+        _row(
+            "out_of_memory",
+            {"label": "Run again with 8 GiB", "patch": {"resources": {"memory": "8Gi"}}},
+        )
+    )
     assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
 
 
 def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
-    job = {**_row("storage_unavailable"), "status": "running", "message": "s", "progress": {"fraction": 0.5, "message": "Training"}}
+    job = {
+        **_row("storage_unavailable"),
+        "status": "running",
+        "message": "s",
+        "progress": {"fraction": 0.5, "message": "Training"},
+    }
     assert why(job) == "s"
     assert why({**job, "diagnosis": None, "message": ""}) == "Training"

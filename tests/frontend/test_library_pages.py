@@ -59,7 +59,10 @@ def test_an_empty_list_leads_to_the_training_form(pages: httpx.Client, canned: C
 
 def test_a_version_leads_to_what_one_does_with_it(pages: httpx.Client) -> None:
     answer = pages.get(f"{P}/models/demand-forecast/?version=1")
-    assert f'href="{P}/jobs/new/?type=ml_inference&amp;model=demand-forecast&amp;version=1"' in answer.text
+    assert (
+        f'href="{P}/jobs/new/?type=ml_inference&amp;model=demand-forecast&amp;version=1"'
+        in answer.text
+    )
     assert 'href="/api/v1/projects/bikes/models/demand-forecast/versions/1/content/"' in answer.text
     newest = pages.get(f"{P}/models/demand-forecast/")
     assert f'href="{P}/models/demand-forecast/compare/?a=1&amp;b=2"' in newest.text
@@ -72,11 +75,17 @@ def test_a_version_shows_every_plot_with_a_sentence_and_its_numbers(pages: httpx
         assert len(drawn) == count
         assert all(len(told) > 20 for told in drawn)
         assert answer.text.count("Show numbers") == count
-    assert "371 of 442 held-out rows are in their class" in _text(pages.get(f"{P}/models/weather-class/"))
+    assert "371 of 442 held-out rows are in their class" in _text(
+        pages.get(f"{P}/models/weather-class/")
+    )
 
 
 def test_a_page_asks_the_api_at_most_six_times(pages: httpx.Client, canned: CannedApi) -> None:
-    for path in (f"{P}/models/demand-forecast/", f"{P}/models/demand-forecast/compare/", f"{P}/datasets/daily_demand/"):
+    for path in (
+        f"{P}/models/demand-forecast/",
+        f"{P}/models/demand-forecast/compare/",
+        f"{P}/datasets/daily_demand/",
+    ):
         canned.asked.clear()
         assert pages.get(path).status_code == 200
         assert len(canned.asked) <= 6, canned.asked
@@ -96,15 +105,27 @@ def test_hostile_names_are_shown_and_never_obeyed(pages: httpx.Client, canned: C
     assert "⟨U+202E⟩" in answer.text
 
 
-def test_plots_that_are_not_there_leave_the_page_whole(pages: httpx.Client, canned: CannedApi) -> None:
-    version = {**shelf.regression(2), "plots": {}, "importance": [], "metrics": {}, "baseline": {}, "training": {}, "libraries": {}}
+def test_plots_that_are_not_there_leave_the_page_whole(
+    pages: httpx.Client, canned: CannedApi
+) -> None:
+    version = {
+        **shelf.regression(2),
+        "plots": {},
+        "importance": [],
+        "metrics": {},
+        "baseline": {},
+        "training": {},
+        "libraries": {},
+    }
     canned.answers["projects/bikes/models/demand-forecast/versions/latest/"] = version
     shown = _text(pages.get(f"{P}/models/demand-forecast/"))
     assert "No metric was measured" in shown
     assert "Predicted against actual" not in shown
 
 
-@pytest.mark.parametrize("query", ["?version=99", "?version=-1", "?version=1.5", "?version=x", "?version=%00"])
+@pytest.mark.parametrize(
+    "query", ["?version=99", "?version=-1", "?version=1.5", "?version=x", "?version=%00"]
+)
 def test_a_version_that_is_none_is_not_here(pages: httpx.Client, query: str) -> None:
     assert pages.get(f"{P}/models/demand-forecast/{query}").status_code == 404
 
@@ -119,8 +140,12 @@ def test_two_versions_stand_side_by_side_with_what_differs_first(pages: httpx.Cl
     assert "versions 2 and 1" in shown
     assert shown.index("Learning rate") < shown.index("The same in both") < shown.index("Seed")
     assert "412 better" in shown
-    assert "version 2: predicted against actual" not in shown  # that sentence is for those who do not see the plot
-    assert "The same version twice" in _text(pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=2"))
+    assert (
+        "version 2: predicted against actual" not in shown
+    )  # that sentence is for those who do not see the plot
+    assert "The same version twice" in _text(
+        pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=2")
+    )
 
 
 def test_a_dataset_shows_its_profile_when_it_is_there(pages: httpx.Client) -> None:
@@ -134,17 +159,26 @@ def test_a_dataset_shows_its_profile_when_it_is_there(pages: httpx.Client) -> No
     assert "2 rides bigint none 1,311 212 5,871 3,127 900" in columns
 
 
-def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(pages: httpx.Client, canned: CannedApi) -> None:
+def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(
+    pages: httpx.Client, canned: CannedApi
+) -> None:
     stored = "projects/bikes/datasets/daily_demand/versions/41/profile/?stored=true"
     canned.refused[stored] = {"code": "not_computed", "message": "Not yet.", "detail": {}}
     answer = pages.get(f"{P}/datasets/daily_demand/")
-    assert 'data-profile="/api/v1/projects/bikes/datasets/daily_demand/versions/41/profile/"' in answer.text
+    assert (
+        'data-profile="/api/v1/projects/bikes/datasets/daily_demand/versions/41/profile/"'
+        in answer.text
+    )
     assert 'href="?version=41&amp;profile=1"' in answer.text
     assert "212 to 5,871" in _text(pages.get(f"{P}/datasets/daily_demand/?version=41&profile=1"))
 
 
 def test_a_profile_that_cannot_be_made_says_why(pages: httpx.Client, canned: CannedApi) -> None:
-    told = {"row_count": 0, "columns": [], "fault": "The file cannot be read any more: upload it again."}
+    told = {
+        "row_count": 0,
+        "columns": [],
+        "fault": "The file cannot be read any more: upload it again.",
+    }
     canned.answers["projects/bikes/datasets/daily_demand/versions/41/profile/"] = told
     assert "The file cannot be read any more" in _text(pages.get(f"{P}/datasets/daily_demand/"))
 
@@ -157,7 +191,9 @@ def test_a_dataset_names_where_it_comes_from_and_who_uses_it(pages: httpx.Client
         assert f'aria-label="{group}"' in answer.text
 
 
-def test_who_may_only_look_is_offered_nothing_to_run(pages: httpx.Client, canned: CannedApi) -> None:
+def test_who_may_only_look_is_offered_nothing_to_run(
+    pages: httpx.Client, canned: CannedApi
+) -> None:
     canned.answers["projects/bikes/"] = shelf.project(role="viewer")
     for path in (f"{P}/models/", f"{P}/models/demand-forecast/", f"{P}/datasets/daily_demand/"):
         assert "/jobs/new/" not in pages.get(path).text

@@ -18,14 +18,26 @@ def test_the_line_of_a_dataset_names_inputs_job_and_what_was_made_of_it() -> Non
     assert _names(found["outputs"]) == ["demand-forecast v7", "stations rev 318"]
     assert len(found["users"]["items"]) == 2
     assert found["here"]["url"] == "/projects/bikes/datasets/daily_demand/?version=41"
-    assert [item["name"] for item in found["downstream"]] == ["Nightly", "Nightly", "demand-forecast", "stations"]
+    assert [item["name"] for item in found["downstream"]] == [
+        "Nightly",
+        "Nightly",
+        "demand-forecast",
+        "stations",
+    ]
 
 
 def test_the_end_of_a_chain_knows_all_that_led_to_it_nearest_first() -> None:
     found = lineage_of(lineage("model:demand-forecast@7"), "bikes")
     assert found
     assert _names(found["inputs"]) == ["daily_demand v41"]
-    assert [item["name"] for item in found["upstream"]] == ["Nightly", "daily_demand", "Nightly", "trips", "weather", "trips-by-weather"]
+    assert [item["name"] for item in found["upstream"]] == [
+        "Nightly",
+        "daily_demand",
+        "Nightly",
+        "trips",
+        "weather",
+        "trips-by-weather",
+    ]
     assert found["downstream"] == []
     assert found["outputs"]["items"] == []
 
@@ -40,8 +52,19 @@ def test_every_kind_leads_to_its_own_page() -> None:
 
 
 def test_a_name_cannot_lead_elsewhere() -> None:
-    node = {"id": "dataset:../x?y@1", "kind": "dataset", "name": "../x?y", "version": 1, "job_type": None, "status": None, "at": AT, "by": None}
-    found = lineage_of({"of": node["id"], "nodes": [node], "edges": [], "truncated": False}, "bikes")
+    node = {
+        "id": "dataset:../x?y@1",
+        "kind": "dataset",
+        "name": "../x?y",
+        "version": 1,
+        "job_type": None,
+        "status": None,
+        "at": AT,
+        "by": None,
+    }
+    found = lineage_of(
+        {"of": node["id"], "nodes": [node], "edges": [], "truncated": False}, "bikes"
+    )
     assert found
     assert found["here"]["url"] == "/projects/bikes/datasets/..%2Fx%3Fy/?version=1"
 
@@ -77,14 +100,19 @@ def test_the_whole_lineage_is_drawn_from_left_to_right() -> None:
     assert found
     drawing = found["drawing"]
     places = {node["item"]["url"]: node["x"] for node in drawing["nodes"]}
-    urls = {node["id"]: item["item"]["url"] for node, item in zip(graph["nodes"], drawing["nodes"], strict=True)}
+    urls = {
+        node["id"]: item["item"]["url"]
+        for node, item in zip(graph["nodes"], drawing["nodes"], strict=True)
+    }
     assert all(places[urls[edge["from"]]] < places[urls[edge["to"]]] for edge in graph["edges"])
     assert [node["item"]["name"] for node in drawing["nodes"] if node["here"]] == ["daily_demand"]
 
 
 def test_a_lineage_too_large_to_be_read_is_not_drawn() -> None:
     graph = lineage("dataset:daily_demand@41")
-    graph["nodes"] += [{**graph["nodes"][6], "id": f"model:m@{number}", "version": number} for number in range(100)]
+    graph["nodes"] += [
+        {**graph["nodes"][6], "id": f"model:m@{number}", "version": number} for number in range(100)
+    ]
     found = lineage_of(graph, "bikes")
     assert found
     assert found["drawing"] is None

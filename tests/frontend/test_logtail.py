@@ -10,7 +10,9 @@ def _stored(*lines: bytes) -> bytes:
 
 
 def test_the_last_lines_that_say_something_come_with_their_numbers() -> None:
-    stored = _stored(*(b"stdout F line %d" % number for number in range(1, 8)), b"stdout F ", b"stderr F the end")
+    stored = _stored(
+        *(b"stdout F line %d" % number for number in range(1, 8)), b"stdout F ", b"stderr F the end"
+    )
     found = last_lines(stored, 1, whole=True)
     assert [line["number"] for line in found] == [4, 5, 6, 7, 9]
     assert found[-1] == {"number": 9, "text": "the end", "stderr": True}

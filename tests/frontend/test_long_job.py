@@ -21,7 +21,12 @@ class _Client:
         first = self.count + after if after < 0 else after
         size = (query or {}).get("limit", 1000 if "events" in path else 200)
         rows = list(range(max(first, 0), min(max(first, 0) + size, self.count)))
-        return {"results": rows, "next": f"{path.partition('@')[0]}@{rows[-1] + 1}" if rows and rows[-1] + 1 < self.count else None}
+        return {
+            "results": rows,
+            "next": f"{path.partition('@')[0]}@{rows[-1] + 1}"
+            if rows and rows[-1] + 1 < self.count
+            else None,
+        }
 
 
 def test_every_attempt_is_read() -> None:
@@ -36,11 +41,19 @@ def test_of_very_many_events_the_last_are_read() -> None:
 
 
 def _tried(number: int, *, ran: bool, current: bool = False) -> dict[str, Any]:
-    return {"number": number, "claimed_at": "2026-11-25T07:18:00+00:00" if ran else None, "current": current}
+    return {
+        "number": number,
+        "claimed_at": "2026-11-25T07:18:00+00:00" if ran else None,
+        "current": current,
+    }
 
 
 def test_the_logs_that_are_offered_are_of_attempts_that_ran_and_of_the_one_that_is_shown() -> None:
-    tries = [_tried(1, ran=True), *(_tried(number, ran=False) for number in range(2, 50)), _tried(50, ran=False, current=True)]
+    tries = [
+        _tried(1, ran=True),
+        *(_tried(number, ran=False) for number in range(2, 50)),
+        _tried(50, ran=False, current=True),
+    ]
     assert [one["number"] for one in _with_log(tries, 50)] == [1, 50]
     assert [one["number"] for one in _with_log(tries, 7)] == [1, 7, 50]
     many = [_tried(number, ran=True, current=number == 99) for number in range(1, 100)]

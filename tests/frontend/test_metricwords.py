@@ -4,8 +4,22 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.metricwords import against_baseline, against_version, best_of, figures, main_of, ordered, verdict
-from mimir.frontend.pages.modellook import compared, compared_plots, list_row, training_facts, version_rows
+from mimir.frontend.pages.metricwords import (
+    against_baseline,
+    against_version,
+    best_of,
+    figures,
+    main_of,
+    ordered,
+    verdict,
+)
+from mimir.frontend.pages.modellook import (
+    compared,
+    compared_plots,
+    list_row,
+    training_facts,
+    version_rows,
+)
 from tests.frontend.shelf import classification, regression, short
 
 BASELINES = [
@@ -23,7 +37,9 @@ BASELINES = [
 
 
 @pytest.mark.parametrize(("name", "value", "baseline", "told", "tone"), BASELINES)
-def test_a_metric_against_the_baseline(name: str, value: float, baseline: float, told: str, tone: str) -> None:
+def test_a_metric_against_the_baseline(
+    name: str, value: float, baseline: float, told: str, tone: str
+) -> None:
     said = against_baseline(name, value, baseline)
     assert said
     assert (said.text, said.tone) == (told, tone)
@@ -31,9 +47,16 @@ def test_a_metric_against_the_baseline(name: str, value: float, baseline: float,
 
 @pytest.mark.parametrize(
     ("name", "value", "baseline"),
-    [("root_mean_squared_error", None, 1.0), ("root_mean_squared_error", 1.0, None), ("unknown", 1.0, 2.0), ("r2", float("nan"), 0.0)],
+    [
+        ("root_mean_squared_error", None, 1.0),
+        ("root_mean_squared_error", 1.0, None),
+        ("unknown", 1.0, 2.0),
+        ("r2", float("nan"), 0.0),
+    ],
 )
-def test_nothing_is_said_where_nothing_can_be_said(name: str, value: object, baseline: object) -> None:
+def test_nothing_is_said_where_nothing_can_be_said(
+    name: str, value: object, baseline: object
+) -> None:
     assert against_baseline(name, value, baseline) is None
     assert against_version(name, value, baseline) is None
 
@@ -48,7 +71,9 @@ def test_nothing_is_said_where_nothing_can_be_said(name: str, value: object, bas
         ("root_mean_squared_error", 412.1, 412.2, "the same"),
     ],
 )
-def test_a_metric_against_the_version_before(name: str, value: float, before: float, told: str) -> None:
+def test_a_metric_against_the_version_before(
+    name: str, value: float, before: float, told: str
+) -> None:
     said = against_version(name, value, before)
     assert said
     assert said.text == told
@@ -64,12 +89,19 @@ def test_a_metric_against_the_version_before(name: str, value: float, before: fl
         ("x", [1, 2], None),
     ],
 )
-def test_the_best_of_two_is_marked_where_there_is_one(name: str, values: list[object], place: int | None) -> None:
+def test_the_best_of_two_is_marked_where_there_is_one(
+    name: str, values: list[object], place: int | None
+) -> None:
     assert best_of(name, values) == place
 
 
 def test_known_metrics_come_first_and_unknown_ones_are_not_lost() -> None:
-    assert ordered({"zeta": 1, "r2": 1, "root_mean_squared_error": 1}, {"alpha": 2}) == ["root_mean_squared_error", "r2", "alpha", "zeta"]
+    assert ordered({"zeta": 1, "r2": 1, "root_mean_squared_error": 1}, {"alpha": 2}) == [
+        "root_mean_squared_error",
+        "r2",
+        "alpha",
+        "zeta",
+    ]
     assert main_of({"metrics": {"r2": 0.5, "mean_absolute_error": None}}) == "r2"
     assert main_of({"metrics": {"zeta": 1.0}}) == ""
 
@@ -106,7 +138,17 @@ def test_what_differs_between_two_versions_stands_first() -> None:
     rows = compared(regression(1, 1.085), regression(2))
     differing = [row["title"] for row in rows if row["differs"]]
     assert [row["title"] for row in rows[: len(differing)]] == differing
-    assert differing == ["Root mean squared error", "R²", "Mean absolute error", "Algorithm", "Data", "Intercept", "Learning rate", "Trees", "Depth"]
+    assert differing == [
+        "Root mean squared error",
+        "R²",
+        "Mean absolute error",
+        "Algorithm",
+        "Data",
+        "Intercept",
+        "Learning rate",
+        "Trees",
+        "Depth",
+    ]
     assert [row["best"] for row in rows[:3]] == [1, 1, 1]
     intercept = next(row for row in rows if row["title"] == "Intercept")
     assert intercept["cells"] == ["yes", ""]
@@ -114,9 +156,15 @@ def test_what_differs_between_two_versions_stands_first() -> None:
 
 def test_curves_are_compared_class_by_class() -> None:
     plots = compared_plots(classification(1), classification(2), "rain")
-    assert (plots["class"], [curve["title"] for curve in plots["curves"]]) == ("rain", ["ROC", "Precision and recall", "Calibration"])
+    assert (plots["class"], [curve["title"] for curve in plots["curves"]]) == (
+        "rain",
+        ["ROC", "Precision and recall", "Calibration"],
+    )
     assert [one.text for one in plots["curves"][0]["chart"].labels] == ["version 1", "version 2"]
-    assert compared_plots(classification(1), classification(2), "no such class")["class"] in classification(1)["signature"]["classes"]
+    assert (
+        compared_plots(classification(1), classification(2), "no such class")["class"]
+        in classification(1)["signature"]["classes"]
+    )
     assert compared_plots(classification(1), regression(2), "")["curves"] == []
 
 

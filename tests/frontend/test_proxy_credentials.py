@@ -28,7 +28,13 @@ def test_authorization_wins_over_a_session(frontend: Frontend) -> None:
 
 @pytest.mark.parametrize(
     "cookie",
-    ["", "rubbish", session_cookie(key="another key, which is long enough too"), session_cookie(hours=-1), session_cookie()[:-1]],
+    [
+        "",
+        "rubbish",
+        session_cookie(key="another key, which is long enough too"),
+        session_cookie(hours=-1),
+        session_cookie()[:-1],
+    ],
     ids=["empty", "rubbish", "another key", "ended", "cut"],
 )
 def test_a_session_that_does_not_hold_is_nobody(frontend: Frontend, cookie: str) -> None:
@@ -53,7 +59,9 @@ def test_a_session_may_act_from_our_own_page(frontend: Frontend) -> None:
     assert _post_status(frontend, "DELETE", Origin=frontend.origin, **own) == 200
     assert _post_status(frontend, Referer=f"{frontend.origin}/projects/", **own) == 200
     spelled_otherwise = frontend.origin.replace("localhost", "127.0.0.1")
-    assert _post_status(frontend, url=spelled_otherwise + ECHO, Origin=spelled_otherwise, **own) == 200
+    assert (
+        _post_status(frontend, url=spelled_otherwise + ECHO, Origin=spelled_otherwise, **own) == 200
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -62,15 +70,31 @@ def test_a_session_may_not_act_from_elsewhere(frontend: Frontend, method: str) -
     assert _post_status(frontend, method) == 403
     assert _post_status(frontend, method, **own) == 403, "neither Origin nor Referer"
     assert _post_status(frontend, method, Origin=frontend.origin) == 403, "no token"
-    assert _post_status(frontend, method, Origin=frontend.origin, **{"X-CSRFToken": "0" * 32}) == 403, "another token"
-    for origin in ("https://evil.example", "null", frontend.origin + "1", frontend.origin.replace("http:", "https:"), "http://localhost"):
+    assert (
+        _post_status(frontend, method, Origin=frontend.origin, **{"X-CSRFToken": "0" * 32}) == 403
+    ), "another token"
+    for origin in (
+        "https://evil.example",
+        "null",
+        frontend.origin + "1",
+        frontend.origin.replace("http:", "https:"),
+        "http://localhost",
+    ):
         assert _post_status(frontend, method, Origin=origin, **own) == 403, origin
-    assert _post_status(frontend, method, Referer=f"https://evil.example/?{frontend.origin}/", **own) == 403
+    assert (
+        _post_status(frontend, method, Referer=f"https://evil.example/?{frontend.origin}/", **own)
+        == 403
+    )
 
 
 def test_signing_in_by_the_api_needs_no_csrf_token(frontend: Frontend) -> None:
     with frontend.client() as client:
-        assert client.post("/api/v1/session/", json={"username": "ada", "password": "right"}).status_code == 201
+        assert (
+            client.post(
+                "/api/v1/session/", json={"username": "ada", "password": "right"}
+            ).status_code
+            == 201
+        )
 
 
 def test_the_admin_gets_its_own_cookies_and_gives_no_others(frontend: Frontend) -> None:
@@ -85,7 +109,13 @@ def test_the_admin_gets_its_own_cookies_and_gives_no_others(frontend: Frontend) 
 
 
 def test_headers_of_one_connection_stay_on_it(frontend: Frontend) -> None:
-    dropped = {"Connection": "X-Mine", "X-Mine": "1", "TE": "trailers", "Proxy-Authorization": "x", "X_Forwarded_For": "6.6.6.6"}
+    dropped = {
+        "Connection": "X-Mine",
+        "X-Mine": "1",
+        "TE": "trailers",
+        "Proxy-Authorization": "x",
+        "X_Forwarded_For": "6.6.6.6",
+    }
     with frontend.client() as client:
         answer = client.get(ECHO, headers=dropped)
     headers = seen_headers(answer)
@@ -99,14 +129,20 @@ def test_an_id_goes_through_and_comes_back(frontend: Frontend) -> None:
     with frontend.client() as client:
         answer = client.get(ECHO, headers={"X-Request-ID": "given-by-the-client"})
         made = client.get(ECHO, headers={"X-Request-ID": "no good\tid"})
-    assert answer.headers["x-request-id"] == seen_headers(answer)["x-request-id"] == "given-by-the-client"
+    assert (
+        answer.headers["x-request-id"]
+        == seen_headers(answer)["x-request-id"]
+        == "given-by-the-client"
+    )
     assert made.headers["x-request-id"] == seen_headers(made)["x-request-id"] != "no good\tid"
 
 
 def test_no_token_is_logged(frontend: Frontend) -> None:
     with frontend.client(session=True) as client:
         client.get(ECHO)
-    lines = [json.loads(line) for line in frontend.log.read_text().splitlines() if line.startswith("{")]
+    lines = [
+        json.loads(line) for line in frontend.log.read_text().splitlines() if line.startswith("{")
+    ]
     assert any(line.get("path") == ECHO and line["status"] == 200 for line in lines)
     assert "session-token" not in frontend.log.read_text()
     assert dt.datetime.fromisoformat(lines[-1]["timestamp"]).tzinfo is not None

@@ -32,14 +32,28 @@ def test_a_client_cannot_make_up_its_address(frontend: Frontend) -> None:
     assert not {"forwarded", "x-real-ip", "x-forwarded-port"} & set(headers)
 
 
-def test_a_named_proxy_is_believed(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
-    started = start_frontend(upstream.url, TRUSTED_PROXIES="127.0.0.0/8", PUBLIC_URL="https://mimir.example")
-    given = {"Host": "mimir.example", "X-Forwarded-Host": "mimir.example", "X-Forwarded-Proto": "https"}
+def test_a_named_proxy_is_believed(
+    upstream: Upstream, start_frontend: Callable[..., Frontend]
+) -> None:
+    started = start_frontend(
+        upstream.url, TRUSTED_PROXIES="127.0.0.0/8", PUBLIC_URL="https://mimir.example"
+    )
+    given = {
+        "Host": "mimir.example",
+        "X-Forwarded-Host": "mimir.example",
+        "X-Forwarded-Proto": "https",
+    }
     with started.client() as client:
-        answer = client.get(ECHO, headers={**given, "X-Forwarded-For": "6.6.6.6, 203.0.113.7, 127.0.0.9"})
+        answer = client.get(
+            ECHO, headers={**given, "X-Forwarded-For": "6.6.6.6, 203.0.113.7, 127.0.0.9"}
+        )
     headers = seen_headers(answer)
     assert headers["x-forwarded-for"] == "203.0.113.7"
-    assert (headers["x-forwarded-proto"], headers["x-forwarded-host"], headers["host"]) == ("https", "mimir.example", "mimir.example")
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-host"], headers["host"]) == (
+        "https",
+        "mimir.example",
+        "mimir.example",
+    )
 
 
 _TRUSTED = [ipaddress.ip_network(part) for part in ("10.0.0.0/8", "fd00::/8")]
@@ -62,24 +76,43 @@ _TRUSTED = [ipaddress.ip_network(part) for part in ("10.0.0.0/8", "fd00::/8")]
         ("", "6.6.6.6", ""),
     ],
 )
-def test_the_nearest_address_that_is_no_proxy_is_the_clients(peer: str, chain: str, expected: str) -> None:
-    scope = {"type": "http", "headers": [(b"x-forwarded-for", chain.encode())], "client": (peer, 1234)}
+def test_the_nearest_address_that_is_no_proxy_is_the_clients(
+    peer: str, chain: str, expected: str
+) -> None:
+    scope = {
+        "type": "http",
+        "headers": [(b"x-forwarded-for", chain.encode())],
+        "client": (peer, 1234),
+    }
     settled = believed(scope, peer, False, trusted=_TRUSTED)
     assert (settled["client"] or ("",))[0] == expected
     assert dict(settled["headers"]).get(b"x-forwarded-for", b"").decode() == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "query"), [("/api/v1/echo/", ""), ("/api/v1/echo/", "a=b&c=%C3%A9"), ("/admin/login/", "next=/admin/"), ("/api/v1/caf%C3%A9/", "")]
+    ("path", "query"),
+    [
+        ("/api/v1/echo/", ""),
+        ("/api/v1/echo/", "a=b&c=%C3%A9"),
+        ("/admin/login/", "next=/admin/"),
+        ("/api/v1/caf%C3%A9/", ""),
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_passed_on_bears_a_proof_of_its_own(frontend: Frontend, method: str, path: str, query: str) -> None:
+def test_what_is_passed_on_bears_a_proof_of_its_own(
+    frontend: Frontend, method: str, path: str, query: str
+) -> None:
     """Also where the client sends one: what it sent is dropped."""
     target = f"{path}?{query}" if query else path
     with frontend.client() as client:
-        headers = seen_headers(client.request(method, target, headers={"X-Mimir-Frontend": "v1.1.2.3"}))
+        headers = seen_headers(
+            client.request(method, target, headers={"X-Mimir-Frontend": "v1.1.2.3"})
+        )
     scope = {
-        "type": "http", "method": method, "raw_path": path.encode(), "query_string": query.encode(),
+        "type": "http",
+        "method": method,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
         "headers": [(b"x-mimir-frontend", headers["x-mimir-frontend"].encode())],
     }
     found = proved(scope, keys=[FRONTEND_KEY], now=time.time())

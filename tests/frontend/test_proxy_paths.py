@@ -83,14 +83,24 @@ def _raw(frontend: Frontend, request_line: str) -> tuple[int, bytes]:
     """The answer to a request line that no HTTP client would send."""
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
-        connection.sendall(f"{request_line} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"{request_line} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
+        )
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), body
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/..%2fworker/v1/claim/", "/api/../worker/v1/claim/", "/api/%2e%2e/metrics", "//api/v1/", "/ws/jobs/1/", "/ws/../admin/"]
+    "path",
+    [
+        "/api/..%2fworker/v1/claim/",
+        "/api/../worker/v1/claim/",
+        "/api/%2e%2e/metrics",
+        "//api/v1/",
+        "/ws/jobs/1/",
+        "/ws/../admin/",
+    ],
 )
 def test_a_path_that_leads_elsewhere_is_not_found(frontend: Frontend, path: str) -> None:
     status, body = _raw(frontend, f"GET {path}")
@@ -111,7 +121,10 @@ def test_another_host_name_is_refused(frontend: Frontend) -> None:
             assert answer.status_code == 400, host
 
 
-@pytest.mark.parametrize(("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 405), ("PUT", 405), ("DELETE", 405)])
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("GET", 301), ("HEAD", 301), ("POST", 405), ("PUT", 405), ("DELETE", 405)],
+)
 def test_only_a_read_of_admin_is_redirected_to_its_slash(method: str, status: int) -> None:
     [redirect] = [part for part in urlpatterns if str(part.pattern) == "admin"]
     assert redirect.callback(RequestFactory().generic(method, "/admin")).status_code == status

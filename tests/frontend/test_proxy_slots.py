@@ -55,7 +55,13 @@ def test_one_client_has_so_many_and_others_are_not_concerned() -> None:
 
 @pytest.mark.parametrize(
     ("address", "client"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"), ("2001:db8:1:2::6", "2001:db8:1:2"), ("::1", ""), ("", "")],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"),
+        ("2001:db8:1:2::6", "2001:db8:1:2"),
+        ("::1", ""),
+        ("", ""),
+    ],
 )
 def test_an_ipv6_client_is_its_network(address: str, client: str) -> None:
     assert client_of({"client": (address, 1)}) == client
@@ -64,26 +70,42 @@ def test_an_ipv6_client_is_its_network(address: str, client: str) -> None:
 def _begun(frontend: Frontend, headers: str, body: bytes) -> socket.socket:
     host, port = frontend.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), 10)
-    connection.sendall(f"POST /api/v1/echo/ HTTP/1.1\r\nHost: {host}:{port}\r\n{headers}\r\n\r\n".encode() + body)
+    connection.sendall(
+        f"POST /api/v1/echo/ HTTP/1.1\r\nHost: {host}:{port}\r\n{headers}\r\n\r\n".encode() + body
+    )
     return connection
 
 
 @pytest.mark.parametrize(
-    "headers", ["Content-Length: 16000", "Transfer-Encoding: chunked", "Authorization: Bearer x\r\nContent-Length: 60000"]
+    "headers",
+    [
+        "Content-Length: 16000",
+        "Transfer-Encoding: chunked",
+        "Authorization: Bearer x\r\nContent-Length: 60000",
+    ],
 )
-def test_slow_small_bodies_hold_nothing_upstream(frontend: Frontend, upstream: Upstream, headers: str) -> None:
+def test_slow_small_bodies_hold_nothing_upstream(
+    frontend: Frontend, upstream: Upstream, headers: str
+) -> None:
     body = b"5\r\nhello\r\n" if "chunked" in headers else b"hello"
     held = [_begun(frontend, headers, body) for _ in range(50)]
     with frontend.client() as client:
         assert client.get("/api/v1/echo/").status_code == 200
-    wait_until(lambda: upstream.at_once == 0)  # the answered request may still be counted; those that are held would be for good
+    wait_until(
+        lambda: upstream.at_once == 0
+    )  # the answered request may still be counted; those that are held would be for good
     for connection in held:
         connection.close()
 
 
-def test_a_client_above_its_limit_is_told_when_to_come_again(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
+def test_a_client_above_its_limit_is_told_when_to_come_again(
+    upstream: Upstream, start_frontend: Callable[..., Frontend]
+) -> None:
     started = start_frontend(upstream.url, REQUESTS_PER_CLIENT="4")
-    held = [_begun(started, "Authorization: Bearer x\r\nContent-Length: 1000000", b"hello") for _ in range(4)]
+    held = [
+        _begun(started, "Authorization: Bearer x\r\nContent-Length: 1000000", b"hello")
+        for _ in range(4)
+    ]
     assert upstream.asked.wait(5)
     with started.client() as client:
         wait_until(lambda: upstream.at_once == 4)

@@ -17,12 +17,24 @@ from tests.frontend.upstream import Upstream, free_port, running_upstream
 MIB = 1024 * 1024
 
 
-def _open(frontend: Frontend, path: str = "/ws/echo/", *, signed_in: bool = True, origin: str | None = "", **headers: str) -> ClientConnection:
+def _open(
+    frontend: Frontend,
+    path: str = "/ws/echo/",
+    *,
+    signed_in: bool = True,
+    origin: str | None = "",
+    **headers: str,
+) -> ClientConnection:
     """A socket as a browser opens it: with cookies and, unless None, an Origin (default: that of our own pages)."""
     cookie = {"Cookie": f"mimir_session={session_cookie()}; mimir_csrf=x"} if signed_in else {}
     options: dict[str, Any] = {"max_size": None, "proxy": None, "legacy": True}
     given = frontend.origin if origin == "" else origin
-    return connect(frontend.socket_url + path, origin=given, additional_headers={**cookie, **headers}, **options)  # type: ignore[arg-type]
+    return connect(
+        frontend.socket_url + path,
+        origin=given,
+        additional_headers={**cookie, **headers},
+        **options,
+    )  # type: ignore[arg-type]
 
 
 def _code(connection: ClientConnection) -> int:
@@ -47,7 +59,9 @@ def test_a_session_opens_a_socket_with_its_token(frontend: Frontend) -> None:
         headers = dict(hello["headers"])
         assert headers["authorization"] == "Bearer session-token"
         assert "cookie" not in headers
-        assert headers["host"] == headers["x-forwarded-host"] == frontend.url.removeprefix("http://")
+        assert (
+            headers["host"] == headers["x-forwarded-host"] == frontend.url.removeprefix("http://")
+        )
         assert headers["x-forwarded-for"] == "127.0.0.1"
         assert hello["query"] == "from=7"
 
@@ -67,7 +81,9 @@ def test_a_foreign_origin_is_refused(frontend: Frontend, origin: str | None) -> 
 
 
 def test_loopback_may_be_spelled_otherwise(frontend: Frontend) -> None:
-    with closing(_open(frontend, origin=frontend.origin.replace("localhost", "127.0.0.1"))) as connection:
+    with closing(
+        _open(frontend, origin=frontend.origin.replace("localhost", "127.0.0.1"))
+    ) as connection:
         assert _hello(connection)
 
 
@@ -103,7 +119,9 @@ def test_the_orchestrators_code_reaches_the_client(frontend: Frontend, code: int
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
-def test_the_clients_code_reaches_the_orchestrator(frontend: Frontend, upstream: Upstream, code: int) -> None:
+def test_the_clients_code_reaches_the_orchestrator(
+    frontend: Frontend, upstream: Upstream, code: int
+) -> None:
     connection = _open(frontend)
     _hello(connection)
     connection.close(code)
@@ -111,7 +129,9 @@ def test_the_clients_code_reaches_the_orchestrator(frontend: Frontend, upstream:
     assert upstream.socket_codes == [code]
 
 
-def test_a_client_that_vanishes_ends_the_socket_upstream(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_client_that_vanishes_ends_the_socket_upstream(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     connection = _open(frontend)
     _hello(connection)
     connection.socket.shutdown(socket.SHUT_RDWR)
@@ -123,7 +143,9 @@ def test_a_refusal_of_the_orchestrator_is_told_with_a_code(frontend: Frontend) -
         assert _code(connection) == 4403
 
 
-def test_a_client_that_does_not_read_holds_the_orchestrator_back(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_client_that_does_not_read_holds_the_orchestrator_back(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     handshake = (
         f"GET /ws/flood/ HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {frontend.origin}\r\nCookie: mimir_session={session_cookie()}\r\n"
@@ -144,7 +166,9 @@ def test_a_client_that_does_not_read_holds_the_orchestrator_back(frontend: Front
         assert frontend.resident_peak_bytes() - before < 48 * MIB
 
 
-def test_an_orchestrator_that_is_away_means_come_again(start_frontend: Callable[..., Frontend]) -> None:
+def test_an_orchestrator_that_is_away_means_come_again(
+    start_frontend: Callable[..., Frontend],
+) -> None:
     port = free_port()
     started = start_frontend(f"http://127.0.0.1:{port}")
     with closing(_open(started)) as connection:

@@ -18,7 +18,9 @@ from tests.frontend.upstream import CONTENT, Upstream, free_port, running_upstre
 
 ECHO = "/api/v1/echo/"
 MIB = 1024 * 1024
-TOKEN = {"Authorization": "Bearer any"}  # looked up by the orchestrator: the frontend only wants to see one
+TOKEN = {
+    "Authorization": "Bearer any"
+}  # looked up by the orchestrator: the frontend only wants to see one
 
 
 def _pieces(count: int) -> Iterator[bytes]:
@@ -42,7 +44,9 @@ def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: F
     assert frontend.resident_peak_bytes() - before < 24 * MIB
 
 
-def test_an_upstream_that_does_not_read_holds_the_client_back(frontend: Frontend, upstream: Upstream) -> None:
+def test_an_upstream_that_does_not_read_holds_the_client_back(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     sent, piece = 0, b"x" * MIB
     with socket.create_connection((host, int(port)), 10) as connection:
@@ -69,7 +73,9 @@ def test_a_body_without_length_zero_and_none_are_told_apart(frontend: Frontend) 
     assert "transfer-encoding" not in none
 
 
-def test_a_body_above_the_limit_is_refused(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
+def test_a_body_above_the_limit_is_refused(
+    upstream: Upstream, start_frontend: Callable[..., Frontend]
+) -> None:
     started = start_frontend(upstream.url, MAX_UPLOAD_BYTES="1000")
     with started.client(headers=TOKEN) as client:
         allowed = client.post(ECHO, content=b"x" * (1000 + MIB))
@@ -94,7 +100,9 @@ def test_an_answer_comes_piece_by_piece(frontend: Frontend, upstream: Upstream) 
         assert b"".join(pieces) == b"second"
 
 
-def test_a_long_answer_that_nobody_reads_stays_upstream(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_long_answer_that_nobody_reads_stays_upstream(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     with frontend.client() as client:
         client.get(ECHO)
         before = frontend.resident_peak_bytes()
@@ -106,13 +114,17 @@ def test_a_long_answer_that_nobody_reads_stays_upstream(frontend: Frontend, upst
     assert frontend.resident_peak_bytes() - before < 16 * MIB
 
 
-def test_a_client_that_hangs_up_ends_the_request_upstream(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_client_that_hangs_up_ends_the_request_upstream(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     with frontend.client() as client, pytest.raises(httpx.ReadTimeout):
         client.get("/api/v1/silent/", timeout=0.5)
     assert upstream.gone.wait(5)
 
 
-def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(
+    frontend: Frontend, upstream: Upstream
+) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         head = f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer any\r\nContent-Length: 1000000\r\n\r\n"
@@ -130,8 +142,16 @@ def test_head_and_ranges_pass(frontend: Frontend) -> None:
     with frontend.client() as client:
         head = client.head("/api/v1/content/")
         part = client.get("/api/v1/content/", headers={"Range": "bytes=10-19"})
-    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(CONTENT)))
-    assert (part.status_code, part.content, part.headers["content-range"]) == (206, CONTENT[10:20], f"bytes 10-19/{len(CONTENT)}")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (
+        200,
+        b"",
+        str(len(CONTENT)),
+    )
+    assert (part.status_code, part.content, part.headers["content-range"]) == (
+        206,
+        CONTENT[10:20],
+        f"bytes 10-19/{len(CONTENT)}",
+    )
 
 
 def test_a_redirect_is_the_clients_to_follow(frontend: Frontend) -> None:
@@ -140,19 +160,27 @@ def test_a_redirect_is_the_clients_to_follow(frontend: Frontend) -> None:
     assert (answer.status_code, answer.headers["location"]) == (302, "/admin/login/")
 
 
-def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(start_frontend: Callable[..., Frontend]) -> None:
+def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(
+    start_frontend: Callable[..., Frontend],
+) -> None:
     port = free_port()
     started = start_frontend(f"http://127.0.0.1:{port}")
     with started.client() as client:
         begun_at = time.monotonic()
         answer = client.get(ECHO)
         assert time.monotonic() - begun_at < 3
-        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "2")
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (
+            503,
+            "unavailable",
+            "2",
+        )
         with running_upstream(port):
             assert client.get(ECHO).status_code == 200, "it is asked again when it is back"
         assert client.get(ECHO).status_code == 503
         with running_upstream(port):
-            assert client.get(ECHO).status_code == 200, "the connections that broke are not used again"
+            assert client.get(ECHO).status_code == 200, (
+                "the connections that broke are not used again"
+            )
 
 
 def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) -> None:
@@ -165,8 +193,15 @@ def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) 
         proxy = HttpProxy(upstream.url, keys=("k" * 40,), read_seconds=0.3)
         pieces = Pieces(asyncio.Event().wait, 1000)  # type: ignore[arg-type]
         pieces.complete = True
-        scope = {"method": "GET", "path": "/api/v1/silent/", "raw_path": b"/api/v1/silent/", "headers": [(b"host", b"localhost")]}
-        await proxy.forward(scope, ProxyBody(pieces, 0, b""), send, where=Target.API, credentials=[])
+        scope = {
+            "method": "GET",
+            "path": "/api/v1/silent/",
+            "raw_path": b"/api/v1/silent/",
+            "headers": [(b"host", b"localhost")],
+        }
+        await proxy.forward(
+            scope, ProxyBody(pieces, 0, b""), send, where=Target.API, credentials=[]
+        )
         await proxy.close()
 
     asyncio.run(run())

@@ -5,7 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 from mimir.frontend.pages.samplestory import sample_story
 from mimir.lib import sample
 
-MADE = [("dataset", sample.HISTORY), ("model", sample.MODEL), ("dataset", sample.FORECAST), ("twin", sample.TWIN)]
+MADE = [
+    ("dataset", sample.HISTORY),
+    ("model", sample.MODEL),
+    ("dataset", sample.FORECAST),
+    ("twin", sample.TWIN),
+]
 
 
 def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_in() -> None:

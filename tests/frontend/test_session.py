@@ -25,9 +25,16 @@ def browser(pages: Frontend) -> Iterator[httpx.Client]:
         yield client
 
 
-def _post(browser: httpx.Client, path: str, data: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+def _post(
+    browser: httpx.Client, path: str, data: dict[str, str] | None = None, **more: Any
+) -> httpx.Response:
     token = browser.get("/").json()["csrf"]
-    return browser.post(path, data=data or {}, headers={"X-CSRFToken": token, "Origin": str(browser.base_url)}, **more)
+    return browser.post(
+        path,
+        data=data or {},
+        headers={"X-CSRFToken": token, "Origin": str(browser.base_url)},
+        **more,
+    )
 
 
 def _sign_in(browser: httpx.Client, password: str = "right", **more: str) -> httpx.Response:
@@ -38,7 +45,11 @@ def test_a_session_begins_and_ends(browser: httpx.Client, upstream: Upstream) ->
     upstream.tokens.clear()
     signed_in = _sign_in(browser)
     assert (signed_in.status_code, signed_in.headers["location"]) == (302, "/projects/")
-    cookie = next(value for value in signed_in.headers.get_list("set-cookie") if value.startswith("mimir_session="))
+    cookie = next(
+        value
+        for value in signed_in.headers.get_list("set-cookie")
+        if value.startswith("mimir_session=")
+    )
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert 3500 < int(cookie.partition("Max-Age=")[2].partition(";")[0]) <= 3600
@@ -68,12 +79,16 @@ def test_a_wrong_password_is_said_on_the_page(browser: httpx.Client) -> None:
         ("", "/projects/"),
     ],
 )
-def test_signing_in_leads_back_to_our_own_pages_only(browser: httpx.Client, wanted: str, found: str) -> None:
+def test_signing_in_leads_back_to_our_own_pages_only(
+    browser: httpx.Client, wanted: str, found: str
+) -> None:
     assert _sign_in(browser, next=wanted).headers["location"] == found
 
 
 @pytest.mark.parametrize("ended_by", ["the API", "its cookie"])
-def test_a_script_that_posts_without_session_gets_401_and_no_cookie(browser: httpx.Client, upstream: Upstream, ended_by: str) -> None:
+def test_a_script_that_posts_without_session_gets_401_and_no_cookie(
+    browser: httpx.Client, upstream: Upstream, ended_by: str
+) -> None:
     """The answer may arrive after the user has signed in again: a cookie in it would undo that."""
     _sign_in(browser)
     token = browser.get("/").json()["csrf"]
@@ -83,24 +98,42 @@ def test_a_script_that_posts_without_session_gets_401_and_no_cookie(browser: htt
         browser.cookies.delete("mimir_session")
     headers = {"X-CSRFToken": token, "Origin": str(browser.base_url), "Sec-Fetch-Dest": "empty"}
     answer = browser.post("/projects/", headers=headers)
-    assert (answer.status_code, answer.content, answer.headers.get_list("set-cookie")) == (401, b"", [])
+    assert (answer.status_code, answer.content, answer.headers.get_list("set-cookie")) == (
+        401,
+        b"",
+        [],
+    )
 
 
-def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(browser: httpx.Client, upstream: Upstream) -> None:
+def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(
+    browser: httpx.Client, upstream: Upstream
+) -> None:
     _sign_in(browser)
     upstream.tokens.clear()
     answer = browser.get("/projects/?q=1")
-    assert (answer.status_code, answer.headers["location"]) == (302, "/signin/?next=%2Fprojects%2F%3Fq%3D1")
+    assert (answer.status_code, answer.headers["location"]) == (
+        302,
+        "/signin/?next=%2Fprojects%2F%3Fq%3D1",
+    )
     assert "mimir_session" not in browser.cookies
 
 
 @pytest.mark.parametrize(
     ("asked", "status", "shown"),
-    [(404, 404, "Refused as asked."), (403, 403, "Refused as asked."), (409, 409, "Refused as asked."), (500, 502, "error")],
+    [
+        (404, 404, "Refused as asked."),
+        (403, 403, "Refused as asked."),
+        (409, 409, "Refused as asked."),
+        (500, 502, "error"),
+    ],
 )
-def test_an_error_of_the_api_is_a_page(browser: httpx.Client, asked: int, status: int, shown: str) -> None:
+def test_an_error_of_the_api_is_a_page(
+    browser: httpx.Client, asked: int, status: int, shown: str
+) -> None:
     _sign_in(browser)
-    answer = browser.get(f"/projects/?status={asked}", headers={"X-Request-ID": "id-of-this-request"})
+    answer = browser.get(
+        f"/projects/?status={asked}", headers={"X-Request-ID": "id-of-this-request"}
+    )
     assert answer.status_code == status
     assert shown in answer.text
     assert "id-of-this-request" in answer.text
@@ -114,14 +147,21 @@ def test_an_orchestrator_that_cannot_work_says_when_to_come_again(browser: httpx
     assert "<p>7</p>" in answer.text
 
 
-def test_an_orchestrator_that_is_away_leaves_the_pages_up(start_frontend: Callable[..., Frontend]) -> None:
+def test_an_orchestrator_that_is_away_leaves_the_pages_up(
+    start_frontend: Callable[..., Frontend],
+) -> None:
     started = start_frontend(f"http://127.0.0.1:{free_port()}", **SETTINGS)
     with started.client() as client:
         assert client.get("/").status_code == 200
         assert client.get("/health").status_code == 200
         ready = client.get("/ready")
         assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
-        assert client.get("/projects/", headers={"Cookie": f"mimir_session={session_cookie()}"}).status_code == 503
+        assert (
+            client.get(
+                "/projects/", headers={"Cookie": f"mimir_session={session_cookie()}"}
+            ).status_code
+            == 503
+        )
 
 
 def test_unknown_and_broken_pages_are_pages_too(browser: httpx.Client) -> None:
@@ -135,7 +175,11 @@ def test_a_form_from_elsewhere_is_refused(browser: httpx.Client) -> None:
     token = browser.get("/").json()["csrf"]
     answers = [
         browser.post("/signin/", data={"username": "ada", "password": "right"}),
-        browser.post("/signin/", data={"csrfmiddlewaretoken": token}, headers={"Origin": "https://evil.example"}),
+        browser.post(
+            "/signin/",
+            data={"csrfmiddlewaretoken": token},
+            headers={"Origin": "https://evil.example"},
+        ),
     ]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert "out of date" in answers[0].text
@@ -144,7 +188,9 @@ def test_a_form_from_elsewhere_is_refused(browser: httpx.Client) -> None:
 def test_every_page_has_its_headers(browser: httpx.Client, pages: Frontend) -> None:
     headers = browser.get("/").headers
     policy = headers["content-security-policy"]
-    assert "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:;" in policy
+    assert (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:;" in policy
+    )
     assert f"connect-src 'self' {pages.socket_url};" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
@@ -159,20 +205,32 @@ def test_a_static_file_is_served_once(browser: httpx.Client, pages: Frontend) ->
     assert whole.headers["content-type"].startswith("text/javascript")
     assert "max-age" in whole.headers["cache-control"]
     head = browser.head("/static/answer.js")
-    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", whole.headers["content-length"])
-    again = browser.get("/static/answer.js", headers={"If-Modified-Since": whole.headers["last-modified"]})
+    assert (head.status_code, head.content, head.headers["content-length"]) == (
+        200,
+        b"",
+        whole.headers["content-length"],
+    )
+    again = browser.get(
+        "/static/answer.js", headers={"If-Modified-Since": whole.headers["last-modified"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
     assert browser.get("/static/../process.py").status_code == 404
     assert "Warning" not in pages.log.read_text()
 
 
 def test_a_page_believes_no_forwarded_header(browser: httpx.Client) -> None:
-    answer = browser.get("/", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}).json()
+    answer = browser.get(
+        "/", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}
+    ).json()
     assert (answer["address"], answer["secure"]) == ("127.0.0.1", False)
 
 
-def test_a_cookie_is_secure_where_the_site_is(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> None:
-    started = start_frontend(upstream.url, PUBLIC_URL="https://mimir.example", TRUSTED_PROXIES="127.0.0.1", **SETTINGS)
+def test_a_cookie_is_secure_where_the_site_is(
+    upstream: Upstream, start_frontend: Callable[..., Frontend]
+) -> None:
+    started = start_frontend(
+        upstream.url, PUBLIC_URL="https://mimir.example", TRUSTED_PROXIES="127.0.0.1", **SETTINGS
+    )
     with started.client() as client:
         answer = client.get("/", headers={"Host": "mimir.example", "X-Forwarded-Proto": "https"})
     assert answer.json()["secure"] is True

@@ -53,19 +53,33 @@ def test_points_are_of_one_layer_oldest_first_and_only_numbers() -> None:
     def change(hour: int, layer: str, value: Any, present: bool = True) -> dict[str, Any]:
         return {"at": _at(hour).isoformat(), "layer": layer, "value": value, "present": present}
 
-    history = [change(3, "reported", "text"), change(2, "reported", None, False), change(1, "overlay", 4), change(0, "reported", 1.5)]
+    history = [
+        change(3, "reported", "text"),
+        change(2, "reported", None, False),
+        change(1, "overlay", 4),
+        change(0, "reported", 1.5),
+    ]
     assert points_of(history, "reported") == [(_at(0), 1.5), (_at(2), None)]
     assert points_of(history, "overlay") == [(_at(1), 4)]
 
 
-_numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1)
+_numbers = (
+    st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1)
+)
 
 
 @example([(0.0, 1.634266486238469e308)] * 2, 720)
 @example([(0.0, -1.7976931348623157e308), (1.0, 1.7976931348623157e308)], 720)
-@given(st.lists(st.tuples(st.floats(0, 1e6), _numbers), min_size=1, max_size=20), st.sampled_from([WIDE, PHONE]))
-def test_whatever_the_numbers_everything_is_inside_the_box(places: list[tuple[float, Any]], width: int) -> None:
-    course = [(_at(hours / 3600), value) for hours, value in sorted(places, key=lambda place: place[0])]
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), _numbers), min_size=1, max_size=20),
+    st.sampled_from([WIDE, PHONE]),
+)
+def test_whatever_the_numbers_everything_is_inside_the_box(
+    places: list[tuple[float, Any]], width: int
+) -> None:
+    course = [
+        (_at(hours / 3600), value) for hours, value in sorted(places, key=lambda place: place[0])
+    ]
     plot = draw({"reported": course}, _at(1e6))
     if plot is None:
         return

@@ -14,7 +14,13 @@ SYSTEM: dict[str, Any] = {
     "workers_total": 0,
     "capacity": [],
     "limits": [],
-    "storage": {"artifact_bytes": 0, "artifact_free_bytes": None, "artifact_total_bytes": None, "database_bytes": 0, "log_bytes": 0},
+    "storage": {
+        "artifact_bytes": 0,
+        "artifact_free_bytes": None,
+        "artifact_total_bytes": None,
+        "database_bytes": 0,
+        "log_bytes": 0,
+    },
     "versions": {},
     "failures": [],
     "reconcile": {"lag_seconds": None},
@@ -59,32 +65,56 @@ CLUSTER = {
         (5 * 2**30, BAR_WIDTH, 125, "failed"),
     ],
 )
-def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(memory: float, filled: float, percent: int, tone: str) -> None:
-    bar = look({**SYSTEM, "workers": [{**WORKER, "memory_bytes": memory}], "workers_total": 1})["workers"][0]["memory_bar"]
+def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(
+    memory: float, filled: float, percent: int, tone: str
+) -> None:
+    bar = look({**SYSTEM, "workers": [{**WORKER, "memory_bytes": memory}], "workers_total": 1})[
+        "workers"
+    ][0]["memory_bar"]
     assert (bar["filled"], bar["percent"], bar["tone"]) == (filled, percent, tone)
 
 
 def test_what_is_not_measured_has_no_bar() -> None:
-    worker = look({**SYSTEM, "workers": [{**WORKER, "memory_bytes": None, "cpu_millicores": None}], "workers_total": 1})["workers"][0]
+    worker = look(
+        {
+            **SYSTEM,
+            "workers": [{**WORKER, "memory_bytes": None, "cpu_millicores": None}],
+            "workers_total": 1,
+        }
+    )["workers"][0]
     assert (worker["memory_bar"], worker["cpu"]) == (None, "")
     assert look(SYSTEM)["storage_bar"] is None
 
 
 def test_a_worker_is_named_by_its_job_or_by_what_it_does() -> None:
-    named = look({**SYSTEM, "workers": [WORKER, {**WORKER, "name": "Nightly"}], "workers_total": 30})
+    named = look(
+        {**SYSTEM, "workers": [WORKER, {**WORKER, "name": "Nightly"}], "workers_total": 30}
+    )
     assert [worker["title"] for worker in named["workers"]] == ["Training e31b7c90", "Nightly"]
     assert named["workers_cut"] == 28
 
 
-@pytest.mark.parametrize(("state", "shape", "word"), [("alive", "succeeded", "well"), ("late", "warn", "late"), ("away", "failed", "away")])
+@pytest.mark.parametrize(
+    ("state", "shape", "word"),
+    [("alive", "succeeded", "well"), ("late", "warn", "late"), ("away", "failed", "away")],
+)
 def test_a_part_has_a_shape_and_a_word_for_its_state(state: str, shape: str, word: str) -> None:
-    row = {"component": "dispatcher", "instance": "a:1", "started_at": None, "beat_at": None, "age_seconds": 3.0, "state": state}
+    row = {
+        "component": "dispatcher",
+        "instance": "a:1",
+        "started_at": None,
+        "beat_at": None,
+        "age_seconds": 3.0,
+        "state": state,
+    }
     part = look({**SYSTEM, "components": [row]})["parts"][0]
     assert (part["title"], part["shape"], part["word"]) == ("Dispatcher", shape, word)
 
 
 def test_room_says_what_is_asked_for_of_what_there_is() -> None:
-    rooms = look({**SYSTEM, "capacity": [{**CLUSTER, "jobs": None}, {**CLUSTER, "gpus": 4}]})["capacity"]
+    rooms = look({**SYSTEM, "capacity": [{**CLUSTER, "jobs": None}, {**CLUSTER, "gpus": 4}]})[
+        "capacity"
+    ]
     assert [(room["word"], room["used"], room["most"]) for room in rooms[0]["rooms"]] == [
         ("Jobs", "1", "any number"),
         ("CPU", "0.5", "8"),
@@ -95,7 +125,11 @@ def test_room_says_what_is_asked_for_of_what_there_is() -> None:
 
 @pytest.mark.parametrize(
     ("scope", "key", "word"),
-    [("global", "", "All jobs"), ("type", "ml_training", "Training jobs"), ("project", "demo", "Project demo")],
+    [
+        ("global", "", "All jobs"),
+        ("type", "ml_training", "Training jobs"),
+        ("project", "demo", "Project demo"),
+    ],
 )
 def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
     row = {"scope": scope, "key": key, "max_jobs": None, "paused": True, "running": 0}
@@ -104,6 +138,12 @@ def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
 
 def test_causes_are_words_and_are_counted_together() -> None:
     rest = {"last_at": "", "job": None, "remedy": ""}
-    failures = [{"reason": "out_of_memory", "count": 3, **rest}, {"reason": "exit_code", "count": 2, **rest}]
+    failures = [
+        {"reason": "out_of_memory", "count": 3, **rest},
+        {"reason": "exit_code", "count": 2, **rest},
+    ]
     shown = look({**SYSTEM, "failures": failures})
-    assert ([row["word"] for row in shown["failures"]], shown["failures_total"]) == (["Out of memory", "Exit code"], 5)
+    assert ([row["word"] for row in shown["failures"]], shown["failures_total"]) == (
+        ["Out of memory", "Exit code"],
+        5,
+    )

@@ -25,7 +25,10 @@ DEFINITION: dict[str, Any] = {
         {
             "name": "station",
             "key": {"name": "id"},
-            "properties": [{"name": "temperature", "title": "Temperature", "type": "number", "unit": "°C"}, {"name": "open", "type": "boolean"}],
+            "properties": [
+                {"name": "temperature", "title": "Temperature", "type": "number", "unit": "°C"},
+                {"name": "open", "type": "boolean"},
+            ],
             "relations": [{"name": "city", "to": "city"}],
         },
         {"name": "city", "key": {"name": "name"}, "properties": []},
@@ -38,11 +41,33 @@ def _source(revision: int, kind: str = "update", **fields: Any) -> dict[str, Any
     dataset = {"name": "readings", "version": 3} if kind == "update" else None
     job = "0192f0aa-1111-7000-8000-0000e31b7c90" if kind == "update" else None
     at = f"2026-11-23T14:{revision:02d}:00+00:00"
-    return {"revision": revision, "kind": kind, "at": at, "by": None, "note": "", "job": job, "dataset": dataset, **fields}
+    return {
+        "revision": revision,
+        "kind": kind,
+        "at": at,
+        "by": None,
+        "note": "",
+        "job": job,
+        "dataset": dataset,
+        **fields,
+    }
 
 
-def _change(revision: int, name: str, value: Any, layer: str = "reported", present: bool = True, **fields: Any) -> dict[str, Any]:
-    return {"property": name, "layer": layer, "present": present, "value": value, **_source(revision, **fields)}
+def _change(
+    revision: int,
+    name: str,
+    value: Any,
+    layer: str = "reported",
+    present: bool = True,
+    **fields: Any,
+) -> dict[str, Any]:
+    return {
+        "property": name,
+        "layer": layer,
+        "present": present,
+        "value": value,
+        **_source(revision, **fields),
+    }
 
 
 @pytest.mark.parametrize(
@@ -78,11 +103,16 @@ def test_no_value_is_told_from_an_empty_one() -> None:
 
 def test_a_key_may_hold_any_character_and_still_lead_to_its_entity() -> None:
     url = entity_url("demo", "stations", "station", "a/b?c=d&e#f ü")
-    assert url == "/projects/demo/twins/stations/entity/?type=station&key=a%2Fb%3Fc%3Dd%26e%23f+%C3%BC"
+    assert (
+        url == "/projects/demo/twins/stations/entity/?type=station&key=a%2Fb%3Fc%3Dd%26e%23f+%C3%BC"
+    )
 
 
 def test_columns_are_properties_then_relations() -> None:
-    assert [(one["name"], one["title"], one["unit"], one["to"]) for one in columns(DEFINITION, "station")] == [
+    assert [
+        (one["name"], one["title"], one["unit"], one["to"])
+        for one in columns(DEFINITION, "station")
+    ] == [
         ("temperature", "Temperature", "°C", ""),
         ("open", "open", "", ""),
         ("city", "city", "", "city"),
@@ -90,7 +120,14 @@ def test_columns_are_properties_then_relations() -> None:
 
 
 def test_an_edited_cell_is_marked_and_a_relation_is_a_link() -> None:
-    row = {"type": "station", "key": "A", "status": "present", "changed_revision": 4, "values": {"open": False, "city": "Oslo"}, "overlay": ["open"]}
+    row = {
+        "type": "station",
+        "key": "A",
+        "status": "present",
+        "changed_revision": 4,
+        "values": {"open": False, "city": "Oslo"},
+        "overlay": ["open"],
+    }
     cells = entity_row(row, columns(DEFINITION, "station"), **WHERE)["cells"]
     assert [(cell["text"], cell["null"], cell["edited"], cell["right"]) for cell in cells] == [
         ("", True, False, True),
@@ -101,17 +138,39 @@ def test_an_edited_cell_is_marked_and_a_relation_is_a_link() -> None:
 
 
 def test_in_an_older_state_edits_stand_over_what_was_reported() -> None:
-    row = state_row({"type": "station", "key": "A", "status": "present", "reported": {"temperature": 1.5, "open": True}, "overlay": {"open": False}})
+    row = state_row(
+        {
+            "type": "station",
+            "key": "A",
+            "status": "present",
+            "reported": {"temperature": 1.5, "open": True},
+            "overlay": {"open": False},
+        }
+    )
     assert (row["values"], row["overlay"]) == ({"temperature": 1.5, "open": False}, ["open"])
 
 
 def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
-    value = {"property": "open", "title": "", "type": "boolean", "unit": "", "to": "", "value": False, "reported": True}
-    value |= {"source": _source(3), "overlay": {"value": False, **_source(4, "edit", by="ines", note="dock 4 broken")}}
+    value = {
+        "property": "open",
+        "title": "",
+        "type": "boolean",
+        "unit": "",
+        "to": "",
+        "value": False,
+        "reported": True,
+    }
+    value |= {
+        "source": _source(3),
+        "overlay": {"value": False, **_source(4, "edit", by="ines", note="dock 4 broken")},
+    }
     row = value_row(value, **WHERE)
     assert (row["edited"], row["shown"]["text"], row["reported"]["text"]) == (True, "no", "yes")
     assert (row["source"]["by"], row["source"]["note"]) == ("ines", "dock 4 broken")
-    assert (row["below"]["dataset"], row["below"]["dataset_url"]) == ("readings v3", "/projects/demo/datasets/readings/?version=3")
+    assert (row["below"]["dataset"], row["below"]["dataset_url"]) == (
+        "readings v3",
+        "/projects/demo/datasets/readings/?version=3",
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,8 +182,15 @@ def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
         ("update", (0, 1461, 0), "Update", "1,461 changed"),
     ],
 )
-def test_a_revision_says_what_made_it_and_what_it_touched(kind: str, counts: tuple[int, int, int], word: str, told: str) -> None:
-    row = {"number": 9, "definition_number": 7, **dict(zip(("created", "changed", "removed"), counts, strict=True)), **_source(9, kind, by="ines")}
+def test_a_revision_says_what_made_it_and_what_it_touched(
+    kind: str, counts: tuple[int, int, int], word: str, told: str
+) -> None:
+    row = {
+        "number": 9,
+        "definition_number": 7,
+        **dict(zip(("created", "changed", "removed"), counts, strict=True)),
+        **_source(9, kind, by="ines"),
+    }
     shown = revision_row(row, "demo")
     assert (shown["word"], shown["counts"]) == (word, told)
 
@@ -135,9 +201,15 @@ def test_a_diff_tells_old_and_new_with_the_type_of_the_property() -> None:
         {"layer": "overlay", "property": "temperature", "old": 2.5, "new": None},
         {"layer": "status", "property": "", "old": "present", "new": "missing"},
     ]
-    row = diff_row({"type": "station", "key": "A", "change": "changed", "fields": fields}, definition=DEFINITION, **WHERE)
+    row = diff_row(
+        {"type": "station", "key": "A", "change": "changed", "fields": fields},
+        definition=DEFINITION,
+        **WHERE,
+    )
     assert row["word"] == "Changed"
-    assert [(one["title"], one["old"]["text"], one["new"]["text"], one["edit"]) for one in row["fields"]] == [
+    assert [
+        (one["title"], one["old"]["text"], one["new"]["text"], one["edit"]) for one in row["fields"]
+    ] == [
         ("open", "", "yes", False),
         ("Temperature", "2.5", "", True),
         ("status", "present", "missing", False),
@@ -152,7 +224,13 @@ def test_revisions_of_an_entity_hold_the_value_before() -> None:
         _change(1, "temperature", 9.0),
     ]
     told = touched(history, [], complete=True)
-    assert [(one["number"], [(f["title"], f["old"]["text"], f["new"]["text"], f["edit"]) for f in one["fields"]]) for one in told] == [
+    assert [
+        (
+            one["number"],
+            [(f["title"], f["old"]["text"], f["new"]["text"], f["edit"]) for f in one["fields"]],
+        )
+        for one in told
+    ] == [
         (4, [("open", "no", "", True)]),
         (3, [("temperature", "9", "11.5", False), ("open", "", "no", True)]),
         (1, [("temperature", "", "9", False)]),
@@ -163,7 +241,10 @@ def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
     history = [_change(8, "temperature", 3.0), _change(7, "temperature", 2.0)]
     told = touched(history, [], complete=False)
     assert [one["fields"][0]["known"] for one in told] == [True, False]
-    assert [one["fields"][0]["known"] for one in touched(history, [], complete=True)] == [True, True]
+    assert [one["fields"][0]["known"] for one in touched(history, [], complete=True)] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +263,9 @@ def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
         ("2026-03-31", "date", "2026-03-31"),
     ],
 )
-def test_what_was_typed_becomes_a_value_of_its_type_or_stays_for_the_api_to_refuse(words: str, kind: str, given: Any) -> None:
+def test_what_was_typed_becomes_a_value_of_its_type_or_stays_for_the_api_to_refuse(
+    words: str, kind: str, given: Any
+) -> None:
     made = _given(words, kind)
     assert (made, type(made)) == (given, type(given))
 
@@ -218,5 +301,9 @@ def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
 
 @pytest.mark.parametrize("dataset", ["", "---", "9", "a" * 200, "ünïcode"])
 def test_the_example_of_any_dataset_can_be_used(dataset: str) -> None:
-    for made in ([], [{"name": "n", "type": "HUGEINT"}], [{"name": "with space", "type": "VARCHAR"}]):
+    for made in (
+        [],
+        [{"name": "n", "type": "HUGEINT"}],
+        [{"name": "with space", "type": "VARCHAR"}],
+    ):
         assert check_twin_definition(example(dataset, made)) == []

@@ -67,13 +67,22 @@ class Upstream:
                 break
         seen = {
             "method": scope["method"],
-            "target": scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else ""),
+            "target": scope["raw_path"].decode()
+            + ("?" + scope["query_string"].decode() if scope["query_string"] else ""),
             "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
             "size": size,
             "sha256": digest.hexdigest(),
         }
-        cookies = [(b"set-cookie", b"mimir_admin_session=a; Path=/admin"), (b"set-cookie", b"mimir_session=stolen; Path=/")]
-        own = [(b"content-type", b"application/json"), (b"connection", b"x-internal"), (b"x-internal", b"1"), *cookies]
+        cookies = [
+            (b"set-cookie", b"mimir_admin_session=a; Path=/admin"),
+            (b"set-cookie", b"mimir_session=stolen; Path=/"),
+        ]
+        own = [
+            (b"content-type", b"application/json"),
+            (b"connection", b"x-internal"),
+            (b"x-internal", b"1"),
+            *cookies,
+        ]
         await _answer(send, 200, json.dumps(seen).encode(), own)
 
     async def http_content(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -107,11 +116,18 @@ class Upstream:
 
     async def http_refusing(self, scope: Any, receive: Receive, send: Send) -> None:
         """An answer before the body has been read."""
-        await _answer(send, 400, b'{"code": "invalid", "message": "no", "detail": {}}', [(b"content-type", b"application/json")])
+        await _answer(
+            send,
+            400,
+            b'{"code": "invalid", "message": "no", "detail": {}}',
+            [(b"content-type", b"application/json")],
+        )
 
     async def http_broken(self, scope: Any, receive: Receive, send: Send) -> None:
         """A body that ends before its length."""
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
+        )
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
 
     async def http_session(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -119,18 +135,28 @@ class Upstream:
         if scope["method"] == "POST":
             given = json.loads(await _read(receive))
             if given.get("password") != "right":
-                await _refuse(send, 401, "not_authenticated", "The user name or the password is wrong.")
+                await _refuse(
+                    send, 401, "not_authenticated", "The user name or the password is wrong."
+                )
                 return
             ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
             self.tokens.add(token := secrets.token_hex(8))
-            await _json(send, 201, {"token": token, "expires_at": ends_at.isoformat().replace("+00:00", "Z")})
+            await _json(
+                send,
+                201,
+                {"token": token, "expires_at": ends_at.isoformat().replace("+00:00", "Z")},
+            )
         elif (token := _token(scope)) not in self.tokens:
             await _refuse(send, 401, "not_authenticated", "Sign in again.")
         elif scope["method"] == "DELETE":
             self.tokens.discard(token)
             await _answer(send, 204, b"", [])
         else:
-            await _json(send, 200, {"username": "ada", "is_staff": True, "expires_at": "2999-01-01T00:00:00Z"})
+            await _json(
+                send,
+                200,
+                {"username": "ada", "is_staff": True, "expires_at": "2999-01-01T00:00:00Z"},
+            )
 
     async def http_projects(self, scope: Any, receive: Receive, send: Send) -> None:
         """For who is signed in; `?status=` is answered with that error."""
@@ -140,7 +166,9 @@ class Upstream:
         elif status != 200:
             await _refuse(send, status, "as_asked", "Refused as asked.", [(b"retry-after", b"7")])
         else:
-            await _json(send, 200, {"results": [{"slug": "one"}], "next": None}, [(b"etag", b'"7"')])
+            await _json(
+                send, 200, {"results": [{"slug": "one"}], "next": None}, [(b"etag", b'"7"')]
+            )
 
     async def http_flaky(self, scope: Any, receive: Receive, send: Send) -> None:
         """Hangs up on every first request."""
@@ -165,9 +193,16 @@ class Upstream:
 
     async def ws_echo(self, scope: Any, receive: Receive, send: Send) -> None:
         """Says what the handshake had, then repeats; the message `close <code>` closes."""
-        await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
+        await send(
+            {"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)}
+        )
         headers = [[name.decode(), value.decode()] for name, value in scope["headers"]]
-        await send({"type": "websocket.send", "text": json.dumps({"headers": headers, "query": scope["query_string"].decode()})})
+        await send(
+            {
+                "type": "websocket.send",
+                "text": json.dumps({"headers": headers, "query": scope["query_string"].decode()}),
+            }
+        )
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -176,9 +211,20 @@ class Upstream:
                 return
             text = message.get("text")
             if text and text.startswith("close "):
-                await send({"type": "websocket.close", "code": int(text.split()[1]), "reason": "as asked"})
+                await send(
+                    {"type": "websocket.close", "code": int(text.split()[1]), "reason": "as asked"}
+                )
                 return
-            await send({"type": "websocket.send", **{key: message[key] for key in ("text", "bytes") if message.get(key) is not None}})
+            await send(
+                {
+                    "type": "websocket.send",
+                    **{
+                        key: message[key]
+                        for key in ("text", "bytes")
+                        if message.get(key) is not None
+                    },
+                }
+            )
 
     async def ws_refused(self, scope: Any, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close"})
@@ -205,16 +251,37 @@ def _token(scope: MutableMapping[str, Any]) -> str:
     return str(dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer "))
 
 
-async def _json(send: Send, status: int, body: object, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    await _answer(send, status, json.dumps(body).encode(), [(b"content-type", b"application/json"), *(headers or [])])
+async def _json(
+    send: Send, status: int, body: object, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    await _answer(
+        send,
+        status,
+        json.dumps(body).encode(),
+        [(b"content-type", b"application/json"), *(headers or [])],
+    )
 
 
-async def _refuse(send: Send, status: int, code: str, message: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    await _json(send, status, {"code": code, "message": message, "detail": {"field": "why"}}, headers)
+async def _refuse(
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    await _json(
+        send, status, {"code": code, "message": message, "detail": {"field": "why"}}, headers
+    )
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, (b"content-length", str(len(body)).encode())],
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 
@@ -240,7 +307,14 @@ def running_upstream(port: int | None = None) -> Iterator[Upstream]:
     """The server in a thread of this process."""
     port = port or free_port()
     upstream = Upstream(f"http://127.0.0.1:{port}")
-    config = uvicorn.Config(upstream, host="127.0.0.1", port=port, log_level="critical", lifespan="off", proxy_headers=False)
+    config = uvicorn.Config(
+        upstream,
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        lifespan="off",
+        proxy_headers=False,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -25,10 +25,16 @@ def main(more: list[str]) -> int:
     seconds = int(os.environ.get("FOR") or SECONDS)
     url, token = os.environ.get("URL", ""), os.environ.get("TOKEN", "")
     if bool(url) != bool(token):
-        print("URL and TOKEN belong together: the address of a running installation, and an API token of it.")
+        print(
+            "URL and TOKEN belong together: the address of a running installation, and an API token of it."
+        )
         return 2
     with tempfile.TemporaryDirectory(prefix="mimir-fuzz-") as temporary:
-        rows = _there(url.rstrip("/"), token, seconds, Path(temporary), more) if url else _own(seconds, Path(temporary), more)
+        rows = (
+            _there(url.rstrip("/"), token, seconds, Path(temporary), more)
+            if url
+            else _own(seconds, Path(temporary), more)
+        )
     print(table(rows))
     return int(not all(row.is_good for row in rows))
 
@@ -41,18 +47,32 @@ def _own(seconds: int, folder: Path, more: list[str]) -> list[Row]:
         for role in (os.environ.get("FUZZ_ROLES") or ",".join(ROLES)).split(","):
             [account] = [account for account in content.accounts if account.role == role]
             url = stack.described["frontend_url"]
-            rows.append(fuzzed(url, account, content.job_ids, seconds=seconds, folder=folder / role, more=more))
+            rows.append(
+                fuzzed(
+                    url, account, content.job_ids, seconds=seconds, folder=folder / role, more=more
+                )
+            )
     return rows
 
 
 def _there(url: str, token: str, seconds: int, folder: Path, more: list[str]) -> list[Row]:
     """One run against a running installation."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+    ) as client:
         projects = client.get("/api/v1/projects/").raise_for_status().json()["results"]
-        jobs = [job["id"] for project in projects[:3] for job in client.get(f"/api/v1/projects/{project['slug']}/jobs/").json()["results"]]
-    left_out = [argument for name in _ENDS_ITS_TOKEN for argument in ("--exclude-operation-id", name)]
+        jobs = [
+            job["id"]
+            for project in projects[:3]
+            for job in client.get(f"/api/v1/projects/{project['slug']}/jobs/").json()["results"]
+        ]
+    left_out = [
+        argument for name in _ENDS_ITS_TOKEN for argument in ("--exclude-operation-id", name)
+    ]
     account = Account(role="token", token=token, token_of_second=token)
-    return [fuzzed(url, account, jobs, seconds=seconds, folder=folder / "run", more=[*left_out, *more])]
+    return [
+        fuzzed(url, account, jobs, seconds=seconds, folder=folder / "run", more=[*left_out, *more])
+    ]
 
 
 if __name__ == "__main__":

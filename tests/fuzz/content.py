@@ -36,7 +36,9 @@ class Content:
 
 def prepare(stack: Stack) -> Content:
     """Fill an installation. Raises: httpx.HTTPStatusError, AssertionError."""
-    assert run_demo(Places(stack.var), submit=True, say=lambda _line: None), "the jobs of the sample failed"
+    assert run_demo(Places(stack.var), submit=True, say=lambda _line: None), (
+        "the jobs of the sample failed"
+    )
     failed = stack.submit("exit 3", project=sample.PROJECT, max_attempts=1)
     stack.end_of(failed)
     users = {role: f"fuzz-{role}" for role in ROLES}
@@ -48,7 +50,9 @@ def prepare(stack: Stack) -> Content:
         accounts.append(Account(role, token, second))
     project = f"/api/v1/projects/{sample.PROJECT}/"
     for role in ("viewer", "maintainer"):
-        _sent(stack.client, "POST", f"{project}members/", json={"username": users[role], "role": role})
+        _sent(
+            stack.client, "POST", f"{project}members/", json={"username": users[role], "role": role}
+        )
     # The only maintainer left cannot give up the role, so that the run keeps its access.
     _sent(stack.client, "DELETE", f"{project}members/{stack.described['username']}/")
     listed = _sent(stack.client, "GET", f"{project}jobs/").json()["results"]
@@ -57,12 +61,19 @@ def prepare(stack: Stack) -> Content:
 
 def _session(stack: Stack, role: str, username: str) -> str:
     """The token of a new user who has signed in."""
-    made = _sent(stack.client, "POST", "/api/v1/users/", json={"username": username, "is_superuser": role == "superuser"}).json()
+    made = _sent(
+        stack.client,
+        "POST",
+        "/api/v1/users/",
+        json={"username": username, "is_superuser": role == "superuser"},
+    ).json()
     password = secrets.token_urlsafe(18)
     link = {name: made["password_link"][name] for name in ("uid", "token")}
     with stack.client_for(None) as stranger:
         _sent(stranger, "POST", "/api/v1/password-link/", json={**link, "new_password": password})
-        signed_in = _sent(stranger, "POST", "/api/v1/session/", json={"username": username, "password": password})
+        signed_in = _sent(
+            stranger, "POST", "/api/v1/session/", json={"username": username, "password": password}
+        )
     return str(signed_in.json()["token"])
 
 

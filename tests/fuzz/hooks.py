@@ -12,7 +12,11 @@ _CURSORS_MAX = 20
 @schemathesis.hook
 def before_call(context, case, kwargs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Take the cursor of a valid request from an earlier answer: it is a position in one list, which no schema can state."""
-    if case.meta is None or not case.meta.generation.mode.is_positive or "cursor" not in (case.query or {}):
+    if (
+        case.meta is None
+        or not case.meta.generation.mode.is_positive
+        or "cursor" not in (case.query or {})
+    ):
         return
     known = _cursors.get(case.operation.label)
     if known and case.operation.label.endswith("/search/"):
@@ -26,14 +30,18 @@ def before_call(context, case, kwargs):  # type: ignore[no-untyped-def] # noqa: 
 @schemathesis.hook
 def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Keep cursors; make a project active again that was archived, since an archived one refuses every change."""
-    if response.status_code != 200 or not response.headers.get("content-type", [""])[0].startswith("application/json"):
+    if response.status_code != 200 or not response.headers.get("content-type", [""])[0].startswith(
+        "application/json"
+    ):
         return
     body = response.json()
     if not isinstance(body, dict):
         return
     following = body.get("next")
     if isinstance(following, str):
-        cursor = urllib.parse.parse_qs(urllib.parse.urlsplit(following).query).get("cursor", [""])[0]
+        cursor = urllib.parse.parse_qs(urllib.parse.urlsplit(following).query).get("cursor", [""])[
+            0
+        ]
         kept = _cursors.setdefault(case.operation.label, [])
         if cursor and len(kept) < _CURSORS_MAX:
             kept.append(cursor)
@@ -46,4 +54,6 @@ def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa:
 def filter_body(context, body):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """A form cannot send null, which arrives as a text, nor an empty list or object: it sends no field, which is valid."""
     forms = any(one.media_type == "multipart/form-data" for one in context.operation.body)
-    return not (forms and isinstance(body, dict) and any(value in (None, [], {}) for value in body.values()))
+    return not (
+        forms and isinstance(body, dict) and any(value in (None, [], {}) for value in body.values())
+    )

@@ -39,7 +39,9 @@ def held(number: int, **fields: object) -> Held:
     return Held(job_id=uuid.UUID(int=10_000 + number), **(defaults | fields))  # type: ignore[arg-type]
 
 
-def snap(*waiting: Candidate, now: float = 100.0, rooms: tuple[Room, ...] = (ROOM,), **fields: object) -> Snapshot:
+def snap(
+    *waiting: Candidate, now: float = 100.0, rooms: tuple[Room, ...] = (ROOM,), **fields: object
+) -> Snapshot:
     return Snapshot(now=now, rooms=rooms, held=fields.pop("held", ()), waiting=waiting, **fields)  # type: ignore[arg-type]
 
 
@@ -55,13 +57,18 @@ def test_the_oldest_starts_first_and_the_rest_waits_for_room() -> None:
 
 
 def test_a_higher_class_goes_before_an_older_job() -> None:
-    decision = admit(snap(job(1), job(2, priority=Priority.CRITICAL), job(3, priority=Priority.HIGH)))
+    decision = admit(
+        snap(job(1), job(2, priority=Priority.CRITICAL), job(3, priority=Priority.HIGH))
+    )
     assert names(decision.admitted) == [2, 3]
 
 
 def test_waiting_lifts_a_job_one_class_at_a_time_and_never_to_critical() -> None:
     low = job(0, priority=Priority.LOW)
-    at = {now: effective_class(low, snap(low, now=now, ageing_seconds=10.0)) for now in (0.0, 9.0, 10.0, 20.0, 1000.0)}
+    at = {
+        now: effective_class(low, snap(low, now=now, ageing_seconds=10.0))
+        for now in (0.0, 9.0, 10.0, 20.0, 1000.0)
+    }
     assert at == {0.0: 3, 9.0: 3, 10.0: 2, 20.0: 1, 1000.0: 1}
     critical = job(0, priority=Priority.CRITICAL)
     assert effective_class(critical, snap(critical, now=1000.0, ageing_seconds=10.0)) == 0
@@ -96,9 +103,13 @@ def test_what_a_project_already_runs_counts_for_its_share() -> None:
         ({}, Limits(jobs_by_project={"a": 1}), WaitRule.JOBS_PROJECT),
     ],
 )
-def test_each_rule_blocks_and_says_so_but_not_those_behind(fields: dict[str, object], limits: Limits, rule: WaitRule) -> None:
+def test_each_rule_blocks_and_says_so_but_not_those_behind(
+    fields: dict[str, object], limits: Limits, rule: WaitRule
+) -> None:
     other = job(2, project="b", type="ml_training")
-    decision = admit(snap(job(1, **fields), other, limits=limits, held=(held(1, exclusive_key="twin:1"),)))
+    decision = admit(
+        snap(job(1, **fields), other, limits=limits, held=(held(1, exclusive_key="twin:1"),))
+    )
     assert decision.blocked[uuid.UUID(int=1)].rule is rule
     everything = rule in (WaitRule.PAUSED, WaitRule.JOBS_GLOBAL)
     assert names(decision.admitted) == ([] if everything else [2])
@@ -113,10 +124,16 @@ def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> Non
 
 def test_what_fits_nowhere_is_one_reason_and_no_cluster_at_all_is_another() -> None:
     large = job(1, gpus=8)
-    failing = {check.rule for check in admit(snap(large), explain=[large.job_id]).checks[large.job_id] if not check.passes}
+    failing = {
+        check.rule
+        for check in admit(snap(large), explain=[large.job_id]).checks[large.job_id]
+        if not check.passes
+    }
     assert WaitRule.NEVER_FITS in failing
     assert WaitRule.CLUSTER_UNREACHABLE not in failing
-    assert admit(snap(job(1), rooms=())).blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
+    assert (
+        admit(snap(job(1), rooms=())).blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
+    )
 
 
 def test_an_unreachable_cluster_gets_no_work() -> None:
@@ -135,9 +152,13 @@ def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
     room = Room("local", jobs=10, cpu_millicores=4000, memory_bytes=None, gpus=0)
     large, small = job(1, cpu_millicores=4000), job(2, cpu_millicores=1000)
     running = (held(1, cpu_millicores=1000),)
-    early = admit(snap(large, small, rooms=(room,), held=running, now=100.0, reserve_after_seconds=180.0))
+    early = admit(
+        snap(large, small, rooms=(room,), held=running, now=100.0, reserve_after_seconds=180.0)
+    )
     assert names(early.admitted) == [2]
-    late = admit(snap(large, small, rooms=(room,), held=running, now=300.0, reserve_after_seconds=180.0))
+    late = admit(
+        snap(large, small, rooms=(room,), held=running, now=300.0, reserve_after_seconds=180.0)
+    )
     assert late.admitted == ()
     assert late.blocked[small.job_id].rule is WaitRule.RESERVED
 
@@ -150,7 +171,9 @@ def test_no_room_is_told_as_kept_where_none_is_kept() -> None:
 
 
 def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
-    decision = admit(snap(job(1), limits=Limits(jobs_by_project={"a": 0})), explain=[uuid.UUID(int=1)])
+    decision = admit(
+        snap(job(1), limits=Limits(jobs_by_project={"a": 0})), explain=[uuid.UUID(int=1)]
+    )
     checks = {check.rule: check.passes for check in decision.checks[uuid.UUID(int=1)]}
     assert checks[WaitRule.JOBS_PROJECT] is False
     assert checks[WaitRule.CAPACITY] is True
@@ -160,10 +183,15 @@ def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
 def test_a_full_cluster_keeps_no_room_for_others_and_does_not_say_so() -> None:
     one = Room("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
     decision = admit(snap(job(1), rooms=(one,), held=(held(1),)), explain=[uuid.UUID(int=1)])
-    assert [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes] == [WaitRule.CAPACITY]
+    assert [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes] == [
+        WaitRule.CAPACITY
+    ]
 
 
-EU, US = (Room(name, jobs=2, cpu_millicores=4000, memory_bytes=None, gpus=0, region=name[:2]) for name in ("eu-1", "us-1"))
+EU, US = (
+    Room(name, jobs=2, cpu_millicores=4000, memory_bytes=None, gpus=0, region=name[:2])
+    for name in ("eu-1", "us-1")
+)
 
 
 def placed(decision: Decision) -> dict[int, str]:
@@ -171,7 +199,13 @@ def placed(decision: Decision) -> dict[int, str]:
 
 
 def test_a_job_runs_only_where_it_asks_to() -> None:
-    asking = (job(1, cluster="us-1"), job(2, cluster="us-1"), job(3, cluster="us-1"), job(4, region="eu"), job(5))
+    asking = (
+        job(1, cluster="us-1"),
+        job(2, cluster="us-1"),
+        job(3, cluster="us-1"),
+        job(4, region="eu"),
+        job(5),
+    )
     decision = admit(snap(*asking, rooms=(EU, US)))
     assert placed(decision) == {1: "us-1", 2: "us-1", 4: "eu-1", 5: "eu-1"}
     assert decision.blocked[asking[2].job_id].rule is WaitRule.CAPACITY
@@ -187,18 +221,30 @@ def test_what_no_cluster_is_called_waits_for_one_and_is_told_by_name() -> None:
 
 def test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons() -> None:
     off, away = replace(EU, open=False, enabled=False), replace(US, open=False)
-    decision = admit(snap(job(1, cluster="eu-1"), job(2, cluster="us-1"), job(3), rooms=(off, away)))
+    decision = admit(
+        snap(job(1, cluster="eu-1"), job(2, cluster="us-1"), job(3), rooms=(off, away))
+    )
     assert [decision.blocked[uuid.UUID(int=number)].rule for number in (1, 2, 3)] == [
         WaitRule.CLUSTER_DISABLED,
         WaitRule.CLUSTER_UNREACHABLE,
         WaitRule.CLUSTER_UNREACHABLE,
     ]
-    assert [decision.blocked[uuid.UUID(int=number)].facts["clusters"] for number in (1, 2, 3)] == ["eu-1", "us-1", "us-1"]
+    assert [decision.blocked[uuid.UUID(int=number)].facts["clusters"] for number in (1, 2, 3)] == [
+        "eu-1",
+        "us-1",
+        "us-1",
+    ]
 
 
 def test_a_job_too_large_for_the_cluster_it_asks_for_never_fits_whatever_others_have() -> None:
     large = replace(US, cpu_millicores=64000)
-    decision = admit(snap(job(1, cpu_millicores=8000, cluster="eu-1"), job(2, cpu_millicores=8000), rooms=(EU, large)))
+    decision = admit(
+        snap(
+            job(1, cpu_millicores=8000, cluster="eu-1"),
+            job(2, cpu_millicores=8000),
+            rooms=(EU, large),
+        )
+    )
     assert [each.int for each in decision.never] == [1]
     assert placed(decision) == {2: "us-1"}
 
@@ -208,18 +254,35 @@ def test_the_healthier_cluster_goes_before_the_emptier_one() -> None:
     busy = held(2, cluster="us-1")
     four = tuple(replace(room, jobs=4 if room is EU else 2) for room in (EU, US))
     assert placed(admit(snap(job(1), rooms=four, held=(busy,)))) == {1: "eu-1"}
-    assert placed(admit(snap(job(1), job(2), rooms=four, held=(failing, busy)))) == {1: "us-1", 2: "eu-1"}
+    assert placed(admit(snap(job(1), job(2), rooms=four, held=(failing, busy)))) == {
+        1: "us-1",
+        2: "eu-1",
+    }
 
 
 def test_a_job_whose_worker_was_lost_goes_to_another_cluster_if_it_may() -> None:
     assert placed(admit(snap(job(1, lost_on="eu-1"), rooms=(EU, US)))) == {1: "us-1"}
-    assert placed(admit(snap(job(1, lost_on="eu-1", cluster="eu-1"), rooms=(EU, US)))) == {1: "eu-1"}
+    assert placed(admit(snap(job(1, lost_on="eu-1", cluster="eu-1"), rooms=(EU, US)))) == {
+        1: "eu-1"
+    }
 
 
 def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_elsewhere() -> None:
     running = (held(1, cluster="eu-1"), held(2, cluster="us-1"))
-    large = (job(1, cpu_millicores=4000, cluster="eu-1"), job(2, cpu_millicores=4000, cluster="us-1"))
-    early = admit(snap(large[0], job(3, cluster="us-1"), job(4, cluster="eu-1"), rooms=(EU, US), held=running, now=300.0))
+    large = (
+        job(1, cpu_millicores=4000, cluster="eu-1"),
+        job(2, cpu_millicores=4000, cluster="us-1"),
+    )
+    early = admit(
+        snap(
+            large[0],
+            job(3, cluster="us-1"),
+            job(4, cluster="eu-1"),
+            rooms=(EU, US),
+            held=running,
+            now=300.0,
+        )
+    )
     assert placed(early) == {3: "us-1"}
     assert early.blocked[uuid.UUID(int=4)].rule is WaitRule.RESERVED
     both = admit(snap(*large, job(3), rooms=(EU, US), held=running, now=300.0))
@@ -228,7 +291,13 @@ def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_els
 
 candidates = st.builds(
     lambda number, project, priority, cpu, memory, gpus, key: job(
-        number, project=project, priority=priority, cpu_millicores=cpu, memory_bytes=memory, gpus=gpus, exclusive_key=key
+        number,
+        project=project,
+        priority=priority,
+        cpu_millicores=cpu,
+        memory_bytes=memory,
+        gpus=gpus,
+        exclusive_key=key,
     ),
     st.integers(1, 500),
     st.sampled_from("abc"),
@@ -258,7 +327,10 @@ def test_no_pass_gives_away_more_than_there_is(
     assert sum(each.cpu_millicores for each in taken) <= cpu
     assert sum(each.memory_bytes for each in taken) <= memory
     assert sum(each.gpus for each in taken) <= 1
-    assert max(Counter(each.exclusive_key for each in taken if each.exclusive_key).values(), default=0) <= 1
+    assert (
+        max(Counter(each.exclusive_key for each in taken if each.exclusive_key).values(), default=0)
+        <= 1
+    )
     told = {job_id for job_id, _ in decision.admitted} | set(decision.never) | set(decision.blocked)
     assert told == set(by_id) == set(decision.order)
 
@@ -277,11 +349,26 @@ _alike = st.builds(
 )
 
 
-@given(st.lists(_alike, max_size=30, unique_by=lambda each: each.job_id), st.integers(0, 4), st.integers(1000, 8000))
-def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(waiting: list[Candidate], slots: int, cpu: int) -> None:
-    rooms = (Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0), Room("two", 1, 3000, None, 0, region="there"))
+@given(
+    st.lists(_alike, max_size=30, unique_by=lambda each: each.job_id),
+    st.integers(0, 4),
+    st.integers(1000, 8000),
+)
+def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
+    waiting: list[Candidate], slots: int, cpu: int
+) -> None:
+    rooms = (
+        Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0),
+        Room("two", 1, 3000, None, 0, region="there"),
+    )
     decision = admit(
-        snap(*waiting, rooms=rooms, limits=Limits(jobs_by_project={"b": 2}), now=1000.0, reserve_after_seconds=700.0),
+        snap(
+            *waiting,
+            rooms=rooms,
+            limits=Limits(jobs_by_project={"b": 2}),
+            now=1000.0,
+            reserve_after_seconds=700.0,
+        ),
         explain=[each.job_id for each in waiting],
     )
     asked = {each.job_id: each for each in waiting}

@@ -41,7 +41,9 @@ def _wait_for_lock_waiter() -> None:
     """Until another session waits for the admission lock."""
     for _ in range(500):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
             if cursor.fetchone()[0]:
                 return
         threading.Event().wait(0.01)
@@ -95,19 +97,27 @@ def test_room_is_held_until_the_worker_is_seen_gone() -> None:
     assert Attempt.objects.filter(job=waiting).count() == 1
 
 
-def test_a_long_line_is_launched_while_the_rest_of_it_is_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_line_is_launched_while_the_rest_of_it_is_admitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     make.project()
     _slots(7)
     jobs = [make.job() for _ in range(8)]
     monkeypatch.setattr(dispatcher, "FIRST", 3)
     dispatcher.wake(Priority.NORMAL)
     begun = list(Attempt.objects.order_by("created_at").values_list("job_id", flat=True))
-    assert begun == [job.id for job in jobs[:7]], "in the line's order, as many as there is room for"
-    assert sorted(make.launcher().workers) == sorted(Attempt.objects.exclude(uid="").values_list("name", flat=True))
+    assert begun == [job.id for job in jobs[:7]], (
+        "in the line's order, as many as there is room for"
+    )
+    assert sorted(make.launcher().workers) == sorted(
+        Attempt.objects.exclude(uid="").values_list("name", flat=True)
+    )
     assert len(make.launcher().workers) == 7
 
 
-def test_a_rest_that_cannot_be_admitted_leaves_the_first_ones_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rest_that_cannot_be_admitted_leaves_the_first_ones_launched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     make.project()
     _slots(4)
     for _ in range(4):
@@ -127,7 +137,9 @@ def test_no_launch_is_asked_for_inside_the_transaction(monkeypatch: pytest.Monke
     _slots(2)
     make.job()
     asked: list[bool] = []
-    monkeypatch.setattr(queue, "launch", lambda ids, priority: asked.append(connection.in_atomic_block))
+    monkeypatch.setattr(
+        queue, "launch", lambda ids, priority: asked.append(connection.in_atomic_block)
+    )
     admit_once()
     assert asked == [False]
 
@@ -142,7 +154,9 @@ def test_a_limit_holds_and_the_reason_says_so() -> None:
     assert list(Job.objects.filter(status=JobStatus.LAUNCHING)) == [first]
     waiting = job_waiting([second])[second.id]
     assert (waiting["blocked_by"], waiting["position"]) == (WaitRule.JOBS_PROJECT, 1)
-    assert waiting["detail"] == "1st in line: this project runs 1 of its 1 jobs. Starts when one ends."
+    assert (
+        waiting["detail"] == "1st in line: this project runs 1 of its 1 jobs. Starts when one ends."
+    )
 
 
 def test_a_pause_keeps_everybody_waiting_and_lifting_it_lets_them_start() -> None:
@@ -197,7 +211,9 @@ def test_a_pass_locks_all_jobs_it_moves_in_the_order_of_their_ids() -> None:
 def _wait_for_row_waiter() -> None:
     for _ in range(2000):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted"
+            )
             if cursor.fetchone()[0]:
                 return
         threading.Event().wait(0.01)

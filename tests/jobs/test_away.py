@@ -27,17 +27,26 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _silent(attempt: Attempt, seconds: float = 700.0) -> None:
     """Its cluster has been away, and the worker silent, for so long."""
     heard_at = utc_now() - dt.timedelta(seconds=seconds)
-    Attempt.objects.filter(id=attempt.id).update(heartbeat_at=heard_at, unheard_heartbeat_at=heard_at, unheard_from_seconds=0.0)
-    Cluster.objects.update(unreachable_since=heard_at, unreachable_message="10.0.0.1 refused", away_seconds=seconds)
+    Attempt.objects.filter(id=attempt.id).update(
+        heartbeat_at=heard_at, unheard_heartbeat_at=heard_at, unheard_from_seconds=0.0
+    )
+    Cluster.objects.update(
+        unreachable_since=heard_at, unreachable_message="10.0.0.1 refused", away_seconds=seconds
+    )
     _web_counts(seconds)
 
 
 def _web_counts(seconds: float) -> None:
-    WebUptime.objects.update_or_create(name="web", defaults={"beat_at": utc_now(), "up_since": utc_now(), "counted_seconds": seconds})
+    WebUptime.objects.update_or_create(
+        name="web",
+        defaults={"beat_at": utc_now(), "up_since": utc_now(), "counted_seconds": seconds},
+    )
 
 
 def _beat(attempt: Attempt) -> dict[str, Any]:
-    return heartbeat_record(attempt_id=attempt.id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1)
+    return heartbeat_record(
+        attempt_id=attempt.id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1
+    )
 
 
 def _due() -> list[Any]:
@@ -84,7 +93,12 @@ def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
     assert _due() == [attempt.id]
     assert away.away_step(attempt_id=attempt.id)
     job = Job.objects.get(id=attempt.job_id)
-    assert (job.status, job.attempt, job.attempts_used, job.reason) == (JobStatus.QUEUED, 2, 0, FailureReason.HEARTBEAT_LOST)
+    assert (job.status, job.attempt, job.attempts_used, job.reason) == (
+        JobStatus.QUEUED,
+        2,
+        0,
+        FailureReason.HEARTBEAT_LOST,
+    )
     assert job.diagnosis is not None
     assert job.diagnosis["category"] == FailureReason.HEARTBEAT_LOST
     assert job.diagnosis["summary"] == job.message
@@ -95,7 +109,11 @@ def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
         _beat(attempt)
     assert away.away_step(attempt_id=attempt.id), "and then it counts as gone"
     attempt.refresh_from_db()
-    assert (attempt.gone_at is not None, attempt.log_closed_at is not None, attempt.log_complete) == (True, True, False)
+    assert (
+        attempt.gone_at is not None,
+        attempt.log_closed_at is not None,
+        attempt.log_complete,
+    ) == (True, True, False)
     assert not away.away_step(attempt_id=attempt.id)
     assert JobEvent.objects.filter(job=job, kind="job.worker_gone").count() == 1
 
@@ -169,7 +187,9 @@ def test_two_reconcilers_give_up_once() -> None:
         steps = [_While(lambda: away.away_step(attempt_id=attempt.id)) for _ in range(2)]
         for step in steps:
             step.waits()
-    assert [step.end() for step in steps] == [True, True], "the end, and then that it counts as gone"
+    assert [step.end() for step in steps] == [True, True], (
+        "the end, and then that it counts as gone"
+    )
     job = Job.objects.get(id=attempt.job_id)
     assert (job.status, job.attempt, job.infrastructure_failures) == (JobStatus.QUEUED, 2, 1)
 
@@ -191,7 +211,10 @@ def _asked_in_vain(*, web_seconds: float) -> float:
 
 def test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it() -> None:
     cluster_ensure()
-    told = [_asked_in_vain(web_seconds=seconds) for seconds in (1000, 1030, 1030, 1090, 5000, 5010, 100, 130)]
+    told = [
+        _asked_in_vain(web_seconds=seconds)
+        for seconds in (1000, 1030, 1030, 1090, 5000, 5010, 100, 130)
+    ]
     assert told == [0, 30, 30, 90, 90, 100, 100, 130]
     assert cluster_reached(cluster=cluster_ensure())
     assert not cluster_reached(cluster=cluster_ensure())
@@ -227,5 +250,9 @@ def test_a_job_that_asked_for_the_place_is_offered_another() -> None:
     job = Job.objects.get()
     assert job.diagnosis is not None
     assert job.status == JobStatus.FAILED
-    assert [step["label"] for step in job.diagnosis["next_steps"]] == ["Run again", "Run on any cluster", "Look at the cluster"]
+    assert [step["label"] for step in job.diagnosis["next_steps"]] == [
+        "Run again",
+        "Run on any cluster",
+        "Look at the cluster",
+    ]
     assert job.diagnosis["next_steps"][1]["patch"] == {"cluster": None, "region": None}

@@ -31,7 +31,9 @@ def test_a_running_job_is_asked_by_its_heartbeat() -> None:
     attempt = make.claimed()
     job_cancel(job_id=attempt.job_id, actor="test")
     assert _status(attempt.job_id) == JobStatus.CANCELLING
-    answer = heartbeat_record(attempt_id=attempt.id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1)
+    answer = heartbeat_record(
+        attempt_id=attempt.id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1
+    )
     assert answer["cancel"] is True
     make.finish(attempt, FinishStatus.CANCELLED)
     assert _status(attempt.job_id) == JobStatus.CANCELLED

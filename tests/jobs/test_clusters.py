@@ -11,7 +11,9 @@ from jobs.services.clusters import DEFAULT, cluster_configure, cluster_ensure
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_environments_capacity_wins_at_a_start_and_an_edit_until_the_next(settings: Any) -> None:
+def test_the_environments_capacity_wins_at_a_start_and_an_edit_until_the_next(
+    settings: Any,
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, capacity_jobs=3)
     cluster_configure()
     assert cluster_ensure().capacity_jobs == 3

@@ -12,10 +12,14 @@ from jobs.models import Cluster
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     due = {"hangs": uuid4(), "works": uuid4()}
     for name in due:
-        Cluster.objects.create(name=name, capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+        Cluster.objects.create(
+            name=name, capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0
+        )
     told: list[str] = []
     swept, works = threading.Event(), threading.Event()
 
@@ -31,7 +35,11 @@ def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(monkey
             works.set()
 
     monkeypatch.setattr(dispatcher, "attempts_launch", launch)
-    monkeypatch.setattr(dispatcher, "attempts_to_launch", lambda *, cluster, **_rest: [due[cluster]] if cluster in due else [])
+    monkeypatch.setattr(
+        dispatcher,
+        "attempts_to_launch",
+        lambda *, cluster, **_rest: [due[cluster]] if cluster in due else [],
+    )
     launches = dispatcher.Launches()
     dispatcher.sweep_once(launches)
     dispatcher.sweep_once(launches)

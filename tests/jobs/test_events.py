@@ -21,8 +21,12 @@ def test_a_later_event_is_not_seen_before_an_earlier_one() -> None:
     def second() -> None:
         try:
             with transaction.atomic():
-                event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="second")
-            reader_saw.extend(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True))
+                event_add(
+                    job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="second"
+                )
+            reader_saw.extend(
+                JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True)
+            )
         finally:
             second_done.set()
             connections.close_all()
@@ -31,7 +35,9 @@ def test_a_later_event_is_not_seen_before_an_earlier_one() -> None:
         event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="first")
         thread = threading.Thread(target=second)
         thread.start()
-        second_done.wait(1.0)  # with a sequence of the database the second would have committed by now
+        second_done.wait(
+            1.0
+        )  # with a sequence of the database the second would have committed by now
         early = list(reader_saw)
     thread.join()
     assert early == [], f"a reader saw {early} while an earlier event was not committed"
@@ -45,7 +51,10 @@ def test_an_event_of_a_transaction_that_failed_leaves_no_gap() -> None:
         raise ZeroDivisionError
     with transaction.atomic():
         event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="test")
-    assert list(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True)) == [1, 2]
+    assert list(JobEvent.objects.filter(job=job).order_by("seq").values_list("seq", flat=True)) == [
+        1,
+        2,
+    ]
 
 
 def test_a_job_moves_inside_a_transaction_only() -> None:

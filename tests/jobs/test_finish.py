@@ -22,9 +22,21 @@ def _with_output() -> tuple[Attempt, dict[str, object]]:
     attempt = make.claimed()
     key = storages["artifacts"].save("artifacts/test", ContentFile(b"PAR1"))
     Artifact.objects.create(
-        attempt=attempt, name="d.parquet", role=ArtifactRole.DATASET, size_bytes=4, sha256="0" * 64, media_type="x", storage_key=key
+        attempt=attempt,
+        name="d.parquet",
+        role=ArtifactRole.DATASET,
+        size_bytes=4,
+        sha256="0" * 64,
+        media_type="x",
+        storage_key=key,
     )
-    output = {"dataset": "out", "artifact": "d.parquet", "format": "parquet", "row_count": 1, "schema": [{"name": "a", "type": "BIGINT"}]}
+    output = {
+        "dataset": "out",
+        "artifact": "d.parquet",
+        "format": "parquet",
+        "row_count": 1,
+        "schema": [{"name": "a", "type": "BIGINT"}],
+    }
     return attempt, {"outputs": [output], "steps": []}
 
 
@@ -44,7 +56,9 @@ def test_the_same_finish_again_is_accepted_and_does_nothing_more() -> None:
     assert JobEvent.objects.filter(job_id=attempt.job_id, kind=EventKind.SUCCEEDED).count() == 1
 
 
-def test_nothing_of_an_outcome_stays_when_its_transaction_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_an_outcome_stays_when_its_transaction_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     attempt, result = _with_output()
 
     def broken(name: str) -> None:
@@ -108,7 +122,13 @@ def test_a_fenced_attempt_cannot_finish() -> None:
 
 def test_a_failure_that_counts_uses_up_an_attempt_and_is_tried_again() -> None:
     attempt = make.claimed(max_attempts=2)
-    status = make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE, message="exit 3", detail={"exit_code": 3})
+    status = make.finish(
+        attempt,
+        FinishStatus.FAILED,
+        reason=FailureReason.EXIT_CODE,
+        message="exit 3",
+        detail={"exit_code": 3},
+    )
     job = Job.objects.get(id=attempt.job_id)
     assert (status, job.attempt, job.attempts_used) == (JobStatus.QUEUED, 2, 1)
     assert job.not_before is not None
@@ -116,7 +136,10 @@ def test_a_failure_that_counts_uses_up_an_attempt_and_is_tried_again() -> None:
 
 def test_a_failure_that_another_try_cannot_mend_is_final() -> None:
     attempt = make.claimed(max_attempts=5)
-    assert make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.INVALID_INPUT) == JobStatus.FAILED
+    assert (
+        make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.INVALID_INPUT)
+        == JobStatus.FAILED
+    )
 
 
 def test_an_outcome_that_cannot_be_read_is_refused_and_nothing_stays() -> None:
@@ -130,16 +153,26 @@ def test_an_outcome_that_cannot_be_read_is_refused_and_nothing_stays() -> None:
 def test_a_log_that_lacks_some_output_says_so_in_its_last_line() -> None:
     attempt = make.claimed()
     make.log(attempt, b"one")
-    make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DISK_FULL, log_missing="The log could not be kept: No space left on device.")
+    make.finish(
+        attempt,
+        FinishStatus.FAILED,
+        reason=FailureReason.DISK_FULL,
+        log_missing="The log could not be kept: No space left on device.",
+    )
     part = log_read(attempt=attempt)
     assert part.complete is False
-    assert b"".join(part.chunks).endswith(b"stderr F mimir: The log could not be kept: No space left on device.\n")
+    assert b"".join(part.chunks).endswith(
+        b"stderr F mimir: The log could not be kept: No space left on device.\n"
+    )
 
 
 def test_a_result_over_its_limit_fails_the_job(settings: Any) -> None:
     settings.ENV = replace(settings.ENV, result_bytes_max=300)
     attempt, result = _with_output()
-    steps = [{"id": f"step{number}", "uses": "sql", "status": "succeeded", "seconds": 1.0, "rows": 1} for number in range(10)]
+    steps = [
+        {"id": f"step{number}", "uses": "sql", "status": "succeeded", "seconds": 1.0, "rows": 1}
+        for number in range(10)
+    ]
     assert make.finish(attempt, result={**result, "steps": steps}) == JobStatus.FAILED
     job = Job.objects.get(id=attempt.job_id)
     assert (job.reason, "RESULT_BYTES_MAX" in job.message) == (FailureReason.PROTOCOL, True)

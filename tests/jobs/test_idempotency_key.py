@@ -15,7 +15,11 @@ pytestmark = pytest.mark.django_db
 
 def test_two_submissions_without_a_user_are_one_job() -> None:
     project = make.project()
-    request = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}, "idempotency_key": "k"}
+    request = {
+        "type": JobType.PIPELINE_EXECUTION,
+        "parameters": {"pipeline": "echo"},
+        "idempotency_key": "k",
+    }
     first, again = (job_submit(project=project, user=None, **request).job for _ in range(2))
     assert first.id == again.id
     other = Job.objects.filter(id=make.job(project).id)
@@ -30,7 +34,14 @@ def test_users_of_the_same_key_can_all_be_deleted() -> None:
     jobs = [make.job(project, user=user, idempotency_key="same") for user in people]
     for user in people:
         user.delete()
-    assert list(Job.objects.filter(id__in=[job.id for job in jobs]).values_list("created_by", "idempotency_key")) == [(None, None)] * 2
+    assert (
+        list(
+            Job.objects.filter(id__in=[job.id for job in jobs]).values_list(
+                "created_by", "idempotency_key"
+            )
+        )
+        == [(None, None)] * 2
+    )
 
 
 def test_existing_duplicates_keep_the_key_at_the_oldest_job() -> None:
@@ -42,4 +53,8 @@ def test_existing_duplicates_keep_the_key_at_the_oldest_job() -> None:
         Job.objects.update(created_by=None)
         Job.objects.update(idempotency_key="k")
         cursor.execute(import_module("jobs.migrations.0010_idempotency_key_once").DUPLICATES)
-    assert [key for _, key in sorted(Job.objects.values_list("created_at", "idempotency_key"))] == ["k", None, None]
+    assert [key for _, key in sorted(Job.objects.values_list("created_at", "idempotency_key"))] == [
+        "k",
+        None,
+        None,
+    ]

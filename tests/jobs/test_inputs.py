@@ -12,14 +12,36 @@ from jobs.services.launch import attempts_launch
 from jobs.services.retry import job_retry
 from jobs.services.submit import job_submit
 from mimir.lib.errors import Invalid
-from projects.models import Dataset, DatasetVersion, Model, ModelVersion, Project, Twin, TwinDefinition
+from projects.models import (
+    Dataset,
+    DatasetVersion,
+    Model,
+    ModelVersion,
+    Project,
+    Twin,
+    TwinDefinition,
+)
 from tests.support import make
 
 pytestmark = pytest.mark.django_db
 
-SCHEMA = [("id", "BIGINT"), ("wind", "DOUBLE"), ("sky", "VARCHAR"), ("day", "DATE"), ("raw", "BLOB")]
-SIGNATURE = {"features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}], "target": {"name": "id", "type": "BIGINT"}, "task": "regression"}
-DEFINITION = {"types": [{"name": "day", "key": {"name": "id"}, "properties": [{"name": "wind", "type": "number"}]}]}
+SCHEMA = [
+    ("id", "BIGINT"),
+    ("wind", "DOUBLE"),
+    ("sky", "VARCHAR"),
+    ("day", "DATE"),
+    ("raw", "BLOB"),
+]
+SIGNATURE = {
+    "features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}],
+    "target": {"name": "id", "type": "BIGINT"},
+    "task": "regression",
+}
+DEFINITION = {
+    "types": [
+        {"name": "day", "key": {"name": "id"}, "properties": [{"name": "wind", "type": "number"}]}
+    ]
+}
 
 TRAIN = {"dataset": "weather", "target": "wind", "model": "m"}
 INFER = {"model": "fan", "dataset": "weather", "output": "o"}
@@ -34,14 +56,26 @@ def project() -> Project:
     for number in (1, 2):
         version = _version(dataset, number)
     model = Model.objects.create(project=made, name="fan", latest_number=1)
-    facts = {"task": "regression", "algorithm": "linear", "target": "id", "metrics": {}, "baseline": {}, "size_bytes": 1, "sha256": "0" * 64}
-    ModelVersion.objects.create(model=model, number=1, signature=SIGNATURE, training_data=version, storage_key="k", **facts)
+    facts = {
+        "task": "regression",
+        "algorithm": "linear",
+        "target": "id",
+        "metrics": {},
+        "baseline": {},
+        "size_bytes": 1,
+        "sha256": "0" * 64,
+    }
+    ModelVersion.objects.create(
+        model=model, number=1, signature=SIGNATURE, training_data=version, storage_key="k", **facts
+    )
     twin = Twin.objects.create(project=made, name="town", definition_number=1)
     TwinDefinition.objects.create(twin=twin, number=1, definition=DEFINITION)
     return made
 
 
-def _version(dataset: Dataset, number: int, rows: int = 10, columns: list[tuple[str, str]] = SCHEMA) -> DatasetVersion:
+def _version(
+    dataset: Dataset, number: int, rows: int = 10, columns: list[tuple[str, str]] = SCHEMA
+) -> DatasetVersion:
     return DatasetVersion.objects.create(
         dataset=dataset,
         number=number,
@@ -56,30 +90,44 @@ def _version(dataset: Dataset, number: int, rows: int = 10, columns: list[tuple[
 
 
 def _submit(project: Project, kind: JobType, parameters: dict[str, Any]) -> Job:
-    return job_submit(project=project, user=project.created_by, type=kind, parameters=parameters).job
+    return job_submit(
+        project=project, user=project.created_by, type=kind, parameters=parameters
+    ).job
 
 
-def test_each_type_is_fixed_on_the_newest_versions_and_a_version_finds_who_uses_it(project: Project) -> None:
+def test_each_type_is_fixed_on_the_newest_versions_and_a_version_finds_who_uses_it(
+    project: Project,
+) -> None:
     newest = DatasetVersion.objects.get(dataset__name="weather", number=2)
     training = _submit(project, JobType.ML_TRAINING, TRAIN)
     inference = _submit(project, JobType.ML_INFERENCE, INFER)
     update = _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE)
     assert [(row["kind"], row.get("version")) for row in training.inputs] == [("dataset", 2)]
-    assert [(row["kind"], row.get("version")) for row in inference.inputs] == [("model", 1), ("dataset", 2)]
-    assert [(row["kind"], row.get("version")) for row in update.inputs] == [("twin", None), ("dataset", 2)]
+    assert [(row["kind"], row.get("version")) for row in inference.inputs] == [
+        ("model", 1),
+        ("dataset", 2),
+    ]
+    assert [(row["kind"], row.get("version")) for row in update.inputs] == [
+        ("twin", None),
+        ("dataset", 2),
+    ]
     users = JobInput.objects.filter(dataset_version=newest).values_list("job_id", flat=True)
     assert set(users) == {training.id, inference.id, update.id}
     assert JobInput.objects.get(model_version__number=1).job_id == inference.id
     assert JobInput.objects.get(twin__name="town").job_id == update.id
 
 
-def test_updates_of_one_twin_share_an_exclusive_key_and_other_jobs_have_none(project: Project) -> None:
+def test_updates_of_one_twin_share_an_exclusive_key_and_other_jobs_have_none(
+    project: Project,
+) -> None:
     twin = Twin.objects.get()
     assert _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE).exclusive_key == f"twin:{twin.id}"
     assert _submit(project, JobType.ML_INFERENCE, INFER).exclusive_key == ""
 
 
-def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit(project: Project) -> None:
+def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit(
+    project: Project,
+) -> None:
     job = _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE)
     Job.objects.filter(id=job.id).update(status="cancelled", finished_at=job.created_at)
     job.refresh_from_db()
@@ -94,25 +142,120 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
 @pytest.mark.parametrize(
     ("kind", "parameters", "path", "words"),
     [
-        (JobType.ML_TRAINING, {**TRAIN, "dataset": "gone"}, "parameters.dataset", "no dataset gone here: upload it"),
-        (JobType.ML_TRAINING, {**TRAIN, "version": 9}, "parameters.version", "no dataset weather version 9"),
-        (JobType.ML_TRAINING, {**TRAIN, "target": "speed"}, "parameters.target", "no column speed: the dataset has id, wind, sky"),
-        (JobType.ML_TRAINING, {**TRAIN, "features": ["sky", "nope"]}, "parameters.features[1]", "no column nope"),
-        (JobType.ML_TRAINING, {**TRAIN, "features": ["raw"]}, "parameters.features[0]", "raw is BLOB"),
-        (JobType.ML_TRAINING, {**TRAIN, "target": "day"}, "parameters.target", "is DATE. A target must be"),
-        (JobType.ML_TRAINING, {**TRAIN, "target": "sky", "task": "regression"}, "parameters.target", '"sky" is text. Regression needs a'),
-        (JobType.ML_TRAINING, {**TRAIN, "exclude": ["nope"]}, "parameters.exclude[0]", "no column nope"),
-        (JobType.ML_TRAINING, {**TRAIN, "split": "time", "time_column": "sky"}, "parameters.time_column", "sky is VARCHAR"),
-        (JobType.ML_TRAINING, {**TRAIN, "rare_classes": "group"}, "parameters.rare_classes", "only classes of text can be grouped"),
-        (JobType.ML_INFERENCE, {**INFER, "model": "gone"}, "parameters.model", "no model gone here: train it first"),
-        (JobType.ML_INFERENCE, {**INFER, "version": 7}, "parameters.version", "no model fan version 7"),
-        (JobType.ML_INFERENCE, {**INFER, "keys": ["id", "nope"]}, "parameters.keys[1]", "no column nope"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "twin": "gone"}, "parameters.twin", "no twin gone here"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "type": "night"}, "parameters.type", "no entity type of town: it has day"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "latest_by": "nope"}, "parameters.latest_by", "no column nope"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "key": "nope"}, "parameters.key", "no column nope"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "properties": {"rain": "wind"}}, "parameters.properties.rain", "day has no property rain"),
-        (JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "properties": {"wind": "gust"}}, "parameters.properties.wind", "no column gust"),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "dataset": "gone"},
+            "parameters.dataset",
+            "no dataset gone here: upload it",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "version": 9},
+            "parameters.version",
+            "no dataset weather version 9",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "target": "speed"},
+            "parameters.target",
+            "no column speed: the dataset has id, wind, sky",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "features": ["sky", "nope"]},
+            "parameters.features[1]",
+            "no column nope",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "features": ["raw"]},
+            "parameters.features[0]",
+            "raw is BLOB",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "target": "day"},
+            "parameters.target",
+            "is DATE. A target must be",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "target": "sky", "task": "regression"},
+            "parameters.target",
+            '"sky" is text. Regression needs a',
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "exclude": ["nope"]},
+            "parameters.exclude[0]",
+            "no column nope",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "split": "time", "time_column": "sky"},
+            "parameters.time_column",
+            "sky is VARCHAR",
+        ),
+        (
+            JobType.ML_TRAINING,
+            {**TRAIN, "rare_classes": "group"},
+            "parameters.rare_classes",
+            "only classes of text can be grouped",
+        ),
+        (
+            JobType.ML_INFERENCE,
+            {**INFER, "model": "gone"},
+            "parameters.model",
+            "no model gone here: train it first",
+        ),
+        (
+            JobType.ML_INFERENCE,
+            {**INFER, "version": 7},
+            "parameters.version",
+            "no model fan version 7",
+        ),
+        (
+            JobType.ML_INFERENCE,
+            {**INFER, "keys": ["id", "nope"]},
+            "parameters.keys[1]",
+            "no column nope",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "twin": "gone"},
+            "parameters.twin",
+            "no twin gone here",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "type": "night"},
+            "parameters.type",
+            "no entity type of town: it has day",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "latest_by": "nope"},
+            "parameters.latest_by",
+            "no column nope",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "key": "nope"},
+            "parameters.key",
+            "no column nope",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "properties": {"rain": "wind"}},
+            "parameters.properties.rain",
+            "day has no property rain",
+        ),
+        (
+            JobType.DIGITAL_TWIN_UPDATE,
+            {**UPDATE, "properties": {"wind": "gust"}},
+            "parameters.properties.wind",
+            "no column gust",
+        ),
     ],
 )
 def test_what_does_not_fit_the_project_is_refused_at_its_field(
@@ -131,7 +274,9 @@ def test_a_dataset_without_rows_has_nothing_to_learn_from(project: Project) -> N
     assert "has no rows" in refused.value.detail["parameters.dataset"]
 
 
-def test_a_dataset_that_does_not_fit_the_model_is_refused_with_the_difference(project: Project) -> None:
+def test_a_dataset_that_does_not_fit_the_model_is_refused_with_the_difference(
+    project: Project,
+) -> None:
     dataset = Dataset.objects.create(project=project, name="calm", latest_number=1)
     _version(dataset, 1, columns=[("Wind", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
@@ -144,24 +289,39 @@ def test_a_kept_column_that_a_prediction_would_cover_is_refused(project: Project
     _version(dataset, 1, columns=[*SCHEMA, ("Prediction", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
         _submit(project, JobType.ML_INFERENCE, {**INFER, "dataset": "again"})
-    assert "prediction is the name of a column that the prediction adds" in refused.value.detail["parameters.keys"]
+    assert (
+        "prediction is the name of a column that the prediction adds"
+        in refused.value.detail["parameters.keys"]
+    )
     assert _submit(project, JobType.ML_INFERENCE, {**INFER, "dataset": "again", "keys": ["id"]})
 
 
-def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them(project: Project) -> None:
+def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them(
+    project: Project,
+) -> None:
     dataset = Dataset.objects.create(project=project, name="other", latest_number=1)
     _version(dataset, 1, columns=[("id", "BIGINT"), ("breeze", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
         _submit(project, JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "dataset": "other"})
     assert "say which column each is read from" in refused.value.detail["parameters.properties"]
-    assert _submit(project, JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "dataset": "other", "properties": {"wind": "breeze"}})
+    assert _submit(
+        project,
+        JobType.DIGITAL_TWIN_UPDATE,
+        {**UPDATE, "dataset": "other", "properties": {"wind": "breeze"}},
+    )
 
 
 def test_a_gpu_that_is_asked_for_reaches_the_launcher(project: Project) -> None:
     cluster_ensure()
     Cluster.objects.update(capacity_gpus=2)
     asked = {"cpu": "1", "memory": "512Mi", "gpu": 2}
-    job = job_submit(project=project, user=project.created_by, type=JobType.ML_TRAINING, parameters=TRAIN, resources=asked).job
+    job = job_submit(
+        project=project,
+        user=project.created_by,
+        type=JobType.ML_TRAINING,
+        parameters=TRAIN,
+        resources=asked,
+    ).job
     admit_once()
     attempt = Attempt.objects.get(job=job)
     attempts_launch([attempt.id])

@@ -8,7 +8,15 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.contract import JobType
 from jobs.models import Job, JobInput, JobOutput
-from projects.models import DatasetVersion, ModelVersion, PipelineVersion, Project, RevisionKind, Twin, TwinRevision
+from projects.models import (
+    DatasetVersion,
+    ModelVersion,
+    PipelineVersion,
+    Project,
+    RevisionKind,
+    Twin,
+    TwinRevision,
+)
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -25,7 +33,13 @@ def caller(project: Project) -> Caller:
     return Caller(project.created_by)
 
 
-def _job(project: Project, kind: JobType = JobType.PIPELINE_EXECUTION, *, reads: tuple[Any, ...] = (), makes: tuple[Any, ...] = ()) -> Job:
+def _job(
+    project: Project,
+    kind: JobType = JobType.PIPELINE_EXECUTION,
+    *,
+    reads: tuple[Any, ...] = (),
+    makes: tuple[Any, ...] = (),
+) -> Job:
     """A job with rows for what it reads and makes, as submit and outcome write them."""
     job = make.job(project)
     Job.objects.filter(id=job.id).update(type=kind)
@@ -38,14 +52,20 @@ def _job(project: Project, kind: JobType = JobType.PIPELINE_EXECUTION, *, reads:
 
 
 def _column(version: Any) -> str:
-    kinds = {DatasetVersion: "dataset_version", ModelVersion: "model_version", PipelineVersion: "pipeline_version"}
+    kinds = {
+        DatasetVersion: "dataset_version",
+        ModelVersion: "model_version",
+        PipelineVersion: "pipeline_version",
+    }
     return (kinds | {TwinRevision: "twin_revision", Twin: "twin"})[type(version)]
 
 
 def _revision(project: Project, number: int = 1) -> TwinRevision:
     twin, _ = Twin.objects.get_or_create(project=project, name="town")
     Twin.objects.update(latest_revision=number)
-    return TwinRevision.objects.create(twin=twin, number=number, kind=RevisionKind.UPDATE, definition_number=1)
+    return TwinRevision.objects.create(
+        twin=twin, number=number, kind=RevisionKind.UPDATE, definition_number=1
+    )
 
 
 def _lineage(caller: Caller, of: str, status: int = 200) -> Any:
@@ -60,15 +80,24 @@ def _edges(shown: Any) -> set[tuple[str, str]]:
 
 def _chain(project: Project) -> dict[str, Any]:
     """Pipeline, training, inference, update, each using what the one before made."""
-    raw, pipeline = make.dataset_version(project, "raw"), PipelineVersion.objects.get(pipeline__project=project)
-    clean, predicted, revision = make.dataset_version(project, "clean"), make.dataset_version(project, "predicted"), _revision(project)
+    raw, pipeline = (
+        make.dataset_version(project, "raw"),
+        PipelineVersion.objects.get(pipeline__project=project),
+    )
+    clean, predicted, revision = (
+        make.dataset_version(project, "clean"),
+        make.dataset_version(project, "predicted"),
+        _revision(project),
+    )
     model = make.model_version(clean)
     twin = revision.twin
     return {
         "run": _job(project, reads=(pipeline, raw, raw), makes=(clean,)),
         "train": _job(project, JobType.ML_TRAINING, reads=(clean,), makes=(model,)),
         "infer": _job(project, JobType.ML_INFERENCE, reads=(model, clean), makes=(predicted,)),
-        "update": _job(project, JobType.DIGITAL_TWIN_UPDATE, reads=(twin, predicted), makes=(revision,)),
+        "update": _job(
+            project, JobType.DIGITAL_TWIN_UPDATE, reads=(twin, predicted), makes=(revision,)
+        ),
     }
 
 
@@ -91,30 +120,56 @@ def test_the_newest_result_names_everything_it_came_from(project: Project, calle
     nodes = {node["id"]: node for node in shown["nodes"]}
     assert set(nodes) == {end for edge in _edges(shown) for end in edge}
     train = nodes[jobs["train"]]
-    assert (train["kind"], train["job_type"], train["status"], train["version"], train["by"]) == ("job", "ml_training", "queued", None, "ada")
+    assert (train["kind"], train["job_type"], train["status"], train["version"], train["by"]) == (
+        "job",
+        "ml_training",
+        "queued",
+        None,
+        "ada",
+    )
     model = nodes["model:fan@1"]
-    assert (model["kind"], model["name"], model["version"], model["job_type"], model["status"]) == ("model", "fan", 1, None, None)
+    assert (model["kind"], model["name"], model["version"], model["job_type"], model["status"]) == (
+        "model",
+        "fan",
+        1,
+        None,
+        None,
+    )
 
 
-def test_the_first_input_names_everything_that_became_of_it(project: Project, caller: Caller) -> None:
+def test_the_first_input_names_everything_that_became_of_it(
+    project: Project, caller: Caller
+) -> None:
     jobs = _chain(project)
     ids = [node["id"] for node in _lineage(caller, "dataset:raw@1")["nodes"]]
     assert ids[0] == "dataset:raw@1"
-    assert set(ids) == {"dataset:raw@1", "dataset:clean@1", "dataset:predicted@1", "model:fan@1", "twin:town@1"} | {
-        f"job:{job.id}" for job in jobs.values()
-    }
+    assert set(ids) == {
+        "dataset:raw@1",
+        "dataset:clean@1",
+        "dataset:predicted@1",
+        "model:fan@1",
+        "twin:town@1",
+    } | {f"job:{job.id}" for job in jobs.values()}
 
 
-def test_from_the_middle_it_goes_both_ways_and_leaves_out_what_only_lies_beside_it(project: Project, caller: Caller) -> None:
+def test_from_the_middle_it_goes_both_ways_and_leaves_out_what_only_lies_beside_it(
+    project: Project, caller: Caller
+) -> None:
     _chain(project)
     beside = make.dataset_version(project, "beside")
-    job = _job(project, reads=(DatasetVersion.objects.get(dataset__name="raw"), beside), makes=(make.dataset_version(project, "other"),))
+    job = _job(
+        project,
+        reads=(DatasetVersion.objects.get(dataset__name="raw"), beside),
+        makes=(make.dataset_version(project, "other"),),
+    )
     ids = {node["id"] for node in _lineage(caller, "model:fan@1")["nodes"]}
     assert {"dataset:raw@1", "pipeline:echo@1", "twin:town@1"} <= ids
     assert not {"dataset:beside@1", "dataset:other@1", f"job:{job.id}"} & ids
 
 
-def test_a_job_that_used_a_version_is_there_though_it_made_nothing(project: Project, caller: Caller) -> None:
+def test_a_job_that_used_a_version_is_there_though_it_made_nothing(
+    project: Project, caller: Caller
+) -> None:
     version = make.dataset_version(project)
     job = _job(project, JobType.ML_TRAINING, reads=(version,))
     shown = _lineage(caller, "dataset:weather@1")
@@ -129,12 +184,16 @@ def test_a_version_that_nothing_touched_stands_alone(project: Project, caller: C
     assert ([node["id"] for node in shown["nodes"]], shown["edges"]) == (["dataset:weather@2"], [])
 
 
-def test_nothing_of_another_project_appears_though_rows_should_say_so(project: Project, caller: Caller) -> None:
+def test_nothing_of_another_project_appears_though_rows_should_say_so(
+    project: Project, caller: Caller
+) -> None:
     other = make.project("other")
     version, foreign = make.dataset_version(project), make.dataset_version(other, "foreign")
     _job(other, reads=(version,), makes=(foreign,))
     _job(other, reads=(foreign,))
-    assert [node["id"] for node in _lineage(caller, "dataset:weather@1")["nodes"]] == ["dataset:weather@1"]
+    assert [node["id"] for node in _lineage(caller, "dataset:weather@1")["nodes"]] == [
+        "dataset:weather@1"
+    ]
     assert _lineage(caller, "dataset:foreign@1", 404)["code"] == "not_found"
 
 
@@ -152,7 +211,17 @@ def test_a_nul_character_is_refused(project: Project, caller: Caller) -> None:
     assert "U+0000" in _lineage(caller, "dataset:\x00@1", 400)["detail"]["of"]
 
 
-@pytest.mark.parametrize("of", ["dataset:none@1", "dataset:weather@2", "dataset:weather@0", "model:weather@1", "twin:none@latest", "twin:town@2"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        "dataset:none@1",
+        "dataset:weather@2",
+        "dataset:weather@0",
+        "model:weather@1",
+        "twin:none@latest",
+        "twin:town@2",
+    ],
+)
 def test_what_is_not_there_is_404(project: Project, caller: Caller, of: str) -> None:
     make.dataset_version(project)
     _revision(project)
@@ -161,13 +230,20 @@ def test_what_is_not_there_is_404(project: Project, caller: Caller, of: str) -> 
 
 def test_a_twin_without_a_revision_has_no_lineage(project: Project, caller: Caller) -> None:
     Twin.objects.create(project=project, name="empty")
-    assert _lineage(caller, "twin:empty@latest", 404)["message"] == "There is no empty among this project's twins."
+    assert (
+        _lineage(caller, "twin:empty@latest", 404)["message"]
+        == "There is no empty among this project's twins."
+    )
 
 
 def test_it_ends_at_its_bound_and_says_so(project: Project, caller: Caller) -> None:
     version = make.dataset_version(project)
     job = make.job(project)
-    fields = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields if field.attname != "id"}
+    fields = {
+        field.attname: getattr(job, field.attname)
+        for field in Job._meta.concrete_fields
+        if field.attname != "id"
+    }
     users = Job.objects.bulk_create(Job(**fields) for _ in range(250))
     JobInput.objects.bulk_create(JobInput(job=user, dataset_version=version) for user in users)
     shown = _lineage(caller, "dataset:weather@1")
@@ -176,16 +252,23 @@ def test_it_ends_at_its_bound_and_says_so(project: Project, caller: Caller) -> N
     assert {node["id"] for node in shown["nodes"][1:]} == {f"job:{identity}" for identity in newest}
 
 
-def test_the_number_of_queries_grows_with_the_steps_and_not_with_the_rows(project: Project, caller: Caller) -> None:
+def test_the_number_of_queries_grows_with_the_steps_and_not_with_the_rows(
+    project: Project, caller: Caller
+) -> None:
     caller.get("projects/")  # the first use of a token is written down
     counts = []
     for number in (1, 9):
         middle = make.dataset_version(project, "middle")
         for index in range(number):
-            source, made = make.dataset_version(project, f"source{index}"), make.dataset_version(project, f"made{index}")
+            source, made = (
+                make.dataset_version(project, f"source{index}"),
+                make.dataset_version(project, f"made{index}"),
+            )
             _job(project, reads=(source,), makes=(make.dataset_version(project, "unrelated"),))
             _job(project, reads=(middle,), makes=(made,))
         with CaptureQueriesContext(connection) as queries:
-            assert len(_lineage(caller, f"dataset:middle@{middle.number}")["nodes"]) == 1 + 2 * number
+            assert (
+                len(_lineage(caller, f"dataset:middle@{middle.number}")["nodes"]) == 1 + 2 * number
+            )
         counts.append(len(queries))
     assert counts[0] == counts[1]

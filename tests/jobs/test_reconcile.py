@@ -35,7 +35,12 @@ def test_a_lost_worker_is_tried_again_and_does_not_count() -> None:
     make.launcher().vanish(attempt.name)
     make.reconcile()
     job = _job(attempt)
-    assert (job.status, job.attempt, job.attempts_used, job.reason) == (JobStatus.QUEUED, 2, 0, FailureReason.WORKER_LOST)
+    assert (job.status, job.attempt, job.attempts_used, job.reason) == (
+        JobStatus.QUEUED,
+        2,
+        0,
+        FailureReason.WORKER_LOST,
+    )
 
 
 def test_lost_workers_are_bounded_too() -> None:
@@ -130,7 +135,9 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
 def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
     attempt = make.claimed()
     make.finish(attempt)
-    Attempt.objects.filter(id=attempt.id).update(ended_at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    Attempt.objects.filter(id=attempt.id).update(
+        ended_at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    )
     make.launcher().end(attempt.name)
     make.settle()
     attempt.refresh_from_db()
@@ -157,23 +164,32 @@ def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
 
 def test_a_worker_that_never_claims_is_ended_by_the_launch_time_limit() -> None:
     attempt = make.launched()
-    Attempt.objects.filter(id=attempt.id).update(created_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    Attempt.objects.filter(id=attempt.id).update(
+        created_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    )
     make.reconcile()
     assert _job(attempt).reason == FailureReason.LAUNCH_TIMEOUT
 
 
 def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
     attempt = make.claimed(timeout_seconds=60)
-    Attempt.objects.filter(id=attempt.id).update(claimed_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=2))
+    Attempt.objects.filter(id=attempt.id).update(
+        claimed_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=2)
+    )
     make.reconcile()
     job = _job(attempt)
     assert (job.status, job.reason) == (JobStatus.FAILED, FailureReason.DEADLINE_EXCEEDED)
-    assert job.diagnosis["next_steps"][0] == {"label": "Run again with 2 min", "patch": {"timeout_seconds": 120}}
+    assert job.diagnosis["next_steps"][0] == {
+        "label": "Run again with 2 min",
+        "patch": {"timeout_seconds": 120},
+    }
 
 
 def test_silence_of_a_worker_that_is_seen_alive_fails_nothing() -> None:
     attempt = make.claimed()
-    Attempt.objects.filter(id=attempt.id).update(heartbeat_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    Attempt.objects.filter(id=attempt.id).update(
+        heartbeat_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    )
     make.settle()
     assert _job(attempt).status == JobStatus.RUNNING
 
@@ -207,7 +223,10 @@ def test_an_orphan_with_our_label_is_ended_and_removed() -> None:
     launcher.workers["stray"] = launcher.workers[attempt.name].__class__(
         spec=launcher.workers[attempt.name].spec.__class__(
             **{
-                **{name: getattr(launcher.workers[attempt.name].spec, name) for name in launcher.workers[attempt.name].spec.__slots__},
+                **{
+                    name: getattr(launcher.workers[attempt.name].spec, name)
+                    for name in launcher.workers[attempt.name].spec.__slots__
+                },
                 "name": "stray",
                 "attempt_id": (stray := str(uuid4())),
             }
@@ -224,7 +243,12 @@ def test_a_stop_of_mimir_puts_running_jobs_back_without_counting() -> None:
     assert attempts_release(actor="test") == 1
     make.settle()
     job = _job(attempt)
-    assert (job.status, job.attempt, job.attempts_used, job.infrastructure_failures) == (JobStatus.QUEUED, 2, 0, 0)
+    assert (job.status, job.attempt, job.attempts_used, job.infrastructure_failures) == (
+        JobStatus.QUEUED,
+        2,
+        0,
+        0,
+    )
     assert make.launcher().workers == {}
 
 

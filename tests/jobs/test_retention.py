@@ -35,7 +35,9 @@ def _ended(days: float = DAYS + 1, *, cleaned: bool = True) -> Attempt:
     make.settle()
     then = utc_now() - dt.timedelta(days=days)
     Job.objects.filter(id=attempt.job_id).update(finished_at=then)
-    Attempt.objects.filter(id=attempt.id).update(gone_at=then, cleaned_up_at=then if cleaned else None)
+    Attempt.objects.filter(id=attempt.id).update(
+        gone_at=then, cleaned_up_at=then if cleaned else None
+    )
     attempt.refresh_from_db()
     assert attempt.log_object
     return attempt
@@ -49,7 +51,14 @@ def _left(attempt: Attempt) -> bool:
 def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
     old, young = _ended(), _ended(days=DAYS - 1)
     key = storage.artifacts().save("artifacts/x", ContentFile(b"x"))
-    Artifact.objects.create(attempt=old, name="x", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=key)
+    Artifact.objects.create(
+        attempt=old,
+        name="x",
+        size_bytes=1,
+        sha256="0" * 64,
+        media_type="text/plain",
+        storage_key=key,
+    )
     files = [key, str(old.log_object), str(young.log_object)]
     assert [storage.artifacts().exists(each) for each in files] == [True, True, True]
     assert not _left(old)
@@ -59,7 +68,9 @@ def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
 
 def test_what_made_a_version_is_kept() -> None:
     attempt = _ended()
-    JobOutput.objects.create(job=attempt.job, dataset_version=make.dataset_version(attempt.job.project))
+    JobOutput.objects.create(
+        job=attempt.job, dataset_version=make.dataset_version(attempt.job.project)
+    )
     assert _left(attempt)
 
 
@@ -77,7 +88,9 @@ def test_a_worker_given_up_with_its_cluster_keeps_nothing_for_ever() -> None:
 
 
 def test_events_go_before_their_job(settings: Any) -> None:
-    settings.ENV = dataclasses.replace(settings.ENV, retention_jobs_days=0, retention_events_days=DAYS)
+    settings.ENV = dataclasses.replace(
+        settings.ENV, retention_jobs_days=0, retention_events_days=DAYS
+    )
     attempt = _ended()
     assert _left(attempt)
     assert not JobEvent.objects.filter(job_id=attempt.job_id).exists()
@@ -95,7 +108,9 @@ def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.Monke
         assert retention_apply() == 0
         assert retention_apply() == 1
         assert not Job.objects.filter(id=other.job_id).exists()
-        assert storage.artifacts().exists(str(protected.log_object)), "a row that stays keeps its files"
+        assert storage.artifacts().exists(str(protected.log_object)), (
+            "a row that stays keeps its files"
+        )
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE test_keeper")

@@ -14,7 +14,12 @@ PARAMETERS = {
     JobType.PIPELINE_EXECUTION: {"pipeline": "sales-daily"},
     JobType.ML_TRAINING: {"model": "churn-risk", "dataset": "churn", "target": "churned"},
     JobType.ML_INFERENCE: {"model": "churn-risk", "dataset": "customers", "output": "scores"},
-    JobType.DIGITAL_TWIN_UPDATE: {"twin": "pumps", "dataset": "readings", "type": "pump", "key": "id"},
+    JobType.DIGITAL_TWIN_UPDATE: {
+        "twin": "pumps",
+        "dataset": "readings",
+        "type": "pump",
+        "key": "id",
+    },
 }
 
 
@@ -30,7 +35,9 @@ def _found(job: Job, text: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", list(JobType))
-def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case(kind: JobType) -> None:
+def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case(
+    kind: JobType,
+) -> None:
     job = _job(kind)
     title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
     words = [title, title.upper(), title[1:-1], *title.split(), TYPES[job.type]]
@@ -47,7 +54,10 @@ def test_a_named_job_is_found_by_its_name_and_by_what_it_runs(kind: JobType) -> 
     assert not _found(job, "100__")
 
 
-@pytest.mark.parametrize("parameters", [{}, {"pipeline": 5}, {"pipeline": None}, {"pipeline": "x" * 100_000}, {"pipeline": ["a"]}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"pipeline": 5}, {"pipeline": None}, {"pipeline": "x" * 100_000}, {"pipeline": ["a"]}],
+)
 def test_odd_parameters_hinder_neither_the_row_nor_a_search(parameters: dict[str, object]) -> None:
     job = make.job()
     Job.objects.filter(id=job.id).update(parameters=parameters, name="odd")

@@ -28,7 +28,9 @@ def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
     assert (event.seq, event.kind, event.actor) == (1, "job.submitted", "user:ada")
 
 
-def test_the_dispatcher_is_woken_after_the_commit_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dispatcher_is_woken_after_the_commit_and_not_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A message that overtakes its row wakes a dispatcher that sees nothing."""
     seen: list[bool] = []
     monkeypatch.setattr(queue, "wake", lambda priority: seen.append(connection.in_atomic_block))
@@ -67,7 +69,12 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
 def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
     """A client that repeats a request over an update sends what an older release digested."""
     project, cluster = make.project(), cluster_ensure()
-    asked = {"project": project, "user": project.created_by, "type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    asked = {
+        "project": project,
+        "user": project.created_by,
+        "type": JobType.PIPELINE_EXECUTION,
+        "parameters": {"pipeline": "echo"},
+    }
     first = job_submit(idempotency_key="k", **asked).job
     assert job_submit(idempotency_key="k", cluster=None, region="", **asked).job == first
     with pytest.raises(Conflict):
@@ -77,11 +84,21 @@ def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> N
 def test_a_place_that_is_not_there_is_refused_with_those_that_are() -> None:
     project = make.project()
     Cluster.objects.bulk_create(
-        Cluster(name=name, region=name[:2], enabled=name != "eu-2", capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+        Cluster(
+            name=name,
+            region=name[:2],
+            enabled=name != "eu-2",
+            capacity_jobs=1,
+            capacity_cpu_millicores=0,
+            capacity_memory_bytes=0,
+        )
         for name in ("eu-1", "eu-2", "us-1")
     )
     refused = {
-        ("moon", None): ("cluster", "there is no cluster of that name: use eu-1, eu-2, us-1, or leave it out"),
+        ("moon", None): (
+            "cluster",
+            "there is no cluster of that name: use eu-1, eu-2, us-1, or leave it out",
+        ),
         (None, "moon"): ("region", "no cluster is in that region: use eu, us, or leave it out"),
         ("eu-1", "us"): ("region", "the cluster eu-1 is in eu"),
     }
@@ -98,7 +115,9 @@ def test_a_job_run_again_asks_for_the_same_place() -> None:
     project, cluster = make.project(), cluster_ensure()
     job = make.job(project, cluster=cluster.name)
     job_cancel(job_id=job.id, actor="user:ada")
-    assert job_retry(job=Job.objects.get(id=job.id), user=project.created_by).cluster == cluster.name
+    assert (
+        job_retry(job=Job.objects.get(id=job.id), user=project.created_by).cluster == cluster.name
+    )
 
 
 def test_the_same_key_with_another_body_is_refused() -> None:
@@ -106,7 +125,9 @@ def test_the_same_key_with_another_body_is_refused() -> None:
     asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
     job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     with pytest.raises(Conflict) as caught:
-        job_submit(project=project, user=project.created_by, idempotency_key="k", **asked, name="other")
+        job_submit(
+            project=project, user=project.created_by, idempotency_key="k", **asked, name="other"
+        )
     assert caught.value.code == "idempotency_conflict"
 
 
@@ -122,7 +143,13 @@ def test_every_wrong_field_is_named() -> None:
             timeout_seconds=0,
             max_attempts=99,
         )
-    assert set(caught.value.detail) == {"parameters.pipeline", "parameters.extra", "resources.cpu", "timeout_seconds", "max_attempts"}
+    assert set(caught.value.detail) == {
+        "parameters.pipeline",
+        "parameters.extra",
+        "resources.cpu",
+        "timeout_seconds",
+        "max_attempts",
+    }
     assert Job.objects.count() == 0
 
 
@@ -173,10 +200,21 @@ def test_a_project_may_have_so_many_waiting_jobs_and_no_more(settings: object) -
 
 def test_a_request_is_the_lesser_of_the_limit_and_the_profile() -> None:
     job = make.job(resources={"cpu": "500m", "memory": "8Gi"})
-    assert json.dumps(job.resources["limits"], sort_keys=True) == '{"cpu_millicores": 500, "gpus": 0, "memory_bytes": 8589934592}'
-    assert job.resources["requests"] == {"cpu_millicores": 500, "memory_bytes": 8 * 2**30, "gpus": 0}, "more than usual is held whole"
+    assert (
+        json.dumps(job.resources["limits"], sort_keys=True)
+        == '{"cpu_millicores": 500, "gpus": 0, "memory_bytes": 8589934592}'
+    )
+    assert job.resources["requests"] == {
+        "cpu_millicores": 500,
+        "memory_bytes": 8 * 2**30,
+        "gpus": 0,
+    }, "more than usual is held whole"
     usual = make.job(resources={"cpu": "2", "memory": "4Gi"})
-    assert usual.resources["requests"] == {"cpu_millicores": 1000, "memory_bytes": 2 * 2**30, "gpus": 0}
+    assert usual.resources["requests"] == {
+        "cpu_millicores": 1000,
+        "memory_bytes": 2 * 2**30,
+        "gpus": 0,
+    }
 
 
 def test_built_in_profiles_fit_the_machine_of_the_process_launcher() -> None:
@@ -186,4 +224,6 @@ def test_built_in_profiles_fit_the_machine_of_the_process_launcher() -> None:
             assert amounts.cpu_millicores <= small.cpu_millicores
             assert amounts.memory_bytes <= small.memory_bytes
     asked = {"ml_training": {"requests": {"cpu": "4"}, "limits": {"cpu": "8", "memory": "16Gi"}}}
-    assert profiles_with(asked, machine=small)[JobType.ML_TRAINING].requests.cpu_millicores == 4000, "what an administrator sets holds"
+    assert (
+        profiles_with(asked, machine=small)[JobType.ML_TRAINING].requests.cpu_millicores == 4000
+    ), "what an administrator sets holds"

@@ -37,35 +37,68 @@ def _summary(caller: Caller) -> Any:
 
 
 def _ended(
-    project: Project, status: JobStatus = JobStatus.SUCCEEDED, *, hours: float = 1.0, seconds: float = 30.0, made: Any = None, **fields: Any
+    project: Project,
+    status: JobStatus = JobStatus.SUCCEEDED,
+    *,
+    hours: float = 1.0,
+    seconds: float = 30.0,
+    made: Any = None,
+    **fields: Any,
 ) -> Job:
     """A job that was submitted `hours` ago, ran for `seconds` and made a version."""
     job, began = make.job(project), utc_now() - dt.timedelta(hours=hours)
-    times = {"created_at": began, "started_at": began, "finished_at": began + dt.timedelta(seconds=seconds)}
+    times = {
+        "created_at": began,
+        "started_at": began,
+        "finished_at": began + dt.timedelta(seconds=seconds),
+    }
     Job.objects.filter(id=job.id).update(status=status, **times, **fields)
     for version in made or ():
-        column = {"DatasetVersion": "dataset_version", "ModelVersion": "model_version"}.get(type(version).__name__, "twin_revision")
+        column = {"DatasetVersion": "dataset_version", "ModelVersion": "model_version"}.get(
+            type(version).__name__, "twin_revision"
+        )
         JobOutput.objects.create(job=job, **{column: version})
     return Job.objects.get(id=job.id)
 
 
 def _failed(project: Project, hours: float = 1.0, **fields: Any) -> Job:
     step = {"label": "Run again", "patch": {}}
-    return _ended(project, JobStatus.FAILED, hours=hours, diagnosis={"summary": "It broke.", "next_steps": [step]}, **fields)
+    return _ended(
+        project,
+        JobStatus.FAILED,
+        hours=hours,
+        diagnosis={"summary": "It broke.", "next_steps": [step]},
+        **fields,
+    )
 
 
 def test_a_new_project_has_an_empty_summary(caller: Caller) -> None:
     shown = _summary(caller)
-    assert shown["counts"] == {"succeeded": 0, "failed": 0, "cancelled": 0, "running": 0, "waiting": 0}
+    assert shown["counts"] == {
+        "succeeded": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "running": 0,
+        "waiting": 0,
+    }
     assert (shown["attention"], shown["results"], shown["producers"]) == ([], [], [])
-    assert [sum((hour["succeeded"], hour["failed"], hour["cancelled"])) for hour in shown["hourly"]] == [0] * 24
+    assert [
+        sum((hour["succeeded"], hour["failed"], hour["cancelled"])) for hour in shown["hourly"]
+    ] == [0] * 24
     assert shown["usage"] == {"running": 0, "limit": None, "cpu_millicores": 0, "memory_bytes": 0}
 
 
-def test_a_failure_needs_a_person_until_the_same_request_succeeds(project: Project, caller: Caller) -> None:
+def test_a_failure_needs_a_person_until_the_same_request_succeeds(
+    project: Project, caller: Caller
+) -> None:
     failed = _failed(project, name="Nightly")
     (needs,) = _summary(caller)["attention"]
-    assert (needs["kind"], needs["job"]["id"], needs["title"], needs["summary"]) == ("failed_job", str(failed.id), "Nightly", "It broke.")
+    assert (needs["kind"], needs["job"]["id"], needs["title"], needs["summary"]) == (
+        "failed_job",
+        str(failed.id),
+        "Nightly",
+        "It broke.",
+    )
     assert needs["next_steps"] == [{"label": "Run again", "patch": {}}]
     _ended(project, hours=2)  # earlier
     _ended(project, hours=0.5, type=JobType.ML_TRAINING, parameters=TRAIN)  # of something else
@@ -75,7 +108,9 @@ def test_a_failure_needs_a_person_until_the_same_request_succeeds(project: Proje
     assert _summary(caller)["attention"] == []
 
 
-def test_a_dismissed_failure_is_hidden_from_one_user_until_the_work_fails_again(project: Project, caller: Caller) -> None:
+def test_a_dismissed_failure_is_hidden_from_one_user_until_the_work_fails_again(
+    project: Project, caller: Caller
+) -> None:
     failed = _failed(project, hours=2)
     for _ in range(2):
         assert caller.send("PUT", f"jobs/{failed.id}/dismissal/").status_code == 204
@@ -91,10 +126,17 @@ def test_a_dismissed_failure_is_hidden_from_one_user_until_the_work_fails_again(
     failed.delete()
 
 
-def test_of_a_series_of_failures_the_newest_is_shown_and_of_many_series_five(project: Project, caller: Caller) -> None:
+def test_of_a_series_of_failures_the_newest_is_shown_and_of_many_series_five(
+    project: Project, caller: Caller
+) -> None:
     for number in range(7):
         for hours in (10 + number, 20 + number):
-            _failed(project, hours=hours, type=JobType.ML_TRAINING, parameters={**TRAIN, "model": f"m{number}"})
+            _failed(
+                project,
+                hours=hours,
+                type=JobType.ML_TRAINING,
+                parameters={**TRAIN, "model": f"m{number}"},
+            )
     shown = _summary(caller)["attention"]
     assert [row["title"] for row in shown] == [f"Train m{number} on clean" for number in range(5)]
     assert [Job.objects.get(id=row["job"]["id"]).created_at for row in shown] == sorted(
@@ -102,13 +144,17 @@ def test_of_a_series_of_failures_the_newest_is_shown_and_of_many_series_five(pro
     )[:5]
 
 
-def test_a_failure_is_forgotten_after_a_week_and_one_of_another_project_is_not_shown(project: Project, caller: Caller) -> None:
+def test_a_failure_is_forgotten_after_a_week_and_one_of_another_project_is_not_shown(
+    project: Project, caller: Caller
+) -> None:
     _failed(project, hours=24 * 7 + 1)
     _failed(make.project("other"))
     assert _summary(caller)["attention"] == []
 
 
-def test_the_last_day_is_counted_by_the_hour_and_its_sum_is_the_count(project: Project, caller: Caller) -> None:
+def test_the_last_day_is_counted_by_the_hour_and_its_sum_is_the_count(
+    project: Project, caller: Caller
+) -> None:
     for hours in (0.1, 0.2, 1.5, 23.9, 24.1, 100):
         _ended(project, hours=hours, seconds=1)
     _failed(project, hours=1.5)
@@ -116,9 +162,21 @@ def test_the_last_day_is_counted_by_the_hour_and_its_sum_is_the_count(project: P
     for _ in range(3):
         make.job(project)
     shown = _summary(caller)
-    assert shown["counts"] == {"succeeded": 4, "failed": 1, "cancelled": 1, "running": 0, "waiting": 3}
-    assert [index for index, hour in enumerate(shown["hourly"]) for _ in range(hour["succeeded"])] == [0, 22, 23, 23]
-    assert (shown["hourly"][22]["failed"], shown["hourly"][22]["cancelled"], len(shown["hourly"])) == (1, 1, 24)
+    assert shown["counts"] == {
+        "succeeded": 4,
+        "failed": 1,
+        "cancelled": 1,
+        "running": 0,
+        "waiting": 3,
+    }
+    assert [
+        index for index, hour in enumerate(shown["hourly"]) for _ in range(hour["succeeded"])
+    ] == [0, 22, 23, 23]
+    assert (
+        shown["hourly"][22]["failed"],
+        shown["hourly"][22]["cancelled"],
+        len(shown["hourly"]),
+    ) == (1, 1, 24)
 
 
 def test_new_results_name_what_was_made_by_which_job(project: Project, caller: Caller) -> None:
@@ -126,22 +184,38 @@ def test_new_results_name_what_was_made_by_which_job(project: Project, caller: C
     model = make.model_version(data)
     first, second = _ended(project, made=[data]), _ended(project, made=[model])
     _ended(project)  # made nothing
-    shown = [(row["kind"], row["name"], row["version"], row["job"]) for row in _summary(caller)["results"]]
+    shown = [
+        (row["kind"], row["name"], row["version"], row["job"])
+        for row in _summary(caller)["results"]
+    ]
     assert shown == [("model", "fan", 1, str(second.id)), ("dataset", "clean", 1, str(first.id))]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_use_is_what_workers_hold_beside_the_limit_of_the_project(project: Project, caller: Caller) -> None:
+def test_use_is_what_workers_hold_beside_the_limit_of_the_project(
+    project: Project, caller: Caller
+) -> None:
     attempt = make.claimed()
     limit_set(scope="project", key="demo", actor="user:ada", max_jobs=3, paused=False)
     shown = _summary(caller)
-    assert shown["usage"] == {"running": 1, "limit": 3, "cpu_millicores": attempt.cpu_millicores, "memory_bytes": attempt.memory_bytes}
+    assert shown["usage"] == {
+        "running": 1,
+        "limit": 3,
+        "cpu_millicores": attempt.cpu_millicores,
+        "memory_bytes": attempt.memory_bytes,
+    }
     assert shown["counts"]["running"] == 1
 
 
-def test_what_is_kept_up_to_date_shows_the_runs_of_what_makes_it(project: Project, caller: Caller) -> None:
+def test_what_is_kept_up_to_date_shows_the_runs_of_what_makes_it(
+    project: Project, caller: Caller
+) -> None:
     data = make.dataset_version(project, "clean")
-    for hours, status, seconds in ((5, JobStatus.SUCCEEDED, 10), (4, JobStatus.FAILED, 99), (2, JobStatus.SUCCEEDED, 40)):
+    for hours, status, seconds in (
+        (5, JobStatus.SUCCEEDED, 10),
+        (4, JobStatus.FAILED, 99),
+        (2, JobStatus.SUCCEEDED, 40),
+    ):
         _ended(project, status, hours=hours, seconds=seconds)
     good = _ended(project, hours=1, seconds=20, made=[data])
     waiting = make.job(project)
@@ -157,17 +231,28 @@ def test_what_is_kept_up_to_date_shows_the_runs_of_what_makes_it(project: Projec
     assert dt.datetime.fromisoformat(shown["last_good_at"]) == good.finished_at
 
 
-def test_the_last_good_run_is_known_though_twenty_failed_since(project: Project, caller: Caller) -> None:
+def test_the_last_good_run_is_known_though_twenty_failed_since(
+    project: Project, caller: Caller
+) -> None:
     good = _ended(project, hours=50, made=[make.dataset_version(project, "clean")])
     for number in range(21):
         _failed(project, hours=21 - number)
     (shown,) = _summary(caller)["producers"]
-    assert ({run["status"] for run in shown["last"]}, len(shown["last"]), shown["usual_seconds"]) == ({"failed"}, 20, None)
+    assert (
+        {run["status"] for run in shown["last"]},
+        len(shown["last"]),
+        shown["usual_seconds"],
+    ) == ({"failed"}, 20, None)
     assert dt.datetime.fromisoformat(shown["last_good_at"]) == good.finished_at
 
 
-def test_each_kind_of_thing_is_kept_and_what_somebody_uploaded_or_edited_is_not(project: Project, caller: Caller) -> None:
-    clean, uploaded = make.dataset_version(project, "clean"), make.dataset_version(project, "uploaded")
+def test_each_kind_of_thing_is_kept_and_what_somebody_uploaded_or_edited_is_not(
+    project: Project, caller: Caller
+) -> None:
+    clean, uploaded = (
+        make.dataset_version(project, "clean"),
+        make.dataset_version(project, "uploaded"),
+    )
     twin = Twin.objects.create(project=project, name="town", latest_revision=2)
     update, _edit = (
         TwinRevision.objects.create(twin=twin, number=number, kind=kind, definition_number=1)
@@ -175,8 +260,18 @@ def test_each_kind_of_thing_is_kept_and_what_somebody_uploaded_or_edited_is_not(
     )
     _ended(project, made=[clean])
     _ended(project, made=[make.model_version(clean)], type=JobType.ML_TRAINING, parameters=TRAIN)
-    _ended(project, made=[make.dataset_version(project, "predicted")], type=JobType.ML_INFERENCE, parameters=INFER)
-    _ended(project, made=[update], type=JobType.DIGITAL_TWIN_UPDATE, parameters={"twin": "town", "dataset": "predicted", "type": "t", "key": "k"})
+    _ended(
+        project,
+        made=[make.dataset_version(project, "predicted")],
+        type=JobType.ML_INFERENCE,
+        parameters=INFER,
+    )
+    _ended(
+        project,
+        made=[update],
+        type=JobType.DIGITAL_TWIN_UPDATE,
+        parameters={"twin": "town", "dataset": "predicted", "type": "t", "key": "k"},
+    )
     shown = {row["name"]: row for row in _summary(caller)["producers"]}
     assert uploaded.dataset.name not in shown
     assert {name: (row["kind"], row["version"], row["title"]) for name, row in shown.items()} == {
@@ -198,7 +293,9 @@ def test_each_kind_of_thing_is_kept_and_what_somebody_uploaded_or_edited_is_not(
         (JobType.PIPELINE_EXECUTION, {}, ""),
     ],
 )
-def test_the_producer_is_the_same_here_and_in_the_database(project: Project, kind: JobType, parameters: dict[str, Any], name: str) -> None:
+def test_the_producer_is_the_same_here_and_in_the_database(
+    project: Project, kind: JobType, parameters: dict[str, Any], name: str
+) -> None:
     job = make.job(project)
     Job.objects.filter(id=job.id).update(type=kind, parameters=parameters)
     row = Job.objects.annotate(producer=producer()).get(id=job.id)
@@ -206,7 +303,9 @@ def test_the_producer_is_the_same_here_and_in_the_database(project: Project, kin
     assert (getattr(row, "producer") or "") == name  # noqa: B009 - an annotation
 
 
-def test_the_number_of_queries_does_not_grow(project: Project, caller: Caller, django_assert_num_queries: Any) -> None:
+def test_the_number_of_queries_does_not_grow(
+    project: Project, caller: Caller, django_assert_num_queries: Any
+) -> None:
     _summary(caller)
     for number in range(9):
         _failed(project, type=JobType.ML_TRAINING, parameters={**TRAIN, "model": f"m{number}"})

@@ -34,7 +34,13 @@ DEFINITION: dict[str, Any] = {
         }
     ]
 }
-UPDATE = {"twin": "plant", "dataset": "weather", "type": "pump", "key": "sky", "properties": {"wind": "wind"}}
+UPDATE = {
+    "twin": "plant",
+    "dataset": "weather",
+    "type": "pump",
+    "key": "sky",
+    "properties": {"wind": "wind"},
+}
 
 
 @pytest.fixture
@@ -43,7 +49,9 @@ def twin() -> Twin:
     project = make.project()
     make.dataset_version(project)
     assert project.created_by is not None
-    return twin_create(project=project, name="plant", definition=DEFINITION, user=project.created_by)
+    return twin_create(
+        project=project, name="plant", definition=DEFINITION, user=project.created_by
+    )
 
 
 def _claimed() -> Attempt:
@@ -52,9 +60,16 @@ def _claimed() -> Attempt:
 
 def _deliver(attempt: Attempt, *lines: Any, base: Any = 0) -> dict[str, Any]:
     """The result of a worker that delivered these changes."""
-    data = b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines)
+    data = b"".join(
+        line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
+    )
     key = storages["artifacts"].save(f"artifacts/{uuid4()}", ContentFile(data))
-    facts = {"sha256": hashlib.sha256(data).hexdigest(), "media_type": "x", "storage_key": key, "size_bytes": len(data)}
+    facts = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "media_type": "x",
+        "storage_key": key,
+        "size_bytes": len(data),
+    }
     Artifact.objects.create(attempt=attempt, name="changes.jsonl", role=ArtifactRole.TWIN, **facts)
     return {"base_revision": base, "artifact": "changes.jsonl"}
 
@@ -68,9 +83,17 @@ def _updated(*lines: Any, base: int = 0) -> Job:
 
 
 def _refused(attempt: Attempt, result: dict[str, Any]) -> Job:
-    before = list(TwinRevision.objects.values_list("number", flat=True)), Change.objects.count(), Entity.objects.count()
+    before = (
+        list(TwinRevision.objects.values_list("number", flat=True)),
+        Change.objects.count(),
+        Entity.objects.count(),
+    )
     assert make.finish(attempt, result=result) == JobStatus.FAILED
-    assert (list(TwinRevision.objects.values_list("number", flat=True)), Change.objects.count(), Entity.objects.count()) == before
+    assert (
+        list(TwinRevision.objects.values_list("number", flat=True)),
+        Change.objects.count(),
+        Entity.objects.count(),
+    ) == before
     assert not JobOutput.objects.filter(job_id=attempt.job_id).exists()
     return Job.objects.get(id=attempt.job_id)
 
@@ -107,17 +130,27 @@ def test_what_is_gone_is_marked_or_removed(twin: Twin) -> None:
     }
 
 
-def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_again_works(twin: Twin) -> None:
+def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_again_works(
+    twin: Twin,
+) -> None:
     attempt = _claimed()
     result = _deliver(attempt, {"key": "a", "set": {"wind": 1}})
     assert twin.created_by is not None
-    wider = {"types": [*DEFINITION["types"], {"name": "hall", "key": {"name": "id"}, "properties": []}]}
+    wider = {
+        "types": [*DEFINITION["types"], {"name": "hall", "key": {"name": "id"}, "properties": []}]
+    }
     twin_definition_change(twin=twin, definition=wider, user=twin.created_by)
     job = _refused(attempt, result)
     assert job.reason == FailureReason.STALE_BASE
     assert "its definition was changed" in job.message
     assert "revision 1" in job.message
-    told = diagnose(FailureReason.STALE_BASE, detail={}, resources=job.resources, timeout_seconds=60, message=job.message)
+    told = diagnose(
+        FailureReason.STALE_BASE,
+        detail={},
+        resources=job.resources,
+        timeout_seconds=60,
+        message=job.message,
+    )
     assert told["next_steps"][0]["label"] == "Run again"
 
     make.launcher().end(attempt.name)
@@ -128,7 +161,12 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
     make.attempts_launch([second.id])
     make.claim(second)
     head = json.loads(input_content(again, "twin").file.readline())
-    assert make.finish(second, result=_deliver(second, {"key": "a", "set": {"wind": 1}}, base=head["revision"])) == JobStatus.SUCCEEDED
+    assert (
+        make.finish(
+            second, result=_deliver(second, {"key": "a", "set": {"wind": 1}}, base=head["revision"])
+        )
+        == JobStatus.SUCCEEDED
+    )
     assert Job.objects.get(id=again.id).result["revision"] == 2
 
 
@@ -175,7 +213,9 @@ def test_an_edit_leaves_a_running_update_its_base_and_outlives_it(twin: Twin) ->
     ],
     ids=lambda lines: str(lines)[:60],
 )
-def test_changes_that_no_worker_of_ours_reports_are_refused_and_nothing_stays(twin: Twin, lines: list[Any]) -> None:
+def test_changes_that_no_worker_of_ours_reports_are_refused_and_nothing_stays(
+    twin: Twin, lines: list[Any]
+) -> None:
     attempt = _claimed()
     assert _refused(attempt, _deliver(attempt, *lines)).reason == FailureReason.PROTOCOL
 
@@ -186,25 +226,44 @@ def test_a_base_that_is_no_revision_is_refused(twin: Twin, base: Any) -> None:
     assert _refused(attempt, _deliver(attempt, base=base)).reason == FailureReason.PROTOCOL
 
 
-def test_more_entities_than_a_twin_may_have_are_refused_with_the_limit(twin: Twin, settings: Any) -> None:
+def test_more_entities_than_a_twin_may_have_are_refused_with_the_limit(
+    twin: Twin, settings: Any
+) -> None:
     settings.ENV = replace(settings.ENV, twin_entities_max=2)
     for count in (3, 5):
         attempt = _claimed()
-        job = _refused(attempt, _deliver(attempt, *({"key": str(number), "set": {}} for number in range(count))))
-        assert (job.reason, "TWIN_ENTITIES_MAX" in job.message) == (FailureReason.INVALID_INPUT, True)
+        job = _refused(
+            attempt,
+            _deliver(attempt, *({"key": str(number), "set": {}} for number in range(count))),
+        )
+        assert (job.reason, "TWIN_ENTITIES_MAX" in job.message) == (
+            FailureReason.INVALID_INPUT,
+            True,
+        )
         make.launcher().end(attempt.name)
         make.settle()
 
 
-def test_more_bytes_than_an_update_may_report_are_refused_with_the_limit(twin: Twin, settings: Any) -> None:
+def test_more_bytes_than_an_update_may_report_are_refused_with_the_limit(
+    twin: Twin, settings: Any
+) -> None:
     settings.ENV = replace(settings.ENV, twin_changes_bytes_max=1024)
     attempt = _claimed()
     job = _refused(attempt, _deliver(attempt, {"key": "a", "set": {"label": "x" * 1024}}))
-    assert (job.reason, "TWIN_CHANGES_BYTES_MAX" in job.message) == (FailureReason.INVALID_INPUT, True)
+    assert (job.reason, "TWIN_CHANGES_BYTES_MAX" in job.message) == (
+        FailureReason.INVALID_INPUT,
+        True,
+    )
 
 
-def test_a_worker_gets_the_reported_state_of_its_type_without_edits_and_without_what_was_removed(twin: Twin) -> None:
-    _updated({"key": "a", "set": {"label": "ä"}}, {"key": "b", "set": {"wind": 1.5}}, {"key": "c", "set": {"wind": 3}})
+def test_a_worker_gets_the_reported_state_of_its_type_without_edits_and_without_what_was_removed(
+    twin: Twin,
+) -> None:
+    _updated(
+        {"key": "a", "set": {"label": "ä"}},
+        {"key": "b", "set": {"wind": 1.5}},
+        {"key": "c", "set": {"wind": 3}},
+    )
     _updated({"key": "b", "status": "missing"}, {"key": "c", "status": "removed"}, base=1)
     assert twin.created_by is not None
     overlay_edit(twin=twin, type="pump", key="a", values={"wind": 9}, user=twin.created_by)
@@ -221,7 +280,9 @@ def test_a_worker_gets_the_reported_state_of_its_type_without_edits_and_without_
 def test_of_two_updates_of_one_twin_the_second_waits_and_says_for_what(twin: Twin) -> None:
     make.cluster_ensure()
     project = Project.objects.get()
-    first, second = (make.job(project, type=JobType.DIGITAL_TWIN_UPDATE, parameters=UPDATE) for _ in range(2))
+    first, second = (
+        make.job(project, type=JobType.DIGITAL_TWIN_UPDATE, parameters=UPDATE) for _ in range(2)
+    )
     other = make.job(project)
     admit_once()
     assert set(Attempt.objects.values_list("job_id", flat=True)) == {first.id, other.id}
@@ -238,5 +299,8 @@ def test_changes_that_the_storage_has_no_more_end_the_job_with_a_sentence(twin: 
     storages["artifacts"].delete(Artifact.objects.get().storage_key)
     assert make.finish(attempt, result=result) == JobStatus.FAILED
     attempt.job.refresh_from_db()
-    assert (attempt.job.reason, "changes.jsonl is not in the artifact storage any more" in attempt.job.message) == (FailureReason.PROTOCOL, True)
+    assert (
+        attempt.job.reason,
+        "changes.jsonl is not in the artifact storage any more" in attempt.job.message,
+    ) == (FailureReason.PROTOCOL, True)
     assert not TwinRevision.objects.exists()

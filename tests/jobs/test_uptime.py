@@ -48,7 +48,9 @@ def test_many_webs_count_as_one(clock: VirtualClock) -> None:
     assert _counted() == pytest.approx(22)
 
 
-def test_a_web_that_was_away_counts_nothing_of_it_and_has_to_settle_again(clock: VirtualClock) -> None:
+def test_a_web_that_was_away_counts_nothing_of_it_and_has_to_settle_again(
+    clock: VirtualClock,
+) -> None:
     _beats(clock, 10)
     _beats(clock, 1, GAP_SECONDS + 1)
     _beats(clock, int(SETTLE_SECONDS / 2))

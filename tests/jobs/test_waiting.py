@@ -34,14 +34,21 @@ def _running_and_waiting() -> tuple[Job, Job]:
 
 def _a_job_that_took(seconds: float) -> None:
     now = utc_now()
-    fields = {"status": JobStatus.SUCCEEDED, "started_at": now - dt.timedelta(seconds=seconds), "finished_at": now}
+    fields = {
+        "status": JobStatus.SUCCEEDED,
+        "started_at": now - dt.timedelta(seconds=seconds),
+        "finished_at": now,
+    }
     Job.objects.filter(id=make.job().id).update(**fields)
 
 
 def test_a_job_that_waits_for_its_next_try_takes_no_place_in_the_line() -> None:
     _first, later = make.job(), make.job()
     waits = make.job()
-    Job.objects.filter(id=waits.id).update(not_before=utc_now() + dt.timedelta(hours=1), queued_at=F("queued_at") - dt.timedelta(hours=1))
+    Job.objects.filter(id=waits.id).update(
+        not_before=utc_now() + dt.timedelta(hours=1),
+        queued_at=F("queued_at") - dt.timedelta(hours=1),
+    )
     admit_once()
     shown = job_waiting(list(Job.objects.filter(status=JobStatus.QUEUED)))
     assert (shown[later.id]["position"], shown[later.id]["blocked_by"]) == (1, WaitRule.CAPACITY)
@@ -69,21 +76,41 @@ def _said(job: Job) -> tuple[str, str]:
 
 def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     """Switched off, away, full, taken away: each by its name, however well another one does."""
-    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    Cluster.objects.create(
+        name="eu-1",
+        region="eu",
+        launcher="memory",
+        capacity_jobs=1,
+        capacity_cpu_millicores=0,
+        capacity_memory_bytes=0,
+    )
     asking = make.job(cluster="eu-1")
     eu = Cluster.objects.filter(name="eu-1")
     eu.update(enabled=False)
-    assert _said(asking) == ("cluster_disabled", "The cluster eu-1 is switched off. Starts when an administrator switches it on; it keeps its place.")
+    assert _said(asking) == (
+        "cluster_disabled",
+        "The cluster eu-1 is switched off. Starts when an administrator switches it on; it keeps its place.",
+    )
     at = utc_now().replace(hour=0, minute=0, second=1)
-    eu.update(enabled=True, unreachable_since=at, unreachable_message="https://10.0.0.1:6443 refused the connection")
+    eu.update(
+        enabled=True,
+        unreachable_since=at,
+        unreachable_message="https://10.0.0.1:6443 refused the connection",
+    )
     rule, detail = _said(asking)
-    assert (rule, detail.partition(". ")[0]) == ("cluster_unreachable", "The cluster eu-1 does not answer since 00:00:01 UTC")
+    assert (rule, detail.partition(". ")[0]) == (
+        "cluster_unreachable",
+        "The cluster eu-1 does not answer since 00:00:01 UTC",
+    )
     assert "10.0.0.1" not in detail, "where clusters are is for administrators"
     eu.update(unreachable_since=None)
     first = make.job(cluster="eu-1", priority="critical")
     admit_once()
     assert Attempt.objects.get(job=first).cluster_id == "eu-1"
-    assert _said(asking) == ("capacity", "1st in line: all 1 places for workers on eu-1 are taken. Starts when a job ends.")
+    assert _said(asking) == (
+        "capacity",
+        "1st in line: all 1 places for workers on eu-1 are taken. Starts when a job ends.",
+    )
     Attempt.objects.all().delete()
     eu.delete()
     rule, detail = _said(asking)
@@ -95,18 +122,37 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
 def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
     room = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
     Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **room)
-    for asked, told in (({"cluster": "eu-1"}, "more than the cluster eu-1 has."), ({"region": "eu"}, "more than any cluster in the region eu has.")):
+    for asked, told in (
+        ({"cluster": "eu-1"}, "more than the cluster eu-1 has."),
+        ({"region": "eu"}, "more than any cluster in the region eu has."),
+    ):
         job = make.job(**asked)
         admit_once()
         job.refresh_from_db()
         assert (job.status, told in job.message) == ("failed", True), job.message
         assert job.diagnosis is not None
-        assert job.diagnosis["next_steps"][-1] == {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
-        assert job_submit(project=job.project, user=job.created_by, type=job.type, parameters=job.parameters, cluster=None, region=None).created
+        assert job.diagnosis["next_steps"][-1] == {
+            "label": "Run on any cluster",
+            "patch": {"cluster": None, "region": None},
+        }
+        assert job_submit(
+            project=job.project,
+            user=job.created_by,
+            type=job.type,
+            parameters=job.parameters,
+            cluster=None,
+            region=None,
+        ).created
 
 
 def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
-    Cluster.objects.create(name="eu-1", launcher="memory", capacity_jobs=9, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    Cluster.objects.create(
+        name="eu-1",
+        launcher="memory",
+        capacity_jobs=9,
+        capacity_cpu_millicores=0,
+        capacity_memory_bytes=0,
+    )
     Cluster.objects.filter(name="local").update(capacity_jobs=3)
     first = make.job()
     admit_once()
@@ -115,7 +161,9 @@ def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_it
     second = make.job()
     admit_once()
     assert Attempt.objects.get(job=second).cluster_id == "local"
-    Attempt.objects.filter(job=first).update(reason="launch_failed", ended_at=utc_now(), gone_at=utc_now(), launch_failures=0)
+    Attempt.objects.filter(job=first).update(
+        reason="launch_failed", ended_at=utc_now(), gone_at=utc_now(), launch_failures=0
+    )
     Job.objects.filter(id=first.id).update(status=JobStatus.QUEUED, attempt=2)
     admit_once()
     assert [row.cluster_id for row in Attempt.objects.filter(job=first)] == ["eu-1", "local"]

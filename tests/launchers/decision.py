@@ -15,12 +15,20 @@ from jobs.launchers.memory import MemoryLauncher
 from jobs.reconciliation import Action, AttemptView, Sight, Times, Verb, decide
 from jobs.services import sights
 
-FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = "FAIL", "COUNTED", "uncounted", "never counted nor bounded", "nothing"
+FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = (
+    "FAIL",
+    "COUNTED",
+    "uncounted",
+    "never counted nor bounded",
+    "nothing",
+)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
 Objects = Sequence[Mapping[str, Any]]
 
 
-def row_of(*, claimed: bool, created_at: dt.datetime, attempt_id: UUID | None = None) -> AttemptView:
+def row_of(
+    *, claimed: bool, created_at: dt.datetime, attempt_id: UUID | None = None
+) -> AttemptView:
     """The row of the attempt, as it was before the look."""
     attempt_id = attempt_id or uuid4()
     return AttemptView(
@@ -40,25 +48,49 @@ def row_of(*, claimed: bool, created_at: dt.datetime, attempt_id: UUID | None = 
     )
 
 
-def observed(job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None) -> Observed | None:
+def observed(
+    job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None
+) -> Observed | None:
     """What the launcher's mirrors show of the one worker; None where it shows neither Job nor pod."""
     jobs = [sight.cut_job(_marked(job))] if job else []
     own_pods = [sight.cut_pod(_marked(pod)) for pod in pods]
-    own_events = [kept for event in events if (kept := sight.cut_event(event, lambda _name: False)) is not None]
+    own_events = [
+        kept
+        for event in events
+        if (kept := sight.cut_event(event, lambda _name: False)) is not None
+    ]
     lost = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    found = sight.observed(jobs, own_pods, own_events, tuple(nodes) if nodes is not None else None, lost_before=lost)
+    found = sight.observed(
+        jobs, own_pods, own_events, tuple(nodes) if nodes is not None else None, lost_before=lost
+    )
     return found[0] if found else None
 
 
 def _marked(each: Mapping[str, Any]) -> dict[str, Any]:
     """The object as one of our workers'."""
     meta = each.get("metadata") or {}
-    labels = {sight.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0], **(meta.get("labels") or {})}
-    return {**each, "metadata": {**meta, "labels": labels, "annotations": {**(meta.get("annotations") or {}), ATTEMPT_ID: "attempt"}}}
+    labels = {
+        sight.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0],
+        **(meta.get("labels") or {}),
+    }
+    return {
+        **each,
+        "metadata": {
+            **meta,
+            "labels": labels,
+            "annotations": {**(meta.get("annotations") or {}), ATTEMPT_ID: "attempt"},
+        },
+    }
 
 
 def decided(
-    job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None = None, *, claimed: bool, seconds: float = 60
+    job: Mapping[str, Any] | None,
+    pods: Objects,
+    events: Objects,
+    nodes: Objects | None = None,
+    *,
+    claimed: bool,
+    seconds: float = 60,
 ) -> tuple[Action, Sight | None]:
     """The reconciler's action, `seconds` after the admission."""
     now = dt.datetime.now(dt.UTC)
@@ -71,7 +103,14 @@ def decided(
     return decide(row, shown, now=now, times=TIMES), shown
 
 
-def decision(job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None = None, *, claimed: bool) -> str:
+def decision(
+    job: Mapping[str, Any] | None,
+    pods: Objects,
+    events: Objects,
+    nodes: Objects | None = None,
+    *,
+    claimed: bool,
+) -> str:
     """What the end of the attempt means for its job; of one that waits, what its end by the launch time limit would mean."""
     action, _sight = decided(job, pods, events, nodes, claimed=claimed)
     if action.verb is Verb.NOTHING and not claimed:

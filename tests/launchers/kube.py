@@ -19,10 +19,19 @@ def job(*conditions: tuple[str, str, str], deadline: int = 3600, **status: Any) 
         "spec": {
             "activeDeadlineSeconds": deadline,
             "suspend": status.pop("suspend", False),
-            "template": {"spec": {"containers": [container()], "nodeSelector": status.pop("selector", {}), "volumes": volumes()}},
+            "template": {
+                "spec": {
+                    "containers": [container()],
+                    "nodeSelector": status.pop("selector", {}),
+                    "volumes": volumes(),
+                }
+            },
         },
         "status": {
-            "conditions": [{"type": kind, "status": "True", "reason": why, "message": words} for kind, why, words in conditions],
+            "conditions": [
+                {"type": kind, "status": "True", "reason": why, "message": words}
+                for kind, why, words in conditions
+            ],
             **status,
         },
     }
@@ -30,24 +39,56 @@ def job(*conditions: tuple[str, str, str], deadline: int = 3600, **status: Any) 
 
 def container(**changes: Any) -> dict[str, Any]:
     resources = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}}
-    env = [{"name": "JOB_TOKEN", "value": "a-very-secret-token"}, {"name": "JOB_ID", "value": "0f0e0d0c"}]
-    return {"name": "worker", "image": "mimir-aip/worker:1.0.0", "resources": resources, "env": env, **changes}
+    env = [
+        {"name": "JOB_TOKEN", "value": "a-very-secret-token"},
+        {"name": "JOB_ID", "value": "0f0e0d0c"},
+    ]
+    return {
+        "name": "worker",
+        "image": "mimir-aip/worker:1.0.0",
+        "resources": resources,
+        "env": env,
+        **changes,
+    }
 
 
 def volumes() -> list[dict[str, Any]]:
     return [{"name": "model-cache", "persistentVolumeClaim": {"claimName": "model-cache-pvc"}}]
 
 
-def pod(state: dict[str, Any] | None = None, *, name: str = POD, node: str = "node1", created: int = 0, **status: Any) -> dict[str, Any]:
+def pod(
+    state: dict[str, Any] | None = None,
+    *,
+    name: str = POD,
+    node: str = "node1",
+    created: int = 0,
+    **status: Any,
+) -> dict[str, Any]:
     """A pod whose one container is in `state` ({"waiting": {…}} and so on). `deleting`: it has a deletionTimestamp."""
     deleting = status.pop("deleting", False)
-    conditions = [{"type": kind, "status": value, "reason": why, "message": words} for kind, value, why, words in status.pop("conditions", ())]
+    conditions = [
+        {"type": kind, "status": value, "reason": why, "message": words}
+        for kind, value, why, words in status.pop("conditions", ())
+    ]
     meta = {"name": name, "uid": f"uid-{name}", "creationTimestamp": at(created)}
-    states = [{"name": "worker", "image": "mimir-aip/worker:1.0.0", "state": state, "lastState": {}}] if state is not None else []
+    states = (
+        [{"name": "worker", "image": "mimir-aip/worker:1.0.0", "state": state, "lastState": {}}]
+        if state is not None
+        else []
+    )
     return {
         "metadata": meta | ({"deletionTimestamp": at(created + 60)} if deleting else {}),
-        "spec": {"containers": [container()], "volumes": volumes(), **({"nodeName": node} if node else {})},
-        "status": {"phase": "Pending", "conditions": conditions, "containerStatuses": states, **status},
+        "spec": {
+            "containers": [container()],
+            "volumes": volumes(),
+            **({"nodeName": node} if node else {}),
+        },
+        "status": {
+            "phase": "Pending",
+            "conditions": conditions,
+            "containerStatuses": states,
+            **status,
+        },
     }
 
 
@@ -55,8 +96,16 @@ def running(**changes: Any) -> dict[str, Any]:
     return pod({"running": {"startedAt": at(5)}}, phase="Running", **changes)
 
 
-def terminated(code: int, reason: str = "Error", message: str = "", **changes: Any) -> dict[str, Any]:
-    state = {"exitCode": code, "reason": reason, "message": message, "startedAt": at(5), "finishedAt": at(50)}
+def terminated(
+    code: int, reason: str = "Error", message: str = "", **changes: Any
+) -> dict[str, Any]:
+    state = {
+        "exitCode": code,
+        "reason": reason,
+        "message": message,
+        "startedAt": at(5),
+        "finishedAt": at(50),
+    }
     return pod({"terminated": state}, **{"phase": "Failed", **changes})
 
 
@@ -68,7 +117,15 @@ def unscheduled(message: str, reason: str = "Unschedulable") -> dict[str, Any]:
     return pod(node="", conditions=[("PodScheduled", "False", reason, message)])
 
 
-def event(reason: str, message: str = "", *, seconds: int = 10, kind: str = "Pod", name: str = "", last: int | None = None) -> dict[str, Any]:
+def event(
+    reason: str,
+    message: str = "",
+    *,
+    seconds: int = 10,
+    kind: str = "Pod",
+    name: str = "",
+    last: int | None = None,
+) -> dict[str, Any]:
     """An event, as old ones are: with whole seconds."""
     name = name or {"Pod": POD, "Job": JOB}.get(kind, "other")
     return {
@@ -81,8 +138,18 @@ def event(reason: str, message: str = "", *, seconds: int = 10, kind: str = "Pod
     }
 
 
-def node(name: str = "node1", *, ready: str = "True", taints: list[dict[str, str]] | None = None, **allocatable: str) -> dict[str, Any]:
-    room = {"cpu": "4", "memory": "16Gi", **{key.replace("__", "/").replace("_", "."): value for key, value in allocatable.items()}}
+def node(
+    name: str = "node1",
+    *,
+    ready: str = "True",
+    taints: list[dict[str, str]] | None = None,
+    **allocatable: str,
+) -> dict[str, Any]:
+    room = {
+        "cpu": "4",
+        "memory": "16Gi",
+        **{key.replace("__", "/").replace("_", "."): value for key, value in allocatable.items()},
+    }
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
         "spec": {"taints": taints or []},

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    remember,
+    remember_event,
+    remember_job,
+)
 
 RECORDED = Path(__file__).parent / "recorded"
 R = FailureReason
@@ -17,14 +23,32 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("admission-podsecurity", "1-waiting"): (
         R.POD_SECURITY,
         "security context",
-        ("restricted", "allowPrivilegeEscalation", "runAsNonRoot", "seccompProfile", "waiting does not help"),
+        (
+            "restricted",
+            "allowPrivilegeEscalation",
+            "runAsNonRoot",
+            "seccompProfile",
+            "waiting does not help",
+        ),
     ),
-    ("bad-command", "1-final"): (R.BAD_COMMAND, "Correct the command", ("/app/bin/mimir-worker", "not found in the image", "no log", "StartError")),
+    ("bad-command", "1-final"): (
+        R.BAD_COMMAND,
+        "Correct the command",
+        ("/app/bin/mimir-worker", "not found in the image", "no log", "StartError"),
+    ),
     ("deadline-exceeded", "1-running"): None,
-    ("deadline-exceeded", "2-stopping"): (R.DEADLINE_EXCEEDED, "timeout_seconds", ("Being stopped", "20 s")),
+    ("deadline-exceeded", "2-stopping"): (
+        R.DEADLINE_EXCEEDED,
+        "timeout_seconds",
+        ("Being stopped", "20 s"),
+    ),
     ("deadline-exceeded", "3-final"): (R.DEADLINE_EXCEEDED, "timeout_seconds", ("Stopped", "20 s")),
     ("failed-exit-3", "1-running"): None,
-    ("failed-exit-3", "2-final"): (R.EXIT_CODE, "Change and run again", ("exit code 3", 'column "amount" not found in orders.csv', "log")),
+    ("failed-exit-3", "2-final"): (
+        R.EXIT_CODE,
+        "Change and run again",
+        ("exit code 3", 'column "amount" not found in orders.csv', "log"),
+    ),
     ("image-name-invalid", "1-waiting"): (
         R.IMAGE_NAME_INVALID,
         "Correct",
@@ -35,18 +59,58 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
         "IfNotPresent",
         ("mimir-aip/worker-local:dev is not on the node", "Never", "load the image"),
     ),
-    ("image-not-found", "1-err-image-pull"): (R.IMAGE_NOT_FOUND, "Push", ("The image mimir-aip/worker:9.9.9 does not exist", "name or tag")),
-    ("image-not-found", "2-image-pull-back-off"): (R.IMAGE_NOT_FOUND, "Push", ("The image mimir-aip/worker:9.9.9 does not exist", "name or tag")),
-    ("image-not-found", "3-final"): (R.IMAGE_NOT_FOUND, "Push", ("The image mimir-aip/worker:9.9.9 does not exist", "deadline of 1 min ended it")),
-    ("missing-secret", "1-waiting"): (R.MISSING_SECRET, "Create the secret", ('the secret "redis-worker-secret" is missing', "starts by itself")),
+    ("image-not-found", "1-err-image-pull"): (
+        R.IMAGE_NOT_FOUND,
+        "Push",
+        ("The image mimir-aip/worker:9.9.9 does not exist", "name or tag"),
+    ),
+    ("image-not-found", "2-image-pull-back-off"): (
+        R.IMAGE_NOT_FOUND,
+        "Push",
+        ("The image mimir-aip/worker:9.9.9 does not exist", "name or tag"),
+    ),
+    ("image-not-found", "3-final"): (
+        R.IMAGE_NOT_FOUND,
+        "Push",
+        ("The image mimir-aip/worker:9.9.9 does not exist", "deadline of 1 min ended it"),
+    ),
+    ("missing-secret", "1-waiting"): (
+        R.MISSING_SECRET,
+        "Create the secret",
+        ('the secret "redis-worker-secret" is missing', "starts by itself"),
+    ),
     ("out-of-memory", "1-running"): None,
-    ("out-of-memory", "2-final"): (R.OUT_OF_MEMORY, "128 MiB", ("Ran out of memory", "64 MiB", "OOMKilled", "137", "more memory")),
-    ("pulling-image", "1-pulling"): (R.IMAGE_PULLING, "", ("Pulling the image registry.example.com/mimir-aip/worker-gpu:0.2.0", "Nothing is wrong")),
+    ("out-of-memory", "2-final"): (
+        R.OUT_OF_MEMORY,
+        "128 MiB",
+        ("Ran out of memory", "64 MiB", "OOMKilled", "137", "more memory"),
+    ),
+    ("pulling-image", "1-pulling"): (
+        R.IMAGE_PULLING,
+        "",
+        ("Pulling the image registry.example.com/mimir-aip/worker-gpu:0.2.0", "Nothing is wrong"),
+    ),
     ("pulling-image", "2-running"): None,
-    ("pvc-missing", "1-waiting"): (R.MISSING_VOLUME_CLAIM, "Create the volume claim", ('"model-cache-pvc" is missing', "without the model cache")),
-    ("quota-exceeded", "1-waiting"): (R.QUOTA_EXCEEDED, "Raise the quota", ("mimir-workers", "asked 500m, used 0, limit 400m", "too small")),
-    ("quota-exceeded", "2-still-waiting"): (R.QUOTA_EXCEEDED, "Ask for less", ("mimir-workers", "asked 500m, used 0, limit 400m")),
-    ("quota-exceeded", "3-final"): (R.QUOTA_EXCEEDED, "Raise the quota", ("Never started", "mimir-workers", "asked 500m, used 0, limit 400m")),
+    ("pvc-missing", "1-waiting"): (
+        R.MISSING_VOLUME_CLAIM,
+        "Create the volume claim",
+        ('"model-cache-pvc" is missing', "without the model cache"),
+    ),
+    ("quota-exceeded", "1-waiting"): (
+        R.QUOTA_EXCEEDED,
+        "Raise the quota",
+        ("mimir-workers", "asked 500m, used 0, limit 400m", "too small"),
+    ),
+    ("quota-exceeded", "2-still-waiting"): (
+        R.QUOTA_EXCEEDED,
+        "Ask for less",
+        ("mimir-workers", "asked 500m, used 0, limit 400m"),
+    ),
+    ("quota-exceeded", "3-final"): (
+        R.QUOTA_EXCEEDED,
+        "Raise the quota",
+        ("Never started", "mimir-workers", "asked 500m, used 0, limit 400m"),
+    ),
     ("succeeded", "1-running"): None,
     ("succeeded", "2-final"): None,
     ("unschedulable-cpu", "1-waiting"): (
@@ -59,7 +123,11 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
         "without a GPU",
         ("Waiting for a GPU", "0 of 1 nodes offer nvidia.com/gpu", "device plugin"),
     ),
-    ("unschedulable-memory", "1-waiting"): (R.UNSCHEDULABLE_MEMORY, "Ask for less", ("no node has 512 GiB of memory", "Even an empty node")),
+    ("unschedulable-memory", "1-waiting"): (
+        R.UNSCHEDULABLE_MEMORY,
+        "Ask for less",
+        ("no node has 512 GiB of memory", "Even an empty node"),
+    ),
     ("unschedulable-node-selector", "1-waiting"): (
         R.UNSCHEDULABLE_SELECTOR,
         "Label a node",
@@ -78,14 +146,20 @@ def _read(case: str, moment: str, name: str) -> Any:
     return found.get("items", found)
 
 
-def _told(case: str, moment: str, *, cut: bool = False, before: bool = False) -> ClusterDiagnosis | None:
+def _told(
+    case: str, moment: str, *, cut: bool = False, before: bool = False
+) -> ClusterDiagnosis | None:
     """`cut`: from what is remembered alone. `before`: the pods of earlier moments are kept."""
     job, pods, events = (_read(case, moment, name) for name in ("job", "pods", "events"))
     moments = sorted(path.name for path in (RECORDED / case).iterdir() if path.is_dir())
     earlier = moments[: moments.index(moment)] if before else []
     kept = [remember(pod) for name in earlier for pod in _read(case, name, "pods")]
     if cut:
-        job, pods, events = remember_job(job), [remember(pod) for pod in pods], [remember_event(event) for event in events]
+        job, pods, events = (
+            remember_job(job),
+            [remember(pod) for pod in pods],
+            [remember_event(event) for event in events],
+        )
     return diagnose(job, pods, events, nodes=_read(case, moment, "nodes"), kept=kept)
 
 
@@ -97,7 +171,9 @@ def test_every_moment_of_every_recorded_case_has_its_expectation() -> None:
 @pytest.mark.parametrize(("case", "moment"), EXPECTED)
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "remembered"])
 @pytest.mark.parametrize("before", [False, True], ids=["alone", "kept"])
-def test_a_recorded_case_gets_its_category_and_a_step_to_take(case: str, moment: str, cut: bool, before: bool) -> None:
+def test_a_recorded_case_gets_its_category_and_a_step_to_take(
+    case: str, moment: str, cut: bool, before: bool
+) -> None:
     found, expected = _told(case, moment, cut=cut, before=before), EXPECTED[case, moment]
     if expected is None:
         assert found is None
@@ -116,7 +192,9 @@ def test_a_recorded_case_gets_its_category_and_a_step_to_take(case: str, moment:
 
 
 def test_a_pull_that_failed_is_the_same_while_it_is_tried_and_while_it_waits() -> None:
-    first, second = (_told("image-not-found", moment) for moment in ("1-err-image-pull", "2-image-pull-back-off"))
+    first, second = (
+        _told("image-not-found", moment) for moment in ("1-err-image-pull", "2-image-pull-back-off")
+    )
     assert first is not None
     assert second is not None
     assert (first.category, first.summary) == (second.category, second.summary)

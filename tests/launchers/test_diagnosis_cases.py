@@ -31,7 +31,13 @@ def _stage(found: ClusterDiagnosis) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_case_gets_its_category_and_what_has_to_be_told(case: Case) -> None:
-    found = diagnose(case.job, case.pods, case.events, nodes=case.nodes, kept=[remember(pod) for pod in case.kept])
+    found = diagnose(
+        case.job,
+        case.pods,
+        case.events,
+        nodes=case.nodes,
+        kept=[remember(pod) for pod in case.kept],
+    )
     assert found is not None
     assert (found.category, _stage(found)) == (case.category, case.stage)
     told = " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
@@ -59,16 +65,30 @@ def test_a_case_is_told_alike_from_what_is_remembered(case: Case) -> None:
 
 
 def test_every_category_of_a_cluster_is_reached() -> None:
-    reached = {case.category for case in CASES} | {heartbeat_lost(60).category, never_claimed().category}
-    reached |= {FailureReason.IMAGE_NAME_INVALID, no_answer("it timed out").category, not_allowed("Unauthorized").category}
+    reached = {case.category for case in CASES} | {
+        heartbeat_lost(60).category,
+        never_claimed().category,
+    }
+    reached |= {
+        FailureReason.IMAGE_NAME_INVALID,
+        no_answer("it timed out").category,
+        not_allowed("Unauthorized").category,
+    }
     assert CLUSTER - reached == set()
 
 
 def test_a_right_that_is_missing_is_named() -> None:
-    told = not_allowed('jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create resource "jobs" in API group "batch"')
-    assert told.summary == 'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
+    told = not_allowed(
+        'jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create resource "jobs" in API group "batch"'
+    )
+    assert (
+        told.summary
+        == 'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
+    )
     assert told.waiting
-    assert told.next_steps[0]["label"].startswith("Give system:serviceaccount:mimir:orchestrator the right to create jobs")
+    assert told.next_steps[0]["label"].startswith(
+        "Give system:serviceaccount:mimir:orchestrator the right to create jobs"
+    )
 
 
 def test_names_of_cases_are_told_apart() -> None:
@@ -91,16 +111,32 @@ def test_a_reason_of_a_cluster_has_words_without_the_clusters_own(reason: Failur
 
 
 def test_the_clusters_words_are_those_of_the_attempt() -> None:
-    found = diagnose(kube.job(active=1), [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')], [])
+    found = diagnose(
+        kube.job(active=1),
+        [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')],
+        [],
+    )
     assert found is not None
-    told = diagnose_attempt(found.category, message="x", resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    told = diagnose_attempt(
+        found.category, message="x", resources=RESOURCES, timeout_seconds=60, ready=found.told()
+    )
     assert told == found.told()
 
 
 def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
-    found = diagnose(kube.job(active=1), [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')], [])
+    found = diagnose(
+        kube.job(active=1),
+        [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')],
+        [],
+    )
     assert found is not None
-    told = diagnose_attempt(FailureReason.VANISHED, message="It is gone.", resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    told = diagnose_attempt(
+        FailureReason.VANISHED,
+        message="It is gone.",
+        resources=RESOURCES,
+        timeout_seconds=60,
+        ready=found.told(),
+    )
     assert told["summary"] == "It is gone."
 
 
@@ -108,16 +144,23 @@ def test_memory_that_the_worker_reported_is_told_beside_the_limit() -> None:
     found = diagnose(kube.job(failed=1), [kube.terminated(137, "OOMKilled")], [])
     assert found is not None
     facts = {"peak_bytes": 4 * 10**9}
-    told = diagnose_attempt(found.category, detail=facts, resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    told = diagnose_attempt(
+        found.category, detail=facts, resources=RESOURCES, timeout_seconds=60, ready=found.told()
+    )
     assert told["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
     assert "OOMKilled" in told["detail"]
 
 
 def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort() -> None:
-    late = kube.job(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"), deadline=1560)
+    late = kube.job(
+        ("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"),
+        deadline=1560,
+    )
     found = diagnose(late, [], [kube.event("Started")])
     assert found is not None
-    told = diagnose_attempt(found.category, resources=RESOURCES, timeout_seconds=60, ready=found.told())
+    told = diagnose_attempt(
+        found.category, resources=RESOURCES, timeout_seconds=60, ready=found.told()
+    )
     assert told["next_steps"][0]["patch"] == {"timeout_seconds": 120}
 
 
@@ -126,13 +169,26 @@ def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort()
     [
         ([kube.running()], []),
         ([kube.terminated(0, "Completed", phase="Succeeded")], []),
-        ([kube.running(name=f"{kube.JOB}-zzzzz", created=90)], [kube.waiting("ErrImagePull", "not found")]),
+        (
+            [kube.running(name=f"{kube.JOB}-zzzzz", created=90)],
+            [kube.waiting("ErrImagePull", "not found")],
+        ),
         ([], [kube.terminated(0, "Completed", phase="Succeeded")]),
     ],
     ids=["runs", "succeeded", "newest-runs", "kept-success"],
 )
-def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(pods: list[dict[str, object]], kept: list[dict[str, object]]) -> None:
-    assert diagnose(kube.job(active=1), pods, [kube.event("FailedScheduling", "0/1 nodes"), kube.event("Started", seconds=30)], kept=kept) is None
+def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(
+    pods: list[dict[str, object]], kept: list[dict[str, object]]
+) -> None:
+    assert (
+        diagnose(
+            kube.job(active=1),
+            pods,
+            [kube.event("FailedScheduling", "0/1 nodes"), kube.event("Started", seconds=30)],
+            kept=kept,
+        )
+        is None
+    )
 
 
 def test_what_is_kept_of_a_pod_gives_way_to_the_pod() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from jobs.contract import FailureReason as R
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    remember,
+    remember_event,
+    remember_job,
+)
 from tests.fakes.kubernetes.api import Api
 from tests.fakes.kubernetes.cluster import Cluster, Settings
 from tests.fakes.kubernetes.http import Request
@@ -95,7 +101,9 @@ def test_all_that_the_fake_can_do_is_looked_at() -> None:
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("seconds", [0, 5, 120])
-def test_what_keeps_a_worker_from_running_is_told_until_it_is_mended(start: Start, seconds: int) -> None:
+def test_what_keeps_a_worker_from_running_is_told_until_it_is_mended(
+    start: Start, seconds: int
+) -> None:
     watched = Watched(PodScript(start))
     watched.cluster.advance(seconds)
     assert watched.category() is STARTS[start]
@@ -122,7 +130,9 @@ def test_what_ends_a_worker_is_told_while_it_does_not_listen(act: Act) -> None:
     assert watched.category() is ACTS[act]
 
 
-@pytest.mark.parametrize("start", [start for start in STARTS if start not in (Start.RUNS, Start.HOLD, Start.BAD_COMMAND)])
+@pytest.mark.parametrize(
+    "start", [start for start in STARTS if start not in (Start.RUNS, Start.HOLD, Start.BAD_COMMAND)]
+)
 def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) -> None:
     watched = Watched(PodScript(start))
     watched.cluster.advance(10)

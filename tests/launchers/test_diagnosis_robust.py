@@ -9,12 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis import diagnose, diagnose_refusal, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    diagnose,
+    diagnose_refusal,
+    remember,
+    remember_event,
+    remember_job,
+)
 from tests.launchers import kube
 
 TOKEN = "a-very-secret-token"
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({}), st.lists(st.integers(), max_size=2)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.just([]),
+    st.just({}),
+    st.lists(st.integers(), max_size=2),
 )
 
 
@@ -23,29 +36,65 @@ def _scenes() -> list[dict[str, Any]]:
     return [
         {
             "job": kube.job(active=1),
-            "pods": [kube.unscheduled("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {a: b}.")],
+            "pods": [
+                kube.unscheduled(
+                    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {a: b}."
+                )
+            ],
         },
         {
             "job": kube.job(active=1),
             "pods": [kube.waiting("ImagePullBackOff", 'Back-off pulling image "x"')],
-            "events": [kube.event("Failed", 'Failed to pull image "x": denied'), kube.event("Pulling", 'Pulling image "x"', seconds=9)],
+            "events": [
+                kube.event("Failed", 'Failed to pull image "x": denied'),
+                kube.event("Pulling", 'Pulling image "x"', seconds=9),
+            ],
         },
-        {"job": kube.job(late, failed=1), "pods": [], "kept": [kube.running()], "events": [kube.event("Started"), kube.event("Killing")]},
+        {
+            "job": kube.job(late, failed=1),
+            "pods": [],
+            "kept": [kube.running()],
+            "events": [kube.event("Started"), kube.event("Killing")],
+        },
         {
             "job": kube.job(failed=1),
-            "pods": [kube.terminated(137, "OOMKilled", "loading"), kube.pod(reason="Evicted", message="low on resource: memory")],
+            "pods": [
+                kube.terminated(137, "OOMKilled", "loading"),
+                kube.pod(reason="Evicted", message="low on resource: memory"),
+            ],
         },
         {
             "job": kube.job(),
             "pods": [],
-            "events": [kube.event("FailedCreate", "Error creating: exceeded quota: q, requested: a=1, used: a=1, limited: a=1", kind="Job")],
+            "events": [
+                kube.event(
+                    "FailedCreate",
+                    "Error creating: exceeded quota: q, requested: a=1, used: a=1, limited: a=1",
+                    kind="Job",
+                )
+            ],
         },
-        {"job": None, "pods": [], "kept": [kube.running(deleting=True, conditions=[("DisruptionTarget", "True", "DeletionByTaintManager", "")])]},
+        {
+            "job": None,
+            "pods": [],
+            "kept": [
+                kube.running(
+                    deleting=True,
+                    conditions=[("DisruptionTarget", "True", "DeletionByTaintManager", "")],
+                )
+            ],
+        },
     ]
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [path, *(each for key, part in inside for each in _paths(part, (*path, key)))]
 
 
@@ -65,13 +114,22 @@ def _mutilated(scene: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
-    return diagnose(scene.get("job"), scene.get("pods"), scene.get("events"), kept=scene.get("kept"), nodes=scene.get("nodes"), **more)  # type: ignore[arg-type]
+    return diagnose(
+        scene.get("job"),
+        scene.get("pods"),
+        scene.get("events"),
+        kept=scene.get("kept"),
+        nodes=scene.get("nodes"),
+        **more,
+    )  # type: ignore[arg-type]
 
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
-    scene = data.draw(st.sampled_from(_scenes())) | {"nodes": data.draw(st.sampled_from([None, [], [kube.node()]]))}
+    scene = data.draw(st.sampled_from(_scenes())) | {
+        "nodes": data.draw(st.sampled_from([None, [], [kube.node()]]))
+    }
     for _ in range(data.draw(st.integers(1, 4))):
         path = data.draw(st.sampled_from([path for path in _paths(scene) if path] or [()]))
         scene = _mutilated(scene, path, data.draw(st.one_of(st.just(...), ODD)))
@@ -86,10 +144,23 @@ def test_no_mutilated_input_raises(data: st.DataObject) -> None:
 def test_anything_can_be_remembered(value: Any) -> None:
     for cut in (remember, remember_event, remember_job):
         assert json.dumps(cut(value))
-        assert json.dumps(cut({"metadata": value, "spec": value, "status": value, "series": value, "involvedObject": value}))
+        assert json.dumps(
+            cut(
+                {
+                    "metadata": value,
+                    "spec": value,
+                    "status": value,
+                    "series": value,
+                    "involvedObject": value,
+                }
+            )
+        )
 
 
-@given(reason=st.from_regex(r"[A-Z][A-Za-z]{3,20}", fullmatch=True), message=st.from_regex(r"[a-z]{4,12}( [a-z]{4,12}){0,4}", fullmatch=True))
+@given(
+    reason=st.from_regex(r"[A-Z][A-Za-z]{3,20}", fullmatch=True),
+    message=st.from_regex(r"[a-z]{4,12}( [a-z]{4,12}){0,4}", fullmatch=True),
+)
 def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, message: str) -> None:
     found = diagnose(kube.job(active=1), [kube.waiting(f"New{reason}", message)], [])
     assert found is not None
@@ -99,7 +170,11 @@ def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, messag
 
 @pytest.mark.parametrize("reason", ["Error", "Unheard", ""])
 def test_an_unknown_end_is_told_in_the_words_of_the_cluster(reason: str) -> None:
-    found = diagnose(kube.job(failed=1), [kube.pod(phase="Failed", reason=reason, message="a strange thing happened")], [])
+    found = diagnose(
+        kube.job(failed=1),
+        [kube.pod(phase="Failed", reason=reason, message="a strange thing happened")],
+        [],
+    )
     assert found is not None
     assert "a strange thing happened" in found.summary
     assert "a strange thing happened" in found.raw
@@ -112,7 +187,13 @@ def test_an_unknown_refusal_is_told_in_the_words_of_the_cluster() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [kube.running, lambda: kube.terminated(1), lambda: kube.waiting("ContainerCreating"), lambda: kube.unscheduled("no")]
+    "make",
+    [
+        kube.running,
+        lambda: kube.terminated(1),
+        lambda: kube.waiting("ContainerCreating"),
+        lambda: kube.unscheduled("no"),
+    ],
 )
 def test_what_is_remembered_of_a_pod_holds_no_environment(make: Any) -> None:
     kept = json.dumps(remember(make()))
@@ -129,7 +210,10 @@ def test_what_is_remembered_of_a_job_holds_no_environment() -> None:
 
 
 def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
-    pod = kube.terminated(1, message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and redis://:hunter2hunter2@redis:6379/0")
+    pod = kube.terminated(
+        1,
+        message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and redis://:hunter2hunter2@redis:6379/0",
+    )
     for told in (json.dumps(remember(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
         assert TOKEN not in told
         assert "hunter2hunter2" not in told
@@ -145,13 +229,19 @@ def test_what_a_database_refuses_is_not_kept() -> None:
 
 
 def test_remembering_what_is_remembered_changes_nothing() -> None:
-    pod, job, event = kube.terminated(137, "OOMKilled", "x"), kube.job(active=1), kube.event("Killing", "Stopping container worker")
+    pod, job, event = (
+        kube.terminated(137, "OOMKilled", "x"),
+        kube.job(active=1),
+        kube.event("Killing", "Stopping container worker"),
+    )
     assert remember(remember(pod)) == remember(pod)
     assert remember_job(remember_job(job)) == remember_job(job)
     assert remember_event(remember_event(event)) == remember_event(event)
 
 
-@pytest.mark.parametrize("scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"])
+@pytest.mark.parametrize(
+    "scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"]
+)
 def test_what_is_remembered_is_enough(scene: dict[str, Any]) -> None:
     cut = {
         "job": scene["job"] and remember_job(scene["job"]),

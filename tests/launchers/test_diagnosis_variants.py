@@ -9,7 +9,13 @@ import pytest
 
 from jobs.contract import FINAL, SHORTAGE
 from jobs.contract import FailureReason as R
-from jobs.launchers.diagnosis import ClusterDiagnosis, diagnose, remember, remember_event, remember_job
+from jobs.launchers.diagnosis import (
+    ClusterDiagnosis,
+    diagnose,
+    remember,
+    remember_event,
+    remember_job,
+)
 from tests.launchers import kube
 from tests.launchers.cases.base import Case
 from tests.launchers.cases.variants import TAINTS
@@ -32,24 +38,58 @@ class Expected:
 
 
 EXPECTED = {
-    "adm-openshift-scc": Expected(R.POD_SECURITY, ("10001", "1000750000", "runAsUser", "fsGroup"), FAIL, never=("PodSecurity the cluster",)),
+    "adm-openshift-scc": Expected(
+        R.POD_SECURITY,
+        ("10001", "1000750000", "runAsUser", "fsGroup"),
+        FAIL,
+        never=("PodSecurity the cluster",),
+    ),
     "end-shutdown-old": Expected(R.NODE_SHUTDOWN, ("shut down",), UNCOUNTED, claimed=True),
     "img-cert-expired": Expected(R.REGISTRY_UNREACHABLE, ("expired",), UNCOUNTED, never=(TRUST,)),
-    "img-harbor-412": Expected(R.IMAGE_PULL_FAILED, ("412", "Harbor"), UNCOUNTED, never=("no known reason",)),
-    "img-http-to-https": Expected(R.REGISTRY_UNREACHABLE, ("plain HTTP",), UNCOUNTED, never=("does not trust", "certificate authority")),
+    "img-harbor-412": Expected(
+        R.IMAGE_PULL_FAILED, ("412", "Harbor"), UNCOUNTED, never=("no known reason",)
+    ),
+    "img-http-to-https": Expected(
+        R.REGISTRY_UNREACHABLE,
+        ("plain HTTP",),
+        UNCOUNTED,
+        never=("does not trust", "certificate authority"),
+    ),
     "init-container-failure": Expected(
-        R.INIT_FAILED, ('"fetch-model"', "exit code 1", "model store: HTTP 503", "never ran"), UNCOUNTED, never=("correct the input",)
+        R.INIT_FAILED,
+        ('"fetch-model"', "exit code 1", "model store: HTTP 503", "never ran"),
+        UNCOUNTED,
+        never=("correct the input",),
     ),
     "killed-by-signal-sigkill": Expected(
-        R.WORKER_LOST, ("killed by signal 9", "exit code 137", "not OOMKilled", "look at the node"), UNCOUNTED, claimed=True
+        R.WORKER_LOST,
+        ("killed by signal 9", "exit code 137", "not OOMKilled", "look at the node"),
+        UNCOUNTED,
+        claimed=True,
     ),
     "mnt-csi-driver": Expected(R.MOUNT_FAILED, ("efs.csi.aws.com", "not registered"), UNCOUNTED),
     "mnt-timeout-after-cause": Expected(R.MISSING_SECRET, ("db-secret",), UNCOUNTED),
-    "sbx-pause-image": Expected(R.REGISTRY_UNREACHABLE, ("registry.k8s.io/pause:3.9", "sandbox"), UNCOUNTED, never=("WORKER_IMAGE",)),
-    "sch-122-taint-notready": Expected(R.UNSCHEDULABLE_TAINT, ("not ready",), UNBOUNDED, never=(TOLERATE,)),
-    "sch-ca-tobedeleted": Expected(R.UNSCHEDULABLE_TAINT, ("being removed by the node autoscaler",), UNBOUNDED, never=(TOLERATE,)),
-    "sch-karpenter-failed": Expected(R.UNSCHEDULABLE_CPU, ("adds no node", "incompatible with nodepool"), UNBOUNDED),
-    "sch-uninitialized-true": Expected(R.UNSCHEDULABLE_TAINT, ("still being set up",), UNBOUNDED, never=(TOLERATE,)),
+    "sbx-pause-image": Expected(
+        R.REGISTRY_UNREACHABLE,
+        ("registry.k8s.io/pause:3.9", "sandbox"),
+        UNCOUNTED,
+        never=("WORKER_IMAGE",),
+    ),
+    "sch-122-taint-notready": Expected(
+        R.UNSCHEDULABLE_TAINT, ("not ready",), UNBOUNDED, never=(TOLERATE,)
+    ),
+    "sch-ca-tobedeleted": Expected(
+        R.UNSCHEDULABLE_TAINT,
+        ("being removed by the node autoscaler",),
+        UNBOUNDED,
+        never=(TOLERATE,),
+    ),
+    "sch-karpenter-failed": Expected(
+        R.UNSCHEDULABLE_CPU, ("adds no node", "incompatible with nodepool"), UNBOUNDED
+    ),
+    "sch-uninitialized-true": Expected(
+        R.UNSCHEDULABLE_TAINT, ("still being set up",), UNBOUNDED, never=(TOLERATE,)
+    ),
     "side-classic-imagepull": Expected(R.IMAGE_PULL_DENIED, ("pull secret",), UNCOUNTED),
     "side-classic-oom": Expected(R.OUT_OF_MEMORY, ("Ran out of memory",), COUNTED, claimed=True),
     "side-native-missing-secret": Expected(R.MISSING_SECRET, ("redis-worker-secret",), UNCOUNTED),
@@ -60,11 +100,22 @@ EXPECTED = {
         FAIL,
         never=("/etc/passwd may not", "command /etc/passwd", "command mimir-worker may not"),
     ),
-    "start-exec-format-exit": Expected(R.BAD_COMMAND, ("architecture", "/app/bin/mimir-worker"), FAIL, never=("correct the input",)),
-    "suspended-while-running": Expected(R.SUSPENDED, ("suspended while it ran", "is lost", "starts anew"), UNBOUNDED, claimed=True),
+    "start-exec-format-exit": Expected(
+        R.BAD_COMMAND, ("architecture", "/app/bin/mimir-worker"), FAIL, never=("correct the input",)
+    ),
+    "suspended-while-running": Expected(
+        R.SUSPENDED, ("suspended while it ran", "is lost", "starts anew"), UNBOUNDED, claimed=True
+    ),
     "unschedulable-mixed-nodes": Expected(
         R.UNSCHEDULABLE_CPU,
-        ("16 CPU", "1.9 CPU", "1 × Insufficient cpu", "2 × node(s) had untolerated taint", "fake: true", TOLERATE),
+        (
+            "16 CPU",
+            "1.9 CPU",
+            "1 × Insufficient cpu",
+            "2 × node(s) had untolerated taint",
+            "fake: true",
+            TOLERATE,
+        ),
         UNBOUNDED,
         never=("largest node: 64",),
     ),
@@ -83,7 +134,9 @@ def _read(case: str, moment: str, name: str) -> Any:
 def _objects(case: str) -> tuple[Any, Any, Any, Any]:
     """Job, pods, events and nodes of the last moment."""
     moment = max(path.name for path in (VARIANTS / case).iterdir() if path.is_dir())
-    job, pods, events, nodes = (_read(case, moment, name) for name in ("job", "pods", "events", "nodes"))
+    job, pods, events, nodes = (
+        _read(case, moment, name) for name in ("job", "pods", "events", "nodes")
+    )
     return job[0] if isinstance(job, list) else job, pods, events, nodes
 
 
@@ -101,7 +154,11 @@ def test_a_variant_is_explained(case: str, cut: bool) -> None:
     expected = EXPECTED[case]
     job, pods, events, nodes = _objects(case)
     if cut:
-        job, pods, events = remember_job(job), [remember(pod) for pod in pods], [remember_event(event) for event in events]
+        job, pods, events = (
+            remember_job(job),
+            [remember(pod) for pod in pods],
+            [remember_event(event) for event in events],
+        )
     for rights in (nodes, None) if case.startswith("sch-") else (nodes,):
         found = diagnose(job, pods, events, nodes=rights, claimed=expected.claimed)
         assert found is not None
@@ -122,16 +179,23 @@ def test_a_variant_is_explained_without_knowing_of_the_claim(case: str) -> None:
 @pytest.mark.parametrize("case", EXPECTED)
 def test_a_variant_is_decided(case: str) -> None:
     job, pods, events, nodes = _objects(case)
-    assert decision(job, pods, events, nodes, claimed=EXPECTED[case].claimed) == EXPECTED[case].decision
+    assert (
+        decision(job, pods, events, nodes, claimed=EXPECTED[case].claimed)
+        == EXPECTED[case].decision
+    )
 
 
 def test_a_suspension_is_told_while_the_worker_stops() -> None:
-    job, pods, events = (_read("suspended-while-running", "2-stopping", name) for name in ("job", "pods", "events"))
+    job, pods, events = (
+        _read("suspended-while-running", "2-stopping", name) for name in ("job", "pods", "events")
+    )
     found = diagnose(job, pods, events)
     assert found is not None
     assert found.category is R.SUSPENDED
     assert "suspended while it ran" in found.summary
-    assert decision(job, pods, events, claimed=True) == NOTHING, "its container may still deliver its end"
+    assert decision(job, pods, events, claimed=True) == NOTHING, (
+        "its container may still deliver its end"
+    )
 
 
 STARTED = {R.OUT_OF_MEMORY, R.EXIT_CODE, R.SIGNAL}
@@ -140,7 +204,15 @@ STARTED = {R.OUT_OF_MEMORY, R.EXIT_CODE, R.SIGNAL}
 @pytest.mark.parametrize("case", OWN, ids=[case.name for case in OWN])
 def test_another_wording_is_decided_as_its_kind(case: Case) -> None:
     claimed = case.category in STARTED
-    expected = COUNTED if claimed else FAIL if case.category in FINAL else UNBOUNDED if case.category in SHORTAGE else UNCOUNTED
+    expected = (
+        COUNTED
+        if claimed
+        else FAIL
+        if case.category in FINAL
+        else UNBOUNDED
+        if case.category in SHORTAGE
+        else UNCOUNTED
+    )
     assert decision(case.job, case.pods, case.events, case.nodes, claimed=claimed) == expected
 
 
@@ -158,11 +230,16 @@ def test_nobody_is_told_to_tolerate_a_state_of_a_node(case: Case) -> None:
 
 def test_a_last_word_says_that_it_was_our_worker() -> None:
     """A database restored from a backup does not know of the claim: the image is not called wrong."""
-    pod = kube.terminated(0, "Completed", '{"code": 0, "at": "2026-11-25T10:00:50+00:00"}', phase="Succeeded")
+    pod = kube.terminated(
+        0, "Completed", '{"code": 0, "at": "2026-11-25T10:00:50+00:00"}', phase="Succeeded"
+    )
     found = diagnose(None, [], [], kept=[remember(pod)], claimed=False)
     assert found is not None
     assert (found.category, found.counts) == (R.WORKER_LOST, False)
-    assert decision(kube.job(("Complete", "CompletionsReached", "")), [pod], [], claimed=False) == UNCOUNTED
+    assert (
+        decision(kube.job(("Complete", "CompletionsReached", "")), [pod], [], claimed=False)
+        == UNCOUNTED
+    )
 
 
 EXITS = [
@@ -176,10 +253,16 @@ EXITS = [
 
 
 @pytest.mark.parametrize(("code", "reason", "category", "expected"), EXITS)
-def test_an_image_that_ends_before_the_claim_is_named_with_its_exit_code(code: int, reason: str, category: R, expected: str) -> None:
+def test_an_image_that_ends_before_the_claim_is_named_with_its_exit_code(
+    code: int, reason: str, category: R, expected: str
+) -> None:
     phase = "Failed" if code else "Succeeded"
     pod = kube.terminated(code, reason, "it says this", phase=phase)
-    job = kube.job(failed=1) if code else kube.job(("Complete", "CompletionsReached", ""), succeeded=1)
+    job = (
+        kube.job(failed=1)
+        if code
+        else kube.job(("Complete", "CompletionsReached", ""), succeeded=1)
+    )
     found = diagnose(job, [pod], [], claimed=False)
     assert found is not None
     assert (found.category, found.counts) == (category, False)

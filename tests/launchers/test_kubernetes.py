@@ -8,7 +8,14 @@ from uuid import uuid4
 import pytest
 
 from jobs.contract import FailureReason, worker_name
-from jobs.launchers.base import LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed, Target
+from jobs.launchers.base import (
+    LaunchLater,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+    Observed,
+    Target,
+)
 from jobs.launchers.diagnosis import diagnose
 from jobs.launchers.kubernetes.api import Answer, Unconfigured
 from jobs.launchers.kubernetes.launcher import KubernetesLauncher
@@ -34,8 +41,15 @@ def fake(cluster: FakeKubernetes) -> FakeKubernetes:
     return cluster
 
 
-def _launcher(fake: FakeKubernetes, *, follow: bool = False, **options: object) -> KubernetesLauncher:
-    target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=2)
+def _launcher(
+    fake: FakeKubernetes, *, follow: bool = False, **options: object
+) -> KubernetesLauncher:
+    target = Target(
+        context="fake",
+        kubeconfig_file=str(fake.kubeconfig),
+        namespace=fake.namespace,
+        timeout_seconds=2,
+    )
     now = lambda: dt.datetime.fromtimestamp(fake.now, dt.UTC)  # noqa: E731
     return KubernetesLauncher(replace(target, **options), TEMPLATE, follow=follow, now=now)
 
@@ -47,7 +61,13 @@ def launcher(fake: FakeKubernetes) -> KubernetesLauncher:
 
 def _spec(number: int = 1) -> LaunchSpec:
     job_id = str(uuid4())
-    return replace(PLAIN, name=worker_name(job_id, number), job_id=job_id, attempt_id=str(uuid4()), attempt=number)
+    return replace(
+        PLAIN,
+        name=worker_name(job_id, number),
+        job_id=job_id,
+        attempt_id=str(uuid4()),
+        attempt=number,
+    )
 
 
 def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
@@ -81,7 +101,9 @@ def test_a_worker_is_made_seen_and_ends(fake: FakeKubernetes, launcher: Kubernet
     assert fake.counts() == {"jobs": 0, "pods": 0}
 
 
-def test_a_repeated_launch_adopts_the_one_that_is_there(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_repeated_launch_adopts_the_one_that_is_there(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     uid = _launch(launcher, spec)
     again = launcher.launch(spec, still_wanted=lambda: True)
@@ -100,7 +122,9 @@ AFTER_COMMIT = [Fault.ERROR_AFTER_COMMIT, Fault.DROP_AFTER_COMMIT, Fault.FORBIDD
 
 
 @pytest.mark.parametrize("fault", AFTER_COMMIT)
-def test_an_answer_that_is_lost_or_wrong_is_looked_up(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+def test_an_answer_that_is_lost_or_wrong_is_looked_up(
+    fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault
+) -> None:
     spec = _spec()
     fake.fault(fault, verb="create", resource="jobs")
     launched = launcher.launch(spec, still_wanted=lambda: True)
@@ -109,8 +133,12 @@ def test_an_answer_that_is_lost_or_wrong_is_looked_up(fake: FakeKubernetes, laun
     assert len(fake.ledger()) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.LATE_COMMIT])
-def test_a_launch_that_may_still_come_is_uncertain(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [Fault.ERROR_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.LATE_COMMIT]
+)
+def test_a_launch_that_may_still_come_is_uncertain(
+    fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault
+) -> None:
     spec = _spec()
     fake.fault(fault, verb="create", resource="jobs", seconds=60)
     with pytest.raises(LaunchUncertain):
@@ -136,7 +164,9 @@ def test_a_quota_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: Kubernet
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.INVALID])
-def test_a_refusal_says_what_the_cluster_said(fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault) -> None:
+def test_a_refusal_says_what_the_cluster_said(
+    fake: FakeKubernetes, launcher: KubernetesLauncher, fault: Fault
+) -> None:
     fake.fault(fault, verb="create", resource="jobs", message="the words of the cluster")
     with pytest.raises(LaunchRefused, match="the words of the cluster"):
         _launch(launcher, _spec())
@@ -151,7 +181,9 @@ HUNG = [
 
 
 @pytest.mark.parametrize("words", HUNG)
-def test_a_webhook_on_jobs_that_does_not_answer_is_named(fake: FakeKubernetes, launcher: KubernetesLauncher, words: str) -> None:
+def test_a_webhook_on_jobs_that_does_not_answer_is_named(
+    fake: FakeKubernetes, launcher: KubernetesLauncher, words: str
+) -> None:
     fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="create", resource="jobs", message=words)
     with pytest.raises(LaunchUncertain) as waits:
         _launch(launcher, _spec())
@@ -161,15 +193,32 @@ def test_a_webhook_on_jobs_that_does_not_answer_is_named(fake: FakeKubernetes, l
 
 
 def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> None:
-    target = Target(context="fake", kubeconfig_file=str(fake.kubeconfig), namespace=fake.namespace, timeout_seconds=2)
+    target = Target(
+        context="fake",
+        kubeconfig_file=str(fake.kubeconfig),
+        namespace=fake.namespace,
+        timeout_seconds=2,
+    )
     spec, other = _spec(), _spec()
-    with_claim = KubernetesLauncher(target, replace(TEMPLATE, shared_model_cache=True), follow=False)
+    with_claim = KubernetesLauncher(
+        target, replace(TEMPLATE, shared_model_cache=True), follow=False
+    )
     fake.script(start=Start.UNBOUND_CLAIM)
     _launch(with_claim, spec)
     _launch(_launcher(fake), other)
     words = 'storageclass.storage.k8s.io "fast" not found; failed to provision volume'
-    fake.event(kind="PersistentVolumeClaim", name="model-cache-pvc", reason="ProvisioningFailed", message=words)
-    fake.event(kind="PersistentVolumeClaim", name="somebody-elses", reason="ProvisioningFailed", message="not this")
+    fake.event(
+        kind="PersistentVolumeClaim",
+        name="model-cache-pvc",
+        reason="ProvisioningFailed",
+        message=words,
+    )
+    fake.event(
+        kind="PersistentVolumeClaim",
+        name="somebody-elses",
+        reason="ProvisioningFailed",
+        message="not this",
+    )
     seen, without = _seen(with_claim, spec), _seen(with_claim, other)
     assert seen is not None
     assert seen.evidence is not None
@@ -180,13 +229,18 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
     assert told.category is FailureReason.VOLUME_UNBOUND
     assert "failed to provision volume" in told.detail
     assert "not this" not in told.detail
-    assert not any(event["involvedObject"]["kind"] == "PersistentVolumeClaim" for event in without.evidence.events)
+    assert not any(
+        event["involvedObject"]["kind"] == "PersistentVolumeClaim"
+        for event in without.evidence.events
+    )
     known = with_claim.evidence(spec.name)
     assert known is not None
     assert known.events == seen.evidence.events
 
 
-def test_a_worker_is_gone_when_its_own_container_has_ended(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_worker_is_gone_when_its_own_container_has_ended(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     """An injected sidecar that does not end holds no slot, and goes with its Job."""
     spec = _spec()
     fake.script(sidecar=True)
@@ -207,7 +261,9 @@ def test_a_worker_is_gone_when_its_own_container_has_ended(fake: FakeKubernetes,
 
 
 @pytest.mark.parametrize("sees", [True, False])
-def test_a_right_that_is_missing_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: KubernetesLauncher, sees: bool) -> None:
+def test_a_right_that_is_missing_is_a_wait_that_is_told(
+    fake: FakeKubernetes, launcher: KubernetesLauncher, sees: bool
+) -> None:
     fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs")
     if not sees:
         fake.fault(Fault.FORBIDDEN, verb="get", resource="jobs")
@@ -220,7 +276,9 @@ def test_a_right_that_is_missing_is_a_wait_that_is_told(fake: FakeKubernetes, la
 
 
 def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
-    fake.kubeconfig.with_name("away").write_text(fake.kubeconfig.read_text().replace(str(fake.port), "1"))
+    fake.kubeconfig.with_name("away").write_text(
+        fake.kubeconfig.read_text().replace(str(fake.port), "1")
+    )
     launcher = _launcher(fake, kubeconfig_file=str(fake.kubeconfig.with_name("away")))
     with pytest.raises(OSError, match="no answer"):
         launcher.observe()
@@ -232,7 +290,10 @@ def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"server": "http://127.0.0.1', '"server": "http://10.0.0.1'), ('"server": "http:', '"insecure-skip-tls-verify": true, "server": "https:')],
+    [
+        ('"server": "http://127.0.0.1', '"server": "http://10.0.0.1'),
+        ('"server": "http:', '"insecure-skip-tls-verify": true, "server": "https:'),
+    ],
 )
 def test_nobody_is_talked_to_without_tls_checks(fake: FakeKubernetes, old: str, new: str) -> None:
     unsafe = fake.kubeconfig.with_name("unsafe")
@@ -241,7 +302,9 @@ def test_nobody_is_talked_to_without_tls_checks(fake: FakeKubernetes, old: str, 
         _launcher(fake, kubeconfig_file=str(unsafe)).observe()
 
 
-def test_a_worker_is_asked_to_stop_and_its_pod_has_its_grace(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_worker_is_asked_to_stop_and_its_pod_has_its_grace(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     fake.script(stop_seconds=None)
     _launch(launcher, spec)
@@ -262,7 +325,9 @@ def test_what_a_late_look_does_not_show_is_asked_for(fake: FakeKubernetes) -> No
     launcher.close()
 
 
-def test_a_pod_on_a_lost_node_counts_as_running_until_its_grace_is_over(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_pod_on_a_lost_node_counts_as_running_until_its_grace_is_over(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     _launch(launcher, spec)
     fake.node_lost(toleration_seconds=300)
@@ -270,10 +335,14 @@ def test_a_pod_on_a_lost_node_counts_as_running_until_its_grace_is_over(fake: Fa
     assert not launcher.is_gone(spec.name, spec.attempt_id)
     fake.advance(120)
     assert launcher.is_gone(spec.name, spec.attempt_id)
-    assert [run.is_running for run in fake.ledger()] == [True], "the fence protects from it, nothing ends it"
+    assert [run.is_running for run in fake.ledger()] == [True], (
+        "the fence protects from it, nothing ends it"
+    )
 
 
-def test_a_job_without_a_pod_is_about_to_make_it(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_job_without_a_pod_is_about_to_make_it(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     fake.script(start=Start.QUOTA)
     _launch(launcher, spec)
@@ -298,7 +367,9 @@ def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["cut", "gone", "end", "silence"])
-def test_a_watch_that_breaks_goes_on(fake: FakeKubernetes, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_that_breaks_goes_on(
+    fake: FakeKubernetes, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.5)
     monkeypatch.setattr("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.05)
     launcher = _launcher(fake, follow=True)
@@ -309,7 +380,9 @@ def test_a_watch_that_breaks_goes_on(fake: FakeKubernetes, trouble: str, monkeyp
     _launch(launcher, spec)
     assert _in_time(lambda: _seen(launcher, spec) is not None), "the new worker is not seen"
     fake.exit(spec.name)
-    assert _in_time(lambda: (seen := _seen(launcher, spec)) is not None and not seen.alive), "its end is not seen"
+    assert _in_time(lambda: (seen := _seen(launcher, spec)) is not None and not seen.alive), (
+        "its end is not seen"
+    )
     launcher.close()
 
 
@@ -322,25 +395,36 @@ def test_a_change_wakes_who_waits(fake: FakeKubernetes) -> None:
     launcher.close()
 
 
-def test_the_rest_of_a_log_comes_from_the_pod(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_the_rest_of_a_log_comes_from_the_pod(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     _launch(launcher, spec)
-    lines = [f"2026-11-25T10:00:00.{number:09d}Z stdout F line {number}\n".encode() for number in range(100)]
+    lines = [
+        f"2026-11-25T10:00:00.{number:09d}Z stdout F line {number}\n".encode()
+        for number in range(100)
+    ]
     fake.append_log(spec.name, b"".join(lines))
     fake.act(spec.name, Act.OUT_OF_MEMORY)
     launcher.observe()
     stored = b"".join(lines[:60])
-    rest = b"".join(launcher.tail(spec.name, spec.attempt_id, after=stored[-4096:], offset=len(stored)))
+    rest = b"".join(
+        launcher.tail(spec.name, spec.attempt_id, after=stored[-4096:], offset=len(stored))
+    )
     assert rest == b"".join(lines[60:])
 
 
 @pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[]"])
-def test_an_answer_that_is_none_of_kubernetes_says_nothing(launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+def test_an_answer_that_is_none_of_kubernetes_says_nothing(
+    launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
     """A proxy in between answers 200 to everything: that nothing is there must not be read out of it."""
     spec = _spec()
     _launch(launcher, spec)
     launcher.observe()
-    monkeypatch.setattr("jobs.launchers.kubernetes.api.Api.request", lambda *_given, **_more: Answer(200, body))
+    monkeypatch.setattr(
+        "jobs.launchers.kubernetes.api.Api.request", lambda *_given, **_more: Answer(200, body)
+    )
     with pytest.raises(OSError, match="something that is no"):
         launcher.observe()
     with pytest.raises(OSError, match="something that is no"):

@@ -13,7 +13,13 @@ def _said(**more: Any) -> str:
 
 
 def test_what_the_worker_could_not_tell_is_read_from_it() -> None:
-    said = _said(reason="out_of_memory", message="It used all.", signal=9, peak_memory_bytes=2**30, log_end=17)
+    said = _said(
+        reason="out_of_memory",
+        message="It used all.",
+        signal=9,
+        peak_memory_bytes=2**30,
+        log_end=17,
+    )
     assert read_last_word(said) == LastWord(5, "out_of_memory", "It used all.", 9, 2**30, 17)
 
 
@@ -21,7 +27,17 @@ def test_an_end_that_was_accepted_needs_no_reason() -> None:
     assert read_last_word(_said(log_end=0)) == LastWord(5, log_end=0)
 
 
-NO_WORD = [None, "", "worker: not set: JOB_ID", "5", "[]", "{", '{"code": "5", "at": ""}', '{"code": 5}', '{"code": true, "at": ""}']
+NO_WORD = [
+    None,
+    "",
+    "worker: not set: JOB_ID",
+    "5",
+    "[]",
+    "{",
+    '{"code": "5", "at": ""}',
+    '{"code": 5}',
+    '{"code": true, "at": ""}',
+]
 
 
 @pytest.mark.parametrize("text", NO_WORD)
@@ -30,8 +46,21 @@ def test_lines_of_a_log_are_no_last_word(text: object) -> None:
 
 
 def test_what_nobody_may_say_is_not_believed() -> None:
-    said = read_last_word(_said(reason="everything_is_fine", message="a\0" + "x" * 9000, signal="9", peak_memory_bytes=-1, log_end=2**70))
+    said = read_last_word(
+        _said(
+            reason="everything_is_fine",
+            message="a\0" + "x" * 9000,
+            signal="9",
+            peak_memory_bytes=-1,
+            log_end=2**70,
+        )
+    )
     assert said is not None
-    assert (said.reason, said.signal, said.peak_memory_bytes, said.log_end) == ("worker_lost", None, None, None)
+    assert (said.reason, said.signal, said.peak_memory_bytes, said.log_end) == (
+        "worker_lost",
+        None,
+        None,
+        None,
+    )
     assert said.message.startswith("a\N{REPLACEMENT CHARACTER}x")
     assert len(said.message) == 2000

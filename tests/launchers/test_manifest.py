@@ -41,7 +41,9 @@ LARGE = replace(
     cpu_millicores=7500,
     extra_env={"REDIS_URL": "redis://cache:6379/1"},
 )
-TEMPLATE = WorkerTemplate(installation="0199f3bf-0000-7000-8000-000000000001", image="mimir-aip/worker:latest")
+TEMPLATE = WorkerTemplate(
+    installation="0199f3bf-0000-7000-8000-000000000001", image="mimir-aip/worker:latest"
+)
 FULL = WorkerTemplate(
     installation=TEMPLATE.installation,
     image="registry.example.com/mimir-aip/worker:0.1.0",
@@ -84,7 +86,10 @@ def test_a_wrong_field_would_be_found() -> None:
 def test_every_label_is_one_that_kubernetes_allows() -> None:
     for kind in JobType:
         labels = worker_job(replace(PLAIN, job_type=kind), TEMPLATE)["metadata"]["labels"]
-        assert all(len(value) <= 63 and value.strip("-_.") == value and "_" not in labels["job-type"] for value in labels.values())
+        assert all(
+            len(value) <= 63 and value.strip("-_.") == value and "_" not in labels["job-type"]
+            for value in labels.values()
+        )
 
 
 def test_a_gpu_brings_its_selector_and_toleration_beside_those_of_all() -> None:
@@ -100,19 +105,38 @@ def test_a_request_is_never_above_its_limit() -> None:
 
 
 def test_projects_share_no_folder_of_the_model_cache() -> None:
-    mounts = {mount["name"]: mount for mount in _container(worker_job(replace(PLAIN, project_id="other"), FULL))["volumeMounts"]}
+    mounts = {
+        mount["name"]: mount
+        for mount in _container(worker_job(replace(PLAIN, project_id="other"), FULL))[
+            "volumeMounts"
+        ]
+    }
     assert mounts["model-cache"]["subPath"] == "other"
 
 
 def test_the_disk_limit_holds_all_folders_and_the_log() -> None:
-    small, large = (_container(worker_job(PLAIN, replace(TEMPLATE, data_bytes=size)))["resources"] for size in (2**30, 50 * 2**30))
+    small, large = (
+        _container(worker_job(PLAIN, replace(TEMPLATE, data_bytes=size)))["resources"]
+        for size in (2**30, 50 * 2**30)
+    )
     assert small["limits"]["ephemeral-storage"] == "12800Mi"
     assert large["limits"]["ephemeral-storage"] == "62976Mi"
-    assert small["requests"]["ephemeral-storage"] == large["requests"]["ephemeral-storage"] == "128Mi"
+    assert (
+        small["requests"]["ephemeral-storage"] == large["requests"]["ephemeral-storage"] == "128Mi"
+    )
 
 
 def test_annotations_keep_meshes_out_and_never_replace_ours() -> None:
-    given = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled", "mimir-aip/attempt-id": "another"}
-    annotations = worker_job(PLAIN, replace(TEMPLATE, pod_annotations=given))["spec"]["template"]["metadata"]["annotations"]
-    assert (annotations["sidecar.istio.io/inject"], annotations["linkerd.io/inject"]) == ("false", "disabled")
+    given = {
+        "sidecar.istio.io/inject": "false",
+        "linkerd.io/inject": "disabled",
+        "mimir-aip/attempt-id": "another",
+    }
+    annotations = worker_job(PLAIN, replace(TEMPLATE, pod_annotations=given))["spec"]["template"][
+        "metadata"
+    ]["annotations"]
+    assert (annotations["sidecar.istio.io/inject"], annotations["linkerd.io/inject"]) == (
+        "false",
+        "disabled",
+    )
     assert annotations["mimir-aip/attempt-id"] == PLAIN.attempt_id

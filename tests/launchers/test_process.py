@@ -37,7 +37,9 @@ time.sleep(600)
 
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
-    made = ProcessLauncher(tmp_path / "workers", installation="ours", argv=[sys.executable, "-c", _WORKER])
+    made = ProcessLauncher(
+        tmp_path / "workers", installation="ours", argv=[sys.executable, "-c", _WORKER]
+    )
     yield made
     for seen in made.observe():
         made.terminate(seen.name, seen.attempt_id, grace_seconds=0)
@@ -81,7 +83,10 @@ def test_a_second_launch_adopts_the_worker_that_is_there(launcher: ProcessLaunch
 
 def test_many_launches_at_once_start_one_worker(launcher: ProcessLauncher) -> None:
     spec = _spec()
-    threads = [threading.Thread(target=lambda: launcher.launch(spec, still_wanted=lambda: True)) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: launcher.launch(spec, still_wanted=lambda: True))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -108,7 +113,9 @@ def test_a_name_of_another_attempt_is_refused(launcher: ProcessLauncher) -> None
         launcher.launch(_spec(), still_wanted=lambda: True)
 
 
-def test_a_worker_of_another_installation_is_neither_seen_nor_touched(launcher: ProcessLauncher) -> None:
+def test_a_worker_of_another_installation_is_neither_seen_nor_touched(
+    launcher: ProcessLauncher,
+) -> None:
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
     other = ProcessLauncher(launcher._root, installation="theirs")
@@ -125,13 +132,17 @@ def test_what_is_not_wanted_any_more_is_not_started(launcher: ProcessLauncher) -
     assert (launcher.observe(), _ran(launcher)) == ([], [])
 
 
-def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_lives(launcher: ProcessLauncher) -> None:
+def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_lives(
+    launcher: ProcessLauncher,
+) -> None:
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher) and launcher.observe()[0].alive, "it is alive")
     wait_for(lambda: psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
     os.kill(_pid(launcher, spec.name), signal.SIGKILL)
-    seen = wait_for(lambda: (found := launcher.observe()[0]) and not found.alive and found, "its lock is free")
+    seen = wait_for(
+        lambda: (found := launcher.observe()[0]) and not found.alive and found, "its lock is free"
+    )
     assert (seen.processes, seen.reason) == (1, "worker_lost")
     assert not launcher.is_gone(spec.name, spec.attempt_id)
     launcher.clean_up(spec.name, spec.attempt_id)
@@ -146,12 +157,17 @@ def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_liv
 def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) -> None:
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
-    wait_for(lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
+    wait_for(
+        lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(),
+        "its workload runs",
+    )
     launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
     assert wait_for(lambda: launcher.is_gone(spec.name, spec.attempt_id), "it is gone")
 
 
-def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker(launcher: ProcessLauncher) -> None:
+def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker(
+    launcher: ProcessLauncher,
+) -> None:
     """It has read that its attempt is wanted and is about to start it: whoever frees the room now lets two run."""
     spec = _spec()
     during: list[bool] = []
@@ -171,7 +187,11 @@ def test_a_start_never_leaves_the_pid_of_the_one_before_it(launcher: ProcessLaun
     folder = launcher._root / spec.name
     folder.mkdir()
     (folder / "pid").write_text(str(bystander.pid))
-    slow = ProcessLauncher(launcher._root, installation="ours", argv=[sys.executable, "-c", "import time; time.sleep(600)"])
+    slow = ProcessLauncher(
+        launcher._root,
+        installation="ours",
+        argv=[sys.executable, "-c", "import time; time.sleep(600)"],
+    )
     ended: list[LaunchUncertain] = []
 
     def start() -> None:
@@ -197,7 +217,11 @@ def _bearers(attempt_id: str) -> list[int]:
     return processes.bearers().get(attempt_id, [])
 
 
-@pytest.mark.parametrize("left", [["lock"], ["lock", "data/big"]], ids=["a starter that died early", "a clean-up killed half-way"])
+@pytest.mark.parametrize(
+    "left",
+    [["lock"], ["lock", "data/big"]],
+    ids=["a starter that died early", "a clean-up killed half-way"],
+)
 def test_a_folder_without_a_name_is_cleaned_up(launcher: ProcessLauncher, left: list[str]) -> None:
     spec = _spec()
     folder = launcher._root / spec.name
@@ -208,11 +232,16 @@ def test_a_folder_without_a_name_is_cleaned_up(launcher: ProcessLauncher, left: 
     assert not folder.exists()
 
 
-def test_no_secret_of_ours_reaches_a_worker(launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_of_ours_reaches_a_worker(
+    launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
-    wait_for(lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
+    wait_for(
+        lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(),
+        "its workload runs",
+    )
     environment = psutil.Process(_pid(launcher, spec.name)).environ()
     assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS"} & environment.keys()
 
@@ -220,7 +249,9 @@ def test_no_secret_of_ours_reaches_a_worker(launcher: ProcessLauncher, monkeypat
 def test_a_change_is_noticed_without_waiting_for_the_next_look(launcher: ProcessLauncher) -> None:
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
-    threading.Timer(0.2, lambda: launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)).start()
+    threading.Timer(
+        0.2, lambda: launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    ).start()
     assert launcher.wait_for_change(20) is True
 
 

@@ -11,7 +11,11 @@ from jobs.selectors.logs import JOIN_BYTES
 
 
 def _line(number: int, text: bytes = b"x") -> bytes:
-    return f"2026-11-25T10:00:{number // 60 % 60:02d}.{number % 60:09d}Z stdout F ".encode() + text + b"\n"
+    return (
+        f"2026-11-25T10:00:{number // 60 % 60:02d}.{number % 60:09d}Z stdout F ".encode()
+        + text
+        + b"\n"
+    )
 
 
 def _after(stored: bytes) -> bytes:
@@ -33,7 +37,9 @@ def test_what_was_not_delivered_follows(delivered: int) -> None:
 
 
 @given(st.lists(st.sampled_from([b"a", b"b"]), max_size=30), st.integers(0, 30))
-def test_lines_that_are_all_alike_are_joined_by_the_offset(texts: list[bytes], delivered: int) -> None:
+def test_lines_that_are_all_alike_are_joined_by_the_offset(
+    texts: list[bytes], delivered: int
+) -> None:
     """A loop prints the same line a thousand times within one read: all bear one time."""
     lines = [_line(0, text) for text in texts]
     assert _rest(lines, b"".join(lines[:delivered])) == b"".join(lines[delivered:])

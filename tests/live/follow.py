@@ -30,22 +30,38 @@ class Followed:
             if message["attempt"] != self.attempt:
                 assert self.attempt is None or message["attempt"] > self.attempt
                 self.attempt, self.offset = message["attempt"], 0
-            assert message["offset"] == self.offset, f"log at {message['offset']} after {self.offset}"
+            assert message["offset"] == self.offset, (
+                f"log at {message['offset']} after {self.offset}"
+            )
             self.offset = message["end"]
-            self.log[message["attempt"]] = self.log.get(message["attempt"], b"") + message["text"].encode()
+            self.log[message["attempt"]] = (
+                self.log.get(message["attempt"], b"") + message["text"].encode()
+            )
         elif message["kind"] == "job":
             self.job = message["job"]
         return bool(message["kind"] == "end")
 
 
-async def follow(base: str, job: str, token: str, *, cuts: int = 0, messages_a_time: int = 3, headers: dict[str, str] | None = None) -> Followed:
+async def follow(
+    base: str,
+    job: str,
+    token: str,
+    *,
+    cuts: int = 0,
+    messages_a_time: int = 3,
+    headers: dict[str, str] | None = None,
+) -> Followed:
     """Follow to the end; the first `cuts` connections are dropped after some messages."""
     got = Followed()
     while True:
         got.connections += 1
-        query = f"after={got.after}" + (f"&attempt={got.attempt}&offset={got.offset}" if got.attempt is not None else "")
+        query = f"after={got.after}" + (
+            f"&attempt={got.attempt}&offset={got.offset}" if got.attempt is not None else ""
+        )
         sent = {"Authorization": f"Bearer {token}", **(headers or {})}
-        async with connect(f"{base}/ws/jobs/{job}/?{query}", additional_headers=sent, max_size=None) as socket:
+        async with connect(
+            f"{base}/ws/jobs/{job}/?{query}", additional_headers=sent, max_size=None
+        ) as socket:
             seen = 0
             try:
                 async for text in socket:

@@ -30,7 +30,9 @@ class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         """Perhaps."""
         chance = self._chance.random()
         times = 0 if chance < LOST else 2 if chance > 1 - DOUBLED else 1
-        with Path(os.environ["VAR_DIR"], SENT).open("a") as sent:  # one digit a message: how often it went out
+        with Path(os.environ["VAR_DIR"], SENT).open(
+            "a"
+        ) as sent:  # one digit a message: how often it went out
             sent.write(str(times))
         for _ in range(times):
             await self._get_layer().group_send(group, message)

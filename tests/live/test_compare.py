@@ -19,7 +19,9 @@ def _no_hint_arrives(settings: Any) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.live.lossy.SilentLayer"}}
 
 
-async def _messages(socket: WebsocketCommunicator, until: str, seconds: float) -> list[dict[str, Any]]:
+async def _messages(
+    socket: WebsocketCommunicator, until: str, seconds: float
+) -> list[dict[str, Any]]:
     got: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -36,7 +38,9 @@ async def _messages(socket: WebsocketCommunicator, until: str, seconds: float) -
 
 async def test_the_end_is_found_within_six_seconds_without_any_message() -> None:
     job = await database_sync_to_async(make.job)()
-    made = await database_sync_to_async(token_create)(user=job.created_by, name="t", expires_at=None)
+    made = await database_sync_to_async(token_create)(
+        user=job.created_by, name="t", expires_at=None
+    )
     headers = [(b"authorization", f"Bearer {made.token}".encode())]
     socket = WebsocketCommunicator(websocket_application, f"/ws/jobs/{job.id}/", headers=headers)
     connected, _ = await socket.connect()
@@ -50,5 +54,7 @@ async def test_the_end_is_found_within_six_seconds_without_any_message() -> None
 
     await database_sync_to_async(cancel)()
     got = await _messages(socket, "cancelled", 6)
-    assert [message["job"]["status"] for message in got if message["kind"] == "job"][-1:] == ["cancelled"]
+    assert [message["job"]["status"] for message in got if message["kind"] == "job"][-1:] == [
+        "cancelled"
+    ]
     await socket.disconnect()

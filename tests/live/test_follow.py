@@ -19,7 +19,11 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With a channel layer that drops and doubles."""
-    yield from running(tmp_path_factory.mktemp("live"), CHANNEL_LAYER="tests.live.lossy.LossyLayer", CAPACITY_JOBS="8")
+    yield from running(
+        tmp_path_factory.mktemp("live"),
+        CHANNEL_LAYER="tests.live.lossy.LossyLayer",
+        CAPACITY_JOBS="8",
+    )
 
 
 def _base(stack: Stack) -> str:
@@ -31,13 +35,20 @@ def _token(stack: Stack) -> str:
 
 
 def _assert_whole(stack: Stack, job: str, got: Followed) -> None:
-    assert [event["event"] for event in got.events] == [event["kind"] for event in stack.events(job)]
+    assert [event["event"] for event in got.events] == [
+        event["kind"] for event in stack.events(job)
+    ]
     for attempt in stack.attempts(job):
-        assert got.log.get(attempt["number"], b"").decode() == stack.log(job, attempt=attempt["number"]).text
+        assert (
+            got.log.get(attempt["number"], b"").decode()
+            == stack.log(job, attempt=attempt["number"]).text
+        )
 
 
 async def test_a_client_that_disconnects_twenty_times_has_all_of_it_once(stack: Stack) -> None:
-    job = await asyncio.to_thread(stack.submit, "for i in $(seq 1 150); do echo line $i; sleep 0.02; done")
+    job = await asyncio.to_thread(
+        stack.submit, "for i in $(seq 1 150); do echo line $i; sleep 0.02; done"
+    )
     got = await follow(_base(stack), job, _token(stack), cuts=20)
     assert got.connections > 20
     _assert_whole(stack, job, got)
@@ -50,8 +61,13 @@ async def test_a_job_with_two_attempts_is_followed_from_one_log_into_the_next(st
     _assert_whole(stack, job, got)
 
 
-async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_messages(stack: Stack) -> None:
-    jobs = [await asyncio.to_thread(stack.submit, f"sleep {0.3 * number}; echo done") for number in range(8)]
+async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_messages(
+    stack: Stack,
+) -> None:
+    jobs = [
+        await asyncio.to_thread(stack.submit, f"sleep {0.3 * number}; echo done")
+        for number in range(8)
+    ]
 
     async def late(job: str) -> float:
         got = Followed()
@@ -60,7 +76,9 @@ async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_message
             async for text in socket:
                 got.take(json.loads(text))
                 if got.job.get("finished_at"):
-                    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(got.job["finished_at"])).total_seconds()
+                    return (
+                        dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(got.job["finished_at"])
+                    ).total_seconds()
         raise AssertionError("the socket closed before the end was told")
 
     delays = await asyncio.gather(*(late(job) for job in jobs))
@@ -76,18 +94,30 @@ def _assert_lossy(stack: Stack) -> None:
     assert sent.count("2") > 0
 
 
-async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_messages(stack: Stack) -> None:
+async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_messages(
+    stack: Stack,
+) -> None:
     headers = {"Authorization": f"Bearer {_token(stack)}"}
     await asyncio.to_thread(stack.project)
     delays: dict[str, float] = {}
-    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None, max_queue=None) as socket:
+    async with connect(
+        f"{_base(stack)}/ws/projects/demo/",
+        additional_headers=headers,
+        max_size=None,
+        max_queue=None,
+    ) as socket:
         await asyncio.wait_for(socket.recv(), 10)
-        jobs = {await asyncio.to_thread(stack.submit, f"sleep {0.2 * number}; exit {number % 2}") for number in range(8)}
+        jobs = {
+            await asyncio.to_thread(stack.submit, f"sleep {0.2 * number}; exit {number % 2}")
+            for number in range(8)
+        }
         while delays.keys() != jobs:
             message = json.loads(await asyncio.wait_for(socket.recv(), 60))
             job = message.get("job", {})
             if job.get("id") in jobs and job["finished_at"] and job["id"] not in delays:
-                delays[job["id"]] = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(job["finished_at"])).total_seconds()
+                delays[job["id"]] = (
+                    dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(job["finished_at"])
+                ).total_seconds()
     assert max(delays.values()) <= 6.0, delays
     _assert_lossy(stack)
 
@@ -118,15 +148,21 @@ async def _close_code(stack: Stack, path: str, headers: dict[str, str]) -> int |
         ("/ws/nothing/", True, 4404),
     ],
 )
-async def test_who_may_not_see_it_is_told_by_a_code_a_browser_can_read(stack: Stack, path: str, token: bool, code: int) -> None:
+async def test_who_may_not_see_it_is_told_by_a_code_a_browser_can_read(
+    stack: Stack, path: str, token: bool, code: int
+) -> None:
     headers = {"Authorization": f"Bearer {_token(stack)}"} if token else {}
     assert await _close_code(stack, path, headers) == code
 
 
 async def test_a_socket_is_closed_when_the_right_to_it_ends(stack: Stack) -> None:
-    made = (await asyncio.to_thread(stack.call, "POST", "/api/v1/tokens/", json={"name": "short"})).json()
+    made = (
+        await asyncio.to_thread(stack.call, "POST", "/api/v1/tokens/", json={"name": "short"})
+    ).json()
     await asyncio.to_thread(stack.project)
-    closing = asyncio.create_task(_close_code(stack, "/ws/projects/demo/", {"Authorization": f"Bearer {made['token']}"}))
+    closing = asyncio.create_task(
+        _close_code(stack, "/ws/projects/demo/", {"Authorization": f"Bearer {made['token']}"})
+    )
     await asyncio.sleep(0.5)
     await asyncio.to_thread(stack.call, "DELETE", f"/api/v1/tokens/{made['id']}/")
     assert await closing == 4401
@@ -136,14 +172,20 @@ async def test_a_projects_socket_gives_a_snapshot_and_then_what_changes(stack: S
     first = await asyncio.to_thread(stack.submit, "true")
     await asyncio.to_thread(stack.end_of, first)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
-    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None) as socket:
+    async with connect(
+        f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None
+    ) as socket:
         snapshot = json.loads(await asyncio.wait_for(socket.recv(), 10))
         assert snapshot["kind"] == "snapshot"
         assert first in [job["id"] for job in snapshot["jobs"]]
         second = await asyncio.to_thread(stack.submit, "true")
         while True:
             message = json.loads(await asyncio.wait_for(socket.recv(), 15))
-            if message["kind"] == "job" and message["job"]["id"] == second and message["job"]["status"] == "succeeded":
+            if (
+                message["kind"] == "job"
+                and message["job"]["id"] == second
+                and message["job"]["status"] == "succeeded"
+            ):
                 break
 
 
@@ -151,7 +193,9 @@ async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> No
     """redis-py 8 broke this: an idle subscription timed out after five seconds."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
-    async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None) as socket:
+    async with connect(
+        f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None
+    ) as socket:
         await asyncio.wait_for(socket.recv(), 10)
         await asyncio.sleep(12)
         job = await asyncio.to_thread(stack.submit, "true")
@@ -168,7 +212,12 @@ async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
     told = asyncio.Event()
 
     async def hear() -> str:
-        async with connect(f"{_base(stack)}/ws/projects/demo/", additional_headers=headers, max_size=None, open_timeout=30) as socket:
+        async with connect(
+            f"{_base(stack)}/ws/projects/demo/",
+            additional_headers=headers,
+            max_size=None,
+            open_timeout=30,
+        ) as socket:
             await asyncio.wait_for(socket.recv(), 30)
             opened.append(socket)
             if len(opened) == 200:

@@ -32,9 +32,13 @@ FORGED: list[Any] = [
 
 async def _followed() -> tuple[Any, WebsocketCommunicator]:
     job = await database_sync_to_async(make.job)()
-    made = await database_sync_to_async(token_create)(user=job.created_by, name="t", expires_at=None)
+    made = await database_sync_to_async(token_create)(
+        user=job.created_by, name="t", expires_at=None
+    )
     headers = [(b"authorization", f"Bearer {made.token}".encode())]
-    socket = WebsocketCommunicator(websocket_application, f"/ws/projects/{job.project.slug}/", headers=headers)
+    socket = WebsocketCommunicator(
+        websocket_application, f"/ws/projects/{job.project.slug}/", headers=headers
+    )
     assert (await socket.connect())[0]
     assert (await socket.receive_json_from(timeout=5))["kind"] == "snapshot"
     return job, socket
@@ -50,7 +54,10 @@ async def test_a_message_that_was_not_sealed_by_us_changes_nothing() -> None:
     await socket.disconnect()
 
 
-@pytest.mark.parametrize("forged", [each for each in FORGED if isinstance(each, dict) and each["type"] != "websocket.disconnect"])
+@pytest.mark.parametrize(
+    "forged",
+    [each for each in FORGED if isinstance(each, dict) and each["type"] != "websocket.disconnect"],
+)
 async def test_a_sealed_message_can_name_a_hint_and_nothing_else(forged: dict[str, Any]) -> None:
     job, socket = await _followed()
     layer = get_channel_layer()

@@ -67,7 +67,14 @@ def test_a_fenced_attempt_still_delivers_its_log() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"no prefix\n", make.LINE + b"no end", ONE + b"\n", make.LINE.replace(b"stdout", b"stdlog") + b"x\n", make.LINE + b"x" * 17_000 + b"\n"],
+    [
+        b"",
+        b"no prefix\n",
+        make.LINE + b"no end",
+        ONE + b"\n",
+        make.LINE.replace(b"stdout", b"stdlog") + b"x\n",
+        make.LINE + b"x" * 17_000 + b"\n",
+    ],
 )
 def test_what_is_no_line_is_refused(data: bytes) -> None:
     attempt = make.claimed()
@@ -78,7 +85,9 @@ def test_what_is_no_line_is_refused(data: bytes) -> None:
 def test_a_chunk_over_the_limit_is_refused() -> None:
     attempt = make.claimed()
     with pytest.raises(TooLarge):
-        log_append(attempt_id=attempt.id, offset=0, data=ONE * (LOG_CHUNK_BYTES_MAX // len(ONE) + 1))
+        log_append(
+            attempt_id=attempt.id, offset=0, data=ONE * (LOG_CHUNK_BYTES_MAX // len(ONE) + 1)
+        )
 
 
 def test_a_lost_worker_leaves_a_marker_and_no_silence() -> None:
@@ -106,7 +115,11 @@ def test_what_a_dead_worker_left_in_its_spool_is_appended() -> None:
 def test_raw_text_joins_the_parts_of_a_long_line() -> None:
     attempt = make.claimed()
     part = make.LINE.replace(b" F ", b" P ")
-    log_append(attempt_id=attempt.id, offset=0, data=part + b"long " + b"\n" + make.LINE + b"line\n" + ONE.replace(b"stdout", b"stderr"))
+    log_append(
+        attempt_id=attempt.id,
+        offset=0,
+        data=part + b"long " + b"\n" + make.LINE + b"line\n" + ONE.replace(b"stdout", b"stderr"),
+    )
     assert b"".join(log_read_raw(attempt=attempt, stream="stdout").chunks) == b"long line\n"
     assert b"".join(log_read_raw(attempt=attempt, stream="stderr").chunks) == b"one\n"
 

@@ -88,7 +88,11 @@ class Peaks(threading.Thread):
             for pid in self._stack.pids(name):
                 self._note(name, pid)
         for pid in self._worker():
-            line = b" ".join(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) if Path(f"/proc/{pid}").exists() else b""
+            line = (
+                b" ".join(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
+                if Path(f"/proc/{pid}").exists()
+                else b""
+            )
             if b"jobs.worker.workload" in line:
                 self._note("workload wrapper", pid)
             elif line.rstrip().endswith(b"-m jobs.worker"):
@@ -110,7 +114,9 @@ class Peaks(threading.Thread):
 
 def _submit(stack: Stack, total: int, hold_seconds: float) -> str:
     argv = ["python3", "-c", PROGRAM, str(total), str(LONG_LINE[total]), str(hold_seconds)]
-    return stack.submit([{"id": "write", "uses": "command", "with": {"argv": argv}}], timeout_seconds=300)
+    return stack.submit(
+        [{"id": "write", "uses": "command", "with": {"argv": argv}}], timeout_seconds=300
+    )
 
 
 class Follower(threading.Thread):
@@ -125,7 +131,11 @@ class Follower(threading.Thread):
         asyncio.run(self._follow())
 
     async def _follow(self) -> None:
-        async with connect(self._address, additional_headers={"Authorization": f"Bearer {self._token}"}, max_size=None) as socket:
+        async with connect(
+            self._address,
+            additional_headers={"Authorization": f"Bearer {self._token}"},
+            max_size=None,
+        ) as socket:
             async for text in socket:
                 message = json.loads(text)
                 if message["kind"] == "log":
@@ -146,7 +156,9 @@ def _slow_reader(stack: Stack, job: str) -> Iterator[None]:
 
     async def read() -> None:
         sent = {"Authorization": f"Bearer {stack.described['token']}"}
-        async with connect(_socket(stack, job), additional_headers=sent, max_size=None, max_queue=1) as socket:
+        async with connect(
+            _socket(stack, job), additional_headers=sent, max_size=None, max_queue=1
+        ) as socket:
             while not done.is_set():
                 await socket.recv()
                 await asyncio.sleep(1)
@@ -156,12 +168,19 @@ def _slow_reader(stack: Stack, job: str) -> Iterator[None]:
             asyncio.run(read())
 
     def download_slowly() -> None:
-        with contextlib.suppress(httpx.HTTPError), stack.client_for(stack.described["token"]).stream("GET", f"/api/v1/jobs/{job}/logs/") as answer:
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            stack.client_for(stack.described["token"]).stream(
+                "GET", f"/api/v1/jobs/{job}/logs/"
+            ) as answer,
+        ):
             for _piece in answer.iter_raw(RECEIVE_BUFFER_BYTES):
                 if done.wait(1):
                     return
 
-    threads = [threading.Thread(target=target, daemon=True) for target in (follow_slowly, download_slowly)]
+    threads = [
+        threading.Thread(target=target, daemon=True) for target in (follow_slowly, download_slowly)
+    ]
     for thread in threads:
         thread.start()
     yield
@@ -173,7 +192,9 @@ def _slow_reader(stack: Stack, job: str) -> Iterator[None]:
 def _raw_sha256(stack: Stack, job: str) -> tuple[str, int, str]:
     """Checksum and size of stdout as the API gives it, and Log-Complete."""
     digest, size = hashlib.sha256(), 0
-    with stack.client.stream("GET", f"/api/v1/jobs/{job}/logs/", params={"format": "raw", "stream": "stdout"}) as answer:
+    with stack.client.stream(
+        "GET", f"/api/v1/jobs/{job}/logs/", params={"format": "raw", "stream": "stdout"}
+    ) as answer:
         for piece in answer.iter_bytes():
             digest.update(piece)
             size += len(piece)
@@ -207,7 +228,9 @@ def _run(stack: Stack, total: int, *, slow: bool) -> tuple[dict[str, int], dict[
     with _slow_reader(stack, job) if slow else contextlib.nullcontext():
         ended = stack.end_of(job, 240)
         assert ended["status"] == "succeeded", ended["message"]
-        wait_for(lambda: stack.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete")
+        wait_for(
+            lambda: stack.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete"
+        )
         sha256, size, complete = _raw_sha256(stack, job)
         _download(stack, job)
         follower.join(120)
@@ -215,11 +238,18 @@ def _run(stack: Stack, total: int, *, slow: bool) -> tuple[dict[str, int], dict[
     peaks.ended.set()
     end = int(stack.log(job, limit=0).headers["Log-End"])
     assert (follower.offset, follower.ended, follower.fault) == (end, True, "")
-    seen = {"sha256": sha256, "size": size, "complete": complete, "written": _written_sha256(stack, job)}
+    seen = {
+        "sha256": sha256,
+        "size": size,
+        "complete": complete,
+        "written": _written_sha256(stack, job),
+    }
     return dict(peaks.found), seen
 
 
-def test_200_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_200_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     _run(stack, SMALL, slow=False)  # what a process needs once, whatever the size
     small, small_seen = _run(stack, SMALL, slow=False)
     began = time.monotonic()
@@ -228,11 +258,20 @@ def test_200_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(stac
     with capsys.disabled():
         print(f"\n  peak memory (VmHWM), MiB: at 2 MB, at 200 MB ({taken:.0f} s with all readers)")
         for name in sorted(large):
-            print(f"    {name:22} {small[name] / 1024:7.1f} {large[name] / 1024:7.1f}  {(large[name] - small[name]) / 1024:+.1f}")
+            print(
+                f"    {name:22} {small[name] / 1024:7.1f} {large[name] / 1024:7.1f}  {(large[name] - small[name]) / 1024:+.1f}"
+            )
     for seen, total in ((small_seen, SMALL), (large_seen, LARGE)):
         assert seen["size"] > total * 0.98
         assert (seen["sha256"], seen["complete"]) == (seen["written"], "true")
-    names = {"web", "frontend", "dispatcher", "reconciler", "worker's supervisor", "workload wrapper"}
+    names = {
+        "web",
+        "frontend",
+        "dispatcher",
+        "reconciler",
+        "worker's supervisor",
+        "workload wrapper",
+    }
     assert set(large) == names, sorted(large)
     grown = {name: large[name] - small[name] for name in names}
     assert max(grown.values()) <= GROWTH_KIB, json.dumps(grown)

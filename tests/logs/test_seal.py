@@ -31,7 +31,10 @@ def test_a_sealed_log_reads_as_before_at_any_offset() -> None:
     assert log_seal(attempt_id=attempt.id) is True
     assert LogChunk.objects.count() == 0
     for offset in range(0, len(text), 37):
-        assert b"".join(log_read(attempt=attempt, offset=offset, limit=50).chunks) == text[offset : offset + 50]
+        assert (
+            b"".join(log_read(attempt=attempt, offset=offset, limit=50).chunks)
+            == text[offset : offset + 50]
+        )
 
 
 def test_an_open_log_is_not_sealed() -> None:
@@ -52,7 +55,9 @@ def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(OSError, match="no space"):
         log_seal(attempt_id=attempt.id)
     attempt.refresh_from_db()
-    assert LogChunk.objects.filter(attempt=attempt).count() == 3, "rows were deleted before the object was durable"
+    assert LogChunk.objects.filter(attempt=attempt).count() == 3, (
+        "rows were deleted before the object was durable"
+    )
     assert attempt.log_object is None
     assert b"".join(log_read(attempt=attempt).chunks) == text
 
@@ -102,10 +107,21 @@ def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPa
     attempt.refresh_from_db()
     assert b"".join(log_read(attempt=attempt).chunks) == text
     shard = attempt.id.hex[-2:]
-    assert len([name for name in storages["artifacts"].listdir(f"logs/{shard}")[1] if str(attempt.id) in name]) == 1
+    assert (
+        len(
+            [
+                name
+                for name in storages["artifacts"].listdir(f"logs/{shard}")[1]
+                if str(attempt.id) in name
+            ]
+        )
+        == 1
+    )
 
 
-def test_an_append_between_the_sealers_read_and_its_pointer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_append_between_the_sealers_read_and_its_pointer_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     attempt, text = _closed()
     refused: list[str] = []
 

@@ -18,7 +18,14 @@ from tests.support import make, many
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
 JOBS = 100_000
 QUERIES_MAX = 9  # two of them are the session's and the user's
-LARGE = ("jobs_job", "jobs_attempt", "jobs_jobevent", "jobs_artifact", "projects_datasetversion", "projects_entity")
+LARGE = (
+    "jobs_job",
+    "jobs_attempt",
+    "jobs_jobevent",
+    "jobs_artifact",
+    "projects_datasetversion",
+    "projects_entity",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,19 +35,30 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         cluster_ensure()
         attempt = make.claimed()
         make.finish(attempt)
-        Artifact.objects.create(attempt=attempt, name="a.csv", size_bytes=1, sha256="0" * 64, media_type="text/csv", storage_key="none/a")
+        Artifact.objects.create(
+            attempt=attempt,
+            name="a.csv",
+            size_bytes=1,
+            sha256="0" * 64,
+            media_type="text/csv",
+            storage_key="none/a",
+        )
         many.jobs_like(attempt.job, JOBS)
         with connection.cursor() as cursor:
             for statement in _BESIDE:
                 cursor.execute(statement)
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("TRUNCATE jobs_job, jobs_cluster, jobs_metricdelta, projects_project, auth_user CASCADE")
+        cursor.execute(
+            "TRUNCATE jobs_job, jobs_cluster, jobs_metricdelta, projects_project, auth_user CASCADE"
+        )
 
 
 _ATTEMPT = ", ".join(f'"{field.column}"' for field in Attempt._meta.concrete_fields)
 _ATTEMPT_OF = ", ".join(
-    {"id": "gen_random_uuid()", "job_id": "job.id", "name": "'worker-job-' || job.id || '-1'"}.get(field.column, f'like_it."{field.column}"')
+    {"id": "gen_random_uuid()", "job_id": "job.id", "name": "'worker-job-' || job.id || '-1'"}.get(
+        field.column, f'like_it."{field.column}"'
+    )
     for field in Attempt._meta.concrete_fields
 )
 _BESIDE = (
@@ -79,8 +97,13 @@ def _paths() -> list[str]:
     of_jobs = [f"?q={some.id}", f"?q={some.id.hex[-8:]}", f"?q={str(some.id)[-12:]}"]
     of_jobs += ["?q=nightly", "?q=Quarterly+closing", "?q=demo", "?q=nothing-like-it"]
     of_jobs += ["", "?p=10", "?reason=exit_code", "?reason=protocol", "?submitted=7"]
-    of_jobs += [f"?status__exact={status}" for status in ("queued", "running", "failed", "succeeded")]
-    of_jobs += ["?type__exact=ml_training", "?status__exact=failed&type__exact=ml_inference&reason=exit_code"]
+    of_jobs += [
+        f"?status__exact={status}" for status in ("queued", "running", "failed", "succeeded")
+    ]
+    of_jobs += [
+        "?type__exact=ml_training",
+        "?status__exact=failed&type__exact=ml_inference&reason=exit_code",
+    ]
     paths = [f"job/{query}" for query in of_jobs]
     for table in ("attempt", "jobevent", "artifact", "usagesample"):
         paths += [f"{table}/", f"{table}/?p=3", f"{table}/?q={some.id}", f"{table}/?q=nonsense"]
@@ -91,7 +114,11 @@ def test_no_list_and_no_search_reads_a_table_from_end_to_end(boss: Client) -> No
     for path in _paths():
         statements = _statements(boss, f"/admin/jobs/{path}")
         assert len(statements) <= QUERIES_MAX, (path, statements)
-        assert not [statement for statement in statements if "COUNT(" in statement and "LIMIT" not in statement], path
+        assert not [
+            statement
+            for statement in statements
+            if "COUNT(" in statement and "LIMIT" not in statement
+        ], path
         for statement in statements:
             assert not _scans(statement), (path, statement, _scans(statement))
 
@@ -106,7 +133,10 @@ def test_a_search_finds_what_it_names(boss: Client) -> None:
     assert "1 attempt" in boss.get("/admin/jobs/attempt/", {"q": str(some.id)}).content.decode()
 
 
-@pytest.mark.parametrize("path", sorted(f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry))
+@pytest.mark.parametrize(
+    "path",
+    sorted(f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry),
+)
 def test_every_list_opens(boss: Client, path: str) -> None:
     assert boss.get(f"/admin/{path}/").status_code == 200
     assert boss.get(f"/admin/{path}/", {"q": "x"}).status_code == 200
@@ -115,8 +145,16 @@ def test_every_list_opens(boss: Client, path: str) -> None:
 def test_a_row_of_each_kind_opens_and_cannot_be_changed(boss: Client) -> None:
     attempt = Attempt.objects.exclude(log_closed_at=None).first()
     assert attempt is not None
-    event, artifact = JobEvent.objects.filter(job=attempt.job).first(), Artifact.objects.filter(attempt=attempt).first()
-    for path in (f"job/{attempt.job_id}", f"attempt/{attempt.id}", f"jobevent/{event and event.pk}", f"artifact/{artifact and artifact.pk}"):
+    event, artifact = (
+        JobEvent.objects.filter(job=attempt.job).first(),
+        Artifact.objects.filter(attempt=attempt).first(),
+    )
+    for path in (
+        f"job/{attempt.job_id}",
+        f"attempt/{attempt.id}",
+        f"jobevent/{event and event.pk}",
+        f"artifact/{artifact and artifact.pk}",
+    ):
         assert len(_statements(boss, f"/admin/jobs/{path}/change/")) <= 20, path
         assert boss.post(f"/admin/jobs/{path}/change/", {"status": "failed"}).status_code == 403
         assert boss.post(f"/admin/jobs/{path}/delete/", {"post": "yes"}).status_code == 403
@@ -133,13 +171,21 @@ def test_what_has_to_stay_as_it_is_can_be_neither_added_changed_nor_deleted(rf: 
         label = model._meta.label_lower
         if model._meta.app_label not in ("jobs", "projects") or label in WRITABLE:
             continue
-        allowed = [shown.has_add_permission(request), shown.has_change_permission(request), shown.has_delete_permission(request)]
+        allowed = [
+            shown.has_add_permission(request),
+            shown.has_change_permission(request),
+            shown.has_delete_permission(request),
+        ]
         assert allowed == [False, False, label == "projects.accesstoken"], label
 
 
 def _form(project: Project, **fields: Any) -> dict[str, Any]:
     rows = list(project.memberships.order_by("pk"))
-    form: dict[str, Any] = {"name": project.name, "description": project.description, "status": project.status}
+    form: dict[str, Any] = {
+        "name": project.name,
+        "description": project.description,
+        "status": project.status,
+    }
     form |= {"memberships-TOTAL_FORMS": len(rows) + 1, "memberships-INITIAL_FORMS": len(rows)}
     for number, row in enumerate(rows):
         form |= {f"memberships-{number}-id": row.pk, f"memberships-{number}-project": project.pk}
@@ -152,7 +198,17 @@ def test_a_project_and_its_members_change_by_the_services(boss: Client) -> None:
     path = f"/admin/projects/project/{project.pk}/change/"
     grace = make.user("grace")
     etag = project.updated_at
-    answer = boss.post(path, _form(project, **{"name": "  Better  ", "memberships-1-user": grace.pk, "memberships-1-role": "operator"}))
+    answer = boss.post(
+        path,
+        _form(
+            project,
+            **{
+                "name": "  Better  ",
+                "memberships-1-user": grace.pk,
+                "memberships-1-role": "operator",
+            },
+        ),
+    )
     assert answer.status_code == 302, answer.context["errors"]
     project.refresh_from_db()
     assert (project.name, project.updated_at > etag) == ("Better", True)
@@ -161,12 +217,27 @@ def test_a_project_and_its_members_change_by_the_services(boss: Client) -> None:
     project.refresh_from_db()
     refused = boss.post(path, _form(project, name="Other"))
     assert b"make it active again" in refused.content
-    assert boss.post(path, _form(project, **{"status": "active", "memberships-0-DELETE": "on"})).status_code == 302
+    assert (
+        boss.post(
+            path, _form(project, **{"status": "active", "memberships-0-DELETE": "on"})
+        ).status_code
+        == 302
+    )
     assert not Membership.objects.filter(project=project, user__username="owner").exists()
 
 
 def test_who_makes_a_project_here_is_its_first_maintainer(boss: Client) -> None:
-    form = {"slug": "made", "name": "Made", "description": "", "status": "active", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    form = {
+        "slug": "made",
+        "name": "Made",
+        "description": "",
+        "status": "active",
+        "memberships-TOTAL_FORMS": 0,
+        "memberships-INITIAL_FORMS": 0,
+    }
     assert boss.post("/admin/projects/project/add/", form).status_code == 302
     made = Project.objects.get(slug="made")
-    assert (made.created_by and made.created_by.username, made.memberships.get().role) == ("boss", "maintainer")
+    assert (made.created_by and made.created_by.username, made.memberships.get().role) == (
+        "boss",
+        "maintainer",
+    )

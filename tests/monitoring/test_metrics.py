@@ -53,7 +53,11 @@ def test_counters_agree_with_the_rows_before_and_after_a_fold() -> None:
     assert deltas_fold() > 0
     assert not MetricDelta.objects.exists()
     after = _scrape()
-    assert (disagreements(after, connection), backwards(before, after), backwards(after, before)) == ([], [], [])
+    assert (
+        disagreements(after, connection),
+        backwards(before, after),
+        backwards(after, before),
+    ) == ([], [], [])
     _some_of_everything()
     deltas_fold()
     assert disagreements(_scrape(), connection) == []
@@ -64,7 +68,9 @@ def test_every_metric_of_the_domain_is_there_with_its_labels() -> None:
     found = _scrape()
     kind = {"type": "pipeline_execution"}
     assert figure(found, "mimir_database_up") == 1
-    assert figure(found, "mimir_jobs_finished_total", **kind, status="failed", reason="exit_code") == 1
+    assert (
+        figure(found, "mimir_jobs_finished_total", **kind, status="failed", reason="exit_code") == 1
+    )
     assert figure(found, "mimir_attempts_tried_again_total", **kind, reason="exit_code") == 1
     assert figure(found, "mimir_jobs", **kind, status="running") == 1
     assert figure(found, "mimir_jobs", type="ml_training", status="running") == 0
@@ -92,20 +98,38 @@ def test_a_total_stays_when_its_jobs_are_deleted() -> None:
     Job.objects.all().delete()
     after = _scrape()
     assert backwards(before, after) == []
-    assert figure(after, "mimir_jobs_finished_total", type="pipeline_execution", status="succeeded", reason="") == 1
+    assert (
+        figure(
+            after,
+            "mimir_jobs_finished_total",
+            type="pipeline_execution",
+            status="succeeded",
+            reason="",
+        )
+        == 1
+    )
 
 
-def test_a_scrape_without_the_database_is_answered_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scrape_without_the_database_is_answered_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(connections["default"].settings_dict, "PORT", "1")
     found = _scrape()
     assert figure(found, "mimir_database_up") == 0
-    assert not any(name == "mimir_jobs_finished_total" for name, _labels in found), "no figure is better than a wrong one"
+    assert not any(name == "mimir_jobs_finished_total" for name, _labels in found), (
+        "no figure is better than a wrong one"
+    )
 
 
 def test_bounds_of_an_earlier_release_stay_beside_those_of_this_one() -> None:
-    MetricTotal.objects.create(metric=Metric.LAUNCH, type="ml_training", label="7.5", count=2, amount=14_000_000)
+    MetricTotal.objects.create(
+        metric=Metric.LAUNCH, type="ml_training", label="7.5", count=2, amount=14_000_000
+    )
     found = _scrape()
-    buckets = {bound: figure(found, "mimir_job_launch_seconds_bucket", type="ml_training", le=bound) for bound in ("5.0", "7.5", "10.0", "+Inf")}
+    buckets = {
+        bound: figure(found, "mimir_job_launch_seconds_bucket", type="ml_training", le=bound)
+        for bound in ("5.0", "7.5", "10.0", "+Inf")
+    }
     assert buckets == {"5.0": 0, "7.5": 2, "10.0": 2, "+Inf": 2}
     assert figure(found, "mimir_job_launch_seconds_sum", type="ml_training") == 14
 
@@ -133,10 +157,14 @@ while True:
 def _process(program: str) -> "subprocess.Popen[bytes]":
     server = settings.DATABASES["default"]
     url = f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['NAME']}"
-    return subprocess.Popen([sys.executable, "-c", _START + program], cwd=ROOT, env={**os.environ, "DATABASE_URL": url})
+    return subprocess.Popen(
+        [sys.executable, "-c", _START + program], cwd=ROOT, env={**os.environ, "DATABASE_URL": url}
+    )
 
 
-def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold() -> None:
+def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold() -> (
+    None
+):
     """Each scrape is one moment: what was submitted is what ended and what has not."""
     make.project()
     writers, leaders = [_process(_WRITER) for _ in range(2)], [_process(_FOLDER) for _ in range(2)]
@@ -159,7 +187,16 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
     deltas_fold()
     found = _scrape()
     assert told + disagreements(found, connection) + unbalanced(found) == []
-    assert figure(found, "mimir_jobs_finished_total", type="pipeline_execution", status="cancelled", reason="cancelled") == 40
+    assert (
+        figure(
+            found,
+            "mimir_jobs_finished_total",
+            type="pipeline_execution",
+            status="cancelled",
+            reason="cancelled",
+        )
+        == 40
+    )
     assert len(seen) > 1, "it was looked at while they wrote"
 
 

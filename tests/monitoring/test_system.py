@@ -45,7 +45,10 @@ def _system(boss: Caller) -> Any:
 
 def test_only_site_administrators_see_it_and_others_are_told_so() -> None:
     answer = Caller(make.user("clerk", is_staff=True)).get("system/")
-    assert (answer.status_code, answer.json()["message"]) == (403, "The state of the installation is for site administrators.")
+    assert (answer.status_code, answer.json()["message"]) == (
+        403,
+        "The state of the installation is for site administrators.",
+    )
 
 
 def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
@@ -63,38 +66,69 @@ def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
     assert 0 < told["storage"]["artifact_free_bytes"] <= told["storage"]["artifact_total_bytes"]
 
 
-def test_a_running_worker_is_shown_with_its_last_use_against_its_limits_and_the_room_it_holds(boss: Caller) -> None:
-    attempt = make.claimed(resources={"cpu": "500m", "memory": "1Gi"}, name="Nightly", priority="high")
+def test_a_running_worker_is_shown_with_its_last_use_against_its_limits_and_the_room_it_holds(
+    boss: Caller,
+) -> None:
+    attempt = make.claimed(
+        resources={"cpu": "500m", "memory": "1Gi"}, name="Nightly", priority="high"
+    )
     for second, memory in enumerate((100, 300, 200)):
         at = utc_now() + dt.timedelta(seconds=second)
-        UsageSample.objects.create(attempt=attempt, at=at, memory_bytes=memory, cpu_millicores=second)
+        UsageSample.objects.create(
+            attempt=attempt, at=at, memory_bytes=memory, cpu_millicores=second
+        )
     limit_set(scope="project", key="demo", actor="test", max_jobs=3, paused=False)
     make.job(priority="low")
     cluster_reached(cluster=Cluster.objects.get())
     told = _system(boss)
     (worker,) = told["workers"]
     assert (worker["name"], worker["memory_bytes"], worker["cpu_millicores"]) == ("Nightly", 200, 2)
-    assert (worker["memory_limit_bytes"], worker["cpu_limit_millicores"], worker["job"]) == (2**30, 500, str(attempt.job_id))
+    assert (worker["memory_limit_bytes"], worker["cpu_limit_millicores"], worker["job"]) == (
+        2**30,
+        500,
+        str(attempt.job_id),
+    )
     assert told["workers_total"] == 1
     (cluster,) = told["capacity"]
-    assert (cluster["used_jobs"], cluster["used_memory_bytes"], cluster["used_cpu_millicores"]) == (1, attempt.memory_bytes, attempt.cpu_millicores)
-    assert told["limits"] == [{"scope": "project", "key": "demo", "max_jobs": 3, "paused": False, "running": 1}]
-    assert {row["priority"]: row["length"] for row in told["queues"]} == {"critical": 0, "high": 0, "normal": 0, "low": 1}
+    assert (cluster["used_jobs"], cluster["used_memory_bytes"], cluster["used_cpu_millicores"]) == (
+        1,
+        attempt.memory_bytes,
+        attempt.cpu_millicores,
+    )
+    assert told["limits"] == [
+        {"scope": "project", "key": "demo", "max_jobs": 3, "paused": False, "running": 1}
+    ]
+    assert {row["priority"]: row["length"] for row in told["queues"]} == {
+        "critical": 0,
+        "high": 0,
+        "normal": 0,
+        "low": 1,
+    }
     assert told["reconcile"]["lag_seconds"] < 60
 
 
-def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remedy(boss: Caller) -> None:
+def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remedy(
+    boss: Caller,
+) -> None:
     jobs = []
     cluster_ensure()
     Cluster.objects.update(capacity_jobs=10)
-    for reason in (FailureReason.EXIT_CODE, FailureReason.OUT_OF_MEMORY, FailureReason.EXIT_CODE, FailureReason.EXIT_CODE):
+    for reason in (
+        FailureReason.EXIT_CODE,
+        FailureReason.OUT_OF_MEMORY,
+        FailureReason.EXIT_CODE,
+        FailureReason.EXIT_CODE,
+    ):
         attempt = make.claimed()
         make.finish(attempt, FinishStatus.FAILED, reason=reason, message="x")
         make.settle()
         jobs.append(attempt.job_id)
     Job.objects.filter(id=jobs[0]).update(finished_at=utc_now() - dt.timedelta(hours=25))
     told = _system(boss)["failures"]
-    assert [(row["reason"], row["count"], row["job"]) for row in told] == [("exit_code", 2, str(jobs[3])), ("out_of_memory", 1, str(jobs[1]))]
+    assert [(row["reason"], row["count"], row["job"]) for row in told] == [
+        ("exit_code", 2, str(jobs[3])),
+        ("out_of_memory", 1, str(jobs[1])),
+    ]
     assert told[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
 
 
@@ -103,7 +137,10 @@ def test_a_reason_of_another_release_is_shown_and_does_not_take_the_view_away(bo
     make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE, message="x")
     Job.objects.update(reason="eaten_by_wolves")
     [row] = _system(boss)["failures"]
-    assert (row["reason"], row["remedy"]) == ("eaten_by_wolves", "This release does not know the reason: look at one of the jobs.")
+    assert (row["reason"], row["remedy"]) == (
+        "eaten_by_wolves",
+        "This release does not know the reason: look at one of the jobs.",
+    )
 
 
 def test_every_reason_has_a_remedy() -> None:
@@ -112,11 +149,15 @@ def test_every_reason_has_a_remedy() -> None:
 
 
 def _age(component: str, seconds: float) -> None:
-    LoopBeat.objects.filter(component=component).update(beat_at=utc_now() - dt.timedelta(seconds=seconds))
+    LoopBeat.objects.filter(component=component).update(
+        beat_at=utc_now() - dt.timedelta(seconds=seconds)
+    )
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(1, "alive"), (8, "late"), (20, "away")])
-def test_a_loop_is_alive_late_or_away_by_its_last_beat(boss: Caller, seconds: float, state: str) -> None:
+def test_a_loop_is_alive_late_or_away_by_its_last_beat(
+    boss: Caller, seconds: float, state: str
+) -> None:
     _age("dispatcher", seconds)
     told = _system(boss)
     (row,) = [row for row in told["components"] if row["component"] == "dispatcher"]
@@ -136,12 +177,31 @@ def test_a_process_that_was_replaced_is_left_out(boss: Caller) -> None:
     now = utc_now()
     LoopBeat.objects.all().delete()
     before = now - dt.timedelta(hours=2)
-    LoopBeat.objects.create(component="dispatcher", instance="old:1", started_at=before, beat_at=now - dt.timedelta(hours=1))
-    LoopBeat.objects.create(component="dispatcher", instance="new:2", started_at=now - dt.timedelta(minutes=50), beat_at=now)
+    LoopBeat.objects.create(
+        component="dispatcher",
+        instance="old:1",
+        started_at=before,
+        beat_at=now - dt.timedelta(hours=1),
+    )
+    LoopBeat.objects.create(
+        component="dispatcher",
+        instance="new:2",
+        started_at=now - dt.timedelta(minutes=50),
+        beat_at=now,
+    )
     LoopBeat.objects.create(component="reconciler", instance="a:1", started_at=before, beat_at=now)
-    LoopBeat.objects.create(component="reconciler", instance="b:1", started_at=before, beat_at=now - dt.timedelta(minutes=1))
+    LoopBeat.objects.create(
+        component="reconciler",
+        instance="b:1",
+        started_at=before,
+        beat_at=now - dt.timedelta(minutes=1),
+    )
     told = _system(boss)
-    loops = [(row["instance"], row["state"]) for row in told["components"] if row["component"] in ("dispatcher", "reconciler")]
+    loops = [
+        (row["instance"], row["state"])
+        for row in told["components"]
+        if row["component"] in ("dispatcher", "reconciler")
+    ]
     assert loops == [("new:2", "alive"), ("a:1", "alive"), ("b:1", "away")]
     assert told["headline"]["level"] == "ok", "another reconciler works"
 
@@ -183,7 +243,10 @@ def test_the_statements_do_not_grow_with_what_runs(boss: Caller) -> None:
 
 
 _QUIET: dict[str, Any] = {
-    "components": [{"component": name, "state": "alive"} for name in ("dispatcher", "reconciler", "redis", "storage")],
+    "components": [
+        {"component": name, "state": "alive"}
+        for name in ("dispatcher", "reconciler", "redis", "storage")
+    ],
     "capacity": [],
     "storage": {"artifact_free_bytes": 50, "artifact_total_bytes": 100},
     "reconcile": {"lag_seconds": 1.0},
@@ -196,13 +259,28 @@ _QUIET: dict[str, Any] = {
     ("change", "told"),
     [
         ({}, "All is well."),
-        ({"storage": {"artifact_free_bytes": 4, "artifact_total_bytes": 100}}, "nearly full: 4% is free"),
+        (
+            {"storage": {"artifact_free_bytes": 4, "artifact_total_bytes": 100}},
+            "nearly full: 4% is free",
+        ),
         ({"reconcile": {"lag_seconds": 90.0}}, "no cluster whole for 90 seconds"),
-        ({"failures": [{"reason": "launch_failed", "count": 2}]}, "2 jobs failed in the last 24 hours with launch_failed"),
+        (
+            {"failures": [{"reason": "launch_failed", "count": 2}]},
+            "2 jobs failed in the last 24 hours with launch_failed",
+        ),
         ({"failures": [{"reason": "exit_code", "count": 9}]}, "All is well."),
-        ({"limits": [{"scope": "type", "key": "ml_training", "paused": True}]}, "Starts of ml_training are paused."),
-        ({"capacity": [{"cluster": "a", "enabled": False, "unreachable_message": ""}]}, "Every cluster is switched off"),
-        ({"components": [{"component": "reconciler", "state": "alive"}]}, "The dispatcher is away."),
+        (
+            {"limits": [{"scope": "type", "key": "ml_training", "paused": True}]},
+            "Starts of ml_training are paused.",
+        ),
+        (
+            {"capacity": [{"cluster": "a", "enabled": False, "unreachable_message": ""}]},
+            "Every cluster is switched off",
+        ),
+        (
+            {"components": [{"component": "reconciler", "state": "alive"}]},
+            "The dispatcher is away.",
+        ),
     ],
 )
 def test_the_headline(change: dict[str, Any], told: str) -> None:

@@ -16,7 +16,17 @@ from mimir.dev.places import ROOT
 from tests.mutants.mutant import Mutant
 from tests.mutants.table import TABLE
 
-PARTS = ("mimir", "jobs", "projects", "monitoring", "tests", "templates", "static", "manage.py", "pyproject.toml")
+PARTS = (
+    "mimir",
+    "jobs",
+    "projects",
+    "monitoring",
+    "tests",
+    "templates",
+    "static",
+    "manage.py",
+    "pyproject.toml",
+)
 SECONDS_MAX = 180
 
 
@@ -31,10 +41,15 @@ def main(wanted: str) -> int:
     for mutant in chosen:
         began = time.monotonic()
         verdict = _verdict(mutant)
-        print(f"{'killed  ' if verdict == '' else 'SURVIVED'}  {mutant.name}  ({time.monotonic() - began:.0f} s) {verdict}", flush=True)
+        print(
+            f"{'killed  ' if verdict == '' else 'SURVIVED'}  {mutant.name}  ({time.monotonic() - began:.0f} s) {verdict}",
+            flush=True,
+        )
         if verdict:
             survivors.append(mutant.name)
-    print(f"{len(survivors)} of {len(chosen)} survived" if survivors else f"all {len(chosen)} killed")
+    print(
+        f"{len(survivors)} of {len(chosen)} survived" if survivors else f"all {len(chosen)} killed"
+    )
     return 1 if survivors else 0
 
 
@@ -81,10 +96,17 @@ def _by_assertion(test: str, output: str) -> bool:
 
 
 def _run(tree: Path, *tests: str) -> tuple[int, str]:
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree), "COLUMNS": "400"}
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(tree),
+        "COLUMNS": "400",
+    }
     argv = [sys.executable, "-m", "pytest", *tests, "-q", "-x", "--no-header"]
     try:
-        done = subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX)
+        done = subprocess.run(
+            argv, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX
+        )
     except subprocess.TimeoutExpired:
         return 1, f"no end within {SECONDS_MAX} s"
     return done.returncode, done.stdout + done.stderr

@@ -15,9 +15,13 @@ AWAY = (
     Mutant(
         "a heartbeat in the moment of the end is overlooked",
         "jobs/selectors/away.py",
-        """if noted_from is not None and last is not None and noted == last else 0.0
+        """    worker_seconds = (
+        web_seconds - noted_from
+        if noted_from is not None and last is not None and noted == last
+        else 0.0
+    )
 """,
-        """if noted_from is not None else 0.0
+        """    worker_seconds = web_seconds - noted_from if noted_from is not None else 0.0
 """,
         "tests/jobs/test_away.py::test_a_heartbeat_in_the_same_moment_is_seen_or_refused",
     ),

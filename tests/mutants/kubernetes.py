@@ -37,7 +37,11 @@ KUBERNETES = (
     Mutant(
         "orphans are left",
         "jobs/reconciler/once.py",
-        """    orphans = [seen for seen in observed if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)]
+        """    orphans = [
+        seen
+        for seen in observed
+        if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)
+    ]
 """,
         """    orphans: list[Observed] = []
 """,
@@ -68,12 +72,12 @@ KUBERNETES = (
     Mutant(
         "a watch that breaks is not made good by a list",
         "jobs/launchers/kubernetes/mirror.py",
-        """            except OSError as error:
-                log.warning("a watch broke: listing again", resource=self.resource, error=str(error)[:300])
+        """                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+                )
                 self._list_again()
 """,
-        """            except OSError as error:
-                log.warning("a watch broke: listing again", resource=self.resource, error=str(error)[:300])
+        """                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+                )
                 return
 """,
         "tests/launchers/test_kubernetes.py::test_a_watch_that_breaks_goes_on",
@@ -98,9 +102,15 @@ KUBERNETES = (
     Mutant(
         "a launch that is never allowed counts",
         "jobs/reconciliation.py",
-        """else _known_wait(row) if seen is None and row.launched_at is None else None
+        """    reason = (
+        _lost_reason(seen)
+        if seen is not None and seen.reason
+        else _known_wait(row)
+        if seen is None and row.launched_at is None
+        else None
+    )
 """,
-        """else None
+        """    reason = _lost_reason(seen) if seen is not None and seen.reason else None
 """,
         "tests/scenarios/test_named.py::test_403_of_every_launch_fails_nobody_however_long_that_lasts",
     ),

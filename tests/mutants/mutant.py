@@ -12,4 +12,6 @@ class Mutant:
     old: str
     new: str
     test: str
-    more: tuple[tuple[str, str, str], ...] = ()  # further (path, old, new): a guarantee that stands on two legs
+    more: tuple[
+        tuple[str, str, str], ...
+    ] = ()  # further (path, old, new): a guarantee that stands on two legs

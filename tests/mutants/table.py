@@ -27,7 +27,10 @@ TABLE = (
     Mutant(
         "a job runs where it did not ask to",
         "jobs/admission.py",
-        """            if room.open and may_use(room, job) and room.cluster not in self.reserved and self.has_room(room, job)
+        """            if room.open
+            and may_use(room, job)
+            and room.cluster not in self.reserved
+            and self.has_room(room, job)
 """,
         """            if room.open and room.cluster not in self.reserved and self.has_room(room, job)
 """,
@@ -86,13 +89,21 @@ TABLE = (
         "no fence",
         "jobs/services/finish.py",
         """        if attempt.fenced_at or attempt.claim_id is None:
-            raise Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
         if attempt.ended_at:
 """,
         """        if False:
 """,
         "tests/jobs/test_finish.py::test_a_fenced_attempt_cannot_finish",
-        more=(("jobs/services/finish.py", "    if attempt.ended_at or attempt.fenced_at:\n", "    if False:\n"),),
+        more=(
+            (
+                "jobs/services/finish.py",
+                "    if attempt.ended_at or attempt.fenced_at:\n",
+                "    if False:\n",
+            ),
+        ),
     ),
     Mutant(
         "no advisory lock",
@@ -193,7 +204,7 @@ TABLE = (
     Mutant(
         "seal deletes rows before the object is durable",
         "jobs/services/logs_seal.py",
-        "        _write_durably(name, index.blocks_of(attempt_id, row[\"log_end\"]))\n",
+        '        _write_durably(name, index.blocks_of(attempt_id, row["log_end"]))\n',
         """        made = list(index.blocks_of(attempt_id, row["log_end"]))
         LogChunk.objects.filter(attempt_id=attempt_id).delete()
         _write_durably(name, iter(made))
@@ -263,8 +274,13 @@ TABLE = (
     Mutant(
         "cookie accepted on a foreign Origin",
         "mimir/frontend/proxy.py",
-        'foreign = self._has_session_cookie(scope) and origin_of(header(scope, b"origin")) not in self._origins',
-        "foreign = False",
+        """            foreign = (
+                self._has_session_cookie(scope)
+                and origin_of(header(scope, b"origin")) not in self._origins
+            )
+""",
+        """            foreign = False
+""",
         "tests/frontend/test_proxy_sockets.py::test_a_foreign_origin_is_refused",
     ),
     Mutant(
@@ -291,7 +307,7 @@ TABLE = (
     Mutant(
         "a signal to the pid of an earlier start",
         "jobs/launchers/process.py",
-        '        (folder / "pid").unlink(missing_ok=True)  # of a start before this one: by now that number may be anybody\'s\n',
+        '        (folder / "pid").unlink(missing_ok=True)\n',
         "",
         "tests/launchers/test_process.py::test_a_start_never_leaves_the_pid_of_the_one_before_it",
     ),

@@ -6,7 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from mimir.lib.errors import NotFound, PermissionDenied
-from projects.access import ProjectArchived, demand_active, fetched_role, project_for, projects_visible_to
+from projects.access import (
+    ProjectArchived,
+    demand_active,
+    fetched_role,
+    project_for,
+    projects_visible_to,
+)
 from projects.models import Project, ProjectStatus, Role
 from tests.api.caller import Caller
 from tests.support import make
@@ -97,13 +103,20 @@ def listed() -> Caller:
     ("path", "more"),
     [
         ("projects/", lambda number: make.project(f"more-{number}")),
-        ("projects/demo/members/", lambda number: make.member(Project.objects.get(slug="demo"), f"more-{number}", Role.VIEWER)),
+        (
+            "projects/demo/members/",
+            lambda number: make.member(
+                Project.objects.get(slug="demo"), f"more-{number}", Role.VIEWER
+            ),
+        ),
         ("projects/demo/pipelines/", lambda number: _pipeline(f"more-{number}")),
         ("projects/demo/jobs/", lambda number: make.job()),
         ("tokens/", lambda number: _token(f"more-{number}")),
     ],
 )
-def test_a_longer_list_asks_no_more_queries(listed: Caller, path: str, more: Any, django_assert_max_num_queries: Any) -> None:
+def test_a_longer_list_asks_no_more_queries(
+    listed: Caller, path: str, more: Any, django_assert_max_num_queries: Any
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

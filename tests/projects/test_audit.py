@@ -27,11 +27,17 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def _rows() -> list[tuple[str, str, str, str, str]]:
-    return [(row.kind, row.actor_name, row.subject, row.project_slug, row.address) for row in AuditEvent.objects.order_by("id")]
+    return [
+        (row.kind, row.actor_name, row.subject, row.project_slug, row.address)
+        for row in AuditEvent.objects.order_by("id")
+    ]
 
 
 def _as(user: Any) -> Client:
-    return Client(headers={"Authorization": f"Bearer {session_create(user=user).token}"}, REMOTE_ADDR="203.0.113.7")
+    return Client(
+        headers={"Authorization": f"Bearer {session_create(user=user).token}"},
+        REMOTE_ADDR="203.0.113.7",
+    )
 
 
 def test_changes_of_members_say_who_made_them() -> None:
@@ -39,8 +45,16 @@ def test_changes_of_members_say_who_made_them() -> None:
     make.user("bob")
     client = _as(project.created_by)
     path = "/api/v1/projects/demo/members/"
-    assert client.post(path, {"username": "bob", "role": "viewer"}, content_type="application/json").status_code == 201
-    assert client.put(f"{path}bob/", {"role": "operator"}, content_type="application/json").status_code == 200
+    assert (
+        client.post(
+            path, {"username": "bob", "role": "viewer"}, content_type="application/json"
+        ).status_code
+        == 201
+    )
+    assert (
+        client.put(f"{path}bob/", {"role": "operator"}, content_type="application/json").status_code
+        == 200
+    )
     assert client.delete(f"{path}bob/").status_code == 204
     who = ("ada", "bob", "demo", "203.0.113.7")
     assert _rows() == [("member_added", *who), ("member_changed", *who), ("member_removed", *who)]
@@ -55,16 +69,32 @@ def test_tokens_and_sign_ins_are_recorded_without_the_secret(lines: list[dict[st
     body = {"username": "ada", "password": "correct-horse"}
     token = client.post("/api/v1/session/", body, content_type="application/json").json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
-    made = client.post("/api/v1/tokens/", {"name": "nightly"}, content_type="application/json", headers=headers).json()
+    made = client.post(
+        "/api/v1/tokens/", {"name": "nightly"}, content_type="application/json", headers=headers
+    ).json()
     assert client.delete(f"/api/v1/tokens/{made['id']}/", headers=headers).status_code == 204
     assert client.delete("/api/v1/session/", headers=headers).status_code == 204
-    assert client.post("/api/v1/session/", body | {"password": "wrong"}, content_type="application/json").status_code == 401
+    assert (
+        client.post(
+            "/api/v1/session/", body | {"password": "wrong"}, content_type="application/json"
+        ).status_code
+        == 401
+    )
     assert [row[:3] for row in _rows()] == [
-        ("signed_in", "ada", "ada"), ("token_created", "ada", "nightly"), ("token_deleted", "ada", "nightly"), ("signed_out", "ada", "ada")
+        ("signed_in", "ada", "ada"),
+        ("token_created", "ada", "nightly"),
+        ("token_deleted", "ada", "nightly"),
+        ("signed_out", "ada", "ada"),
     ]
     assert {row[4] for row in _rows()} == {"203.0.113.7"}
     acts = [line for line in lines if line["event"] == "audit"]
-    assert [line["act"] for line in acts] == ["signed_in", "token_created", "token_deleted", "signed_out", "sign_in_failed"]
+    assert [line["act"] for line in acts] == [
+        "signed_in",
+        "token_created",
+        "token_deleted",
+        "signed_out",
+        "sign_in_failed",
+    ]
     assert acts[0]["user_id"] == user.pk
     assert (acts[-1]["subject"], acts[-1]["address"]) == ("ada", "203.0.113.7")
     assert token not in str(acts) + str(list(AuditEvent.objects.values()))
@@ -76,12 +106,24 @@ def test_a_download_is_a_line_of_the_log(lines: list[dict[str, Any]]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"a\n1\n")
         file.flush()
-        dataset_upload(project=project, name="t", file=file, path=file.name, size_bytes=4, user=project.created_by)  # type: ignore[arg-type]
+        dataset_upload(
+            project=project,
+            name="t",
+            file=file,
+            path=file.name,
+            size_bytes=4,
+            user=project.created_by,
+        )  # type: ignore[arg-type]
     for name in ("t", "none"):
         _as(project.created_by).get(f"/api/v1/projects/demo/datasets/{name}/versions/1/content/")
     [line] = [line for line in lines if line["event"] == "audit"]
     path = "/api/v1/projects/demo/datasets/t/versions/1/content/"
-    assert (line["act"], line["user"], line["address"], line["path"]) == ("download", "ada", "203.0.113.7", path)
+    assert (line["act"], line["user"], line["address"], line["path"]) == (
+        "download",
+        "ada",
+        "203.0.113.7",
+        path,
+    )
 
 
 def test_the_trail_outlives_the_user_and_cannot_be_changed_in_the_admin() -> None:
@@ -95,5 +137,8 @@ def test_the_trail_outlives_the_user_and_cannot_be_changed_in_the_admin() -> Non
     page = client.get("/admin/projects/auditevent/?q=ada")
     assert page.status_code == 200
     assert b"Token created" in page.content
-    assert client.post(f"/admin/projects/auditevent/{row.pk}/change/", {"actor_name": "x"}).status_code == 403
+    assert (
+        client.post(f"/admin/projects/auditevent/{row.pk}/change/", {"actor_name": "x"}).status_code
+        == 403
+    )
     assert client.post("/admin/projects/auditevent/add/", {}).status_code == 403

@@ -46,7 +46,10 @@ def upload(caller: Caller, content: bytes, **fields: str) -> Any:
 
 def reader(project: Project, *, version: int | None = None, name: str = "p") -> None:
     asked = {"dataset": "t"} | ({"version": version} if version else {})
-    steps = [{"id": "a", "uses": "read", "with": asked}, {"id": "b", "uses": "write", "with": {"dataset": "out", "from": "a"}}]
+    steps = [
+        {"id": "a", "uses": "read", "with": asked},
+        {"id": "b", "uses": "write", "with": {"dataset": "out", "from": "a"}},
+    ]
     pipeline_save(project=project, name=name, definition={"steps": steps}, user=project.created_by)  # type: ignore[arg-type]
 
 
@@ -54,7 +57,10 @@ def test_an_upload_says_which_columns_differ_from_the_version_before(caller: Cal
     assert upload(caller, b"a,b\n1,x\n")["column_changes"] == []
     second = upload(caller, b"a,c\nz,1.5\n")
     assert second["compared_with"] == 1
-    assert [(change["kind"], change["column"], change["before"], change["after"]) for change in second["column_changes"]] == [
+    assert [
+        (change["kind"], change["column"], change["before"], change["after"])
+        for change in second["column_changes"]
+    ] == [
         ("removed", "b", "VARCHAR", ""),
         ("type", "a", "BIGINT", "VARCHAR"),
         ("added", "c", "", "DOUBLE"),
@@ -62,7 +68,9 @@ def test_an_upload_says_which_columns_differ_from_the_version_before(caller: Cal
     assert caller.get(f"{BASE}t/versions/2/").json()["column_changes"] == second["column_changes"]
 
 
-def test_another_version_can_be_made_current_and_the_next_upload_takes_over(caller: Caller, project: Project) -> None:
+def test_another_version_can_be_made_current_and_the_next_upload_takes_over(
+    caller: Caller, project: Project
+) -> None:
     for content in (b"a\n1\n", b"a\n2\n3\n"):
         upload(caller, content)
     changed = caller.send("PATCH", f"{BASE}t/", {"current_version": 1})
@@ -85,7 +93,9 @@ def test_an_upload_may_leave_the_current_version_as_it_is(caller: Caller) -> Non
     assert caller.get(f"{BASE}t/").json()["current_version"] == 1
 
 
-def test_a_release_that_does_not_know_the_choice_still_adds_a_current_version(caller: Caller, project: Project) -> None:
+def test_a_release_that_does_not_know_the_choice_still_adds_a_current_version(
+    caller: Caller, project: Project
+) -> None:
     upload(caller, b"a\n1\n")
     upload(caller, b"a\n2\n")
     caller.send("PATCH", f"{BASE}t/", {"current_version": 1})
@@ -93,7 +103,9 @@ def test_a_release_that_does_not_know_the_choice_still_adds_a_current_version(ca
     assert caller.get(f"{BASE}t/").json()["current_version"] == 3
 
 
-def test_a_version_that_nothing_needs_is_deleted_with_its_file_and_its_number_is_not_reused(caller: Caller) -> None:
+def test_a_version_that_nothing_needs_is_deleted_with_its_file_and_its_number_is_not_reused(
+    caller: Caller,
+) -> None:
     upload(caller, b"a\n1\n")
     upload(caller, b"secret\n2\n")
     wrong = DatasetVersion.objects.get(number=2)
@@ -113,7 +125,9 @@ def test_the_current_version_is_not_deleted(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("need", ["pipeline", "job", "made", "model"])
-def test_what_something_needs_is_not_deleted_and_the_answer_names_it(caller: Caller, project: Project, need: str) -> None:
+def test_what_something_needs_is_not_deleted_and_the_answer_names_it(
+    caller: Caller, project: Project, need: str
+) -> None:
     upload(caller, b"a\n1\n")
     upload(caller, b"a\n2\n")
     version = DatasetVersion.objects.get(number=1)
@@ -130,7 +144,11 @@ def test_what_something_needs_is_not_deleted_and_the_answer_names_it(caller: Cal
             if need == "model":
                 made = {"model_version": make.model_version(version)}
             JobOutput.objects.create(job=job, **made)
-            expected = "Dataset out version 1 was made from it" if need == "made" else "Model fan version 1 was made from it"
+            expected = (
+                "Dataset out version 1 was made from it"
+                if need == "made"
+                else "Model fan version 1 was made from it"
+            )
     answer = caller.send("DELETE", f"{BASE}t/versions/1/", b"")
     assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
     assert expected in answer.json()["message"]
@@ -138,11 +156,15 @@ def test_what_something_needs_is_not_deleted_and_the_answer_names_it(caller: Cal
     assert DatasetVersion.objects.filter(id=version.id).exists()
 
 
-def test_a_version_that_only_failed_jobs_read_is_deleted_and_such_a_job_cannot_be_run_again(caller: Caller, project: Project) -> None:
+def test_a_version_that_only_failed_jobs_read_is_deleted_and_such_a_job_cannot_be_run_again(
+    caller: Caller, project: Project
+) -> None:
     upload(caller, b"a\n1\n")
     reader(project)
     job = make.job(project, parameters={"pipeline": "p"})
-    Job.objects.filter(id=job.id).update(status=JobStatus.FAILED, finished_at=utc_now(), reason="exit_code")
+    Job.objects.filter(id=job.id).update(
+        status=JobStatus.FAILED, finished_at=utc_now(), reason="exit_code"
+    )
     job.refresh_from_db()
     upload(caller, b"a\n2\n")
     assert caller.send("DELETE", f"{BASE}t/versions/1/", b"").status_code == 204
@@ -152,7 +174,9 @@ def test_a_version_that_only_failed_jobs_read_is_deleted_and_such_a_job_cannot_b
     assert refused.value.code == "input_deleted"
 
 
-def test_a_dataset_is_deleted_whole_unless_a_pipeline_reads_it(caller: Caller, project: Project) -> None:
+def test_a_dataset_is_deleted_whole_unless_a_pipeline_reads_it(
+    caller: Caller, project: Project
+) -> None:
     upload(caller, b"a\n1\n")
     reader(project)
     refused = caller.send("DELETE", f"{BASE}t/", b"")
@@ -177,13 +201,20 @@ def test_edits_hold_the_etag_and_need_a_maintainer(caller: Caller, project: Proj
     assert caller.send("PATCH", f"{BASE}t/", {"current_version": 9}).status_code == 404
 
 
-def test_a_job_and_a_deletion_at_the_same_time_never_leave_a_job_without_its_input(caller: Caller, project: Project) -> None:
+def test_a_job_and_a_deletion_at_the_same_time_never_leave_a_job_without_its_input(
+    caller: Caller, project: Project
+) -> None:
     """Whichever commits first wins; the other one is told."""
     ended: list[str] = []
 
     def submit() -> None:
         try:
-            job_submit(project=project, user=project.created_by, type=JobType.PIPELINE_EXECUTION, parameters={"pipeline": "p", "version": 1})
+            job_submit(
+                project=project,
+                user=project.created_by,
+                type=JobType.PIPELINE_EXECUTION,
+                parameters={"pipeline": "p", "version": 1},
+            )
             ended.append("submitted")
         except MimirError as error:
             ended.append(error.code)

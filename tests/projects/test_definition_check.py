@@ -32,7 +32,12 @@ def caller() -> Caller:
 
 
 def _definition(*queries: str) -> dict[str, Any]:
-    return {"steps": [{"id": f"s{index}", "uses": "sql", "with": {"query": query}} for index, query in enumerate(queries)]}
+    return {
+        "steps": [
+            {"id": f"s{index}", "uses": "sql", "with": {"query": query}}
+            for index, query in enumerate(queries)
+        ]
+    }
 
 
 HOSTILE = {
@@ -67,7 +72,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(query: str, tmp_path: Path) -> None:
+def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
+    query: str, tmp_path: Path
+) -> None:
     """Also the wall time: the child's budget is 5 seconds of computing."""
     me = psutil.Process()
     before, began = me.memory_info().rss, time.monotonic()
@@ -82,9 +89,14 @@ def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(query: 
 
 def test_all_steps_of_a_definition_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """200 steps that take a tenth of a second each; the budget is 5 seconds (here 2)."""
-    monkeypatch.setattr(definitions, "LIMITS", process.Limits(20, 2, 1024**3, 400 * 1024**2, 64 * 1024**2))
+    monkeypatch.setattr(
+        definitions, "LIMITS", process.Limits(20, 2, 1024**3, 400 * 1024**2, 64 * 1024**2)
+    )
     started = time.monotonic()
-    found = definitions.check(_definition(*["WITH a(b) AS (" * 6 + f"/*{index}*/" for index in range(200)]), scratch_dir=storage.scratch_dir())
+    found = definitions.check(
+        _definition(*["WITH a(b) AS (" * 6 + f"/*{index}*/" for index in range(200)]),
+        scratch_dir=storage.scratch_dir(),
+    )
     assert len(found.faults) == 1
     assert found.faults[0].path.startswith("steps[")
     assert "computing" in found.faults[0].message
@@ -112,17 +124,29 @@ HONEST = {
 
 
 def test_honest_sql_passes() -> None:
-    assert {name: text_complaint(query) for name, query in HONEST.items() if text_complaint(query)} == {}
-    assert definitions.check(_definition(*HONEST.values()), scratch_dir=storage.scratch_dir()).faults == ()
+    assert {
+        name: text_complaint(query) for name, query in HONEST.items() if text_complaint(query)
+    } == {}
+    assert (
+        definitions.check(_definition(*HONEST.values()), scratch_dir=storage.scratch_dir()).faults
+        == ()
+    )
 
 
 def test_both_endpoints_answer_hostile_sql(caller: Caller) -> None:
     """One that the guard stops, one that the child stops."""
     for query in (HOSTILE["at signs"], HOSTILE["with, 10 levels"]):
         checked = caller.post(VALIDATE, {"definition": _definition(query)})
-        assert (checked.status_code, checked.json()["valid"], len(checked.json()["errors"])) == (200, False, 1)
+        assert (checked.status_code, checked.json()["valid"], len(checked.json()["errors"])) == (
+            200,
+            False,
+            1,
+        )
         saved = caller.post(PIPELINES, {"name": "p", "definition": _definition(query)})
-        assert (saved.status_code, list(saved.json()["detail"])) == (400, ["definition.steps[0].with.query"])
+        assert (saved.status_code, list(saved.json()["detail"])) == (
+            400,
+            ["definition.steps[0].with.query"],
+        )
 
 
 @pytest.mark.parametrize(
@@ -166,8 +190,12 @@ def test_a_definition_is_checked_once_refused_or_not(monkeypatch: pytest.MonkeyP
     assert len(started) == 2
 
 
-def test_a_busy_machine_is_not_held_against_the_definition(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definitions, "LIMITS", process.Limits(0.0, 5, 1024**3, 400 * 1024**2, 64 * 1024**2))
+def test_a_busy_machine_is_not_held_against_the_definition(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        definitions, "LIMITS", process.Limits(0.0, 5, 1024**3, 400 * 1024**2, 64 * 1024**2)
+    )
     answer = caller.post(VALIDATE, {"definition": _definition("SELECT 1")})
     assert (answer.status_code, answer.json()["code"]) == (429, "busy")
     assert int(answer["Retry-After"]) > 0

@@ -47,14 +47,31 @@ def _check(caller: Caller, *steps: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("SELECT temp_mx FROM weather", ['column "temp_mx"', "weather does not have", 'Did you mean "temp_max"?', "(line 1, column 8)"]),
-        ("SELECT day,\n  w.tempmax\nFROM weather w", ['column "tempmax"', 'Did you mean "temp_max"?', "(line 2, column 3)"]),
+        (
+            "SELECT temp_mx FROM weather",
+            [
+                'column "temp_mx"',
+                "weather does not have",
+                'Did you mean "temp_max"?',
+                "(line 1, column 8)",
+            ],
+        ),
+        (
+            "SELECT day,\n  w.tempmax\nFROM weather w",
+            ['column "tempmax"', 'Did you mean "temp_max"?', "(line 2, column 3)"],
+        ),
         ("SELECT zzzzqqqq FROM weather", ['column "zzzzqqqq"', "(line 1, column 8)"]),
         ("SELECT 1 FROM weather ORDER BY dai", ['column "dai"', 'Did you mean "day"?']),
         ("SELECT * EXCLUDE (citi) FROM weather", ['column "citi"', 'Did you mean "city"?']),
-        ("SELECT * FROM weather JOIN weather b USING (citty)", ['column "citty"', 'Did you mean "city"?']),
+        (
+            "SELECT * FROM weather JOIN weather b USING (citty)",
+            ['column "citty"', 'Did you mean "city"?'],
+        ),
         ("SELECT q.day FROM weather", ['"q"', "not a table of this query"]),
-        ("SELECT lenght(city) FROM weather", ["lenght()", "not a function", 'Did you mean "length"?']),
+        (
+            "SELECT lenght(city) FROM weather",
+            ["lenght()", "not a function", 'Did you mean "length"?'],
+        ),
         ("SELECT sum(city) FROM weather", ["sum(VARCHAR)", "CAST"]),
         ("SELECT temp_max + day FROM weather", ["DOUBLE and DATE", "CAST"]),
         ("SELECT day - 'x' FROM weather", ["DATE and STRING", "CAST"]),
@@ -73,11 +90,15 @@ def _check(caller: Caller, *steps: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=lambda text: text[:40] if isinstance(text, str) else "",
 )
-def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(query: str, said: list[str]) -> None:
+def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(
+    query: str, said: list[str]
+) -> None:
     """As the child binds it."""
     definition = {"steps": [READ, _sql(query)]}
     assert check_definition(definition) == []
-    found = binding.bind(definition, {"weather": {"version": 1, "columns": WEATHER}}, {}, lambda _path: None)
+    found = binding.bind(
+        definition, {"weather": {"version": 1, "columns": WEATHER}}, {}, lambda _path: None
+    )
     assert [fault.path for fault in found.faults] == ["steps[1].with.query"]
     message = found.faults[0].message
     assert [part for part in said if part not in message] == [], message
@@ -89,22 +110,39 @@ def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(query: str, sa
 def test_the_check_reports_it_and_says_that_it_can_be_saved(caller: Caller) -> None:
     found = _check(caller, READ, _sql("SELECT temp_mx FROM weather"))
     assert (found["valid"], found["can_be_saved"]) == (False, True)
-    assert [(error["path"], error["kind"]) for error in found["errors"]] == [("steps[1].with.query", "data")]
+    assert [(error["path"], error["kind"]) for error in found["errors"]] == [
+        ("steps[1].with.query", "data")
+    ]
     assert "temp_max" in found["errors"][0]["message"]
 
 
 def test_columns_pass_from_step_to_step_in_the_order_of_the_run(caller: Caller) -> None:
     steps = [
         _sql("SELECT month, hottest + 1 AS next FROM months", "final"),
-        _sql("SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind speed\") AS w FROM weather GROUP BY 1;-- x", "months"),
+        _sql(
+            "SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind speed\") AS w FROM weather GROUP BY 1;-- x",
+            "months",
+        ),
         READ,
-        _sql("SELECT place.lat, tags[1], kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS u, months.w + 1 AS w FROM weather, months", "more"),
+        _sql(
+            "SELECT place.lat, tags[1], kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS u, months.w + 1 AS w FROM weather, months",
+            "more",
+        ),
     ]
     found = _check(caller, *steps)
     assert (found["valid"], found["errors"]) == (True, [])
-    assert {step["id"]: step["status"] for step in found["steps"]} == dict.fromkeys(("weather", "months", "final", "more"), "checked")
-    wrong = _check(caller, *steps, _sql("SELECT hotest FROM months", "typo"), _sql("SELECT day FROM final", "gone"))
-    assert sorted((error["path"], '"hottest"' in error["message"]) for error in wrong["errors"]) == [
+    assert {step["id"]: step["status"] for step in found["steps"]} == dict.fromkeys(
+        ("weather", "months", "final", "more"), "checked"
+    )
+    wrong = _check(
+        caller,
+        *steps,
+        _sql("SELECT hotest FROM months", "typo"),
+        _sql("SELECT day FROM final", "gone"),
+    )
+    assert sorted(
+        (error["path"], '"hottest"' in error["message"]) for error in wrong["errors"]
+    ) == [
         ("steps[4].with.query", True),
         ("steps[5].with.query", False),
     ]
@@ -151,7 +189,9 @@ def test_what_cannot_be_known_before_a_run_is_said_not_to_be_checked(caller: Cal
         ({"dataset": "later"}, "steps[0].with.dataset", "write step of this pipeline"),
     ],
 )
-def test_a_dataset_that_does_not_exist_is_an_error_of_its_step(caller: Caller, options: dict[str, Any], path: str, said: str) -> None:
+def test_a_dataset_that_does_not_exist_is_an_error_of_its_step(
+    caller: Caller, options: dict[str, Any], path: str, said: str
+) -> None:
     steps = [
         {"id": "a", "uses": "read", "with": options},
         _sql("SELECT x FROM a"),
@@ -177,27 +217,57 @@ def test_an_unchanged_definition_is_no_new_version(caller: Caller) -> None:
     definition = {"steps": [READ, _sql("SELECT city FROM weather")]}
     first = caller.post(PIPELINES, {"name": "p", "definition": definition})
     turned = {"steps": [dict(reversed(step.items())) for step in definition["steps"]]}
-    again = caller.post(PIPELINES, {"name": "p", "definition": turned}, **{"If-Match": first["ETag"]})
+    again = caller.post(
+        PIPELINES, {"name": "p", "definition": turned}, **{"If-Match": first["ETag"]}
+    )
     assert (first.status_code, again.status_code) == (201, 200)
     assert (again.json()["created"], again.json()["version"]["number"]) == (False, 1)
-    changed = caller.post(PIPELINES, {"name": "p", "definition": {"steps": [READ, _sql("SELECT day FROM weather")]}})
+    changed = caller.post(
+        PIPELINES, {"name": "p", "definition": {"steps": [READ, _sql("SELECT day FROM weather")]}}
+    )
     assert (changed.status_code, changed.json()["version"]["number"]) == (201, 2)
     older = caller.post(PIPELINES, {"name": "p", "definition": definition})
-    assert (older.status_code, older.json()["version"]["number"]) == (201, 3), "an older one again is a change"
-    assert caller.post(PIPELINES, {"name": "p", "definition": definition}, **{"If-Match": '"1"'}).status_code == 412
+    assert (older.status_code, older.json()["version"]["number"]) == (201, 3), (
+        "an older one again is a change"
+    )
+    assert (
+        caller.post(
+            PIPELINES, {"name": "p", "definition": definition}, **{"If-Match": '"1"'}
+        ).status_code
+        == 412
+    )
     assert PipelineVersion.objects.filter(pipeline__name="p").count() == 3
 
 
 def test_a_type_that_no_table_can_have_is_not_checked_and_no_error(caller: Caller) -> None:
     from projects.models import Project
 
-    odd = [{"name": "a", "type": "INTEGER); DROP TABLE x; --"}, {"name": 'b"c', "type": "NOSUCHTYPE"}]
+    odd = [
+        {"name": "a", "type": "INTEGER); DROP TABLE x; --"},
+        {"name": 'b"c', "type": "NOSUCHTYPE"},
+    ]
     make.dataset_version(Project.objects.get(slug="demo"), "odd", schema=odd)
-    found = _check(caller, {"id": "o", "uses": "read", "with": {"dataset": "odd"}}, _sql("SELECT a FROM o"))
-    assert (found["valid"], [step["status"] for step in found["steps"]]) == (True, ["not_checked", "not_checked"])
+    found = _check(
+        caller, {"id": "o", "uses": "read", "with": {"dataset": "odd"}}, _sql("SELECT a FROM o")
+    )
+    assert (found["valid"], [step["status"] for step in found["steps"]]) == (
+        True,
+        ["not_checked", "not_checked"],
+    )
 
 
-_KINDS = ["HUGEINT", "UHUGEINT", "TIMESTAMP_S", "TIMESTAMP_MS", "BIT", "ENUM('a')", "DECIMAL(18,3)", "TIMESTAMP_NS", "UUID", "JSON"]
+_KINDS = [
+    "HUGEINT",
+    "UHUGEINT",
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "BIT",
+    "ENUM('a')",
+    "DECIMAL(18,3)",
+    "TIMESTAMP_NS",
+    "UUID",
+    "JSON",
+]
 
 
 @pytest.mark.parametrize("kind", _KINDS)
@@ -206,7 +276,11 @@ def test_a_type_becomes_what_a_table_between_steps_has(kind: str, tmp_path: Any)
     import duckdb
 
     path = tmp_path / "x.parquet"
-    cast = f"CAST(NULL AS {kind})" if "HUGEINT" not in kind else f"CAST(CAST(NULL AS {kind}) AS BIGINT)"
+    cast = (
+        f"CAST(NULL AS {kind})"
+        if "HUGEINT" not in kind
+        else f"CAST(CAST(NULL AS {kind}) AS BIGINT)"
+    )
     duckdb.execute(f"COPY (SELECT {cast} AS x) TO '{path}' (FORMAT parquet)")
     read = duckdb.execute(f"DESCRIBE SELECT * FROM '{path}'").fetchall()[0][1]
     assert binding._stored(kind) == read

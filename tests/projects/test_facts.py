@@ -7,11 +7,18 @@ from projects.parsing import facts, runner
 from tests.support.workbooks import xlsx
 
 
-def _columns(folder: Path, content: bytes, *, sample: bool = False, **options: Any) -> dict[str, dict[str, Any]]:
+def _columns(
+    folder: Path, content: bytes, *, sample: bool = False, **options: Any
+) -> dict[str, dict[str, Any]]:
     path = folder / "file"
     path.write_bytes(content)
-    found = runner.inspect(str(path), options=options, rows=2, sample=sample, scratch_dir=str(folder))
-    return {column["name"]: {key: value for key, value in column.items() if key not in ("name", "type")} for column in found.schema}
+    found = runner.inspect(
+        str(path), options=options, rows=2, sample=sample, scratch_dir=str(folder)
+    )
+    return {
+        column["name"]: {key: value for key, value in column.items() if key not in ("name", "type")}
+        for column in found.schema
+    }
 
 
 def test_every_kind_of_column_has_its_facts(tmp_path: Path) -> None:
@@ -49,4 +56,6 @@ def test_a_beginning_and_a_large_table_have_none(tmp_path: Path) -> None:
     row = b"1," + b"x" * 2000 + b"\n"
     assert _columns(tmp_path, b"a,b\n" + row * 2500, sample=True) == {"a": {}, "b": {}}
     wide = ",".join(f"c{number}" for number in range(facts.COLUMNS_MAX + 1)).encode()
-    assert set(map(len, _columns(tmp_path, wide + b"\n" + b"1," * facts.COLUMNS_MAX + b"1\n").values())) == {0}
+    assert set(
+        map(len, _columns(tmp_path, wide + b"\n" + b"1," * facts.COLUMNS_MAX + b"1\n").values())
+    ) == {0}

@@ -36,9 +36,17 @@ def _roles(project: Project) -> dict[str, str]:
 def test_a_user_is_added_once(project: Project, ada: Caller) -> None:
     make.user("bob")
     answer = ada.post(MEMBERS, {"username": "bob", "role": "viewer"})
-    assert (answer.status_code, answer.json()["username"], answer.json()["role"]) == (201, "bob", "viewer")
+    assert (answer.status_code, answer.json()["username"], answer.json()["role"]) == (
+        201,
+        "bob",
+        "viewer",
+    )
     again = ada.post(MEMBERS, {"username": "bob", "role": "operator"})
-    assert (again.status_code, again.json()["code"], list(again.json()["detail"])) == (409, "member_exists", ["username"])
+    assert (again.status_code, again.json()["code"], list(again.json()["detail"])) == (
+        409,
+        "member_exists",
+        ["username"],
+    )
     assert _roles(project) == {"ada": "maintainer", "bob": "viewer"}
 
 
@@ -52,7 +60,9 @@ def test_a_user_is_added_once(project: Project, ada: Caller) -> None:
         ({"username": "ada", "role": "viewer", "until": "x"}, 400, "until"),
     ],
 )
-def test_what_cannot_be_added_is_refused_at_its_field(project: Project, ada: Caller, body: Any, status: int, field: str) -> None:
+def test_what_cannot_be_added_is_refused_at_its_field(
+    project: Project, ada: Caller, body: Any, status: int, field: str
+) -> None:
     answer = ada.post(MEMBERS, body)
     assert (answer.status_code, field in answer.json()["detail"]) == (status, True)
     assert _roles(project) == {"ada": "maintainer"}
@@ -62,11 +72,17 @@ def test_a_role_is_changed_of_members_only(project: Project, ada: Caller) -> Non
     make.member(project, "bob", Role.VIEWER)
     make.user("eve")
     assert ada.send("PATCH", f"{MEMBERS}bob/", {"role": "operator"}).json()["role"] == "operator"
-    assert [ada.send("PATCH", f"{MEMBERS}{name}/", {"role": "viewer"}).status_code for name in ("eve", "nobody")] == [404, 404]
+    assert [
+        ada.send("PATCH", f"{MEMBERS}{name}/", {"role": "viewer"}).status_code
+        for name in ("eve", "nobody")
+    ] == [404, 404]
     assert _roles(project) == {"ada": "maintainer", "bob": "operator"}
 
 
-@pytest.mark.parametrize(("method", "body"), [("PATCH", {"role": "operator"}), ("PUT", {"role": "viewer"}), ("DELETE", None)])
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("PATCH", {"role": "operator"}), ("PUT", {"role": "viewer"}), ("DELETE", None)],
+)
 def test_the_last_maintainer_stays_one_unless_a_site_administrator_says_otherwise(
     project: Project, ada: Caller, method: str, body: Any
 ) -> None:

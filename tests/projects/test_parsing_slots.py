@@ -21,7 +21,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def caller(settings: Any, tmp_path: Path) -> Caller:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}},
+    }
     return Caller(make.project().created_by)
 
 
@@ -42,27 +45,50 @@ def _taken(slots: Slots, *wanted: tuple[Kind, str, str]) -> list[bool]:
     ("wanted", "granted"),
     [
         # One user: one long request at a time, whatever the project; one project: the same, whoever asks.
-        ([(Kind.LONG, "a", "p"), (Kind.LONG, "a", "q"), (Kind.LONG, "b", "p")], [True, False, False]),
+        (
+            [(Kind.LONG, "a", "p"), (Kind.LONG, "a", "q"), (Kind.LONG, "b", "p")],
+            [True, False, False],
+        ),
         # Many users with a project each leave a slot for a preview and one for an upload.
-        ([(Kind.LONG, user, user) for user in "abc"] + [(Kind.PREVIEW, "d", "d"), (Kind.UPLOAD, "e", "e")], [True, True, False, True, True]),
-        ([(Kind.PREVIEW, user, user) for user in "abcd"] + [(Kind.UPLOAD, "e", "e")], [True, True, True, False, True]),
+        (
+            [(Kind.LONG, user, user) for user in "abc"]
+            + [(Kind.PREVIEW, "d", "d"), (Kind.UPLOAD, "e", "e")],
+            [True, True, False, True, True],
+        ),
+        (
+            [(Kind.PREVIEW, user, user) for user in "abcd"] + [(Kind.UPLOAD, "e", "e")],
+            [True, True, True, False, True],
+        ),
         # Uploads: two of a user and of a project.
-        ([(Kind.UPLOAD, "a", project) for project in "pqr"] + [(Kind.UPLOAD, "b", "s")], [True, True, False, True]),
+        (
+            [(Kind.UPLOAD, "a", project) for project in "pqr"] + [(Kind.UPLOAD, "b", "s")],
+            [True, True, False, True],
+        ),
         # Those who are unknown share what there is.
         ([(Kind.PREVIEW, "", "")] * 4 + [(Kind.UPLOAD, "", "")], [True, True, True, False, True]),
     ],
 )
-def test_slots_are_shared_between_kinds_users_and_projects(wanted: list[tuple[Kind, str, str]], granted: list[bool]) -> None:
+def test_slots_are_shared_between_kinds_users_and_projects(
+    wanted: list[tuple[Kind, str, str]], granted: list[bool]
+) -> None:
     slots = file_slots()
     assert _taken(slots, *wanted) == granted
     assert _taken(slots, *wanted) == granted, "every slot was given back"
 
 
-def test_three_heavy_requests_do_not_block_others(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_heavy_requests_do_not_block_others(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runner, "_slots", file_slots())
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
-    with runner._slots.held(Kind.LONG, Owner("x", "other"), 0), runner._slots.held(Kind.LONG, Owner("y", "another"), 0):
-        answer = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", b"a\n1\n")})
+    with (
+        runner._slots.held(Kind.LONG, Owner("x", "other"), 0),
+        runner._slots.held(Kind.LONG, Owner("y", "another"), 0),
+    ):
+        answer = caller.client.post(
+            "/api/v1/projects/demo/datasets/",
+            {"name": "t", "file": SimpleUploadedFile("t", b"a\n1\n")},
+        )
         assert answer.status_code == 201, answer.content
         assert caller.get("projects/demo/datasets/t/versions/1/rows/").status_code == 200
         refused = caller.get("projects/demo/datasets/t/versions/1/profile/")
@@ -74,7 +100,11 @@ def _heavy() -> bytes:
     value = pyarrow.array(["x" * 50_000])
     indices = pyarrow.array([0] * 2_000_000, type=pyarrow.int32())
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table({"a": pyarrow.DictionaryArray.from_arrays(indices, value)}), buffer, compression="zstd")
+    pyarrow.parquet.write_table(
+        pyarrow.table({"a": pyarrow.DictionaryArray.from_arrays(indices, value)}),
+        buffer,
+        compression="zstd",
+    )
     return buffer.getvalue()
 
 
@@ -91,8 +121,12 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)  # no transaction is open while the child computes
-def test_a_table_that_used_up_its_computing_time_is_not_described_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", _heavy())})
+def test_a_table_that_used_up_its_computing_time_is_not_described_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = caller.client.post(
+        "/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", _heavy())}
+    )
     assert answer.status_code == 201, answer.content
     started = _counted(monkeypatch)
     monkeypatch.setattr(runner, "CPU_SECONDS_MAX", 1)
@@ -103,8 +137,12 @@ def test_a_table_that_used_up_its_computing_time_is_not_described_again(caller: 
     assert started == ["profile"]
 
 
-def test_a_reader_that_a_busy_machine_stopped_is_remembered_for_a_while(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", b"a\n1\n")})
+def test_a_reader_that_a_busy_machine_stopped_is_remembered_for_a_while(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller.client.post(
+        "/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", b"a\n1\n")}
+    )
     started = _counted(monkeypatch)
     with monkeypatch.context() as slow:
         slow.setattr(runner, "SECONDS_MAX", 0)
@@ -117,20 +155,33 @@ def test_a_reader_that_a_busy_machine_stopped_is_remembered_for_a_while(caller: 
     assert caller.get("projects/demo/datasets/t/versions/1/profile/").json()["fault"] == ""
 
 
-def test_a_file_that_was_refused_is_not_read_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_was_refused_is_not_read_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started = _counted(monkeypatch)
     content = b"a,b\n1,2\n3,4,5,6\n" + DatasetVersion.__name__.encode()
     answers = [
-        caller.client.post("/api/v1/projects/demo/datasets/", {"name": name, "file": SimpleUploadedFile("t", content)}) for name in ("t", "u")
+        caller.client.post(
+            "/api/v1/projects/demo/datasets/",
+            {"name": name, "file": SimpleUploadedFile("t", content)},
+        )
+        for name in ("t", "u")
     ]
-    assert [(answer.status_code, answer.json()) for answer in answers] == [(400, answers[0].json())] * 2
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (400, answers[0].json())
+    ] * 2
     assert started == ["read"]
-    other = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", b"a,b\n1,2\n".ljust(len(content)))})
+    other = caller.client.post(
+        "/api/v1/projects/demo/datasets/",
+        {"name": "t", "file": SimpleUploadedFile("t", b"a,b\n1,2\n".ljust(len(content)))},
+    )
     assert other.status_code == 201 or started == ["read", "read"]
 
 
 @pytest.mark.parametrize("operation", ["inspect", "preview", "profile", "convert"])
-def test_every_operation_has_a_limit_of_address_space(operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_operation_has_a_limit_of_address_space(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Far too little: the child ends, the server says so."""
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 100 * 1024**2)
     path = tmp_path / "t.csv"

@@ -36,12 +36,17 @@ CSV = b"""n,word,day,at,ok,x,none,hour
 
 @pytest.fixture
 def caller(settings: Any, tmp_path: Path) -> Caller:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}},
+    }
     return Caller(make.project().created_by)
 
 
 def _upload(caller: Caller, content: bytes) -> None:
-    answer = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", content)})
+    answer = caller.client.post(
+        "/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", content)}
+    )
     assert answer.status_code == 201, answer.content
 
 
@@ -83,13 +88,34 @@ def test_each_kind_of_column_is_described_as_what_it_is(caller: Caller) -> None:
         "n": (0, 3), "word": (0, 2), "day": (0, 3), "at": (1, 2), "ok": (0, 2), "x": (1, 2), "none": (3, 0), "hour": (1, 1),
     }  # fmt: skip
     number, word, day = found["n"], found["word"], found["day"]
-    assert (number["min"], number["max"], number["mean"], number["std"], number["top"]) == (1, 3, 2.0, 1.0, None)
+    assert (number["min"], number["max"], number["mean"], number["std"], number["top"]) == (
+        1,
+        3,
+        2.0,
+        1.0,
+        None,
+    )
     assert number["histogram"] == {"edges": [1, 2, 3, 4], "counts": [1, 1, 1]}
-    assert (word["top"], word["histogram"], word["min"]) == ([{"value": "one", "count": 2}, {"value": "two", "count": 1}], None, None)
-    assert (day["min"], day["max"], day["histogram"]["counts"]) == ("2020-01-01", "2020-01-03", [1, 1, 1])
-    assert (found["at"]["min"], sum(found["at"]["histogram"]["counts"])) == ("2020-01-01T10:00:00", 2)
+    assert (word["top"], word["histogram"], word["min"]) == (
+        [{"value": "one", "count": 2}, {"value": "two", "count": 1}],
+        None,
+        None,
+    )
+    assert (day["min"], day["max"], day["histogram"]["counts"]) == (
+        "2020-01-01",
+        "2020-01-03",
+        [1, 1, 1],
+    )
+    assert (found["at"]["min"], sum(found["at"]["histogram"]["counts"])) == (
+        "2020-01-01T10:00:00",
+        2,
+    )
     assert found["ok"]["top"] == [{"value": "true", "count": 2}, {"value": "false", "count": 1}]
-    assert (found["x"]["min"], found["x"]["max"], found["x"]["histogram"]["counts"]) == (1.5, 1.5, [1])
+    assert (found["x"]["min"], found["x"]["max"], found["x"]["histogram"]["counts"]) == (
+        1.5,
+        1.5,
+        [1],
+    )
     assert found["none"]["top"] == []
 
 
@@ -120,14 +146,27 @@ def test_counts_are_exact_whatever_the_values(caller: Caller) -> None:
     assert found["word"]["distinct"] == len(counted)
 
 
-_NUMBERS = ["1e308 -1e308 1e300", "0.1 0.2 0.30000000000000004", "5e-324 0.0", "7", "nan", "inf", "9223372036854775807 0"]
+_NUMBERS = [
+    "1e308 -1e308 1e300",
+    "0.1 0.2 0.30000000000000004",
+    "5e-324 0.0",
+    "7",
+    "nan",
+    "inf",
+    "9223372036854775807 0",
+]
 
 
 @pytest.mark.parametrize("text", _NUMBERS)
 def test_numbers_at_the_ends_of_their_type_are_described_too(caller: Caller, text: str) -> None:
-    column = _columns(caller, b"x,y\n" + b"\n".join(line + b",1" for line in text.encode().split()))["x"]
+    column = _columns(
+        caller, b"x,y\n" + b"\n".join(line + b",1" for line in text.encode().split())
+    )["x"]
     values = [float(line) for line in text.split() if math.isfinite(float(line))]
-    assert [None if end is None else float(end) for end in (column["min"], column["max"])] == [min(values, default=None), max(values, default=None)]
+    assert [None if end is None else float(end) for end in (column["min"], column["max"])] == [
+        min(values, default=None),
+        max(values, default=None),
+    ]
     assert sum(column["histogram"]["counts"] if values else []) == len(values)
 
 
@@ -146,38 +185,68 @@ def test_types_of_parquet_that_text_does_not_have(caller: Caller) -> None:
         ),
     )
     assert (found["huge"]["max"], sum(found["huge"]["histogram"]["counts"])) == (2**64 - 1, 3)
-    assert (found["zoned"]["min"], found["zoned"]["max"]) == ("1970-01-01T00:00:00Z", "1970-01-01T00:00:03Z")
-    assert [(found[name]["missing"], found[name]["distinct"]) for name in ("bytes", "list")] == [(1, 2), (0, 2)]
+    assert (found["zoned"]["min"], found["zoned"]["max"]) == (
+        "1970-01-01T00:00:00Z",
+        "1970-01-01T00:00:03Z",
+    )
+    assert [(found[name]["missing"], found[name]["distinct"]) for name in ("bytes", "list")] == [
+        (1, 2),
+        (0, 2),
+    ]
     assert [row["value"] for row in found["zero"]["top"]] == ["a\ufffdb", "x" * 200 + "…"]
 
 
 def test_a_table_without_rows_has_a_profile(caller: Caller) -> None:
     _upload(caller, b"a,b\n")
     shown = _profile(caller)
-    assert (shown["row_count"], shown["fault"], [column["distinct"] for column in shown["columns"]]) == (0, "", [0, 0])
+    assert (
+        shown["row_count"],
+        shown["fault"],
+        [column["distinct"] for column in shown["columns"]],
+    ) == (0, "", [0, 0])
 
 
-def test_columns_beyond_the_bound_are_named_and_not_described(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_beyond_the_bound_are_named_and_not_described(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(profile, "COLUMNS_MAX", 2)
     connection = duckdb.connect()
     connection.execute("CREATE TABLE t AS SELECT 1 AS a, 2 AS b, 3 AS c")
-    columns, fault = profile.described(connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600))
-    assert [(column["name"], column["distinct"]) for column in columns] == [("a", 1), ("b", 1), ("c", None)]
+    columns, fault = profile.described(
+        connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600)
+    )
+    assert [(column["name"], column["distinct"]) for column in columns] == [
+        ("a", 1),
+        ("b", 1),
+        ("c", None),
+    ]
     assert fault == "Only the first 2 of 3 columns are described."
 
 
 def test_a_column_that_cannot_be_described_leaves_the_others() -> None:
     connection = duckdb.connect()
     connection.execute("CREATE TABLE t AS SELECT 1 AS a, 3 AS c")
-    columns, fault = profile.described(connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600))
-    assert [(column["name"], column["distinct"]) for column in columns] == [("a", 1), ("b", None), ("c", 1)]
+    columns, fault = profile.described(
+        connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600)
+    )
+    assert [(column["name"], column["distinct"]) for column in columns] == [
+        ("a", 1),
+        ("b", None),
+        ("c", 1),
+    ]
     assert fault.endswith("of a type that has none: b.")
 
 
 def test_a_long_question_is_interrupted_when_the_budget_is_spent() -> None:
-    connection, budget = duckdb.connect(config={"threads": 1}), profile.Budget(time.process_time() + 0.3)
+    connection, budget = (
+        duckdb.connect(config={"threads": 1}),
+        profile.Budget(time.process_time() + 0.3),
+    )
     with budget.watching(connection), pytest.raises(NotATable):
-        run_sql(connection, "SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE a.range % 7 = b.range")
+        run_sql(
+            connection,
+            "SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE a.range % 7 = b.range",
+        )
     assert budget.spent
 
 
@@ -189,7 +258,9 @@ def test_it_is_computed_once(caller: Caller, monkeypatch: pytest.MonkeyPatch) ->
     assert DatasetProfile.objects.count() == 1
 
 
-def test_two_that_ask_at_once_get_one_answer(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_ask_at_once_get_one_answer(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _upload(caller, CSV)
     version, computed = DatasetVersion.objects.get(), runner.profile
 
@@ -203,7 +274,9 @@ def test_two_that_ask_at_once_get_one_answer(caller: Caller, monkeypatch: pytest
     assert DatasetProfile.objects.get().fault == ""
 
 
-def test_a_table_that_takes_too_much_computing_is_told_so_for_good(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_takes_too_much_computing_is_told_so_for_good(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _upload(caller, CSV)
     monkeypatch.setattr(runner, "PROFILE_CPU_SECONDS", 0.0)
     shown = _profile(caller)
@@ -213,7 +286,9 @@ def test_a_table_that_takes_too_much_computing_is_told_so_for_good(caller: Calle
     assert _profile(caller) == shown
 
 
-def test_what_may_go_well_at_another_time_is_not_kept(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_go_well_at_another_time_is_not_kept(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _upload(caller, CSV)
     for name, value in (("WAIT_SECONDS", 0.0), ("SECONDS_MAX", -1)):
         with monkeypatch.context() as bounds:
@@ -228,7 +303,9 @@ def test_what_may_go_well_at_another_time_is_not_kept(caller: Caller, monkeypatc
     assert _profile(caller)["fault"] == ""
 
 
-def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_is_an_error(caller: Caller) -> None:
+def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_is_an_error(
+    caller: Caller,
+) -> None:
     _upload(caller, _parquet({"a": list(range(1000))}))
     version = DatasetVersion.objects.get()
     path = Path(storage.artifacts().path(version.table_key or version.storage_key))
@@ -237,6 +314,10 @@ def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_i
     path.write_bytes(content[:50] + b"\xff" * 100 + content[150:])
     assert _profile(caller)["fault"] != ""
     _upload(caller, CSV)
-    Path(storage.artifacts().path((lambda row: row.table_key or row.storage_key)(DatasetVersion.objects.get(number=2)))).unlink()
+    Path(
+        storage.artifacts().path(
+            (lambda row: row.table_key or row.storage_key)(DatasetVersion.objects.get(number=2))
+        )
+    ).unlink()
     answer = caller.get("projects/demo/datasets/t/versions/2/profile/")
     assert (answer.status_code, answer.json()["code"]) == (500, "content_missing")

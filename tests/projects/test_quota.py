@@ -27,16 +27,23 @@ def _nothing_remembered() -> None:
 
 @pytest.fixture
 def caller(settings: Any, tmp_path: Path) -> Caller:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}},
+    }
     return Caller(make.project().created_by)
 
 
 def _upload(caller: Caller, content: bytes) -> Any:
     quota._lately.clear()
-    return caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", content)})
+    return caller.client.post(
+        "/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", content)}
+    )
 
 
-def test_a_user_creates_so_many_projects_and_an_administrator_any_number(caller: Caller, settings: Any) -> None:
+def test_a_user_creates_so_many_projects_and_an_administrator_any_number(
+    caller: Caller, settings: Any
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, projects_per_user=2)
     made = [caller.post("projects/", {"slug": slug, "name": slug}) for slug in ("second", "third")]
     assert [answer.status_code for answer in made] == [201, 413]
@@ -44,17 +51,26 @@ def test_a_user_creates_so_many_projects_and_an_administrator_any_number(caller:
     assert (body["code"], body["detail"]) == ("quota_exceeded", {"projects_max": 2})
     assert "administrator" in body["message"]
     admin = Caller(make.user("root", is_superuser=True))
-    assert [admin.post("projects/", {"slug": f"of-root-{number}", "name": "x"}).status_code for number in range(3)] == [201] * 3
+    assert [
+        admin.post("projects/", {"slug": f"of-root-{number}", "name": "x"}).status_code
+        for number in range(3)
+    ] == [201] * 3
 
 
-def test_a_project_stores_so_many_bytes_and_an_administrator_raises_it(caller: Caller, settings: Any) -> None:
+def test_a_project_stores_so_many_bytes_and_an_administrator_raises_it(
+    caller: Caller, settings: Any
+) -> None:
     assert _upload(caller, b"a\n" + b"1\n" * 5).status_code == 201
     stored = caller.get("projects/demo/").json()["stored_bytes"]
     assert stored >= 12
     settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=stored + 5)
     assert caller.get("projects/demo/").json()["stored_bytes_max"] == stored + 5
     refused = _upload(caller, b"a\n" + b"1\n" * 5)
-    assert (refused.status_code, refused.json()["code"], list(refused.json()["detail"])) == (413, "quota_exceeded", ["file"])
+    assert (refused.status_code, refused.json()["code"], list(refused.json()["detail"])) == (
+        413,
+        "quota_exceeded",
+        ["file"],
+    )
     assert f"{stored:,} bytes of {stored + 5:,}" in refused.json()["message"]
     assert "administrator" in refused.json()["message"]
     project_update(project=Project.objects.get(slug="demo"), stored_bytes_max=0)
@@ -69,7 +85,13 @@ def test_artifacts_count_and_are_refused_too(settings: Any) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=100)
     artifact_room_check(attempt_id=attempt.id, size_bytes=60)
     Artifact.objects.create(
-        attempt=attempt, name="x", role=ArtifactRole.ARTIFACT, size_bytes=60, sha256="0" * 64, media_type="text/plain", storage_key="x"
+        attempt=attempt,
+        name="x",
+        role=ArtifactRole.ARTIFACT,
+        size_bytes=60,
+        sha256="0" * 64,
+        media_type="text/plain",
+        storage_key="x",
     )
     quota._lately.clear()
     artifact_room_check(attempt_id=attempt.id, size_bytes=40)

@@ -29,15 +29,26 @@ ONE_TWO = [("1",), ("2",)]
         ('[{"a":1}, // one\n {"a":2}]', jsonscan.COMMENT, 1),
     ],
 )
-def test_what_stands_between_objects_is_read_over_and_told(tmp_path: Path, content: str, what: str, line: int) -> None:
+def test_what_stands_between_objects_is_read_over_and_told(
+    tmp_path: Path, content: str, what: str, line: int
+) -> None:
     found = read_bytes(tmp_path, content.encode())
     assert rows_of(found) == ONE_TWO
-    assert [one["params"] for one in found.warnings if one["code"] == "json_oddity"] == [{"what": what, "line": line}]
+    assert [one["params"] for one in found.warnings if one["code"] == "json_oddity"] == [
+        {"what": what, "line": line}
+    ]
     assert found.lines[0] == content.removeprefix("\ufeff").splitlines()[0]
 
 
 @pytest.mark.parametrize(
-    "content", ['\ufeff{"a":1}\n{"a":2}\n', '\ufeff[{"a":1},{"a":2}]', '{"a":1}{"a":2}\n', '[{"a":1,},{"a":2}]', '{"d":[{"a":1},{"a":2},],}']
+    "content",
+    [
+        '\ufeff{"a":1}\n{"a":2}\n',
+        '\ufeff[{"a":1},{"a":2}]',
+        '{"a":1}{"a":2}\n',
+        '[{"a":1,},{"a":2}]',
+        '{"d":[{"a":1},{"a":2},],}',
+    ],
 )
 def test_what_the_engine_reads_is_read(tmp_path: Path, content: str) -> None:
     assert rows_of(read_bytes(tmp_path, content.encode())) == ONE_TWO
@@ -51,24 +62,54 @@ def test_not_a_number_is_missing_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{'a': 1}\n{'a': 2}\n", "Line 1, character 2: There is a single quote. JSON needs double quotes"),
+        (
+            "{'a': 1}\n{'a': 2}\n",
+            "Line 1, character 2: There is a single quote. JSON needs double quotes",
+        ),
         ("[{\"a\": 'x'}]", "Line 1, character 8: There is a single quote."),
-        ('{"a":1}\n{"a":2, // two\n"b":3}', "Line 2, character 9: There is a comment. JSON has none: remove it."),
-        ('[{"a":1}, {"b":2 "c":3}]', "Line 1, character 18: Before '\"' a comma or a closing bracket is missing."),
+        (
+            '{"a":1}\n{"a":2, // two\n"b":3}',
+            "Line 2, character 9: There is a comment. JSON has none: remove it.",
+        ),
+        (
+            '[{"a":1}, {"b":2 "c":3}]',
+            "Line 1, character 18: Before '\"' a comma or a closing bracket is missing.",
+        ),
         ('{"a":1}\n{"a":1 "b":2}\n', "Line 2, character 8: Before '\"' a comma"),
         ('[{"a" 1}]', "Line 1, character 7: Before '1' a colon is missing after the key."),
-        ('[{"a":1},\n{"a":2},\n{"a":', "Line 3, character 6: The text ends in the middle of a value. It may be cut off"),
-        ('[{"a":1},\n{"a":2}', "Line 2, character 8: The file ends, and its list does not: the closing ] is missing."),
+        (
+            '[{"a":1},\n{"a":2},\n{"a":',
+            "Line 3, character 6: The text ends in the middle of a value. It may be cut off",
+        ),
+        (
+            '[{"a":1},\n{"a":2}',
+            "Line 2, character 8: The file ends, and its list does not: the closing ] is missing.",
+        ),
         ('{"a":1}\n{"a":2}\n{"a":"x', "Line 3, character 6: The text ends in the middle"),
-        ('{"a":1}\n{"a":\n{"a":2}\n', "Line 2, character 6: The line ends in the middle of a value. Write each object on one line"),
-        ('{"a":1}\n{"a":2}\n]', "Line 3, character 1: There is a closing bracket without an opening one."),
-        ('[{"a":1}] x', "Line 1, character 11: There is more text after the end of the JSON. Remove it."),
+        (
+            '{"a":1}\n{"a":\n{"a":2}\n',
+            "Line 2, character 6: The line ends in the middle of a value. Write each object on one line",
+        ),
+        (
+            '{"a":1}\n{"a":2}\n]',
+            "Line 3, character 1: There is a closing bracket without an opening one.",
+        ),
+        (
+            '[{"a":1}] x',
+            "Line 1, character 11: There is more text after the end of the JSON. Remove it.",
+        ),
         ('[{"a":1},,{"a":2}]', "Line 1, character 10: There is a comma with no object before it."),
         ('[{"a":None}]', "Line 1, character 7: JSON has no value None. Write null."),
         ('[{"a":yes}]', "Line 1, character 7: JSON has no value yes. Write text in double quotes."),
         ("[{a:1}]", "Line 1, character 3: The key a has no quotes."),
-        ('[{"a":"x\ty"}]', "Line 1, character 9: A line end or another control character is inside text."),
-        ('[{"a":"C:\\data"}]', "Line 1, character 10: A backslash is followed by a character it cannot escape."),
+        (
+            '[{"a":"x\ty"}]',
+            "Line 1, character 9: A line end or another control character is inside text.",
+        ),
+        (
+            '[{"a":"C:\\data"}]',
+            "Line 1, character 10: A backslash is followed by a character it cannot escape.",
+        ),
         ('[{"a":01}]', "Line 1, character 8: A number begins with 0."),
         ('[{"a":+1}]', "Line 1, character 7: JSON has no such number."),
         ('[{"a":.5}]', "Line 1, character 7: JSON has no such number."),
@@ -81,13 +122,17 @@ def test_not_a_number_is_missing_and_told(tmp_path: Path) -> None:
         ('callback({"a":1})', "The file is JavaScript with JSON inside."),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_its_place(tmp_path: Path, content: str, sentence: str) -> None:
+def test_what_cannot_be_read_is_refused_by_its_place(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
     with pytest.raises(NotATable) as refused:
         read_bytes(tmp_path, content.encode())
     assert refused.value.message.startswith(sentence), refused.value.message
 
 
-def test_places_are_right_in_files_larger_than_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_are_right_in_files_larger_than_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jsonscan, "WINDOW_CHARACTERS", 50)
     rows = [{"n": number, "t": "  two  spaces\u00e9"} for number in range(40)]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]

@@ -15,12 +15,35 @@ from tests.support.reading import read_bytes
 
 EXAMPLES = 25  # each reads a file or two
 _names = st.sampled_from(["id", "v", "tags", "o.x", "größe", "a b", 'q"', "/~", "date"])
-_texts = st.sampled_from(["", " ", "x", "1", "007", "true", "null", "n/a", "[1]", '{"a":1}', '"', "\\", "é\n\t", "2026-01-02", "@", "1,5"])
+_texts = st.sampled_from(
+    [
+        "",
+        " ",
+        "x",
+        "1",
+        "007",
+        "true",
+        "null",
+        "n/a",
+        "[1]",
+        '{"a":1}',
+        '"',
+        "\\",
+        "é\n\t",
+        "2026-01-02",
+        "@",
+        "1,5",
+    ]
+)
 _scalars = (
     st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False) | _texts | st.text(st.characters(
         exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5)
 )  # fmt: skip
-_values = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3), max_leaves=6)
+_values = st.recursive(
+    _scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3),
+    max_leaves=6,
+)
 _row = st.dictionaries(_names, _values, min_size=1, max_size=4)
 _rows = st.lists(_row, min_size=1, max_size=5)
 _once = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,8 +52,14 @@ _once = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[He
 def _read(content: str, **options: Any) -> Reading:
     with tempfile.TemporaryDirectory() as folder:
         found = read_bytes(Path(folder), content.encode(), **options)
-        rows = run_sql(found.connection, f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM ({found.rows_sql})")
-        found.choices["rows"] = [{column["name"]: value for column, value in zip(found.schema, row, strict=True)} for row in rows]
+        rows = run_sql(
+            found.connection,
+            f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM ({found.rows_sql})",
+        )
+        found.choices["rows"] = [
+            {column["name"]: value for column, value in zip(found.schema, row, strict=True)}
+            for row in rows
+        ]
         return found
 
 
@@ -47,14 +76,24 @@ def _same(value: Any, read: Any, kind: str) -> bool:
     if value is None or read is None:
         return value is read or (isinstance(value, str) and not value.strip() and kind != "VARCHAR")
     if isinstance(value, bool | str):
-        return str(read) == (str(value) if kind != "VARCHAR" or isinstance(value, str) else json.dumps(value))
-    return math.isclose(float(read), float(value), rel_tol=0) if kind != "VARCHAR" else float(read) == float(value)
+        return str(read) == (
+            str(value) if kind != "VARCHAR" or isinstance(value, str) else json.dumps(value)
+        )
+    return (
+        math.isclose(float(read), float(value), rel_tol=0)
+        if kind != "VARCHAR"
+        else float(read) == float(value)
+    )
 
 
 def _plain(value: Any) -> Any:
     """Missing fields of a structure are null; numbers compare as such."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items() if inner is not None and _plain(inner) != {}}
+        return {
+            key: _plain(inner)
+            for key, inner in value.items()
+            if inner is not None and _plain(inner) != {}
+        }
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -65,7 +104,9 @@ def _told(found: Reading) -> set[str]:
 @_once
 @given(rows=_rows, lines=st.booleans())
 def test_values_are_those_of_the_text_or_told(rows: list[dict[str, Any]], lines: bool) -> None:
-    if len({key.casefold() for row in rows for key in row}) != len({key for row in rows for key in row}):
+    if len({key.casefold() for row in rows for key in row}) != len(
+        {key for row in rows for key in row}
+    ):
         return
     text = "\n".join(map(json.dumps, rows)) if lines or len(rows) < 2 else json.dumps(rows)
     found = _read(text, records_path="$")
@@ -74,21 +115,41 @@ def test_values_are_those_of_the_text_or_told(rows: list[dict[str, Any]], lines:
         for column in found.schema:
             name = column["name"]
             if name not in _told(found):
-                assert _same(row.get(name), read[name], column["type"]), (name, row.get(name), read[name], column["type"])
+                assert _same(row.get(name), read[name], column["type"]), (
+                    name,
+                    row.get(name),
+                    read[name],
+                    column["type"],
+                )
 
 
 @_once
 @given(
-    items=st.lists(st.none() | st.lists(_values, max_size=4) | st.integers(), min_size=1, max_size=6),
+    items=st.lists(
+        st.none() | st.lists(_values, max_size=4) | st.integers(), min_size=1, max_size=6
+    ),
     nested=st.sampled_from(["keep", "columns", "text"]),
 )
 def test_lists_as_rows_have_a_row_for_each_item(items: list[Any], nested: str) -> None:
     rows = [{"id": number, "v": value} for number, value in enumerate(items)]
-    found = _read("\n".join(map(json.dumps, rows)), records_path="$", lists="rows", list_column="v", nested=nested)
-    expected = [(row["id"], item) for row in rows for item in ((row["v"] or [None]) if isinstance(row["v"], list) else [row["v"]])]
+    found = _read(
+        "\n".join(map(json.dumps, rows)),
+        records_path="$",
+        lists="rows",
+        list_column="v",
+        nested=nested,
+    )
+    expected = [
+        (row["id"], item)
+        for row in rows
+        for item in ((row["v"] or [None]) if isinstance(row["v"], list) else [row["v"]])
+    ]
     assert found.row_count == len(found.choices["rows"]) == len(expected)
     assert [row["id"] for row in found.choices["rows"]] == [number for number, _ in expected]
     column = next((column for column in found.schema if column["name"] == "v"), None)
     changed = {"nested_text", "nested_mixed", "nested_integers", "mixed_json", "missing_words"}
     if column is not None and not changed & {one["code"] for one in found.warnings}:
-        assert all(_same(item, row["v"], column["type"]) for (_, item), row in zip(expected, found.choices["rows"], strict=True))
+        assert all(
+            _same(item, row["v"], column["type"])
+            for (_, item), row in zip(expected, found.choices["rows"], strict=True)
+        )

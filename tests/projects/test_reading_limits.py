@@ -17,25 +17,41 @@ def _refusal(folder: Path, content: str, **options: Any) -> str:
     return refused.value.message
 
 
-def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The layouts are read by Python's parser: a MemoryError there must end as the usual refusal, without the child being killed."""
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 400 * 1024**2)
     outcomes: list[process.Outcome] = []
     answer = runner._answer
-    monkeypatch.setattr(runner, "_answer", lambda outcome: outcomes.append(outcome) or answer(outcome))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(
+        runner, "_answer", lambda outcome: outcomes.append(outcome) or answer(outcome)
+    )  # type: ignore[func-returns-value]
     rows = ",".join(["[1]"] * 2_000_000)
-    assert _refusal(tmp_path, f"[{rows}]") == "Reading the file took more memory than is allowed. Split it, or upload it as Parquet."
+    assert (
+        _refusal(tmp_path, f"[{rows}]")
+        == "Reading the file took more memory than is allowed. Split it, or upload it as Parquet."
+    )
     assert (outcomes[0].end, outcomes[0].code) == (process.End.MEMORY, 0)
 
 
-def test_rows_that_lists_would_make_are_refused_within_the_limits_of_the_child(tmp_path: Path) -> None:
+def test_rows_that_lists_would_make_are_refused_within_the_limits_of_the_child(
+    tmp_path: Path,
+) -> None:
     wide = {f"k{number}": number for number in range(300)}
     lines = "\n".join(json.dumps({**wide, "v": [0] * 1000}) for _ in range(340))
-    assert "makes 340,000 rows of 301 columns, 102,340,000 cells. At most 100,000,000 are accepted." in _refusal(tmp_path, lines, lists="rows")
+    assert (
+        "makes 340,000 rows of 301 columns, 102,340,000 cells. At most 100,000,000 are accepted."
+        in _refusal(tmp_path, lines, lists="rows")
+    )
     long = json.dumps({"text": "x" * 6_000_000, "v": [0] * 200}) + "\n{}\n"
-    assert "repeats 1,200,000,200 characters of the other columns." in _refusal(tmp_path, long, lists="rows")
+    assert "repeats 1,200,000,200 characters of the other columns." in _refusal(
+        tmp_path, long, lists="rows"
+    )
 
 
 def test_lists_in_a_small_file_become_many_rows(tmp_path: Path) -> None:
-    found = read_bytes(tmp_path, b'{"id": 1, "v": [' + b",".join([b"12345"] * 300_000) + b"]}\n{}\n", lists="rows")
+    found = read_bytes(
+        tmp_path, b'{"id": 1, "v": [' + b",".join([b"12345"] * 300_000) + b"]}\n{}\n", lists="rows"
+    )
     assert (found.row_count, len(rows_of(found))) == (300_001, 300_001)

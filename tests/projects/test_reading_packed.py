@@ -15,7 +15,13 @@ from projects.parsing import runner
 from tests.support.workbooks import ods, xls, zipped
 
 DAY = dt.date(2025, 1, 31)
-SHEET = (["Trips of the year"], [], ["id", "day", "code", "minutes"], [1, DAY, "007", 1.5], [2, DAY, "008", None])
+SHEET = (
+    ["Trips of the year"],
+    [],
+    ["id", "day", "code", "minutes"],
+    [1, DAY, "007", 1.5],
+    [2, DAY, "008", None],
+)
 CSV = b"id,day,code,minutes\n1,2025-01-31,007,1.5\n2,2025-01-31,008,\n"
 JSONL = b'{"id":1,"day":"2025-01-31","code":"007","minutes":1.5}\n{"id":2,"day":"2025-01-31","code":"008","minutes":null}\n'
 TYPES = ["BIGINT", "DATE", "VARCHAR", "DOUBLE"]
@@ -24,7 +30,12 @@ ROWS = [[1, "2025-01-31", "007", 1.5], [2, "2025-01-31", "008", None]]
 
 def _parquet() -> bytes:
     file = io.BytesIO()
-    columns: dict[str, Any] = {"id": [1, 2], "day": [DAY, DAY], "code": ["007", "008"], "minutes": [1.5, None]}
+    columns: dict[str, Any] = {
+        "id": [1, 2],
+        "day": [DAY, DAY],
+        "code": ["007", "008"],
+        "minutes": [1.5, None],
+    }
     pyarrow.parquet.write_table(pyarrow.table(columns), file)
     return file.getvalue()
 
@@ -57,14 +68,22 @@ def test_workbooks_and_packed_files_become_the_same_table(tmp_path: Path) -> Non
         "e.jsonl.zst": _zstd(JSONL),
         "f.parquet.gz": gzip.compress(_parquet()),
         "g.zip": zipped({"trips.csv": CSV}),
-        "h.zip": zipped({"data/trips.jsonl": JSONL, "__MACOSX/data/._trips.jsonl": b"\x00\x05\x16\x07", "data/._x": b"\x00\x05\x16\x07"}),
+        "h.zip": zipped(
+            {
+                "data/trips.jsonl": JSONL,
+                "__MACOSX/data/._trips.jsonl": b"\x00\x05\x16\x07",
+                "data/._x": b"\x00\x05\x16\x07",
+            }
+        ),
         "i.zip": zipped({"trips.parquet": _parquet()}),
         "j.zip": zipped({"trips.ods": ods(*SHEET)}),
     }
     for name, found in _read(tmp_path, files).items():
         assert not isinstance(found, str), (name, found)
         assert ([column["type"] for column in found.schema], found.rows) == (TYPES, ROWS), name
-        assert found.packing == {"gz": "gzip", "zst": "zstd", "zip": "zip"}.get(name.rsplit(".", 1)[-1], ""), name
+        assert found.packing == {"gz": "gzip", "zst": "zstd", "zip": "zip"}.get(
+            name.rsplit(".", 1)[-1], ""
+        ), name
 
 
 def test_an_archive_that_is_not_one_table_is_refused_with_what_it_is(tmp_path: Path) -> None:

@@ -10,7 +10,17 @@ from mimir.lib.tables import NotATable
 from tests.support.reading import codes_of, read_bytes, rows_of, types_of
 from tests.support.workbooks import ods, xls, xlsx, xlsx_of
 
-TITLED = (["Trips"], [], [None, "made by hand"], ["id", "n", "note"], [1, 1.5, "a"], [2, "ERR", "b"], [3, 2.5, "c"], [], ["", "total", 9])
+TITLED = (
+    ["Trips"],
+    [],
+    [None, "made by hand"],
+    ["id", "n", "note"],
+    [1, 1.5, "a"],
+    [2, "ERR", "b"],
+    [3, 2.5, "c"],
+    [],
+    ["", "total", 9],
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +30,16 @@ TITLED = (["Trips"], [], [None, "made by hand"], ["id", "n", "note"], [1, 1.5, "
         ("$a$4:$b$6", [("1", "1.5"), ("2", "ERR")]),
         ("4:5", [("1", "1.5", "a")]),
         ("B4:B", [("1.5",), ("ERR",), ("2.5",), (None,), ("total",)]),
-        ("A4:XFD1048576", [("1", "1.5", "a"), ("2", "ERR", "b"), ("3", "2.5", "c"), (None, None, None), (None, "total", "9")]),
+        (
+            "A4:XFD1048576",
+            [
+                ("1", "1.5", "a"),
+                ("2", "ERR", "b"),
+                ("3", "2.5", "c"),
+                (None, None, None),
+                (None, "total", "9"),
+            ],
+        ),
     ],
 )
 def test_cells_outside_the_range_are_not_read(tmp_path: Path, given: str, rows: list[Any]) -> None:
@@ -30,7 +49,20 @@ def test_cells_outside_the_range_are_not_read(tmp_path: Path, given: str, rows: 
     assert found.options["header_row"] == 4
 
 
-NO_RANGES = ("C4:A1", "A9:C1", "A1", "A0:B2", "A1:XFE2", "1:1048577", "A1:B16000000", "A:3", "Trips!A1:B2", "Ａ1:B2", 5, "A1:B2,C1:D2")
+NO_RANGES = (
+    "C4:A1",
+    "A9:C1",
+    "A1",
+    "A0:B2",
+    "A1:XFE2",
+    "1:1048577",
+    "A1:B16000000",
+    "A:3",
+    "Trips!A1:B2",
+    "Ａ1:B2",
+    5,
+    "A1:B2,C1:D2",
+)
 
 
 @pytest.mark.parametrize("given", NO_RANGES)
@@ -45,13 +77,21 @@ def test_what_is_no_range_is_refused(given: Any) -> None:
     [
         ({"range": "E1:G9"}, "Sheet Trips has no cells in E1:G9. Its cells are in A1:C9."),
         ({"range": "A8:C8"}, "Sheet Trips has no cells in A8:C8."),
-        ({"range": "A4:C7", "header_row": 2}, "Sheet Trips has no row 2 in A4:C7 to name the columns."),
+        (
+            {"range": "A4:C7", "header_row": 2},
+            "Sheet Trips has no row 2 in A4:C7 to name the columns.",
+        ),
         ({"skip_rows": 9}, "Sheet Trips has no cells below row 9."),
         ({"sheet": "trips"}, "The workbook has no sheet trips. It has Trips."),
-        ({"range": "A4:C7", "types": {"n": "decimal"}}, 'Column n: 1 of 3 cells are not numbers: "ERR" in row 6 of the sheet.'),
+        (
+            {"range": "A4:C7", "types": {"n": "decimal"}},
+            'Column n: 1 of 3 cells are not numbers: "ERR" in row 6 of the sheet.',
+        ),
     ],
 )
-def test_what_cannot_be_read_is_named_as_the_sheet_counts(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_read_is_named_as_the_sheet_counts(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
     with pytest.raises(NotATable) as refused:
         read_bytes(tmp_path, xlsx(*TITLED), **options)
     assert said in refused.value.message
@@ -69,7 +109,7 @@ def test_rows_are_counted_from_the_first_row_of_the_sheet(tmp_path: Path) -> Non
 
 MONTHS = {
     "2025-01-01": (["id", "n"], [1, 5], [2, 7]),
-    'O\'Brien "& <Söhne>': (["Title"], [], ["ID", "note"], [3, "x"]),
+    "O'Brien \"& <Söhne>": (["Title"], [], ["ID", "note"], [3, "x"]),
     "שלום עולם": (["id", "n", "sheet"], [4, 1.5, "old"]),
     "Chart": (),
     "hidden": (["id"], [5]),
@@ -79,7 +119,13 @@ MONTHS = {
 def test_several_sheets_become_one_table(tmp_path: Path) -> None:
     names = list(MONTHS)[:3]
     found = read_bytes(tmp_path, xlsx_of(MONTHS, hidden=["hidden"]), sheets=names)
-    assert types_of(found) == {"sheet": "VARCHAR", "id": "BIGINT", "n": "DOUBLE", "note": "VARCHAR", "sheet_2": "VARCHAR"}
+    assert types_of(found) == {
+        "sheet": "VARCHAR",
+        "id": "BIGINT",
+        "n": "DOUBLE",
+        "note": "VARCHAR",
+        "sheet_2": "VARCHAR",
+    }
     assert rows_of(found) == [
         (names[0], "1", "5.0", None, None),
         (names[0], "2", "7.0", None, None),
@@ -87,14 +133,23 @@ def test_several_sheets_become_one_table(tmp_path: Path) -> None:
         (names[2], "4", "1.5", None, "old"),
     ]
     assert found.options["sheets"] == names
-    said = {(warning["code"], warning["params"].get("of_sheet") or warning["params"]["sheet"]) for warning in found.warnings}
+    said = {
+        (warning["code"], warning["params"].get("of_sheet") or warning["params"]["sheet"])
+        for warning in found.warnings
+    }
     assert said == {
         *(("sheet_lacks_columns", name) for name in names),
         ("skipped_lines", names[1]),
         ("sheet_spelling", names[1]),
         ("header_renamed", names[2]),
     }
-    assert [sheet["hidden"] for sheet in found.choices["sheets"]] == [False, False, False, False, True]
+    assert [sheet["hidden"] for sheet in found.choices["sheets"]] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert found.choices["sheets"][3]["rows"] == 0
 
 
@@ -108,7 +163,9 @@ def test_rows_of_several_sheets_are_named_by_their_sheet(tmp_path: Path) -> None
 
 def test_names_of_sheets_are_no_dates_unless_that_is_chosen(tmp_path: Path) -> None:
     content = xlsx_of({"2025-01-01": (["n"], [1]), "2025-01-02": (["n"], [2])})
-    found = read_bytes(tmp_path, content, sheets=["2025-01-01", "2025-01-02"], types={"sheet": "date"})
+    found = read_bytes(
+        tmp_path, content, sheets=["2025-01-01", "2025-01-02"], types={"sheet": "date"}
+    )
     assert types_of(found) == {"sheet": "DATE", "n": "BIGINT"}
 
 
@@ -117,10 +174,15 @@ def test_names_of_sheets_are_no_dates_unless_that_is_chosen(tmp_path: Path) -> N
     [
         ({"sheets": ["2025-01-01", "Chart"]}, "Sheet Chart has no cells. Choose another one."),
         ({"sheets": ["2025-01-01", "April"]}, "The workbook has no sheet April."),
-        ({"sheets": ["2025-01-01", "hidden"], "range": "B1:B9"}, "Sheet hidden has no cells in B1:B9."),
+        (
+            {"sheets": ["2025-01-01", "hidden"], "range": "B1:B9"},
+            "Sheet hidden has no cells in B1:B9.",
+        ),
     ],
 )
-def test_a_sheet_that_cannot_be_read_is_named(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+def test_a_sheet_that_cannot_be_read_is_named(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
     with pytest.raises(NotATable, match=said):
         read_bytes(tmp_path, xlsx_of(MONTHS), **options)
 
@@ -141,7 +203,9 @@ def test_options_of_sheets_are_checked() -> None:
 
 def test_many_sheets_with_long_names_are_read(tmp_path: Path) -> None:
     names = [f"{number:03}" + "x" * 197 for number in range(500)]
-    found = read_bytes(tmp_path, xlsx_of({name: (["n"], [1]) for name in names}), sheets=names[400:])
+    found = read_bytes(
+        tmp_path, xlsx_of({name: (["n"], [1]) for name in names}), sheets=names[400:]
+    )
     assert (found.row_count, len(found.choices["sheets"]), codes_of(found)) == (100, 500, [])
 
 

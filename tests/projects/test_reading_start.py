@@ -28,9 +28,24 @@ def _detected(text: str, **options: object) -> Dialect:
         ("Report, made, by, us\n", "time,rain,temp", N, "Report; made; by; us"),
         ("Report, made, 2024-01-31\n", "time,rain,temp", N, "Report; made; 2024-01-31"),
         ("Rain,,Heat\n", "time,sum,sum", N, "Rain; Heat"),
-        ("Station:,Bergen\nPeriod:,2020\n", "time,rain,temp", N, '"Station:; Bergen", "Period:; 2020"'),
-        ("Station:,Bergen\nLat:,60.1\nLon:,5.3\nX:,1\nY:,2\nZ:,3\n", "time,rain,temp", N, "and 1 more"),
-        ('About:,"two\nlines"\n=====\nTable\n', "time,rain,temp", N, '"About:; two lines", "=====", "Table"'),
+        (
+            "Station:,Bergen\nPeriod:,2020\n",
+            "time,rain,temp",
+            N,
+            '"Station:; Bergen", "Period:; 2020"',
+        ),
+        (
+            "Station:,Bergen\nLat:,60.1\nLon:,5.3\nX:,1\nY:,2\nZ:,3\n",
+            "time,rain,temp",
+            N,
+            "and 1 more",
+        ),
+        (
+            'About:,"two\nlines"\n=====\nTable\n',
+            "time,rain,temp",
+            N,
+            '"About:; two lines", "=====", "Table"',
+        ),
         ("# made by us, 2024\n# second\n", "time,rain,temp", N, '"# made by us; 2024", "# second"'),
         ("# made by us, 2024\n", "# time,rain,temp", N, "# made by us; 2024"),
         ("# one\n", "#chrom,start,end", N, "# one"),
@@ -39,13 +54,21 @@ def _detected(text: str, **options: object) -> Dialect:
         ("Cities,of us\n\n", "city,country,continent", WORDS, "Cities; of us"),
     ],
 )
-def test_lines_before_the_table_are_skipped_and_quoted(leading: str, names: str | None, rows: str, held: str) -> None:
+def test_lines_before_the_table_are_skipped_and_quoted(
+    leading: str, names: str | None, rows: str, held: str
+) -> None:
     text = f"{leading}{names}\n{rows}" if names else leading + rows
     found = _detected(text)
     assert found.skip == leading.count("\n")
     assert found.header == bool(names)
-    assert found.names == (names.split(",") if names else [f"column{index + 1}" for index in range(rows.split("\n")[0].count(",") + 1)])
-    assert [notice.code for notice in found.warnings] == ["skipped_line" if leading.count("\n") == 1 else "skipped_lines"]
+    assert found.names == (
+        names.split(",")
+        if names
+        else [f"column{index + 1}" for index in range(rows.split("\n")[0].count(",") + 1)]
+    )
+    assert [notice.code for notice in found.warnings] == [
+        "skipped_line" if leading.count("\n") == 1 else "skipped_lines"
+    ]
     assert held in found.warnings[0].params["held"]
 
 
@@ -75,12 +98,17 @@ def test_a_first_row_that_ends_early_is_kept_as_a_row() -> None:
     ("text", "said"),
     [
         ("a,b\n1,2,3,4\n5,6,7,8\n", "Line 1 has 2 cells, and the rows below have 4"),
-        ("Cities,of us\ncity,country,continent,area\nOslo,NO,Europe,x\n", "choose skip_rows 1, and header_row none if line 2"),
+        (
+            "Cities,of us\ncity,country,continent,area\nOslo,NO,Europe,x\n",
+            "choose skip_rows 1, and header_row none if line 2",
+        ),
         ("a,b\nx,y\nx,z\n" + "x,y,z\n" * 9, "choose skip_rows 3"),
         ("t,a\n1,2\n1,3\nt,a,b\n" + N, "choose skip_rows 3"),
     ],
 )
-def test_a_start_that_can_be_read_in_two_ways_is_refused_with_the_options(text: str, said: str) -> None:
+def test_a_start_that_can_be_read_in_two_ways_is_refused_with_the_options(
+    text: str, said: str
+) -> None:
     with pytest.raises(NotATable) as refused:
         _detected(text)
     assert said in refused.value.message
@@ -89,7 +117,10 @@ def test_a_start_that_can_be_read_in_two_ways_is_refused_with_the_options(text: 
 
 
 def test_one_long_row_does_not_make_the_rows_before_it_a_title() -> None:
-    for rows in ("x,y,z\n" * 5 + "x,y,z,v,w\n" + "x,y,z\n" * 3, "1,2,3\n" * 5 + "1,2,3,4,5\n" + "1,2,3\n" * 2):
+    for rows in (
+        "x,y,z\n" * 5 + "x,y,z,v,w\n" + "x,y,z\n" * 3,
+        "1,2,3\n" * 5 + "1,2,3,4,5\n" + "1,2,3\n" * 2,
+    ):
         assert _detected("a,b,c\n" + rows).names == ["a", "b", "c"]
 
 
@@ -97,7 +128,11 @@ def test_units_below_the_header_are_skipped_unless_the_header_is_chosen() -> Non
     for units in ("s,mm,°C", "[s],[mm],[deg C]", "(h),,%"):
         text = f"time,rain,temp\n{units}\n{N}"
         found = _detected(text)
-        assert (found.names, found.units_line, [notice.code for notice in found.warnings]) == (["time", "rain", "temp"], 2, ["units_line"])
+        assert (found.names, found.units_line, [notice.code for notice in found.warnings]) == (
+            ["time", "rain", "temp"],
+            2,
+            ["units_line"],
+        )
         assert _detected(text, header_row=1).units_line == 0
     assert _detected("name,grade,mark\nA,B,C\nD,1,2\n").units_line == 0
     assert _detected("a,b,c\nx,s,\n" + N).units_line == 0
@@ -113,14 +148,31 @@ def test_no_line_is_skipped_where_the_user_says_so() -> None:
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        ('"Rain\nof March"\ntime,rain\n1,1.5\n2,2.5\n3,3.5\n', [("1", "1.5"), ("2", "2.5"), ("3", "3.5")]),
-        ('"A ""title""\n\nover three lines"\ntime,rain\n1,1.5\n2,2.5\n', [("1", "1.5"), ("2", "2.5")]),
-        ('"yes" "no"\n"Aberdeen City" 20035 1964\n"Moray" 24822 12122\n', [("Aberdeen City", "20035", "1964"), ("Moray", "24822", "12122")]),
-        ('place yes no\n1 "Aberdeen City" 20 1\n2 "Fife" 2 3\n', [("1", "Aberdeen City", "20", "1"), ("2", "Fife", "2", "3")]),
+        (
+            '"Rain\nof March"\ntime,rain\n1,1.5\n2,2.5\n3,3.5\n',
+            [("1", "1.5"), ("2", "2.5"), ("3", "3.5")],
+        ),
+        (
+            '"A ""title""\n\nover three lines"\ntime,rain\n1,1.5\n2,2.5\n',
+            [("1", "1.5"), ("2", "2.5")],
+        ),
+        (
+            '"yes" "no"\n"Aberdeen City" 20035 1964\n"Moray" 24822 12122\n',
+            [("Aberdeen City", "20035", "1964"), ("Moray", "24822", "12122")],
+        ),
+        (
+            'place yes no\n1 "Aberdeen City" 20 1\n2 "Fife" 2 3\n',
+            [("1", "Aberdeen City", "20", "1"), ("2", "Fife", "2", "3")],
+        ),
     ],
 )
-def test_every_row_below_a_quoted_title_or_name_is_read(tmp_path: Path, content: str, rows: list[tuple[str, ...]]) -> None:
-    assert [tuple(str(value) for value in row) for row in rows_of(read_bytes(tmp_path, content.encode()))] == rows
+def test_every_row_below_a_quoted_title_or_name_is_read(
+    tmp_path: Path, content: str, rows: list[tuple[str, ...]]
+) -> None:
+    assert [
+        tuple(str(value) for value in row)
+        for row in rows_of(read_bytes(tmp_path, content.encode()))
+    ] == rows
 
 
 def test_without_missing_words_a_string_of_json_stays_a_string(tmp_path: Path) -> None:

@@ -40,7 +40,11 @@ def test_numbers_become_times_where_a_type_of_time_was_chosen(
     found = read_bytes(tmp_path / "chosen", _csv(*values), types={"x": kind}, date_formats=formats)
     assert rows_of(found)[0][0] == first
     assert "unix_times" in codes_of(found)
-    assert types_of(read_bytes(tmp_path / "not", _csv(*values), date_formats=formats))["x"] in ("BIGINT", "DOUBLE", "VARCHAR")
+    assert types_of(read_bytes(tmp_path / "not", _csv(*values), date_formats=formats))["x"] in (
+        "BIGINT",
+        "DOUBLE",
+        "VARCHAR",
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,9 @@ def test_numbers_become_times_where_a_type_of_time_was_chosen(
         ("9" * 30, ["unix-seconds"], "datetime"),
     ],
 )
-def test_a_number_that_is_no_time_is_a_bad_cell(tmp_path: Path, value: str, formats: list[str], kind: str) -> None:
+def test_a_number_that_is_no_time_is_a_bad_cell(
+    tmp_path: Path, value: str, formats: list[str], kind: str
+) -> None:
     content, options = _csv("0", value), {"types": {"x": kind}, "date_formats": formats}
     with pytest.raises(NotATable, match=f'Column x: 1 of 2 cells are not .*: "{value[:20]}'):
         read_bytes(tmp_path / "refused", content, **options)
@@ -65,7 +71,9 @@ def test_a_number_that_is_no_time_is_a_bad_cell(tmp_path: Path, value: str, form
 def test_digits_below_the_type_are_rounded_and_counted(tmp_path: Path) -> None:
     content = b'{"t": 1700000000.1234567, "n": "1700000000123456789"}\n{"t": 1, "n": "1000"}\n'
     types = {"t": "datetime", "n": "datetime"}
-    found = read_bytes(tmp_path, content, types=types, date_formats=["unix-seconds", "unix-nanoseconds"])
+    found = read_bytes(
+        tmp_path, content, types=types, date_formats=["unix-seconds", "unix-nanoseconds"]
+    )
     assert rows_of(found)[0] == (f"{AT}.123457", f"{AT}.123457")
     rounded = [one["params"] for one in found.warnings if one["code"] == "unix_times_rounded"]
     assert rounded[0] == {"column": "t", "count": 1, "total": 2, "example": '"1700000000.1234567"'}
@@ -73,21 +81,30 @@ def test_digits_below_the_type_are_rounded_and_counted(tmp_path: Path) -> None:
 
 def test_a_workbook_has_unix_times_too(tmp_path: Path) -> None:
     rows: tuple[list[Any], ...] = (["id", "created_at"], [1, 1700000000], [2, 1700000000.5])
-    found = read_bytes(tmp_path / "book", xlsx(*rows), types={"created_at": "datetime"}, date_formats=["unix-seconds"])
+    found = read_bytes(
+        tmp_path / "book",
+        xlsx(*rows),
+        types={"created_at": "datetime"},
+        date_formats=["unix-seconds"],
+    )
     assert [row[1] for row in rows_of(found)] == [AT, f"{AT}.5"]
     plain = read_bytes(tmp_path / "plain", xlsx(*rows[:2]))
     assert (codes_of(plain), types_of(plain)["created_at"]) == (["possible_unix_times"], "BIGINT")
 
 
 def test_unix_formats_rule_out_no_other_date(tmp_path: Path) -> None:
-    found = read_bytes(tmp_path, b"a,d\n1,01/02/2026\n2,13/02/2026\n", date_formats=["unix-seconds"])
+    found = read_bytes(
+        tmp_path, b"a,d\n1,01/02/2026\n2,13/02/2026\n", date_formats=["unix-seconds"]
+    )
     assert (types_of(found)["d"], rows_of(found)[0][1]) == ("DATE", "2026-02-01")
     with pytest.raises(BadOptions, match="unix-milliseconds"):
         read_bytes(tmp_path / "bad", b"a\n1\n", date_formats=["unix-hours"])
 
 
 def test_a_type_of_time_without_its_format_names_the_format(tmp_path: Path) -> None:
-    with pytest.raises(NotATable, match="If they are Unix times, choose date_formats unix-milliseconds"):
+    with pytest.raises(
+        NotATable, match="If they are Unix times, choose date_formats unix-milliseconds"
+    ):
         read_bytes(tmp_path, _csv("1700000000250"), types={"x": "datetime"})
 
 
@@ -106,14 +123,43 @@ def test_a_type_of_time_without_its_format_names_the_format(tmp_path: Path) -> N
         ("time_spent", [1700000000], ""),
     ],
 )
-def test_possible_unix_times_are_told_by_name_and_values(tmp_path: Path, name: str, values: list[Any], format_name: str) -> None:
+def test_possible_unix_times_are_told_by_name_and_values(
+    tmp_path: Path, name: str, values: list[Any], format_name: str
+) -> None:
     content = "".join(json.dumps({name: value, "n": 1}) + "\n" for value in values).encode()
-    warnings = [one["params"] for one in read_bytes(tmp_path, content).warnings if one["code"] == "possible_unix_times"]
+    warnings = [
+        one["params"]
+        for one in read_bytes(tmp_path, content).warnings
+        if one["code"] == "possible_unix_times"
+    ]
     assert [one["format"] for one in warnings] == ([format_name] if format_name else [])
 
 
 def test_the_last_word_of_a_name_says_time() -> None:
-    yes = ("created_at", "eventTime", "ts", "ts_ms", "Date", "properties.time", "updatedAt", "TIMESTAMP", "CREATED_UTC", "epoch", "createdAtMs")
-    no = ("time_spent", "lat", "runtime", "estimate", "user_id", "date_id", "seconds", "", "1", "created_by")
+    yes = (
+        "created_at",
+        "eventTime",
+        "ts",
+        "ts_ms",
+        "Date",
+        "properties.time",
+        "updatedAt",
+        "TIMESTAMP",
+        "CREATED_UTC",
+        "epoch",
+        "createdAtMs",
+    )
+    no = (
+        "time_spent",
+        "lat",
+        "runtime",
+        "estimate",
+        "user_id",
+        "date_id",
+        "seconds",
+        "",
+        "1",
+        "created_by",
+    )
     assert [name for name in yes if not names_a_time(name)] == []
     assert [name for name in no if names_a_time(name)] == []

@@ -19,9 +19,32 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from mimir.api.etags import PreconditionFailed, Preconditions
 from mimir.lib.errors import Invalid, NotFound
 from mimir.lib.schemas.twin import VALUE_TYPES, BadValue, checked_value, entity_type, fields_of
-from projects.models import ChangeLayer, Entity, EntityStatus, Project, RevisionKind, Twin, TwinDefinition, TwinRevision
-from projects.selectors.twins import EntityState, entities_between, entities_until, states_at, states_differ
-from projects.services.twins import EntityReport, StaleBase, overlay_edit, twin_create, twin_definition_change, twin_etag, twin_update_apply
+from projects.models import (
+    ChangeLayer,
+    Entity,
+    EntityStatus,
+    Project,
+    RevisionKind,
+    Twin,
+    TwinDefinition,
+    TwinRevision,
+)
+from projects.selectors.twins import (
+    EntityState,
+    entities_between,
+    entities_until,
+    states_at,
+    states_differ,
+)
+from projects.services.twins import (
+    EntityReport,
+    StaleBase,
+    overlay_edit,
+    twin_create,
+    twin_definition_change,
+    twin_etag,
+    twin_update_apply,
+)
 from tests.support import make
 
 Name = tuple[str, str]
@@ -35,27 +58,46 @@ VALUES: dict[str, list[Any]] = {
     "string": ["", "1", "true", "ü", None],
     "boolean": [False, True, False, True, None],
     "date": ["2026-03-31", "2026-04-01", "2024-02-29", "1900-01-01", None],
-    "datetime": ["2026-03-31T00:00:00+00:00", "2026-03-31T12:00:00+00:00", "2026-04-01T00:00:00+00:00", "1900-01-01T00:00:00+00:00", None],
+    "datetime": [
+        "2026-03-31T00:00:00+00:00",
+        "2026-03-31T12:00:00+00:00",
+        "2026-04-01T00:00:00+00:00",
+        "1900-01-01T00:00:00+00:00",
+        None,
+    ],
     "relation": ["1", "2", "ä/%.", "nobody", None],
 }
 START: dict[str, Any] = {
     "types": [
-        {"name": name, "key": {"name": "id"}, "properties": [{"name": "x", "type": "number"}, {"name": "y", "type": "string"}]} for name in TYPES
+        {
+            "name": name,
+            "key": {"name": "id"},
+            "properties": [{"name": "x", "type": "number"}, {"name": "y", "type": "string"}],
+        }
+        for name in TYPES
     ]
 }
 
 choices = st.integers(0, 4)
-rows = st.dictionaries(st.sampled_from(KEYS), st.dictionaries(st.sampled_from(PROPERTIES), choices, max_size=3), max_size=3)
+rows = st.dictionaries(
+    st.sampled_from(KEYS),
+    st.dictionaries(st.sampled_from(PROPERTIES), choices, max_size=3),
+    max_size=3,
+)
 edits = st.dictionaries(st.sampled_from(PROPERTIES), choices, min_size=1, max_size=3)
 fields = st.dictionaries(st.sampled_from(PROPERTIES[:2]), st.sampled_from(VALUE_TYPES), max_size=2)
-definitions = st.dictionaries(st.sampled_from(TYPES), st.tuples(fields, st.booleans()), min_size=1, max_size=2)
+definitions = st.dictionaries(
+    st.sampled_from(TYPES), st.tuples(fields, st.booleans()), min_size=1, max_size=2
+)
 
 
 def _definition(drawn: dict[str, tuple[dict[str, str], bool]]) -> dict[str, Any]:
     types = []
     for name, (properties, related) in sorted(drawn.items()):
         kind: dict[str, Any] = {"name": name, "key": {"name": "id"}}
-        kind["properties"] = [{"name": field, "type": of} for field, of in sorted(properties.items())]
+        kind["properties"] = [
+            {"name": field, "type": of} for field, of in sorted(properties.items())
+        ]
         kind["relations"] = [{"name": "to", "to": name}] if related else []
         types.append(kind)
     return {"types": types}
@@ -65,7 +107,9 @@ def _state(twin: Twin, number: int) -> State:
     """What the selectors say of a revision."""
     entities = list(entities_until(twin=twin, number=number))
     found = states_at(entities=entities, number=number)
-    state = {(entity.type, entity.key): found[entity.id] for entity in entities if entity.id in found}
+    state = {
+        (entity.type, entity.key): found[entity.id] for entity in entities if entity.id in found
+    }
     assert len(state) == len(found), "a key is there twice"
     return state
 
@@ -74,20 +118,32 @@ def _newest(twin: Twin) -> State:
     """What stands on the entities."""
     state = {}
     for entity in Entity.objects.filter(twin=twin):
-        layers = [{name: held["value"] for name, held in layer.items()} for layer in (entity.reported, entity.overlay)]
+        layers = [
+            {name: held["value"] for name, held in layer.items()}
+            for layer in (entity.reported, entity.overlay)
+        ]
         if entity.status != EntityStatus.REMOVED:
             assert (entity.type, entity.key) not in state, "a key is there twice"
             state[(entity.type, entity.key)] = EntityState(entity.status, *layers)
     return state
 
 
-def _difference(twin: Twin, first: int, second: int) -> dict[Name, tuple[EntityState | None, EntityState | None]]:
+def _difference(
+    twin: Twin, first: int, second: int
+) -> dict[Name, tuple[EntityState | None, EntityState | None]]:
     entities = list(entities_between(twin=twin, first=first, second=second))
-    old, new = states_at(entities=entities, number=first), states_at(entities=entities, number=second)
-    return {(entity.type, entity.key): (old.get(entity.id), new.get(entity.id)) for entity in entities}
+    old, new = (
+        states_at(entities=entities, number=first),
+        states_at(entities=entities, number=second),
+    )
+    return {
+        (entity.type, entity.key): (old.get(entity.id), new.get(entity.id)) for entity in entities
+    }
 
 
-def _applied(state: State, difference: dict[Name, tuple[EntityState | None, EntityState | None]]) -> State:
+def _applied(
+    state: State, difference: dict[Name, tuple[EntityState | None, EntityState | None]]
+) -> State:
     """`state` with each field that differs set to its new value; an entity without a status is not there."""
     state = copy.deepcopy(state)
     for name, pair in difference.items():
@@ -122,20 +178,33 @@ class History(RuleBasedStateMachine):
         self.user = User.objects.get()
         self.dataset_version = Project.objects.get().datasets.get().versions.get()
         project = Project.objects.get()
-        self.twin = twin_create(project=project, name=f"t{Twin.objects.count()}", definition=START, user=self.user)
+        self.twin = twin_create(
+            project=project, name=f"t{Twin.objects.count()}", definition=START, user=self.user
+        )
         self.definition = START
         self.entities: State = {}
         self.recorded: dict[int, State] = {0: {}}
         self.bases = [0]
 
-    @rule(type=st.sampled_from(TYPES), drawn=rows, gone=st.sampled_from([None, EntityStatus.MISSING, EntityStatus.REMOVED]))
-    def update(self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None) -> None:
+    @rule(
+        type=st.sampled_from(TYPES),
+        drawn=rows,
+        gone=st.sampled_from([None, EntityStatus.MISSING, EntityStatus.REMOVED]),
+    )
+    def update(
+        self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None
+    ) -> None:
         """From the newest base: `gone` is what becomes of those that no row names."""
         if entity_type(self.definition, type) is None:
             return
         reports, expected = self._reports(type, drawn, gone)
-        many = sum(entity.status != EntityStatus.REMOVED for entity in expected.values()) > ENTITIES_MAX
-        if many and expected.keys() != {name for name, entity in self.entities.items() if entity.status != EntityStatus.REMOVED}:
+        many = (
+            sum(entity.status != EntityStatus.REMOVED for entity in expected.values())
+            > ENTITIES_MAX
+        )
+        if many and expected.keys() != {
+            name for name, entity in self.entities.items() if entity.status != EntityStatus.REMOVED
+        }:
             self._refused(Invalid, type, self.bases[-1], reports)
             return
         with transaction.atomic():
@@ -148,9 +217,20 @@ class History(RuleBasedStateMachine):
     @rule(type=st.sampled_from(TYPES))
     def update_with_no_news(self, type: str) -> None:
         """All that is reported now, once more."""
-        there = [(key, entity) for (of, key), entity in self.entities.items() if of == type and entity.status == EntityStatus.PRESENT]
+        there = [
+            (key, entity)
+            for (of, key), entity in self.entities.items()
+            if of == type and entity.status == EntityStatus.PRESENT
+        ]
         with transaction.atomic():
-            done = self._apply(type, self.bases[-1], [EntityReport(key, dict(entity.reported)) for key, entity in sorted(there, key=str)])
+            done = self._apply(
+                type,
+                self.bases[-1],
+                [
+                    EntityReport(key, dict(entity.reported))
+                    for key, entity in sorted(there, key=str)
+                ],
+            )
         assert (done.revision, done.number) == (None, self.twin.latest_revision)
         self._unchanged()
 
@@ -166,8 +246,17 @@ class History(RuleBasedStateMachine):
         entity = self.entities.get((type, key))
         kind = entity_type(self.definition, type)
         known = fields_of(kind) if kind else {}
-        values = {name: VALUES[known[name].type if name in known else "string"][choice] for name, choice in drawn.items()}
-        refusal = NotFound if entity is None or entity.status == EntityStatus.REMOVED else Invalid if values.keys() - known.keys() else None
+        values = {
+            name: VALUES[known[name].type if name in known else "string"][choice]
+            for name, choice in drawn.items()
+        }
+        refusal = (
+            NotFound
+            if entity is None or entity.status == EntityStatus.REMOVED
+            else Invalid
+            if values.keys() - known.keys()
+            else None
+        )
         if refusal is not None:
             with pytest.raises(refusal):
                 overlay_edit(twin=self.twin, type=type, key=key, values=values, user=self.user)
@@ -175,7 +264,9 @@ class History(RuleBasedStateMachine):
             return
         overlay_edit(twin=self.twin, type=type, key=key, values=values, user=self.user)
         assert entity is not None
-        entity.overlay = {name: value for name, value in {**entity.overlay, **values}.items() if value is not None}
+        entity.overlay = {
+            name: value for name, value in {**entity.overlay, **values}.items() if value is not None
+        }
         self._record(RevisionKind.EDIT)
 
     @rule(drawn=definitions, seen=st.sampled_from([True, True, True, False]))
@@ -185,32 +276,57 @@ class History(RuleBasedStateMachine):
         etags = Preconditions(frozenset({twin_etag(self.twin.definition_number - (not seen))}))
         if not seen:
             with pytest.raises(PreconditionFailed):
-                twin_definition_change(twin=self.twin, definition=definition, user=self.user, etags=etags)
+                twin_definition_change(
+                    twin=self.twin, definition=definition, user=self.user, etags=etags
+                )
             self._unchanged()
             return
         twin_definition_change(twin=self.twin, definition=definition, user=self.user, etags=etags)
         changed, self.definition = definition != self.definition, definition
         for (kind, _), entity in self.entities.items():
-            entity.overlay = {name: value for name, value in entity.overlay.items() if _fits(definition, kind, name, value)}
-            entity.reported = {name: value for name, value in entity.reported.items() if _fits(definition, kind, name, value)}
+            entity.overlay = {
+                name: value
+                for name, value in entity.overlay.items()
+                if _fits(definition, kind, name, value)
+            }
+            entity.reported = {
+                name: value
+                for name, value in entity.reported.items()
+                if _fits(definition, kind, name, value)
+            }
             if entity_type(definition, kind) is None:
                 entity.status = EntityStatus.REMOVED
         self._record(RevisionKind.DEFINITION, always=changed)
 
-    def _reports(self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None) -> tuple[list[EntityReport], State]:
+    def _reports(
+        self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None
+    ) -> tuple[list[EntityReport], State]:
         """What a worker would report of such rows, with much that is no news, and what the twin is after it."""
         kind = entity_type(self.definition, type)
         known = fields_of(kind) if kind else {}
         expected = copy.deepcopy(self.entities)
         reports = []
         for key, choice in sorted(drawn.items()):
-            values = {name: VALUES[known[name].type][index] for name, index in choice.items() if name in known}
+            values = {
+                name: VALUES[known[name].type][index]
+                for name, index in choice.items()
+                if name in known
+            }
             reports.append(EntityReport(key, values))
             entity = expected.setdefault((type, key), EntityState(EntityStatus.REMOVED))
             entity.status = EntityStatus.PRESENT
-            entity.reported = {name: value for name, value in {**entity.reported, **values}.items() if value is not None}
+            entity.reported = {
+                name: value
+                for name, value in {**entity.reported, **values}.items()
+                if value is not None
+            }
         for (of, key), entity in expected.items():
-            if of == type and key not in drawn and gone is not None and entity.status != EntityStatus.REMOVED:
+            if (
+                of == type
+                and key not in drawn
+                and gone is not None
+                and entity.status != EntityStatus.REMOVED
+            ):
                 reports.append(EntityReport(key, {}, gone))
                 entity.status = gone
                 entity.reported = {} if gone == EntityStatus.REMOVED else entity.reported
@@ -218,10 +334,17 @@ class History(RuleBasedStateMachine):
 
     def _apply(self, type: str, base: int, reports: list[EntityReport]) -> Any:
         return twin_update_apply(
-            twin_id=self.twin.id, type=type, base_revision=base, reports=reports, dataset_version=self.dataset_version, user=self.user
+            twin_id=self.twin.id,
+            type=type,
+            base_revision=base,
+            reports=reports,
+            dataset_version=self.dataset_version,
+            user=self.user,
         )
 
-    def _refused(self, error: type[Exception], type: str, base: int, reports: list[EntityReport]) -> None:
+    def _refused(
+        self, error: type[Exception], type: str, base: int, reports: list[EntityReport]
+    ) -> None:
         with pytest.raises(error), transaction.atomic():
             self._apply(type, base, reports)
         self._unchanged()
@@ -235,7 +358,11 @@ class History(RuleBasedStateMachine):
 
     def _record(self, kind: RevisionKind, always: bool = False) -> None:
         """The twin is what it ought to be, at one more revision if anything differs from the one before."""
-        expected = {name: copy.deepcopy(entity) for name, entity in self.entities.items() if entity.status != EntityStatus.REMOVED}
+        expected = {
+            name: copy.deepcopy(entity)
+            for name, entity in self.entities.items()
+            if entity.status != EntityStatus.REMOVED
+        }
         before = self.recorded[self.twin.latest_revision]
         self.twin.refresh_from_db()
         assert _newest(self.twin) == expected
@@ -252,8 +379,15 @@ class History(RuleBasedStateMachine):
     def _counted(self, number: int, kind: RevisionKind, before: State, after: State) -> None:
         revision = TwinRevision.objects.get(twin=self.twin, number=number)
         changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]
-        counts = (len(after.keys() - before.keys()), len(changed), len(before.keys() - after.keys()))
-        assert (revision.kind, revision.created, revision.changed, revision.removed) == (kind, *counts)
+        counts = (
+            len(after.keys() - before.keys()),
+            len(changed),
+            len(before.keys() - after.keys()),
+        )
+        assert (revision.kind, revision.created, revision.changed, revision.removed) == (
+            kind,
+            *counts,
+        )
 
     def teardown(self) -> None:
         try:
@@ -264,22 +398,35 @@ class History(RuleBasedStateMachine):
 
     def _whole_history(self) -> None:
         for number, state in self.recorded.items():
-            assert _state(self.twin, number) == state, f"revision {number} is another one than it was"
+            assert _state(self.twin, number) == state, (
+                f"revision {number} is another one than it was"
+            )
             for other, wanted in self.recorded.items():
-                assert _applied(state, _difference(self.twin, number, other)) == wanted, f"from {number} to {other}"
+                assert _applied(state, _difference(self.twin, number, other)) == wanted, (
+                    f"from {number} to {other}"
+                )
         for revision in TwinRevision.objects.filter(twin=self.twin):
-            definition = TwinDefinition.objects.get(twin=self.twin, number=revision.definition_number).definition
+            definition = TwinDefinition.objects.get(
+                twin=self.twin, number=revision.definition_number
+            ).definition
             for (kind, _), entity in self.recorded[revision.number].items():
                 assert entity_type(definition, kind) is not None
                 held = [*entity.reported.items(), *entity.overlay.items()]
-                assert all(_fits(definition, kind, name, value) for name, value in held), "a value does not fit its definition"
+                assert all(_fits(definition, kind, name, value) for name, value in held), (
+                    "a value does not fit its definition"
+                )
 
 
 @pytest.mark.django_db
 def test_any_history_keeps_every_revision_and_every_edit(settings_of_twins: None) -> None:
     make.dataset_version(make.project())
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    run_state_machine_as_test(History, settings=settings(max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=checks))
+    run_state_machine_as_test(
+        History,
+        settings=settings(
+            max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=checks
+        ),
+    )
 
 
 @pytest.fixture

@@ -10,11 +10,25 @@ from django.db import connections, transaction
 from mimir.lib.errors import Conflict, Invalid, NotFound
 from projects.models import Change, Entity, Twin, TwinRevision
 from projects.selectors.twins import entities_between, states_at
-from projects.services.twins import EntityReport, StaleBase, UnitChanges, overlay_edit, twin_create, twin_definition_change, twin_update_apply
+from projects.services.twins import (
+    EntityReport,
+    StaleBase,
+    UnitChanges,
+    overlay_edit,
+    twin_create,
+    twin_definition_change,
+    twin_update_apply,
+)
 from tests.support import make
 
 DEFINITION: dict[str, Any] = {
-    "types": [{"name": "pump", "key": {"name": "id"}, "properties": [{"name": f"p{number}", "type": "number"} for number in range(5)]}]
+    "types": [
+        {
+            "name": "pump",
+            "key": {"name": "id"},
+            "properties": [{"name": f"p{number}", "type": "number"} for number in range(5)],
+        }
+    ]
 }
 
 
@@ -24,14 +38,21 @@ def twin() -> Twin:
     project = make.project()
     make.dataset_version(project)
     assert project.created_by is not None
-    return twin_create(project=project, name="plant", definition=DEFINITION, user=project.created_by)
+    return twin_create(
+        project=project, name="plant", definition=DEFINITION, user=project.created_by
+    )
 
 
 def _update(twin: Twin, *reports: EntityReport, base: int = 0) -> Any:
     version = twin.project.datasets.get().versions.get()
     with transaction.atomic():
         return twin_update_apply(
-            twin_id=twin.id, type="pump", base_revision=base, reports=reports, dataset_version=version, user=twin.created_by
+            twin_id=twin.id,
+            type="pump",
+            base_revision=base,
+            reports=reports,
+            dataset_version=version,
+            user=twin.created_by,
         )
 
 
@@ -61,7 +82,9 @@ def test_of_two_updates_with_one_base_exactly_one_is_taken(twin: Twin) -> None:
         thread.join()
     assert sorted(ends, key=str) == [1, "stale_base"]
     assert TwinRevision.objects.count() == 1
-    assert Entity.objects.get().reported["p0"]["value"] == Change.objects.get(layer="reported").value
+    assert (
+        Entity.objects.get().reported["p0"]["value"] == Change.objects.get(layer="reported").value
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -81,23 +104,40 @@ def test_edits_of_many_at_once_are_all_kept_one_after_another(twin: Twin) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert {name: held["value"] for name, held in Entity.objects.get().overlay.items()} == {f"p{number}": number + 1 for number in range(5)}
-    assert list(TwinRevision.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]
+    assert {name: held["value"] for name, held in Entity.objects.get().overlay.items()} == {
+        f"p{number}": number + 1 for number in range(5)
+    }
+    assert list(TwinRevision.objects.order_by("number").values_list("number", flat=True)) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
 
 
 @pytest.mark.django_db
-def test_a_large_update_takes_a_few_statements(twin: Twin, django_assert_max_num_queries: Any) -> None:
+def test_a_large_update_takes_a_few_statements(
+    twin: Twin, django_assert_max_num_queries: Any
+) -> None:
     """A statement for each entity, let alone each value, would take minutes under the twin's lock."""
     count = 3000
     for base in (0, 1):
-        reports = [EntityReport(f"{key:06}", {f"p{number}": key + number + base for number in range(5)}) for key in range(count)]
+        reports = [
+            EntityReport(f"{key:06}", {f"p{number}": key + number + base for number in range(5)})
+            for key in range(count)
+        ]
         with django_assert_max_num_queries(12):
             _update(twin, *reports, base=base)
     assert Change.objects.count() == count * 11
     entities = list(Entity.objects.all())
     with django_assert_max_num_queries(1):
         found = states_at(entities=entities, number=1)
-    assert all(found[entity.id].reported == {f"p{number}": int(entity.key) + number for number in range(5)} for entity in entities)
+    assert all(
+        found[entity.id].reported == {f"p{number}": int(entity.key) + number for number in range(5)}
+        for entity in entities
+    )
     assert entities_between(twin=twin, first=1, second=2).count() == count
 
 
@@ -130,8 +170,14 @@ def test_a_name_is_taken_once_and_a_definition_with_faults_names_each(twin: Twin
         twin_create(project=twin.project, name="plant", definition=DEFINITION, user=twin.created_by)
     assert taken.value.code == "twin_exists"
     with pytest.raises(Invalid) as caught:
-        twin_definition_change(twin=twin, definition={"types": [{"name": "a b", "key": {}}]}, user=twin.created_by)
-    assert {"definition.types[0].name", "definition.types[0].key.name", "definition.types[0].properties"} <= caught.value.detail.keys()
+        twin_definition_change(
+            twin=twin, definition={"types": [{"name": "a b", "key": {}}]}, user=twin.created_by
+        )
+    assert {
+        "definition.types[0].name",
+        "definition.types[0].key.name",
+        "definition.types[0].properties",
+    } <= caught.value.detail.keys()
     twin.refresh_from_db()
     assert (twin.definition_number, twin.latest_revision) == (1, 0)
 
@@ -147,17 +193,27 @@ def test_what_is_known_stays_known_when_more_would_be_too_many(twin: Twin, setti
 
 
 def _united(unit: str, *, other: str = "number") -> dict[str, Any]:
-    properties = [{"name": "p0", "type": "number", **({"unit": unit} if unit else {})}, {"name": "p1", "type": other, "unit": "m"}]
+    properties = [
+        {"name": "p0", "type": "number", **({"unit": unit} if unit else {})},
+        {"name": "p1", "type": other, "unit": "m"},
+    ]
     return {"types": [{"name": "pump", "key": {"name": "id"}, "properties": properties}]}
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("before", "after"), [("°C", "°F"), ("", "°F"), ("°C", "")])
-def test_a_unit_of_values_is_changed_only_with_a_choice(twin: Twin, before: str, after: str) -> None:
+def test_a_unit_of_values_is_changed_only_with_a_choice(
+    twin: Twin, before: str, after: str
+) -> None:
     assert twin.created_by is not None
     user = twin.created_by
     twin_definition_change(twin=twin, definition=_united(before), user=user)
-    _update(twin, EntityReport("a", {"p0": 21, "p1": 2}), EntityReport("b", {"p0": 22}), base=Twin.objects.get(id=twin.id).base_revision)
+    _update(
+        twin,
+        EntityReport("a", {"p0": 21, "p1": 2}),
+        EntityReport("b", {"p0": 22}),
+        base=Twin.objects.get(id=twin.id).base_revision,
+    )
     _edit(twin, "b", p0=23)
     with pytest.raises(Conflict) as caught:
         twin_definition_change(twin=twin, definition=_united(after), user=user)
@@ -165,15 +221,27 @@ def test_a_unit_of_values_is_changed_only_with_a_choice(twin: Twin, before: str,
     given = f"in {before}" if before else "without a unit"
     message = f"3 values were given {given}, 1 of them set by hand. Saving does not convert them to {after or 'no unit'}"
     assert caught.value.detail == {"definition.types[0].properties[0].unit": message}
-    assert {entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)} == {"a": 21, "b": 22}
+    assert {
+        entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)
+    } == {"a": 21, "b": 22}
 
-    twin_definition_change(twin=twin, definition=_united(after), user=user, unit_changes=UnitChanges.KEEP)
-    assert {entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)} == {"a": 21, "b": 22}
-    twin_definition_change(twin=twin, definition=_united("K"), user=user, unit_changes=UnitChanges.REMOVE)
-    left = {entity.key: (entity.reported, entity.overlay) for entity in Entity.objects.filter(twin=twin)}
+    twin_definition_change(
+        twin=twin, definition=_united(after), user=user, unit_changes=UnitChanges.KEEP
+    )
+    assert {
+        entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)
+    } == {"a": 21, "b": 22}
+    twin_definition_change(
+        twin=twin, definition=_united("K"), user=user, unit_changes=UnitChanges.REMOVE
+    )
+    left = {
+        entity.key: (entity.reported, entity.overlay) for entity in Entity.objects.filter(twin=twin)
+    }
     assert left["b"] == ({}, {})
     assert list(left["a"][0]) == ["p1"]
-    twin_definition_change(twin=twin, definition=_united("°F"), user=user)  # no value is left: nothing to choose
+    twin_definition_change(
+        twin=twin, definition=_united("°F"), user=user
+    )  # no value is left: nothing to choose
 
 
 @pytest.mark.django_db(transaction=True)

@@ -39,12 +39,21 @@ def caller() -> Caller:
 
 
 def _upload(caller: Caller, content: bytes, name: str = "t") -> Any:
-    return caller.client.post("/api/v1/projects/demo/datasets/", {"name": name, "file": SimpleUploadedFile("holiday.jpg", content)})
+    return caller.client.post(
+        "/api/v1/projects/demo/datasets/",
+        {"name": name, "file": SimpleUploadedFile("holiday.jpg", content)},
+    )
 
 
 @pytest.fixture(autouse=True)
 def _own_storage(settings: Any, tmp_path: Path) -> None:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path / "objects")}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {
+            **settings.STORAGES["artifacts"],
+            "OPTIONS": {"location": str(tmp_path / "objects")},
+        },
+    }
 
 
 def _objects() -> list[Path]:
@@ -66,24 +75,42 @@ def _parquet(**columns: list[Any]) -> bytes:
         (b"a|b\n1|x\n", {"a": "BIGINT", "b": "VARCHAR"}, [[1, "x"]]),
         (b"\xef\xbb\xbfa,b\n1,x\n", {"a": "BIGINT", "b": "VARCHAR"}, [[1, "x"]]),
         (b"a,b\n1,x", {"a": "BIGINT", "b": "VARCHAR"}, [[1, "x"]]),
-        (b'a,b\n1,"x, with ""quotes""\nand a line"\n', {"a": "BIGINT", "b": "VARCHAR"}, [[1, 'x, with "quotes"\nand a line']]),
+        (
+            b'a,b\n1,"x, with ""quotes""\nand a line"\n',
+            {"a": "BIGINT", "b": "VARCHAR"},
+            [[1, 'x, with "quotes"\nand a line']],
+        ),
         (b"a\n", {"a": "VARCHAR"}, []),
         (b"a,b\n1,\n,y\n", {"a": "BIGINT", "b": "VARCHAR"}, [[1, None], [None, "y"]]),
         (b"code,price\n007,1.5\n", {"code": "VARCHAR", "price": "DOUBLE"}, [["007", 1.5]]),
         (b"when,ok\n2026-01-02,true\n", {"when": "DATE", "ok": "BOOLEAN"}, [["2026-01-02", True]]),
-        (b"a,A,,a b \n1,2,3,4\n", {"a": "BIGINT", "A_2": "BIGINT", "column3": "BIGINT", "a b": "BIGINT"}, [[1, 2, 3, 4]]),
+        (
+            b"a,A,,a b \n1,2,3,4\n",
+            {"a": "BIGINT", "A_2": "BIGINT", "column3": "BIGINT", "a b": "BIGINT"},
+            [[1, 2, 3, 4]],
+        ),
         (b"# no comment,b\n#1,x\n", {"# no comment": "VARCHAR", "b": "VARCHAR"}, [["#1", "x"]]),
         ("naïve,Ж\n1,х\n".encode(), {"naïve": "BIGINT", "Ж": "VARCHAR"}, [[1, "х"]]),
         (b'"a""b","sel\'ect"\n1,2\n', {'a"b': "BIGINT", "sel'ect": "BIGINT"}, [[1, 2]]),
-        (b"<script>\n<script>alert(1)</script>\n", {"<script>": "VARCHAR"}, [["<script>alert(1)</script>"]]),
+        (
+            b"<script>\n<script>alert(1)</script>\n",
+            {"<script>": "VARCHAR"},
+            [["<script>alert(1)</script>"]],
+        ),
         (b'{"a": 1, "b": "x"}\n{"a": 2}\n', {"a": "BIGINT", "b": "VARCHAR"}, [[1, "x"], [2, None]]),
         (b'{"a": {"b": [1, 2]}}\n', {"a": "STRUCT(b BIGINT[])"}, [[{"b": [1, 2]}]]),
-        (_parquet(n=[1, 2], word=["x", None]), {"n": "BIGINT", "word": "VARCHAR"}, [[1, "x"], [2, None]]),
+        (
+            _parquet(n=[1, 2], word=["x", None]),
+            {"n": "BIGINT", "word": "VARCHAR"},
+            [[1, "x"], [2, None]],
+        ),
         (_parquet(n=[float("nan"), float("inf")]), {"n": "DOUBLE"}, [["nan"], ["inf"]]),
     ],
     ids=lambda value: value[:18] if isinstance(value, bytes) else "",
 )
-def test_a_table_is_read_as_it_is(tmp_path: Path, content: bytes, schema: dict[str, str], rows: list[Any]) -> None:
+def test_a_table_is_read_as_it_is(
+    tmp_path: Path, content: bytes, schema: dict[str, str], rows: list[Any]
+) -> None:
     found = read_bytes(tmp_path, content)
     assert {column["name"]: column["type"] for column in found.schema} == schema
     read = run_sql(found.connection, found.rows_sql)
@@ -94,13 +121,24 @@ def test_a_table_is_read_as_it_is(tmp_path: Path, content: bytes, schema: dict[s
 def test_an_upload_is_shown_as_json(caller: Caller) -> None:
     content = b"n,day,word\n1,2026-01-02,<b>\n,,\n"
     version = _upload(caller, content).json()["version"]
-    assert (version["row_count"], version["sha256"], version["format"]) == (2, hashlib.sha256(content).hexdigest(), "csv")
+    assert (version["row_count"], version["sha256"], version["format"]) == (
+        2,
+        hashlib.sha256(content).hexdigest(),
+        "csv",
+    )
     rows = caller.get("projects/demo/datasets/t/versions/latest/rows/").json()["rows"]
     assert rows == [[1, "2026-01-02", "<b>"], [None, None, None]]
 
 
 def test_what_json_cannot_hold_is_shown_as_text(caller: Caller) -> None:
-    _upload(caller, _parquet(n=[float("nan"), float("inf"), 1.5], text=["a\x00b", "x" * 3000, None], nested=[{"a": [1]}, None, None]))
+    _upload(
+        caller,
+        _parquet(
+            n=[float("nan"), float("inf"), 1.5],
+            text=["a\x00b", "x" * 3000, None],
+            nested=[{"a": [1]}, None, None],
+        ),
+    )
     rows = caller.get("projects/demo/datasets/t/versions/latest/rows/").json()["rows"]
     assert [row[0] for row in rows] == ["nan", "inf", 1.5]
     assert (rows[0][1], len(rows[1][1]), rows[2][1]) == ("a\ufffdb", 2001, None)
@@ -138,7 +176,9 @@ def _zip(*names: str) -> bytes:
     ],
     ids=lambda value: value[:18] if isinstance(value, bytes) else "",
 )
-def test_what_is_no_table_is_refused_with_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_table_is_refused_with_what_it_is(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
     with pytest.raises(NotATable) as refused:
         read_bytes(tmp_path, content)
     assert said.lower() in refused.value.message.lower()
@@ -148,7 +188,9 @@ def test_what_is_no_table_is_refused_with_what_it_is(tmp_path: Path, content: by
 def test_what_is_refused_leaves_nothing(caller: Caller) -> None:
     answer = _upload(caller, b"a,b\n1,2\n1,2,3\n")
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_file")
-    assert storage.scratch_dir() not in answer.content.decode(), "where the server keeps it is nobody's business"
+    assert storage.scratch_dir() not in answer.content.decode(), (
+        "where the server keeps it is nobody's business"
+    )
     assert not DatasetVersion.objects.exists()
     assert not Dataset.objects.exists()
     assert not _objects()
@@ -157,7 +199,11 @@ def test_what_is_refused_leaves_nothing(caller: Caller) -> None:
 def test_a_file_over_the_limit_is_too_large(caller: Caller, settings: Any) -> None:
     settings.ENV = replace(settings.ENV, max_upload_bytes=10)
     answer = _upload(caller, b"a\n" + b"1\n" * 10)
-    assert (answer.status_code, answer.json()["code"], list(answer.json()["detail"])) == (413, "too_large", ["file"])
+    assert (answer.status_code, answer.json()["code"], list(answer.json()["detail"])) == (
+        413,
+        "too_large",
+        ["file"],
+    )
 
 
 def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
@@ -166,7 +212,11 @@ def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
     """Two thousand columns a line, most of them empty: small on the disk, large in memory. A second stands for the sixty."""
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     monkeypatch.setattr(runner, "SECONDS_MAX", 1)
-    bomb = b",".join(b"c%d" % number for number in range(2000)) + b"\n" + (b"," * 1999 + b"\n") * 20_000
+    bomb = (
+        b",".join(b"c%d" % number for number in range(2000))
+        + b"\n"
+        + (b"," * 1999 + b"\n") * 20_000
+    )
     answer = _upload(caller, bomb)
     assert answer.status_code == 400, answer.content[:300]
     assert answer.json()["code"] == "unreadable_file"
@@ -175,14 +225,20 @@ def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
     assert not DatasetVersion.objects.exists()
 
 
-def test_a_parser_that_dies_is_a_sentence_for_the_user(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "FILE_BYTES_MAX", 16)  # no room for an answer: the child ends with an error
+def test_a_parser_that_dies_is_a_sentence_for_the_user(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        runner, "FILE_BYTES_MAX", 16
+    )  # no room for an answer: the child ends with an error
     answer = _upload(caller, b"a\n1\n")
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_file")
     assert "damaged" in answer.json()["message"]
 
 
-def test_a_crowd_of_uploads_is_asked_to_come_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crowd_of_uploads_is_asked_to_come_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slots = Slots(1, (), dict.fromkeys(Kind, 1))
     monkeypatch.setattr(runner, "_slots", slots)
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
@@ -200,7 +256,9 @@ def test_the_parser_sees_no_secret_and_no_other_file(tmp_path: Path) -> None:
     table.write_text("a\n1\n")
     with pytest.raises(runner.Unreadable):
         # As if the file's path could be turned into another one: DuckDB is told of one path and knows no other.
-        turned = runner.TableFile(f"{table}' UNION SELECT * FROM '{other}", "csv", [{"name": "a", "type": "BIGINT"}])
+        turned = runner.TableFile(
+            f"{table}' UNION SELECT * FROM '{other}", "csv", [{"name": "a", "type": "BIGINT"}]
+        )
         runner.preview(turned, limit=1, scratch_dir=str(tmp_path))
 
 
@@ -214,7 +272,9 @@ def test_a_version_never_changes(caller: Caller) -> None:
     assert versions[1] == {**before, "current": False}
     assert storage.object_open(first.storage_key).read() == b"a\n1\n"
     for method in ("PUT", "PATCH", "DELETE"):
-        assert caller.send(method, "projects/demo/datasets/t/versions/1/content/").status_code == 405
+        assert (
+            caller.send(method, "projects/demo/datasets/t/versions/1/content/").status_code == 405
+        )
 
 
 def test_the_same_content_again_is_a_version_again(caller: Caller) -> None:
@@ -243,7 +303,14 @@ def test_uploads_to_one_name_at_once_are_versions_without_a_gap() -> None:
         path = Path(storage.scratch_dir()) / f"test-upload-{project.id}-{number}"
         path.write_bytes(file.getvalue())
         try:
-            made = dataset_upload(project=project, name="t", file=file, path=str(path), size_bytes=path.stat().st_size, user=user)
+            made = dataset_upload(
+                project=project,
+                name="t",
+                file=file,
+                path=str(path),
+                size_bytes=path.stat().st_size,
+                user=user,
+            )
             numbers.append(made.number)
         finally:
             path.unlink()
@@ -258,7 +325,9 @@ def test_uploads_to_one_name_at_once_are_versions_without_a_gap() -> None:
     assert Dataset.objects.get().latest_number == 5
 
 
-def test_an_upload_whose_project_was_archived_meanwhile_leaves_nothing(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_whose_project_was_archived_meanwhile_leaves_nothing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from projects.models import Project, ProjectStatus
 
     imported = runner.imported

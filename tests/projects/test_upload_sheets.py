@@ -23,24 +23,40 @@ from tests.support.workbooks import xls, xlsx_of
 pytestmark = pytest.mark.django_db
 
 TRIPS, ODD = "Trips 2025", 'שלום "&" O\'Brien <x>' + "x" * 179
-BOOK = xlsx_of({TRIPS: (["id", "n"], ["7", 1], ["8", 2]), ODD: (["id", "place"], ["9", "Pier"]), "Empty": (), "Notes": (["text"], ["a"])}, ["Notes"])
+BOOK = xlsx_of(
+    {
+        TRIPS: (["id", "n"], ["7", 1], ["8", 2]),
+        ODD: (["id", "place"], ["9", "Pier"]),
+        "Empty": (),
+        "Notes": (["text"], ["a"]),
+    },
+    ["Notes"],
+)
 
 
 @pytest.fixture
 def caller(settings: Any, tmp_path: Path) -> Caller:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path)}},
+    }
     return Caller(make.project().created_by)
 
 
 def _stage(caller: Caller, content: bytes = BOOK, **fields: str) -> Any:
-    answer = caller.client.post("/api/v1/projects/demo/uploads/", {"file": SimpleUploadedFile("trips.xlsx", content), **fields})
+    answer = caller.client.post(
+        "/api/v1/projects/demo/uploads/",
+        {"file": SimpleUploadedFile("trips.xlsx", content), **fields},
+    )
     assert answer.status_code == 201, answer.content
     return answer.json()
 
 
 def _accept(caller: Caller, staged: Any, *pairs: tuple[str, str], **body: Any) -> Any:
     datasets = [{"sheet": sheet, "name": name} for sheet, name in pairs]
-    return caller.post(f"projects/demo/uploads/{staged['id']}/accept-sheets/", {"datasets": datasets, **body})
+    return caller.post(
+        f"projects/demo/uploads/{staged['id']}/accept-sheets/", {"datasets": datasets, **body}
+    )
 
 
 def _objects() -> int:
@@ -58,20 +74,28 @@ def test_each_sheet_becomes_a_dataset_that_stands_alone(caller: Caller) -> None:
     assert [(one["name"], one["version"]["number"], one["version"]["row_count"]) for one in made] == [
         ("trips", 1, 2), ("places", 1, 1), ("a-notes", 1, 1)
     ]  # fmt: skip
-    assert [[column["type"] for column in one["version"]["schema"]] for one in made] == [["BIGINT", "BIGINT"], ["BIGINT", "VARCHAR"], ["VARCHAR"]]
+    assert [[column["type"] for column in one["version"]["schema"]] for one in made] == [
+        ["BIGINT", "BIGINT"],
+        ["BIGINT", "VARCHAR"],
+        ["VARCHAR"],
+    ]
     assert [(one["version"]["reading"]["sheet"], one["version"]["reading"]["range"]) for one in made] == [
         (TRIPS, "A:B"), (ODD, "A:B"), ("Notes", "A:B")
     ]  # fmt: skip
     assert "types" not in made[2]["version"]["reading"]
     assert not StagedUpload.objects.exists()
     assert _objects() == 6
-    stored = sum(version.size_bytes + version.table_size_bytes for version in DatasetVersion.objects.all())
+    stored = sum(
+        version.size_bytes + version.table_size_bytes for version in DatasetVersion.objects.all()
+    )
     assert caller.get("projects/demo/").json()["stored_bytes"] == stored > 3 * len(BOOK)
     unreferenced_objects_sweep(older_than=dt.timedelta(seconds=-1))
     assert _objects() == 6
 
 
-def test_a_deleted_dataset_leaves_the_files_of_the_others(caller: Caller, django_capture_on_commit_callbacks: Any) -> None:
+def test_a_deleted_dataset_leaves_the_files_of_the_others(
+    caller: Caller, django_capture_on_commit_callbacks: Any
+) -> None:
     _accept(caller, _stage(caller), (TRIPS, "trips"), (ODD, "places"))
     for gone, stays in (("trips", ["places"]), ("places", [])):
         with django_capture_on_commit_callbacks(execute=True):
@@ -85,17 +109,31 @@ def test_a_deleted_dataset_leaves_the_files_of_the_others(caller: Caller, django
 def test_a_version_can_be_read_again_from_its_own_file_and_options(caller: Caller) -> None:
     _accept(caller, _stage(caller), (ODD, "places"))
     before = caller.get("projects/demo/datasets/places/versions/1/").json()
-    staged = _stage(caller, sheet=before["reading"]["sheet"], header_row=str(before["reading"]["header_row"]))
-    assert [{key: column[key] for key in ("name", "type")} for column in staged["reading"]["columns"]] == before["schema"]
+    staged = _stage(
+        caller, sheet=before["reading"]["sheet"], header_row=str(before["reading"]["header_row"])
+    )
+    assert [
+        {key: column[key] for key in ("name", "type")} for column in staged["reading"]["columns"]
+    ] == before["schema"]
 
 
 @pytest.mark.parametrize(
     ("pairs", "body", "status", "said"),
     [
-        ([(TRIPS, "t"), (ODD, "t")], {}, 400, "2 sheets have the dataset name t. Give each a name of its own"),
+        (
+            [(TRIPS, "t"), (ODD, "t")],
+            {},
+            400,
+            "2 sheets have the dataset name t. Give each a name of its own",
+        ),
         ([(TRIPS, "t"), ("April", "u")], {}, 400, "The workbook has no sheet April."),
         ([(TRIPS, "t"), ("Empty", "u")], {}, 400, "Sheet Empty has no cells. Choose another one."),
-        ([(TRIPS, "t"), (ODD, "u")], {"types": {"place": "integer"}}, 400, f"Sheet {ODD}: Column place"),
+        (
+            [(TRIPS, "t"), (ODD, "u")],
+            {"types": {"place": "integer"}},
+            400,
+            f"Sheet {ODD}: Column place",
+        ),
         ([(TRIPS, "t")], {"append_to": 1}, 400, "append_to"),
         ([(TRIPS, "t")], {"types": {"n": "colour"}}, 400, "is not a type"),
         ([(TRIPS, "a/b")], {}, 400, "letters"),
@@ -104,7 +142,9 @@ def test_a_version_can_be_read_again_from_its_own_file_and_options(caller: Calle
         ([(TRIPS, f"t{number}") for number in range(101)], {}, 400, "100"),
     ],
 )
-def test_what_cannot_be_done_stores_nothing(caller: Caller, pairs: Any, body: dict[str, Any], status: int, said: str) -> None:
+def test_what_cannot_be_done_stores_nothing(
+    caller: Caller, pairs: Any, body: dict[str, Any], status: int, said: str
+) -> None:
     staged = _stage(caller)
     answer = _accept(caller, staged, *pairs, **body)
     assert answer.status_code == status
@@ -112,7 +152,9 @@ def test_what_cannot_be_done_stores_nothing(caller: Caller, pairs: Any, body: di
     assert (_objects(), Dataset.objects.count(), StagedUpload.objects.count()) == (1, 0, 1)
 
 
-def test_a_refused_transaction_leaves_the_staged_file_alone(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_transaction_leaves_the_staged_file_alone(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     staged, real = _stage(caller), runner.imported_each
 
     @contextlib.contextmanager
@@ -124,7 +166,12 @@ def test_a_refused_transaction_leaves_the_staged_file_alone(caller: Caller, monk
     monkeypatch.setattr(runner, "imported_each", archived_meanwhile)
     answer = _accept(caller, staged, (TRIPS, "trips"), (ODD, "places"))
     assert (answer.status_code, answer.json()["code"]) == (409, "project_archived")
-    assert (_objects(), DatasetVersion.objects.count(), Dataset.objects.count(), StagedUpload.objects.count()) == (1, 0, 0, 1)
+    assert (
+        _objects(),
+        DatasetVersion.objects.count(),
+        Dataset.objects.count(),
+        StagedUpload.objects.count(),
+    ) == (1, 0, 0, 1)
 
 
 def test_copies_count_before_they_are_stored(caller: Caller, settings: Any) -> None:
@@ -139,15 +186,27 @@ def test_copies_count_before_they_are_stored(caller: Caller, settings: Any) -> N
 def test_a_file_that_is_no_workbook_has_no_sheets(caller: Caller) -> None:
     staged = _stage(caller, b"a,b\n1,2\n")
     assert staged["sheets"] == []
-    assert "the option sheet does not apply" in _accept(caller, staged, ("a", "t")).json()["message"]
+    assert (
+        "the option sheet does not apply" in _accept(caller, staged, ("a", "t")).json()["message"]
+    )
 
 
 def test_sheets_stay_known_where_the_chosen_one_cannot_be_read(caller: Caller) -> None:
     staged = _stage(caller, sheet="Empty")
-    assert (staged["reading"], staged["fault"]) == (None, "Sheet Empty has no cells. Choose another one.")
+    assert (staged["reading"], staged["fault"]) == (
+        None,
+        "Sheet Empty has no cells. Choose another one.",
+    )
     assert [sheet["name"] for sheet in staged["sheets"]] == [TRIPS, ODD, "Empty", "Notes"]
-    changed = caller.send("PATCH", f"projects/demo/uploads/{staged['id']}/", {"options": {"sheets": [TRIPS, ODD]}}).json()
-    assert [column["name"] for column in changed["reading"]["columns"]] == ["sheet", "id", "n", "place"]
+    changed = caller.send(
+        "PATCH", f"projects/demo/uploads/{staged['id']}/", {"options": {"sheets": [TRIPS, ODD]}}
+    ).json()
+    assert [column["name"] for column in changed["reading"]["columns"]] == [
+        "sheet",
+        "id",
+        "n",
+        "place",
+    ]
     assert changed["options"] == {"sheets": [TRIPS, ODD]}
     made = caller.post(f"projects/demo/uploads/{staged['id']}/accept/", {"name": "both"}).json()
     assert (made["version"]["row_count"], made["version"]["reading"]["sheets"]) == (3, [TRIPS, ODD])
@@ -155,11 +214,16 @@ def test_sheets_stay_known_where_the_chosen_one_cannot_be_read(caller: Caller) -
 
 def test_a_direct_upload_reads_several_sheets(caller: Caller) -> None:
     fields = {"name": "t", "file": SimpleUploadedFile("t.xlsx", BOOK)}
-    answer = caller.client.post("/api/v1/projects/demo/datasets/", {**fields, "sheets": json.dumps([TRIPS, ODD])})
+    answer = caller.client.post(
+        "/api/v1/projects/demo/datasets/", {**fields, "sheets": json.dumps([TRIPS, ODD])}
+    )
     assert answer.status_code == 201, answer.content
     assert answer.json()["version"]["row_count"] == 3
     for wrong in ('{"a": 1}', "Trips", "[" * 5000):
-        refused = caller.client.post("/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t.xlsx", BOOK), "sheets": wrong})
+        refused = caller.client.post(
+            "/api/v1/projects/demo/datasets/",
+            {"name": "t", "file": SimpleUploadedFile("t.xlsx", BOOK), "sheets": wrong},
+        )
         assert (refused.status_code, list(refused.json()["detail"])) == (400, ["sheets"])
 
 
@@ -173,11 +237,23 @@ def test_what_the_database_cannot_hold_is_refused(caller: Caller, field: str, na
         answers.append(caller.client.post("/api/v1/projects/demo/uploads/", body))
     staged = _stage(caller)
     raw = {**given, "sheet": f'"{name}"'}[field]
-    answers.append(caller.send("PATCH", f"projects/demo/uploads/{staged['id']}/", f'{{"options": {{"{field}": {raw}}}}}'))
     answers.append(
-        caller.send("POST", f"projects/demo/uploads/{staged['id']}/accept-sheets/", f'{{"datasets": [{{"sheet": "{name}", "name": "t"}}]}}')
+        caller.send(
+            "PATCH",
+            f"projects/demo/uploads/{staged['id']}/",
+            f'{{"options": {{"{field}": {raw}}}}}',
+        )
     )
-    assert [answer.status_code for answer in answers] == [400] * len(answers), [answer.content for answer in answers]
+    answers.append(
+        caller.send(
+            "POST",
+            f"projects/demo/uploads/{staged['id']}/accept-sheets/",
+            f'{{"datasets": [{{"sheet": "{name}", "name": "t"}}]}}',
+        )
+    )
+    assert [answer.status_code for answer in answers] == [400] * len(answers), [
+        answer.content for answer in answers
+    ]
 
 
 def test_cells_with_nul_are_read_without_it(caller: Caller) -> None:

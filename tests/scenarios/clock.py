@@ -40,7 +40,9 @@ class VirtualClock:
 def virtual_time(clock: VirtualClock) -> Iterator[None]:
     """Every `utc_now` of the product, Django's own `now` and this session's clock functions tell `clock`'s time."""
     real, django_real = mimir.lib.clock.utc_now, timezone.now
-    patched = [module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real]
+    patched = [
+        module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real
+    ]
     try:
         for module in patched:
             module.utc_now = clock.utc_now  # type: ignore[attr-defined]

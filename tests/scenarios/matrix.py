@@ -34,7 +34,10 @@ class Result:
     def table(self) -> str:
         """How many scenarios had each trouble begin in each phase."""
         head = f"{'':34}" + "".join(f"{phase:>12.12}" for phase in PHASES)
-        rows = [f"{trouble:34}" + "".join(f"{self.begun[trouble, phase]:>12}" for phase in PHASES) for trouble in TROUBLES]
+        rows = [
+            f"{trouble:34}" + "".join(f"{self.begun[trouble, phase]:>12}" for phase in PHASES)
+            for trouble in TROUBLES
+        ]
         told = (
             f"{self.scenarios} scenarios in {self.seconds / 60:.1f} min, {self.rounds} rounds, a pass without an answer of the cluster "
             f"{self.away} times, {len(self.wrong)} promises broken"
@@ -50,7 +53,9 @@ def scenarios(number: int) -> tuple[list[Scenario], bool]:
     chosen = [cells[(number // 2 * A_WORLD + index) % len(cells)] for index in range(A_WORLD)]
     made = []
     for trouble, phase in chosen:
-        later = PHASES[PHASES.index(phase) :]  # a cancel before its trouble would keep that from coming
+        later = PHASES[
+            PHASES.index(phase) :
+        ]  # a cancel before its trouble would keep that from coming
         cancel_in = dice.choice(later) if dice.random() < 0.4 else None
         made.append(Scenario(trouble, phase, succeeds=dice.random() < 0.7, cancel_in=cancel_in))
     return made, follows
@@ -70,7 +75,11 @@ def run_worlds(fake: FakeKubernetes, count: int) -> Result:
             result.rounds += run.rounds
             result.away += sum(run.away.values())
         result.scenarios += len(made)
-        result.begun.update((each.trouble, each.phase) for each in made if each.order is not None and each.trouble is not None)
+        result.begun.update(
+            (each.trouble, each.phase)
+            for each in made
+            if each.order is not None and each.trouble is not None
+        )
         call_command("flush", interactive=False, verbosity=0)
     result.seconds = time.monotonic() - began
     return result

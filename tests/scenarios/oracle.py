@@ -36,18 +36,25 @@ def judge(world: "World") -> list[str]:
     for row in Attempt.objects.order_by("number"):
         attempts.setdefault(row.job_id, []).append(row)
     for job in Job.objects.all():
-        told = [f"{job.id} {job.status} {job.reason}: {fault}" for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, asked)]
+        told = [
+            f"{job.id} {job.status} {job.reason}: {fault}"
+            for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, asked)
+        ]
         faults += told
     for row in [each for rows in attempts.values() for each in rows]:
         lost = row.cluster_id in world.lost_for_ever()
-        faults += [f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []), lost=lost)]
+        faults += [
+            f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []), lost=lost)
+        ]
     heard = {each.place for each in world.scenarios if each.trouble is Deed.API_AWAY}
     given_up = Attempt.objects.filter(cluster__in=heard, reason=FailureReason.HEARTBEAT_LOST)
     faults += [f"{row.name}: given up while it was heard of" for row in given_up]
     return faults
 
 
-def _of_job(job: Job, attempts: list[Attempt], ends: int, accepted: set[UUID], asked: set[UUID | None]) -> list[str]:
+def _of_job(
+    job: Job, attempts: list[Attempt], ends: int, accepted: set[UUID], asked: set[UUID | None]
+) -> list[str]:
     faults = []
     if job.status not in TERMINAL:
         faults.append("has not ended")
@@ -57,7 +64,9 @@ def _of_job(job: Job, attempts: list[Attempt], ends: int, accepted: set[UUID], a
         faults.append("its status and what its workers were told differ")
     if job.status == JobStatus.CANCELLED and job.id not in asked:
         faults.append("nobody cancelled it")
-    if job.status == JobStatus.FAILED and not (job.reason and job.diagnosis and job.diagnosis["summary"] and job.diagnosis["next_steps"]):
+    if job.status == JobStatus.FAILED and not (
+        job.reason and job.diagnosis and job.diagnosis["summary"] and job.diagnosis["next_steps"]
+    ):
         faults.append("does not say why")
     if job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED) and job.diagnosis:
         faults.append("still says why it waited")
@@ -78,5 +87,7 @@ def _of_attempt(row: Attempt, runs: list[Any], *, lost: bool) -> list[str]:
     if row.end_status == "succeeded" and not row.log_end and row.claim_id is None:
         faults.append("succeeded without a claim")
     if row.exit_code is not None and runs and row.exit_code not in {run.exit_code for run in runs}:
-        faults.append(f"exit code {row.exit_code}, the ledger has {[run.exit_code for run in runs]}")
+        faults.append(
+            f"exit code {row.exit_code}, the ledger has {[run.exit_code for run in runs]}"
+        )
     return faults

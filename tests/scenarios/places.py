@@ -45,16 +45,31 @@ class Place:
 
     def silenced(self) -> set[UUID]:
         """Attempts whose workers are not heard of."""
-        return set(Attempt.objects.filter(cluster=self.cluster).values_list("id", flat=True)) if self.silent else set()
+        return (
+            set(Attempt.objects.filter(cluster=self.cluster).values_list("id", flat=True))
+            if self.silent
+            else set()
+        )
 
 
-def launcher_at(fake: FakeKubernetes, cluster: Cluster, clock: VirtualClock, *, away: bool = False, follow: bool = False) -> KubernetesLauncher:
+def launcher_at(
+    fake: FakeKubernetes,
+    cluster: Cluster,
+    clock: VirtualClock,
+    *,
+    away: bool = False,
+    follow: bool = False,
+) -> KubernetesLauncher:
     """A launcher of `cluster` by the fake; with `away` by an address where nobody is."""
     config = fake.kubeconfig.with_name("nobody") if away else fake.kubeconfig
     if away and not config.exists():
         _write_away(config, fake.kubeconfig)
-    target = Target(context="fake", kubeconfig_file=str(config), namespace=fake.namespace, timeout_seconds=5)
-    template = WorkerTemplate(installation=str(cluster.installation), image="mimir-aip/worker:latest")
+    target = Target(
+        context="fake", kubeconfig_file=str(config), namespace=fake.namespace, timeout_seconds=5
+    )
+    template = WorkerTemplate(
+        installation=str(cluster.installation), image="mimir-aip/worker:latest"
+    )
     return KubernetesLauncher(target, template, follow=follow, now=clock.utc_now)
 
 
@@ -68,5 +83,7 @@ def _write_away(config: Path, like: Path) -> None:
 def place_of(fake: FakeKubernetes, clock: VirtualClock, name: str) -> Place:
     """A new cluster with room for one worker."""
     room = {"capacity_jobs": 1, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
-    cluster = Cluster.objects.create(name=name, launcher="kubernetes", reached_at=clock.utc_now(), **room)
+    cluster = Cluster.objects.create(
+        name=name, launcher="kubernetes", reached_at=clock.utc_now(), **room
+    )
     return Place(cluster, launcher_at(fake, cluster, clock), clock, fake)

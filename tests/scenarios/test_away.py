@@ -29,7 +29,9 @@ def run(fake: FakeKubernetes) -> Iterator[World]:
     """One job that begins on a cluster of its own, which goes away when the test says so; `local` stands beside it."""
     scenario = Scenario(Deed.CLUSTER_BACK, Phase.CLEANING)
     with world(fake, [scenario], seed=1) as made:
-        scenario.order = Order(Deed.CLUSTER_BACK, "", "", made.clock.now, over=True)  # by the test, and not by itself
+        scenario.order = Order(
+            Deed.CLUSTER_BACK, "", "", made.clock.now, over=True
+        )  # by the test, and not by itself
         for _ in range(5):
             made.advance(20)  # web has settled
         made.rounds_of(1, workers_act=False)
@@ -76,9 +78,15 @@ def test_away_for_ever_before_the_claim_it_ends_at_the_launch_time_limit(run: Wo
     assert (told["cluster"], told["heard_at"], told["lost_at"]) == ("c0", None, None)
     run.rounds_of(5, seconds=30)
     attempt = run.attempt()
-    assert (run.job.attempt, attempt.reason, attempt.counts) == (2, FailureReason.LAUNCH_TIMEOUT, False)
+    assert (run.job.attempt, attempt.reason, attempt.counts) == (
+        2,
+        FailureReason.LAUNCH_TIMEOUT,
+        False,
+    )
     assert "cluster c0 has not answered since" in attempt.message
-    assert attempt.gone_at is not None, "what never claimed has run nothing: the next one need not wait"
+    assert attempt.gone_at is not None, (
+        "what never claimed has run nothing: the next one need not wait"
+    )
     _over(run)
     assert (run.job.status, run.attempt(2).cluster_id) == (JobStatus.SUCCEEDED, "local")
 
@@ -90,7 +98,9 @@ def test_away_for_a_moment_at_the_launch_time_limit_says_nothing_of_the_worker(r
     _place(run).back()
     assert run.job.attempt == 1
     run.rounds_of(1, workers_act=False)
-    assert run.attempt().reason == FailureReason.NEVER_CLAIMED, "the cluster answers again, and says better what it was"
+    assert run.attempt().reason == FailureReason.NEVER_CLAIMED, (
+        "the cluster answers again, and says better what it was"
+    )
 
 
 def test_away_for_ever_and_running_it_is_given_up_after_the_grace(running: World) -> None:
@@ -165,7 +175,16 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
     _place(running).cut_off(silent=True)
     running.rounds_of(12, seconds=60)
     assert running.job.attempt == 2
-    assert len([each for each in running.fake.ledger(running=True) if each.attempt_id == str(running.attempt().id)]) == 1
+    assert (
+        len(
+            [
+                each
+                for each in running.fake.ledger(running=True)
+                if each.attempt_id == str(running.attempt().id)
+            ]
+        )
+        == 1
+    )
     running.run_until(lambda: running.job.status == JobStatus.RUNNING)
     _worker(running, 2).rounds_to_run = 1000
     _place(running).back()
@@ -173,11 +192,16 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
     assert _worker(running).step == "refused"
     running.rounds_of(4)
     assert running.job.status == JobStatus.RUNNING
-    assert {each.attempt_id for each in running.fake.ledger(running=True)} == {str(running.attempt(2).id)}
+    assert {each.attempt_id for each in running.fake.ledger(running=True)} == {
+        str(running.attempt(2).id)
+    }
     _worker(running, 2).rounds_to_run = 1
     running.run()
     assert judge(running) == []
-    assert (running.job.status, running.workers.successes) == (JobStatus.SUCCEEDED, [running.attempt(2).id])
+    assert (running.job.status, running.workers.successes) == (
+        JobStatus.SUCCEEDED,
+        [running.attempt(2).id],
+    )
     assert JobEvent.objects.filter(kind="job.worker_gone", data__unseen=True).count() == 1
 
 
@@ -210,7 +234,9 @@ def test_a_web_that_comes_and_goes_gives_up_nobody(running: World) -> None:
     assert running.job.status == JobStatus.RUNNING
 
 
-def test_heard_of_while_the_api_server_is_away_it_runs_to_its_own_time_limit(running: World) -> None:
+def test_heard_of_while_the_api_server_is_away_it_runs_to_its_own_time_limit(
+    running: World,
+) -> None:
     _place(running).cut_off(silent=False)
     for _ in range(10):
         running.rounds_of(1, seconds=300)
@@ -251,7 +277,14 @@ def test_the_tries_on_clusters_that_go_away_are_bounded(running: World) -> None:
     _place(running).cut_off(silent=True)
     running.rounds_of(12, seconds=60)
     job = running.job
-    assert (job.status, job.reason, job.attempts_used) == (JobStatus.FAILED, FailureReason.HEARTBEAT_LOST, 0)
+    assert (job.status, job.reason, job.attempts_used) == (
+        JobStatus.FAILED,
+        FailureReason.HEARTBEAT_LOST,
+        0,
+    )
     assert job.diagnosis is not None
-    assert [step["label"] for step in job.diagnosis["next_steps"]] == ["Run again", "Look at the cluster"]
+    assert [step["label"] for step in job.diagnosis["next_steps"]] == [
+        "Run again",
+        "Look at the cluster",
+    ]
     _over(running)

@@ -31,9 +31,18 @@ class Two:
         other.reset(now=run.clock.now)
         self.run, self.other, self.memory = run, other, Memory()
         room = {"capacity_jobs": 10, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
-        self.eu = Cluster.objects.create(name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **room)
-        target = Target(context="fake", kubeconfig_file=str(other.kubeconfig), namespace=other.namespace, timeout_seconds=2)
-        template = WorkerTemplate(installation=str(self.eu.installation), image="mimir-aip/worker:latest")
+        self.eu = Cluster.objects.create(
+            name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **room
+        )
+        target = Target(
+            context="fake",
+            kubeconfig_file=str(other.kubeconfig),
+            namespace=other.namespace,
+            timeout_seconds=2,
+        )
+        template = WorkerTemplate(
+            installation=str(self.eu.installation), image="mimir-aip/worker:latest"
+        )
         self.launcher = KubernetesLauncher(target, template, follow=False, now=run.clock.utc_now)
         self.workers = Workers(other, run.dice, {})
 
@@ -62,7 +71,9 @@ def two(fakes: tuple[FakeKubernetes, FakeKubernetes]) -> Iterator[Two]:
     with world(fakes[0], [Scenario(None, Phase.RUNNING)], seed=1) as run:
         both = Two(run, fakes[1])
         launchers = {"local": run.launcher, "eu": both.launcher}
-        with mock.patch("jobs.services.launch.launcher_of", lambda cluster: launchers[cluster.name]):  # noqa: PT008 - it depends on the cluster
+        with mock.patch(
+            "jobs.services.launch.launcher_of", lambda cluster: launchers[cluster.name]
+        ):  # noqa: PT008 - it depends on the cluster
             both.rounds(12, seconds=2)
             yield both
 
@@ -79,7 +90,9 @@ def test_a_job_runs_on_the_cluster_or_in_the_region_that_it_asks_for(two: Two) -
 def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> None:
     silent, busy = make.job(cluster="eu"), make.job(cluster="eu")
     two.rounds(2, seconds=2)
-    assert set(Job.objects.filter(id__in=[silent.id, busy.id]).values_list("status", flat=True)) == {JobStatus.RUNNING}
+    assert set(
+        Job.objects.filter(id__in=[silent.id, busy.id]).values_list("status", flat=True)
+    ) == {JobStatus.RUNNING}
     two.other.fault(Fault.DROP_BEFORE_COMMIT, count=None)
     two.rounds(1, seconds=2, workers_act=False)  # now it is known
     waits, goes = make.job(cluster="eu"), make.job()
@@ -89,7 +102,9 @@ def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> N
         two.workers.act(two.other.ledger(running=True, env=True), held)
         two.run.workers.act(two.run.fake.ledger(running=True, env=True), set())
     status = dict(Job.objects.values_list("id", "status"))
-    assert status[silent.id] == JobStatus.RUNNING, "nobody has seen it end, and its cluster's grace is not over"
+    assert status[silent.id] == JobStatus.RUNNING, (
+        "nobody has seen it end, and its cluster's grace is not over"
+    )
     assert status[busy.id] == JobStatus.SUCCEEDED, "its worker told us itself"
     assert (status[waits.id], status[goes.id]) == (JobStatus.QUEUED, JobStatus.SUCCEEDED)
     waits.refresh_from_db()

@@ -61,7 +61,11 @@ def _asked_to_stop(run: World) -> JobStatus:
     """The worker's own word of it."""
     attempt = run.attempt()
     whole = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
-    said = {"status": FinishStatus.FAILED, "reason": FailureReason.INTERRUPTED, "message": "It was asked to stop."}
+    said = {
+        "status": FinishStatus.FAILED,
+        "reason": FailureReason.INTERRUPTED,
+        "message": "It was asked to stop.",
+    }
     return attempt_finish(attempt_id=attempt.id, report=FinishReport(**whole, **said))
 
 
@@ -109,7 +113,13 @@ def test_created_but_the_answer_lost_and_the_object_gone(run: World, how: str) -
 
 def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) -> None:
     """Its worker is refused, and its object is removed: no open attempt owns it."""
-    run.fake.fault(Fault.LATE_COMMIT, verb="create", resource="jobs", seconds=2000, answer=Fault.ERROR_BEFORE_COMMIT)
+    run.fake.fault(
+        Fault.LATE_COMMIT,
+        verb="create",
+        resource="jobs",
+        seconds=2000,
+        answer=Fault.ERROR_BEFORE_COMMIT,
+    )
     run.rounds_of(1)
     run.cancel(run.scenarios[0])
     run.rounds_of(10)
@@ -133,7 +143,9 @@ def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
     launch._record(first)
     attempt = run.attempt()
     assert attempt.uid == first[attempt.id].uid
-    assert attempt.uid not in {each.job_uid for each in run.fake.ledger(running=True)}, "what runs is the second one"
+    assert attempt.uid not in {each.job_uid for each in run.fake.ledger(running=True)}, (
+        "what runs is the second one"
+    )
     _ends_well(run, JobStatus.SUCCEEDED)
     assert run.job.attempt == 1
 
@@ -152,19 +164,28 @@ def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World)
     for _hour in range(40):
         run.rounds_of(4, workers_act=False, seconds=100)
     job = run.job
-    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (True, 0)
+    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (
+        True,
+        0,
+    )
     assert job.attempt > settings.ENV.infrastructure_retries + 1
-    assert {each.reason for each in job.attempts.filter(ended_at__isnull=False)} == {FailureReason.UNSCHEDULABLE_CPU}
+    assert {each.reason for each in job.attempts.filter(ended_at__isnull=False)} == {
+        FailureReason.UNSCHEDULABLE_CPU
+    }
     run.fake.script(start=Start.RUNS)
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
-def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last(run: World) -> None:
+def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last(
+    run: World,
+) -> None:
     run.fake.script(start=Start.NO_CPU)
     while run.job.attempt < 4:
         run.rounds_of(1, workers_act=False, seconds=20)
     run.rounds_of(80, workers_act=False, seconds=20)
-    assert (run.job.attempt, run.job.status) == (4, JobStatus.LAUNCHING), "it may wait for half an hour by now"
+    assert (run.job.attempt, run.job.status) == (4, JobStatus.LAUNCHING), (
+        "it may wait for half an hour by now"
+    )
     run.fake.script(start=Start.RUNS)
     assert run.fake.act(run.attempt(number=4).name, Act.START)
     run.rounds_of(14, workers_act=False, seconds=20)
@@ -176,7 +197,10 @@ def test_403_of_every_launch_fails_nobody_however_long_that_lasts(run: World) ->
     run.fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs", count=None)
     run.rounds_of(100, workers_act=False, seconds=100)
     job = run.job
-    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (True, 0)
+    assert (job.status in (JobStatus.QUEUED, JobStatus.LAUNCHING), job.infrastructure_failures) == (
+        True,
+        0,
+    )
     ended = job.attempts.filter(ended_at__isnull=False)
     assert {each.reason for each in ended} == {FailureReason.CLUSTER_FORBIDDEN}
     assert job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
@@ -203,7 +227,9 @@ def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> Non
         (None, FailureReason.INTERRUPTED),
     ],
 )
-def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(run: World, act: Act | None, reason: FailureReason) -> None:
+def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(
+    run: World, act: Act | None, reason: FailureReason
+) -> None:
     """Its own word comes first, and does not say who asked; with no other trace, and when it never goes, that word holds."""
     run.rounds_of(2)
     for _repeated in range(2):
@@ -213,7 +239,9 @@ def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(run: Worl
     run.rounds_of(4, workers_act=False, seconds=20)
     first = run.attempt()
     assert first.reason == reason
-    assert first.counts == (reason is FailureReason.EVICTED_DISK_LIMIT), "what it wrote is its own fault"
+    assert first.counts == (reason is FailureReason.EVICTED_DISK_LIMIT), (
+        "what it wrote is its own fault"
+    )
     if reason is FailureReason.INTERRUPTED:
         assert first.message == "It was asked to stop."
     _ends_well(run, JobStatus.SUCCEEDED)
@@ -241,7 +269,14 @@ def test_a_sidecar_that_does_not_end_holds_no_room(run: World, succeeds: bool) -
     assert attempt.log_complete
     run.rounds_of(5)
     assert run.attempt().cleaned_up_at is not None
-    _ends_well(run, *((JobStatus.SUCCEEDED,) if succeeds else (JobStatus.FAILED, FailureReason.WORKLOAD_FAILED)))
+    _ends_well(
+        run,
+        *(
+            (JobStatus.SUCCEEDED,)
+            if succeeds
+            else (JobStatus.FAILED, FailureReason.WORKLOAD_FAILED)
+        ),
+    )
 
 
 def test_a_worker_killed_from_outside_beside_a_sidecar_is_not_counted(run: World) -> None:
@@ -278,7 +313,10 @@ def test_a_worker_that_stops_well_under_a_suspension_is_told_as_suspended(run: W
 def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
     run.rounds_of(1, workers_act=False)
     name = run.attempt().name
-    run.fake.append_log(name, b"worker: the orchestrator does not answer, trying again: gaierror: [Errno -3] Temporary failure in name resolution\n")
+    run.fake.append_log(
+        name,
+        b"worker: the orchestrator does not answer, trying again: gaierror: [Errno -3] Temporary failure in name resolution\n",
+    )
     run.rounds_of(8, workers_act=False, seconds=60)
     attempt = run.attempt()
     assert (attempt.reason, attempt.counts) == (FailureReason.NEVER_CLAIMED, False)

@@ -17,7 +17,9 @@ def fake() -> Iterator[FakeKubernetes]:
         yield running
 
 
-def test_whatever_goes_wrong_whenever_every_promise_is_kept(fake: FakeKubernetes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatever_goes_wrong_whenever_every_promise_is_kept(
+    fake: FakeKubernetes, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = run_worlds(fake, int(os.environ.get("SCENARIOS", "500")))
     with capsys.disabled():
         print("\n" + result.table())

@@ -42,12 +42,33 @@ class Deed(StrEnum):
 
 Trouble = Fault | Act | Deed
 TROUBLES: tuple[Trouble, ...] = (*Fault, *(act for act in Act if act is not Act.START), *Deed)
-OF_WATCHES = frozenset({*ON_EVENTS, Fault.WATCH_REFUSED, Deed.COMPACT, Deed.WATCHES_CUT, Deed.WATCHES_END, Deed.WATCHES_GONE, Deed.WATCHES_SILENT})
+OF_WATCHES = frozenset(
+    {
+        *ON_EVENTS,
+        Fault.WATCH_REFUSED,
+        Deed.COMPACT,
+        Deed.WATCHES_CUT,
+        Deed.WATCHES_END,
+        Deed.WATCHES_GONE,
+        Deed.WATCHES_SILENT,
+    }
+)
 OF_NODES = frozenset({Deed.NODE_LOST, Deed.NODE_BACK, Deed.NODE_GONE})
-OF_CLUSTERS = frozenset({Deed.CLUSTER_AWAY, Deed.CLUSTER_BACK, Deed.API_AWAY})  # of a cluster of the job's own
+OF_CLUSTERS = frozenset(
+    {Deed.CLUSTER_AWAY, Deed.CLUSTER_BACK, Deed.API_AWAY}
+)  # of a cluster of the job's own
 FOR_EVER = frozenset({Deed.CLUSTER_AWAY, Deed.API_AWAY})
-_WATCHES = {Deed.WATCHES_CUT: "cut", Deed.WATCHES_END: "end", Deed.WATCHES_GONE: "gone", Deed.WATCHES_SILENT: "silence"}
-_DELETIONS = {Deed.DELETE_JOB: "Background", Deed.DELETE_JOB_FOREGROUND: "Foreground", Deed.DELETE_JOB_ORPHAN: "Orphan"}
+_WATCHES = {
+    Deed.WATCHES_CUT: "cut",
+    Deed.WATCHES_END: "end",
+    Deed.WATCHES_GONE: "gone",
+    Deed.WATCHES_SILENT: "silence",
+}
+_DELETIONS = {
+    Deed.DELETE_JOB: "Background",
+    Deed.DELETE_JOB_FOREGROUND: "Foreground",
+    Deed.DELETE_JOB_ORPHAN: "Orphan",
+}
 LOST_SECONDS = 900.0  # of a node that comes back
 AWAY_SECONDS = 3000.0  # of a cluster that comes back: long after its grace
 
@@ -69,7 +90,11 @@ def begin(fake: FakeKubernetes, order: Order, phase: Phase, dice: random.Random)
     if isinstance(trouble, Fault):
         _fault(fake, trouble, order.worker, phase, dice)
     elif isinstance(trouble, Act):
-        fake.act(order.worker, trouble, exit_code=dice.choice([0, 1, 3, 137]) if trouble is Act.EXIT else 0)
+        fake.act(
+            order.worker,
+            trouble,
+            exit_code=dice.choice([0, 1, 3, 137]) if trouble is Act.EXIT else 0,
+        )
     elif trouble in OF_NODES:
         _node(fake, trouble, order.node, dice)
     elif trouble in _DELETIONS:
@@ -94,16 +119,30 @@ def _node(fake: FakeKubernetes, trouble: Trouble, node: str, dice: random.Random
         fake.node_lost(node, toleration_seconds=dice.choice([30.0, 300.0]))
 
 
-def _fault(fake: FakeKubernetes, fault: Fault, worker: str, phase: Phase, dice: random.Random) -> None:
+def _fault(
+    fake: FakeKubernetes, fault: Fault, worker: str, phase: Phase, dice: random.Random
+) -> None:
     """Aimed at the next requests about this worker, or at those that everything depends on: a create before it, then lists and deletes."""
-    seconds = 0.01 if fault in (Fault.LATENCY, Fault.TIMEOUT_BEFORE_COMMIT, Fault.TIMEOUT_AFTER_COMMIT) else float(dice.choice([1, 30, 400]))
+    seconds = (
+        0.01
+        if fault in (Fault.LATENCY, Fault.TIMEOUT_BEFORE_COMMIT, Fault.TIMEOUT_AFTER_COMMIT)
+        else float(dice.choice([1, 30, 400]))
+    )
     count = dice.choice([1, 1, 2, 5])
     if fault in OF_WATCHES:
         fake.fault(fault, count=1, seconds=0.05)
     elif fault in (Fault.LIST_STALE, Fault.LIST_GONE):
         fake.fault(fault, count=count, seconds=0, changes=dice.choice([1, 5, 50]))
     elif phase is Phase.BEFORE_CREATE:
-        fake.fault(fault, verb="create", resource="jobs", name=worker, count=count, seconds=seconds, answer=_answer(dice))
+        fake.fault(
+            fault,
+            verb="create",
+            resource="jobs",
+            name=worker,
+            count=count,
+            seconds=seconds,
+            answer=_answer(dice),
+        )
     elif dice.random() < 0.5 and fault is not Fault.LATE_COMMIT:
         fake.fault(fault, verb="list", count=count, seconds=seconds)
     else:

@@ -45,11 +45,15 @@ class Worker:
 class Workers:
     """All containers that the ledger shows, each with its own mind."""
 
-    def __init__(self, fake: FakeKubernetes, dice: random.Random, succeeds: dict[UUID, bool]) -> None:
+    def __init__(
+        self, fake: FakeKubernetes, dice: random.Random, succeeds: dict[UUID, bool]
+    ) -> None:
         """`succeeds`: by job."""
         self._fake, self._dice, self.succeeds = fake, dice, succeeds
         self.by_pod: dict[str, Worker] = {}
-        self.successes: list[UUID] = []  # attempts whose success was accepted and made its job succeed
+        self.successes: list[
+            UUID
+        ] = []  # attempts whose success was accepted and made its job succeed
 
     def act(self, running: list[Run], held: set[UUID]) -> None:
         """One step of each that runs; those of `held` attempts wait."""
@@ -57,16 +61,25 @@ class Workers:
             attempt_id = UUID(run.attempt_id)
             worker = self.by_pod.get(run.pod_uid)
             if worker is None:
-                worker = self.by_pod[run.pod_uid] = Worker(attempt_id, run.pod, self.succeeds.get(UUID(run.env["JOB_ID"]), True))
+                worker = self.by_pod[run.pod_uid] = Worker(
+                    attempt_id, run.pod, self.succeeds.get(UUID(run.env["JOB_ID"]), True)
+                )
             if attempt_id not in held:
                 self._step(worker)
 
     def _step(self, worker: Worker) -> None:
         try:
             if worker.step in (Step.CLAIMED, Step.PRINTED):
-                heartbeat_record(attempt_id=worker.attempt_id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1)
+                heartbeat_record(
+                    attempt_id=worker.attempt_id,
+                    memory_bytes=1,
+                    peak_memory_bytes=1,
+                    cpu_millicores=1,
+                )
             if worker.step is Step.STARTED:
-                attempt_claim(attempt_id=worker.attempt_id, claim_id=worker.claim_id, host=worker.pod)
+                attempt_claim(
+                    attempt_id=worker.attempt_id, claim_id=worker.claim_id, host=worker.pod
+                )
                 worker.step = Step.CLAIMED
             elif worker.step is Step.CLAIMED:
                 self._print(worker)
@@ -94,7 +107,11 @@ class Workers:
             status=FinishStatus.SUCCEEDED if worker.succeeds else FinishStatus.FAILED,
             log_end=attempt.log_end,
             log_sha256=log_sha256(attempt),
-            **({} if worker.succeeds else {"reason": FailureReason.WORKLOAD_FAILED, "message": "It said no."}),
+            **(
+                {}
+                if worker.succeeds
+                else {"reason": FailureReason.WORKLOAD_FAILED, "message": "It said no."}
+            ),
         )
         before = attempt.ended_at
         status = attempt_finish(attempt_id=worker.attempt_id, report=report)

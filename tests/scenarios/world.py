@@ -27,12 +27,32 @@ from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock, virtual_time
 from tests.scenarios.oracle import one_valid_session
 from tests.scenarios.places import Place, launcher_at, place_of
-from tests.scenarios.troubles import AWAY_SECONDS, FOR_EVER, OF_CLUSTERS, OF_NODES, Deed, Order, Phase, Trouble, begin, go_on
+from tests.scenarios.troubles import (
+    AWAY_SECONDS,
+    FOR_EVER,
+    OF_CLUSTERS,
+    OF_NODES,
+    Deed,
+    Order,
+    Phase,
+    Trouble,
+    begin,
+    go_on,
+)
 from tests.scenarios.workers import Workers
 from tests.support import make
 
 BEGAN = 1_790_000_000.0
-PACE = (2.0, 2.0, 2.0, 30.0, 120.0, 600.0, 600.0, 3600.0)  # how far time goes after so many rounds in which nothing changed
+PACE = (
+    2.0,
+    2.0,
+    2.0,
+    30.0,
+    120.0,
+    600.0,
+    600.0,
+    3600.0,
+)  # how far time goes after so many rounds in which nothing changed
 ROUNDS_MAX = 600
 
 
@@ -63,7 +83,9 @@ class World:
     scenarios: list[Scenario]
     memory: Memory = field(default_factory=Memory)
     rounds: int = 0
-    unrecorded: set[UUID] = field(default_factory=set)  # attempts whose launch was not recorded, once
+    unrecorded: set[UUID] = field(
+        default_factory=set
+    )  # attempts whose launch was not recorded, once
     away: Counter[str] = field(default_factory=Counter)  # passes that the cluster did not answer
     places: dict[str, Place] = field(default_factory=dict)  # clusters of one job each, by name
     web_is_up: bool = True
@@ -94,7 +116,13 @@ class World:
         self._troubles(rows, Phase.BEFORE_CREATE)
         attempts_launch(attempts_to_launch())
         rows = self._rows()
-        for phase in (Phase.UNRECORDED, Phase.UNCLAIMED, Phase.RUNNING, Phase.FINISHING, Phase.CLEANING):
+        for phase in (
+            Phase.UNRECORDED,
+            Phase.UNCLAIMED,
+            Phase.RUNNING,
+            Phase.FINISHING,
+            Phase.CLEANING,
+        ):
             self._troubles(rows, phase)
         if workers_act:
             held = {row["id"] for row in rows.values() if self._phase(row) is Phase.UNRECORDED}
@@ -130,7 +158,10 @@ class World:
 
     def reconcile(self) -> None:
         """One pass over each cluster; one that does not answer is tried again in the next round."""
-        passes = [partial(reconcile_once, self.cluster, self.launcher, self.memory), *(place.reconcile for place in self.places.values())]
+        passes = [
+            partial(reconcile_once, self.cluster, self.launcher, self.memory),
+            *(place.reconcile for place in self.places.values()),
+        ]
         for one in passes:
             try:
                 one()
@@ -144,7 +175,9 @@ class World:
 
     def settled(self) -> bool:
         """Whether every job has ended, and every attempt and object is cleaned up; on a cluster that never comes back, given up."""
-        unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(cluster__in=self.lost_for_ever())
+        unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(
+            cluster__in=self.lost_for_ever()
+        )
         held = Attempt.objects.filter(gone_at=None, cluster__in=self.lost_for_ever())
         if Job.objects.exclude(status__in=TERMINAL).exists() or unclean.exists() or held.exists():
             return False
@@ -154,23 +187,42 @@ class World:
 
     def left(self) -> dict[str, int]:
         """Jobs and pods of the clusters but for those that wait for a node, or a cluster, that never comes back."""
-        lost = {each.order.worker for each in self.scenarios if each.order is not None and each.order.trouble in OF_NODES}
+        lost = {
+            each.order.worker
+            for each in self.scenarios
+            if each.order is not None and each.order.trouble in OF_NODES
+        }
         if not lost and not self.lost_for_ever():
             return self.fake.counts()
-        launchers = [self.launcher, *(place.launcher for place in self.places.values() if not place.away)]
+        launchers = [
+            self.launcher,
+            *(place.launcher for place in self.places.values() if not place.away),
+        ]
         observed = {seen.name for launcher in launchers for seen in launcher.observe()}
         return {"jobs": len(observed - lost), "pods": 0}
 
     def lost_for_ever(self) -> set[str]:
         """Clusters that are away and do not come back."""
-        return {each.place for each in self.scenarios if each.order is not None and each.order.trouble in FOR_EVER}
+        return {
+            each.place
+            for each in self.scenarios
+            if each.order is not None and each.order.trouble in FOR_EVER
+        }
 
     def open(self) -> list[Any]:
         """What is not over, for a message."""
         jobs = Job.objects.exclude(status__in=TERMINAL).values_list("id", "status", "attempt")
-        attempts = Attempt.objects.filter(cleaned_up_at=None).values_list("name", "ended_at", "fenced_at", "gone_at", "log_object")
-        ids = {row[0] for row in jobs} | set(Attempt.objects.filter(cleaned_up_at=None).values_list("job_id", flat=True))
-        mine = [(each.trouble, each.phase, each.cancel_in) for each in self.scenarios if each.job_id in ids]
+        attempts = Attempt.objects.filter(cleaned_up_at=None).values_list(
+            "name", "ended_at", "fenced_at", "gone_at", "log_object"
+        )
+        ids = {row[0] for row in jobs} | set(
+            Attempt.objects.filter(cleaned_up_at=None).values_list("job_id", flat=True)
+        )
+        mine = [
+            (each.trouble, each.phase, each.cancel_in)
+            for each in self.scenarios
+            if each.job_id in ids
+        ]
         return [list(jobs), list(attempts), mine, self.fake.counts(), self.away]
 
     def _free(self) -> None:
@@ -180,7 +232,19 @@ class World:
 
     def _rows(self) -> dict[UUID, dict[str, Any]]:
         """The latest attempt of each job."""
-        names = ("id", "job_id", "name", "uid", "claim_id", "ended_at", "fenced_at", "gone_at", "log_object", "cleaned_up_at", "job__status")
+        names = (
+            "id",
+            "job_id",
+            "name",
+            "uid",
+            "claim_id",
+            "ended_at",
+            "fenced_at",
+            "gone_at",
+            "log_object",
+            "cleaned_up_at",
+            "job__status",
+        )
         return {row["job_id"]: row for row in Attempt.objects.order_by("number").values(*names)}
 
     def _phase(self, row: dict[str, Any]) -> Phase | None:
@@ -189,7 +253,10 @@ class World:
         if row["gone_at"] is not None:
             return Phase.CLEANING
         if row["ended_at"] is not None or row["fenced_at"] is not None:
-            alive = any(worker.attempt_id == row["id"] and worker.step != "exited" for worker in self.workers.by_pod.values())
+            alive = any(
+                worker.attempt_id == row["id"] and worker.step != "exited"
+                for worker in self.workers.by_pod.values()
+            )
             return Phase.FINISHING if alive else Phase.SEALING
         if row["claim_id"] is not None:
             return Phase.RUNNING
@@ -203,9 +270,13 @@ class World:
             if row is None or self._phase(row) is not phase:
                 continue
             if scenario.order is None and scenario.phase is phase and scenario.trouble is not None:
-                scenario.order = Order(scenario.trouble, row["name"], self.node_of(scenario), self.clock.now)
+                scenario.order = Order(
+                    scenario.trouble, row["name"], self.node_of(scenario), self.clock.now
+                )
                 if scenario.place:
-                    self.places[scenario.place].cut_off(silent=scenario.trouble is not Deed.API_AWAY)
+                    self.places[scenario.place].cut_off(
+                        silent=scenario.trouble is not Deed.API_AWAY
+                    )
                 else:
                     begin(self.fake, scenario.order, phase, self.dice)
             if scenario.cancel_in is phase and not scenario.cancelled:
@@ -215,7 +286,11 @@ class World:
                 self._go_on(scenario, scenario.order)
 
     def _go_on(self, scenario: Scenario, order: Order) -> None:
-        if order.trouble is Deed.CLUSTER_BACK and not order.over and self.clock.now - order.at > AWAY_SECONDS:
+        if (
+            order.trouble is Deed.CLUSTER_BACK
+            and not order.over
+            and self.clock.now - order.at > AWAY_SECONDS
+        ):
             order.over = True
             self.places[scenario.place].back()
         go_on(self.fake, order)
@@ -235,24 +310,46 @@ class World:
 
     def _fingerprint(self) -> object:
         jobs = tuple(Job.objects.order_by("id").values_list("status", "attempt", "event_seq"))
-        names = ("uid", "ended_at", "gone_at", "cleaned_up_at", "launch_failures", "terminate_asked_at")
+        names = (
+            "uid",
+            "ended_at",
+            "gone_at",
+            "cleaned_up_at",
+            "launch_failures",
+            "terminate_asked_at",
+        )
         attempts = tuple(Attempt.objects.order_by("id").values_list(*names))
-        return jobs, attempts, tuple(sorted(self.fake.counts().items())), len(self.fake.ledger(running=True))
+        return (
+            jobs,
+            attempts,
+            tuple(sorted(self.fake.counts().items())),
+            len(self.fake.ledger(running=True)),
+        )
 
 
 @contextmanager
-def world(fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow: bool = False) -> Iterator[World]:
+def world(
+    fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow: bool = False
+) -> Iterator[World]:
     """A new installation beside a new cluster, with one job for each of `scenarios`."""
     dice, clock = random.Random(seed), VirtualClock(BEGAN)  # noqa: S311 - the same dice for the same seed
     fake.reset(seed=seed, now=BEGAN)
-    env = replace(settings.ENV, orphan_grace=60, kubeconfig_file=str(fake.kubeconfig), capacity_jobs=10_000, retry_back_off=1.0)
+    env = replace(
+        settings.ENV,
+        orphan_grace=60,
+        kubeconfig_file=str(fake.kubeconfig),
+        capacity_jobs=10_000,
+        retry_back_off=1.0,
+    )
     with ExitStack() as stack:
         stack.enter_context(virtual_time(clock))
         stack.enter_context(mock.patch.object(settings, "ENV", env))
         stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.3))
         stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.02))
         cluster = cluster_ensure()
-        Cluster.objects.filter(name=cluster.name).update(launcher="kubernetes", capacity_jobs=10_000)
+        Cluster.objects.filter(name=cluster.name).update(
+            launcher="kubernetes", capacity_jobs=10_000
+        )
         cluster.refresh_from_db()
         launcher = launcher_at(fake, cluster, clock, follow=follow)
         stack.callback(launcher.close)
@@ -279,18 +376,25 @@ def _submit(made: World) -> None:
             made.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
             made.fake.add_node(made.node_of(scenario))
-            made.fake.script(f"worker-job-{row.id}-1", node=made.node_of(scenario), stop_seconds=1.0)
+            made.fake.script(
+                f"worker-job-{row.id}-1", node=made.node_of(scenario), stop_seconds=1.0
+            )
     made.workers = Workers(made.fake, made.dice, succeeds)
 
 
 def _forgetful(made: World) -> Any:
     """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
     real = launch._record
+
     def record(launched: Any) -> None:
         kept = {}
         for attempt_id, answer in launched.items():
             job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
-            forget = job_id in {each.job_id for each in made.scenarios if each.phase is Phase.UNRECORDED and each.order is None}
+            forget = job_id in {
+                each.job_id
+                for each in made.scenarios
+                if each.phase is Phase.UNRECORDED and each.order is None
+            }
             if forget and attempt_id not in made.unrecorded:
                 made.unrecorded.add(attempt_id)
             else:

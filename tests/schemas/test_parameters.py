@@ -16,33 +16,93 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("pipeline_execution", {"pipeline": "p"}),
     ("pipeline_execution", {"pipeline": "p", "version": 3}),
     ("ml_training", TRAINING),
-    ("ml_training", {**TRAINING, "version": 1, "features": ["a", "b c"], "task": "classification", "algorithm": "logistic", "test_size": 0.5}),
-    ("ml_training", {**TRAINING, "algorithm": "random_forest", "hyperparameters": {"n_estimators": 5, "max_depth": None, "max_features": "sqrt"}}),
+    (
+        "ml_training",
+        {
+            **TRAINING,
+            "version": 1,
+            "features": ["a", "b c"],
+            "task": "classification",
+            "algorithm": "logistic",
+            "test_size": 0.5,
+        },
+    ),
+    (
+        "ml_training",
+        {
+            **TRAINING,
+            "algorithm": "random_forest",
+            "hyperparameters": {"n_estimators": 5, "max_depth": None, "max_features": "sqrt"},
+        },
+    ),
     ("ml_training", {**TRAINING, "hyperparameters": {"learning_rate": 1}, "seed": 2**32 - 1}),
     ("ml_inference", INFERENCE),
     ("ml_inference", {**INFERENCE, "version": 2, "keys": []}),
     ("digital_twin_update", UPDATE),
-    ("digital_twin_update", {**UPDATE, "properties": {"temperature": "Temp (°C)"}, "missing": "mark"}),
+    (
+        "digital_twin_update",
+        {**UPDATE, "properties": {"temperature": "Temp (°C)"}, "missing": "mark"},
+    ),
 ]
 
 BAD: list[tuple[str, Any, str, str]] = [
     ("pipeline_execution", [], "parameters", "an object"),
     ("pipeline_execution", {}, "parameters.pipeline", "is missing"),
-    ("pipeline_execution", {"pipeline": "p", "version": 1.0}, "parameters.version", "a whole number from 1"),
-    ("pipeline_execution", {"pipeline": "p", "version": True}, "parameters.version", "a whole number from 1"),
+    (
+        "pipeline_execution",
+        {"pipeline": "p", "version": 1.0},
+        "parameters.version",
+        "a whole number from 1",
+    ),
+    (
+        "pipeline_execution",
+        {"pipeline": "p", "version": True},
+        "parameters.version",
+        "a whole number from 1",
+    ),
     ("ml_training", {**TRAINING, "target": ""}, "parameters.target", "the name of a column"),
     ("ml_training", {**TRAINING, "target": "a\x00"}, "parameters.target", "the name of a column"),
-    ("ml_training", {**TRAINING, "model": "no spaces"}, "parameters.model", "letters, digits, dots"),
+    (
+        "ml_training",
+        {**TRAINING, "model": "no spaces"},
+        "parameters.model",
+        "letters, digits, dots",
+    ),
     ("ml_training", {**TRAINING, "features": []}, "parameters.features", "at least 1 entry"),
     ("ml_training", {**TRAINING, "features": ["a", "a"]}, "parameters.features", "twice"),
-    ("ml_training", {**TRAINING, "features": ["a", 7]}, "parameters.features[1]", "the name of a column"),
+    (
+        "ml_training",
+        {**TRAINING, "features": ["a", 7]},
+        "parameters.features[1]",
+        "the name of a column",
+    ),
     ("ml_training", {**TRAINING, "features": ["y"]}, "parameters.features", "without the target y"),
-    ("ml_training", {**TRAINING, "task": "clustering"}, "parameters.task", "regression, classification"),
-    ("ml_training", {**TRAINING, "algorithm": "linear", "task": "classification"}, "parameters.algorithm", "linear is for regression"),
-    ("ml_training", {**TRAINING, "algorithm": "logistic", "task": "regression"}, "parameters.algorithm", "logistic is for classification"),
+    (
+        "ml_training",
+        {**TRAINING, "task": "clustering"},
+        "parameters.task",
+        "regression, classification",
+    ),
+    (
+        "ml_training",
+        {**TRAINING, "algorithm": "linear", "task": "classification"},
+        "parameters.algorithm",
+        "linear is for regression",
+    ),
+    (
+        "ml_training",
+        {**TRAINING, "algorithm": "logistic", "task": "regression"},
+        "parameters.algorithm",
+        "logistic is for classification",
+    ),
     ("ml_training", {**TRAINING, "test_size": 0.9}, "parameters.test_size", "from 0.05 to 0.5"),
     ("ml_training", {**TRAINING, "seed": -1}, "parameters.seed", "a whole number from 0"),
-    ("ml_training", {**TRAINING, "hyperparameters": {"C": 1}}, "parameters.hyperparameters.C", "is not known here: use learning_rate"),
+    (
+        "ml_training",
+        {**TRAINING, "hyperparameters": {"C": 1}},
+        "parameters.hyperparameters.C",
+        "is not known here: use learning_rate",
+    ),
     (
         "ml_training",
         {**TRAINING, "algorithm": "random_forest", "hyperparameters": {"n_estimators": 0}},
@@ -52,9 +112,24 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("ml_training", {**TRAINING, "typo": 1}, "parameters.typo", "is not known here: use dataset"),
     ("ml_inference", {**INFERENCE, "output": "-o"}, "parameters.output", "letters, digits, dots"),
     ("ml_inference", {**INFERENCE, "keys": "id"}, "parameters.keys", "a list"),
-    ("digital_twin_update", {**UPDATE, "missing": "drop"}, "parameters.missing", "keep, mark, delete"),
-    ("digital_twin_update", {**UPDATE, "properties": {}}, "parameters.properties", "at least 1 entry"),
-    ("digital_twin_update", {**UPDATE, "properties": {"a": 1}}, "parameters.properties.a", "the name of a column"),
+    (
+        "digital_twin_update",
+        {**UPDATE, "missing": "drop"},
+        "parameters.missing",
+        "keep, mark, delete",
+    ),
+    (
+        "digital_twin_update",
+        {**UPDATE, "properties": {}},
+        "parameters.properties",
+        "at least 1 entry",
+    ),
+    (
+        "digital_twin_update",
+        {**UPDATE, "properties": {"a": 1}},
+        "parameters.properties.a",
+        "the name of a column",
+    ),
 ]
 
 
@@ -64,14 +139,22 @@ def test_good_parameters_have_no_fault(job_type: str, parameters: dict[str, Any]
 
 
 @pytest.mark.parametrize(("job_type", "parameters", "path", "words"), BAD)
-def test_a_bad_parameter_is_named_with_what_it_may_be(job_type: str, parameters: Any, path: str, words: str) -> None:
+def test_a_bad_parameter_is_named_with_what_it_may_be(
+    job_type: str, parameters: Any, path: str, words: str
+) -> None:
     faults = {fault.path: fault.message for fault in check_parameters(job_type, parameters)}
     assert words in faults.get(path, ""), faults
 
 
 def test_every_fault_is_told_at_once() -> None:
     faults = check_parameters("ml_training", {"model": "!", "test_size": 2, "extra": 1})
-    paths = {"parameters.dataset", "parameters.target", "parameters.model", "parameters.test_size", "parameters.extra"}
+    paths = {
+        "parameters.dataset",
+        "parameters.target",
+        "parameters.model",
+        "parameters.test_size",
+        "parameters.extra",
+    }
     assert {fault.path for fault in faults} == paths
 
 

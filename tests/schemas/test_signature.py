@@ -2,7 +2,12 @@
 
 import pytest
 
-from mimir.lib.schemas.signature import kind_of, may_lack_columns, prediction_columns, signature_faults
+from mimir.lib.schemas.signature import (
+    kind_of,
+    may_lack_columns,
+    prediction_columns,
+    signature_faults,
+)
 
 SIGNATURE = {
     "features": [
@@ -13,7 +18,13 @@ SIGNATURE = {
     ],
     "classes": ["a", "b"],
 }
-FITS = [("at", "TIMESTAMP WITH TIME ZONE"), ("dry", "BOOLEAN"), ("sky", "ENUM('x')"), ("wind", "DECIMAL(18,3)"), ("more", "BLOB")]
+FITS = [
+    ("at", "TIMESTAMP WITH TIME ZONE"),
+    ("dry", "BOOLEAN"),
+    ("sky", "ENUM('x')"),
+    ("wind", "DECIMAL(18,3)"),
+    ("more", "BLOB"),
+]
 
 
 def _schema(columns: list[tuple[str, str]]) -> list[dict[str, str]]:
@@ -29,10 +40,13 @@ def test_other_columns_another_order_and_other_number_types_fit() -> None:
     [
         (FITS[1:], ["column at is missing"]),
         ([("AT", "DATE"), *FITS[1:]], ["column at is missing (there is AT)"]),
-        ([("sky", "INTERVAL"), ("wind", "BLOB"), *FITS[:2]], [
-            "column wind is BLOB, and the model was trained on a number (DOUBLE)",
-            "column sky is INTERVAL, and the model was trained on text (VARCHAR)",
-        ]),
+        (
+            [("sky", "INTERVAL"), ("wind", "BLOB"), *FITS[:2]],
+            [
+                "column wind is BLOB, and the model was trained on a number (DOUBLE)",
+                "column sky is INTERVAL, and the model was trained on text (VARCHAR)",
+            ],
+        ),
         ([*FITS[:3], ("wind", "VARCHAR")], []),  # its values decide
         ([("sky", "BIGINT"), ("wind", "JSON"), ("at", '"NULL"'), ("dry", "TIMESTAMPTZ_NS")], []),
     ],
@@ -47,17 +61,27 @@ def test_columns_known_to_be_empty_fit_and_absent_ones_where_that_is_allowed() -
     assert signature_faults(SIGNATURE, columns, absent_is_empty=True) == [
         "column wind is INTEGER[], and the model was trained on a number (DOUBLE)"
     ]
-    assert signature_faults(SIGNATURE, _schema([("SKY", "VARCHAR"), ("wind", "DOUBLE")]), absent_is_empty=True) == [
-        "column sky is missing (there is SKY)"
-    ]
-    assert "none of the model's features is a column" in signature_faults(SIGNATURE, _schema([("x", "DOUBLE")]), absent_is_empty=True)[0]
+    assert signature_faults(
+        SIGNATURE, _schema([("SKY", "VARCHAR"), ("wind", "DOUBLE")]), absent_is_empty=True
+    ) == ["column sky is missing (there is SKY)"]
+    assert (
+        "none of the model's features is a column"
+        in signature_faults(SIGNATURE, _schema([("x", "DOUBLE")]), absent_is_empty=True)[0]
+    )
 
 
 @pytest.mark.parametrize(
     ("parameters", "format_name", "allowed"),
-    [({}, "csv", False), ({}, "jsonl", True), ({"missing_columns": "empty"}, "csv", True), ({"missing_columns": "refuse"}, "jsonl", False)],
+    [
+        ({}, "csv", False),
+        ({}, "jsonl", True),
+        ({"missing_columns": "empty"}, "csv", True),
+        ({"missing_columns": "refuse"}, "jsonl", False),
+    ],
 )
-def test_columns_may_be_absent_in_json_or_where_the_job_says_so(parameters: dict[str, str], format_name: str, allowed: bool) -> None:  # noqa: FBT001
+def test_columns_may_be_absent_in_json_or_where_the_job_says_so(
+    parameters: dict[str, str], format_name: str, allowed: bool
+) -> None:  # noqa: FBT001
     assert may_lack_columns(parameters, format_name) is allowed
 
 
@@ -66,6 +90,8 @@ def test_a_prediction_adds_one_column_and_one_for_each_class() -> None:
     assert prediction_columns({"features": []}) == ["prediction"]
 
 
-@pytest.mark.parametrize("column_type", ["BLOB", "INTEGER[]", "STRUCT(a INTEGER)", "TIME", "UUID", "INTERVAL", "BIT"])
+@pytest.mark.parametrize(
+    "column_type", ["BLOB", "INTEGER[]", "STRUCT(a INTEGER)", "TIME", "UUID", "INTERVAL", "BIT"]
+)
 def test_a_column_that_no_model_can_use_has_no_kind(column_type: str) -> None:
     assert kind_of(column_type) is None

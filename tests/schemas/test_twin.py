@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from mimir.lib.schemas.twin import BadValue, Field, check_twin_definition, checked_key, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin import (
+    BadValue,
+    Field,
+    check_twin_definition,
+    checked_key,
+    checked_value,
+    entity_type,
+    fields_of,
+)
 
 GOOD: dict[str, Any] = {
     "types": [
@@ -13,7 +21,10 @@ GOOD: dict[str, Any] = {
             "name": "station",
             "title": "Station",
             "key": {"name": "station_id"},
-            "properties": [{"name": "temperature", "type": "number", "unit": "°C"}, {"name": "open", "type": "boolean"}],
+            "properties": [
+                {"name": "temperature", "type": "number", "unit": "°C"},
+                {"name": "open", "type": "boolean"},
+            ],
             "relations": [{"name": "city", "to": "city"}],
         },
         {"name": "city", "key": {"name": "name"}, "properties": []},
@@ -35,13 +46,33 @@ BAD: list[tuple[Any, str, str]] = [
     ([], "definition", "an object"),
     ({}, "definition.types", "is missing"),
     ({"types": []}, "definition.types", "at least 1 entry"),
-    (_with(["types", 0, "name"], "two words"), "definition.types[0].name", "letters, digits and underscores"),
+    (
+        _with(["types", 0, "name"], "two words"),
+        "definition.types[0].name",
+        "letters, digits and underscores",
+    ),
     (_with(["types", 1, "name"], "station"), "definition.types[1].name", "taken by another type"),
     (_with(["types", 0, "key"], {}), "definition.types[0].key.name", "is missing"),
-    (_with(["types", 0, "properties", 0, "type"], "float"), "definition.types[0].properties[0].type", "number, integer, string"),
-    (_with(["types", 0, "properties", 1, "name"], "temperature"), "definition.types[0].properties[1].name", "taken by another property"),
-    (_with(["types", 0, "relations", 0, "name"], "open"), "definition.types[0].relations[0].name", "taken by another property"),
-    (_with(["types", 0, "relations", 0, "to"], "land"), "definition.types[0].relations[0].to", "one of the types station, city"),
+    (
+        _with(["types", 0, "properties", 0, "type"], "float"),
+        "definition.types[0].properties[0].type",
+        "number, integer, string",
+    ),
+    (
+        _with(["types", 0, "properties", 1, "name"], "temperature"),
+        "definition.types[0].properties[1].name",
+        "taken by another property",
+    ),
+    (
+        _with(["types", 0, "relations", 0, "name"], "open"),
+        "definition.types[0].relations[0].name",
+        "taken by another property",
+    ),
+    (
+        _with(["types", 0, "relations", 0, "to"], "land"),
+        "definition.types[0].relations[0].to",
+        "one of the types station, city",
+    ),
     (_with(["types", 0, "colour"], "red"), "definition.types[0].colour", "is not known here"),
 ]
 

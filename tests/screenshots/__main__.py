@@ -32,7 +32,9 @@ README = (  # name, page, theme, window, height in CSS pixels
     ("twin-entity-dark", "twin-entity", "dark", WIDE, 900),
 )
 TALLEST = 2400  # CSS pixels of a page that goes on
-BETWEEN = [{"width": width, "height": 900} for width in (320, 860, 1180)]  # where the layout changes: light, and these pages only
+BETWEEN = [
+    {"width": width, "height": 900} for width in (320, 860, 1180)
+]  # where the layout changes: light, and these pages only
 AT_BETWEEN = (
     "project",
     "jobs",
@@ -80,10 +82,22 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "model-compare-classes": (f"{project}/models/weather-class/compare/", None),
         "dataset-changed": (f"{project}/datasets/counters/", None),
         "dataset-changed-versions": (f"{project}/datasets/counters/?tab=versions", None),
-        **{f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None) for word, upload in scene.uploads.items()},
-        "import-csv-file": (f"{project}/datasets/import/{scene.uploads['csv']}/?name=counters", acts.as_in_the_file),
-        "import-excel-sheets": (f"{project}/datasets/import/{scene.uploads['excel']}/?name=trips", acts.two_sheets),
-        "import-append": (f"{project}/datasets/import/{scene.uploads['more']}/?name=counters", acts.added_rows),
+        **{
+            f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None)
+            for word, upload in scene.uploads.items()
+        },
+        "import-csv-file": (
+            f"{project}/datasets/import/{scene.uploads['csv']}/?name=counters",
+            acts.as_in_the_file,
+        ),
+        "import-excel-sheets": (
+            f"{project}/datasets/import/{scene.uploads['excel']}/?name=trips",
+            acts.two_sheets,
+        ),
+        "import-append": (
+            f"{project}/datasets/import/{scene.uploads['more']}/?name=counters",
+            acts.added_rows,
+        ),
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
         "pipelines": (f"{project}/pipelines/", None),
         "pipelines-none": ("/projects/sea-water/pipelines/", None),
@@ -101,10 +115,22 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
         "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
         "submit": (f"{project}/jobs/new/?pipeline={PIPELINE}", None),
-        "submit-training": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", None),
-        "submit-training-errors": (f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max", acts.wrong_training),
-        "submit-prediction": (f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}", None),
-        "submit-twin": (f"{project}/jobs/new/?type=digital_twin_update&twin={SAMPLE_TWIN}&dataset={FORECAST}&parameters.type=day", None),
+        "submit-training": (
+            f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
+            None,
+        ),
+        "submit-training-errors": (
+            f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
+            acts.wrong_training,
+        ),
+        "submit-prediction": (
+            f"{project}/jobs/new/?type=ml_inference&model={MODEL}&dataset={RECENT}",
+            None,
+        ),
+        "submit-twin": (
+            f"{project}/jobs/new/?type=digital_twin_update&twin={SAMPLE_TWIN}&dataset={FORECAST}&parameters.type=day",
+            None,
+        ),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
         "twins": (f"{project}/twins/", None),
@@ -113,9 +139,18 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "twin-at": (f"{project}/twins/{STATIONS}/?at=1", None),
         "twin-new": (f"{project}/twins/new/?dataset=bike-trips", None),
         "twin-errors": (f"{project}/twins/{STATIONS}/definition/", acts.wrong_twin),
-        "twin-entity": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&property=bikes", acts.shown_numbers),
-        "twin-entity-text": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-02&property=label", None),
-        "twin-entity-edit": (f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&edit=1", acts.wrong_value),
+        "twin-entity": (
+            f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&property=bikes",
+            acts.shown_numbers,
+        ),
+        "twin-entity-text": (
+            f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-02&property=label",
+            None,
+        ),
+        "twin-entity-edit": (
+            f"{project}/twins/{STATIONS}/entity/?type=station&key=BT-01&edit=1",
+            acts.wrong_value,
+        ),
         "twin-revisions": (f"{project}/twins/{STATIONS}/revisions/", None),
         "twin-revision": (f"{project}/twins/{STATIONS}/revisions/2/", None),
         "twin-revision-two": (f"{project}/twins/{STATIONS}/revisions/1/?to=4", None),
@@ -139,14 +174,18 @@ def take(page: Page, shot: Shot, file: Path, height_max: int = TALLEST) -> None:
         act(page)
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(900 if "/jobs/" in path else 250)  # the socket's first messages
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    over = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert over <= 0, f"{file.name}: the page is {over} pixels wider than its window"
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), TALLEST)
     size = page.viewport_size or WIDE
     height = max(height, size["height"])
     page.set_viewport_size({"width": size["width"], "height": height})
     page.wait_for_timeout(150)
-    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": min(height, height_max)})
+    page.screenshot(
+        path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": min(height, height_max)}
+    )
     page.set_viewport_size(size)
 
 
@@ -173,7 +212,13 @@ def take_readme(stack: Stack, scene: Scene, opened: Browser) -> None:
     """The pictures of README.md."""
     every = shots(scene)
     for name, word, theme, size, height in README:
-        context = context_of(opened, stack, viewport=size, color_scheme=theme, device_scale_factor=2 if size is PHONE else 1)
+        context = context_of(
+            opened,
+            stack,
+            viewport=size,
+            color_scheme=theme,
+            device_scale_factor=2 if size is PHONE else 1,
+        )
         page = context.new_page()
         sign_in(page, stack.described["username"], stack.described["password"])
         take(page, every[word], README_OUT / f"{name}.png", height)
@@ -194,14 +239,24 @@ def main(stack: Stack, wanted: str) -> None:
     with browser() as opened:
         for theme in ("light", "dark"):
             for size in (WIDE, PHONE, *(BETWEEN if theme == "light" else ())):
-                context = context_of(opened, stack, viewport=size, color_scheme=theme, device_scale_factor=2 if size is PHONE else 1)
+                context = context_of(
+                    opened,
+                    stack,
+                    viewport=size,
+                    color_scheme=theme,
+                    device_scale_factor=2 if size is PHONE else 1,
+                )
                 take_all(stack, scene, context, f"{theme}-{size['width']}.png", wanted)
                 context.close()
     scene.end()
     print(f"{len(list(OUT.iterdir()))} pictures in {OUT}")
 
 
-_SLOW = {"RETRY_BACK_OFF": "3000", "RETRY_BACK_OFF_MAX": "3000", "LAUNCH_TIMEOUT": "3000"}  # states that pass stay for their pictures
+_SLOW = {
+    "RETRY_BACK_OFF": "3000",
+    "RETRY_BACK_OFF_MAX": "3000",
+    "LAUNCH_TIMEOUT": "3000",
+}  # states that pass stay for their pictures
 
 with tempfile.TemporaryDirectory(prefix="mimir-screenshots-") as folder:
     for started in running(Path(folder), **_SLOW):

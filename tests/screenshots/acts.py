@@ -54,7 +54,11 @@ def wrong_definition(page: Page) -> None:
 def wrong_twin(page: Page) -> None:
     """A definition of a twin with two faults, checked."""
     editor = page.get_by_role("textbox", name="Entity types", exact=True)
-    editor.fill(editor.input_value().replace('"number"', '"float"', 1).replace('"to": "district"', '"to": "nowhere"'))
+    editor.fill(
+        editor.input_value()
+        .replace('"number"', '"float"', 1)
+        .replace('"to": "district"', '"to": "nowhere"')
+    )
     page.get_by_role("button", name="Check").click()
     page.locator("[data-faults] li").first.wait_for()
 

@@ -68,8 +68,19 @@ for number in range(60):
 _BOOK = xlsx_of(
     {
         "Trips 2025": [
-            ["Trips of the year"], [], ["made by hand"], ["station", "started", "minutes", "rider", "note"],
-            *([31000 + n % 397, f"2025-{n % 12 + 1:02}-03 07:12:00", n / 10 if n % 9 else None, ("casual", "member")[n % 2]] for n in range(3000)),
+            ["Trips of the year"],
+            [],
+            ["made by hand"],
+            ["station", "started", "minutes", "rider", "note"],
+            *(
+                [
+                    31000 + n % 397,
+                    f"2025-{n % 12 + 1:02}-03 07:12:00",
+                    n / 10 if n % 9 else None,
+                    ("casual", "member")[n % 2],
+                ]
+                for n in range(3000)
+            ),
         ],
         "Stations": [["station", "name"], *([31000 + n, f"Station {n}"] for n in range(120))],
         "Chart": [],
@@ -86,7 +97,14 @@ S-1003;05/04/2025;1.402,2;12,8;true;60
 """
 
 STATIONS = "stations"
-_STREETS = ("3rd Ave & Broad St", "2nd Ave & Vine St", "Cedar St & 3rd Ave", "6th Ave & Blanchard St", "Pier 69", "Westlake Ave & 6th Ave")
+_STREETS = (
+    "3rd Ave & Broad St",
+    "2nd Ave & Vine St",
+    "Cedar St & 3rd Ave",
+    "6th Ave & Blanchard St",
+    "Pier 69",
+    "Westlake Ave & 6th Ave",
+)
 _TWIN: dict[str, Any] = {
     "types": [
         {
@@ -111,7 +129,9 @@ _TWIN: dict[str, Any] = {
     ]
 }
 
-LONG_NAME = ("Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3)[:200]
+LONG_NAME = (
+    "Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3
+)[:200]
 _READ = {"id": "trips", "uses": "read", "with": {"dataset": "bike-trips"}}
 _QUERY = """
 SELECT day, sum(trips) AS trips, avg(member_share) AS member_share
@@ -123,7 +143,12 @@ _DAILY = {"id": "daily", "uses": "sql", "with": {"query": _QUERY}}
 
 
 def _command(step: str, program: str, *needs: str) -> dict[str, Any]:
-    return {"id": step, "uses": "command", "needs": list(needs), "with": {"argv": ["python3", "-c", program]}}
+    return {
+        "id": step,
+        "uses": "command",
+        "needs": list(needs),
+        "with": {"argv": ["python3", "-c", program]},
+    }
 
 
 class Scene:
@@ -139,14 +164,26 @@ class Scene:
         """All of it; what is to run still runs. `more`: also what is rare, for which the installation has to retry and launch slowly."""
         assert run_demo(Places(self.stack.var), submit=True, say=lambda line: None)
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
-        self.jobs["succeeded"] = next(row["id"] for row in rows if row["type"] == "pipeline_execution")
+        self.jobs["succeeded"] = next(
+            row["id"] for row in rows if row["type"] == "pipeline_execution"
+        )
         self._bikes()
         self._models(trained=more)
         self._twin()
-        self.jobs["failed"] = self._run("check-shares", [_READ, _DAILY, _command("check", _REFUSED, "daily")], "Check member shares")
+        self.jobs["failed"] = self._run(
+            "check-shares",
+            [_READ, _DAILY, _command("check", _REFUSED, "daily")],
+            "Check member shares",
+        )
         load = [_READ, _command("load", _GREEDY, "trips")]
-        self.jobs["memory"] = self._run("all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"})
-        self.jobs["cancelled"] = self._run("long-export", [_command("export", "import time; time.sleep(600)")], "Export of the year")
+        self.jobs["memory"] = self._run(
+            "all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"}
+        )
+        self.jobs["cancelled"] = self._run(
+            "long-export",
+            [_command("export", "import time; time.sleep(600)")],
+            "Export of the year",
+        )
         self.stack.wait_status(self.jobs["cancelled"], "running")
         self.stack.call("POST", f"/api/v1/jobs/{self.jobs['cancelled']}/cancel/")
         if more:
@@ -156,16 +193,35 @@ class Scene:
         if more:
             self._between_states()
         save = {"id": "save", "uses": "write", "with": {"dataset": "daily-trips", "from": "daily"}}
-        steps = [_READ, _DAILY, _command("clean", _CLEAN, "daily"), save, _command("report", "print('done')", "clean")]
-        self.jobs["running"] = self._run("nightly-bikes", steps, "Nightly bikes", labels={"team": "mobility", "run": "nightly"})
+        steps = [
+            _READ,
+            _DAILY,
+            _command("clean", _CLEAN, "daily"),
+            save,
+            _command("report", "print('done')", "clean"),
+        ]
+        self.jobs["running"] = self._run(
+            "nightly-bikes", steps, "Nightly bikes", labels={"team": "mobility", "run": "nightly"}
+        )
         self.stack.wait_status(self.jobs["running"], "running")
-        fillers = [self._run("hourly", [_command("wait", "import time; time.sleep(600)")], f"Hour {hour}") for hour in range(1 if more else 0, 3)]
+        fillers = [
+            self._run("hourly", [_command("wait", "import time; time.sleep(600)")], f"Hour {hour}")
+            for hour in range(1 if more else 0, 3)
+        ]
         for job in fillers:
             self.stack.wait_status(job, "running")
-        self.jobs["waiting"] = self._run("hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 4")
+        self.jobs["waiting"] = self._run(
+            "hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 4"
+        )
         self._run("nightly-bikes", steps, "Nightly bikes, again", priority="high")
-        wait_for(lambda: (self.stack.job(self.jobs["waiting"])["waiting"] or {}).get("detail"), "the waiting job knows why")
-        wait_for(lambda: int(self.stack.log(self.jobs["running"], limit=0).headers["Log-End"]) > 12_000, "the log moves")
+        wait_for(
+            lambda: (self.stack.job(self.jobs["waiting"])["waiting"] or {}).get("detail"),
+            "the waiting job knows why",
+        )
+        wait_for(
+            lambda: int(self.stack.log(self.jobs["running"], limit=0).headers["Log-End"]) > 12_000,
+            "the log moves",
+        )
 
     def end(self) -> None:
         """Let who is held go on, so that it can be stopped with the rest."""
@@ -174,18 +230,35 @@ class Scene:
     def _models(self, *, trained: bool) -> None:
         """A model of each task, with plots that have something to show; `trained`: the classes by real jobs."""
         rides = [shelf.regression(1, 1.085), shelf.regression(2)]
-        write_versions(self.stack, project=PROJECT, name="demand-forecast", dataset="bike-trips", versions=rides)
+        write_versions(
+            self.stack,
+            project=PROJECT,
+            name="demand-forecast",
+            dataset="bike-trips",
+            versions=rides,
+        )
         if trained:
             for algorithm in ("random_forest", "logistic"):
                 self.jobs["training"] = self._train(algorithm)
                 self.stack.end_of(self.jobs["training"])
             return
         weather = [shelf.classification(1), shelf.classification(2)]
-        write_versions(self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather)
+        write_versions(
+            self.stack, project=PROJECT, name="weather-class", dataset=DATASET, versions=weather
+        )
 
     def _train(self, algorithm: str) -> str:
-        parameters = {"dataset": DATASET, "target": "weather", "model": "weather-class", "algorithm": algorithm}
-        made = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/", json={"type": "ml_training", "parameters": parameters})
+        parameters = {
+            "dataset": DATASET,
+            "target": "weather",
+            "model": "weather-class",
+            "algorithm": algorithm,
+        }
+        made = self.stack.call(
+            "POST",
+            f"/api/v1/projects/{PROJECT}/jobs/",
+            json={"type": "ml_training", "parameters": parameters},
+        )
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
 
@@ -193,73 +266,148 @@ class Scene:
         """What is longer, wider and more than usual; a project in which nothing is."""
         self.jobs["long"] = self._run("long-lines", [_command("print", _LONG_LINES)], LONG_NAME)
         chain = [_READ] + [
-            {"id": f"s{number:02d}", "uses": "sql", "with": {"query": f"SELECT * FROM {'trips' if number < 3 else f's{number - 2:02d}'}"}}
+            {
+                "id": f"s{number:02d}",
+                "uses": "sql",
+                "with": {
+                    "query": f"SELECT * FROM {'trips' if number < 3 else f's{number - 2:02d}'}"
+                },
+            }
             for number in range(1, 70)
         ]
         self.jobs["many-steps"] = self._run("many-steps", chain, "Seventy steps")
         head = ",".join(f"reading_{number}_of_a_sensor" for number in range(40))
-        rows = "\n".join(",".join(str(row * number / 8) if number % 5 else f"text {row}" for number in range(40)) for row in range(60))
+        rows = "\n".join(
+            ",".join(str(row * number / 8) if number % 5 else f"text {row}" for number in range(40))
+            for row in range(60)
+        )
         self._upload("forty-columns", f"{head}\n{rows}\n".encode())
         for content in (_COUNTERS, _COUNTERS.replace(b"humidity", b"humidity_percent")):
             self._upload("counters", content)
-        station = {"id": 31007, "name": "City Hall", "position": {"lat": 47.6039, "lon": -122.33}, "renting": True}
-        document = {"data": {"stations": [station, {**station, "id": 31009, "name": "Pike Place"}], "types": [{"id": 1}, {"id": 2}]}}
+        station = {
+            "id": 31007,
+            "name": "City Hall",
+            "position": {"lat": 47.6039, "lon": -122.33},
+            "renting": True,
+        }
+        document = {
+            "data": {
+                "stations": [station, {**station, "id": 31009, "name": "Pike Place"}],
+                "types": [{"id": 1}, {"id": 2}],
+            }
+        }
         self.uploads = {
             "csv": self._stage("counters.csv", _COUNTERS),
-            "more": self._stage("more.csv", b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3]) + b"\n"),
+            "more": self._stage(
+                "more.csv",
+                b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3])
+                + b"\n",
+            ),
             "excel": self._stage("trips.xlsx", _BOOK),
             "json": self._stage("stations.json", json.dumps(document, indent=1).encode()),
             "error": self._stage("broken.csv", b"a,b\n1,2\n1,2,3\n"),
         }
-        made = self.stack.call("POST", "/api/v1/projects/", json={"slug": "sea-water", "name": "Sea water"})
+        made = self.stack.call(
+            "POST", "/api/v1/projects/", json={"slug": "sea-water", "name": "Sea water"}
+        )
         assert made.status_code == 201, made.text
 
     def _between_states(self) -> None:
         """A job whose worker is being started, and one that waits for its next try."""
         self.stack.arm("worker.before_claim", "hold")
-        self.jobs["starting"] = self._run("hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 0")
+        self.jobs["starting"] = self._run(
+            "hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 0"
+        )
         self.stack.wait_hit("worker.before_claim")
         self._held = self.stack.worker_pid(self.jobs["starting"])
         os.kill(self._held, signal.SIGSTOP)  # a crash point holds for a minute only
         flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
-        self.jobs["retrying"] = self._run("flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3)
+        self.jobs["retrying"] = self._run(
+            "flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3
+        )
         wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
 
     def _twin(self) -> None:
         """Twelve stations in two districts, three updates of which the last one leaves one out, and two edits."""
         make_twin(self.stack, PROJECT, STATIONS, _TWIN)
-        update_twin(self.stack, PROJECT, STATIONS, "name,residents\nBelltown,12401\nFremont,30187\n", type="district", key="name")
+        update_twin(
+            self.stack,
+            PROJECT,
+            STATIONS,
+            "name,residents\nBelltown,12401\nFremont,30187\n",
+            type="district",
+            key="name",
+        )
         for hour, count in enumerate((12, 12, 11)):
             rows = ["station_id,label,bikes,temperature,in_service,opened_on,district"]
             for number in range(1, count + 1):
                 bikes = "" if number == 7 else (number * 5 + hour * (number % 3)) % 19
                 where = "Belltown" if number < 9 else "Fremont"
                 street = _STREETS[number % len(_STREETS)]
-                rows.append(f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}")
-            update_twin(self.stack, PROJECT, STATIONS, "\n".join(rows) + "\n", type="station", key="station_id", missing="mark")
+                rows.append(
+                    f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}"
+                )
+            update_twin(
+                self.stack,
+                PROJECT,
+                STATIONS,
+                "\n".join(rows) + "\n",
+                type="station",
+                key="station_id",
+                missing="mark",
+            )
             if hour == 1:
-                edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-01", {"in_service": False, "bikes": 4}, "dock 4 broken")
-        edit_entity(self.stack, PROJECT, STATIONS, "station", "BT-02", {"label": "2nd Ave & Vine St, north side"}, "moved")
+                edit_entity(
+                    self.stack,
+                    PROJECT,
+                    STATIONS,
+                    "station",
+                    "BT-01",
+                    {"in_service": False, "bikes": 4},
+                    "dock 4 broken",
+                )
+        edit_entity(
+            self.stack,
+            PROJECT,
+            STATIONS,
+            "station",
+            "BT-02",
+            {"label": "2nd Ave & Vine St, north side"},
+            "moved",
+        )
 
     def _bikes(self) -> None:
-        made = subprocess.run([sys.executable, "-c", _STATIONS], capture_output=True, check=True).stdout
+        made = subprocess.run(
+            [sys.executable, "-c", _STATIONS], capture_output=True, check=True
+        ).stdout
         self._upload("bike-trips", made)
 
     def _stage(self, name: str, content: bytes) -> str:
-        answer = self.stack.call("POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": (name, content)})
+        answer = self.stack.call(
+            "POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": (name, content)}
+        )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     def _upload(self, name: str, content: bytes) -> None:
         address = f"/api/v1/projects/{PROJECT}/datasets/"
-        answer = self.stack.call("POST", address, data={"name": name}, files={"file": (f"{name}.csv", content)})
+        answer = self.stack.call(
+            "POST", address, data={"name": name}, files={"file": (f"{name}.csv", content)}
+        )
         assert answer.status_code == 201, answer.text
 
     def _run(self, pipeline: str, steps: list[dict[str, Any]], name: str, **fields: Any) -> str:
         base = f"/api/v1/projects/{PROJECT}/"
-        saved = self.stack.call("POST", f"{base}pipelines/", json={"name": pipeline, "definition": {"steps": steps}})
+        saved = self.stack.call(
+            "POST", f"{base}pipelines/", json={"name": pipeline, "definition": {"steps": steps}}
+        )
         assert saved.status_code in (200, 201), saved.text  # 200: it is defined so already
-        body = {"type": "pipeline_execution", "name": name, "parameters": {"pipeline": pipeline}, **fields}
+        body = {
+            "type": "pipeline_execution",
+            "name": name,
+            "parameters": {"pipeline": pipeline},
+            **fields,
+        }
         made = self.stack.call("POST", f"{base}jobs/", json=body)
         assert made.status_code == 201, made.text
         return str(made.json()["id"])

@@ -56,7 +56,13 @@ class Reader:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             for start in range(0, max(len(answer), 1), MIB):
                 more = start + MIB < len(answer)
-                await send({"type": "http.response.body", "body": answer[start : start + MIB], "more_body": more})
+                await send(
+                    {
+                        "type": "http.response.body",
+                        "body": answer[start : start + MIB],
+                        "more_body": more,
+                    }
+                )
         finally:
             self.at_once -= 1
 
@@ -72,7 +78,9 @@ class Server:
 
     def connect(self, data: bytes = b"", *, source: str = "127.0.0.1") -> socket.socket:
         """A connection that has sent `data`."""
-        connection = socket.create_connection(("127.0.0.1", self.port), 20, source_address=(source, 0))
+        connection = socket.create_connection(
+            ("127.0.0.1", self.port), 20, source_address=(source, 0)
+        )
         connection.sendall(data)
         return connection
 
@@ -119,7 +127,9 @@ def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @contextlib.contextmanager
-def serving(*, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bool = False) -> Iterator[Server]:
+def serving(
+    *, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bool = False
+) -> Iterator[Server]:
     """A server with these limits. stranger: every request has no credentials."""
     reader, budget = Reader(), Budget("large requests", budget_bytes, wait_seconds=0.5)
     refusal = bodies.too_large(bodies.STRANGER_BYTES_MAX) if stranger else None
@@ -137,7 +147,9 @@ def serving(*, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bo
             await application(scope, receive, send)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(plain, http=protocol, ws=connections.Socket, log_level="critical", lifespan="off", **OPTIONS)
+    config = uvicorn.Config(
+        plain, http=protocol, ws=connections.Socket, log_level="critical", lifespan="off", **OPTIONS
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
@@ -147,5 +159,3 @@ def serving(*, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bo
     finally:
         server.should_exit = server.force_exit = True
         thread.join(10)
-
-

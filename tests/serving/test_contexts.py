@@ -12,7 +12,10 @@ UPGRADE = (
 
 
 def _post(path: str, size_bytes: int) -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size_bytes}\r\n\r\n".encode() + b"x" * size_bytes
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size_bytes}\r\n\r\n".encode()
+        + b"x" * size_bytes
+    )
 
 
 def test_no_context_variable_of_an_upload_reaches_the_next_request_on_its_connection() -> None:

@@ -42,7 +42,14 @@ def server() -> Iterator[Server]:
         HEAD + b"Content-Length: 0\r\n\r\n" + b"GET / HTTP/1.1\r\nHo",
         b"GET /ws/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n",
     ],
-    ids=["nothing", "a letter", "half a line", "half a header", "half a second request", "half a handshake"],
+    ids=[
+        "nothing",
+        "a letter",
+        "half a line",
+        "half a header",
+        "half a second request",
+        "half a handshake",
+    ],
 )
 def test_half_a_header_is_closed(server: Server, sent: bytes) -> None:
     with server.connect(sent) as connection:
@@ -63,7 +70,11 @@ def test_a_header_that_drips_is_closed_all_the_same(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"Content-Length: 1000\r\n\r\nabc", b"Content-Length: 1000000\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"],
+    [
+        b"Content-Length: 1000\r\n\r\nabc",
+        b"Content-Length: 1000000\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ],
     ids=["small", "large", "chunked"],
 )
 def test_half_a_body_is_answered_and_closed(server: Server, head: bytes) -> None:
@@ -76,7 +87,9 @@ def test_half_a_body_is_answered_and_closed(server: Server, head: bytes) -> None
 
 
 def test_half_a_small_body_holds_no_thread(server: Server) -> None:
-    held = [server.connect(HEAD + b"Content-Length: 60000\r\n\r\n" + b"x" * 20_000) for _ in range(100)]
+    held = [
+        server.connect(HEAD + b"Content-Length: 60000\r\n\r\n" + b"x" * 20_000) for _ in range(100)
+    ]
     wait_until(lambda: server.table.open == 100)
     assert server.ask(HEAD + b"Content-Length: 3\r\n\r\nabc").endswith(b"\r\n\r\n3")
     assert server.reader.requests == 1
@@ -109,7 +122,9 @@ def test_an_answer_that_nobody_reads_is_ended(server: Server) -> None:
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "close"])
 def test_an_answer_before_the_body_was_read_arrives_whole(server: Server, header: bytes) -> None:
     """A client that sends megabytes before it reads must find the answer, not a broken connection."""
-    request = HEAD.replace(b"/ ", b"/unread/ ", 1) + header + b"Content-Length: %d\r\n\r\n" % (4 * MIB)
+    request = (
+        HEAD.replace(b"/ ", b"/unread/ ", 1) + header + b"Content-Length: %d\r\n\r\n" % (4 * MIB)
+    )
     with server.connect(request) as connection:
         for _ in range(4):
             connection.sendall(b"x" * MIB)
@@ -130,8 +145,12 @@ def test_the_rest_of_an_unread_body_is_not_taken_for_ever(server: Server) -> Non
     wait_until(lambda: server.table.open == 0)
 
 
-def test_after_a_refused_body_the_connection_goes_on_where_the_client_sent_all(server: Server) -> None:
-    request = HEAD.replace(b"/ ", b"/unread/ ", 1) + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+def test_after_a_refused_body_the_connection_goes_on_where_the_client_sent_all(
+    server: Server,
+) -> None:
+    request = (
+        HEAD.replace(b"/ ", b"/unread/ ", 1) + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+    )
     with server.connect(request) as connection:
         assert answer_of(connection).startswith(b"HTTP/1.1 403 ")
         connection.sendall(HEAD + b"Content-Length: 2\r\n\r\nab")
@@ -146,7 +165,9 @@ def test_an_idle_connection_between_requests_is_no_half_header(server: Server) -
             time.sleep(2 * SHORT)
 
 
-def test_an_open_socket_has_no_header_deadline_and_is_counted_until_it_is_lost(server: Server) -> None:
+def test_an_open_socket_has_no_header_deadline_and_is_counted_until_it_is_lost(
+    server: Server,
+) -> None:
     handshake = (
         b"GET /ws/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -164,7 +185,9 @@ def test_one_address_has_so_many_connections_and_no_more() -> None:
         wait_until(lambda: server.table.open == 5)
         with server.connect() as surplus:
             assert closed_after(surplus) is not None
-        assert server.ask(HEAD + b"Content-Length: 1\r\n\r\na", source="127.0.0.2").endswith(b"\r\n\r\n1"), "others are not concerned"
+        assert server.ask(HEAD + b"Content-Length: 1\r\n\r\na", source="127.0.0.2").endswith(
+            b"\r\n\r\n1"
+        ), "others are not concerned"
         held.pop().close()
         wait_until(lambda: server.table.open == 4)
         assert server.ask(HEAD + b"Content-Length: 1\r\n\r\na").endswith(b"\r\n\r\n1")
@@ -192,15 +215,21 @@ FRAMING: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", FRAMING)
-def test_a_body_whose_end_is_not_clear_is_refused_and_the_connection_ends(server: Server, name: str) -> None:
-    with server.connect(HEAD + FRAMING[name]() + b"GET /second/ HTTP/1.1\r\nHost: localhost\r\n\r\n") as connection:
+def test_a_body_whose_end_is_not_clear_is_refused_and_the_connection_ends(
+    server: Server, name: str
+) -> None:
+    with server.connect(
+        HEAD + FRAMING[name]() + b"GET /second/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    ) as connection:
         assert answer_of(connection).startswith(b"HTTP/1.1 400 ")
         assert closed_after(connection) is not None
     assert server.reader.paths in ([], ["/"]), "what follows is never read as a request"
 
 
 def test_chunked_of_http_1_0_is_refused(server: Server) -> None:
-    answer = server.ask(HEAD.replace(b"1.1", b"1.0", 1) + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    answer = server.ask(
+        HEAD.replace(b"1.1", b"1.0", 1) + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    )
     assert b" 400 " in answer.partition(b"\r\n")[0]
 
 
@@ -208,7 +237,10 @@ def test_chunked_of_http_1_0_is_refused(server: Server) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 def test_every_size_arrives_whole_both_ways(server: Server, size: int, chunked: bool) -> None:
     if chunked:
-        pieces = b"".join(b"%x\r\n%s\r\n" % (min(10_000, size - at), b"x" * min(10_000, size - at)) for at in range(0, size, 10_000))
+        pieces = b"".join(
+            b"%x\r\n%s\r\n" % (min(10_000, size - at), b"x" * min(10_000, size - at))
+            for at in range(0, size, 10_000)
+        )
         request = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n"
     else:
         request = HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
@@ -222,7 +254,9 @@ def test_large_bodies_share_a_budget_and_give_it_back(server: Server) -> None:
         answer = server.ask(large)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 5" in answer
-        assert server.ask(HEAD + b"Content-Length: 3\r\n\r\nabc").endswith(b"\r\n\r\n3"), "small ones need none of it"
+        assert server.ask(HEAD + b"Content-Length: 3\r\n\r\nabc").endswith(b"\r\n\r\n3"), (
+            "small ones need none of it"
+        )
     wait_until(lambda: server.budget.used_bytes == 0)
     assert server.ask(large + b"x" * 2 * MIB).endswith(b"\r\n\r\n%d" % (2 * MIB))
 
@@ -231,5 +265,7 @@ def test_a_stranger_s_body_is_refused_by_its_length_and_by_what_came() -> None:
     with serving(stranger=True) as server:
         assert server.ask(HEAD + b"Content-Length: 1000000\r\n\r\n").startswith(b"HTTP/1.1 413 ")
         pieces = b"".join(b"%x\r\n%s\r\n" % (10_000, b"x" * 10_000) for _ in range(10))
-        assert server.ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces).startswith(b"HTTP/1.1 413 ")
+        assert server.ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces).startswith(
+            b"HTTP/1.1 413 "
+        )
         assert server.reader.requests == 0

@@ -63,7 +63,9 @@ def test_any_offset_is_read_without_what_is_before_it(store: Bucket) -> None:
             assert opened.read(10) == data[offset : offset + 10]
 
 
-def test_no_writer_holds_more_than_a_part_and_a_piece(store: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_writer_holds_more_than_a_part_and_a_piece(
+    store: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ahead: list[int] = []
     given = sent = 0
 
@@ -110,7 +112,9 @@ def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) 
 
 @pytest.mark.parametrize("size", [10, PART + 10])
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
-def test_a_write_that_cannot_be_made_says_so_and_leaves_nothing(store: Bucket, kind: str, size: int) -> None:
+def test_a_write_that_cannot_be_made_says_so_and_leaves_nothing(
+    store: Bucket, kind: str, size: int
+) -> None:
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
     with pytest.raises(StorageAway) as told:
         storage.object_save("datasets/p/x", io.BytesIO(os.urandom(size)))
@@ -134,7 +138,9 @@ def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Buck
     assert store.unfinished_abort(utc_now().replace(year=9999)) == 0
 
 
-def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on(store: Bucket) -> None:
+def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on(
+    store: Bucket,
+) -> None:
     with store.told("") as client:
         client.create_multipart_upload(Bucket=store.bucket, Key=store.key("datasets/p/x"))
     assert storage.unfinished_sweep(utc_now().replace(year=2000)) == 0
@@ -150,7 +156,9 @@ def test_a_read_that_breaks_goes_on_where_it_broke(store: Bucket, kind: str) -> 
     assert _read("datasets/p/x") == data
 
 
-def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes(store: Bucket) -> None:
+def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes(
+    store: Bucket,
+) -> None:
     storage.object_save("datasets/p/x", io.BytesIO(b"x" * 1000))
     with storage.object_open("datasets/p/x") as opened:
         buckets.order({"method": "GET", "kind": "503 SlowDown", "times": 99})
@@ -160,7 +168,9 @@ def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes
         buckets.order({"method": "GET", "kind": "short", "times": 99})
         with pytest.raises(StorageAway):
             opened.read()
-        assert len(buckets.requests()) <= objects.READ_TRIES * 10, "each brings half of what is left, or ends it"
+        assert len(buckets.requests()) <= objects.READ_TRIES * 10, (
+            "each brings half of what is left, or ends it"
+        )
 
 
 def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bucket) -> None:
@@ -178,7 +188,9 @@ def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bu
     ("kind", "said"),
     [("403 AccessDenied", "may not use the bucket"), ("503 SlowDown", "answers 503")],
 )
-def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(store: Bucket, kind: str, said: str) -> None:
+def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(
+    store: Bucket, kind: str, said: str
+) -> None:
     buckets.order({"method": "HEAD", "kind": kind, "times": 9})
     assert said in store.problem()
 
@@ -193,13 +205,21 @@ def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(store: Buck
         ("Surprising", "answers 418 Surprising"),
     ],
 )
-def test_each_answer_has_its_sentence_and_an_unknown_one_is_told_as_it_is(code: str, said: str) -> None:
-    error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 418}}, "PutObject")  # type: ignore[typeddict-item]
+def test_each_answer_has_its_sentence_and_an_unknown_one_is_told_as_it_is(
+    code: str, said: str
+) -> None:
+    error = ClientError(
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 418}}, "PutObject"
+    )  # type: ignore[typeddict-item]
     assert said in fault_sentence(error, bucket="b", where="s3://b")
 
 
-def test_nobody_at_the_address_and_no_credentials_are_told_apart(store: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = Bucket(bucket="b-b", endpoint_url="http://127.0.0.1:9", region="us-east-1", addressing_style="path")
+def test_nobody_at_the_address_and_no_credentials_are_told_apart(
+    store: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = Bucket(
+        bucket="b-b", endpoint_url="http://127.0.0.1:9", region="us-east-1", addressing_style="path"
+    )
     assert "s3://b-b at http://127.0.0.1:9 does not answer" in nobody.problem()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -209,9 +229,13 @@ def test_nobody_at_the_address_and_no_credentials_are_told_apart(store: Bucket, 
     assert "There are no credentials" in bare.problem()
 
 
-def test_the_check_uses_everything_once_and_leaves_nothing(store: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_uses_everything_once_and_leaves_nothing(
+    store: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
     call_command("storage_check")
-    assert f"s3://{store.bucket}/mimir at {store.endpoint_url} can be used." in capsys.readouterr().out
+    assert (
+        f"s3://{store.bucket}/mimir at {store.endpoint_url} can be used." in capsys.readouterr().out
+    )
     assert store.listdir("") == ([], [])
     buckets.order({"method": "PUT", "kind": "403 AccessDenied", "times": 99})
     with pytest.raises(CommandError, match="may not use the bucket"):
@@ -232,7 +256,9 @@ def test_a_copy_for_a_preview_is_bounded(store: Bucket, settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
-def test_a_log_stays_in_its_rows_while_the_bucket_is_away_and_is_sealed_later(store: Bucket, kind: str) -> None:
+def test_a_log_stays_in_its_rows_while_the_bucket_is_away_and_is_sealed_later(
+    store: Bucket, kind: str
+) -> None:
     attempt, text = _closed()
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
     with pytest.raises(StorageAway):
@@ -245,10 +271,16 @@ def test_a_log_stays_in_its_rows_while_the_bucket_is_away_and_is_sealed_later(st
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_log_whose_object_lost_bytes_is_not_sealed(store: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_whose_object_lost_bytes_is_not_sealed(
+    store: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     attempt, text = _closed()
     real = store._save
-    monkeypatch.setattr(store, "_save", lambda name, content: real(name, ContentFile(b"".join(content.chunks())[:-1])))
+    monkeypatch.setattr(
+        store,
+        "_save",
+        lambda name, content: real(name, ContentFile(b"".join(content.chunks())[:-1])),
+    )
     with pytest.raises(OSError, match="were written"):
         log_seal(attempt_id=attempt.id)
     attempt.refresh_from_db()

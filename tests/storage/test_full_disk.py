@@ -31,19 +31,30 @@ DISK = [
     (errno.EROFS, 503, "storage_read_only"),
     (errno.EACCES, 503, "storage_read_only"),
 ]
-WORDS = [(number, "full" if status == 507 else "cannot be written") for number, status, _code in DISK]
+WORDS = [
+    (number, "full" if status == 507 else "cannot be written") for number, status, _code in DISK
+]
 
 
 @pytest.fixture
 def caller(settings: Any, tmp_path: Path) -> Caller:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path / "objects")}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {
+            **settings.STORAGES["artifacts"],
+            "OPTIONS": {"location": str(tmp_path / "objects")},
+        },
+    }
     created_by = make.project().created_by
     assert created_by is not None
     return Caller(created_by)
 
 
 def _upload(caller: Caller, name: str = "t") -> Any:
-    return caller.client.post("/api/v1/projects/demo/datasets/", {"name": name, "file": SimpleUploadedFile("t.csv", b"n\n1\n2\n")})
+    return caller.client.post(
+        "/api/v1/projects/demo/datasets/",
+        {"name": name, "file": SimpleUploadedFile("t.csv", b"n\n1\n2\n")},
+    )
 
 
 def _raising(code: int) -> Any:
@@ -79,7 +90,9 @@ def test_an_upload_onto_such_a_disk_is_told_and_works_afterwards(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("number", "status", "code"), DISK)
-def test_a_preview_without_scratch_space_is_told(caller: Caller, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str) -> None:
+def test_a_preview_without_scratch_space_is_told(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str
+) -> None:
     assert _upload(caller).status_code == 201
     path = "projects/demo/datasets/t/versions/1/rows/"
     with monkeypatch.context() as patched:
@@ -89,12 +102,18 @@ def test_a_preview_without_scratch_space_is_told(caller: Caller, monkeypatch: py
 
 
 @pytest.mark.django_db
-def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The parsing child cannot write its answer: seen from here it just ends."""
     with monkeypatch.context() as patched:
-        patched.setattr(parsing_process, "_outcome", lambda scratch, limits, _code, _breach, cpu: parsing_process.Outcome(
-            parsing_process.End.CRASH, 1, cpu, {}, ""
-        ))
+        patched.setattr(
+            parsing_process,
+            "_outcome",
+            lambda scratch, limits, _code, _breach, cpu: parsing_process.Outcome(
+                parsing_process.End.CRASH, 1, cpu, {}, ""
+            ),
+        )
         patched.setattr(disks.tempfile, "TemporaryFile", _raising(errno.ENOSPC))
         _told(_upload(caller), 507, "storage_full")
     assert _upload(caller).status_code == 201
@@ -133,8 +152,12 @@ def test_other_errors_of_the_system_stay_defects() -> None:
 
 
 @pytest.mark.parametrize(("number", "word"), WORDS)
-def test_ready_says_degraded_and_why(monkeypatch: pytest.MonkeyPatch, number: int, word: str) -> None:
-    monkeypatch.setattr(health, "_checks", [health.Check("storage", needed=False, problem=readiness.disks_problem)])
+def test_ready_says_degraded_and_why(
+    monkeypatch: pytest.MonkeyPatch, number: int, word: str
+) -> None:
+    monkeypatch.setattr(
+        health, "_checks", [health.Check("storage", needed=False, problem=readiness.disks_problem)]
+    )
     assert health.readiness().status_code == 200
     with monkeypatch.context() as patched:
         patched.setattr(disks.tempfile, "TemporaryFile", _raising(number))
@@ -147,16 +170,22 @@ def test_ready_says_degraded_and_why(monkeypatch: pytest.MonkeyPatch, number: in
     assert '"ready"' in health.readiness().content.decode()
 
 
-def test_an_almost_full_disk_is_told_before_it_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_almost_full_disk_is_told_before_it_is_full(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert disks.write_problem(str(tmp_path), what="workers", setting="WORKERS_DIR") == ""
     monkeypatch.setattr(disks, "_FREE_BYTES_MIN", 10**18)
-    assert "WORKERS_DIR" in disks.write_problem(str(tmp_path), what="workers", setting="WORKERS_DIR")
+    assert "WORKERS_DIR" in disks.write_problem(
+        str(tmp_path), what="workers", setting="WORKERS_DIR"
+    )
     assert list(tmp_path.iterdir()) == [], "a probe leaves nothing"
 
 
 @pytest.mark.parametrize("place", ["mkdir", "identity", "worker"])
 def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
-    launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch, place: str  # noqa: F811 - the fixture
+    launcher: ProcessLauncher,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
 ) -> None:
     spec = _spec()
     with monkeypatch.context() as patched:

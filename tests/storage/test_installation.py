@@ -35,7 +35,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     buckets.order()
 
 
-def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_outlive_its_absence(stack: Stack) -> None:
+def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_outlive_its_absence(
+    stack: Stack,
+) -> None:
     api = Api(stack, document_of(stack.client), stack.described["token"])
     api.post("projects/", {"slug": chain.SLUG, "name": "Chain"})
     upload(api, chain.SLUG, "machines", chain._machines())
@@ -44,8 +46,14 @@ def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_o
     ended = []
     for (kind, parameters), faults in zip(chain.JOBS, [*AWAY, [], []], strict=True):
         buckets.order(*faults)
-        job = api.ended(api.post(f"{chain.P}/jobs/", {"type": kind, "parameters": parameters})["id"])
-        assert (job["status"], job["attempt"]) == ("succeeded", 1), (kind, job["reason"], job["message"])
+        job = api.ended(
+            api.post(f"{chain.P}/jobs/", {"type": kind, "parameters": parameters})["id"]
+        )
+        assert (job["status"], job["attempt"]) == ("succeeded", 1), (
+            kind,
+            job["reason"],
+            job["message"],
+        )
         ended.append(job)
     buckets.order()
     assert ended[-1]["result"]["created"] == chain.FRESH
@@ -63,18 +71,32 @@ def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_o
 
 
 def _objects(folder: str) -> int:
-    answer = httpx.get(f"{buckets.endpoint()}/{BUCKET}", params={"list-type": "2", "prefix": f"mimir/{folder}/"}, trust_env=False)
+    answer = httpx.get(
+        f"{buckets.endpoint()}/{BUCKET}",
+        params={"list-type": "2", "prefix": f"mimir/{folder}/"},
+        trust_env=False,
+    )
     return answer.text.count("<Key>")
 
 
 def _nothing_is_on_the_disk(var: Path) -> None:
-    kept = [path for path in (var / "artifacts").rglob("*") if path.is_file()] if (var / "artifacts").exists() else []
+    kept = (
+        [path for path in (var / "artifacts").rglob("*") if path.is_file()]
+        if (var / "artifacts").exists()
+        else []
+    )
     assert kept == []
-    wait_for(lambda: not [path for path in (var / "spool").rglob("*") if path.is_file()], "nothing is left in the spool")
+    wait_for(
+        lambda: not [path for path in (var / "spool").rglob("*") if path.is_file()],
+        "nothing is left in the spool",
+    )
 
 
 def _a_worker_has_no_keys(stack: Stack) -> None:
-    job: dict[str, Any] = stack.wait_status(stack.submit("env | cut -d= -f1; tr '\\0' '\\n' < /proc/$PPID/environ | cut -d= -f1"), "succeeded")
+    job: dict[str, Any] = stack.wait_status(
+        stack.submit("env | cut -d= -f1; tr '\\0' '\\n' < /proc/$PPID/environ | cut -d= -f1"),
+        "succeeded",
+    )
     told = stack.log(job["id"]).text
     assert "JOB_ID" in told
     assert "AWS_" not in told

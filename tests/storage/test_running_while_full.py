@@ -25,23 +25,44 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"PAR1"
 DISKS = [
     (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 507, "Waiting: the disk for files is full."),
-    (OSError(errno.EROFS, os.strerror(errno.EROFS)), 503, "Waiting: the disk for files cannot be written."),
-    (StorageAway("the bucket does not answer"), 503, "Waiting: the storage for files does not answer."),
+    (
+        OSError(errno.EROFS, os.strerror(errno.EROFS)),
+        503,
+        "Waiting: the disk for files cannot be written.",
+    ),
+    (
+        StorageAway("the bucket does not answer"),
+        503,
+        "Waiting: the storage for files does not answer.",
+    ),
 ]
 
 
 @pytest.fixture
 def attempt(settings: Any, tmp_path: Path) -> Attempt:
-    settings.STORAGES = {**settings.STORAGES, "artifacts": {**settings.STORAGES["artifacts"], "OPTIONS": {"location": str(tmp_path / "objects")}}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "artifacts": {
+            **settings.STORAGES["artifacts"],
+            "OPTIONS": {"location": str(tmp_path / "objects")},
+        },
+    }
     return make.claimed(max_attempts=1, timeout_seconds=60)
 
 
 def _put(attempt: Attempt) -> HttpResponse:
     assert attempt.claim_id is not None
     token = session_token(attempt.id, attempt.claim_id)
-    headers = {"Authorization": f"Bearer {token}", "X-Content-SHA256": hashlib.sha256(DATA).hexdigest()}
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "X-Content-SHA256": hashlib.sha256(DATA).hexdigest(),
+    }
     client = Client(raise_request_exception=False, headers=headers)
-    answer: Any = client.put(f"/worker/v1/attempts/{attempt.id}/artifacts/out.parquet", DATA, content_type="application/octet-stream")
+    answer: Any = client.put(
+        f"/worker/v1/attempts/{attempt.id}/artifacts/out.parquet",
+        DATA,
+        content_type="application/octet-stream",
+    )
     return answer
 
 
@@ -50,7 +71,9 @@ def _job(attempt: Attempt) -> Job:
 
 
 def _events(attempt: Attempt, kind: EventKind) -> list[dict[str, Any]]:
-    return list(JobEvent.objects.filter(job_id=attempt.job_id, kind=kind).values_list("data", flat=True))
+    return list(
+        JobEvent.objects.filter(job_id=attempt.job_id, kind=kind).values_list("data", flat=True)
+    )
 
 
 def _raising(error: Exception) -> Any:
@@ -71,7 +94,9 @@ def test_it_says_what_it_waits_for_while_it_lasts(
     assert job.diagnosis is not None
     assert (job.status, job.message, job.diagnosis["summary"]) == (JobStatus.RUNNING, told, told)
     assert "administrator" in job.diagnosis["detail"]
-    assert [event["summary"] for event in _events(attempt, EventKind.WAITS)] == [told], "told once, however often the worker tries"
+    assert [event["summary"] for event in _events(attempt, EventKind.WAITS)] == [told], (
+        "told once, however often the worker tries"
+    )
     assert _put(attempt).status_code == 201
     job = _job(attempt)
     assert (job.status, job.message, job.diagnosis) == (JobStatus.RUNNING, "", None)
@@ -80,8 +105,12 @@ def test_it_says_what_it_waits_for_while_it_lasts(
     assert _job(attempt).attempts_used == 1
 
 
-def test_a_file_that_does_not_fit_is_refused_before_it_fills_the_disk(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not Path(str(storage.folder())).exists(), "the first file of an installation is checked too"
+def test_a_file_that_does_not_fit_is_refused_before_it_fills_the_disk(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Path(str(storage.folder())).exists(), (
+        "the first file of an installation is checked too"
+    )
     with monkeypatch.context() as patched:
         patched.setattr(disks, "_FREE_BYTES_MIN", 10**18)
         patched.setattr(FileSystemStorage, "_save", _raising(AssertionError("it was written")))
@@ -90,10 +119,17 @@ def test_a_file_that_does_not_fit_is_refused_before_it_fills_the_disk(attempt: A
     assert _put(attempt).status_code == 201
 
 
-def test_an_input_that_the_storage_does_not_give_is_told_too(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_the_storage_does_not_give_is_told_too(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert attempt.claim_id is not None
-    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {session_token(attempt.id, attempt.claim_id)}"})
-    monkeypatch.setattr("jobs.api.worker.input_content", _raising(StorageAway("the bucket does not answer")))
+    client = Client(
+        raise_request_exception=False,
+        headers={"Authorization": f"Bearer {session_token(attempt.id, attempt.claim_id)}"},
+    )
+    monkeypatch.setattr(
+        "jobs.api.worker.input_content", _raising(StorageAway("the bucket does not answer"))
+    )
     assert client.get(f"/worker/v1/attempts/{attempt.id}/inputs/x").status_code == 503
     assert _job(attempt).message == DISKS[2][2]
 
@@ -105,31 +141,55 @@ def test_a_time_limit_that_passes_meanwhile_names_the_disk_and_does_not_count(
     monkeypatch.setattr(FileSystemStorage, "_save", _raising(DISKS[0][0]))
     assert _put(attempt).status_code == 507
     if ended_by == "worker":
-        make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DEADLINE_EXCEEDED, message="Stopped at its time limit of 60 s.")
+        make.finish(
+            attempt,
+            FinishStatus.FAILED,
+            reason=FailureReason.DEADLINE_EXCEEDED,
+            message="Stopped at its time limit of 60 s.",
+        )
     else:
-        Attempt.objects.filter(id=attempt.id).update(claimed_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+        Attempt.objects.filter(id=attempt.id).update(
+            claimed_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+        )
         make.reconcile()
     job = _job(attempt)
     assert job.diagnosis is not None
-    assert (job.status, job.attempt, job.attempts_used, job.infrastructure_failures) == (JobStatus.QUEUED, 2, 0, 1)
+    assert (job.status, job.attempt, job.attempts_used, job.infrastructure_failures) == (
+        JobStatus.QUEUED,
+        2,
+        0,
+        1,
+    )
     assert job.reason == job.diagnosis["category"] == FailureReason.STORAGE_UNAVAILABLE
-    assert job.message.startswith("Its time limit of 1 min passed while it waited for the storage since ")
+    assert job.message.startswith(
+        "Its time limit of 1 min passed while it waited for the storage since "
+    )
     assert job.message.endswith("the disk for files is full.")
 
 
-def test_without_tries_left_the_failure_names_the_disk(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tries_left_the_failure_names_the_disk(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(FileSystemStorage, "_save", _raising(DISKS[0][0]))
     assert _put(attempt).status_code == 507
     Job.objects.filter(id=attempt.job_id).update(infrastructure_failures=1000)
-    assert make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DEADLINE_EXCEEDED) == JobStatus.FAILED
+    assert (
+        make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DEADLINE_EXCEEDED)
+        == JobStatus.FAILED
+    )
     job = _job(attempt)
     assert (job.attempts_used, "the disk for files is full" in job.message) == (0, True)
 
 
-def test_a_time_limit_after_the_storage_works_again_is_the_job_s_own(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_limit_after_the_storage_works_again_is_the_job_s_own(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(FileSystemStorage, "_save", _raising(DISKS[0][0]))
         assert _put(attempt).status_code == 507
     assert _put(attempt).status_code == 201
     make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.DEADLINE_EXCEEDED)
-    assert (_job(attempt).reason, _job(attempt).attempts_used) == (FailureReason.DEADLINE_EXCEEDED, 1)
+    assert (_job(attempt).reason, _job(attempt).attempts_used) == (
+        FailureReason.DEADLINE_EXCEEDED,
+        1,
+    )

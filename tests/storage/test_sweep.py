@@ -16,7 +16,12 @@ from jobs.services.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
 from projects import storage
 from projects.models import DatasetVersion
-from projects.services import dataset_upload, scratch_files_sweep, unreferenced_objects_sweep, upload_versions
+from projects.services import (
+    dataset_upload,
+    scratch_files_sweep,
+    unreferenced_objects_sweep,
+    upload_versions,
+)
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]
@@ -32,18 +37,48 @@ def _upload(tmp_path: Any) -> DatasetVersion:
     file = tmp_path / "t.csv"
     file.write_bytes(b"a\n1\n")
     with file.open("rb") as opened:
-        return dataset_upload(project=make.project(owner=owner), name="t", file=opened, path=str(file), size_bytes=4, user=owner)
+        return dataset_upload(
+            project=make.project(owner=owner),
+            name="t",
+            file=opened,
+            path=str(file),
+            size_bytes=4,
+            user=owner,
+        )
 
 
 def test_an_artifact_without_a_row_is_swept_and_one_with_a_row_stays() -> None:
     stray, kept, version = _put(ARTIFACTS), _put(ARTIFACTS), _put(ARTIFACTS)
     attempt = make.claimed()
-    Artifact.objects.create(attempt=attempt, name="x", size_bytes=1, sha256="0" * 64, media_type="text/plain", storage_key=kept)
-    row = {"number": 1, "format": "parquet", "schema": [], "row_count": 0, "size_bytes": 1, "sha256": "0" * 64}
+    Artifact.objects.create(
+        attempt=attempt,
+        name="x",
+        size_bytes=1,
+        sha256="0" * 64,
+        media_type="text/plain",
+        storage_key=kept,
+    )
+    row = {
+        "number": 1,
+        "format": "parquet",
+        "schema": [],
+        "row_count": 0,
+        "size_bytes": 1,
+        "sha256": "0" * 64,
+    }
     dataset = attempt.job.project.datasets.create(name="t")
     DatasetVersion.objects.create(dataset=dataset, storage_key=version, source="job", **row)
-    assert unreferenced_objects_sweep(folder=ARTIFACTS, referenced=artifact_keys_referenced, older_than=AT_ONCE) >= 1
-    assert [storage.artifacts().exists(key) for key in (stray, kept, version)] == [False, True, True]
+    assert (
+        unreferenced_objects_sweep(
+            folder=ARTIFACTS, referenced=artifact_keys_referenced, older_than=AT_ONCE
+        )
+        >= 1
+    )
+    assert [storage.artifacts().exists(key) for key in (stray, kept, version)] == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() -> None:
@@ -52,7 +87,9 @@ def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() 
     assert storage.artifacts().exists(young)
 
 
-def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The connection breaks after the commit: the row is there, so its object has to be."""
     real = upload_versions.version_create
 
@@ -79,7 +116,9 @@ def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
     assert not storage.artifacts().exists(f"{ARTIFACTS}/p/a/broken")
 
 
-def test_temporary_files_of_uploads_whose_server_died_are_removed(tmp_path: Any, settings: Any) -> None:
+def test_temporary_files_of_uploads_whose_server_died_are_removed(
+    tmp_path: Any, settings: Any
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, spool_dir=str(tmp_path))
     old, young = tmp_path / "old.upload", tmp_path / "young.upload"
     for file in (old, young):

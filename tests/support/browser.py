@@ -12,13 +12,24 @@ from tests.support.stack import Stack
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # Without these it looks up its maker's hosts at every start; as root it has no sandbox.
-_ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A browser for one module: while it is open, this thread runs its event loop."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     assert program, "the browser tests need chromium: see README.md"
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
     with sync_playwright() as playwright:
@@ -27,7 +38,9 @@ def browser() -> Iterator[Browser]:
 
 def context_of(opened: Browser, stack: Stack, **options: Any) -> BrowserContext:
     """A new visitor of an installation."""
-    return opened.new_context(base_url=stack.described["frontend_url"], **{"viewport": WIDE, **options})
+    return opened.new_context(
+        base_url=stack.described["frontend_url"], **{"viewport": WIDE, **options}
+    )
 
 
 def sign_in(page: Page, username: str, password: str) -> None:

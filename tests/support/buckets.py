@@ -14,7 +14,11 @@ from mimir.dev.places import ROOT
 from mimir.dev.ports import answers, free_port
 from tests.support.stack import wait_for
 
-KEYS = {"AWS_ACCESS_KEY_ID": "for-tests", "AWS_SECRET_ACCESS_KEY": "for-tests-only", "AWS_EC2_METADATA_DISABLED": "true"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "for-tests",
+    "AWS_SECRET_ACCESS_KEY": "for-tests-only",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @cache
@@ -22,11 +26,19 @@ def endpoint() -> str:
     """The server's address; started at the first call, ended with the session."""
     port = free_port()
     argv = [sys.executable, "-m", "tests.fakes.s3", str(port)]
-    process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **KEYS}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        argv,
+        cwd=ROOT,
+        env={**os.environ, **KEYS},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     atexit.register(process.kill)
 
     def serves() -> bool:
-        assert process.poll() is None, "the S3 server ended: run python -m tests.fakes.s3 9999 to see why"
+        assert process.poll() is None, (
+            "the S3 server ended: run python -m tests.fakes.s3 9999 to see why"
+        )
         return answers(port)
 
     wait_for(serves, "the S3 server answers")
@@ -42,7 +54,13 @@ def bucket_make(name: str = "") -> str:
 
 def options(bucket: str) -> dict[str, Any]:
     """STORAGES["artifacts"] for a bucket, below a prefix."""
-    place = {"bucket": bucket, "prefix": "mimir/", "endpoint_url": endpoint(), "region": "us-east-1", "addressing_style": "path"}
+    place = {
+        "bucket": bucket,
+        "prefix": "mimir/",
+        "endpoint_url": endpoint(),
+        "region": "us-east-1",
+        "addressing_style": "path",
+    }
     return {"BACKEND": "projects.objects.Bucket", "OPTIONS": place}
 
 

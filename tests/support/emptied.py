@@ -11,7 +11,13 @@ KEPT = ("django_migrations", "django_content_type", "auth_permission")  # what m
 def _rows_delete(alias: str) -> None:
     """All rows of all tables, in one statement and without triggers: each table is emptied, so no reference can be left."""
     connection = connections[alias]
-    tables = [table for table in connection.introspection.django_table_names(only_existing=True, include_views=False) if table not in KEPT]
+    tables = [
+        table
+        for table in connection.introspection.django_table_names(
+            only_existing=True, include_views=False
+        )
+        if table not in KEPT
+    ]
     deletes = ";".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables)
     with connection.cursor() as cursor:
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")

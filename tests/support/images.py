@@ -20,7 +20,11 @@ class Instruction(NamedTuple):
 
 def instructions(image: str) -> list[Instruction]:
     """All of an image's Dockerfile."""
-    lines = [line for line in (FOLDER / image / "Dockerfile").read_text().splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line
+        for line in (FOLDER / image / "Dockerfile").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
     found, stage = [], 0
     for line in "\n".join(lines).replace("\\\n", " ").splitlines():
         name, _, text = line.partition(" ")
@@ -31,7 +35,11 @@ def instructions(image: str) -> list[Instruction]:
 
 def copies(image: str) -> list[tuple[list[str], str]]:
     """Sources of this repository and their destination, of each COPY."""
-    texts = [each.text for each in instructions(image) if each.name == "COPY" and not each.text.startswith("--from")]
+    texts = [
+        each.text
+        for each in instructions(image)
+        if each.name == "COPY" and not each.text.startswith("--from")
+    ]
     return [(text.split()[:-1], text.split()[-1]) for text in texts]
 
 
@@ -41,7 +49,9 @@ def lay_out(image: str, target: Path) -> Path:
         if destination.startswith("/app"):
             place = target / destination.removeprefix("/app").strip("/")
             for source in sources:
-                _copy(ROOT / source, place / Path(source).name if destination.endswith("/") else place)
+                _copy(
+                    ROOT / source, place / Path(source).name if destination.endswith("/") else place
+                )
     for each in instructions(image):
         if each.name == "RUN":
             for removed in re.findall(r"\brm -r /app/(\S+)", each.text):

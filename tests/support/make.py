@@ -19,7 +19,16 @@ from jobs.services.launch import attempts_launch
 from jobs.services.logs import log_append
 from jobs.services.submit import job_submit
 from jobs.services.values import FinishReport
-from projects.models import Dataset, DatasetVersion, Membership, Model, ModelVersion, Project, Role, Twin
+from projects.models import (
+    Dataset,
+    DatasetVersion,
+    Membership,
+    Model,
+    ModelVersion,
+    Project,
+    Role,
+    Twin,
+)
 from projects.services import pipeline_save, project_create
 from projects.services.twins import EntityReport, twin_create, twin_update_apply
 
@@ -61,8 +70,17 @@ def dataset_version(of: Project, name: str = "weather", **fields: Any) -> Datase
     dataset.latest_number += 1
     dataset.save()
     schema = [{"name": "wind", "type": "DOUBLE"}, {"name": "sky", "type": "VARCHAR"}]
-    facts = {"format": "csv", "schema": schema, "row_count": 10, "size_bytes": 1, "sha256": "0" * 64, "storage_key": f"none/{dataset.id}"}
-    return DatasetVersion.objects.create(dataset=dataset, number=dataset.latest_number, **{**facts, "source": "upload", **fields})
+    facts = {
+        "format": "csv",
+        "schema": schema,
+        "row_count": 10,
+        "size_bytes": 1,
+        "sha256": "0" * 64,
+        "storage_key": f"none/{dataset.id}",
+    }
+    return DatasetVersion.objects.create(
+        dataset=dataset, number=dataset.latest_number, **{**facts, "source": "upload", **fields}
+    )
 
 
 def model_version(training_data: DatasetVersion, name: str = "fan", **fields: Any) -> ModelVersion:
@@ -70,10 +88,26 @@ def model_version(training_data: DatasetVersion, name: str = "fan", **fields: An
     model, _ = Model.objects.get_or_create(project=training_data.dataset.project, name=name)
     model.latest_number += 1
     model.save()
-    signature = {"features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}], "target": {"name": "wind", "type": "DOUBLE"}}
-    facts = {"task": "regression", "algorithm": "linear", "target": "wind", "signature": {**signature, "task": "regression"}}
-    facts |= {"metrics": {"r2": 0.9}, "baseline": {"r2": 0.0}, "size_bytes": 1, "sha256": "0" * 64, "storage_key": f"none/{model.id}"}
-    return ModelVersion.objects.create(model=model, number=model.latest_number, training_data=training_data, **{**facts, **fields})
+    signature = {
+        "features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}],
+        "target": {"name": "wind", "type": "DOUBLE"},
+    }
+    facts = {
+        "task": "regression",
+        "algorithm": "linear",
+        "target": "wind",
+        "signature": {**signature, "task": "regression"},
+    }
+    facts |= {
+        "metrics": {"r2": 0.9},
+        "baseline": {"r2": 0.0},
+        "size_bytes": 1,
+        "sha256": "0" * 64,
+        "storage_key": f"none/{model.id}",
+    }
+    return ModelVersion.objects.create(
+        model=model, number=model.latest_number, training_data=training_data, **{**facts, **fields}
+    )
 
 
 def launcher() -> MemoryLauncher:
@@ -120,7 +154,9 @@ def log(attempt: Attempt, *lines: bytes) -> int:
     return log_append(attempt_id=attempt.id, offset=attempt.log_end, data=data)
 
 
-def report(attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any) -> FinishReport:
+def report(
+    attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any
+) -> FinishReport:
     """What a worker with the log as it is stored would say."""
     attempt.refresh_from_db()
     known = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
@@ -149,7 +185,9 @@ def settle() -> None:
             return
 
 
-def twin(of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]) -> Twin:
+def twin(
+    of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]
+) -> Twin:
     """A twin with entities of its first type, in revision 1, as an update from a dataset `<name>-data` made them."""
     made = twin_create(project=of, name=name, definition=definition, user=of.created_by)  # type: ignore[arg-type]
     version = dataset_version(of, f"{name}-data")

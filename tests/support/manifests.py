@@ -20,7 +20,9 @@ def environment_of(overlay: str) -> str:
 @cache
 def objects(overlay: str) -> tuple[Object, ...]:
     """Every object of every file that `kubectl apply -f` takes from the folder, in its order."""
-    files = sorted(path for path in (FOLDER / overlay).iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+    files = sorted(
+        path for path in (FOLDER / overlay).iterdir() if path.suffix in (".yaml", ".yml", ".json")
+    )
     return tuple(each for path in files for each in yaml.safe_load_all(path.read_text()) if each)
 
 

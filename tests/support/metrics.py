@@ -80,7 +80,9 @@ def backwards(before: Samples, after: Samples) -> list[str]:
     return [
         f"{name}{dict(labels)} went from {value} to {after.get((name, labels))}"
         for (name, labels), value in before.items()
-        if name.startswith("mimir_") and name.endswith(_COUNTERS) and after.get((name, labels), -1.0) < value
+        if name.startswith("mimir_")
+        and name.endswith(_COUNTERS)
+        and after.get((name, labels), -1.0) < value
     ]
 
 
@@ -89,8 +91,15 @@ def unbalanced(found: Samples) -> list[str]:
     sums: dict[str, float] = {}
     for (name, _of), value in found.items():
         sums[name] = sums.get(name, 0.0) + value
-    submitted, finished, live = (sums.get(name, 0.0) for name in ("mimir_jobs_submitted_total", "mimir_jobs_finished_total", "mimir_jobs"))
-    return [] if submitted == finished + live else [f"{submitted} submitted, {finished} finished and {live} live"]
+    submitted, finished, live = (
+        sums.get(name, 0.0)
+        for name in ("mimir_jobs_submitted_total", "mimir_jobs_finished_total", "mimir_jobs")
+    )
+    return (
+        []
+        if submitted == finished + live
+        else [f"{submitted} submitted, {finished} finished and {live} live"]
+    )
 
 
 def _labels(names: tuple[str, ...], row: Any) -> Labels:

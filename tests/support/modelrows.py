@@ -28,8 +28,21 @@ model.save()
 """
 
 
-def write_versions(stack: Stack, *, project: str, name: str, dataset: str, versions: list[dict[str, Any]]) -> None:
+def write_versions(
+    stack: Stack, *, project: str, name: str, dataset: str, versions: list[dict[str, Any]]
+) -> None:
     """The next versions of a model, trained on the newest version of `dataset`; each as the API answers one. They have no file."""
-    environment = {**psutil.Process(stack.pids("web")[0]).environ(), "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator"}
+    environment = {
+        **psutil.Process(stack.pids("web")[0]).environ(),
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
+    }
     given = json.dumps({"project": project, "name": name, "dataset": dataset, "versions": versions})
-    subprocess.run([sys.executable, "-c", _PROGRAM], input=given, text=True, cwd=ROOT, env=environment, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        input=given,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=60,
+    )

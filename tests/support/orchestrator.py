@@ -31,9 +31,23 @@ class Orchestrator:
     def __init__(self, steps: list[dict[str, Any]], **limits: int) -> None:
         self.claim = {
             "session_token": "session",
-            "job": {"id": "j", "type": "pipeline_execution", "name": "", "attempt": 1, "parameters": {}},
+            "job": {
+                "id": "j",
+                "type": "pipeline_execution",
+                "name": "",
+                "attempt": 1,
+                "parameters": {},
+            },
             "limits": {**LIMITS, **limits},
-            "inputs": [{"name": "pipeline", "kind": "pipeline", "pipeline": "p", "version": 1, "definition": {"steps": steps}}],
+            "inputs": [
+                {
+                    "name": "pipeline",
+                    "kind": "pipeline",
+                    "pipeline": "p",
+                    "version": 1,
+                    "definition": {"steps": steps},
+                }
+            ],
             "read_url_allow": [],
             "heartbeat_seconds": 0.2,
             "log_end": 0,
@@ -103,7 +117,9 @@ class Orchestrator:
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
                 _, _, _, _, _, name, *rest = parts.path.split("/")
-                query = {key: values[0] for key, values in parse_qs(parts.query).items()} | {"name": "/".join(rest)}
+                query = {key: values[0] for key, values in parse_qs(parts.query).items()} | {
+                    "name": "/".join(rest)
+                }
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, answer = outer.answer(name, query, body)
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

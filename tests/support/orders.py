@@ -13,7 +13,9 @@ GIB = 2**30
 class KeptOrders:
     """The surface of `jobs.worker.orders.Orders`, in this process."""
 
-    def __init__(self, folder: Path, *, type: str, parameters: dict[str, Any], memory_bytes: int = 2 * GIB) -> None:
+    def __init__(
+        self, folder: Path, *, type: str, parameters: dict[str, Any], memory_bytes: int = 2 * GIB
+    ) -> None:
         self.data_dir = folder / "data"
         self.data_dir.mkdir(parents=True)
         self.job = {"id": "0", "type": type, "name": "", "attempt": 1, "parameters": parameters}

@@ -3,9 +3,23 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/browser", "tests/contract", "tests/chaos", "tests/worker", "tests/launchers", "tests/live", "tests/dev")
+TOGETHER = (
+    "tests/browser",
+    "tests/contract",
+    "tests/chaos",
+    "tests/worker",
+    "tests/launchers",
+    "tests/live",
+    "tests/dev",
+)
 # Longest first, so that no process is left with a long one at the end.
-FIRST = (*TOGETHER[:3], "tests/scenarios/test_scenarios.py", *TOGETHER[3:], "tests/logs/test_large.py", "tests/storage/test_installation.py")
+FIRST = (
+    *TOGETHER[:3],
+    "tests/scenarios/test_scenarios.py",
+    *TOGETHER[3:],
+    "tests/logs/test_large.py",
+    "tests/storage/test_installation.py",
+)
 
 
 def unit_of(node_id: str) -> str:

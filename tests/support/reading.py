@@ -26,7 +26,9 @@ def connect(files: list[str], folder: str) -> Any:
     return connection
 
 
-def read_bytes(folder: Path, content: bytes, *, name: str = "holiday.jpg", **options: Any) -> Reading:
+def read_bytes(
+    folder: Path, content: bytes, *, name: str = "holiday.jpg", **options: Any
+) -> Reading:
     """The reading of a file with this content."""
     folder.mkdir(exist_ok=True)
     path, work = folder / name, folder / "work"

@@ -46,7 +46,11 @@ def _postgres(places: Places) -> str:
 def _valkey(places: Places) -> str:
     port = free_port()
     argv = valkey_argv(places, password=PASSWORD, port=port)
-    _started.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True))
+    _started.append(
+        subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+    )
     _wait_for(lambda: answers(port), "Valkey")
     return redis_url(password=PASSWORD, port=port)
 
@@ -84,7 +88,9 @@ def _environment(database_url: str, url: str) -> None:
 def _stop() -> None:
     """Stop what was started, and nothing else; leave nothing."""
     for process in _started:
-        process.send_signal(signal.SIGINT)  # PostgreSQL ends its sessions; at SIGTERM it would wait for them
+        process.send_signal(
+            signal.SIGINT
+        )  # PostgreSQL ends its sessions; at SIGTERM it would wait for them
     for process in _started:
         try:
             process.wait(10)

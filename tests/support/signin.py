@@ -14,7 +14,11 @@ def sign_in(stack: Stack) -> httpx.Client:
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
     given = {"username": stack.described["username"], "password": stack.described["password"]}
     origin = stack.described["frontend_url"]
-    answer = person.post("/signin/", data={**given, "csrfmiddlewaretoken": token[1] if token else "", "next": ""}, headers={"Origin": origin})
+    answer = person.post(
+        "/signin/",
+        data={**given, "csrfmiddlewaretoken": token[1] if token else "", "next": ""},
+        headers={"Origin": origin},
+    )
     if answer.status_code != 302:
         answer.raise_for_status()
         raise httpx.HTTPStatusError("not signed in", request=answer.request, response=answer)

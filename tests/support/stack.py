@@ -20,7 +20,15 @@ from mimir.dev.ports import free_port
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0
 _NOT_FOR_IT = (
-    "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS", "FRONTEND_KEYS", "LAUNCHER", "ARTIFACTS_URL", "WORKERS_DIR", "PUBLIC_URL",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "WORKER_KEYS",
+    "FRONTEND_KEYS",
+    "LAUNCHER",
+    "ARTIFACTS_URL",
+    "WORKERS_DIR",
+    "PUBLIC_URL",
     "LOG_LEVEL",
 )
 _PROCESSES = {
@@ -56,7 +64,11 @@ class Stack:
         self.oracle = folder / "oracle"
         self.crash.mkdir(parents=True, exist_ok=True)
         self.oracle.touch()
-        kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT and name != "DJANGO_SETTINGS_MODULE"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _NOT_FOR_IT and name != "DJANGO_SETTINGS_MODULE"
+        }
         self.environment = {
             **kept,
             "VAR_DIR": str(self.var),
@@ -80,7 +92,12 @@ class Stack:
         demo = self.var / "demo.json"
         with (self.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mimir.dev", "up"], cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "mimir.dev", "up"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         pid = self.process.pid
 
@@ -102,7 +119,9 @@ class Stack:
             headers["Authorization"] = f"Bearer {token}"
         base = self.described["frontend_url"].replace("localhost", "127.0.0.1")
         # Plain HTTP: without `verify` no certificates are read, which would take 17 ms of the process that measures.
-        return httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False, verify=False)  # noqa: S501
+        return httpx.Client(
+            base_url=base, headers=headers, timeout=60, trust_env=False, verify=False
+        )  # noqa: S501
 
     def stop(self) -> int:
         """Ctrl-C; its exit code."""
@@ -124,7 +143,9 @@ class Stack:
                 environment = process.environ()
             except psutil.Error:
                 continue
-            if environment.get(MARKER) == str(self.var) or str(self.var) in environment.get("WORKER_DIR", "") + environment.get("HOME", ""):
+            if environment.get(MARKER) == str(self.var) or str(self.var) in environment.get(
+                "WORKER_DIR", ""
+            ) + environment.get("HOME", ""):
                 process.kill()
         if self.process is not None:
             self.process.kill()
@@ -166,7 +187,11 @@ class Stack:
     def worker_pid(self, job: str, attempt: int = 1) -> int:
         """The supervisor of a job's worker."""
         guardian = psutil.Process(self.guardian_pid(job, attempt))
-        return int(wait_for(lambda: [each.pid for each in guardian.children()], "its guardian has a supervisor")[0])
+        return int(
+            wait_for(
+                lambda: [each.pid for each in guardian.children()], "its guardian has a supervisor"
+            )[0]
+        )
 
     def guardian_pid(self, job: str, attempt: int = 1) -> int:
         """The process above the supervisor."""
@@ -175,7 +200,11 @@ class Stack:
 
     def workers(self) -> list[str]:
         """Folders of workers that are not cleaned up."""
-        return sorted(entry.name for entry in (self.var / "workers").iterdir() if not entry.name.startswith("."))
+        return sorted(
+            entry.name
+            for entry in (self.var / "workers").iterdir()
+            if not entry.name.startswith(".")
+        )
 
     # Crash points
 
@@ -204,7 +233,9 @@ class Stack:
 
     # The API
 
-    def call(self, method: str, path: str, seconds: float = 30.0, **arguments: Any) -> httpx.Response:
+    def call(
+        self, method: str, path: str, seconds: float = 30.0, **arguments: Any
+    ) -> httpx.Response:
         """A request, repeated while the installation is on its feet again (a connection that breaks, 502 to 504)."""
         end = time.monotonic() + seconds
         while True:
@@ -220,17 +251,30 @@ class Stack:
     def project(self, slug: str = "demo") -> str:
         """A project; harmless the second time."""
         if self.call("GET", f"/api/v1/projects/{slug}/").status_code == 404:
-            assert self.call("POST", "/api/v1/projects/", json={"slug": slug, "name": slug}).status_code == 201
+            assert (
+                self.call(
+                    "POST", "/api/v1/projects/", json={"slug": slug, "name": slug}
+                ).status_code
+                == 201
+            )
         return slug
 
-    def submit(self, steps: list[dict[str, Any]] | str, *, project: str = "demo", **fields: Any) -> str:
+    def submit(
+        self, steps: list[dict[str, Any]] | str, *, project: str = "demo", **fields: Any
+    ) -> str:
         """Submit a pipeline's job; a text is a shell command. The job's id."""
         if isinstance(steps, str):
             steps = [{"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", steps]}}]
         self.project(project)
         name = f"p{uuid.uuid4().hex[:12]}"
-        saved = self.call("POST", f"/api/v1/projects/{project}/pipelines/", json={"name": name, "definition": {"steps": steps}})
-        assert saved.status_code in (200, 201), saved.text  # 200: sent again after an answer that was lost
+        saved = self.call(
+            "POST",
+            f"/api/v1/projects/{project}/pipelines/",
+            json={"name": name, "definition": {"steps": steps}},
+        )
+        assert saved.status_code in (200, 201), (
+            saved.text
+        )  # 200: sent again after an answer that was lost
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
         key = {"Idempotency-Key": uuid.uuid4().hex}
         made = self.call("POST", f"/api/v1/projects/{project}/jobs/", json=body, headers=key)
@@ -244,14 +288,22 @@ class Stack:
     def submit_writing(self, then: str = "echo one; echo two") -> tuple[str, str]:
         """A job of the oracle that also writes a version of a new dataset; (job, dataset)."""
         dataset = f"d{uuid.uuid4().hex[:12]}"
-        command = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", self.oracle_line(then)]}}
+        command = {
+            "id": "run",
+            "uses": "command",
+            "with": {"argv": ["sh", "-c", self.oracle_line(then)]},
+        }
         return self.submit([*self.writing(dataset), command]), dataset
 
     @staticmethod
     def writing(dataset: str) -> list[dict[str, Any]]:
         """Two steps that write one new version, of 100 rows, of a dataset."""
         return [
-            {"id": "numbers", "uses": "sql", "with": {"query": "SELECT range AS n FROM range(100)"}},
+            {
+                "id": "numbers",
+                "uses": "sql",
+                "with": {"query": "SELECT range AS n FROM range(100)"},
+            },
             {"id": "kept", "uses": "write", "with": {"dataset": dataset, "from": "numbers"}},
         ]
 
@@ -275,7 +327,9 @@ class Stack:
             found = self.job(job)
             if found["status"] in statuses:
                 return found
-            assert found["status"] not in TERMINAL, f"it {found['status']}: {found['reason']} {found['message']}"
+            assert found["status"] not in TERMINAL, (
+                f"it {found['status']}: {found['reason']} {found['message']}"
+            )
             return None
 
         found: dict[str, Any] = wait_for(there, f"{job} is {statuses}", seconds)
@@ -283,12 +337,18 @@ class Stack:
 
     def end_of(self, job: str, seconds: float = 60.0) -> dict[str, Any]:
         """The job, once it has ended."""
-        found: dict[str, Any] = wait_for(lambda: (shown := self.job(job))["status"] in TERMINAL and shown, f"{job} has ended", seconds)
+        found: dict[str, Any] = wait_for(
+            lambda: (shown := self.job(job))["status"] in TERMINAL and shown,
+            f"{job} has ended",
+            seconds,
+        )
         return found
 
     def events(self, job: str) -> list[dict[str, Any]]:
         """All its events."""
-        found: list[dict[str, Any]] = self.call("GET", f"/api/v1/jobs/{job}/events/", params={"limit": 1000}).json()["results"]
+        found: list[dict[str, Any]] = self.call(
+            "GET", f"/api/v1/jobs/{job}/events/", params={"limit": 1000}
+        ).json()["results"]
         return found
 
     def log(self, job: str, **query: Any) -> httpx.Response:
@@ -298,7 +358,9 @@ class Stack:
     def assert_whole_log(self, job: str) -> None:
         """It has ended and its log is complete."""
         self.end_of(job)
-        wait_for(lambda: self.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete")
+        wait_for(
+            lambda: self.log(job, limit=0).headers["Log-Complete"] == "true", "its log is complete"
+        )
 
     def versions(self, dataset: str, *, project: str = "demo") -> int:
         """How many versions a dataset has; none when there is no such dataset."""
@@ -307,13 +369,19 @@ class Stack:
 
     def rows_of(self, dataset: str, *, project: str = "demo") -> int:
         """How many lines the newest version has, read from its file."""
-        answer = self.call("GET", f"/api/v1/projects/{project}/datasets/{dataset}/versions/latest/content/", params={"as": "csv"})
+        answer = self.call(
+            "GET",
+            f"/api/v1/projects/{project}/datasets/{dataset}/versions/latest/content/",
+            params={"as": "csv"},
+        )
         assert answer.status_code == 200, answer.text
         return len(answer.text.splitlines()) - 1
 
     def attempts(self, job: str) -> list[dict[str, Any]]:
         """Its attempts."""
-        found: list[dict[str, Any]] = self.call("GET", f"/api/v1/jobs/{job}/attempts/").json()["results"]
+        found: list[dict[str, Any]] = self.call("GET", f"/api/v1/jobs/{job}/attempts/").json()[
+            "results"
+        ]
         return found
 
     # The oracle
@@ -330,9 +398,15 @@ class Stack:
     def ran_as(self, job: str) -> list[int]:
         """The numbers of the attempts that ran, in the order they began; one that ran twice stands there twice."""
         lines = [line.split(" ", 2) for line in self.oracle.read_text().splitlines()]
-        return [int(Path(home).parent.name.rpartition("-")[2]) for job_id, _attempt_id, home in lines if job_id == job]
+        return [
+            int(Path(home).parent.name.rpartition("-")[2])
+            for job_id, _attempt_id, home in lines
+            if job_id == job
+        ]
 
-    def assert_whole(self, job: str, *, status: str = "succeeded", seconds: float = 60.0, oracle: bool = True) -> dict[str, Any]:
+    def assert_whole(
+        self, job: str, *, status: str = "succeeded", seconds: float = 60.0, oracle: bool = True
+    ) -> dict[str, Any]:
         """It ended once, as told; each attempt ran at most once, the winning one exactly once; its worker is gone and cleaned up.
 
         `oracle`: it has a command that writes into the oracle.
@@ -341,14 +415,22 @@ class Stack:
         assert ended["status"] == status, (ended["status"], ended["reason"], ended["message"])
         events = self.events(job)
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-        terminal = [event for event in events if event["kind"] in ("job.succeeded", "job.failed", "job.cancelled")]
+        terminal = [
+            event
+            for event in events
+            if event["kind"] in ("job.succeeded", "job.failed", "job.cancelled")
+        ]
         assert len(terminal) == 1, terminal
         runs = self.ran_as(job)
         assert len(set(runs)) == len(runs), f"an attempt ran twice: {runs}"
         if status == "succeeded" and oracle:
             assert ended["attempt"] in runs, "it succeeded by an attempt that never ran"
             assert ended["attempt"] == max(runs), "an attempt ran after the one that won"
-        wait_for(lambda: not [name for name in self.workers() if job in name], "its workers are cleaned up", seconds)
+        wait_for(
+            lambda: not [name for name in self.workers() if job in name],
+            "its workers are cleaned up",
+            seconds,
+        )
         assert all(attempt["gone_at"] for attempt in self.attempts(job))
         assert not left_of(job), "a process of it is left"
         return ended

@@ -9,7 +9,9 @@ from tests.support import buckets
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def each_storage(request: pytest.FixtureRequest, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+def each_storage(
+    request: pytest.FixtureRequest, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """The artifact storage of the test is of this kind, empty and its own."""
     if request.param == "bucket":
         request.getfixturevalue("bucket")
@@ -20,7 +22,10 @@ def each_storage(request: pytest.FixtureRequest, settings: Any, tmp_path: Any, m
 
 def _folder(tmp_path: Any) -> dict[str, Any]:
     (tmp_path / "artifacts").mkdir()
-    return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "artifacts")}}
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(tmp_path / "artifacts")},
+    }
 
 
 @pytest.fixture

@@ -53,7 +53,9 @@ def tls_proxy(folder: Path, *, port: int, upstream_port: int, client: str) -> It
         thread.join(10)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream_port: int, client: str) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream_port: int, client: str
+) -> None:
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         head = await reader.readuntil(b"\r\n\r\n")
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", upstream_port)
@@ -64,15 +66,26 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, u
 def _forwarded(head: bytes, address: str) -> bytes:
     """The request's head with what the proxy knows; addresses that came in stay in front, as proxies leave them."""
     request, *lines = head.rstrip(b"\r\n").split(b"\r\n")
-    named = [(line.partition(b":")[0].strip().lower(), line.partition(b":")[2].strip()) for line in lines]
+    named = [
+        (line.partition(b":")[0].strip().lower(), line.partition(b":")[2].strip()) for line in lines
+    ]
     values = dict(named)
-    chain = b", ".join([*(value for name, value in named if name == b"x-forwarded-for"), address.encode()])
-    added = [(b"x-forwarded-for", chain), (b"x-forwarded-proto", b"https"), (b"x-forwarded-host", values.get(b"host", b""))]
+    chain = b", ".join(
+        [*(value for name, value in named if name == b"x-forwarded-for"), address.encode()]
+    )
+    added = [
+        (b"x-forwarded-for", chain),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-forwarded-host", values.get(b"host", b"")),
+    ]
     if b"upgrade" not in values:
         added.append((b"connection", b"close"))
     dropped = {name for name, _ in added}
     kept = [(name, value) for name, value in named if name not in dropped]
-    return b"\r\n".join([request, *(name + b": " + value for name, value in [*kept, *added])]) + b"\r\n\r\n"
+    return (
+        b"\r\n".join([request, *(name + b": " + value for name, value in [*kept, *added])])
+        + b"\r\n\r\n"
+    )
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +101,9 @@ def certificate_file(folder: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName(
+        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    )
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -100,7 +115,9 @@ def certificate_file(folder: Path) -> Path:
         .add_extension(names, critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path = folder / "localhost.pem"
     path.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
     return path

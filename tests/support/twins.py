@@ -8,17 +8,26 @@ from tests.support.stack import Stack
 
 def make_twin(stack: Stack, project: str, name: str, definition: dict[str, Any]) -> None:
     """A twin without any entity."""
-    made = stack.call("POST", f"/api/v1/projects/{project}/twins/", json={"name": name, "definition": definition})
+    made = stack.call(
+        "POST", f"/api/v1/projects/{project}/twins/", json={"name": name, "definition": definition}
+    )
     assert made.status_code == 201, made.text
 
 
-def update_twin(stack: Stack, project: str, name: str, csv: str, **parameters: Any) -> dict[str, Any]:
+def update_twin(
+    stack: Stack, project: str, name: str, csv: str, **parameters: Any
+) -> dict[str, Any]:
     """Upload `csv` as the next version of the twin's dataset and run an update from it; the job's result."""
     base = f"/api/v1/projects/{project}/"
     data = {"name": f"{name}-data"}
-    uploaded = stack.call("POST", f"{base}datasets/", data=data, files={"file": ("data.csv", csv.encode())})
+    uploaded = stack.call(
+        "POST", f"{base}datasets/", data=data, files={"file": ("data.csv", csv.encode())}
+    )
     assert uploaded.status_code == 201, uploaded.text
-    body = {"type": "digital_twin_update", "parameters": {"twin": name, "dataset": data["name"], **parameters}}
+    body = {
+        "type": "digital_twin_update",
+        "parameters": {"twin": name, "dataset": data["name"], **parameters},
+    }
     job = stack.call("POST", f"{base}jobs/", json=body)
     assert job.status_code == 201, job.text
     ended = stack.end_of(job.json()["id"])
@@ -27,7 +36,15 @@ def update_twin(stack: Stack, project: str, name: str, csv: str, **parameters: A
     return result
 
 
-def edit_entity(stack: Stack, project: str, name: str, type: str, key: str, values: dict[str, Any], note: str = "") -> None:
+def edit_entity(
+    stack: Stack,
+    project: str,
+    name: str,
+    type: str,
+    key: str,
+    values: dict[str, Any],
+    note: str = "",
+) -> None:
     """Set values over what updates report, as an operator."""
     path = f"/api/v1/projects/{project}/twins/{name}/entity/overlay/?{urlencode({'type': type, 'key': key})}"
     answer = stack.call("PATCH", path, json={"values": values, "note": note})

@@ -23,7 +23,9 @@ def _string(text: str, length: str) -> bytes:
 
 def _biff(rows: Sequence[Sequence[Cell]]) -> bytes:
     """The stream of a workbook with the sheet `Trips`: extended format 1 is a date."""
-    formats = b"".join(_record(0x00E0, struct.pack("<HHH", 0, number, 0) + bytes(14)) for number in (0, 14))
+    formats = b"".join(
+        _record(0x00E0, struct.pack("<HHH", 0, number, 0) + bytes(14)) for number in (0, 14)
+    )
     start = _record(0x0809, struct.pack("<HHHHII", 0x0600, 5, 0, 0, 0, 6)) + formats
     name = _string("Trips", "B")
     place = len(start) + 4 + 6 + len(name) + 4
@@ -34,45 +36,85 @@ def _biff(rows: Sequence[Sequence[Cell]]) -> bytes:
             if isinstance(value, str) and value == "#N/A":
                 cells.append(_record(0x0205, struct.pack("<HHHBB", row, column, 0, 0x2A, 1)))
             elif isinstance(value, str):
-                cells.append(_record(0x0204, struct.pack("<HHH", row, column, 0) + _string(value, "H")))
+                cells.append(
+                    _record(0x0204, struct.pack("<HHH", row, column, 0) + _string(value, "H"))
+                )
             elif value is not None:
                 day = isinstance(value, dt.date)
-                number = float((value - dt.date(1899, 12, 30)).days) if isinstance(value, dt.date) else float(value)
+                number = (
+                    float((value - dt.date(1899, 12, 30)).days)
+                    if isinstance(value, dt.date)
+                    else float(value)
+                )
                 cells.append(_record(0x0203, struct.pack("<HHHd", row, column, int(day), number)))
     size = struct.pack("<IIHHH", 0, len(rows), 0, max(map(len, rows)), 0)
-    sheet = _record(0x0809, struct.pack("<HHHHII", 0x0600, 16, 0, 0, 0, 6)) + _record(0x0200, size) + b"".join(cells) + _record(0x000A)
+    sheet = (
+        _record(0x0809, struct.pack("<HHHHII", 0x0600, 16, 0, 0, 0, 6))
+        + _record(0x0200, size)
+        + b"".join(cells)
+        + _record(0x000A)
+    )
     return book + sheet
 
 
 def _entry(name: str, kind: int, start: int, size: int, child: int) -> bytes:
     text = name.encode("utf-16-le") + b"\x00\x00"
-    return text.ljust(64, b"\x00") + struct.pack("<HBBIII", len(text), kind, 1, _FREE, _FREE, child) + bytes(36) + struct.pack("<IQ", start, size)
+    return (
+        text.ljust(64, b"\x00")
+        + struct.pack("<HBBIII", len(text), kind, 1, _FREE, _FREE, child)
+        + bytes(36)
+        + struct.pack("<IQ", start, size)
+    )
 
 
 def xls(*rows: Sequence[Cell]) -> bytes:
     """An .xls file."""
     stream = _biff(rows)
-    stream = stream.ljust(max(4096, -(-len(stream) // _SECTOR) * _SECTOR), b"\x00")  # shorter streams are stored in another way
+    stream = stream.ljust(
+        max(4096, -(-len(stream) // _SECTOR) * _SECTOR), b"\x00"
+    )  # shorter streams are stored in another way
     sectors = len(stream) // _SECTOR
     chain = [_FAT, _END, *(number + 1 for number in range(2, sectors + 1)), _END]
     fat = struct.pack(f"<{len(chain)}I", *chain).ljust(_SECTOR, b"\xff")
     directory = _entry("Root Entry", 5, _END, 0, 1) + _entry("Workbook", 2, 2, len(stream), _FREE)
-    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
-    head += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, _END, 0, _END, 0) + struct.pack("<I", 0) + struct.pack("<I", _FREE) * 108
+    head = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(16)
+        + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6)
+        + bytes(6)
+    )
+    head += (
+        struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, _END, 0, _END, 0)
+        + struct.pack("<I", 0)
+        + struct.pack("<I", _FREE) * 108
+    )
     return head + fat + directory.ljust(_SECTOR, b"\x00") + stream
 
 
 def ods(*rows: Sequence[Cell]) -> bytes:
     """An .ods file with the sheet `Trips`."""
-    listed = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    listed = "".join(
+        f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows
+    )
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="Trips">'
         f"{listed}</table:table></office:spreadsheet></office:body></office:document-content>"
     )
     kind = "application/vnd.oasis.opendocument.spreadsheet"
-    manifest = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
-    return zipped({"mimetype": kind.encode(), "content.xml": content.encode(), "META-INF/manifest.xml": manifest.encode()})
+    manifest = (
+        '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    )
+    return zipped(
+        {
+            "mimetype": kind.encode(),
+            "content.xml": content.encode(),
+            "META-INF/manifest.xml": manifest.encode(),
+        }
+    )
 
 
 def _ods_cell(value: Cell) -> str:
@@ -107,14 +149,23 @@ def xlsx(*rows: Sequence[str | int | float | None]) -> bytes:
     return xlsx_of({"Trips": rows})
 
 
-def xlsx_of(sheets: Mapping[str, Sequence[Sequence[str | int | float | None]]], hidden: Sequence[str] = ()) -> bytes:
+def xlsx_of(
+    sheets: Mapping[str, Sequence[Sequence[str | int | float | None]]], hidden: Sequence[str] = ()
+) -> bytes:
     """An .xlsx file with these sheets."""
     numbered = list(enumerate(sheets.items(), start=1))
-    override = '<Override PartName="/xl/worksheets/sheet{}.xml" ContentType="' + f'{_KINDS}.worksheet+xml"/>'
+    override = (
+        '<Override PartName="/xl/worksheets/sheet{}.xml" ContentType="'
+        + f'{_KINDS}.worksheet+xml"/>'
+    )
     state = dict.fromkeys(hidden, ' state="hidden"')
-    entries = (f'<sheet name={quoteattr(name)} sheetId="{number}"{state.get(name, "")} r:id="r{number}"/>' for number, (name, _) in numbered)
+    entries = (
+        f'<sheet name={quoteattr(name)} sheetId="{number}"{state.get(name, "")} r:id="r{number}"/>'
+        for number, (name, _) in numbered
+    )
     relations = (
-        f'<Relationship Id="r{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>' for number, _ in numbered
+        f'<Relationship Id="r{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+        for number, _ in numbered
     )
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" ContentType='
@@ -130,7 +181,11 @@ def xlsx_of(sheets: Mapping[str, Sequence[Sequence[str | int | float | None]]], 
 
 
 def _worksheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
-    listed = "".join(f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>' for number, values in enumerate(rows, start=1) if values)
+    listed = "".join(
+        f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>'
+        for number, values in enumerate(rows, start=1)
+        if values
+    )
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{listed}</sheetData></worksheet>'
 
 

@@ -21,11 +21,20 @@ def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
     return [{"name": row[0], "type": row[1]} for row in rows]
 
 
-def _orders(folder: Path, kind: str, table: pa.Table, parameters: dict[str, Any], **limits: Any) -> KeptOrders:
+def _orders(
+    folder: Path, kind: str, table: pa.Table, parameters: dict[str, Any], **limits: Any
+) -> KeptOrders:
     folder.mkdir(parents=True, exist_ok=True)
     orders = KeptOrders(folder, type=kind, parameters=parameters, **limits)
     schema = write_table(folder / "table.parquet", table)
-    facts = {"kind": "dataset", "dataset": "table", "version": 1, "format": "parquet", "schema": schema, "row_count": table.num_rows}
+    facts = {
+        "kind": "dataset",
+        "dataset": "table",
+        "version": 1,
+        "format": "parquet",
+        "schema": schema,
+        "row_count": table.num_rows,
+    }
     orders.give(folder / "table.parquet", name="dataset", **facts)
     return orders
 
@@ -39,9 +48,16 @@ def train(folder: Path, table: pa.Table, **parameters: Any) -> tuple[KeptOrders,
     return orders, json.loads(orders.delivered["model.json"].read_text())
 
 
-def infer(folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any) -> tuple[KeptOrders, dict[str, Any], pa.Table]:
+def infer(
+    folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any
+) -> tuple[KeptOrders, dict[str, Any], pa.Table]:
     """The orders, the result's output, and the table it names."""
-    orders = _orders(folder, "ml_inference", table, {"dataset": "table", "model": "m", "output": "p", **parameters})
+    orders = _orders(
+        folder,
+        "ml_inference",
+        table,
+        {"dataset": "table", "model": "m", "output": "p", **parameters},
+    )
     orders.give(model, name="model", kind="model", model="m", version=1, signature=signature)
     output = run_inference(orders)["output"]  # type: ignore[arg-type]
     return orders, output, pq.read_table(orders.delivered[output["artifact"]])

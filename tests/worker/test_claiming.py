@@ -14,7 +14,9 @@ from jobs.worker.client import Client, Unreachable
 from jobs.worker.supervisor import Supervisor
 
 
-def test_a_pod_without_dns_prints_each_cause_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pod_without_dns_prints_each_cause_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(attempt, "CLAIM_SECONDS", 1.0)
     with pytest.raises(Unreachable):
         attempt._claim(Client("http://orchestrator.mimir.invalid:8080", "a", "token"))
@@ -26,16 +28,25 @@ def test_a_pod_without_dns_prints_each_cause_once(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_causes_are_quoted_and_none_is_made_up() -> None:
-    told = never_claimed("worker: the orchestrator does not answer, trying again: ConnectionRefusedError: [Errno 111] Connection refused\n")
+    told = never_claimed(
+        "worker: the orchestrator does not answer, trying again: ConnectionRefusedError: [Errno 111] Connection refused\n"
+    )
     assert "Connection refused" in told.summary
     assert "DNS" not in told.summary
     assert never_claimed().summary == "Its container runs, and has not called the orchestrator."
 
 
-@pytest.mark.parametrize(("seconds", "says"), [(3 * 86400, "72 h ahead of"), (-3 * 86400, "72 h behind"), (5, ""), (-30, "")])
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(3 * 86400, "72 h ahead of"), (-3 * 86400, "72 h behind"), (5, ""), (-30, "")],
+)
 def test_a_clock_that_is_far_off_is_reported(seconds: int, says: str) -> None:
     client = Client("http://127.0.0.1:1", "a", "token")
-    client._compare_clocks(email.utils.format_datetime(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds + (1 if seconds > 0 else -1))))
+    client._compare_clocks(
+        email.utils.format_datetime(
+            dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds + (1 if seconds > 0 else -1))
+        )
+    )
     events: list[tuple[EventKind, dict[str, Any]]] = []
     reporter = SimpleNamespace(add=lambda kind, data: events.append((kind, data)))
     Supervisor._report_clock(SimpleNamespace(_client=client, _reporter=reporter))  # type: ignore[arg-type]

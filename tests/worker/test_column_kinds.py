@@ -29,7 +29,10 @@ def _types() -> dict[str, tuple[pa.Array, str]]:
     found: dict[str, tuple[pa.Array, str]] = {}
     for unit in ("s", "ms", "us", "ns"):
         found[f"timestamp[{unit}]"] = pa.array(_TIMES, pa.timestamp(unit)), "time"
-        found[f"timestamp[{unit}, zone]"] = pa.array(_TIMES, pa.timestamp(unit, "Europe/Berlin")), "time"
+        found[f"timestamp[{unit}, zone]"] = (
+            pa.array(_TIMES, pa.timestamp(unit, "Europe/Berlin")),
+            "time",
+        )
         found[f"duration[{unit}]"] = pa.array(_NUMBERS, pa.duration(unit)), "number"
     for bits in (8, 16, 32, 64):
         found[f"int{bits}"] = pa.array(_NUMBERS, getattr(pa, f"int{bits}")()), "number"
@@ -37,7 +40,10 @@ def _types() -> dict[str, tuple[pa.Array, str]]:
     found["float16"] = pa.array(np.arange(N, dtype=np.float16)), "number"
     found["float32"] = pa.array(_NUMBERS, pa.float32()), "number"
     for kind in (pa.decimal128(10, 2), pa.decimal128(38, 5), pa.decimal256(60, 2)):
-        found[str(kind)] = pa.array([decimal.Decimal(number) for number in _NUMBERS], kind), "number"
+        found[str(kind)] = (
+            pa.array([decimal.Decimal(number) for number in _NUMBERS], kind),
+            "number",
+        )
     found["date32"] = pa.array(_DAYS, pa.date32()), "time"
     found["date64"] = pa.array(_DAYS, pa.date64()), "time"
     found["bool"] = pa.array([number % 2 == 0 for number in _NUMBERS]), "boolean"
@@ -52,7 +58,10 @@ def _types() -> dict[str, tuple[pa.Array, str]]:
     found["null"] = pa.nulls(N), ""
     found["list"] = pa.array([[number] for number in _NUMBERS]), ""
     found["struct"] = pa.array([{"a": number} for number in _NUMBERS]), ""
-    found["map"] = pa.array([[("a", number)] for number in _NUMBERS], pa.map_(pa.string(), pa.int64())), ""
+    found["map"] = (
+        pa.array([[("a", number)] for number in _NUMBERS], pa.map_(pa.string(), pa.int64())),
+        "",
+    )
     found["binary"] = pa.array([b"\x00\xff"] * N), ""
     return found
 
@@ -68,14 +77,23 @@ def _gappy(column: pa.Array) -> pa.Array:
     return pa.concat_arrays([column.slice(0, 59), pa.nulls(1, column.type)])
 
 
-def test_every_type_is_learned_from_and_predicted_for_or_left_out_with_a_reason(tmp_path: Path) -> None:
+def test_every_type_is_learned_from_and_predicted_for_or_left_out_with_a_reason(
+    tmp_path: Path,
+) -> None:
     table = pa.table({**{name: _gappy(column) for name, (column, _) in TYPES.items()}, "y": SLOPE})
     trained, report = train(tmp_path / "t", table, target="y", algorithm="linear")
     kinds = {feature["name"]: feature["kind"] for feature in report["signature"]["features"]}
-    assert {name: kinds.get(name, "") for name in TYPES} == {name: kind for name, (_, kind) in TYPES.items()}
+    assert {name: kinds.get(name, "") for name in TYPES} == {
+        name: kind for name, (_, kind) in TYPES.items()
+    }
     for name, (_, kind) in TYPES.items():
         assert kind or f"{name} is " in trained.notices()
-    _, output, made = infer(tmp_path / "i", table.drop_columns(["y"]), trained.delivered["model.skops"], report["signature"])
+    _, output, made = infer(
+        tmp_path / "i",
+        table.drop_columns(["y"]),
+        trained.delivered["model.skops"],
+        report["signature"],
+    )
     assert made.num_rows == output["row_count"] == N
     assert np.isfinite(made["prediction"].to_numpy()).all()
     assert made.column_names == [*TYPES, "prediction"]
@@ -83,21 +101,44 @@ def test_every_type_is_learned_from_and_predicted_for_or_left_out_with_a_reason(
 
 @pytest.mark.parametrize("name", ["timestamp[ns, zone]", "timestamp[ns]"])
 def test_a_table_with_such_a_time_alone_is_learned_from(name: str, tmp_path: Path) -> None:
-    _, report = train(tmp_path, pa.table({"t": TYPES[name][0], "y": SLOPE}), target="y", algorithm="linear")
+    _, report = train(
+        tmp_path, pa.table({"t": TYPES[name][0], "y": SLOPE}), target="y", algorithm="linear"
+    )
     assert report["metrics"]["r2"] > 0.999
 
 
 def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict[str, Any]]:
     """The changes of a twin update from columns, each a property of a type."""
     wanted = {"number": "number", "time": "datetime", "boolean": "boolean"}
-    properties = [{"name": f"p{index}", "type": wanted.get(kind, "string")} for index, (_, kind) in enumerate(columns.values())]
+    properties = [
+        {"name": f"p{index}", "type": wanted.get(kind, "string")}
+        for index, (_, kind) in enumerate(columns.values())
+    ]
     definition = {"types": [{"name": "m", "key": {"name": "id"}, "properties": properties}]}
-    orders = KeptOrders(folder, type="digital_twin_update", parameters={"twin": "t", "dataset": "d", "type": "m", "key": "id"})
-    (folder / "base.jsonl").write_text(json.dumps({"revision": 0, "definition": definition, "type": "m"}) + "\n")
+    orders = KeptOrders(
+        folder,
+        type="digital_twin_update",
+        parameters={"twin": "t", "dataset": "d", "type": "m", "key": "id"},
+    )
+    (folder / "base.jsonl").write_text(
+        json.dumps({"revision": 0, "definition": definition, "type": "m"}) + "\n"
+    )
     orders.give(folder / "base.jsonl", name="twin", kind="twin", twin="t")
-    table = pa.table({"id": [f"k{number:02}" for number in _NUMBERS], **{f"p{at}": column for at, (column, _) in enumerate(columns.values())}})
+    table = pa.table(
+        {
+            "id": [f"k{number:02}" for number in _NUMBERS],
+            **{f"p{at}": column for at, (column, _) in enumerate(columns.values())},
+        }
+    )
     schema = write_table(folder / "table.parquet", table)
-    facts = {"kind": "dataset", "dataset": "d", "version": 1, "format": "parquet", "schema": schema, "row_count": N}
+    facts = {
+        "kind": "dataset",
+        "dataset": "d",
+        "version": 1,
+        "format": "parquet",
+        "schema": schema,
+        "row_count": N,
+    }
     orders.give(folder / "table.parquet", name="dataset", **facts)
     run_update(orders)  # type: ignore[arg-type]
     return [json.loads(line) for line in orders.delivered["changes.jsonl"].read_text().splitlines()]
@@ -145,11 +186,25 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any]]
     return _train_case(tmp_path_factory.mktemp("case"))
 
 
-ROW: dict[str, Any] = {"x": 0.5, "n": 3, "c": "red", "code": "5", "word": "True", "flag": True, "at": dt.datetime(2024, 1, 2)}
+ROW: dict[str, Any] = {
+    "x": 0.5,
+    "n": 3,
+    "c": "red",
+    "code": "5",
+    "word": "True",
+    "flag": True,
+    "at": dt.datetime(2024, 1, 2),
+}
 # One column of another type, and the values that a model must take them for.
 SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "all empty": ({name: pa.nulls(1, pa.string()) for name in ROW}, {name: pa.nulls(1, pa.array([value]).type) for name, value in ROW.items()}),
-    "empty as text": ({"n": pa.array([""]), "at": pa.array([" "]), "flag": pa.array(["n/a"])}, {"n": None, "at": None, "flag": None}),
+    "all empty": (
+        {name: pa.nulls(1, pa.string()) for name in ROW},
+        {name: pa.nulls(1, pa.array([value]).type) for name, value in ROW.items()},
+    ),
+    "empty as text": (
+        {"n": pa.array([""]), "at": pa.array([" "]), "flag": pa.array(["n/a"])},
+        {"n": None, "at": None, "flag": None},
+    ),
     "null type": ({"n": pa.nulls(1), "c": pa.nulls(1)}, {"n": None, "c": None}),
     "empty list": ({"n": pa.nulls(1, pa.list_(pa.int64()))}, {"n": None}),
     "whole for fraction": ({"x": pa.array([2])}, {"x": 2.0}),
@@ -169,33 +224,69 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def _one_row(**changes: Any) -> pa.Table:
     cells = {**ROW, **changes}
     types = {name: pa.array([value]).type for name, value in ROW.items()}
-    return pa.table({name: cell if isinstance(cell, pa.Array) else pa.array([cell], types[name]) for name, cell in cells.items()})
+    return pa.table(
+        {
+            name: cell if isinstance(cell, pa.Array) else pa.array([cell], types[name])
+            for name, cell in cells.items()
+        }
+    )
 
 
 @pytest.mark.parametrize("what", SAME)
-def test_a_row_of_other_types_is_predicted_as_its_values_are(what: str, case: tuple[Any, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_row_of_other_types_is_predicted_as_its_values_are(
+    what: str, case: tuple[Any, dict[str, Any]], tmp_path: Path
+) -> None:
     trained, report = case
     given, meant = SAME[what]
     answers = [
-        infer(tmp_path / side, _one_row(**changes), trained.delivered["model.skops"], report["signature"], keys=[])[2]["prediction"].to_pylist()
+        infer(
+            tmp_path / side,
+            _one_row(**changes),
+            trained.delivered["model.skops"],
+            report["signature"],
+            keys=[],
+        )[2]["prediction"].to_pylist()
         for side, changes in (("given", given), ("meant", meant))
     ]
     assert answers[0] == pytest.approx(answers[1])
 
 
 MISFITS: dict[str, tuple[dict[str, Any], str]] = {
-    "text for a number": ({"n": pa.array(["many"])}, "column n is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)"),
-    "text for a truth value": ({"flag": pa.array(["perhaps"])}, "column flag is VARCHAR and holds 'perhaps' in row 1"),
-    "two for a truth value": ({"flag": pa.array([2])}, "column flag is BIGINT, and the model was trained on true or false (BOOLEAN)"),
-    "text for a time": ({"at": pa.array(["soon"])}, "column at is VARCHAR and holds 'soon' in row 1"),
-    "a number for a time": ({"at": pa.array([5])}, "column at is BIGINT, and the model was trained on a date or a time"),
-    "a time for a number": ({"n": pa.array([dt.date(2024, 1, 1)])}, "column n is DATE, and the model was trained on a number"),
-    "an unknown number for a category": ({"c": pa.array([5])}, "none of its values is one of the model's categories (blue, red)"),
+    "text for a number": (
+        {"n": pa.array(["many"])},
+        "column n is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)",
+    ),
+    "text for a truth value": (
+        {"flag": pa.array(["perhaps"])},
+        "column flag is VARCHAR and holds 'perhaps' in row 1",
+    ),
+    "two for a truth value": (
+        {"flag": pa.array([2])},
+        "column flag is BIGINT, and the model was trained on true or false (BOOLEAN)",
+    ),
+    "text for a time": (
+        {"at": pa.array(["soon"])},
+        "column at is VARCHAR and holds 'soon' in row 1",
+    ),
+    "a number for a time": (
+        {"at": pa.array([5])},
+        "column at is BIGINT, and the model was trained on a date or a time",
+    ),
+    "a time for a number": (
+        {"n": pa.array([dt.date(2024, 1, 1)])},
+        "column n is DATE, and the model was trained on a number",
+    ),
+    "an unknown number for a category": (
+        {"c": pa.array([5])},
+        "none of its values is one of the model's categories (blue, red)",
+    ),
 }
 
 
 @pytest.mark.parametrize("what", MISFITS)
-def test_values_that_do_not_fit_are_named_with_their_row(what: str, case: tuple[Any, dict[str, Any]], tmp_path: Path) -> None:
+def test_values_that_do_not_fit_are_named_with_their_row(
+    what: str, case: tuple[Any, dict[str, Any]], tmp_path: Path
+) -> None:
     trained, report = case
     changes, message = MISFITS[what]
     with pytest.raises(WorkFailed) as caught:
@@ -204,25 +295,44 @@ def test_values_that_do_not_fit_are_named_with_their_row(what: str, case: tuple[
     assert message in caught.value.message
 
 
-def test_an_absent_column_is_empty_where_the_job_says_so(case: tuple[Any, dict[str, Any]], tmp_path: Path) -> None:
+def test_an_absent_column_is_empty_where_the_job_says_so(
+    case: tuple[Any, dict[str, Any]], tmp_path: Path
+) -> None:
     trained, report = case
     table = _one_row().select(["x", "c"])
     with pytest.raises(WorkFailed, match="column n is missing; column code is missing"):
         infer(tmp_path / "a", table, trained.delivered["model.skops"], report["signature"])
-    orders, _, made = infer(tmp_path / "b", table, trained.delivered["model.skops"], report["signature"], missing_columns="empty")
+    orders, _, made = infer(
+        tmp_path / "b",
+        table,
+        trained.delivered["model.skops"],
+        report["signature"],
+        missing_columns="empty",
+    )
     assert np.isfinite(made["prediction"].to_numpy()).all()
-    assert "The dataset has no column n, code, word, flag, at: predicted as if without a value." in orders.notices()
+    assert (
+        "The dataset has no column n, code, word, flag, at: predicted as if without a value."
+        in orders.notices()
+    )
 
 
 def _numbers_with(cells: list[str], count: int = 80) -> pa.Table:
     values = [f"{number / 4:.2f}" for number in range(count)]
     for position, cell in enumerate(cells):
         values[11 + 20 * position] = cell
-    return pa.table({"x": values, "c": [["a", "b"][number % 2] for number in range(count)], "y": [number / 4 for number in range(count)]})
+    return pa.table(
+        {
+            "x": values,
+            "c": [["a", "b"][number % 2] for number in range(count)],
+            "y": [number / 4 for number in range(count)],
+        }
+    )
 
 
 @pytest.mark.parametrize("cells", [["n/a"], ["n/a", "?"], ["12,5"], ["1.2.3", "abc", "-"]], ids=str)
-def test_a_column_that_is_nearly_all_numbers_is_told_and_used_as_a_number(cells: list[str], tmp_path: Path) -> None:
+def test_a_column_that_is_nearly_all_numbers_is_told_and_used_as_a_number(
+    cells: list[str], tmp_path: Path
+) -> None:
     orders, report = train(tmp_path, _numbers_with(cells), target="y", algorithm="linear")
     assert {"name": "x", "kind": "number", "type": "DOUBLE"} in report["signature"]["features"]
     assert report["metrics"]["r2"] > 0.8
@@ -230,8 +340,15 @@ def test_a_column_that_is_nearly_all_numbers_is_told_and_used_as_a_number(cells:
     assert message in orders.notices()
 
 
-def test_a_column_of_numbers_and_a_word_for_missing_is_a_number_however_often_that_stands_there(tmp_path: Path) -> None:
-    table = pa.table({"x": ["n/a" if number % 2 else str(number) for number in range(80)], "y": [number % 40 for number in range(80)]})
+def test_a_column_of_numbers_and_a_word_for_missing_is_a_number_however_often_that_stands_there(
+    tmp_path: Path,
+) -> None:
+    table = pa.table(
+        {
+            "x": ["n/a" if number % 2 else str(number) for number in range(80)],
+            "y": [number % 40 for number in range(80)],
+        }
+    )
     _, report = train(tmp_path, table, target="y", algorithm="linear")
     assert report["signature"]["features"][0]["kind"] == "number"
 
@@ -239,7 +356,9 @@ def test_a_column_of_numbers_and_a_word_for_missing_is_a_number_however_often_th
 def test_the_prediction_reads_such_a_column_as_the_training_did(tmp_path: Path) -> None:
     trained, report = train(tmp_path / "t", _numbers_with(["n/a"]), target="y", algorithm="linear")
     new = pa.table({"x": ["n/a", "3.5"], "c": ["a", "b"]})
-    _, _, made = infer(tmp_path / "i", new, trained.delivered["model.skops"], report["signature"], keys=[])
+    _, _, made = infer(
+        tmp_path / "i", new, trained.delivered["model.skops"], report["signature"], keys=[]
+    )
     assert np.isfinite(made["prediction"].to_numpy()).all()
 
 
@@ -247,13 +366,26 @@ def test_a_target_that_is_nearly_all_numbers_is_learned_as_a_number(tmp_path: Pa
     table = pa.table({"x": _NUMBERS, "y": [str(number) for number in range(N - 1)] + ["many"]})
     orders, report = train(tmp_path, table, target="y", algorithm="linear")
     assert (report["task"], report["training"]["dropped_rows"]) == ("regression", 1)
-    assert "The target y is text because of 'many' in row 60: 59 of its 60 values are numbers. It is learned as a number" in orders.notices()
-    orders, report = train(tmp_path / "b", table.set_column(1, "y", pa.array(["1", "2"] * 29 + ["x", "x"])), target="y", task="classification")
+    assert (
+        "The target y is text because of 'many' in row 60: 59 of its 60 values are numbers. It is learned as a number"
+        in orders.notices()
+    )
+    orders, report = train(
+        tmp_path / "b",
+        table.set_column(1, "y", pa.array(["1", "2"] * 29 + ["x", "x"])),
+        target="y",
+        task="classification",
+    )
     assert report["signature"]["classes"] == ["1", "2", "x"]
 
 
 def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
-    table = pa.table({"x": [f"{number % 9:03}" for number in range(79)] + ["A"], "y": [float(number) for number in range(80)]})
+    table = pa.table(
+        {
+            "x": [f"{number % 9:03}" for number in range(79)] + ["A"],
+            "y": [float(number) for number in range(80)],
+        }
+    )
     _, report = train(tmp_path, table, target="y", algorithm="linear")
     assert report["signature"]["features"] == [{"name": "x", "kind": "category", "type": "VARCHAR"}]
 
@@ -270,7 +402,16 @@ def test_pipelines_keep_every_type(tmp_path: Path) -> None:
     ]
     orders.inputs.append({"name": "pipeline", "kind": "pipeline", "definition": {"steps": steps}})
     schema = write_table(tmp_path / "table.parquet", table)
-    orders.give(tmp_path / "table.parquet", name="a", kind="dataset", dataset="d", version=1, format="parquet", schema=schema, row_count=N)
+    orders.give(
+        tmp_path / "table.parquet",
+        name="a",
+        kind="dataset",
+        dataset="d",
+        version=1,
+        format="parquet",
+        schema=schema,
+        row_count=N,
+    )
     result = run_pipeline(orders)  # type: ignore[arg-type]
     assert result["outputs"][0]["schema"] == schema
     assert pq.read_table(orders.delivered["dataset-w.parquet"]).num_rows == N

@@ -17,12 +17,20 @@ from mimir.lib.schemas.pipeline import check_definition, graph
 from tests.support.orders import KeptOrders
 
 pytestmark = pytest.mark.timeout(60)
-SOURCE = {"id": "src", "uses": "sql", "with": {"query": "SELECT 1 AS n UNION ALL SELECT 2 ORDER BY n"}}
+SOURCE = {
+    "id": "src",
+    "uses": "sql",
+    "with": {"query": "SELECT 1 AS n UNION ALL SELECT 2 ORDER BY n"},
+}
 PANDAS = "import pandas as pd; pd.read_parquet('inputs/src.parquet').assign(z=1).to_parquet('outputs/clean.parquet')"
 
 
 def _command(code: str, *tables: str, identifier: str = "clean") -> dict[str, Any]:
-    return {"id": identifier, "uses": "command", "with": {"argv": ["python3", "-c", code], "tables": list(tables)}}
+    return {
+        "id": identifier,
+        "uses": "command",
+        "with": {"argv": ["python3", "-c", code], "tables": list(tables)},
+    }
 
 
 def _write(source: str) -> dict[str, Any]:
@@ -32,7 +40,9 @@ def _write(source: str) -> dict[str, Any]:
 def _run(folder: Path, *steps: dict[str, Any]) -> tuple[KeptOrders, dict[str, Any]]:
     assert check_definition({"steps": list(steps)}) == []
     orders = KeptOrders(folder, type="pipeline_execution", parameters={})
-    orders.inputs.append({"name": "pipeline", "kind": "pipeline", "definition": {"steps": list(steps)}})
+    orders.inputs.append(
+        {"name": "pipeline", "kind": "pipeline", "definition": {"steps": list(steps)}}
+    )
     return orders, run_pipeline(orders)  # type: ignore[arg-type]
 
 
@@ -41,25 +51,49 @@ def _run(folder: Path, *steps: dict[str, Any]) -> tuple[KeptOrders, dict[str, An
     [
         PANDAS,
         "open('outputs/clean.csv', 'w').write('n,z\\n1,1\\n2,1\\n')",
-        "open('outputs/clean.jsonl', 'w').write('{\"n\": 1, \"z\": 1}\\n{\"n\": 2, \"z\": 1}\\n')",
+        'open(\'outputs/clean.jsonl\', \'w\').write(\'{"n": 1, "z": 1}\\n{"n": 2, "z": 1}\\n\')',
     ],
     ids=["parquet", "csv", "jsonl"],
 )
-def test_a_declared_table_can_be_written_queried_and_read_by_a_later_command(code: str, tmp_path: Path) -> None:
-    total = {"id": "total", "uses": "sql", "with": {"query": "SELECT sum(n) AS n, sum(z) AS z FROM CLEAN"}}
-    later = _command("import pandas as pd; pd.read_parquet('inputs/clean.parquet').to_csv('outputs/seen.txt', index=False)", identifier="later")
+def test_a_declared_table_can_be_written_queried_and_read_by_a_later_command(
+    code: str, tmp_path: Path
+) -> None:
+    total = {
+        "id": "total",
+        "uses": "sql",
+        "with": {"query": "SELECT sum(n) AS n, sum(z) AS z FROM CLEAN"},
+    }
+    later = _command(
+        "import pandas as pd; pd.read_parquet('inputs/clean.parquet').to_csv('outputs/seen.txt', index=False)",
+        identifier="later",
+    )
     orders, result = _run(tmp_path, SOURCE, _command(code, "clean"), later, total, _write("total"))
     assert pq.read_table(orders.delivered["dataset-w.parquet"]).to_pylist() == [{"n": 3, "z": 2}]
     assert orders.delivered["seen.txt"].read_text() == "n,z\n1,1\n2,1\n"
-    assert set(orders.delivered) == {"dataset-w.parquet", "seen.txt"}  # the file of a table is not an artifact too
-    assert result["outputs"][0]["schema"] == [{"name": "n", "type": "BIGINT"}, {"name": "z", "type": "BIGINT"}]
+    assert set(orders.delivered) == {
+        "dataset-w.parquet",
+        "seen.txt",
+    }  # the file of a table is not an artifact too
+    assert result["outputs"][0]["schema"] == [
+        {"name": "n", "type": "BIGINT"},
+        {"name": "z", "type": "BIGINT"},
+    ]
 
 
 def test_a_command_can_hand_on_several_tables_beside_its_artifacts(tmp_path: Path) -> None:
     code = "for name in ('good', 'bad'): open(f'outputs/{name}.csv', 'w').write(f'word\\n{name}\\n')\nopen('outputs/note.txt', 'w').write('x')"
-    joined = {"id": "both", "uses": "sql", "with": {"query": "SELECT word FROM good UNION ALL SELECT word FROM bad ORDER BY word"}}
-    orders, _ = _run(tmp_path, _command(code, "good", "bad", identifier="sort"), joined, _write("both"))
-    assert pq.read_table(orders.delivered["dataset-w.parquet"])["word"].to_pylist() == ["bad", "good"]
+    joined = {
+        "id": "both",
+        "uses": "sql",
+        "with": {"query": "SELECT word FROM good UNION ALL SELECT word FROM bad ORDER BY word"},
+    }
+    orders, _ = _run(
+        tmp_path, _command(code, "good", "bad", identifier="sort"), joined, _write("both")
+    )
+    assert pq.read_table(orders.delivered["dataset-w.parquet"])["word"].to_pylist() == [
+        "bad",
+        "good",
+    ]
     assert orders.delivered["note.txt"].read_text() == "x"
 
 
@@ -71,24 +105,51 @@ def test_a_table_written_without_a_query_keeps_its_types(tmp_path: Path) -> None
     )
     orders, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
     assert pq.read_table(orders.delivered["dataset-w.parquet"])["n"].to_pylist() == [2**63]
-    assert [column["type"] for column in result["outputs"][0]["schema"]] == ["TIMESTAMPTZ_NS", "UBIGINT"]
+    assert [column["type"] for column in result["outputs"][0]["schema"]] == [
+        "TIMESTAMPTZ_NS",
+        "UBIGINT",
+    ]
 
 
 BAD = {
     "not written": ("pass", ["clean"], "did not write the table clean"),
-    "one of two not written": ("open('outputs/clean.csv', 'w').write('a\\n1\\n')", ["clean", "more"], "did not write the table more"),
-    "two files": ("open('outputs/clean.csv', 'w').write('a\\n1\\n'); open('outputs/clean.jsonl', 'w').write('{}')", ["clean"], "more than one file"),
-    "no table": ("open('outputs/clean.parquet', 'wb').write(b'PAR1 cut')", ["clean"], "outputs/clean.parquet cannot be read as a table"),
-    "a link": ("import os; os.symlink('/etc/passwd', 'outputs/clean.csv')", ["clean"], "did not write the table clean"),
+    "one of two not written": (
+        "open('outputs/clean.csv', 'w').write('a\\n1\\n')",
+        ["clean", "more"],
+        "did not write the table more",
+    ),
+    "two files": (
+        "open('outputs/clean.csv', 'w').write('a\\n1\\n'); open('outputs/clean.jsonl', 'w').write('{}')",
+        ["clean"],
+        "more than one file",
+    ),
+    "no table": (
+        "open('outputs/clean.parquet', 'wb').write(b'PAR1 cut')",
+        ["clean"],
+        "outputs/clean.parquet cannot be read as a table",
+    ),
+    "a link": (
+        "import os; os.symlink('/etc/passwd', 'outputs/clean.csv')",
+        ["clean"],
+        "did not write the table clean",
+    ),
     "no folder": ("import os; os.rmdir('outputs')", ["clean"], "removed its folder outputs/"),
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_table_that_is_not_there_fails_the_step_and_nothing_is_kept(what: str, tmp_path: Path) -> None:
+def test_a_table_that_is_not_there_fails_the_step_and_nothing_is_kept(
+    what: str, tmp_path: Path
+) -> None:
     code, tables, message = BAD[what]
     with pytest.raises(WorkFailed) as caught:
-        _run(tmp_path, _command(f"open('outputs/note.txt', 'w').write('x') if {what!r} != 'no folder' else 0\n{code}", *tables))
+        _run(
+            tmp_path,
+            _command(
+                f"open('outputs/note.txt', 'w').write('x') if {what!r} != 'no folder' else 0\n{code}",
+                *tables,
+            ),
+        )
     assert message in caught.value.message
     assert caught.value.reason in (FailureReason.INVALID_INPUT, FailureReason.WORKLOAD_FAILED)
     assert not list((tmp_path / "delivered").iterdir())
@@ -97,16 +158,41 @@ def test_a_table_that_is_not_there_fails_the_step_and_nothing_is_kept(what: str,
 @pytest.mark.parametrize(
     ("steps", "path", "message"),
     [
-        ([SOURCE, {**_command("x"), "with": {"argv": ["x"]}}, _write("clean")], "steps[2].with.from", 'Add "tables": ["clean"]'),
-        ([SOURCE, _command("x", "src")], "steps[1].with.tables[0]", "is already the name of a table or step (src)"),
+        (
+            [SOURCE, {**_command("x"), "with": {"argv": ["x"]}}, _write("clean")],
+            "steps[2].with.from",
+            'Add "tables": ["clean"]',
+        ),
+        (
+            [SOURCE, _command("x", "src")],
+            "steps[1].with.tables[0]",
+            "is already the name of a table or step (src)",
+        ),
         ([_command("x", "a", "a")], "steps[0].with.tables[1]", "is already the name"),
-        ([_command("x", "a"), _command("y", "A", identifier="other")], "steps[1].with.tables[0]", "is already the name"),
+        (
+            [_command("x", "a"), _command("y", "A", identifier="other")],
+            "steps[1].with.tables[0]",
+            "is already the name",
+        ),
         ([_command("x", "no.dot")], "steps[0].with.tables[0]", "letters, digits and underscores"),
-        ([{**_command("x"), "with": {"argv": ["x"], "tables": "clean"}}], "steps[0].with.tables", "must be a list"),
-        ([{**_command("x", "clean"), "needs": ["q"]}, {"id": "q", "uses": "sql", "with": {"query": "FROM clean"}}], "steps[0].needs", ""),
+        (
+            [{**_command("x"), "with": {"argv": ["x"], "tables": "clean"}}],
+            "steps[0].with.tables",
+            "must be a list",
+        ),
+        (
+            [
+                {**_command("x", "clean"), "needs": ["q"]},
+                {"id": "q", "uses": "sql", "with": {"query": "FROM clean"}},
+            ],
+            "steps[0].needs",
+            "",
+        ),
     ],
 )
-def test_bad_declarations_are_refused_at_their_field(steps: list[dict[str, Any]], path: str, message: str) -> None:
+def test_bad_declarations_are_refused_at_their_field(
+    steps: list[dict[str, Any]], path: str, message: str
+) -> None:
     faults = {fault.path: fault.message for fault in check_definition({"steps": steps})}
     assert list(faults) == [path]
     assert message in faults[path]
@@ -133,5 +219,11 @@ def test_a_command_without_tables_does_not_wait_for_the_file_reader(tmp_path: Pa
         "run_pipeline(orders)\n"
         "print([name for name in sys.modules if name.startswith(('mimir.lib.reading', 'duckdb', 'pyarrow'))])"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"

@@ -61,8 +61,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(app: Path, tmp_path: Path) -> Iterator[Start]:
     started: list[Container] = []
 
-    def begin(script: str = "echo one", *, data: str = "", answers: dict[str, Any] | None = None, **limits: int) -> Container:
-        orchestrator = Orchestrator([{"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", script]}}], **limits)
+    def begin(
+        script: str = "echo one",
+        *,
+        data: str = "",
+        answers: dict[str, Any] | None = None,
+        **limits: int,
+    ) -> Container:
+        orchestrator = Orchestrator(
+            [{"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", script]}}], **limits
+        )
         orchestrator.answers.update(answers or {})
         (tmp_path / "termination-log").touch()
         environment = {
@@ -79,7 +87,9 @@ def start(app: Path, tmp_path: Path) -> Iterator[Start]:
         }
         argv = [sys.executable, "-S", "-c", ENTRY, str(tmp_path / "cgroup")]
         with (tmp_path / "stderr").open("wb") as errors:
-            process = subprocess.Popen(argv, cwd=app, env=environment, stdout=subprocess.PIPE, stderr=errors)
+            process = subprocess.Popen(
+                argv, cwd=app, env=environment, stdout=subprocess.PIPE, stderr=errors
+            )
         started.append(Container(orchestrator, tmp_path, process))
         return started[-1]
 
@@ -95,7 +105,9 @@ def _group(folder: Path, *, used: int, limit: int | str, kills: int = 0) -> Path
     folder.mkdir(exist_ok=True)
     (folder / "memory.current").write_text(f"{used}\n")
     (folder / "memory.max").write_text(f"{limit}\n")
-    (folder / "memory.stat").write_text(f"anon 1\ninactive_file {MIB}\nactive_file {2 * MIB}\nslab_reclaimable {3 * MIB}\n")
+    (folder / "memory.stat").write_text(
+        f"anon 1\ninactive_file {MIB}\nactive_file {2 * MIB}\nslab_reclaimable {3 * MIB}\n"
+    )
     (folder / "memory.events").write_text(f"low 0\noom {kills}\noom_kill {kills}\n")
     return folder
 
@@ -131,7 +143,9 @@ def test_the_clusters_sigterm_is_told_as_what_it_is(start: Start) -> None:
     code, _ = container.end()
     accepted = container.orchestrator.accepted
     assert accepted is not None
-    assert (code, accepted["status"], accepted["reason"]) == (143, "failed", "interrupted"), "its container has not done its work"
+    assert (code, accepted["status"], accepted["reason"]) == (143, "failed", "interrupted"), (
+        "its container has not done its work"
+    )
 
 
 def test_sigterm_before_the_claim_ends_it_at_once(start: Start) -> None:
@@ -149,13 +163,24 @@ def test_sigterm_before_the_claim_ends_it_at_once(start: Start) -> None:
 
 
 def test_an_end_that_could_not_be_told_is_the_containers_last_word(start: Start) -> None:
-    container = start("echo one; exit 3", answers={name: lambda _body: (503, {}) for name in ("logs", "finish")}, grace_seconds=1)
+    container = start(
+        "echo one; exit 3",
+        answers={name: lambda _body: (503, {}) for name in ("logs", "finish")},
+        grace_seconds=1,
+    )
     code, out = container.end()
     assert code == 5
     assert b" stdout F one\n" in out
     said = read_last_word((container.folder / "termination-log").read_text())
     assert said is not None
-    assert said == LastWord(5, "exit_code", "Step run failed: the command ended with exit code 3", None, said.peak_memory_bytes, len(out))
+    assert said == LastWord(
+        5,
+        "exit_code",
+        "Step run failed: the command ended with exit code 3",
+        None,
+        said.peak_memory_bytes,
+        len(out),
+    )
 
 
 def test_a_last_word_is_never_longer_than_what_is_kept_of_it(start: Start) -> None:
@@ -167,7 +192,9 @@ def test_a_last_word_is_never_longer_than_what_is_kept_of_it(start: Start) -> No
     assert container.last_word["reason"] == "protocol"
 
 
-def test_a_scratch_folder_that_cannot_be_written_is_named_before_anything_is_claimed(start: Start) -> None:
+def test_a_scratch_folder_that_cannot_be_written_is_named_before_anything_is_claimed(
+    start: Start,
+) -> None:
     claims: list[Any] = []
     container = start(data="/proc/nowhere/data", answers={"claim": claims.append})
     assert container.end() == (6, b"")
@@ -176,27 +203,40 @@ def test_a_scratch_folder_that_cannot_be_written_is_named_before_anything_is_cla
     assert claims == []
 
 
-def test_memory_is_what_the_container_uses_without_what_the_kernel_can_take_back(start: Start, tmp_path: Path) -> None:
+def test_memory_is_what_the_container_uses_without_what_the_kernel_can_take_back(
+    start: Start, tmp_path: Path
+) -> None:
     """98 of 100 MiB, 6 of them cached: nothing is ended. Then 98 that are not."""
     group = _group(tmp_path / "cgroup", used=98 * MIB, limit=100 * MIB)
-    container = start(f"sleep 0.5; echo alive; echo {104 * MIB} > {group}/memory.current; sleep 300")
+    container = start(
+        f"sleep 0.5; echo alive; echo {104 * MIB} > {group}/memory.current; sleep 300"
+    )
     code, out = container.end()
     accepted = container.orchestrator.accepted
     assert accepted is not None
     assert (code, accepted["reason"]) == (0, "out_of_memory")
     assert b"alive" in out
-    assert (accepted["detail"]["limit_bytes"], accepted["detail"]["peak_bytes"]) == (100 * MIB, 98 * MIB)
+    assert (accepted["detail"]["limit_bytes"], accepted["detail"]["peak_bytes"]) == (
+        100 * MIB,
+        98 * MIB,
+    )
 
 
 @pytest.mark.parametrize("death", ["kill -9 $$", "sh -c 'kill -9 $$'"])
-def test_what_the_kernel_killed_for_memory_is_out_of_memory_also_behind_a_shell(start: Start, tmp_path: Path, death: str) -> None:
+def test_what_the_kernel_killed_for_memory_is_out_of_memory_also_behind_a_shell(
+    start: Start, tmp_path: Path, death: str
+) -> None:
     group = _group(tmp_path / "cgroup", used=20 * MIB, limit=100 * MIB)
     container = start(f"printf 'low 0\\noom_kill 1\\n' > {group}/memory.events; {death}")
     container.end()
     accepted = container.orchestrator.accepted
     assert accepted is not None
     assert (accepted["status"], accepted["reason"]) == ("failed", "out_of_memory")
-    assert (accepted["detail"]["step"], accepted["detail"]["peak_bytes"], accepted["peak_memory_bytes"]) == ("run", 100 * MIB, 100 * MIB)
+    assert (
+        accepted["detail"]["step"],
+        accepted["detail"]["peak_bytes"],
+        accepted["peak_memory_bytes"],
+    ) == ("run", 100 * MIB, 100 * MIB)
 
 
 def test_a_kill_without_the_kernels_word_stays_a_signal(start: Start, tmp_path: Path) -> None:
@@ -207,7 +247,9 @@ def test_a_kill_without_the_kernels_word_stays_a_signal(start: Start, tmp_path: 
     assert container.orchestrator.accepted["reason"] == "signal"
 
 
-def test_a_cgroup_is_found_however_it_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cgroup_is_found_however_it_is_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / "own"
     monkeypatch.setattr(cgroup, "OWN", own)
     monkeypatch.setattr(cgroup, "MOUNTED", tmp_path)
@@ -222,7 +264,9 @@ def test_a_cgroup_is_found_however_it_is_mounted(tmp_path: Path, monkeypatch: py
     assert (group.read(), group.kills()) == ((3 * MIB, 10 * MIB), 2)
 
 
-@pytest.mark.parametrize(("limit", "read"), [(100 * MIB, (40 * MIB, 100 * MIB)), (0x7FFFFFFFFFFFF000, None)])
+@pytest.mark.parametrize(
+    ("limit", "read"), [(100 * MIB, (40 * MIB, 100 * MIB)), (0x7FFFFFFFFFFFF000, None)]
+)
 def test_version_1_says_the_same_in_other_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, read: tuple[int, int] | None
 ) -> None:
@@ -231,7 +275,9 @@ def test_version_1_says_the_same_in_other_files(
     folder.mkdir(parents=True)
     (folder / "memory.usage_in_bytes").write_text(f"{42 * MIB}\n")
     (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
-    (folder / "memory.stat").write_text(f"cache 1\ntotal_inactive_file {MIB}\ntotal_active_file {MIB}\n")
+    (folder / "memory.stat").write_text(
+        f"cache 1\ntotal_inactive_file {MIB}\ntotal_active_file {MIB}\n"
+    )
     (folder / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 5\n")
     monkeypatch.setattr(cgroup, "OWN", tmp_path / "own")
     monkeypatch.setattr(cgroup, "MOUNTED", tmp_path)
@@ -240,7 +286,9 @@ def test_version_1_says_the_same_in_other_files(
     assert (group.read(), group.kills()) == (read, 5)
 
 
-def test_a_group_without_a_limit_leaves_the_limit_to_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_without_a_limit_leaves_the_limit_to_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cgroup, "OWN", tmp_path / "nothing")
     monkeypatch.setattr(cgroup, "MOUNTED", _group(tmp_path / "group", used=MIB, limit="max"))
     group = cgroup.own_group()

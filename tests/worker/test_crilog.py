@@ -10,8 +10,25 @@ from jobs.worker.crilog import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
 # Short pieces of what is special, and runs around the length at which a line is cut.
-_special = st.sampled_from([b"\n", b"\n\n", b"\r", b"\r\n", b"\x00", b" ", b"\xff\xfe", b"\xe2\x82", b" stdout F ", b"2026Z stderr P x\n"])
-_run = st.builds(lambda base, extra: b"x" * (base + extra), st.sampled_from([0, TEXT_BYTES_MAX, 2 * TEXT_BYTES_MAX]), st.integers(0, 3))
+_special = st.sampled_from(
+    [
+        b"\n",
+        b"\n\n",
+        b"\r",
+        b"\r\n",
+        b"\x00",
+        b" ",
+        b"\xff\xfe",
+        b"\xe2\x82",
+        b" stdout F ",
+        b"2026Z stderr P x\n",
+    ]
+)
+_run = st.builds(
+    lambda base, extra: b"x" * (base + extra),
+    st.sampled_from([0, TEXT_BYTES_MAX, 2 * TEXT_BYTES_MAX]),
+    st.integers(0, 3),
+)
 _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
@@ -31,13 +48,20 @@ def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
     stored = _stored(pieces)
     assert raw_text(stored, "stdout") == b"".join(data for data, _ in pieces)
     assert raw_text(stored, "stderr") == b""
-    assert all(len(line) < LOG_LINE_BYTES_MAX for line in stored.split(b"\n")), "a stored line is too long"
+    assert all(len(line) < LOG_LINE_BYTES_MAX for line in stored.split(b"\n")), (
+        "a stored line is too long"
+    )
     assert not stored or _LINES.fullmatch(stored), "the orchestrator would refuse it"
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(_piece, st.booleans()), max_size=6), st.lists(st.tuples(_piece, st.booleans()), max_size=6))
-def test_two_streams_in_one_log_come_apart_again(out: list[tuple[bytes, bool]], err: list[tuple[bytes, bool]]) -> None:
+@given(
+    st.lists(st.tuples(_piece, st.booleans()), max_size=6),
+    st.lists(st.tuples(_piece, st.booleans()), max_size=6),
+)
+def test_two_streams_in_one_log_come_apart_again(
+    out: list[tuple[bytes, bool]], err: list[tuple[bytes, bool]]
+) -> None:
     stored = _stored(out) + _stored(err, "stderr") + _stored(out)
     written = b"".join(data for data, _ in out)
     assert raw_text(stored, "stdout") == written * 2

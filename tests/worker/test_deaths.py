@@ -44,30 +44,92 @@ _GROW = "held = []\nfor _ in range(4000): held.append(b'x' * 1048576)\n"
 _CHILD = "import subprocess; subprocess.run(['python3', '-c', 'held = b\"x\" * (1 << 30); import time; time.sleep(300)'])"
 _SMALL = (("resources", {"memory": "300Mi"}),)
 _MEMORY = r"Ran out of memory in step run\. Used (\d+(?:\.\d+)?) (MiB|GiB) of its 300 MiB\."
-_DAEMON = 'import os; os.fork() or os.setsid() or os.fork() or os.execvp("sleep", ["sleep", "4343"])'
+_DAEMON = (
+    'import os; os.fork() or os.setsid() or os.fork() or os.execvp("sleep", ["sleep", "4343"])'
+)
 _COUNT = "until [ $(grep -lxzs '434[3]' /proc/[0-9]*/cmdline | wc -l) = 2 ]; do sleep 0.05; done"
 _ESCAPED = f"env -i setsid sleep 4343 & python3 -c '{_DAEMON}'; {_COUNT};"
 
 DEATHS = [
-    Death("segfault", "exec python3 -c 'import ctypes; ctypes.string_at(0)'", "signal", r"signal 11: a segmentation fault in step run"),
-    Death("segfault behind a shell", "python3 -c 'import ctypes; ctypes.string_at(0)'; exit $?", "exit_code", r"exit code 139 \(signal SIGSEGV"),
-    Death("abort", "exec python3 -c 'import os; os.abort()'", "signal", r"signal 6: it aborted itself in step run"),
-    Death("exit code", "echo on its way; exit 7", "exit_code", r"Step run failed: the command ended with exit code 7"),
-    Death("slow growth", ["python3", "-c", _GROW], "out_of_memory", _MEMORY, "Run again with 600 MiB", _SMALL),
-    Death("sudden growth of a child", ["python3", "-c", _CHILD], "out_of_memory", _MEMORY, "Run again with 600 MiB", _SMALL),
-    Death("time limit", "sleep 300", "deadline_exceeded", r"Stopped at its time limit of 1 s", "Run again with 2 s", (("timeout_seconds", 1),)),
+    Death(
+        "segfault",
+        "exec python3 -c 'import ctypes; ctypes.string_at(0)'",
+        "signal",
+        r"signal 11: a segmentation fault in step run",
+    ),
+    Death(
+        "segfault behind a shell",
+        "python3 -c 'import ctypes; ctypes.string_at(0)'; exit $?",
+        "exit_code",
+        r"exit code 139 \(signal SIGSEGV",
+    ),
+    Death(
+        "abort",
+        "exec python3 -c 'import os; os.abort()'",
+        "signal",
+        r"signal 6: it aborted itself in step run",
+    ),
+    Death(
+        "exit code",
+        "echo on its way; exit 7",
+        "exit_code",
+        r"Step run failed: the command ended with exit code 7",
+    ),
+    Death(
+        "slow growth",
+        ["python3", "-c", _GROW],
+        "out_of_memory",
+        _MEMORY,
+        "Run again with 600 MiB",
+        _SMALL,
+    ),
+    Death(
+        "sudden growth of a child",
+        ["python3", "-c", _CHILD],
+        "out_of_memory",
+        _MEMORY,
+        "Run again with 600 MiB",
+        _SMALL,
+    ),
+    Death(
+        "time limit",
+        "sleep 300",
+        "deadline_exceeded",
+        r"Stopped at its time limit of 1 s",
+        "Run again with 2 s",
+        (("timeout_seconds", 1),),
+    ),
     Death("the program is not there", "exec /nowhere/at/all", "exit_code", r"exit code 127"),
-    Death("it kills its parent", "kill -9 $PPID; sleep 300", "signal", r"signal 9: it was killed in step run"),
-    Death("no result", "kill -TERM $PPID; exit 0", "exit_code", r"The workload ended with exit code 143 and no result"),
+    Death(
+        "it kills its parent",
+        "kill -9 $PPID; sleep 300",
+        "signal",
+        r"signal 9: it was killed in step run",
+    ),
+    Death(
+        "no result",
+        "kill -TERM $PPID; exit 0",
+        "exit_code",
+        r"The workload ended with exit code 143 and no result",
+    ),
     Death("escaped and failed", f"{_ESCAPED} exit 3", "exit_code", r"exit code 3"),
-    Death("artifacts over the limit", f"truncate -s {9 * MIB} outputs/large", "artifact_limit_exceeded", r"ARTIFACT_BYTES_MAX"),
+    Death(
+        "artifacts over the limit",
+        f"truncate -s {9 * MIB} outputs/large",
+        "artifact_limit_exceeded",
+        r"ARTIFACT_BYTES_MAX",
+    ),
 ]
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=lambda death: death.name)
-def test_it_is_told_why_and_nothing_is_left(stack: Stack, person: httpx.Client, death: Death) -> None:
+def test_it_is_told_why_and_nothing_is_left(
+    stack: Stack, person: httpx.Client, death: Death
+) -> None:
     argv = death.command if isinstance(death.command, list) else ["sh", "-c", death.command]
-    job = stack.submit([{"id": "run", "uses": "command", "with": {"argv": argv}}], **dict(death.fields))
+    job = stack.submit(
+        [{"id": "run", "uses": "command", "with": {"argv": argv}}], **dict(death.fields)
+    )
     ended = stack.end_of(job)
     _assert_told(stack, person, ended, death)
 
@@ -79,7 +141,11 @@ def _assert_told(stack: Stack, person: httpx.Client, ended: dict[str, Any], deat
     assert diagnosis["category"] == death.reason
     assert diagnosis["next_steps"][0]["label"] == death.next_step
     _assert_page_says(person, ended)
-    wait_for(lambda: all(attempt["gone_at"] for attempt in stack.attempts(ended["id"])), "its worker is gone", 20)
+    wait_for(
+        lambda: all(attempt["gone_at"] for attempt in stack.attempts(ended["id"])),
+        "its worker is gone",
+        20,
+    )
     assert left_of(ended["id"]) == []
     assert _escaped() == []
 
@@ -97,7 +163,11 @@ def _assert_page_says(person: httpx.Client, ended: dict[str, Any]) -> None:
 
 
 def _escaped() -> list[int]:
-    return [each.pid for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "4343"]]
+    return [
+        each.pid
+        for each in psutil.process_iter(["cmdline"])
+        if each.info["cmdline"] == ["sleep", "4343"]
+    ]
 
 
 def _running(stack: Stack, command: str, **fields: Any) -> str:
@@ -107,7 +177,9 @@ def _running(stack: Stack, command: str, **fields: Any) -> str:
     return job
 
 
-def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(stack: Stack, person: httpx.Client) -> None:
+def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(
+    stack: Stack, person: httpx.Client
+) -> None:
     job = _running(stack, "sleep 300")
     os.kill(stack.worker_pid(job), signal.SIGKILL)
     killed = time.monotonic()
@@ -115,26 +187,44 @@ def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(stack: Stack,
     page = person.get(f"/jobs/{job}/").text
     assert time.monotonic() - killed < TOLD_SECONDS
     assert 'data-why="failed"' in page
-    _assert_told(stack, person, ended, Death("", "", "worker_lost", "Its worker vanished: it was killed from outside", "Run again"))
+    _assert_told(
+        stack,
+        person,
+        ended,
+        Death(
+            "", "", "worker_lost", "Its worker vanished: it was killed from outside", "Run again"
+        ),
+    )
     log = stack.log(job)
     assert log.headers["Log-Complete"] == "false"
     assert "mimir: The worker ended without delivering its log" in log.text
 
 
-def test_a_worker_that_is_asked_to_stop_says_so_and_lets_its_command_end_in_order(stack: Stack, person: httpx.Client) -> None:
+def test_a_worker_that_is_asked_to_stop_says_so_and_lets_its_command_end_in_order(
+    stack: Stack, person: httpx.Client
+) -> None:
     job = _running(stack, "trap 'echo in order; exit 0' TERM; sleep 300 & wait")
     os.kill(stack.worker_pid(job), signal.SIGTERM)
     ended = stack.end_of(job)
-    _assert_told(stack, person, ended, Death("", "", "interrupted", r"asked to stop by its machine \(SIGTERM\)", "Run again"))
+    _assert_told(
+        stack,
+        person,
+        ended,
+        Death("", "", "interrupted", r"asked to stop by its machine \(SIGTERM\)", "Run again"),
+    )
     assert stack.log(job, format="raw").text == "begun\nin order\n"
 
 
-def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(stack: Stack, person: httpx.Client) -> None:
+def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(
+    stack: Stack, person: httpx.Client
+) -> None:
     job = stack.submit(f"{_ESCAPED} echo begun; sleep 300")
     wait_for(lambda: stack.log(job).content, "its command has begun, and its daemons run")
     os.kill(stack.worker_pid(job), signal.SIGKILL)
     ended = stack.end_of(job)
-    _assert_told(stack, person, ended, Death("", "", "worker_lost", "Its worker vanished", "Run again"))
+    _assert_told(
+        stack, person, ended, Death("", "", "worker_lost", "Its worker vanished", "Run again")
+    )
     wait_for(lambda: not _escaped(), "what escaped is gone")
 
 
@@ -148,7 +238,9 @@ def test_a_job_goes_on_when_the_guardian_above_its_supervisor_is_killed(stack: S
     assert not left_of(job)
 
 
-def test_what_escapes_from_its_session_and_environment_does_not_outlive_a_success(stack: Stack) -> None:
+def test_what_escapes_from_its_session_and_environment_does_not_outlive_a_success(
+    stack: Stack,
+) -> None:
     job = stack.submit(f"{_ESCAPED} echo done")
     ended = stack.end_of(job)
     assert (ended["status"], ended["reason"]) == ("succeeded", "")
@@ -173,11 +265,15 @@ def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> Non
         "    except OSError: pass\n"
         "open('outputs/done', 'w').write('yes')"
     )
-    job = stack.submit([{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}])
+    job = stack.submit(
+        [{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}]
+    )
     ended = stack.end_of(job)
     assert ended["status"] == "succeeded", ended["message"]
     assert stack.log(job).content == b""
-    names = [row["name"] for row in stack.call("GET", f"/api/v1/jobs/{job}/artifacts/").json()["results"]]
+    names = [
+        row["name"] for row in stack.call("GET", f"/api/v1/jobs/{job}/artifacts/").json()["results"]
+    ]
     assert names == ["done"]
 
 
@@ -192,13 +288,17 @@ def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
         "    except OSError as error: print('above', pid, type(error).__name__)\n"
         "    pid = int(pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[1])\n"
     )
-    job = stack.submit([{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}])
+    job = stack.submit(
+        [{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}]
+    )
     assert stack.end_of(job)["status"] == "succeeded"
     found = stack.log(job, format="raw").text
     own = found.splitlines()[0]
     assert "'JOB_ID'" in own
     assert "'ATTEMPT_ID'" in own
-    assert not re.search(r"TOKEN|SECRET|DATABASE|REDIS|WORKER_|MIMIR|PASSWORD|ORCHESTRATOR", own), own
+    assert not re.search(r"TOKEN|SECRET|DATABASE|REDIS|WORKER_|MIMIR|PASSWORD|ORCHESTRATOR", own), (
+        own
+    )
     assert found.count("above") >= 3, "it looked at itself, the workload and the supervisor"
     assert not re.search(r"JOB_TOKEN=(?!x+\\x00)", found), "the supervisor's token can be read"
     for name, value in stack.environment.items():
@@ -206,7 +306,9 @@ def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
     assert stack.described["token"] not in found
 
 
-def test_an_orchestrator_that_is_away_loses_nothing_of_more_than_a_spool_can_hold(stack: Stack) -> None:
+def test_an_orchestrator_that_is_away_loses_nothing_of_more_than_a_spool_can_hold(
+    stack: Stack,
+) -> None:
     """The workload waits for room; then everything it printed is there."""
     program = "import sys\nfor number in range(200_000): print('%040d' % number)\nopen('outputs/end', 'w').write('x')"
     pid = stack.pids("web")[0]
@@ -214,7 +316,10 @@ def test_an_orchestrator_that_is_away_loses_nothing_of_more_than_a_spool_can_hol
     os.kill(pid, signal.SIGSTOP)
     try:
         spool = stack.var / "workers" / f"worker-job-{job}-1" / "spool"
-        wait_for(lambda: sum(entry.stat().st_size for entry in spool.iterdir()) >= 2 * MIB, "the spool is full")
+        wait_for(
+            lambda: sum(entry.stat().st_size for entry in spool.iterdir()) >= 2 * MIB,
+            "the spool is full",
+        )
     finally:
         os.kill(pid, signal.SIGCONT)
     assert stack.end_of(job, 90)["status"] == "succeeded"

@@ -28,7 +28,9 @@ def _faults(*steps: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "definition", [None, [], "x", {}, {"steps": {}}, {"steps": []}, {"steps": [READ] * 201}, {"steps": None}], ids=str
+    "definition",
+    [None, [], "x", {}, {"steps": {}}, {"steps": []}, {"steps": [READ] * 201}, {"steps": None}],
+    ids=str,
 )
 def test_what_is_no_list_of_steps_is_refused(definition: Any) -> None:
     assert [fault.path for fault in check_definition(definition)] == ["steps"]
@@ -98,7 +100,14 @@ def test_a_bad_step_is_refused_at_its_field(step: Any, path: str) -> None:
         ([READ, {**READ, "id": "b", "needs": ["a", "b"]}], "steps[1].needs[1]"),
         ([_sql("SELECT * FROM y"), _sql("SELECT * FROM x", "y")], "steps[0].needs"),
         ([{**READ, "needs": ["b"]}, {**READ, "id": "b", "needs": ["a"]}], "steps[0].needs"),
-        ([READ, {**_step("command", "c", argv=["x"]), "needs": ["q"]}, _sql("SELECT 1", "q") | {"needs": ["c"]}], "steps[1].needs"),
+        (
+            [
+                READ,
+                {**_step("command", "c", argv=["x"]), "needs": ["q"]},
+                _sql("SELECT 1", "q") | {"needs": ["c"]},
+            ],
+            "steps[1].needs",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused_at_its_field(steps: list[Any], path: str) -> None:
@@ -127,9 +136,20 @@ def test_sql_that_is_not_one_select_over_tables_is_refused(query: str) -> None:
         parse_query(query)
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "/etc/*.csv", "http://169.254.169.254/x.csv", "s3://bucket/x.parquet", "a.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd",
+        "/etc/*.csv",
+        "http://169.254.169.254/x.csv",
+        "s3://bucket/x.parquet",
+        "a.parquet",
+    ],
+)
 def test_a_file_in_the_place_of_a_table_is_a_table_that_is_not_there(name: str) -> None:
-    assert _faults(_sql(f"SELECT * FROM '{name}'")) == {"steps[0].with.query": f"names {name}, which is not another step"}
+    assert _faults(_sql(f"SELECT * FROM '{name}'")) == {
+        "steps[0].with.query": f"names {name}, which is not another step"
+    }
     assert list(_faults(_sql(f"SELECT * FROM (SUMMARIZE '{name}')"))) == ["steps[0].with.query"]
 
 
@@ -176,14 +196,32 @@ def test_steps_run_after_what_they_need_and_otherwise_as_they_stand() -> None:
     ]
     definition = {"steps": steps}
     assert check_definition(definition) == []
-    assert [step.id for step in steps_in_order(definition)] == ["a", "first", "b", "joined", "all", "w"]
+    assert [step.id for step in steps_in_order(definition)] == [
+        "a",
+        "first",
+        "b",
+        "joined",
+        "all",
+        "w",
+    ]
     needs = {step.id: set(step.needs) for step in steps_in_order(definition)}
-    assert needs == {"a": set(), "first": set(), "b": {"first"}, "joined": {"a", "b"}, "all": {"joined", "a", "b", "first"}, "w": {"joined"}}
+    assert needs == {
+        "a": set(),
+        "first": set(),
+        "b": {"first"},
+        "joined": {"a", "b"},
+        "all": {"joined", "a", "b", "first"},
+        "w": {"joined"},
+    }
     assert ["a", "joined"] in graph(definition)["edges"]
 
 
 def test_the_datasets_a_definition_reads_are_found() -> None:
-    steps = [READ, _step("read", "b", dataset="other", version=3), _step("read", "c", url="http://h/x")]
+    steps = [
+        READ,
+        _step("read", "b", dataset="other", version=3),
+        _step("read", "c", url="http://h/x"),
+    ]
     assert dataset_references({"steps": steps}) == [("a", "numbers", None), ("b", "other", 3)]
 
 

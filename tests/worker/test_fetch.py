@@ -60,8 +60,13 @@ def serve() -> Iterator[Serve]:
 
 
 def _body(data: bytes, **headers: str) -> Callable[[str, socket.socket], None]:
-    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in {"Content_Length": str(len(data)), **headers}.items())
-    return lambda _line, connection: connection.sendall(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + data)
+    lines = "".join(
+        f"{name.replace('_', '-')}: {value}\r\n"
+        for name, value in {"Content_Length": str(len(data)), **headers}.items()
+    )
+    return lambda _line, connection: connection.sendall(
+        f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + data
+    )
 
 
 def _failure(url: str, path: Path, allow: list[str] | None = None) -> WorkFailed:
@@ -83,9 +88,13 @@ def test_a_body_is_saved_as_it_is(serve: Serve, tmp_path: Path) -> None:
      "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::127.0.0.1]", "168.63.129.16",
      "[::ffff:168.63.129.16]", "[64:ff9b::a83f:8110]", "[2002:a83f:8110::1]", "192.88.99.1", "192.0.0.9", "192.31.196.1", "[3fff::1]"],
 )  # fmt: skip
-def test_an_address_that_is_not_public_is_never_asked(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_not_public_is_never_asked(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(socket, "create_connection", lambda *arguments, **_: asked.append(arguments))
+    monkeypatch.setattr(
+        socket, "create_connection", lambda *arguments, **_: asked.append(arguments)
+    )
     failure = _failure(f"http://{host}/x", tmp_path / "x", allow=[])
     assert failure.reason is FailureReason.INVALID_INPUT
     assert "READ_URL_ALLOW" in failure.message
@@ -102,13 +111,20 @@ def test_no_address_of_a_special_purpose_registry_is_public(network: str) -> Non
         assert not is_allowed("example.org", str(address), []), address
         if isinstance(address, ipaddress.IPv4Address):
             bits = int(address)
-            forms = [f"::ffff:{address}", f"64:ff9b::{address}", f"2002:{bits >> 16:x}:{bits & 0xFFFF:x}::1", f"::{address}"]
+            forms = [
+                f"::ffff:{address}",
+                f"64:ff9b::{address}",
+                f"2002:{bits >> 16:x}:{bits & 0xFFFF:x}::1",
+                f"::{address}",
+            ]
             forms += [f"2600::5efe:{address}", f"::ffff:0:{address}"]
             for form in forms:
                 assert not is_allowed("example.org", form, []), form
 
 
-@pytest.mark.parametrize("address", ["64:ff9b::8.8.8.8", "2002:808:808::1", "2a00:1450::1", "2606:4700::1"])
+@pytest.mark.parametrize(
+    "address", ["64:ff9b::8.8.8.8", "2002:808:808::1", "2a00:1450::1", "2606:4700::1"]
+)
 def test_a_public_address_in_another_form_may_be_asked(address: str) -> None:
     assert is_allowed("example.org", address, [])
 
@@ -135,7 +151,9 @@ def test_a_public_address_may_be_asked(address: str) -> None:
         ("0.0.0.0/0", "six.internal", "fd00::1", False),
     ],
 )
-def test_an_administrator_allows_hosts_and_networks(entry: str, host: str, address: str, allowed: bool) -> None:
+def test_an_administrator_allows_hosts_and_networks(
+    entry: str, host: str, address: str, allowed: bool
+) -> None:
     assert is_allowed(host, address, [entry]) is allowed
 
 
@@ -146,7 +164,16 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 
     def resolved(host: str, port: int, *_rest: Any, **_named: Any) -> list[Any]:
         found = [host] if host == "127.0.0.1" else left.pop(0) if len(left) > 1 else left[0]
-        return [(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (address, port),
+            )
+            for address in found
+        ]
 
     def connect(address: tuple[str, int], **named: Any) -> socket.socket:
         connected.append(address[0])
@@ -159,7 +186,9 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     return connected
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A name that means a public address when it is asked for the first time, and this machine ever after."""
     connected = _resolve(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
     failure = _failure("http://rebinds.example/x", tmp_path / "x", allow=[])
@@ -167,13 +196,20 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(tmp_path: 
     assert connected == ["8.8.8.8"]
 
 
-def test_one_private_address_among_public_ones_refuses_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_private_address_among_public_ones_refuses_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connected = _resolve(monkeypatch, ["8.8.8.8", "127.0.0.1"])
-    assert _failure("http://mixed.example/x", tmp_path / "x", allow=[]).reason is FailureReason.INVALID_INPUT
+    assert (
+        _failure("http://mixed.example/x", tmp_path / "x", allow=[]).reason
+        is FailureReason.INVALID_INPUT
+    )
     assert connected == []
 
 
-def test_an_address_that_cannot_be_reached_is_not_the_last_one_tried(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_cannot_be_reached_is_not_the_last_one_tried(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A host with an IPv6 address, on a machine that has no way there."""
     address = serve(_body(b"a\n1\n"))
     connected = _resolve(monkeypatch, ["2606:4700::1111", "127.0.0.1"])
@@ -187,7 +223,9 @@ def _redirect(*targets: str) -> Callable[[str, socket.socket], None]:
 
     def answer(_line: str, connection: socket.socket) -> None:
         target = left.pop(0) if len(left) > 1 else left[0]
-        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+        connection.sendall(
+            f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
 
     return answer
 
@@ -195,17 +233,31 @@ def _redirect(*targets: str) -> Callable[[str, socket.socket], None]:
 @pytest.mark.parametrize(
     ("target", "reason", "says"),
     [
-        ("http://169.254.169.254/latest/meta-data", FailureReason.INVALID_INPUT, "169.254.169.254, a private or special-purpose address"),
-        ("http://[::1]/x", FailureReason.INVALID_INPUT, "::1, a private or special-purpose address"),
+        (
+            "http://169.254.169.254/latest/meta-data",
+            FailureReason.INVALID_INPUT,
+            "169.254.169.254, a private or special-purpose address",
+        ),
+        (
+            "http://[::1]/x",
+            FailureReason.INVALID_INPUT,
+            "::1, a private or special-purpose address",
+        ),
         ("file:///etc/passwd", FailureReason.INVALID_INPUT, "not http or https"),
         ("gopher://127.0.0.1/x", FailureReason.INVALID_INPUT, "not http or https"),
         ("http://[::1", FailureReason.INVALID_INPUT, "is not a URL"),
         ("http://127.0.0.1:99999/", FailureReason.INVALID_INPUT, "is not a URL"),
-        ("http://" + "a" * 70 + ".example/", FailureReason.INVALID_INPUT, "cannot be the name of a host"),
+        (
+            "http://" + "a" * 70 + ".example/",
+            FailureReason.INVALID_INPUT,
+            "cannot be the name of a host",
+        ),
         ("/again", FailureReason.INVALID_INPUT, "more than 5 redirects"),
     ],
 )
-def test_where_a_redirect_leads_is_checked_again(serve: Serve, tmp_path: Path, target: str, reason: FailureReason, says: str) -> None:
+def test_where_a_redirect_leads_is_checked_again(
+    serve: Serve, tmp_path: Path, target: str, reason: FailureReason, says: str
+) -> None:
     failure = _failure(serve(_redirect(target)) + "/x", tmp_path / "x")
     assert failure.reason is reason
     assert says in failure.message
@@ -216,7 +268,9 @@ def test_a_redirect_is_followed(serve: Serve, tmp_path: Path) -> None:
 
     def answer(line: str, connection: socket.socket) -> None:
         asked.append(line.split(" ")[1])
-        (_redirect("there%20it/is.csv?a=b") if len(asked) == 1 else _body(b"a\n1\n"))(line, connection)
+        (_redirect("there%20it/is.csv?a=b") if len(asked) == 1 else _body(b"a\n1\n"))(
+            line, connection
+        )
 
     fetch_url(serve(answer) + "/größer/x y?q=ü", tmp_path / "x", allow=LOCAL)
     assert asked == ["/gr%C3%B6%C3%9Fer/x%20y?q=%C3%BC", "/gr%C3%B6%C3%9Fer/there%20it/is.csv?a=b"]
@@ -225,19 +279,39 @@ def test_a_redirect_is_followed(serve: Serve, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(404, "invalid_input"), (403, "invalid_input"), (204, "invalid_input"), (429, "source_unavailable"), (500, "source_unavailable")],
+    [
+        (404, "invalid_input"),
+        (403, "invalid_input"),
+        (204, "invalid_input"),
+        (429, "source_unavailable"),
+        (500, "source_unavailable"),
+    ],
 )
-def test_an_error_is_told_with_whether_another_try_helps(serve: Serve, tmp_path: Path, status: int, reason: str) -> None:
-    failure = _failure(serve(lambda _line, connection: connection.sendall(b"HTTP/1.1 %d Odd\r\nContent-Length: 0\r\n\r\n" % status)), tmp_path / "x")
+def test_an_error_is_told_with_whether_another_try_helps(
+    serve: Serve, tmp_path: Path, status: int, reason: str
+) -> None:
+    failure = _failure(
+        serve(
+            lambda _line, connection: connection.sendall(
+                b"HTTP/1.1 %d Odd\r\nContent-Length: 0\r\n\r\n" % status
+            )
+        ),
+        tmp_path / "x",
+    )
     assert (failure.reason, f"answered {status} Odd" in failure.message) == (reason, True)
 
 
 def test_a_body_that_ends_early_is_no_table(serve: Serve, tmp_path: Path) -> None:
     failure = _failure(serve(_body(b"a\n1\n", Content_Length="1000")), tmp_path / "x")
-    assert (failure.reason, failure.message) == (FailureReason.SOURCE_UNAVAILABLE, "it ended after 4 of 1000 bytes")
+    assert (failure.reason, failure.message) == (
+        FailureReason.SOURCE_UNAVAILABLE,
+        "it ended after 4 of 1000 bytes",
+    )
 
 
-def test_a_body_over_the_limit_is_refused_before_all_of_it_came(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_over_the_limit_is_refused_before_all_of_it_came(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fetch, "BYTES_MAX", 3 * fetch.PIECE_BYTES)
 
     def endless(_line: str, connection: socket.socket) -> None:
@@ -251,8 +325,18 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(serve: Serve, tm
     assert (tmp_path / "x").stat().st_size <= 3 * fetch.PIECE_BYTES
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
-def test_a_source_that_drips_is_cut_at_the_time_limit(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+    ],
+)
+def test_a_source_that_drips_is_cut_at_the_time_limit(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
     """Before its head, in it, and in its body, with or without a length: each single read gets something in time."""
     monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.5)
 
@@ -276,7 +360,10 @@ def test_a_source_without_tls_is_not_taken_for_one(serve: Serve, tmp_path: Path)
 
 def test_a_full_disk_is_not_the_sources_fault(serve: Serve, tmp_path: Path) -> None:
     failure = _failure(serve(_body(b"a\n1\n")), Path("/dev/full"))
-    assert (failure.reason, failure.message) == (FailureReason.DISK_FULL, "it could not be kept: No space left on device")
+    assert (failure.reason, failure.message) == (
+        FailureReason.DISK_FULL,
+        "it could not be kept: No space left on device",
+    )
 
 
 def test_a_compressed_answer_is_refused(serve: Serve, tmp_path: Path) -> None:

@@ -45,11 +45,25 @@ def _rows(count: int = 200) -> pa.Table:
 def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -> None:
     table = _rows()
     small = {"n_estimators": 10} if algorithm == "random_forest" else {}
-    trained, report = train(tmp_path / "t", table, target="colour", features=["size", "town"], algorithm=algorithm, hyperparameters=small)
-    orders, output, made = infer(tmp_path / "i", table, trained.delivered["model.skops"], report["signature"], keys=["id"])
+    trained, report = train(
+        tmp_path / "t",
+        table,
+        target="colour",
+        features=["size", "town"],
+        algorithm=algorithm,
+        hyperparameters=small,
+    )
+    orders, output, made = infer(
+        tmp_path / "i", table, trained.delivered["model.skops"], report["signature"], keys=["id"]
+    )
     assert made.column_names == ["id", "prediction", "probability_blue", "probability_red"]
     assert output["row_count"] == made.num_rows == 200
-    assert [column["type"] for column in output["schema"]] == ["VARCHAR", "VARCHAR", "DOUBLE", "DOUBLE"]
+    assert [column["type"] for column in output["schema"]] == [
+        "VARCHAR",
+        "VARCHAR",
+        "DOUBLE",
+        "DOUBLE",
+    ]
 
     model = skops.io.load(trained.delivered["model.skops"], trusted=list(TRUSTED_TYPES))
     frame = table.select(["size", "town"]).to_pandas()
@@ -61,11 +75,25 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
     assert told[-1].startswith("200 of 200 rows")
 
 
-@pytest.mark.parametrize(("target", "kind", "classes"), [("grade", pa.int64(), ["3", "5"]), ("big", pa.bool_(), ["false", "true"])])
-def test_a_prediction_is_of_the_targets_own_kind(target: str, kind: Any, classes: list[str], tmp_path: Path) -> None:
-    trained, report = train(tmp_path / "t", _rows(), target=target, features=["size"], task="classification", algorithm="logistic")
+@pytest.mark.parametrize(
+    ("target", "kind", "classes"),
+    [("grade", pa.int64(), ["3", "5"]), ("big", pa.bool_(), ["false", "true"])],
+)
+def test_a_prediction_is_of_the_targets_own_kind(
+    target: str, kind: Any, classes: list[str], tmp_path: Path
+) -> None:
+    trained, report = train(
+        tmp_path / "t",
+        _rows(),
+        target=target,
+        features=["size"],
+        task="classification",
+        algorithm="logistic",
+    )
     assert report["signature"]["classes"] == classes
-    _, _, made = infer(tmp_path / "i", _rows(), trained.delivered["model.skops"], report["signature"], keys=[])
+    _, _, made = infer(
+        tmp_path / "i", _rows(), trained.delivered["model.skops"], report["signature"], keys=[]
+    )
     assert made.schema.field("prediction").type == kind
     assert made.column_names == ["prediction", *(f"probability_{name}" for name in classes)]
 
@@ -73,38 +101,62 @@ def test_a_prediction_is_of_the_targets_own_kind(target: str, kind: Any, classes
 def test_missing_values_and_new_categories_are_predicted_for(tmp_path: Path) -> None:
     for algorithm in ("linear", "hist_gradient_boosting"):
         folder = tmp_path / algorithm
-        trained, report = train(folder / "t", _rows(), target="price", features=["size", "town"], algorithm=algorithm)
-        new = pa.table({"size": [None, 0.5, 0.5], "town": ["Oslo", "Atlantis", None], "extra": [1, 2, 3]})
+        trained, report = train(
+            folder / "t", _rows(), target="price", features=["size", "town"], algorithm=algorithm
+        )
+        new = pa.table(
+            {"size": [None, 0.5, 0.5], "town": ["Oslo", "Atlantis", None], "extra": [1, 2, 3]}
+        )
         _, _, made = infer(folder / "i", new, trained.delivered["model.skops"], report["signature"])
         assert made.column_names == ["size", "town", "extra", "prediction"]
         assert np.isfinite(made["prediction"].to_numpy()).all()
 
 
 def test_no_rows_give_no_predictions(tmp_path: Path) -> None:
-    trained, report = train(tmp_path / "t", _rows(), target="colour", features=["size", "town"], algorithm="logistic")
-    _, output, made = infer(tmp_path / "i", _rows().slice(0, 0), trained.delivered["model.skops"], report["signature"])
+    trained, report = train(
+        tmp_path / "t", _rows(), target="colour", features=["size", "town"], algorithm="logistic"
+    )
+    _, output, made = infer(
+        tmp_path / "i", _rows().slice(0, 0), trained.delivered["model.skops"], report["signature"]
+    )
     assert (output["row_count"], made.num_rows) == (0, 0)
     assert made.column_names[-3:] == ["prediction", "probability_blue", "probability_red"]
 
 
 def test_a_table_that_does_not_fit_is_refused_with_each_difference(tmp_path: Path) -> None:
-    trained, report = train(tmp_path / "t", _rows(), target="price", features=["size", "town"], algorithm="linear")
+    trained, report = train(
+        tmp_path / "t", _rows(), target="price", features=["size", "town"], algorithm="linear"
+    )
     table = pa.table({"Size": [1.0], "town": [4]})
     with pytest.raises(WorkFailed) as caught:
         infer(tmp_path / "i", table, trained.delivered["model.skops"], report["signature"])
     assert caught.value.reason is FailureReason.SIGNATURE_MISMATCH
-    assert "column size is missing (there is Size); column town is BIGINT, and the model was trained on text (VARCHAR)" in caught.value.message
-    assert "none of its values is one of the model's categories (Bergen, Oslo)" in caught.value.message
+    assert (
+        "column size is missing (there is Size); column town is BIGINT, and the model was trained on text (VARCHAR)"
+        in caught.value.message
+    )
+    assert (
+        "none of its values is one of the model's categories (Bergen, Oslo)" in caught.value.message
+    )
 
 
 def test_an_infinite_value_is_named_with_its_row(tmp_path: Path) -> None:
-    trained, report = train(tmp_path / "t", _rows(), target="price", features=["size"], algorithm="linear")
+    trained, report = train(
+        tmp_path / "t", _rows(), target="price", features=["size"], algorithm="linear"
+    )
     with pytest.raises(WorkFailed, match="Column size is -inf in row 3"):
-        infer(tmp_path / "i", pa.table({"size": [1.0, 2.0, float("-inf")]}), trained.delivered["model.skops"], report["signature"])
+        infer(
+            tmp_path / "i",
+            pa.table({"size": [1.0, 2.0, float("-inf")]}),
+            trained.delivered["model.skops"],
+            report["signature"],
+        )
 
 
 def test_a_model_with_another_signature_than_its_row_says_is_refused(tmp_path: Path) -> None:
-    trained, report = train(tmp_path / "t", _rows(), target="price", features=["size", "town"], algorithm="linear")
+    trained, report = train(
+        tmp_path / "t", _rows(), target="price", features=["size", "town"], algorithm="linear"
+    )
     signature = {**report["signature"], "features": report["signature"]["features"][::-1]}
     with pytest.raises(WorkFailed, match="another model than its signature says") as caught:
         infer(tmp_path / "i", _rows(), trained.delivered["model.skops"], signature)
@@ -128,11 +180,17 @@ def _lying() -> bytes:
 NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     "nothing": (lambda: b"", "it is not a zip"),
     "text": (lambda: b"not a model at all", "it is not a zip"),
-    "a bomb": (lambda: _zip({"schema.json": b"0" * (64 * MIB)}), "it is a zip bomb, and was not unpacked"),
+    "a bomb": (
+        lambda: _zip({"schema.json": b"0" * (64 * MIB)}),
+        "it is a zip bomb, and was not unpacked",
+    ),
     "a bomb that lies": (_lying, "it cannot be read"),
     "another zip": (lambda: _zip({"hello.txt": b"hello"}), "it cannot be read"),
     "a deep schema": (lambda: _zip({"schema.json": b"[" * 100_000}), "it cannot be read"),
-    "a schema that is none": (lambda: _zip({"schema.json": json.dumps({"x": 1}).encode()}), "it cannot be read"),
+    "a schema that is none": (
+        lambda: _zip({"schema.json": json.dumps({"x": 1}).encode()}),
+        "it cannot be read",
+    ),
     "a foreign type": (
         lambda: skops.io.dumps(make_pipeline(FunctionTransformer(_zip), LinearRegression())),
         "it holds what no model of Mimir holds (tests.worker.test_inference._zip). It was not loaded",
@@ -151,7 +209,9 @@ def test_a_file_that_is_no_model_is_not_loaded(what: str, tmp_path: Path) -> Non
     assert "Train it again" in caught.value.message
 
 
-def test_more_entries_than_any_model_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_entries_than_any_model_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("jobs.worker.modelfile.ENTRIES_MAX", 3)
     (tmp_path / "model").write_bytes(_zip({f"{number}": b"" for number in range(4)}))
     with pytest.raises(WorkFailed, match="4 entries, and 3 at most"):

@@ -76,7 +76,9 @@ def test_a_changed_byte_is_noticed_and_the_entry_thrown_away(at: int, tmp_path: 
     assert _load(cache) == MODEL
 
 
-@pytest.mark.parametrize("content", [b"", b"short", os.urandom(2_999_000), os.urandom(16) + MODEL + b"more"])
+@pytest.mark.parametrize(
+    "content", [b"", b"short", os.urandom(2_999_000), os.urandom(16) + MODEL + b"more"]
+)
 def test_an_entry_of_another_size_is_none(content: bytes, tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))
@@ -182,10 +184,23 @@ class _Served:
 
 def _fetch(tmp_path: Path, served: _Served, cache: ModelCache | None) -> dict[str, Any]:
     limits = WorkerLimits(*[1] * 12)
-    facts = {"name": "model", "kind": "model", "model": "prices", "version": 3, "sha256": SHA, "size_bytes": len(MODEL)}
+    facts = {
+        "name": "model",
+        "kind": "model",
+        "model": "prices",
+        "version": 3,
+        "sha256": SHA,
+        "size_bytes": len(MODEL),
+    }
     client: Any = served
     transfers = Transfers(
-        client, Stop(lambda: None), limits=limits, data_dir=tmp_path / "data", answer=lambda _: None, inputs=[facts], models=cache
+        client,
+        Stop(lambda: None),
+        limits=limits,
+        data_dir=tmp_path / "data",
+        answer=lambda _: None,
+        inputs=[facts],
+        models=cache,
     )
     return transfers._answered({"call": 1, "fetch": "model"})
 
@@ -200,14 +215,21 @@ def test_a_model_is_fetched_once_and_what_the_claim_says_of_it_holds(tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"", MODEL[:-1], MODEL[:-1] + b"\0\0", MODEL + b"x"])
-def test_an_answer_that_is_not_the_claimed_model_is_not_given_to_the_workload(content: bytes, tmp_path: Path) -> None:
+def test_an_answer_that_is_not_the_claimed_model_is_not_given_to_the_workload(
+    content: bytes, tmp_path: Path
+) -> None:
     answer = _fetch(tmp_path, _Served(content), _cache(tmp_path / "models"))
     assert answer["error"]["reason"] == FailureReason.MODEL_CORRUPT
-    assert "The file of model prices version 3 is not the one that was stored" in answer["error"]["message"]
+    assert (
+        "The file of model prices version 3 is not the one that was stored"
+        in answer["error"]["message"]
+    )
     assert not (tmp_path / "models").exists()
 
 
-def test_a_disk_that_does_not_give_an_entry_back_costs_a_download_and_not_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_does_not_give_an_entry_back_costs_a_download_and_not_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _cache(tmp_path).keep(SHA, len(MODEL), io.BytesIO(MODEL))
 
     class Broken(io.BytesIO):

@@ -25,7 +25,9 @@ def tables(tmp_path: Path) -> Tables:
 
 def _connection(tables: Tables) -> duckdb.DuckDBPyConnection:
     """As `run_sql_step` opens it."""
-    connection: duckdb.DuckDBPyConnection = tables.connect(readable=[tables.path("a")], writable=tables.path("out"))
+    connection: duckdb.DuckDBPyConnection = tables.connect(
+        readable=[tables.path("a")], writable=tables.path("out")
+    )
     connection.execute(view_sql("a", tables.path("a")))
     connection.execute("SET lock_configuration = true")
     return connection
@@ -78,34 +80,52 @@ def test_nothing_outside_is_reached(tables: Tables, tmp_path: Path, statement: s
     assert (tmp_path / "secret.csv").read_text() == f"a\n{SECRET}\n"
 
 
-def test_a_macro_that_would_read_a_file_fails_where_it_is_used(tables: Tables, tmp_path: Path) -> None:
+def test_a_macro_that_would_read_a_file_fails_where_it_is_used(
+    tables: Tables, tmp_path: Path
+) -> None:
     connection = _connection(tables)
     with pytest.raises(duckdb.Error):
-        connection.execute(f"CREATE MACRO m() AS TABLE SELECT * FROM read_text('{tmp_path}/secret.csv')").execute("FROM m()").fetchall()
+        connection.execute(
+            f"CREATE MACRO m() AS TABLE SELECT * FROM read_text('{tmp_path}/secret.csv')"
+        ).execute("FROM m()").fetchall()
 
 
 def test_its_own_tables_are_read_and_written(tables: Tables) -> None:
     assert copy_to(_connection(tables), "SELECT sum(n) AS total FROM a", tables.path("out")) == 1
-    assert duckdb.sql(f"SELECT total, typeof(total) FROM '{tables.path('out')}'").fetchall() == [(45, "BIGINT")]
+    assert duckdb.sql(f"SELECT total, typeof(total) FROM '{tables.path('out')}'").fetchall() == [
+        (45, "BIGINT")
+    ]
 
 
-def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(tables: Tables, tmp_path: Path) -> None:
+def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(
+    tables: Tables, tmp_path: Path
+) -> None:
     tables.memory_bytes = 60 * MIB
     connection, spill = _connection(tables), tables.folder / "spill"
     seen: list[int] = []
-    connection.execute("CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || md5((-range)::VARCHAR) AS t FROM range(800_000)")
+    connection.execute(
+        "CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || md5((-range)::VARCHAR) AS t FROM range(800_000)"
+    )
     seen.append(sum(file.stat().st_size for file in spill.iterdir()))
     assert copy_to(connection, "SELECT * FROM big ORDER BY h", tables.path("out")) == 800_000
     connection.close()
     assert seen[0] > MIB, "it did not spill where it may"
     assert list(spill.iterdir()) == []
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["scratch", "secret.csv", "secret.db"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "scratch",
+        "secret.csv",
+        "secret.db",
+    ]
 
 
 def test_what_cannot_spill_runs_out_of_memory_and_says_so(tables: Tables) -> None:
     tables.memory_bytes = 50 * MIB
     with pytest.raises(WorkFailed) as caught:
-        copy_to(_connection(tables), "SELECT list(repeat('x', 100) || range) FROM range(5_000_000)", tables.path("out"))
+        copy_to(
+            _connection(tables),
+            "SELECT list(repeat('x', 100) || range) FROM range(5_000_000)",
+            tables.path("out"),
+        )
     assert caught.value.reason is FailureReason.OUT_OF_MEMORY
 
 

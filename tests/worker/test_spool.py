@@ -32,7 +32,9 @@ def _read_all(spool: Spool, *, accept: bool) -> bytes:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3000), min_size=1, max_size=5), max_size=12))
-def test_what_is_written_is_read_by_the_shipper_and_by_who_finds_it(tmp_path_factory: pytest.TempPathFactory, writes: list[list[int]]) -> None:
+def test_what_is_written_is_read_by_the_shipper_and_by_who_finds_it(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[list[int]]
+) -> None:
     folder = tmp_path_factory.mktemp("spool")
     before, spool_module.SEGMENT_BYTES = spool_module.SEGMENT_BYTES, 4096
     try:
@@ -51,7 +53,9 @@ def test_what_is_written_is_read_by_the_shipper_and_by_who_finds_it(tmp_path_fac
         spool_module.SEGMENT_BYTES = before
 
 
-def test_a_write_that_fails_half_way_leaves_the_lines_before_it_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_half_way_leaves_the_lines_before_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spool = Spool(tmp_path, limit_bytes=10**9)
     spool.append(_lines([5]))
     real = os.pwrite
@@ -70,7 +74,9 @@ def test_a_write_that_fails_half_way_leaves_the_lines_before_it_whole(tmp_path: 
     assert spooled(tmp_path, 0) == _read_all(spool, accept=False) == _lines([5, 9])
 
 
-def test_a_segment_that_cannot_be_opened_costs_no_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_that_cannot_be_opened_costs_no_file_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The old segment is closed by then, and its descriptor's number soon belongs to another file."""
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 10)
     spool = Spool(tmp_path / "spool", limit_bytes=10**9)
@@ -92,7 +98,9 @@ def test_a_segment_that_cannot_be_opened_costs_no_file_of_somebody_else(tmp_path
     assert _read_all(spool, accept=False) == _lines([50, 60])
 
 
-def test_an_orchestrator_that_fell_behind_is_served_as_far_as_the_segments_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_orchestrator_that_fell_behind_is_served_as_far_as_the_segments_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 10)
     spool = Spool(tmp_path, limit_bytes=10**9)
     for _ in range(3):

@@ -27,7 +27,10 @@ def _parquet() -> bytes:
 
 FILES = {
     "/numbers.csv": NUMBERS,
-    "/numbers.jsonl": b"".join(json.dumps({"n": n, "word": w}).encode() + b"\n" for n, w in ((1, "one"), (2, "two"), (3, "three"))),
+    "/numbers.jsonl": b"".join(
+        json.dumps({"n": n, "word": w}).encode() + b"\n"
+        for n, w in ((1, "one"), (2, "two"), (3, "three"))
+    ),
     "/numbers.parquet": _parquet(),
     "/packed": b"\x1f\x8b\x08\x00" + b"x" * 100,
     "/ragged.csv": b"a,b\n1,2\n3,4,5\n",
@@ -69,7 +72,9 @@ def numbers(stack: Stack) -> dict[str, Any]:
 
 def _upload(stack: Stack, name: str, data: bytes) -> dict[str, Any]:
     stack.project()
-    answer = stack.call("POST", "/api/v1/projects/demo/datasets/", data={"name": name}, files={"file": ("x", data)})
+    answer = stack.call(
+        "POST", "/api/v1/projects/demo/datasets/", data={"name": name}, files={"file": ("x", data)}
+    )
     assert answer.status_code == 201, answer.text
     version: dict[str, Any] = answer.json()["version"]
     return version
@@ -100,7 +105,9 @@ def _failed(stack: Stack, steps: Steps) -> dict[str, Any]:
 
 
 def _rows(stack: Stack, dataset: str, version: int | str = "latest") -> list[list[Any]]:
-    found: list[list[Any]] = stack.call("GET", f"/api/v1/projects/demo/datasets/{dataset}/versions/{version}/rows/").json()["rows"]
+    found: list[list[Any]] = stack.call(
+        "GET", f"/api/v1/projects/demo/datasets/{dataset}/versions/{version}/rows/"
+    ).json()["rows"]
     return found
 
 
@@ -110,24 +117,44 @@ def _artifacts(stack: Stack, job: dict[str, Any]) -> dict[str, str]:
 
 
 def _step_events(stack: Stack, job: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    found = [(event["kind"], event["data"]) for event in stack.events(job["id"]) if event["kind"].startswith("step.")]
+    found = [
+        (event["kind"], event["data"])
+        for event in stack.events(job["id"])
+        if event["kind"].startswith("step.")
+    ]
     return [(kind, data["step"], data.get("rows")) for kind, data in found]
 
 
-def test_a_version_is_fixed_at_submit_and_a_retry_reads_the_same(stack: Stack, numbers: dict[str, Any]) -> None:
+def test_a_version_is_fixed_at_submit_and_a_retry_reads_the_same(
+    stack: Stack, numbers: dict[str, Any]
+) -> None:
     job = _succeeded(stack, [_step("a", "read", dataset="numbers"), _write("a", "copied")])
-    assert {"name": "a", "kind": "dataset", "dataset": "numbers", "version": numbers["number"]} in job["inputs"]
+    assert {
+        "name": "a",
+        "kind": "dataset",
+        "dataset": "numbers",
+        "version": numbers["number"],
+    } in job["inputs"]
     _upload(stack, "numbers", b"n,word\n9,nine\n")
     again = stack.end_of(stack.call("POST", f"/api/v1/jobs/{job['id']}/retry/").json()["id"])
     assert again["inputs"] == job["inputs"]
     first, second = (row["result"]["datasets"][0]["version"] for row in (job, again))
     assert second == first + 1
-    assert _rows(stack, "copied", second) == _rows(stack, "copied", first) == [[1, "one"], [2, "two"], [3, "three"]]
+    assert (
+        _rows(stack, "copied", second)
+        == _rows(stack, "copied", first)
+        == [[1, "one"], [2, "two"], [3, "three"]]
+    )
 
 
-def test_a_named_version_is_read_although_there_is_a_newer_one(stack: Stack, numbers: dict[str, Any]) -> None:
+def test_a_named_version_is_read_although_there_is_a_newer_one(
+    stack: Stack, numbers: dict[str, Any]
+) -> None:
     _upload(stack, "numbers", b"n,word\n9,nine\n")
-    job = _succeeded(stack, [_step("a", "read", dataset="numbers", version=numbers["number"]), _write("a", "older")])
+    job = _succeeded(
+        stack,
+        [_step("a", "read", dataset="numbers", version=numbers["number"]), _write("a", "older")],
+    )
     assert job["inputs"][1]["version"] == numbers["number"]
     assert len(_rows(stack, "older")) == 3
 
@@ -135,13 +162,21 @@ def test_a_named_version_is_read_although_there_is_a_newer_one(stack: Stack, num
 def test_each_step_tells_its_state_time_and_rows(stack: Stack, numbers: dict[str, Any]) -> None:
     steps = [
         _step("a", "read", dataset="numbers"),
-        _step("odd", "sql", query="SELECT n, upper(word) AS word FROM a WHERE n % 2 = 1; -- two of three"),
+        _step(
+            "odd",
+            "sql",
+            query="SELECT n, upper(word) AS word FROM a WHERE n % 2 = 1; -- two of three",
+        ),
         _write("odd", "odd"),
         _step("say", "command", argv=["/bin/echo", "done"]),
     ]
     job = _succeeded(stack, steps)
     order = [("a", 3), ("odd", 2), ("write_odd", 2), ("say", None)]
-    assert _step_events(stack, job) == [event for step, rows in order for event in (("step.started", step, None), ("step.succeeded", step, rows))]
+    assert _step_events(stack, job) == [
+        event
+        for step, rows in order
+        for event in (("step.started", step, None), ("step.succeeded", step, rows))
+    ]
     assert [(step["id"], step["rows"]) for step in job["result"]["steps"]] == order
     assert all(step["seconds"] >= 0 for step in job["result"]["steps"])
     assert _rows(stack, "odd") == [[1, "ONE"], [3, "THREE"]]
@@ -152,15 +187,35 @@ def test_what_a_job_made_names_that_job(stack: Stack, numbers: dict[str, Any]) -
     (version,) = stack.call("GET", "/api/v1/projects/demo/datasets/lineage/").json()["versions"]
     assert (version["job"], version["row_count"], version["format"]) == (job["id"], 3, "parquet")
     assert job["result"]["datasets"] == [{"name": "lineage", "version": version["number"]}]
-    assert [row["name"] for row in stack.call("GET", f"/api/v1/jobs/{job['id']}/artifacts/").json()["results"]] == []
+    assert [
+        row["name"]
+        for row in stack.call("GET", f"/api/v1/jobs/{job['id']}/artifacts/").json()["results"]
+    ] == []
 
 
-def test_a_step_that_fails_later_leaves_nothing_written_and_the_rest_undone(stack: Stack, numbers: dict[str, Any]) -> None:
-    steps = [_step("a", "read", dataset="numbers"), _write("a", "never"), _step("no", "command", argv=["false"]), _write("a", "neither")]
+def test_a_step_that_fails_later_leaves_nothing_written_and_the_rest_undone(
+    stack: Stack, numbers: dict[str, Any]
+) -> None:
+    steps = [
+        _step("a", "read", dataset="numbers"),
+        _write("a", "never"),
+        _step("no", "command", argv=["false"]),
+        _write("a", "neither"),
+    ]
     job = _failed(stack, steps)
-    assert (job["reason"], job["message"]) == ("exit_code", "Step no failed: the command ended with exit code 1")
-    told = [(kind, step) for kind, step, _rows in _step_events(stack, job) if kind != "step.started"]
-    assert told == [("step.succeeded", "a"), ("step.succeeded", "write_never"), ("step.failed", "no"), ("step.skipped", "write_neither")]
+    assert (job["reason"], job["message"]) == (
+        "exit_code",
+        "Step no failed: the command ended with exit code 1",
+    )
+    told = [
+        (kind, step) for kind, step, _rows in _step_events(stack, job) if kind != "step.started"
+    ]
+    assert told == [
+        ("step.succeeded", "a"),
+        ("step.succeeded", "write_never"),
+        ("step.failed", "no"),
+        ("step.skipped", "write_neither"),
+    ]
     for name in ("never", "neither"):
         assert stack.call("GET", f"/api/v1/projects/demo/datasets/{name}/").status_code == 404
 
@@ -176,14 +231,26 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
 @pytest.mark.parametrize(
     ("path", "options", "reason", "says"),
     [
-        ("/numbers.csv", {"format": "parquet"}, "invalid_input", "The file is csv, not parquet as named."),
+        (
+            "/numbers.csv",
+            {"format": "parquet"},
+            "invalid_input",
+            "The file is csv, not parquet as named.",
+        ),
         ("/packed", {}, "invalid_input", "gzip file is damaged or cut off"),
         ("/ragged.csv", {}, "invalid_input", "Line 3 has 3 cells, but line 1 names 2 columns."),
         ("/away", {}, "source_unavailable", "answered 503"),
-        ("/private", {}, "invalid_input", "127.0.0.2, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW"),
+        (
+            "/private",
+            {},
+            "invalid_input",
+            "127.0.0.2, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW",
+        ),
     ],
 )
-def test_a_url_that_gives_no_table_is_told_with_its_step(stack: Stack, web: str, path: str, options: Any, reason: str, says: str) -> None:
+def test_a_url_that_gives_no_table_is_told_with_its_step(
+    stack: Stack, web: str, path: str, options: Any, reason: str, says: str
+) -> None:
     job = _failed(stack, [_step("a", "read", url=web + path, **options)])
     assert (job["reason"], job["diagnosis"]["category"]) == (reason, reason)
     assert job["diagnosis"]["summary"].startswith("Step a failed: ")
@@ -192,14 +259,21 @@ def test_a_url_that_gives_no_table_is_told_with_its_step(stack: Stack, web: str,
 
 def test_sql_that_runs_out_of_memory_says_limit_and_peak(stack: Stack) -> None:
     query = "SELECT list(repeat('x', 100) || range) AS l FROM range(20_000_000)"
-    ended = stack.end_of(stack.submit([_step("big", "sql", query=query)], resources={"memory": "256Mi"}))
+    ended = stack.end_of(
+        stack.submit([_step("big", "sql", query=query)], resources={"memory": "256Mi"})
+    )
     assert (ended["status"], ended["reason"]) == ("failed", "out_of_memory")
     assert ended["diagnosis"]["summary"].startswith("Ran out of memory in step big. Used ")
     assert "of its 256 MiB" in ended["diagnosis"]["summary"]
-    assert ended["diagnosis"]["next_steps"][0] == {"label": "Run again with 512 MiB", "patch": {"resources": {"memory": "512Mi"}}}
+    assert ended["diagnosis"]["next_steps"][0] == {
+        "label": "Run again with 512 MiB",
+        "patch": {"resources": {"memory": "512Mi"}},
+    }
 
 
-def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(stack: Stack, numbers: dict[str, Any]) -> None:
+def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(
+    stack: Stack, numbers: dict[str, Any]
+) -> None:
     code = (
         "import os, json, duckdb, pyarrow.parquet as pq\n"
         "table = pq.read_table('inputs/a.parquet')\n"
@@ -210,10 +284,19 @@ def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(stack: Stac
         "facts |= {'inputs': sorted(os.listdir('inputs')), 'job': os.environ['JOB_ID'], 'attempt': os.environ['ATTEMPT_ID']}\n"
         "json.dump(facts, open('outputs/facts.json', 'w'))"
     )
-    steps = [_step("a", "read", dataset="numbers"), _step("twice", "sql", query="SELECT 2 * n AS n FROM a"), _python("look", code)]
+    steps = [
+        _step("a", "read", dataset="numbers"),
+        _step("twice", "sql", query="SELECT 2 * n AS n FROM a"),
+        _python("look", code),
+    ]
     job = _succeeded(stack, steps)
     facts = json.loads(_artifacts(stack, job)["facts.json"])
-    assert (facts["rows"], facts["names"], facts["sum"], facts["writable"]) == (3, ["n", "word"], 12, False)
+    assert (facts["rows"], facts["names"], facts["sum"], facts["writable"]) == (
+        3,
+        ["n", "word"],
+        12,
+        False,
+    )
     assert facts["inputs"] == ["a.parquet", "twice.parquet"]
     assert facts["job"] == job["id"]
     assert UUID(facts["attempt"]).version
@@ -221,7 +304,9 @@ def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(stack: Stac
 
 def test_a_command_sees_only_the_tables_it_needs(stack: Stack, numbers: dict[str, Any]) -> None:
     look = {**_step("look", "command", argv=["ls", "inputs"]), "needs": ["b"]}
-    job = _succeeded(stack, [_step("a", "read", dataset="numbers"), _step("b", "read", dataset="numbers"), look])
+    job = _succeeded(
+        stack, [_step("a", "read", dataset="numbers"), _step("b", "read", dataset="numbers"), look]
+    )
     assert stack.log(job["id"], format="raw").text.splitlines()[-1:] == ["b.parquet"]
 
 
@@ -254,19 +339,31 @@ def test_what_is_left_in_outputs_becomes_artifacts_under_safe_names(stack: Stack
 
 
 def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
-    job = _failed(stack, [_step("make", "command", argv=["sh", "-c", "rmdir outputs && ln -s /etc outputs"])])
-    assert job["message"] == "Step make failed: it removed its folder outputs/ or replaced it by a link or a file"
+    job = _failed(
+        stack, [_step("make", "command", argv=["sh", "-c", "rmdir outputs && ln -s /etc outputs"])]
+    )
+    assert (
+        job["message"]
+        == "Step make failed: it removed its folder outputs/ or replaced it by a link or a file"
+    )
     assert _artifacts(stack, job) == {}
 
 
 def test_a_program_that_is_not_there_is_told_by_name(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["no-such-program", "x"])])
-    assert (job["reason"], job["message"]) == ("invalid_input", "Step make failed: the program no-such-program is not there")
+    assert (job["reason"], job["message"]) == (
+        "invalid_input",
+        "Step make failed: the program no-such-program is not there",
+    )
 
 
 def test_a_definition_that_cannot_run_is_refused_when_it_is_saved(stack: Stack) -> None:
     stack.project()
     steps = [_step("a", "sql", query="SELECT * FROM b"), _step("b", "sql", query="SELECT * FROM a")]
-    answer = stack.call("POST", "/api/v1/projects/demo/pipelines/", json={"name": "circle", "definition": {"steps": steps}})
+    answer = stack.call(
+        "POST",
+        "/api/v1/projects/demo/pipelines/",
+        json={"name": "circle", "definition": {"steps": steps}},
+    )
     assert answer.status_code == 400
     assert list(answer.json()["detail"]) == ["definition.steps[0].needs"]

@@ -52,15 +52,30 @@ def _steps(script: str) -> list[dict[str, Any]]:
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Worker] = []
 
-    def begin(script: str = "echo one", *, prelude: str = "", table: bytes = b"", **limits: int) -> Worker:
+    def begin(
+        script: str = "echo one", *, prelude: str = "", table: bytes = b"", **limits: int
+    ) -> Worker:
         """`prelude`: Python that runs in the supervisor before it begins, to break a part of it; `table`: a CSV that a step reads first."""
         read = [{"id": "numbers", "uses": "read", "with": {"dataset": "numbers"}}] if table else []
         orchestrator = Orchestrator([*read, *_steps(script)], **limits)
         if table:
-            facts = {"name": "numbers", "kind": "dataset", "dataset": "numbers", "version": 1, "format": "csv", "row_count": None}
-            orchestrator.claim["inputs"].append({**facts, "schema": [{"name": "n", "type": "BIGINT"}]})
+            facts = {
+                "name": "numbers",
+                "kind": "dataset",
+                "dataset": "numbers",
+                "version": 1,
+                "format": "csv",
+                "row_count": None,
+            }
+            orchestrator.claim["inputs"].append(
+                {**facts, "schema": [{"name": "n", "type": "BIGINT"}]}
+            )
             orchestrator.inputs["numbers"] = table
-        argv = [sys.executable, "-c", f"import sys\n{prelude}\nfrom jobs.worker.__main__ import main\nsys.exit(main())"]
+        argv = [
+            sys.executable,
+            "-c",
+            f"import sys\n{prelude}\nfrom jobs.worker.__main__ import main\nsys.exit(main())",
+        ]
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(SOURCE_DIR),
@@ -73,7 +88,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "WORKER_DIR": str(tmp_path),
         }
         with (tmp_path / "console.log").open("wb") as console:
-            process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=console)
+            process = subprocess.Popen(
+                argv, env=environment, stdout=subprocess.DEVNULL, stderr=console
+            )
         started.append(Worker(orchestrator, tmp_path, process))
         return started[-1]
 
@@ -84,7 +101,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         worker.orchestrator.close()
 
 
-def _refusing(orchestrator: Orchestrator, name: str, status: int, code: str, *, when: Callable[[Any], bool] = lambda _body: True) -> None:
+def _refusing(
+    orchestrator: Orchestrator,
+    name: str,
+    status: int,
+    code: str,
+    *,
+    when: Callable[[Any], bool] = lambda _body: True,
+) -> None:
     answer = status, {"code": code, "message": f"because of {code}", "detail": {}}
     orchestrator.answers[name] = lambda body: answer if when(body) else None
 
@@ -98,9 +122,20 @@ def test_a_good_end_is_told_once_with_the_log_it_was_made_of(start: Start) -> No
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["status"], accepted["log_missing"], accepted["exit"]) == ("succeeded", "", {"code": 0, "signal": None})
-    assert (accepted["log_end"], accepted["log_sha256"]) == (len(worker.orchestrator.log), hashlib.sha256(worker.orchestrator.log).hexdigest())
-    assert [event["kind"] for event in worker.orchestrator.events] == ["progress", "step.started", "step.succeeded"]
+    assert (accepted["status"], accepted["log_missing"], accepted["exit"]) == (
+        "succeeded",
+        "",
+        {"code": 0, "signal": None},
+    )
+    assert (accepted["log_end"], accepted["log_sha256"]) == (
+        len(worker.orchestrator.log),
+        hashlib.sha256(worker.orchestrator.log).hexdigest(),
+    )
+    assert [event["kind"] for event in worker.orchestrator.events] == [
+        "progress",
+        "step.started",
+        "step.succeeded",
+    ]
     assert worker.exit["code"] == 0
 
 
@@ -111,7 +146,9 @@ def test_a_good_end_is_told_once_with_the_log_it_was_made_of(start: Start) -> No
         (400, "invalid", "protocol", "The orchestrator refused the log: because of invalid"),
     ],
 )
-def test_a_log_that_is_refused_ends_the_workload_and_is_told(start: Start, status: int, code: str, reason: str, says: str) -> None:
+def test_a_log_that_is_refused_ends_the_workload_and_is_told(
+    start: Start, status: int, code: str, reason: str, says: str
+) -> None:
     worker = start("echo one; sleep 300")
     _refusing(worker.orchestrator, "logs", status, code)
     assert worker.end() == 0
@@ -121,7 +158,9 @@ def test_a_log_that_is_refused_ends_the_workload_and_is_told(start: Start, statu
     assert (accepted["log_end"], accepted["log_missing"]) == (0, says)
 
 
-def test_a_log_limit_that_the_orchestrator_sees_after_the_work_is_done_fails_it_too(start: Start) -> None:
+def test_a_log_limit_that_the_orchestrator_sees_after_the_work_is_done_fails_it_too(
+    start: Start,
+) -> None:
     worker = start("echo one")
     _refusing(worker.orchestrator, "logs", 413, "log_limit_exceeded")
     assert worker.end() == 0
@@ -160,11 +199,16 @@ def test_a_thread_that_breaks_ends_the_attempt_and_is_told(start: Start, part: s
     accepted = worker.orchestrator.accepted
     assert accepted is not None
     assert (accepted["status"], accepted["reason"]) == ("failed", "worker_lost")
-    assert accepted["message"] == f"Its worker failed by a fault that is not the job's ({part}: KeyError)."
+    assert (
+        accepted["message"]
+        == f"Its worker failed by a fault that is not the job's ({part}: KeyError)."
+    )
     assert "what nobody thought of" in worker.console
 
 
-def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(start: Start) -> None:
+def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
+    start: Start,
+) -> None:
     prelude = (
         "from jobs.worker.supervisor import Supervisor\n"
         "def broken(*_): raise OSError(24, 'Too many open files')\nSupervisor._obey_stop = broken"
@@ -172,7 +216,10 @@ def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
     worker = start("sleep 300", prelude=prelude)
     assert worker.end() == 5
     assert (worker.exit["reason"], worker.orchestrator.accepted) == ("worker_lost", None)
-    assert worker.exit["message"] == "Its worker failed by a fault that is not the job's (supervisor: OSError: Too many open files)."
+    assert (
+        worker.exit["message"]
+        == "Its worker failed by a fault that is not the job's (supervisor: OSError: Too many open files)."
+    )
     assert not _of(worker)
 
 
@@ -191,7 +238,10 @@ def test_a_full_disk_is_told_and_the_log_says_that_it_is_cut(start: Start) -> No
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["reason"], accepted["message"]) == ("disk_full", "The log could not be kept: No space left on device.")
+    assert (accepted["reason"], accepted["message"]) == (
+        "disk_full",
+        "The log could not be kept: No space left on device.",
+    )
     assert accepted["log_missing"] == accepted["message"]
     assert _text(worker.orchestrator.log) == "one\n"
 
@@ -201,16 +251,25 @@ def test_what_is_over_the_logs_limit_is_cut_at_a_line_and_told(start: Start) -> 
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["reason"], accepted["log_missing"]) == ("log_limit_exceeded", accepted["message"])
+    assert (accepted["reason"], accepted["log_missing"]) == (
+        "log_limit_exceeded",
+        accepted["message"],
+    )
     assert "10000 bytes" in accepted["message"]
     assert len(worker.orchestrator.log) <= 10_000
-    assert _text(worker.orchestrator.log) == "".join(f"{number}\n" for number in range(1, worker.orchestrator.log.count(b"\n") + 1))
+    assert _text(worker.orchestrator.log) == "".join(
+        f"{number}\n" for number in range(1, worker.orchestrator.log.count(b"\n") + 1)
+    )
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "invalid"), (413, "too_large"), (422, "odd")])
-def test_a_report_that_is_refused_becomes_one_that_says_so(start: Start, status: int, code: str) -> None:
+def test_a_report_that_is_refused_becomes_one_that_says_so(
+    start: Start, status: int, code: str
+) -> None:
     worker = start("echo one")
-    _refusing(worker.orchestrator, "finish", status, code, when=lambda body: body["status"] == "succeeded")
+    _refusing(
+        worker.orchestrator, "finish", status, code, when=lambda body: body["status"] == "succeeded"
+    )
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
@@ -222,7 +281,10 @@ def test_a_report_that_is_always_refused_is_left_for_the_launcher(start: Start) 
     worker = start("echo one")
     _refusing(worker.orchestrator, "finish", 400, "invalid")
     assert worker.end() == 5
-    assert (worker.exit["reason"], worker.exit["message"]) == ("protocol", "The orchestrator refused the worker's report: because of invalid")
+    assert (worker.exit["reason"], worker.exit["message"]) == (
+        "protocol",
+        "The orchestrator refused the worker's report: because of invalid",
+    )
 
 
 def test_an_orchestrator_that_stays_away_leaves_end_and_log_to_the_launcher(start: Start) -> None:
@@ -230,7 +292,10 @@ def test_an_orchestrator_that_stays_away_leaves_end_and_log_to_the_launcher(star
     for name in ("logs", "finish"):
         _refusing(worker.orchestrator, name, 503, "away")
     assert worker.end() == 5
-    assert (worker.exit["reason"], worker.exit["message"]) == ("exit_code", "Step run failed: the command ended with exit code 3")
+    assert (worker.exit["reason"], worker.exit["message"]) == (
+        "exit_code",
+        "Step run failed: the command ended with exit code 3",
+    )
     assert _text(spooled(worker.folder / "spool", 0)).startswith("one\n")
 
 
@@ -256,10 +321,17 @@ while True: time.sleep(0.1)
 _IGNORES = 'import signal, time; signal.signal(15, signal.SIG_IGN); print("ready", flush=True); time.sleep(60)'
 
 
-@pytest.mark.parametrize(("cause", "ending"), [("cancelled", "saves"), ("deadline_exceeded", "saves"), ("deadline_exceeded", "ignores")])
-def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(start: Start, cause: str, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("cause", "ending"),
+    [("cancelled", "saves"), ("deadline_exceeded", "saves"), ("deadline_exceeded", "ignores")],
+)
+def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(
+    start: Start, cause: str, ending: str
+) -> None:
     program = _SAVES if ending == "saves" else _IGNORES
-    worker = start(f"exec python3 -c '{program}'", timeout_seconds=2 if cause == "deadline_exceeded" else 60)
+    worker = start(
+        f"exec python3 -c '{program}'", timeout_seconds=2 if cause == "deadline_exceeded" else 60
+    )
     if cause == "cancelled":
         cancel = lambda _: (200, {"cancel": b"ready" in worker.orchestrator.log, "timeout_at": ""})  # noqa: E731
         worker.orchestrator.answers["heartbeat"] = cancel
@@ -274,12 +346,25 @@ def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(start: Sta
     else:
         assert accepted["exit"]["signal"] == 9
         assert 5 <= time.monotonic() - began < 20
-    notices = [event["data"]["message"] for event in worker.orchestrator.events if event["kind"] == "notice"]
-    assert notices == ([] if cause == "cancelled" else ["Time limit of 2 s reached. The workload got SIGTERM and has 5 s to end."])
+    notices = [
+        event["data"]["message"]
+        for event in worker.orchestrator.events
+        if event["kind"] == "notice"
+    ]
+    assert notices == (
+        []
+        if cause == "cancelled"
+        else ["Time limit of 2 s reached. The workload got SIGTERM and has 5 s to end."]
+    )
 
 
-@pytest.mark.parametrize(("status", "code", "exit_code"), [(410, "fenced", 3), (409, "already_claimed", 4), (401, "not_authenticated", 6)])
-def test_a_worker_that_may_not_claim_touches_nothing(start: Start, status: int, code: str, exit_code: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [(410, "fenced", 3), (409, "already_claimed", 4), (401, "not_authenticated", 6)],
+)
+def test_a_worker_that_may_not_claim_touches_nothing(
+    start: Start, status: int, code: str, exit_code: int
+) -> None:
     worker = start("echo one")
     _refusing(worker.orchestrator, "claim", status, code)
     assert worker.end() == exit_code
@@ -290,14 +375,18 @@ def test_a_worker_that_may_not_claim_touches_nothing(start: Start, status: int, 
 def test_an_answer_that_is_not_the_orchestrators_is_asked_for_again(start: Start) -> None:
     worker = start("echo one")
     odd = iter([b"<html>a proxy's page</html>"])
-    worker.orchestrator.answers["finish"] = lambda _body: (200, page) if (page := next(odd, None)) else None
+    worker.orchestrator.answers["finish"] = lambda _body: (
+        (200, page) if (page := next(odd, None)) else None
+    )
     assert worker.end() == 0
     assert worker.orchestrator.accepted is not None
 
 
 def test_names_that_json_cannot_hold_do_not_fail_a_report(start: Start) -> None:
     """A file called by bytes that are no UTF-8."""
-    worker = start(r"printf x > outputs/$(printf 'a\377b'); mkfifo outputs/pipe; ln -s /etc/passwd outputs/link")
+    worker = start(
+        r"printf x > outputs/$(printf 'a\377b'); mkfifo outputs/pipe; ln -s /etc/passwd outputs/link"
+    )
     assert worker.end() == 0
     assert worker.orchestrator.artifacts == {"a_b": b"x"}
     assert "outputs/pipe is no regular file" in _text(worker.orchestrator.log)
@@ -339,7 +428,9 @@ def test_a_disk_that_has_no_room_for_an_input_is_told_at_once(start: Start) -> N
     assert "No space left on device" in accepted["message"]
 
 
-def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobody(start: Start) -> None:
+def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobody(
+    start: Start,
+) -> None:
     """A process that was left behind goes on writing."""
     prelude = (
         "import os, jobs.worker.transfers as t\nreal = t._digest\n"
@@ -349,10 +440,15 @@ def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobo
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["reason"], "it became shorter while it was sent" in accepted["message"]) == ("workload_failed", True)
+    assert (accepted["reason"], "it became shorter while it was sent" in accepted["message"]) == (
+        "workload_failed",
+        True,
+    )
 
 
-def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away(start: Start) -> None:
+def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away(
+    start: Start,
+) -> None:
     """Between the look and the delivery: a folder becomes a link to what is not the job's."""
     prelude = (
         "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = Transfers._deliver\n"
@@ -363,7 +459,10 @@ def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["status"], "not a file of this job's" in accepted["message"]) == ("failed", True)
+    assert (accepted["status"], "not a file of this job's" in accepted["message"]) == (
+        "failed",
+        True,
+    )
     assert worker.orchestrator.artifacts == {}
 
 
@@ -371,7 +470,16 @@ def test_names_of_tables_in_a_claim_may_be_as_long_as_they_are(start: Start) -> 
     """A claim of more than a message of user code may have: wide tables."""
     worker = start("true", table=b"n\n1\n", prelude="import time; time.sleep(0.5)")
     schema = [{"name": "x" * 200, "type": "BIGINT"}] * 8000
-    worker.orchestrator.claim["inputs"].append({"name": "wide", "kind": "dataset", "dataset": "w", "version": 1, "format": "csv", "schema": schema})
+    worker.orchestrator.claim["inputs"].append(
+        {
+            "name": "wide",
+            "kind": "dataset",
+            "dataset": "w",
+            "version": 1,
+            "format": "csv",
+            "schema": schema,
+        }
+    )
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None

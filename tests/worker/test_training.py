@@ -80,7 +80,9 @@ def _scores(model: Any, rows: Any, truth: Any, *, classes: bool) -> dict[str, fl
 
 
 @pytest.mark.parametrize(("name", "algorithm"), PUBLIC)
-def test_public_sets_give_the_figures_of_a_plain_script(name: str, algorithm: str, tmp_path: Path) -> None:
+def test_public_sets_give_the_figures_of_a_plain_script(
+    name: str, algorithm: str, tmp_path: Path
+) -> None:
     rows, target, classes = _public(name)
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
     _, report = train(tmp_path, table, target="answer", algorithm=algorithm, seed=7, test_size=0.3)
@@ -88,12 +90,18 @@ def test_public_sets_give_the_figures_of_a_plain_script(name: str, algorithm: st
     model = (CLASSIFIERS if classes else REGRESSORS)[algorithm]()
     # Columns of one value, which help nothing, are what the workload leaves out by itself.
     rows = rows.loc[:, rows.nunique() > 1]
-    known, unknown, learned, truth = train_test_split(rows, target, test_size=0.3, random_state=7, stratify=target if classes else None)
+    known, unknown, learned, truth = train_test_split(
+        rows, target, test_size=0.3, random_state=7, stratify=target if classes else None
+    )
     if algorithm in ("linear", "logistic"):
         model = make_pipeline(StandardScaler(), model)
     trivial = DummyClassifier(strategy="prior") if classes else DummyRegressor()
-    assert report["metrics"] == pytest.approx(_scores(model.fit(known, learned), unknown, truth, classes=classes), abs=1e-9)
-    assert report["baseline"] == pytest.approx(_scores(trivial.fit(known, learned), unknown, truth, classes=classes), abs=1e-9)
+    assert report["metrics"] == pytest.approx(
+        _scores(model.fit(known, learned), unknown, truth, classes=classes), abs=1e-9
+    )
+    assert report["baseline"] == pytest.approx(
+        _scores(trivial.fit(known, learned), unknown, truth, classes=classes), abs=1e-9
+    )
     assert report["training"]["stratified"] is classes
     assert not _report_fault(report, {"target": "answer", "algorithm": algorithm})
 
@@ -136,14 +144,28 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _prepared(algorithm: str) -> Any:
     if algorithm == "hist_gradient_boosting":
-        ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, max_categories=250)
-        return make_column_transformer(("passthrough", ["size", "day", "open"]), (ordinal, ["town"]))
-    numbers = [SimpleImputer(strategy="median")] + ([StandardScaler()] if algorithm in ("linear", "logistic") else [])
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=100, sparse_output=False)
+        ordinal = OrdinalEncoder(
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+            encoded_missing_value=np.nan,
+            max_categories=250,
+        )
+        return make_column_transformer(
+            ("passthrough", ["size", "day", "open"]), (ordinal, ["town"])
+        )
+    numbers = [SimpleImputer(strategy="median")] + (
+        [StandardScaler()] if algorithm in ("linear", "logistic") else []
+    )
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=100, sparse_output=False
+    )
     return make_column_transformer(
         (make_pipeline(*numbers), ["size", "day"]),
         (SimpleImputer(strategy="most_frequent"), ["open"]),
-        (make_pipeline(SimpleImputer(strategy="constant", fill_value="missing"), one_hot), ["town"]),
+        (
+            make_pipeline(SimpleImputer(strategy="constant", fill_value="missing"), one_hot),
+            ["town"],
+        ),
     )
 
 
@@ -152,8 +174,15 @@ def _answered(algorithm: str, target: str, model: Any) -> tuple[pd.DataFrame, di
     there = frame[target].notna()
     rows, truth = _plain(frame[there]), frame.loc[there, target].to_numpy()
     classes = target == "dear"
-    known, unknown, learned, answer = train_test_split(rows, truth, test_size=0.25, random_state=0, stratify=truth if classes else None)
-    return frame, _scores(make_pipeline(_prepared(algorithm), model).fit(known, learned), unknown, answer, classes=classes)
+    known, unknown, learned, answer = train_test_split(
+        rows, truth, test_size=0.25, random_state=0, stratify=truth if classes else None
+    )
+    return frame, _scores(
+        make_pipeline(_prepared(algorithm), model).fit(known, learned),
+        unknown,
+        answer,
+        classes=classes,
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,20 +190,39 @@ def _answered(algorithm: str, target: str, model: Any) -> tuple[pd.DataFrame, di
     [
         ("linear", "price", LinearRegression()),
         ("random_forest", "price", RandomForestRegressor(25, min_samples_leaf=2, random_state=0)),
-        ("hist_gradient_boosting", "price", HistGradientBoostingRegressor(random_state=0, categorical_features=[3])),
+        (
+            "hist_gradient_boosting",
+            "price",
+            HistGradientBoostingRegressor(random_state=0, categorical_features=[3]),
+        ),
         ("logistic", "dear", LogisticRegression(max_iter=1000, random_state=0)),
-        ("hist_gradient_boosting", "dear", HistGradientBoostingClassifier(random_state=0, categorical_features=[3])),
+        (
+            "hist_gradient_boosting",
+            "dear",
+            HistGradientBoostingClassifier(random_state=0, categorical_features=[3]),
+        ),
     ],
 )
-def test_mixed_columns_are_prepared_as_the_documentation_says(algorithm: str, target: str, model: Any, tmp_path: Path) -> None:
+def test_mixed_columns_are_prepared_as_the_documentation_says(
+    algorithm: str, target: str, model: Any, tmp_path: Path
+) -> None:
     frame, expected = _answered(algorithm, target, model)
     chosen = {"n_estimators": 25, "min_samples_leaf": 2} if algorithm == "random_forest" else {}
     given = frame.drop(columns="dear" if target == "price" else "price")
     table = pa.Table.from_pandas(given, preserve_index=False)
-    orders, report = train(tmp_path, table, target=target, algorithm=algorithm, hyperparameters=chosen)
+    orders, report = train(
+        tmp_path, table, target=target, algorithm=algorithm, hyperparameters=chosen
+    )
     assert report["metrics"] == pytest.approx(expected, abs=1e-9)
-    assert [feature["name"] for feature in report["signature"]["features"]] == ["size", "town", "open", "day"]
-    assert "id is text that differs in nearly every row; same has one value only" in orders.notices()
+    assert [feature["name"] for feature in report["signature"]["features"]] == [
+        "size",
+        "town",
+        "open",
+        "day",
+    ]
+    assert (
+        "id is text that differs in nearly every row; same has one value only" in orders.notices()
+    )
     if target == "price":
         assert report["training"]["dropped_rows"] == 12
         assert "12 of 600 rows have no price" in orders.notices()
@@ -183,7 +231,13 @@ def test_mixed_columns_are_prepared_as_the_documentation_says(algorithm: str, ta
 def test_a_forest_tells_its_score_while_it_grows(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
-    orders, _ = train(tmp_path, table, target="answer", algorithm="random_forest", hyperparameters={"n_estimators": 30})
+    orders, _ = train(
+        tmp_path,
+        table,
+        target="answer",
+        algorithm="random_forest",
+        hyperparameters={"n_estimators": 30},
+    )
     scores = [data for kind, data in orders.events if kind is EventKind.METRIC and "step" in data]
     assert [score["step"] for score in scores] == list(range(3, 31, 3))
     assert {score["name"] for score in scores} == {"accuracy"}
@@ -194,7 +248,9 @@ def test_a_forest_tells_its_score_while_it_grows(tmp_path: Path) -> None:
 def test_a_model_that_does_not_converge_says_so_and_is_kept(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
-    orders, report = train(tmp_path, table, target="answer", algorithm="logistic", hyperparameters={"max_iter": 1})
+    orders, report = train(
+        tmp_path, table, target="answer", algorithm="logistic", hyperparameters={"max_iter": 1}
+    )
     assert "did not converge" in orders.notices()
     assert report["metrics"]["accuracy"] > 0.3
 
@@ -204,16 +260,26 @@ def test_a_number_with_few_values_is_learned_as_a_number_and_said(tmp_path: Path
     orders, report = train(tmp_path / "a", table, target="y")
     assert report["task"] == "regression"
     assert "3 distinct numbers only" in orders.notices()
-    orders, report = train(tmp_path / "b", table, target="y", task="classification", algorithm="random_forest")
+    orders, report = train(
+        tmp_path / "b", table, target="y", task="classification", algorithm="random_forest"
+    )
     assert report["signature"]["classes"] == ["0", "1", "2"]
     assert orders.notices().startswith("Columns that seem to identify rows: x.")
     assert "\n" not in orders.notices()
 
 
 def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: Path) -> None:
-    table = pa.table({"x": [str(number % 20) for number in range(40)] + ["many"], "y": [float(number) for number in range(41)]})
+    table = pa.table(
+        {
+            "x": [str(number % 20) for number in range(40)] + ["many"],
+            "y": [float(number) for number in range(41)],
+        }
+    )
     orders, _ = train(tmp_path, table, target="y", algorithm="linear")
-    assert "Column x is text because of 'many' in row 41: 40 of its 41 values are numbers" in orders.notices()
+    assert (
+        "Column x is text because of 'many' in row 41: 40 of its 41 values are numbers"
+        in orders.notices()
+    )
 
 
 N = 40
@@ -231,34 +297,88 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
         "has classes with one row only (c), 2 % of the rows. Each class needs two, one to learn from and one to judge by. "
         "Choose rare_classes drop or group",
     ),
-    "many classes with one row": ({"x": list(range(N)), "y": ["a", "b"] * 15 + [f"c{number}" for number in range(10)]}, {}, "and 5 more), 25 %"),
-    "text for a regression": ({"x": list(range(N)), "y": ["a", "b"] * 20}, {"task": "regression"}, '"y" is text. Regression needs a numeric target.'),
+    "many classes with one row": (
+        {"x": list(range(N)), "y": ["a", "b"] * 15 + [f"c{number}" for number in range(10)]},
+        {},
+        "and 5 more), 25 %",
+    ),
+    "text for a regression": (
+        {"x": list(range(N)), "y": ["a", "b"] * 20},
+        {"task": "regression"},
+        '"y" is text. Regression needs a numeric target.',
+    ),
     "thousands separators": (
         {"x": list(range(N)), "y": [f"{1000 * number:,}" for number in range(N)]},
         {},
         "The target y holds numbers with thousands separators ('1,000' in row 2) as text: import the file again",
     ),
-    "a decimal comma": ({"x": list(range(N)), "y": [f"{number},5" for number in range(N)]}, {}, "numbers with a decimal comma ('0,5' in row 1)"),
+    "a decimal comma": (
+        {"x": list(range(N)), "y": [f"{number},5" for number in range(N)]},
+        {},
+        "numbers with a decimal comma ('0,5' in row 1)",
+    ),
     "dates with month names": (
-        {"x": [f"Jan {1 + number % 28} {2000 + number}" for number in range(N)], "y": list(range(N))},
+        {
+            "x": [f"Jan {1 + number % 28} {2000 + number}" for number in range(N)],
+            "y": list(range(N)),
+        },
         {},
         "x is text that differs in nearly every row (x holds dates with month names ('Jan 1 2000' in row 1) as text",
     ),
     "times with slashes": (
-        {"x": [f"2024/01/{1 + number % 28:02} 10:{number:02}" for number in range(N)], "y": list(range(N))},
+        {
+            "x": [f"2024/01/{1 + number % 28:02} 10:{number:02}" for number in range(N)],
+            "y": list(range(N)),
+        },
         {},
         "(x holds dates ('2024/01/01 10:00' in row 1) as text: import the file again with that notation, or convert it in a pipeline",
     ),
-    "a time as the target": ({"x": list(range(N)), "y": pa.array(range(N), pa.timestamp("ns", "UTC"))}, {}, "is TIMESTAMPTZ_NS. A target must be"),
+    "a time as the target": (
+        {"x": list(range(N)), "y": pa.array(range(N), pa.timestamp("ns", "UTC"))},
+        {},
+        "is TIMESTAMPTZ_NS. A target must be",
+    ),
     "too few rows": ({"x": [1, 2, 3], "y": [1.0, 2.0, 3.0]}, {}, "at least 10 are needed"),
-    "no target at all": ({"x": list(range(N)), "y": pa.array([None] * N, pa.float64())}, {}, "0 rows have a value of the target y"),
-    "an infinite feature": ({"x": [1.0] * (N - 1) + [float("inf")], "y": list(range(N))}, {}, "Column x is inf in row 40"),
-    "an infinite target": ({"x": list(range(N)), "y": [1.0] * (N - 1) + [float("-inf")]}, {}, "infinite in 1 rows"),
-    "fractions as classes": ({"x": list(range(N)), "y": [0.5, 1.0] * 20}, {"task": "classification"}, "has fractions (0.5)"),
-    "nothing to learn from": ({"x": [1] * N, "y": list(range(N))}, {}, "No column is left to learn from. x has one value only"),
-    "too many classes": ({"x": [1, 2] * 1100, "y": [f"c{number // 2}" for number in range(2200)]}, {}, "has 1100 classes"),
-    "an empty feature": ({"x": pa.array([None] * N, pa.float64()), "y": list(range(N))}, {"features": ["x"]}, "No feature has a value"),
-    "no rows": ({"x": pa.array([], pa.int64()), "y": pa.array([], pa.int64())}, {"features": ["x"]}, "no rows"),
+    "no target at all": (
+        {"x": list(range(N)), "y": pa.array([None] * N, pa.float64())},
+        {},
+        "0 rows have a value of the target y",
+    ),
+    "an infinite feature": (
+        {"x": [1.0] * (N - 1) + [float("inf")], "y": list(range(N))},
+        {},
+        "Column x is inf in row 40",
+    ),
+    "an infinite target": (
+        {"x": list(range(N)), "y": [1.0] * (N - 1) + [float("-inf")]},
+        {},
+        "infinite in 1 rows",
+    ),
+    "fractions as classes": (
+        {"x": list(range(N)), "y": [0.5, 1.0] * 20},
+        {"task": "classification"},
+        "has fractions (0.5)",
+    ),
+    "nothing to learn from": (
+        {"x": [1] * N, "y": list(range(N))},
+        {},
+        "No column is left to learn from. x has one value only",
+    ),
+    "too many classes": (
+        {"x": [1, 2] * 1100, "y": [f"c{number // 2}" for number in range(2200)]},
+        {},
+        "has 1100 classes",
+    ),
+    "an empty feature": (
+        {"x": pa.array([None] * N, pa.float64()), "y": list(range(N))},
+        {"features": ["x"]},
+        "No feature has a value",
+    ),
+    "no rows": (
+        {"x": pa.array([], pa.int64()), "y": pa.array([], pa.int64())},
+        {"features": ["x"]},
+        "no rows",
+    ),
 }
 
 

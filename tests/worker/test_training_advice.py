@@ -19,7 +19,12 @@ WORDS = ["a", "b"] * 29 + ["rare", "odd"]
 
 
 def _learn(folder: Path, columns: dict[str, Any], **parameters: Any) -> tuple[str, dict[str, Any]]:
-    orders, report = train(folder, pa.table({"noise": NOISE, **columns}), target="y", **{"algorithm": "logistic", **parameters})
+    orders, report = train(
+        folder,
+        pa.table({"noise": NOISE, **columns}),
+        target="y",
+        **{"algorithm": "logistic", **parameters},
+    )
     return orders.notices(), report
 
 
@@ -28,7 +33,9 @@ def test_rare_classes_do_not_stop_a_training(choice: str, tmp_path: Path) -> Non
     notices, report = _learn(tmp_path, {"y": WORDS}, **({"rare_classes": choice} if choice else {}))
     if choice == "group":
         assert report["signature"]["classes"] == [RARE_GROUP, "a", "b"]
-        assert f"2 classes of y with one row only are grouped as {RARE_GROUP}: odd, rare." in notices
+        assert (
+            f"2 classes of y with one row only are grouped as {RARE_GROUP}: odd, rare." in notices
+        )
     else:
         assert report["signature"]["classes"] == ["a", "b"]
         assert "Classes of y with one row only are not used: odd, rare." in notices
@@ -43,8 +50,11 @@ def test_rare_classes_of_whole_numbers_are_dropped_too(tmp_path: Path) -> None:
 def test_classes_that_differ_by_case_or_spaces_are_pointed_out(tmp_path: Path) -> None:
     notices, report = _learn(tmp_path, {"y": ["yes", "no", "Yes ", "no"] * 15})
     assert report["signature"]["classes"] == ["Yes ", "no", "yes"]
-    assert "Classes of y differ by upper and lower case or by spaces only: 'Yes ' (15 rows), 'yes' (15 rows)." in notices
-    assert "lower(trim(\"y\"))" in notices
+    assert (
+        "Classes of y differ by upper and lower case or by spaces only: 'Yes ' (15 rows), 'yes' (15 rows)."
+        in notices
+    )
+    assert 'lower(trim("y"))' in notices
 
 
 def test_imbalanced_classes_are_told(tmp_path: Path) -> None:
@@ -58,11 +68,26 @@ LABEL = [{"Oslo": "cold", "Rome": "warm", "Bern": "cold"}[town] for town in TOWN
 # Columns, and what is said of them; a training on noise alone says nothing.
 ADVICE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"y": [["a", "b"][int(value > 0)] for value in np.roll(NOISE, 7)]}, ""),
-    "a number that gives a class away": ({"x": [3, 0] * 30, "y": ["a", "b"] * 30}, "alone: x (accuracy 1.000)"),
-    "a category that gives a class away": ({"town": TOWNS, "y": LABEL}, "alone: town (accuracy 1.000)"),
-    "a row number": ({"row": list(range(100, 100 + N)), "y": ["a", "b"] * 30}, "seem to identify rows: row."),
-    "an identifier with gaps": ({"customer_id": [7 * number % 1009 for number in range(N)], "y": ["a", "b"] * 30}, "rows: customer_id."),
-    "categories in two forms": ({"town": ["Oslo", "oslo ", "Rome"] * 20, "y": ["a", "b", "b", "a"] * 15}, "Column town has categories that differ"),
+    "a number that gives a class away": (
+        {"x": [3, 0] * 30, "y": ["a", "b"] * 30},
+        "alone: x (accuracy 1.000)",
+    ),
+    "a category that gives a class away": (
+        {"town": TOWNS, "y": LABEL},
+        "alone: town (accuracy 1.000)",
+    ),
+    "a row number": (
+        {"row": list(range(100, 100 + N)), "y": ["a", "b"] * 30},
+        "seem to identify rows: row.",
+    ),
+    "an identifier with gaps": (
+        {"customer_id": [7 * number % 1009 for number in range(N)], "y": ["a", "b"] * 30},
+        "rows: customer_id.",
+    ),
+    "categories in two forms": (
+        {"town": ["Oslo", "oslo ", "Rome"] * 20, "y": ["a", "b", "b", "a"] * 15},
+        "Column town has categories that differ",
+    ),
 }
 
 
@@ -71,7 +96,10 @@ def test_columns_that_need_a_second_look_are_told_and_kept(what: str, tmp_path: 
     columns, message = ADVICE[what]
     notices, report = _learn(tmp_path, columns)
     assert message in notices
-    assert [feature["name"] for feature in report["signature"]["features"]] == ["noise", *(name for name in columns if name != "y")]
+    assert [feature["name"] for feature in report["signature"]["features"]] == [
+        "noise",
+        *(name for name in columns if name != "y"),
+    ]
     if not message:
         assert notices == ""
 
@@ -82,7 +110,10 @@ def test_a_copy_of_a_number_and_a_nearly_constant_column_are_told(tmp_path: Path
     table = pa.table({"copy": target * 3 + 1, "flat": [1] * (count - 1) + [2], "y": target})
     orders, report = train(tmp_path, table, target="y", algorithm="linear")
     assert "alone: copy (R² " in orders.notices()
-    assert "Nearly constant columns, with the share of their most frequent value: flat (99.5 %)." in orders.notices()
+    assert (
+        "Nearly constant columns, with the share of their most frequent value: flat (99.5 %)."
+        in orders.notices()
+    )
     assert len(report["signature"]["features"]) == 2
 
 
@@ -98,15 +129,26 @@ def test_a_split_by_time_holds_out_the_latest_rows(named: bool, tmp_path: Path) 
     values = [0.0 if day is None else float((day - dt.date(2024, 1, 1)).days) for day in days]
     table = pa.table({"noise": NOISE, "day": days, "y": values})
     parameters = {"split": "time", **({"time_column": "day"} if named else {})}
-    orders, report = train(tmp_path, table, target="y", algorithm="linear", test_size=0.2, **parameters)
-    assert (report["training"]["train_rows"], report["training"]["test_rows"], report["training"]["split"]) == (47, 12, "time")
+    orders, report = train(
+        tmp_path, table, target="y", algorithm="linear", test_size=0.2, **parameters
+    )
+    assert (
+        report["training"]["train_rows"],
+        report["training"]["test_rows"],
+        report["training"]["split"],
+    ) == (47, 12, "time")
     assert "1 rows have no day, by which the split is made" in orders.notices()
     assert report["metrics"]["r2"] == pytest.approx(1.0)
     assert report["baseline"]["r2"] < -1  # the mean of earlier rows: the held-out ones are later
 
 
 def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    orders, _ = train(tmp_path, pa.table({"x": NOISE, "id": [f"k{n}" for n in range(N)], "y": NOISE * 2}), target="y", algorithm="linear")
+    orders, _ = train(
+        tmp_path,
+        pa.table({"x": NOISE, "id": [f"k{n}" for n in range(N)], "y": NOISE * 2}),
+        target="y",
+        algorithm="linear",
+    )
     log = capsys.readouterr().err
     for line in (
         "mimir: Importing pandas, scikit-learn and pyarrow",
@@ -120,12 +162,21 @@ def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[
         "mimir: saved as the next version of model m",
     ):
         assert line in log
-    assert next(data for kind, data in orders.events if kind is EventKind.PROGRESS)["message"].startswith("Importing")
+    assert next(data for kind, data in orders.events if kind is EventKind.PROGRESS)[
+        "message"
+    ].startswith("Importing")
 
 
 @pytest.mark.parametrize(("task", "features"), [("classification", "sqrt"), ("regression", 1.0)])
-def test_the_default_of_max_features_is_reported_as_it_is_used(task: str, features: Any, tmp_path: Path) -> None:
+def test_the_default_of_max_features_is_reported_as_it_is_used(
+    task: str, features: Any, tmp_path: Path
+) -> None:
     target = ["a", "b"] * 30 if task == "classification" else list(NOISE)
     small = {"n_estimators": 2}
-    _, report = _learn(tmp_path, {"x": list(np.roll(NOISE, 3)), "y": target}, algorithm="random_forest", hyperparameters=small)
+    _, report = _learn(
+        tmp_path,
+        {"x": list(np.roll(NOISE, 3)), "y": target},
+        algorithm="random_forest",
+        hyperparameters=small,
+    )
     assert report["hyperparameters"]["max_features"] == features

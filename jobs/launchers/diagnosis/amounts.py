@@ -10,9 +10,22 @@ from jobs.resources import format_memory
 from mimir.lib.words import told_memory
 
 # What Kubernetes writes besides what people ask for: exponents, fractions of a byte or a core, exabytes.
-_QUANTITY = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(?:[eE]([+-]?[0-9]{1,2}))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_QUANTITY = re.compile(
+    r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(?:[eE]([+-]?[0-9]{1,2}))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
+)
 _FACTORS = {
-    **{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18},
+    **{
+        "n": 1e-9,
+        "u": 1e-6,
+        "m": 1e-3,
+        "": 1.0,
+        "k": 1e3,
+        "M": 1e6,
+        "G": 1e9,
+        "T": 1e12,
+        "P": 1e15,
+        "E": 1e18,
+    },
     **{"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60},
 }
 CPU, MEMORY, DISK = "cpu", "memory", "ephemeral-storage"
@@ -35,7 +48,10 @@ class Asked:
 
     def gpu(self) -> str:
         """The name of the GPU resource it asks for, such as `nvidia.com/gpu`; empty for none."""
-        return next((name for name, amount in self.requests.items() if is_gpu(name) and quantity(amount)), "")
+        return next(
+            (name for name, amount in self.requests.items() if is_gpu(name) and quantity(amount)),
+            "",
+        )
 
 
 def read_asked(job: Object, pod: Object, resources: object) -> Asked:
@@ -43,14 +59,31 @@ def read_asked(job: Object, pod: Object, resources: object) -> Asked:
     inside = at(pod, "spec")
     spec = inside if items(inside.get("containers")) else at(job, "spec", "template", "spec")
     containers = items(spec.get("containers"))
-    worker = next((each for each in containers if each.get("name") == WORKER), next(iter(containers), {}))
-    tolerations = items(spec.get("tolerations")) or items(at(job, "spec", "template", "spec").get("tolerations"))
+    worker = next(
+        (each for each in containers if each.get("name") == WORKER), next(iter(containers), {})
+    )
+    tolerations = items(spec.get("tolerations")) or items(
+        at(job, "spec", "template", "spec").get("tolerations")
+    )
     command = worker.get("command")
     return Asked(
-        requests=_sum(at(each, "resources", "requests") for each in containers) or _row(resources, "requests"),
+        requests=_sum(at(each, "resources", "requests") for each in containers)
+        or _row(resources, "requests"),
         limits=_sum([at(worker, "resources", "limits")]) or _row(resources, "limits"),
-        selector={str(key): value for key, value in at(spec, "nodeSelector").items() if isinstance(value, str)},
-        claims=tuple(filter(None, (text(at(each, "persistentVolumeClaim").get("claimName")) for each in items(spec.get("volumes"))))),
+        selector={
+            str(key): value
+            for key, value in at(spec, "nodeSelector").items()
+            if isinstance(value, str)
+        },
+        claims=tuple(
+            filter(
+                None,
+                (
+                    text(at(each, "persistentVolumeClaim").get("claimName"))
+                    for each in items(spec.get("volumes"))
+                ),
+            )
+        ),
         image=text(worker.get("image")),
         command=text(command[0]) if isinstance(command, list) and command else "",
         service_account=text(spec.get("serviceAccountName")),
@@ -74,7 +107,11 @@ def quantity(amount: object) -> float:
 def is_gpu(resource: str) -> bool:
     """Whether a resource's name is that of a GPU, or of a part of one (MIG)."""
     name = resource.lower()
-    return name.rpartition("/")[2].startswith(("gpu", "mig-")) or name.endswith("/gpu") or name.startswith("gpu.")
+    return (
+        name.rpartition("/")[2].startswith(("gpu", "mig-"))
+        or name.endswith("/gpu")
+        or name.startswith("gpu.")
+    )
 
 
 def worded(resource: str, amount: object) -> str:
@@ -88,7 +125,11 @@ def worded(resource: str, amount: object) -> str:
     if name == DISK:
         return f"{told_memory(number)} of ephemeral storage"
     if name in ("storage", "persistentvolumeclaims"):
-        return f"{told_memory(number)} of storage" if name == "storage" else f"{number:.4g} volume claims"
+        return (
+            f"{told_memory(number)} of storage"
+            if name == "storage"
+            else f"{number:.4g} volume claims"
+        )
     return f"{number:.10g} {name}"
 
 
@@ -104,12 +145,21 @@ def offering(nodes: Sequence[Object], resource: str) -> int:
 
 def ever_fits(nodes: Sequence[Object], requests: Mapping[str, str]) -> bool:
     """Whether an empty node could hold the requests."""
-    return any(all(_allocatable(node, name) >= quantity(amount) for name, amount in requests.items()) for node in nodes)
+    return any(
+        all(_allocatable(node, name) >= quantity(amount) for name, amount in requests.items())
+        for node in nodes
+    )
 
 
 def labelled(nodes: Sequence[Object], selector: Mapping[str, str]) -> int:
     """How many nodes carry all labels of a selector."""
-    return sum(1 for node in nodes if all(at(node, "metadata", "labels").get(name) == value for name, value in selector.items()))
+    return sum(
+        1
+        for node in nodes
+        if all(
+            at(node, "metadata", "labels").get(name) == value for name, value in selector.items()
+        )
+    )
 
 
 def _allocatable(node: Object, resource: str) -> float:
@@ -123,14 +173,22 @@ def _sum(maps: Iterable[Object]) -> dict[str, str]:
     for amounts in maps:
         for name, amount in amounts.items():
             total[str(name)] = total.get(str(name), 0.0) + quantity(amount)
-            written[str(name)] = str(amount) if str(name) not in written else f"{total[str(name)]:.17g}"
+            written[str(name)] = (
+                str(amount) if str(name) not in written else f"{total[str(name)]:.17g}"
+            )
     return written
 
 
 def _row(resources: object, kind: str) -> dict[str, str]:
     amounts = at(resources, kind)
-    cpu, memory, gpus = (whole(amounts.get(name)) for name in ("cpu_millicores", "memory_bytes", "gpus"))
-    found = {CPU: f"{cpu}m" if cpu else "", MEMORY: str(memory) if memory else "", "nvidia.com/gpu": str(gpus) if gpus else ""}
+    cpu, memory, gpus = (
+        whole(amounts.get(name)) for name in ("cpu_millicores", "memory_bytes", "gpus")
+    )
+    found = {
+        CPU: f"{cpu}m" if cpu else "",
+        MEMORY: str(memory) if memory else "",
+        "nvidia.com/gpu": str(gpus) if gpus else "",
+    }
     return {name: amount for name, amount in found.items() if amount}
 
 

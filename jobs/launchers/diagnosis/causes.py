@@ -32,9 +32,18 @@ def taken_away(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
         return ending.node_lost("its node is not ready, or gone", pod.node)
     killing = scene.has("Killing")
     if not scene.job:
-        return ending.deleted_finding(f"Killing: {killing.message}" if killing else "the Job is gone", pod.node, what="Job", ending=ending_now)
+        return ending.deleted_finding(
+            f"Killing: {killing.message}" if killing else "the Job is gone",
+            pod.node,
+            what="Job",
+            ending=ending_now,
+        )
     if killing or pod.deleting or (failure.holds and not scene.ran(pod)):
-        return ending.deleted_finding(f"Killing: {killing.message}" if killing else raw or "the pod is gone", pod.node, ending=ending_now)
+        return ending.deleted_finding(
+            f"Killing: {killing.message}" if killing else raw or "the pod is gone",
+            pod.node,
+            ending=ending_now,
+        )
     return ending.vanished_finding(raw or "the pod is gone", pod.node)
 
 
@@ -59,30 +68,48 @@ def _by_event(scene: Scene, pod: Pod) -> Finding | None:
         return ending.evicted_finding(evicted.message, pod.node)
     if preempted:
         return ending.preempted_finding(preempted.message, pod.node)
-    tainted, away, killing = scene.has("TaintManagerEviction"), scene.has("NodeNotReady"), scene.has("Killing")
+    tainted, away, killing = (
+        scene.has("TaintManagerEviction"),
+        scene.has("NodeNotReady"),
+        scene.has("Killing"),
+    )
     if tainted and "Cancelling" not in tainted.message:
         return ending.node_lost(f"{TAINTED}: {tainted.message}", pod.node)
-    if away and (killing is None or killing.at <= away.at):  # a node that came back does the killing itself
+    if away and (
+        killing is None or killing.at <= away.at
+    ):  # a node that came back does the killing itself
         return ending.node_lost(f"NodeNotReady: {away.message}", pod.node)
     return None
 
 
 def refined(scene: Scene, pod: Pod, found: Finding) -> Finding:
     """A node that answers was not lost: a person tainted it."""
-    if found.category is not FailureReason.NODE_LOST or not found.raw.startswith((TAINTED, "DeletionByTaintManager")):
+    if found.category is not FailureReason.NODE_LOST or not found.raw.startswith(
+        (TAINTED, "DeletionByTaintManager")
+    ):
         return found
     node = scene.node(pod)
     if node is None or not is_ready(node):
         return found
-    taints = [text(each.get("key")) for each in items(at(node, "spec").get("taints")) if each.get("effect") == "NoExecute"]
+    taints = [
+        text(each.get("key"))
+        for each in items(at(node, "spec").get("taints"))
+        if each.get("effect") == "NoExecute"
+    ]
     chosen = [key for key in taints if not key.startswith("node.kubernetes.io/")]
-    return ending.evicted_by_request(f"{found.raw} ({', '.join(chosen)})", pod.node) if chosen else found
+    return (
+        ending.evicted_by_request(f"{found.raw} ({', '.join(chosen)})", pod.node)
+        if chosen
+        else found
+    )
 
 
 def late_finding(scene: Scene, pod: Pod, *, ending_now: bool) -> Finding:
     """Its Job's deadline passed: while it ran, or while it waited for what is then the cause."""
     if scene.ran(pod):
-        return ending.deadline_finding(scene.failure_words(), scene.asked.deadline_seconds, ending=ending_now)
+        return ending.deadline_finding(
+            scene.failure_words(), scene.asked.deadline_seconds, ending=ending_now
+        )
     found = wait(scene, pod)
     if found.category is not FailureReason.STARTING:
         return found

@@ -22,23 +22,31 @@ _COMMANDS = (
     re.compile(rf"container_linux\.go:\d+: .*?\bstat {_QUOTE}{_NAME}{_QUOTE}: no such file"),
 )
 _NO_NAME = re.compile(
-    r"no command specified|exec user process caused|open executable: |cannot execute binary file|exec format error|executable file not found", re.I
+    r"no command specified|exec user process caused|open executable: |cannot execute binary file|exec format error|executable file not found",
+    re.I,
 )
 _STAT = re.compile(rf"\bstat {_QUOTE}{_NAME}{_QUOTE}: no such file")
 _DIRECTORIES = (
-    re.compile(rf"chdir to cwd \({_QUOTE}([^\"\\)]{{1,512}}){_QUOTE}\)[^:]*: (?P<why>[a-z][a-z -]*)", re.I),
+    re.compile(
+        rf"chdir to cwd \({_QUOTE}([^\"\\)]{{1,512}}){_QUOTE}\)[^:]*: (?P<why>[a-z][a-z -]*)", re.I
+    ),
     re.compile(rf"\bchdir (?:to )?{_QUOTE}{_NAME}{_QUOTE}: (?P<why>[A-Za-z][A-Za-z -]*)"),
     re.compile(r"\bchdir()[^:/]{0,40}: (?P<why>[A-Za-z][A-Za-z -]*)"),
-    re.compile(r"(?:container init|container process)[^:]{0,40}[:\"\\ ]+mkdir ([^\s:]{1,512}): (?P<why>[a-z][a-z -]*)"),
     re.compile(
-        rf"(?:working directory|\bcwd)\b {_QUOTE}(/[^\s\"'`\\:]{{1,512}})?{_QUOTE}.{{0,40}}?(?P<why>invalid|must be|not exist|not found|denied)", re.I
+        r"(?:container init|container process)[^:]{0,40}[:\"\\ ]+mkdir ([^\s:]{1,512}): (?P<why>[a-z][a-z -]*)"
+    ),
+    re.compile(
+        rf"(?:working directory|\bcwd)\b {_QUOTE}(/[^\s\"'`\\:]{{1,512}})?{_QUOTE}.{{0,40}}?(?P<why>invalid|must be|not exist|not found|denied)",
+        re.I,
     ),
 )
 
 
 def command_finding(message: str, raw: str, asked: Asked, image: str) -> Finding | None:
     """Why the command or its working directory keeps the container from starting; None where the message is about something else."""
-    directory = next((found for pattern in _DIRECTORIES if (found := pattern.search(message))), None)
+    directory = next(
+        (found for pattern in _DIRECTORIES if (found := pattern.search(message))), None
+    )
     if directory:
         return _working_directory(directory, raw, asked, image)
     named = any(pattern.search(message) for pattern in _COMMANDS) or _NO_NAME.search(message)
@@ -55,13 +63,19 @@ def bad_command(message: str, raw: str, asked: Asked, image: str) -> Finding:
     named = f"command {command}" if command else "worker's command"
     facts = {"command": command, "image": image or asked.image}
     if re.search(r"exec format error|cannot execute binary file", message, re.I):
-        why, step = f"the {named} is made for another processor architecture than the node's", "Use an image for the nodes' architecture"
+        why, step = (
+            f"the {named} is made for another processor architecture than the node's",
+            "Use an image for the nodes' architecture",
+        )
     elif re.search(r"permission denied|not executable|is a directory", message, re.I):
         why, step = f"the {named} may not be executed", "Make the command executable in the image"
     elif re.search(r"no command specified", message, re.I):
         why, step = "the image names no command", "Give the image a command"
     else:
-        why, step = f"the {named} was not found in the image", "Correct the command or the image (WORKER_IMAGE)"
+        why, step = (
+            f"the {named} was not found in the image",
+            "Correct the command or the image (WORKER_IMAGE)",
+        )
     return _finding(why, step, raw, facts)
 
 

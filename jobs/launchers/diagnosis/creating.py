@@ -12,32 +12,49 @@ from jobs.launchers.diagnosis.amounts import quantity, worded
 from jobs.launchers.diagnosis.values import AGAIN, LESS, THEN_BY_ITSELF, Finding
 from jobs.launchers.manifest import USER_ID
 
-_QUOTA = re.compile(r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S)
+_QUOTA = re.compile(
+    r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S
+)
 _QUOTA_FORM = re.compile(r"failed quota: ([^:\s]+): must specify (.*)$", re.S)
 _QUOTA_SCOPE = re.compile(r"insufficient quota to match these scopes: (.*)$", re.S)
 _LIMIT = re.compile(
-    r"(maximum|minimum) (\S+) usage per (\w+) is ([^,\s\]]+)(?:, but (\w+) is ([^,\s\]]+)|\.\s+No (?:limit|request) is specified)?", re.S
+    r"(maximum|minimum) (\S+) usage per (\w+) is ([^,\s\]]+)(?:, but (\w+) is ([^,\s\]]+)|\.\s+No (?:limit|request) is specified)?",
+    re.S,
 )
 _RATIO = re.compile(
     r"(\S+) max limit to request ratio per (\w+) is ([^,\s]+), but (?:provided ratio is ([^,\s\]]+)|no (?:request|limit) is specified)"
 )
 _SECURITY = re.compile(r'violates PodSecurity "([^"]+)": (.*)$', re.S)
-_CONSTRAINTS = re.compile(r"unable to validate against any (pod security policy|security context constraint)s?:?(.*)$", re.S)
+_CONSTRAINTS = re.compile(
+    r"unable to validate against any (pod security policy|security context constraint)s?:?(.*)$",
+    re.S,
+)
 # OpenShift words a value as `provider restricted-v2: .containers[0].runAsUser: Invalid value: 10001: must be in the ranges: [1, 2]`.
 _FORBIDDEN_VALUE = re.compile(
     r"(\.?\w[\w.\[\]/-]{0,200}): Invalid value: (?:\[\]int64)?(\{[^}]*\}|\"[^\"]*\"|[^:,\s]+): "
     r"(.*?)(?=,? ?(?:provider |spec\.|\.spec|\.containers|pod\.)|,? \S*: (?:Invalid|Forbidden)|\]\s*$|$)",
     re.S,
 )
-_FORBIDDEN_FIELD = re.compile(r"((?:\.?spec|\.containers|pod)[\w.\[\]/-]{0,200}): Forbidden: ([^,\]]+)")
+_FORBIDDEN_FIELD = re.compile(
+    r"((?:\.?spec|\.containers|pod)[\w.\[\]/-]{0,200}): Forbidden: ([^,\]]+)"
+)
 _SERVICE_ACCOUNT = re.compile(r'serviceaccounts? "([^"]+)" not found', re.I)
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (\S+) was found")
-_WEBHOOK_AWAY = re.compile(r'failed (?:calling|to call) (?:admission )?webhook "([^"]+)"(.*)$', re.S)
+_WEBHOOK_AWAY = re.compile(
+    r'failed (?:calling|to call) (?:admission )?webhook "([^"]+)"(.*)$', re.S
+)
 _WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request(?:: |\.| )?(.*)$', re.S)
-_POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: (.*)$", re.S)
-_TERMINATING = re.compile(r"unable to create new content in namespace (\S+) because it is being terminated")
+_POLICY = re.compile(
+    r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: (.*)$", re.S
+)
+_TERMINATING = re.compile(
+    r"unable to create new content in namespace (\S+) because it is being terminated"
+)
 _NAMESPACE = re.compile(r'namespaces? "([^"]+)" not found')
-_RUNTIME_CLASS = re.compile(r'RuntimeClass(?:\.node\.k8s\.io)? "([^"]+)" not found|runtimeclass(?:es)?\S* "([^"]+)" not found', re.I)
+_RUNTIME_CLASS = re.compile(
+    r'RuntimeClass(?:\.node\.k8s\.io)? "([^"]+)" not found|runtimeclass(?:es)?\S* "([^"]+)" not found',
+    re.I,
+)
 # As the API server words what its authorizers (RBAC, Node, a webhook) do not allow; an admission says `forbidden` too, in other words.
 _RIGHT = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]+)"')
 _PASSING = re.compile(
@@ -52,7 +69,13 @@ def refused_finding(message: str, *, reason: str = "FailedCreate") -> Finding:
     raw = f"{reason}: {message}" if message else reason
     if _RIGHT.search(message):
         return not_allowed_finding(message)
-    found = _quota(message) or _limit_range(message) or _security(message) or _missing(message) or _admission(message)
+    found = (
+        _quota(message)
+        or _limit_range(message)
+        or _security(message)
+        or _missing(message)
+        or _admission(message)
+    )
     if found is None and _PASSING.search(message):
         found = Finding(
             FailureReason.STARTING,
@@ -73,7 +96,10 @@ def not_allowed_finding(message: str) -> Finding:
         why = f'does not let "{right[1]}" {right[2]} {right[3]}'
         step = f"Give {right[1]} the right to {right[2]} {right[3]} (Role, RoleBinding)"
     else:
-        why, step = "does not accept the orchestrator's credentials", "Mend the orchestrator's credentials for the cluster"
+        why, step = (
+            "does not accept the orchestrator's credentials",
+            "Mend the orchestrator's credentials for the cluster",
+        )
     return Finding(
         FailureReason.CLUSTER_FORBIDDEN,
         f"Waiting: the cluster {why}.",
@@ -106,7 +132,13 @@ def _quota(message: str) -> Finding | None:
         advice,
         "",
         (LESS, f"Raise the quota {name}"),
-        facts={"quota": name, "asked": match[2], "used": match[3], "limit": match[4], "never_fits": True if small else None},
+        facts={
+            "quota": name,
+            "asked": match[2],
+            "used": match[3],
+            "limit": match[4],
+            "never_fits": True if small else None,
+        },
     )
 
 
@@ -132,12 +164,20 @@ def _quota_form(message: str) -> Finding | None:
 
 def _pairs(text: str) -> dict[str, str]:
     """`requests.cpu=500m,pods=1` as a dict."""
-    return {key.strip(): amount.strip() for key, _, amount in (each.partition("=") for each in text.split(",")) if key.strip()}
+    return {
+        key.strip(): amount.strip()
+        for key, _, amount in (each.partition("=") for each in text.split(","))
+        if key.strip()
+    }
 
 
 def _resource(key: str) -> str:
     names = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "ephemeral storage"}
-    kind, _, name = key.rpartition(".") if key.startswith(("requests.", "limits.")) and key.count(".") == 1 else ("", "", key)
+    kind, _, name = (
+        key.rpartition(".")
+        if key.startswith(("requests.", "limits.")) and key.count(".") == 1
+        else ("", "", key)
+    )
     told = names.get(name, name)
     return f"{told} {'limits' if kind == 'limits' else 'requests'}" if kind else told
 
@@ -147,7 +187,11 @@ def _short(key: str, amount: str) -> str:
     if not amount[:1].isdigit():
         return amount
     name = key.rpartition(".")[2] if key.startswith(("requests.", "limits.")) else key
-    return worded(name, amount).partition(" of ")[0] if name in ("memory", "ephemeral-storage") and amount.isdigit() else amount
+    return (
+        worded(name, amount).partition(" of ")[0]
+        if name in ("memory", "ephemeral-storage") and amount.isdigit()
+        else amount
+    )
 
 
 def _limit_range(message: str) -> Finding | None:
@@ -155,12 +199,15 @@ def _limit_range(message: str) -> Finding | None:
     if not limits and ratio is None:
         return None
     told = [
-        f"{m[1]} {m[2]} per {m[3].lower()} is {m[4].rstrip('.')}" + (f", its {m[5]} is {m[6].rstrip('.')}" if m[5] else ", and it names none")
+        f"{m[1]} {m[2]} per {m[3].lower()} is {m[4].rstrip('.')}"
+        + (f", its {m[5]} is {m[6].rstrip('.')}" if m[5] else ", and it names none")
         for m in limits
     ]
     if ratio:
         present = f", and is {ratio[4]} times" if ratio[4] else ""
-        told.append(f"{ratio[1]} limit may be {ratio[3]} times the request per {ratio[2].lower()}{present}")
+        told.append(
+            f"{ratio[1]} limit may be {ratio[3]} times the request per {ratio[2].lower()}{present}"
+        )
     if ratio and not limits:
         return _limit_ratio(ratio[1], told[-1])
     low = any(match[1] == "minimum" for match in limits)
@@ -200,7 +247,10 @@ def _limit_ratio(resource: str, words: str) -> Finding:
         " maxLimitRequestRatio in the LimitRange, or to bring request and limit of the job type closer together (RESOURCE_PROFILES): waiting does"
         " not help.",
         "",
-        ("Raise maxLimitRequestRatio in the namespace's LimitRange", "Bring request and limit of the job type together (RESOURCE_PROFILES)"),
+        (
+            "Raise maxLimitRequestRatio in the namespace's LimitRange",
+            "Bring request and limit of the job type together (RESOURCE_PROFILES)",
+        ),
         hopeless=True,
         facts={"limits": words, "resource": resource},
     )
@@ -228,12 +278,24 @@ def _security_constraints(kind: str, words: str) -> Finding:
     """OpenShift's security context constraints (SCC), or the pod security policies of old clusters: which field, which value, what is allowed."""
     openshift = "constraint" in kind
     name = "security context constraint (SCC)" if openshift else "pod security policy"
-    fields = list(dict.fromkeys(f"{m[1].lstrip('.')} {m[2].strip('{}')}: {m[3].strip()}" for m in _FORBIDDEN_VALUE.finditer(words)))
-    others = list(dict.fromkeys(f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(words)))
+    fields = list(
+        dict.fromkeys(
+            f"{m[1].lstrip('.')} {m[2].strip('{}')}: {m[3].strip()}"
+            for m in _FORBIDDEN_VALUE.finditer(words)
+        )
+    )
+    others = list(
+        dict.fromkeys(
+            f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(words)
+        )
+    )
     why = "; ".join([*fields, *others][:6])
     steps: tuple[str, ...]
     if openshift:
-        steps = (f"Allow the service account mimir-worker an SCC with uid {USER_ID} (nonroot-v2)", "Look at the SCC that the message names")
+        steps = (
+            f"Allow the service account mimir-worker an SCC with uid {USER_ID} (nonroot-v2)",
+            "Look at the SCC that the message names",
+        )
     else:
         steps = ("Allow the service account mimir-worker a pod security policy that fits",)
     return Finding(
@@ -249,7 +311,11 @@ def _security_constraints(kind: str, words: str) -> Finding:
 
 
 def _missing(message: str) -> Finding | None:
-    account, priority, runtime = _SERVICE_ACCOUNT.search(message), _PRIORITY_CLASS.search(message), _RUNTIME_CLASS.search(message)
+    account, priority, runtime = (
+        _SERVICE_ACCOUNT.search(message),
+        _PRIORITY_CLASS.search(message),
+        _RUNTIME_CLASS.search(message),
+    )
     if account:
         return Finding(
             FailureReason.MISSING_SERVICE_ACCOUNT,
@@ -272,12 +338,20 @@ def _missing(message: str) -> Finding | None:
         )
     if runtime:
         name = runtime[1] or runtime[2]
-        return _denied(f'the runtime class "{name}" does not exist', "Create the runtime class", runtime_class=name)
+        return _denied(
+            f'the runtime class "{name}" does not exist',
+            "Create the runtime class",
+            runtime_class=name,
+        )
     return None
 
 
 def _admission(message: str) -> Finding | None:
-    away, webhook, policy = _WEBHOOK_AWAY.search(message), _WEBHOOK.search(message), _POLICY.search(message)
+    away, webhook, policy = (
+        _WEBHOOK_AWAY.search(message),
+        _WEBHOOK.search(message),
+        _POLICY.search(message),
+    )
     if webhook:
         why = webhook[2].strip().rstrip(".")
         told = f'the admission webhook "{webhook[1]}" denies it' + (f": {why}" if why else "")
@@ -293,12 +367,24 @@ def _admission(message: str) -> Finding | None:
             meanwhile=THEN_BY_ITSELF,
         )
     if policy:
-        return _denied(f'the admission policy "{policy[1]}" denies it: {policy[3].strip()}', "Change the policy", policy=policy[1])
+        return _denied(
+            f'the admission policy "{policy[1]}" denies it: {policy[3].strip()}',
+            "Change the policy",
+            policy=policy[1],
+        )
     terminating, namespace = _TERMINATING.search(message), _NAMESPACE.search(message)
     if terminating:
-        return _denied(f"the namespace {terminating[1]} is being deleted", "Choose another namespace for the workers", namespace=terminating[1])
+        return _denied(
+            f"the namespace {terminating[1]} is being deleted",
+            "Choose another namespace for the workers",
+            namespace=terminating[1],
+        )
     if namespace:
-        return _denied(f'the namespace "{namespace[1]}" does not exist', "Create the namespace", namespace=namespace[1])
+        return _denied(
+            f'the namespace "{namespace[1]}" does not exist',
+            "Create the namespace",
+            namespace=namespace[1],
+        )
     return None
 
 
@@ -315,8 +401,13 @@ def _denied(why: str, step: str, **facts: str) -> Finding:
 
 
 def _unknown(message: str) -> Finding:
-    if re.search(r"forbidden|is invalid|denied|not allowed|Unsupported value|Invalid value", message):
-        return _denied(f"it says {message}" if message else "it gives no reason", "Look at what the cluster says")
+    if re.search(
+        r"forbidden|is invalid|denied|not allowed|Unsupported value|Invalid value", message
+    ):
+        return _denied(
+            f"it says {message}" if message else "it gives no reason",
+            "Look at what the cluster says",
+        )
     return Finding(
         FailureReason.LAUNCH_FAILED,
         f"Waiting: the cluster could not make the worker's pod: {message or 'it gives no reason'}.",

@@ -12,7 +12,8 @@ from mimir.lib.words import told_memory, told_span
 _NODE_LOW = re.compile(r"low on resource(?:s)?: \[?([a-z-]+)", re.I)
 _NODE_CONDITION = re.compile(r"\[?(DiskPressure|MemoryPressure|PIDPressure)", re.I)
 _OWN_LIMIT = re.compile(
-    r"exceed(?:s|ed)? (?:the )?(?:total )?(?:limit|its local|local ephemeral)|ephemeral local storage usage exceeds|size limit", re.I
+    r"exceed(?:s|ed)? (?:the )?(?:total )?(?:limit|its local|local ephemeral)|ephemeral local storage usage exceeds|size limit",
+    re.I,
 )
 _LIMIT_AMOUNT = re.compile(r'limit(?: of containers)? "?([0-9.]+[A-Za-z]*)"?')
 _EMPTY_DIR = re.compile(r'EmptyDir volume "([^"]+)"')
@@ -53,7 +54,11 @@ def of_node(pod: Pod) -> Finding | None:
         return node_shutdown(raw, pod.node)
     if pod.reason == "NodeLost" or pod.phase == "Unknown":
         return node_lost(raw or "phase Unknown", pod.node)
-    if pod.reason.startswith("OutOf") or pod.reason in _NODE_REASONS or re.match(r"Pod was rejected|Predicate ", pod.message):
+    if (
+        pod.reason.startswith("OutOf")
+        or pod.reason in _NODE_REASONS
+        or re.match(r"Pod was rejected|Predicate ", pod.message)
+    ):
         return _rejected(raw, pod)
     if pod.reason == "DeadlineExceeded":
         return deadline_finding(raw, None)
@@ -86,7 +91,13 @@ def evicted_finding(message: str, node: str) -> Finding:
             (AGAIN, "Make room on the node's disk"),
             facts={"node": node},
         )
-    why = f"ran out of {'process ids' if low.startswith('pid') else low}" if low else f"says: {message}" if message else "gives no reason"
+    why = (
+        f"ran out of {'process ids' if low.startswith('pid') else low}"
+        if low
+        else f"says: {message}"
+        if message
+        else "gives no reason"
+    )
     return Finding(
         FailureReason.EVICTED,
         f"Evicted: the node{on} {why}.",
@@ -115,7 +126,11 @@ def _own_disk(message: str, raw: str) -> Finding:
 def _rejected(raw: str, pod: Pod) -> Finding:
     short = pod.reason.removeprefix("OutOf") if pod.reason.startswith("OutOf") else ""
     on = f" {pod.node}" if pod.node else ""
-    why = f"it has not enough {short}" if short else _SAYS_WHY.sub("", pod.message).rstrip(".") or pod.reason
+    why = (
+        f"it has not enough {short}"
+        if short
+        else _SAYS_WHY.sub("", pod.message).rstrip(".") or pod.reason
+    )
     return Finding(
         FailureReason.NODE_REJECTED,
         f"The node{on} refused the worker that the scheduler had put there: {why}.",
@@ -141,7 +156,11 @@ def disrupted_finding(pod: Pod) -> Finding | None:
     if condition.reason == "TerminationByKubelet":
         if _CRITICAL.search(raw):
             return _preempted(raw, pod.node, "a pod that its node cannot do without took its room")
-        return node_shutdown(raw, pod.node) if _SHUTDOWN.search(raw) else evicted_finding(condition.message, pod.node)
+        return (
+            node_shutdown(raw, pod.node)
+            if _SHUTDOWN.search(raw)
+            else evicted_finding(condition.message, pod.node)
+        )
     return Finding(
         FailureReason.EVICTED,
         f"The cluster took the worker away: {raw or 'it gives no reason'}.",

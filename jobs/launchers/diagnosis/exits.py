@@ -24,7 +24,12 @@ _EXEC_FORMAT = re.compile(r"exec format error|cannot execute binary file", re.I)
 _COMMAND_CODES = frozenset({126, 127})  # a shell's: not executable, not found
 # Sent to a process by something else. A process does not send these to itself, and its children cannot send them to process 1.
 OUTSIDE = frozenset({1, 2, 3, 9, 15})
-_SIGNALS = {6: "it aborted itself", 7: "a bus error", 8: "an arithmetic error", 11: "a segmentation fault"}
+_SIGNALS = {
+    6: "it aborted itself",
+    7: "a bus error",
+    8: "an arithmetic error",
+    11: "a segmentation fault",
+}
 
 
 def container_finding(pod: Pod, asked: Asked, *, claimed: bool) -> Finding | None:
@@ -57,7 +62,9 @@ def container_finding(pod: Pod, asked: Asked, *, claimed: bool) -> Finding | Non
 def _is_exec_format(own: Container, *, claimed: bool) -> bool:
     """Whether the container runtime, and not the job, says that the command is made for another architecture."""
     lines = [line for line in own.message.splitlines() if line.strip()]
-    return bool(lines and _EXEC_FORMAT.search(lines[-1])) and (not claimed or len(lines) <= _RUNTIME_LINES)
+    return bool(lines and _EXEC_FORMAT.search(lines[-1])) and (
+        not claimed or len(lines) <= _RUNTIME_LINES
+    )
 
 
 def _without_container(pod: Pod, asked: Asked) -> Finding:
@@ -68,7 +75,9 @@ def _without_container(pod: Pod, asked: Asked) -> Finding:
         return start_finding(own.reason, own.message, asked, own.image)
     return Finding(
         FailureReason.WORKER_LOST,
-        f"The worker's pod failed: {raw}." if raw else "The worker's pod failed, and the cluster does not say why.",
+        f"The worker's pod failed: {raw}."
+        if raw
+        else "The worker's pod failed, and the cluster does not say why.",
         f"{NOT_ITS_FAULT} An administrator should look at what the cluster says.",
         raw or f"phase {pod.phase or 'unknown'}",
         (AGAIN, "Look at the node"),
@@ -80,9 +89,15 @@ def init_failed(container: Container, *, ended: bool) -> Finding:
     """An init container, which something in the cluster added to the worker's pod, failed: the worker's own container never started."""
     lines = last_lines(container.message)
     code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
-    how = f"{container.reason}, {code}" if container.reason not in ("", "Error", "Completed") else code
+    how = (
+        f"{container.reason}, {code}"
+        if container.reason not in ("", "Error", "Completed")
+        else code
+    )
     words = f": {lines}" if lines else ""
-    subject = "Preparing the worker failed in" if ended else "Waiting: preparing the worker fails in"
+    subject = (
+        "Preparing the worker failed in" if ended else "Waiting: preparing the worker fails in"
+    )
     return Finding(
         FailureReason.INIT_FAILED,
         f'{subject} the init container "{container.name}" ({how}){words}.',
@@ -90,7 +105,11 @@ def init_failed(container: Container, *, ended: bool) -> Finding:
         " their own: something in the cluster added it. An administrator should look at its log.",
         f"{container.name}: {raw_of(container)}",
         (AGAIN, f'Look at the init container "{container.name}"'),
-        facts={"container": container.name, "exit_code": container.exit_code, "image": container.image},
+        facts={
+            "container": container.name,
+            "exit_code": container.exit_code,
+            "image": container.image,
+        },
     )
 
 
@@ -109,15 +128,28 @@ def status_unknown(raw: str, node: str) -> Finding:
 def raw_of(container: Container) -> str:
     """The cluster's own reason, exit code and message."""
     code = f"exit code {container.exit_code}" if container.exit_code is not None else ""
-    return ", ".join(part for part in (container.reason, code) if part) + (f": {container.message}" if container.message else "")
+    return ", ".join(part for part in (container.reason, code) if part) + (
+        f": {container.message}" if container.message else ""
+    )
 
 
 def _out_of_memory(container: Container, asked: Asked, raw: str) -> Finding:
     limit = container.memory_limit or asked.limits.get(MEMORY, "")
     size = quantity(limit)
-    told = f"Its limit is {worded(MEMORY, limit).removesuffix(' of memory')}." if size else "It used more than its limit."
+    told = (
+        f"Its limit is {worded(MEMORY, limit).removesuffix(' of memory')}."
+        if size
+        else "It used more than its limit."
+    )
     more = memory_patch(size) if size else ""
-    step = {"label": f"Run again with {told_memory(2 * size)}", "patch": {"resources": {"memory": more}}} if more else "Ask for more memory"
+    step = (
+        {
+            "label": f"Run again with {told_memory(2 * size)}",
+            "patch": {"resources": {"memory": more}},
+        }
+        if more
+        else "Ask for more memory"
+    )
     return Finding(
         FailureReason.OUT_OF_MEMORY,
         f"Ran out of memory. {told}",

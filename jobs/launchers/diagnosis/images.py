@@ -8,7 +8,13 @@ registries. The order of the rules matters: a name that does not resolve while a
 import re
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis.values import NAME_MAX, NOTHING_TO_DO, THEN_BY_ITSELF, TRIES_AGAIN, Finding
+from jobs.launchers.diagnosis.values import (
+    NAME_MAX,
+    NOTHING_TO_DO,
+    THEN_BY_ITSELF,
+    TRIES_AGAIN,
+    Finding,
+)
 
 PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 IMAGE_REASONS = PULLING | {
@@ -19,9 +25,15 @@ IMAGE_REASONS = PULLING | {
     "SignatureValidationFailed",
 }
 _NAMED = re.compile(r'image(?: tag| name)? "([^"]{1,512})"')
-_INVALID = re.compile(r"invalid reference format|couldn't parse image|short[- ]name|must be lowercase|InvalidImageName", re.I)
+_INVALID = re.compile(
+    r"invalid reference format|couldn't parse image|short[- ]name|must be lowercase|InvalidImageName",
+    re.I,
+)
 _LIMITED = re.compile(r"toomanyrequests|too many requests|\b429\b|rate limit", re.I)
-_PLAIN_HTTP = re.compile(r"HTTP response to HTTPS client|first record does not look like a TLS handshake|wrong version number", re.I)
+_PLAIN_HTTP = re.compile(
+    r"HTTP response to HTTPS client|first record does not look like a TLS handshake|wrong version number",
+    re.I,
+)
 _TO_TLS_PORT = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)", re.I)
 _CERTIFICATE = re.compile(r"x509|certificate|tls: |ssl", re.I)
 # What is wrong with the registry's certificate, and what corrects it: by the words of Go's and OpenSSL's verifiers.
@@ -46,7 +58,10 @@ _CERTIFICATES = (
         "Use the host name of the certificate, or give the registry a certificate for this one",
     ),
     (
-        re.compile(r"unknown authority|self[- ]signed|unable to get local issuer|unknown issuer|not trusted|unknown ca\b|bad certificate", re.I),
+        re.compile(
+            r"unknown authority|self[- ]signed|unable to get local issuer|unknown issuer|not trusted|unknown ca\b|bad certificate",
+            re.I,
+        ),
         "the node does not trust the authority that signed the registry's certificate",
         "Give the nodes the registry's certificate authority",
     ),
@@ -56,7 +71,9 @@ _CERTIFICATES = (
         "Give the nodes a client certificate for the registry",
     ),
 )
-_NAME_UNKNOWN = re.compile(r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?:", re.I)
+_NAME_UNKNOWN = re.compile(
+    r"no such host|server misbehaving|name resolution|lookup \S+(?: on \S+)?:", re.I
+)
 _UNREACHABLE = re.compile(
     r"connection refused|connection reset|i/o timeout|handshake timeout|deadline exceeded|Client\.Timeout|request canceled|network is unreachable"
     r"|no route to host|proxyconnect|unexpected EOF|: EOF|dial tcp|connection timed out|RegistryUnavailable"
@@ -70,7 +87,10 @@ _DENIED = re.compile(
     re.I,
 )
 _SIGNATURE = re.compile(r"SignatureValidationFailed|signature was required|image rejected", re.I)
-_PLATFORM = re.compile(r"no match for platform|no matching manifest|no image found in (?:manifest list|image index) for architecture", re.I)
+_PLATFORM = re.compile(
+    r"no match for platform|no matching manifest|no image found in (?:manifest list|image index) for architecture",
+    re.I,
+)
 _NOT_FOUND = re.compile(
     r"not found|NotFound|manifest[ _]unknown|name[ _]unknown|\b404\b|no such image|does not exist|not known to registry|unknown blob",
     re.I,
@@ -125,7 +145,10 @@ def never_pulled(image: str, raw: str) -> Finding:
         f"Never started: the image {image} was still being pulled.",
         "An administrator can have the image on the nodes beforehand, or give workers more time to start (LAUNCH_TIMEOUT).",
         raw,
-        ("Have the image on the nodes beforehand", "Give workers more time to start (LAUNCH_TIMEOUT)"),
+        (
+            "Have the image on the nodes beforehand",
+            "Give workers more time to start (LAUNCH_TIMEOUT)",
+        ),
         facts={"image": image},
     )
 
@@ -171,18 +194,32 @@ def _unsigned(name: str, raw: str) -> Finding:
 
 def _unreachable(name: str, raw: str, words: str) -> Finding | None:
     if _LIMITED.search(words):
-        why, step = "the registry takes no more requests for now (rate limit)", "Wait, or sign in to the registry with a pull secret"
+        why, step = (
+            "the registry takes no more requests for now (rate limit)",
+            "Wait, or sign in to the registry with a pull secret",
+        )
     elif _NAME_UNKNOWN.search(words):
-        why, step = "the registry's name cannot be resolved", "Mend the registry's name (WORKER_IMAGE) or the nodes' DNS"
+        why, step = (
+            "the registry's name cannot be resolved",
+            "Mend the registry's name (WORKER_IMAGE) or the nodes' DNS",
+        )
     elif _PLAIN_HTTP.search(words):
         why = "the registry answers plain HTTP, and the node asks by HTTPS"
         step = "Serve the registry by HTTPS, or configure it as a plain HTTP registry on the nodes"
     elif _TO_TLS_PORT.search(words):
-        why, step = "the registry answers by HTTPS only, and the node asks by HTTP", "Configure the registry as an HTTPS registry on the nodes"
+        why, step = (
+            "the registry answers by HTTPS only, and the node asks by HTTP",
+            "Configure the registry as an HTTPS registry on the nodes",
+        )
     elif _CERTIFICATE.search(words):
         why, step = _certificate(words)
-    elif _UNREACHABLE.search(words) and not re.search(r"unexpected status[^:]*: *40[134]|PermissionDenied|NotFound desc", words):
-        why, step = "the registry cannot be reached", "Start the registry, or mend the way to it (network, firewall, proxy)"
+    elif _UNREACHABLE.search(words) and not re.search(
+        r"unexpected status[^:]*: *40[134]|PermissionDenied|NotFound desc", words
+    ):
+        why, step = (
+            "the registry cannot be reached",
+            "Start the registry, or mend the way to it (network, firewall, proxy)",
+        )
     else:
         return None
     return Finding(
@@ -201,7 +238,10 @@ def _certificate(words: str) -> tuple[str, str]:
     for pattern, why, step in _CERTIFICATES:
         if pattern.search(words):
             return why, step
-    return "the node could not check the registry's certificate (TLS)", "Look at the registry's certificate"
+    return (
+        "the node could not check the registry's certificate (TLS)",
+        "Look at the registry's certificate",
+    )
 
 
 def _refused(name: str, raw: str, words: str) -> Finding | None:
@@ -211,7 +251,10 @@ def _refused(name: str, raw: str, words: str) -> Finding | None:
             f"The registry refuses the image {name}: it wants credentials, has other ones, or the image is not there (some do not tell).",
             "An administrator has to name a pull secret the registry accepts (WORKER_IMAGE_PULL_SECRETS), or to correct the image's name.",
             raw,
-            ("Name a valid pull secret (WORKER_IMAGE_PULL_SECRETS)", "Correct the image name (WORKER_IMAGE)"),
+            (
+                "Name a valid pull secret (WORKER_IMAGE_PULL_SECRETS)",
+                "Correct the image name (WORKER_IMAGE)",
+            ),
             facts={"image": name},
         )
     if _PLATFORM.search(words):
@@ -220,7 +263,10 @@ def _refused(name: str, raw: str, words: str) -> Finding | None:
             f"The image {name} does not exist for the node's processor architecture.",
             "An administrator has to push the image for this architecture, or to select other nodes.",
             raw,
-            ("Push the image for the nodes' architecture", "Select nodes of the image's architecture"),
+            (
+                "Push the image for the nodes' architecture",
+                "Select nodes of the image's architecture",
+            ),
             facts={"image": name},
         )
     if _NOT_FOUND.search(words):
@@ -248,7 +294,11 @@ def _other(name: str, raw: str, reason: str) -> Finding:
         f"The image {name} could not be pulled: {why}.",
         "An administrator should look at the node and at its container runtime.",
         raw,
-        ("Make room on the node's disk" if "disk" in why else "Look at the node's container runtime",),
+        (
+            "Make room on the node's disk"
+            if "disk" in why
+            else "Look at the node's container runtime",
+        ),
         facts={"image": name},
         meanwhile=TRIES_AGAIN,
     )
@@ -259,7 +309,9 @@ def _in_its_own_words(name: str, raw: str) -> Finding:
     status = _STATUS.search(raw)
     if status:
         meaning = _MEANINGS.get(int(status[1]), "")
-        why = f"the registry refused with HTTP status {status[1]}{f' ({meaning})' if meaning else ''}"
+        why = (
+            f"the registry refused with HTTP status {status[1]}{f' ({meaning})' if meaning else ''}"
+        )
         step = "Look at the registry's log and at its rules for this image"
     else:
         why, step = f"the node reports: {raw}", "Look at what the node reports"
@@ -274,7 +326,9 @@ def _in_its_own_words(name: str, raw: str) -> Finding:
     )
 
 
-_STATUS = re.compile(r"(?:status(?: code| from [A-Z]+ request to \S+?)?[^0-9]{0,60}|: |\()([45]\d\d)\b")
+_STATUS = re.compile(
+    r"(?:status(?: code| from [A-Z]+ request to \S+?)?[^0-9]{0,60}|: |\()([45]\d\d)\b"
+)
 _MEANINGS = {
     405: "it is no image registry, or not at this address",
     406: "it does not have the image in a form that the node reads",

@@ -11,7 +11,14 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis import ending
-from jobs.launchers.diagnosis.causes import disruption_of, late_finding, refined, said_by_job, taken_away, timed_out
+from jobs.launchers.diagnosis.causes import (
+    disruption_of,
+    late_finding,
+    refined,
+    said_by_job,
+    taken_away,
+    timed_out,
+)
 from jobs.launchers.diagnosis.creating import not_allowed_finding, refused_finding
 from jobs.launchers.diagnosis.exits import OUTSIDE, last_lines
 from jobs.launchers.diagnosis.images import never_pulled
@@ -19,7 +26,16 @@ from jobs.launchers.diagnosis.pods import Condition, Pod
 from jobs.launchers.diagnosis.reading import at, whole
 from jobs.launchers.diagnosis.scene import Scene, read_scene
 from jobs.launchers.diagnosis.starting import created_nothing
-from jobs.launchers.diagnosis.values import AGAIN, ANYWHERE, NOTHING_TO_DO, THEN_BY_ITSELF, ClusterDiagnosis, Finding, Stage, told
+from jobs.launchers.diagnosis.values import (
+    AGAIN,
+    ANYWHERE,
+    NOTHING_TO_DO,
+    THEN_BY_ITSELF,
+    ClusterDiagnosis,
+    Finding,
+    Stage,
+    told,
+)
 from jobs.launchers.diagnosis.waits import suspended, wait
 from mimir.lib.words import told_never, told_span
 
@@ -41,11 +57,21 @@ def diagnose(
     read them. `resources` is the job's row (`resources.as_dict`), for what the objects no longer say. `claimed`: the worker had taken its
     job; a worker that ended before that did not succeed, and its end is never the user's fault.
     """
-    scene = read_scene(job=job, pods=pods, events=events, nodes=nodes, kept=kept, resources=resources, claimed=claimed)
+    scene = read_scene(
+        job=job,
+        pods=pods,
+        events=events,
+        nodes=nodes,
+        kept=kept,
+        resources=resources,
+        claimed=claimed,
+    )
     if scene.succeeded() and claimed:
         return None
     pod = scene.pods[0] if scene.pods else None
-    found = _without_pod(scene) if pod is None else _live(scene, pod) if pod.live else _gone(scene, pod)
+    found = (
+        _without_pod(scene) if pod is None else _live(scene, pod) if pod.live else _gone(scene, pod)
+    )
     return found if claimed or found is None else replace(found, counts=False)
 
 
@@ -133,7 +159,9 @@ def never_claimed(log: str = "") -> ClusterDiagnosis:
         )
         step = "Correct the DNS of the workers' pods"
     elif lines:
-        summary = f"Its container runs, and has not called the orchestrator. Its last lines: {lines}."
+        summary = (
+            f"Its container runs, and has not called the orchestrator. Its last lines: {lines}."
+        )
     return told(Finding(FailureReason.NEVER_CLAIMED, summary, advice, "", (step,)), Stage.ENDED)
 
 
@@ -143,7 +171,9 @@ _NO_NAME = re.compile(
 )
 
 
-def heartbeat_lost(seconds: float, *, cluster: str = "", since: str = "", heard: str = "", elsewhere: bool = False) -> ClusterDiagnosis:
+def heartbeat_lost(
+    seconds: float, *, cluster: str = "", since: str = "", heard: str = "", elsewhere: bool = False
+) -> ClusterDiagnosis:
     """It and its cluster have been silent for `seconds`: nobody can say what became of it.
 
     `since`: when the cluster last answered, `heard`: when the worker did, as people read them. `elsewhere`: the job asked for this place.
@@ -171,7 +201,9 @@ def node_silent(node: str) -> ClusterDiagnosis:
     return told(replace(found, summary=summary), Stage.ENDED)
 
 
-def never_started_away(seconds: float, *, cluster: str, since: str, elsewhere: bool = False) -> ClusterDiagnosis:
+def never_started_away(
+    seconds: float, *, cluster: str, since: str, elsewhere: bool = False
+) -> ClusterDiagnosis:
     """It did not claim within `seconds`, and its cluster does not answer. The other words are those of `heartbeat_lost`."""
     return told(
         Finding(
@@ -197,7 +229,12 @@ def _live(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
         return _closed(scene, taken_away(scene, pod, ending_now=True), Stage.ENDING)
     if pod.phase == "Unknown" or scene.node_is_away(pod):
         event = scene.has("NodeNotReady")
-        return told(ending.node_lost(f"NodeNotReady: {event.message}" if event else "NodeNotReady", pod.node, waits=True), Stage.WAITS)
+        return told(
+            ending.node_lost(
+                f"NodeNotReady: {event.message}" if event else "NodeNotReady", pod.node, waits=True
+            ),
+            Stage.WAITS,
+        )
     if pod.running():
         return _replaced(scene)
     return told(wait(scene, pod), Stage.WAITS, before=_earlier(scene))
@@ -211,7 +248,11 @@ def _ended(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
     killed = found.facts.get("signal") in OUTSIDE
     if scene.late() and (killed or found.category is FailureReason.WORKER_LOST):
         found = late_finding(scene, pod, ending_now=False)
-    elif killed and not pod.disrupted() and (pod.deleting or scene.has("Killing") or scene.suspended()):
+    elif (
+        killed
+        and not pod.disrupted()
+        and (pod.deleting or scene.has("Killing") or scene.suspended())
+    ):
         found = taken_away(scene, pod, ending_now=False)
     return _closed(scene, refined(scene, pod, found), Stage.ENDED)
 
@@ -220,8 +261,14 @@ def _gone(scene: Scene, pod: Pod) -> ClusterDiagnosis | None:
     """A pod that the cluster no longer has."""
     if pod.ended():
         return _ended(scene, pod)
-    if not pod.uid and not scene.failure().holds and (whole(at(scene.job, "status").get("active")) or 0) > 0:
-        return None if scene.has("Started") else told(wait(scene, pod), Stage.WAITS)  # its Job has it: it was not listed yet
+    if (
+        not pod.uid
+        and not scene.failure().holds
+        and (whole(at(scene.job, "status").get("active")) or 0) > 0
+    ):
+        return (
+            None if scene.has("Started") else told(wait(scene, pod), Stage.WAITS)
+        )  # its Job has it: it was not listed yet
     return _closed(scene, taken_away(scene, pod, ending_now=False), Stage.ENDED)
 
 
@@ -230,7 +277,14 @@ def _without_pod(scene: Scene) -> ClusterDiagnosis | None:
     failure = scene.failure()
     raw = scene.failure_words()
     stage = Stage.ENDED if failure.holds or not scene.job else Stage.WAITS
-    last = next((event for event in reversed(scene.job_events) if event.reason in ("FailedCreate", "SuccessfulCreate", "Completed")), None)
+    last = next(
+        (
+            event
+            for event in reversed(scene.job_events)
+            if event.reason in ("FailedCreate", "SuccessfulCreate", "Completed")
+        ),
+        None,
+    )
     if last and last.reason == "Completed":
         return None
     if last and last.reason == "FailedCreate":
@@ -241,10 +295,23 @@ def _without_pod(scene: Scene) -> ClusterDiagnosis | None:
         return told(suspended(), stage)
     if scene.late():
         ran = (whole(at(scene.job, "status").get("failed")) or 0) > 0
-        return told(ending.deadline_finding(raw, scene.asked.deadline_seconds), stage) if ran else told(timed_out(raw), stage)
+        return (
+            told(ending.deadline_finding(raw, scene.asked.deadline_seconds), stage)
+            if ran
+            else told(timed_out(raw), stage)
+        )
     if failure.holds:
         return told(_failed_job(raw, failure), stage)
-    return told(Finding(FailureReason.STARTING, "The cluster is making the worker's pod.", "Nothing is wrong so far.", "", (NOTHING_TO_DO,)), stage)
+    return told(
+        Finding(
+            FailureReason.STARTING,
+            "The cluster is making the worker's pod.",
+            "Nothing is wrong so far.",
+            "",
+            (NOTHING_TO_DO,),
+        ),
+        stage,
+    )
 
 
 def _failed_job(raw: str, failure: Condition) -> Finding:
@@ -255,13 +322,24 @@ def _failed_job(raw: str, failure: Condition) -> Finding:
 def _replaced(scene: Scene) -> ClusterDiagnosis | None:
     """A running pod has nothing to say, unless an earlier one of the attempt was taken away: then the cluster runs it a second time."""
     found = next(filter(None, (_taken_before(scene, pod) for pod in scene.pods[1:])), None)
-    return told(found, Stage.WAITS, before="The cluster started another pod in its place.") if found else None
+    return (
+        told(found, Stage.WAITS, before="The cluster started another pod in its place.")
+        if found
+        else None
+    )
 
 
 def _earlier(scene: Scene) -> str:
     """What became of the pod before this one, as a sentence."""
     before = next(iter(scene.pods[1:]), None)
-    found = (_taken_before(scene, before) or ending.ended_finding(before, scene.asked, claimed=scene.claimed)) if before else None
+    found = (
+        (
+            _taken_before(scene, before)
+            or ending.ended_finding(before, scene.asked, claimed=scene.claimed)
+        )
+        if before
+        else None
+    )
     return f"An earlier pod of this attempt: {found.summary}" if found else ""
 
 
@@ -269,7 +347,9 @@ def _taken_before(scene: Scene, pod: Pod) -> Finding | None:
     """Why an earlier pod was taken away. A Job of ours makes a second pod for no other cause than a disruption that its policy ignores."""
     own = scene.of(pod)
     killed = own.has("Killing") if not pod.ended() else None
-    return disruption_of(own, pod) or (ending.evicted_by_request(f"Killing: {killed.message}", pod.node) if killed else None)
+    return disruption_of(own, pod) or (
+        ending.evicted_by_request(f"Killing: {killed.message}", pod.node) if killed else None
+    )
 
 
 def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
@@ -279,6 +359,15 @@ def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
     if found.category is FailureReason.IMAGE_PULLING:
         found = never_pulled(str(found.facts.get("image", "")), found.raw)
     found = replace(found, summary=told_never(found.summary))
-    late = scene.late() and found.category not in (FailureReason.DEADLINE_EXCEEDED, FailureReason.LAUNCH_TIMEOUT)
+    late = scene.late() and found.category not in (
+        FailureReason.DEADLINE_EXCEEDED,
+        FailureReason.LAUNCH_TIMEOUT,
+    )
     limit = scene.asked.deadline_seconds
-    return told(found, stage, before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it." if late else "")
+    return told(
+        found,
+        stage,
+        before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it."
+        if late
+        else "",
+    )

@@ -75,17 +75,25 @@ class Pod:
 
     def init(self) -> Container | None:
         """Return the init container that the worker's container waits for: the first that has not done its part."""
-        return next((each for each in self.containers if each.role == "init" and not _is_done(each)), None)
+        return next(
+            (each for each in self.containers if each.role == "init" and not _is_done(each)), None
+        )
 
     def ended(self) -> bool:
         """Whether the worker's container has ended, or never will start, whatever else runs in the pod."""
         own = self.worker()
-        return self.phase in ("Failed", "Succeeded") or (own is not None and own.kind == "terminated")
+        return self.phase in ("Failed", "Succeeded") or (
+            own is not None and own.kind == "terminated"
+        )
 
     def succeeded(self) -> bool:
         """Whether the worker's container ended with exit code 0."""
         own = self.worker()
-        return own.exit_code == 0 if own is not None and own.kind == "terminated" else self.phase == "Succeeded"
+        return (
+            own.exit_code == 0
+            if own is not None and own.kind == "terminated"
+            else self.phase == "Succeeded"
+        )
 
     def running(self) -> bool:
         own = self.worker()
@@ -95,14 +103,19 @@ class Pod:
         """Whether the worker's container has been started."""
         own = self.worker()
         ended = own is not None and own.kind == "terminated"
-        return self.running() or (ended and own is not None and own.at > 0 and own.reason not in NEVER_RAN)
+        return self.running() or (
+            ended and own is not None and own.at > 0 and own.reason not in NEVER_RAN
+        )
 
 
 def read_conditions(status: Object) -> dict[str, Condition]:
     """Conditions by type."""
     return {
         text(each.get("type")): Condition(
-            each.get("status") == "True", text(each.get("reason")), text(each.get("message")), instant(each.get("lastTransitionTime"))
+            each.get("status") == "True",
+            text(each.get("reason")),
+            text(each.get("message")),
+            instant(each.get("lastTransitionTime")),
         )
         for each in items(status.get("conditions"))
     }
@@ -136,33 +149,62 @@ def read_pod(source: Object, *, live: bool) -> Pod:
         raw=source,
         conditions=read_conditions(status),
         containers=_containers(kept),
-        acknowledged=bool(status.get("startTime") or status.get("containerStatuses") or status.get("initContainerStatuses")),
+        acknowledged=bool(
+            status.get("startTime")
+            or status.get("containerStatuses")
+            or status.get("initContainerStatuses")
+        ),
     )
 
 
 def _containers(pod: Object) -> tuple[Container, ...]:
     """All containers with their roles. The worker's own is the one named so, or the first where none bears that name."""
     status = at(pod, "status")
-    native = {text(each.get("name")) for each in items(at(pod, "spec").get("initContainers")) if each.get("restartPolicy") == "Always"}
-    first, others = items(status.get("initContainerStatuses")), items(status.get("containerStatuses"))
+    native = {
+        text(each.get("name"))
+        for each in items(at(pod, "spec").get("initContainers"))
+        if each.get("restartPolicy") == "Always"
+    }
+    first, others = (
+        items(status.get("initContainerStatuses")),
+        items(status.get("containerStatuses")),
+    )
     names = [text(each.get("name")) for each in others]
     own = WORKER if WORKER in names else next(iter(names), "")
     inits = [_container(each, "init", native=text(each.get("name")) in native) for each in first]
-    return (*inits, *(_container(each, "worker" if name == own else "sidecar") for each, name in zip(others, names, strict=True)))
+    return (
+        *inits,
+        *(
+            _container(each, "worker" if name == own else "sidecar")
+            for each, name in zip(others, names, strict=True)
+        ),
+    )
 
 
 def _is_done(container: Container) -> bool:
     """Whether the containers behind an init container may start."""
-    return container.started if container.native else container.kind == "terminated" and container.exit_code == 0
+    return (
+        container.started
+        if container.native
+        else container.kind == "terminated" and container.exit_code == 0
+    )
 
 
 def read_pods(pods: object, kept: object) -> list[Pod]:
     """Every pod that is or was of the attempt, the newest first: of one pod the live state, of two of one second the one that stays."""
     live = [read_pod(each, live=True) for each in items(pods)]
     known = {pod.uid or pod.name for pod in live}
-    gone = [pod for pod in (read_pod(each, live=False) for each in items(kept)) if (pod.uid or pod.name) not in known]
+    gone = [
+        pod
+        for pod in (read_pod(each, live=False) for each in items(kept))
+        if (pod.uid or pod.name) not in known
+    ]
     latest = {pod.uid or pod.name: pod for pod in gone}  # the last that was kept of a pod counts
-    return sorted([*live, *latest.values()], key=lambda pod: (pod.created_at, pod.live, not pod.deleting), reverse=True)
+    return sorted(
+        [*live, *latest.values()],
+        key=lambda pod: (pod.created_at, pod.live, not pod.deleting),
+        reverse=True,
+    )
 
 
 def _container(source: Object, role: str, *, native: bool = False) -> Container:

@@ -100,14 +100,25 @@ def _event(source: Object) -> Event:
         at=max(map(instant, times)),
         order=int(version) if version.isascii() and version.isdigit() else 0,
         container=field[1] if field else "",
-        reporter=text(source.get("reportingComponent")) or text(at(source, "source").get("component")),
+        reporter=text(source.get("reportingComponent"))
+        or text(at(source, "source").get("component")),
     )
 
 
 def remember_event(event: Object) -> dict[str, Any]:
     """What a diagnosis reads of an event."""
     meta, series = at(event, "metadata"), at(event, "series")
-    kept = _only(event, "type", "reason", "message", "firstTimestamp", "lastTimestamp", "eventTime", "count", "reportingComponent")
+    kept = _only(
+        event,
+        "type",
+        "reason",
+        "message",
+        "firstTimestamp",
+        "lastTimestamp",
+        "eventTime",
+        "count",
+        "reportingComponent",
+    )
     kept["metadata"] = _only(meta, "creationTimestamp", "resourceVersion")
     kept["involvedObject"] = _only(at(event, "involvedObject"), "kind", "name", "uid", "fieldPath")
     component = text(at(event, "source").get("component"))
@@ -122,10 +133,16 @@ def remember(pod: Object) -> dict[str, Any]:
     """The last state seen of a pod, cut to what a diagnosis reads: what it may keep when the pod is gone."""
     status = at(pod, "status")
     kept: dict[str, Any] = {
-        "metadata": _only(at(pod, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp"),
+        "metadata": _only(
+            at(pod, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp"
+        ),
         "spec": _only(at(pod, "spec"), "nodeName", "restartPolicy"),
     }
-    sidecars = [_only(each, "name", "restartPolicy") for each in items(at(pod, "spec").get("initContainers")) if each.get("restartPolicy")]
+    sidecars = [
+        _only(each, "name", "restartPolicy")
+        for each in items(at(pod, "spec").get("initContainers"))
+        if each.get("restartPolicy")
+    ]
     if sidecars:
         kept["spec"]["initContainers"] = sidecars
     state = _only(status, "phase", "reason", "message", "nominatedNodeName", "startTime")
@@ -145,9 +162,20 @@ def remember_job(job: Object) -> dict[str, Any]:
     spec, status = at(job, "spec"), at(job, "status")
     template = at(spec, "template", "spec")
     kept: dict[str, Any] = {
-        "metadata": _only(at(job, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp"),
+        "metadata": _only(
+            at(job, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp"
+        ),
         "spec": _only(spec, "activeDeadlineSeconds", "suspend"),
-        "status": _only(status, "startTime", "completionTime", "active", "failed", "succeeded", "terminating", "ready"),
+        "status": _only(
+            status,
+            "startTime",
+            "completionTime",
+            "active",
+            "failed",
+            "succeeded",
+            "terminating",
+            "ready",
+        ),
     }
     kept["status"]["conditions"] = _conditions(status)
     asked = {
@@ -155,8 +183,15 @@ def remember_job(job: Object) -> dict[str, Any]:
         "nodeSelector": _texts(template.get("nodeSelector")),
         "serviceAccountName": text(template.get("serviceAccountName")),
         "priorityClassName": text(template.get("priorityClassName")),
-        "volumes": [_claim(each) for each in items(template.get("volumes")) if at(each, "persistentVolumeClaim")],
-        "tolerations": [_only(each, "key", "operator", "value", "effect") for each in items(template.get("tolerations"))],
+        "volumes": [
+            _claim(each)
+            for each in items(template.get("volumes"))
+            if at(each, "persistentVolumeClaim")
+        ],
+        "tolerations": [
+            _only(each, "key", "operator", "value", "effect")
+            for each in items(template.get("tolerations"))
+        ],
     }
     asked = {name: value for name, value in asked.items() if value}
     if asked:
@@ -183,11 +218,18 @@ def storable(value: str) -> str:
 
 
 def _texts(source: object) -> dict[str, str]:
-    return {str(name): storable(value) for name, value in mapping(source).items() if isinstance(value, str)}
+    return {
+        str(name): storable(value)
+        for name, value in mapping(source).items()
+        if isinstance(value, str)
+    }
 
 
 def _conditions(status: Object) -> list[dict[str, Any]]:
-    return [_only(each, "type", "status", "reason", "message", "lastTransitionTime") for each in items(status.get("conditions"))]
+    return [
+        _only(each, "type", "status", "reason", "message", "lastTransitionTime")
+        for each in items(status.get("conditions"))
+    ]
 
 
 def _container(source: Object) -> dict[str, Any]:
@@ -195,7 +237,15 @@ def _container(source: Object) -> dict[str, Any]:
     for name in ("state", "lastState"):
         state = at(source, name)
         kept[name] = {
-            kind: _only(at(state, kind), "reason", "message", "exitCode", "signal", "startedAt", "finishedAt")
+            kind: _only(
+                at(state, kind),
+                "reason",
+                "message",
+                "exitCode",
+                "signal",
+                "startedAt",
+                "finishedAt",
+            )
             for kind in ("waiting", "running", "terminated")
             if isinstance(state.get(kind), Mapping)
         }
@@ -216,11 +266,17 @@ def _asked(source: Object) -> dict[str, Any]:
 
 
 def _claim(source: Object) -> dict[str, Any]:
-    return _only(source, "name") | {"persistentVolumeClaim": _only(at(source, "persistentVolumeClaim"), "claimName")}
+    return _only(source, "name") | {
+        "persistentVolumeClaim": _only(at(source, "persistentVolumeClaim"), "claimName")
+    }
 
 
 def _amounts(source: Object) -> dict[str, str]:
-    return {str(name): storable(str(value)) for name, value in source.items() if isinstance(value, str | int)}
+    return {
+        str(name): storable(str(value))
+        for name, value in source.items()
+        if isinstance(value, str | int)
+    }
 
 
 def _secrets(pod: Object) -> Iterator[str]:

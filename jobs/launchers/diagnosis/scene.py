@@ -5,10 +5,31 @@ from dataclasses import dataclass, replace
 
 from jobs.launchers.diagnosis.amounts import Asked, read_asked
 from jobs.launchers.diagnosis.pods import NONE, WORKER, Condition, Pod, read_conditions, read_pods
-from jobs.launchers.diagnosis.reading import Event, Object, at, items, mapping, read_events, remember_job, text
+from jobs.launchers.diagnosis.reading import (
+    Event,
+    Object,
+    at,
+    items,
+    mapping,
+    read_events,
+    remember_job,
+    text,
+)
 from jobs.launchers.diagnosis.timeline import is_autoscaler, node_named, scaling_words
 
-KUBELET_EVENTS = frozenset({"Pulling", "Pulled", "Created", "Started", "Killing", "Failed", "BackOff", "FailedMount", "FailedCreatePodSandBox"})
+KUBELET_EVENTS = frozenset(
+    {
+        "Pulling",
+        "Pulled",
+        "Created",
+        "Started",
+        "Killing",
+        "Failed",
+        "BackOff",
+        "FailedMount",
+        "FailedCreatePodSandBox",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +68,21 @@ class Scene:
         return self.failure().reason == "DeadlineExceeded"
 
     def succeeded(self) -> bool:
-        return any(self.conditions.get(name, NONE).holds for name in ("Complete", "SuccessCriteriaMet"))
+        return any(
+            self.conditions.get(name, NONE).holds for name in ("Complete", "SuccessCriteriaMet")
+        )
 
     def suspended(self) -> bool:
         return is_suspended(self.job)
 
     def of(self, pod: Pod) -> "Scene":
         """The scene as it is for another pod of the attempt."""
-        return replace(self, events=[event for event in self.pod_events if _is_about(event, pod) and _is_own(event, pod)])
+        return replace(
+            self,
+            events=[
+                event for event in self.pod_events if _is_about(event, pod) and _is_own(event, pod)
+            ],
+        )
 
     def ran(self, pod: Pod) -> bool:
         """Whether the worker was started in `pod`."""
@@ -62,7 +90,14 @@ class Scene:
 
     def node(self, pod: Pod) -> Object | None:
         """The node of `pod`, where nodes may be read and it is among them."""
-        return next((each for each in self.nodes or () if pod.node and at(each, "metadata").get("name") == pod.node), None)
+        return next(
+            (
+                each
+                for each in self.nodes or ()
+                if pod.node and at(each, "metadata").get("name") == pod.node
+            ),
+            None,
+        )
 
     def node_is_away(self, pod: Pod) -> bool:
         """Whether the node of a pod that should run does not answer, as far as that can be known."""
@@ -73,7 +108,12 @@ class Scene:
             return True  # there are nodes, and its own is not among them
         ready = pod.conditions.get("Ready")
         away = self.has("NodeNotReady")
-        return away is not None and ready is not None and not ready.holds and not self.has_since(away.at)
+        return (
+            away is not None
+            and ready is not None
+            and not ready.holds
+            and not self.has_since(away.at)
+        )
 
     def more(self) -> str:
         return scaling_words(self.events, self.claim_events)
@@ -84,7 +124,11 @@ class Scene:
 
     def scheduler_event(self) -> Event | None:
         """The scheduler's last refusal, not an autoscaler's, which uses the same reason."""
-        found = (event for event in reversed(self.events) if event.reason == "FailedScheduling" and not is_autoscaler(event))
+        found = (
+            event
+            for event in reversed(self.events)
+            if event.reason == "FailedScheduling" and not is_autoscaler(event)
+        )
         return next(found, None)
 
     def has(self, *reasons: str) -> Event | None:
@@ -94,7 +138,10 @@ class Scene:
 
 def is_suspended(job: object) -> bool:
     """Whether a Job is suspended."""
-    return at(job, "spec").get("suspend") is True or read_conditions(at(job, "status")).get("Suspended", NONE).holds
+    return (
+        at(job, "spec").get("suspend") is True
+        or read_conditions(at(job, "status")).get("Suspended", NONE).holds
+    )
 
 
 def is_ready(node: Object) -> bool:
@@ -103,7 +150,14 @@ def is_ready(node: Object) -> bool:
 
 
 def read_scene(
-    *, job: object, pods: object, events: object, nodes: object, kept: object, resources: object, claimed: bool = True
+    *,
+    job: object,
+    pods: object,
+    events: object,
+    nodes: object,
+    kept: object,
+    resources: object,
+    claimed: bool = True,
 ) -> Scene:
     """The scene of the arguments of `diagnose`, whatever they lack."""
     found = mapping(job)
@@ -112,8 +166,14 @@ def read_scene(
     seen = read_pods(pods, kept)
     all_events = read_events(events)
     name = text(at(cut, "metadata").get("name"))
-    of_pods = [event for event in all_events if event.kind == "Pod" and (not name or not event.name or event.name.startswith(name))]
-    seen += _from_events([event for event in of_pods if not any(_is_about(event, pod) for pod in seen)])
+    of_pods = [
+        event
+        for event in all_events
+        if event.kind == "Pod" and (not name or not event.name or event.name.startswith(name))
+    ]
+    seen += _from_events(
+        [event for event in of_pods if not any(_is_about(event, pod) for pod in seen)]
+    )
     pod = seen[0] if seen else None
     newest = [event for event in of_pods if pod is not None and _is_about(event, pod)]
     return Scene(
@@ -123,7 +183,11 @@ def read_scene(
         events=[event for event in newest if pod is not None and _is_own(event, pod)],
         other_events=[event for event in newest if pod is not None and not _is_own(event, pod)],
         pod_events=of_pods,
-        job_events=[event for event in all_events if event.kind == "Job" and (not name or not event.name or event.name == name)],
+        job_events=[
+            event
+            for event in all_events
+            if event.kind == "Job" and (not name or not event.name or event.name == name)
+        ],
         claim_events=[event for event in all_events if event.kind == "PersistentVolumeClaim"],
         nodes=None if nodes is None else items(nodes),
         asked=read_asked(cut, pod.raw if pod else {}, resources),
@@ -148,9 +212,23 @@ def _from_events(events: Sequence[Event]) -> list[Pod]:
     by_name: dict[str, list[Event]] = {}
     for event in events:
         by_name.setdefault(event.name, []).append(event)
-    return [_pod_of(name, mine) for name, mine in sorted(by_name.items(), key=lambda each: each[1][0].at, reverse=True)]
+    return [
+        _pod_of(name, mine)
+        for name, mine in sorted(by_name.items(), key=lambda each: each[1][0].at, reverse=True)
+    ]
 
 
 def _pod_of(name: str, events: Sequence[Event]) -> Pod:
     node = next((node_named(event.message) for event in events if event.reason == "Scheduled"), "")
-    return Pod(name=name, uid="", created_at=events[0].at, deleting=False, node=node, phase="", reason="", message="", live=False, raw={})
+    return Pod(
+        name=name,
+        uid="",
+        created_at=events[0].at,
+        deleting=False,
+        node=node,
+        phase="",
+        reason="",
+        message="",
+        live=False,
+        raw={},
+    )

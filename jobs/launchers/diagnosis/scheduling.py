@@ -10,13 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis.amounts import CPU, DISK, MEMORY, Asked, ever_fits, is_gpu, labelled, largest, offering, quantity, worded
+from jobs.launchers.diagnosis.amounts import (
+    CPU,
+    DISK,
+    MEMORY,
+    Asked,
+    ever_fits,
+    is_gpu,
+    labelled,
+    largest,
+    offering,
+    quantity,
+    worded,
+)
 from jobs.launchers.diagnosis.reading import Object
 from jobs.launchers.diagnosis.taints import blocking, is_control_plane, state_of, usable
 from jobs.launchers.diagnosis.values import LESS, THEN_BY_ITSELF, Finding
 
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available:?\s*")
-_TAIL = re.compile(r"\.?\s*(?:no new claims to deallocate|preemption:|Preemption is not helpful|no new victims).*", re.S)
+_TAIL = re.compile(
+    r"\.?\s*(?:no new claims to deallocate|preemption:|Preemption is not helpful|no new victims).*",
+    re.S,
+)
 _PART = re.compile(r"^(\d+)\s+(.*)$", re.S)
 _TAINT = re.compile(r"taint(?:\(s\))?\s*\{([^}]*)\}|taint \{([^}]*)\}")
 _CLAIM_MISSING = re.compile(r'persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)')
@@ -31,7 +46,10 @@ _VOLUME = re.compile(
     r"|ReadWriteOncePod|enough free storage|disk conflict|persistentvolumeclaim|PersistentVolume|volume limit",
     re.I,
 )
-_SELECTOR = re.compile(r"node affinity|node selector|node\(s\) didn't match (?:Pod's|the requested node)|node label", re.I)
+_SELECTOR = re.compile(
+    r"node affinity|node selector|node\(s\) didn't match (?:Pod's|the requested node)|node label",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +82,22 @@ def read_verdict(message: str) -> Verdict:
     for words in re.split(r",\s+(?=\d+ )|,\s+(?=persistentvolumeclaim |pod has )", body):
         found = _PART.match(words.strip())
         parts.append(Part(int(found[1][:9]), found[2].strip()) if found else Part(0, words.strip()))
-    return Verdict(message, int(head[2][:9]) if head else None, tuple(part for part in parts if part.words))
+    return Verdict(
+        message, int(head[2][:9]) if head else None, tuple(part for part in parts if part.words)
+    )
 
 
-def unschedulable_finding(message: str, asked: Asked, nodes: Sequence[Object] | None, more: str = "") -> Finding:
+def unschedulable_finding(
+    message: str, asked: Asked, nodes: Sequence[Object] | None, more: str = ""
+) -> Finding:
     """Why the scheduler finds no node. `more`: what an autoscaler or a volume's provisioner said."""
     verdict = read_verdict(message)
-    found = _claim(verdict, asked, more) or _room(verdict, asked, nodes) or _place(verdict, asked, nodes) or _plain(verdict)
+    found = (
+        _claim(verdict, asked, more)
+        or _room(verdict, asked, nodes)
+        or _place(verdict, asked, nodes)
+        or _plain(verdict)
+    )
     advice = f"{found.advice} {more}".strip() if more and more not in found.advice else found.advice
     return replace(found, advice=advice, raw=f"Unschedulable: {message}")
 
@@ -99,7 +126,10 @@ def _claim(verdict: Verdict, asked: Asked, more: str) -> Finding | None:
             f"Waiting: the volume {named} has no volume yet (unbound).",
             "An administrator has to give it a volume, or a storage class that makes one.",
             "",
-            ("Give the claim a volume or a storage class", "Let workers run without the shared model cache"),
+            (
+                "Give the claim a volume or a storage class",
+                "Let workers run without the shared model cache",
+            ),
             facts={"claim": claim},
             meanwhile=THEN_BY_ITSELF,
         )
@@ -147,13 +177,21 @@ def _never(resource: str, asked: Asked, nodes: Sequence[Object] | None) -> bool:
     return bool(nodes) and amount is not None and largest(nodes or (), resource) < quantity(amount)
 
 
-def _amount(verdict: Verdict, resource: str, asked: Asked, every: Sequence[Object] | None) -> Finding:
+def _amount(
+    verdict: Verdict, resource: str, asked: Asked, every: Sequence[Object] | None
+) -> Finding:
     category, step = _ROOM[resource]
     amount = asked.requests.get(resource)
     # A node that the worker may not be put on is none that could hold it. Where it may go to none, all are told.
-    nodes = (usable(every, asked.tolerations, asked.selector) or every) if every is not None else None
+    nodes = (
+        (usable(every, asked.tolerations, asked.selector) or every) if every is not None else None
+    )
     wanted = f"{worded(resource, amount)} free" if amount else f"enough {resource} free"
-    size = f" (largest node: {worded(resource, largest(nodes, resource)).partition(' of ')[0]})" if nodes else ""
+    size = (
+        f" (largest node: {worded(resource, largest(nodes, resource)).partition(' of ')[0]})"
+        if nodes
+        else ""
+    )
     if _never(resource, asked, nodes):
         advice = "Even an empty node is too small: it starts only once a larger node is added. Ask for less, or have one added."
     elif nodes and asked.requests and not ever_fits(nodes, asked.requests):
@@ -170,7 +208,9 @@ def _amount(verdict: Verdict, resource: str, asked: Asked, every: Sequence[Objec
             "asked": amount,
             "resource": resource,
             "largest": largest(nodes, resource) if nodes else None,
-            "never_fits": True if nodes and asked.requests and not ever_fits(nodes, asked.requests) else None,
+            "never_fits": True
+            if nodes and asked.requests and not ever_fits(nodes, asked.requests)
+            else None,
             "nodes": verdict.node_count,
         },
     )
@@ -183,7 +223,11 @@ def _beside(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> s
     if not words:
         return ""
     chosen = [taint for taint in taints if not state_of(taint) and not is_control_plane(taint)]
-    also = " With a toleration for the taint in the cluster's row it can use those nodes, too." if chosen else ""
+    also = (
+        " With a toleration for the taint in the cluster's row it can use those nodes, too."
+        if chosen
+        else ""
+    )
     return f" Other {words}.{also}"
 
 
@@ -204,7 +248,10 @@ def _gpu(verdict: Verdict, resource: str, asked: Asked, nodes: Sequence[Object] 
         f"Waiting for {several}: {who}. {_counts(verdict)}",
         "Run it without a GPU, or have a GPU node added, or its device plugin installed.",
         "",
-        ({"label": "Run without a GPU", "patch": {"resources": {"gpu": 0}}}, "Add a GPU node or its device plugin"),
+        (
+            {"label": "Run without a GPU", "patch": {"resources": {"gpu": 0}}},
+            "Add a GPU node or its device plugin",
+        ),
         facts={
             "asked": amount,
             "resource": resource,
@@ -221,7 +268,11 @@ def _place(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Fi
         return _volume(verdict, asked)
     if any(_SELECTOR.search(part.words) for part in verdict.parts):
         return _selector(verdict, asked, nodes)
-    return _taint(verdict, asked, nodes) if any("taint" in part.words for part in verdict.parts) else None
+    return (
+        _taint(verdict, asked, nodes)
+        if any("taint" in part.words for part in verdict.parts)
+        else None
+    )
 
 
 def _volume(verdict: Verdict, asked: Asked) -> Finding:
@@ -233,13 +284,19 @@ def _volume(verdict: Verdict, asked: Asked) -> Finding:
         "The volume is bound to a place (a node or a zone) where the worker finds no room, or no node takes one more volume. An administrator"
         " has to make room there, or to use a volume that every node can mount.",
         "",
-        ("Make room where the volume is", "Use a volume that every node can mount (ReadWriteMany)", "Let workers run without the shared model cache"),
+        (
+            "Make room where the volume is",
+            "Use a volume that every node can mount (ReadWriteMany)",
+            "Let workers run without the shared model cache",
+        ),
         facts={"claim": claim, "nodes": verdict.node_count},
     )
 
 
 def _selector(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Finding:
-    label = ", ".join(f"{name}={value}" if value else name for name, value in sorted(asked.selector.items()))
+    label = ", ".join(
+        f"{name}={value}" if value else name for name, value in sorted(asked.selector.items())
+    )
     if not label:
         who = "no node matches its node selector or affinity"
     elif nodes is not None and labelled(nodes, asked.selector):
@@ -251,14 +308,21 @@ def _selector(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) ->
         f"Waiting: {who}. {_counts(verdict)}",
         "An administrator has to label a node, or to correct the node selector of the cluster's row.",
         "",
-        (f"Label a node with {label}" if label else "Label a node", "Correct the cluster's node selector"),
+        (
+            f"Label a node with {label}" if label else "Label a node",
+            "Correct the cluster's node selector",
+        ),
         facts={"selector": label, "nodes": verdict.node_count},
     )
 
 
 def _taints(verdict: Verdict) -> list[str]:
     """The taints the scheduler names, as `key: value`."""
-    found = [match[1] or match[2] or "" for part in verdict.parts for match in _TAINT.finditer(part.words)]
+    found = [
+        match[1] or match[2] or ""
+        for part in verdict.parts
+        for match in _TAINT.finditer(part.words)
+    ]
     return list(dict.fromkeys(taint.strip().rstrip(":").strip() for taint in found))
 
 
@@ -267,15 +331,23 @@ def _named_taints(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None
     named = _taints(verdict)
     if named or not any("taint" in part.words for part in verdict.parts):
         return named
-    return list(dict.fromkeys(taint for node in nodes or () for taint in blocking(node, asked.tolerations)))[:5]
+    return list(
+        dict.fromkeys(taint for node in nodes or () for taint in blocking(node, asked.tolerations))
+    )[:5]
 
 
 def _taint_words(taints: Sequence[str]) -> str:
     """What the nodes with these taints are, or have."""
     states = list(dict.fromkeys(state for taint in taints if (state := state_of(taint))))
     chosen = [taint for taint in taints if not state_of(taint)]
-    have = f"nodes have the taint {', '.join(f'{{{taint}}}' for taint in chosen)}, which the worker does not tolerate" if chosen else ""
-    return " and ".join(part for part in (f"nodes are {', '.join(states)}" if states else "", have) if part)
+    have = (
+        f"nodes have the taint {', '.join(f'{{{taint}}}' for taint in chosen)}, which the worker does not tolerate"
+        if chosen
+        else ""
+    )
+    return " and ".join(
+        part for part in (f"nodes are {', '.join(states)}" if states else "", have) if part
+    )
 
 
 def _taint(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Finding:
@@ -289,7 +361,9 @@ def _taint(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Fi
         if chosen:
             advice += " The other nodes are reserved by their taint."
     elif chosen:
-        advice = "An administrator has to add a toleration to the cluster's row, or to remove the taint."
+        advice = (
+            "An administrator has to add a toleration to the cluster's row, or to remove the taint."
+        )
         steps = ("Give the cluster a toleration for the taint", "Remove the taint from a node")
     elif taints:
         advice = "These nodes are reserved for the cluster's control plane. An administrator has to add a node for workers."
@@ -311,9 +385,17 @@ def _taint(verdict: Verdict, asked: Asked, nodes: Sequence[Object] | None) -> Fi
 
 _PLAIN = (
     ("no nodes available", "the cluster has no node", "Add a node"),
-    ("were unschedulable", "the nodes are cordoned (closed to new pods)", "Open a node again (kubectl uncordon)"),
+    (
+        "were unschedulable",
+        "the nodes are cordoned (closed to new pods)",
+        "Open a node again (kubectl uncordon)",
+    ),
     ("Too many pods", "the nodes hold as many pods as they may", "Add a node"),
-    ("topology spread", "a topology spread constraint forbids it", "Change the constraint, or add a node"),
+    (
+        "topology spread",
+        "a topology spread constraint forbids it",
+        "Change the constraint, or add a node",
+    ),
     ("anti-affinity", "a pod anti-affinity rule forbids it", "Change the rule, or add a node"),
     ("pod affinity", "a pod affinity rule is not met", "Change the rule"),
     ("free ports", "the ports it asks for are taken", "Free the ports"),
@@ -332,7 +414,9 @@ def _plain(verdict: Verdict) -> Finding:
                 (step,),
                 facts={"nodes": verdict.node_count},
             )
-    short = ", ".join(dict.fromkeys(part.insufficient() for part in verdict.parts if part.insufficient()))
+    short = ", ".join(
+        dict.fromkeys(part.insufficient() for part in verdict.parts if part.insufficient())
+    )
     why = f"no node has enough {short} free" if short else f"the scheduler says: {verdict.message}"
     return Finding(
         FailureReason.UNSCHEDULABLE,
@@ -348,5 +432,7 @@ def _counts(verdict: Verdict) -> str:
     """What the scheduler said of how many nodes, where it is more than one thing."""
     if len(verdict.parts) < 2 and (verdict.node_count or 0) < 2:
         return ""
-    told = "; ".join(f"{part.count} × {part.words}" if part.count else part.words for part in verdict.parts[:6])
+    told = "; ".join(
+        f"{part.count} × {part.words}" if part.count else part.words for part in verdict.parts[:6]
+    )
     return f"Of {verdict.node_count} nodes: {told}." if verdict.node_count is not None else ""

@@ -12,12 +12,34 @@ from jobs.launchers.diagnosis.values import THEN_BY_ITSELF, TRIES_AGAIN, Finding
 
 # What containerd, CRI-O and Docker end a container with that never ran.
 START_REASONS = frozenset(
-    {"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "CreateContainerConfigError", "ContainerCannotStart"}
+    {
+        "StartError",
+        "ContainerCannotRun",
+        "RunContainerError",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+        "ContainerCannotStart",
+    }
 )
 QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})  # at work, nothing said
-MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeFailedDelete", "FailedMountOnFilesystemMismatch"})
+MOUNT_EVENTS = frozenset(
+    {
+        "FailedMount",
+        "FailedAttachVolume",
+        "FailedMapVolume",
+        "VolumeFailedDelete",
+        "FailedMountOnFilesystemMismatch",
+    }
+)
 SANDBOX_EVENTS = frozenset(
-    {"FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady", "FailedCreatePodContainer", "FailedPodSandBoxStatus", "CNIRequestFailed"}
+    {
+        "FailedCreatePodSandBox",
+        "FailedCreatePodSandbox",
+        "NetworkNotReady",
+        "FailedCreatePodContainer",
+        "FailedPodSandBoxStatus",
+        "CNIRequestFailed",
+    }
 )
 
 _SECRET = re.compile(r'secrets? "([^"]+)" not found', re.I)
@@ -29,7 +51,9 @@ _CLAIM = re.compile(r'persistentvolumeclaims? "([^"]+)" (?:not found|is being de
 _VOLUMES = re.compile(r"unmounted volumes=\[([^\]]*)\]")
 _VOLUME = re.compile(r'(?:volume|PVC|claim) "?([A-Za-z0-9._:/-]+)"?')
 _ROOT = re.compile(r"runAsNonRoot|image will run as root|non-numeric user", re.I)
-_MEMORY = re.compile(r"OOM-killed|memory limit too low|cannot allocate memory|minimum memory limit", re.I)
+_MEMORY = re.compile(
+    r"OOM-killed|memory limit too low|cannot allocate memory|minimum memory limit", re.I
+)
 _PROFILE = re.compile(r"(seccomp|apparmor)\b.{0,60}?profile [\\\"'`]*([^\s\"'`\\:]{1,512})", re.I)
 _SANDBOX_IMAGE = re.compile(
     r"(?:sandbox|pause|infra(?:structure)?) image [\"'`]?([^\s\"'`]+?)[\"'`:]?(?:\s|$)|image [\"'`]?([^\s\"'`]*\bpause\b[^\s\"'`]*?)[\"'`]?:?(?:\s|$)"
@@ -41,8 +65,14 @@ _DRIVERS = (
     re.compile(r"(?:external-attacher of|CSI driver) ([\w.-]+\.[\w.-]+)"),
 )
 _ABSENT_DRIVER = re.compile(r"not found in the list of registered|does not contain driver")
-_MOUNTING = re.compile(r"error mounting|failed to (?:prepare subPath|mount|create subPath)|mountpoint|bind[- ]source|invalid mount|subpath", re.I)
-_NETWORK = re.compile(r"network|\bcni\b|plugin type=|ipam|failed to allocate|no addresses|IP address|calico|cilium|flannel|veth", re.I)
+_MOUNTING = re.compile(
+    r"error mounting|failed to (?:prepare subPath|mount|create subPath)|mountpoint|bind[- ]source|invalid mount|subpath",
+    re.I,
+)
+_NETWORK = re.compile(
+    r"network|\bcni\b|plugin type=|ipam|failed to allocate|no addresses|IP address|calico|cilium|flannel|veth",
+    re.I,
+)
 
 
 def waiting_finding(reason: str, message: str, asked: Asked, image: str) -> Finding | None:
@@ -74,7 +104,10 @@ def start_finding(reason: str, message: str, asked: Asked, image: str) -> Findin
             "The node refuses to run the image as root, which the worker's security context forbids (runAsNonRoot).",
             "An administrator has to give the image a numeric user that is not root: waiting does not help.",
             raw,
-            ("Give the image a numeric user that is not root", "Mend the worker's security context"),
+            (
+                "Give the image a numeric user that is not root",
+                "Mend the worker's security context",
+            ),
             hopeless=True,
             facts={"image": image},
         )
@@ -176,13 +209,25 @@ def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
     volume = (unmounted[1].replace(" ", ", ") if unmounted else "") or (named[1] if named else "")
     volume_told = f' "{volume}"' if volume else ""
     steps: tuple[str, ...] = ("Look at the volume and at its storage driver",)
-    driver = next((named_by[1].rstrip(".,:") for pattern in _DRIVERS if (named_by := pattern.search(message))), "")
+    driver = next(
+        (
+            named_by[1].rstrip(".,:")
+            for pattern in _DRIVERS
+            if (named_by := pattern.search(message))
+        ),
+        "",
+    )
     if driver and _ABSENT_DRIVER.search(message):
         why = f"the storage driver {driver} (CSI), which the volume{volume_told} needs, is not registered on its node"
-        steps = (f"Install the storage driver {driver} on the nodes, or look at its pod on this node",)
+        steps = (
+            f"Install the storage driver {driver} on the nodes, or look at its pod on this node",
+        )
     elif "Multi-Attach" in message:
         why = f"the volume{volume_told} is in use on another node and cannot be attached to two"
-        steps = ("Wait until the other pod has ended", "Use a volume that many nodes can mount (ReadWriteMany)")
+        steps = (
+            "Wait until the other pod has ended",
+            "Use a volume that many nodes can mount (ReadWriteMany)",
+        )
     elif reason == "FailedAttachVolume" or "AttachVolume" in message:
         why = f"the volume{volume_told} cannot be attached to its node{f' by the storage driver {driver} (CSI)' if driver else ''}"
     else:
@@ -193,7 +238,11 @@ def mount_finding(reason: str, message: str, asked: Asked) -> Finding:
         "An administrator should look at the volume.",
         raw,
         (*steps, "Let workers run without the shared model cache") if asked.claims else steps,
-        facts={"volume": volume, "driver": driver, "claim": asked.claims[0] if asked.claims else ""},
+        facts={
+            "volume": volume,
+            "driver": driver,
+            "claim": asked.claims[0] if asked.claims else "",
+        },
         meanwhile=TRIES_AGAIN,
     )
 

@@ -49,12 +49,28 @@ _PREFIXES = (
     ("machineconfiguration.openshift.io/", "being updated"),
 )
 # Agents (CSI drivers, network plugins) that have not started on a new node yet end their keys so.
-_SUFFIXES = (("not-ready", "still being set up"), ("uninitialized", "still being set up"), ("-unready", "still being set up"))
+_SUFFIXES = (
+    ("not-ready", "still being set up"),
+    ("uninitialized", "still being set up"),
+    ("-unready", "still being set up"),
+)
 _CONTROL_PLANE = frozenset(
-    {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", "node-role.kubernetes.io/etcd", "CriticalAddonsOnly"}
+    {
+        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/master",
+        "node-role.kubernetes.io/etcd",
+        "CriticalAddonsOnly",
+    }
 )
 # A person may write a taint under a prefix of Karpenter's; these name what a node is for, and do not pass.
-_CHOSEN = frozenset({"karpenter.sh/nodepool", "karpenter.sh/capacity-type", "karpenter.sh/provisioner-name", "node.kubernetes.io/instance-type"})
+_CHOSEN = frozenset(
+    {
+        "karpenter.sh/nodepool",
+        "karpenter.sh/capacity-type",
+        "karpenter.sh/provisioner-name",
+        "node.kubernetes.io/instance-type",
+    }
+)
 
 
 def key_of(taint: str) -> str:
@@ -83,19 +99,25 @@ def blocking(node: Object, tolerations: Sequence[Object]) -> list[str]:
     found = [
         f"{text(taint.get('key'))}: {text(taint.get('value'))}".rstrip(": ")
         for taint in items(at(node, "spec").get("taints"))
-        if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(_tolerates(each, taint) for each in tolerations)
+        if taint.get("effect") in ("NoSchedule", "NoExecute")
+        and not any(_tolerates(each, taint) for each in tolerations)
     ]
     if at(node, "spec").get("unschedulable") is True:
         found.append("node.kubernetes.io/unschedulable")
     return list(dict.fromkeys(found))
 
 
-def usable(nodes: Iterable[Object], tolerations: Sequence[Object], selector: Mapping[str, str]) -> list[Object]:
+def usable(
+    nodes: Iterable[Object], tolerations: Sequence[Object], selector: Mapping[str, str]
+) -> list[Object]:
     """The nodes that a worker may be put on: without a taint that it does not tolerate, with the labels that it asks for."""
     return [
         node
         for node in nodes
-        if not blocking(node, tolerations) and all(at(node, "metadata", "labels").get(name) == value for name, value in selector.items())
+        if not blocking(node, tolerations)
+        and all(
+            at(node, "metadata", "labels").get(name) == value for name, value in selector.items()
+        )
     ]
 
 
@@ -106,4 +128,6 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
         return toleration.get("operator") == "Exists"
     if toleration.get("key") != taint.get("key"):
         return False
-    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (taint.get("value") or "")
+    return toleration.get("operator") == "Exists" or (toleration.get("value") or "") == (
+        taint.get("value") or ""
+    )

@@ -8,19 +8,50 @@ from collections.abc import Sequence
 
 from jobs.contract import FailureReason
 from jobs.launchers.diagnosis.amounts import Asked
-from jobs.launchers.diagnosis.images import IMAGE_REASONS, PULLING, image_finding, image_named, pulling_finding
+from jobs.launchers.diagnosis.images import (
+    IMAGE_REASONS,
+    PULLING,
+    image_finding,
+    image_named,
+    pulling_finding,
+)
 from jobs.launchers.diagnosis.reading import Event, Object
 from jobs.launchers.diagnosis.scheduling import unschedulable_finding
-from jobs.launchers.diagnosis.starting import MOUNT_EVENTS, SANDBOX_EVENTS, mount_finding, sandbox_finding, start_finding
+from jobs.launchers.diagnosis.starting import (
+    MOUNT_EVENTS,
+    SANDBOX_EVENTS,
+    mount_finding,
+    sandbox_finding,
+    start_finding,
+)
 from jobs.launchers.diagnosis.values import QUOTED_MAX, Finding, clean
 
 PROGRESS = frozenset({"Pulled", "Created", "Started"})
 _ADDS = frozenset({"TriggeredScaleUp", "Nominated"})
-_AUTOSCALER = _ADDS | {"NotTriggerScaleUp", "FailedScaleUp", "FailedToScaleUpGroup", "ScaleUpFailed", "ScaleUpTimedOut"}
+_AUTOSCALER = _ADDS | {
+    "NotTriggerScaleUp",
+    "FailedScaleUp",
+    "FailedToScaleUpGroup",
+    "ScaleUpFailed",
+    "ScaleUpTimedOut",
+}
 _AUTOSCALERS = ("karpenter", "autoscaler", "provisioner")
-_KARPENTER = re.compile(r"^(?:Failed to schedule pod|Could not schedule pod)|nodepool|incompatible with provisioner|instance type", re.I)
-_SAYS_NO = re.compile(r"pod didn't trigger scale-up(?: \([^)]*\))?: ?|(?:Failed to|Could not) schedule pod, ?", re.I)
-_CLAIM_EVENTS = frozenset({"FailedBinding", "ProvisioningFailed", "ExternalProvisioning", "WaitForFirstConsumer", "Provisioning"})
+_KARPENTER = re.compile(
+    r"^(?:Failed to schedule pod|Could not schedule pod)|nodepool|incompatible with provisioner|instance type",
+    re.I,
+)
+_SAYS_NO = re.compile(
+    r"pod didn't trigger scale-up(?: \([^)]*\))?: ?|(?:Failed to|Could not) schedule pod, ?", re.I
+)
+_CLAIM_EVENTS = frozenset(
+    {
+        "FailedBinding",
+        "ProvisioningFailed",
+        "ExternalProvisioning",
+        "WaitForFirstConsumer",
+        "Provisioning",
+    }
+)
 _NO_CAUSE = frozenset({FailureReason.STARTING, FailureReason.IMAGE_PULLING})
 _BARE = re.compile(
     r"timed out waiting for the condition|timeout expired waiting for volumes|context deadline exceeded|DeadlineExceeded|context canceled"
@@ -28,20 +59,26 @@ _BARE = re.compile(
     re.I,
 )
 _CAUSE = re.compile(
-    r"not found|denied|refused|no such|forbidden|unauthorized|driver|x509|permission|already exclusively|lookup |dial tcp|failed to pull", re.I
+    r"not found|denied|refused|no such|forbidden|unauthorized|driver|x509|permission|already exclusively|lookup |dial tcp|failed to pull",
+    re.I,
 )
 _PULL = re.compile(r'^Failed to pull image "[^"]*": (.*)$', re.S)
 _NODE = re.compile(r"Successfully assigned \S+ to (\S+)")
 
 
-def trouble(events: Sequence[Event], asked: Asked, image: str, *, nodes: Sequence[Object] | None, more: str) -> Finding | None:
+def trouble(
+    events: Sequence[Event], asked: Asked, image: str, *, nodes: Sequence[Object] | None, more: str
+) -> Finding | None:
     """What keeps the pod of `events` (the oldest first) from running; None when nothing does."""
     found: Finding | None = None
     from_image = False  # a failed pull is over only when one worked: the kubelet says "Pulling" at each new try
     node = ""
     for event in events:
         if event.reason == "Scheduled":
-            found, node = None if found and found.raw.startswith("Unschedulable") else found, node_named(event.message)
+            found, node = (
+                None if found and found.raw.startswith("Unschedulable") else found,
+                node_named(event.message),
+            )
         elif event.reason in PROGRESS:
             found, from_image = None, False
         elif is_autoscaler(event):
@@ -49,16 +86,32 @@ def trouble(events: Sequence[Event], asked: Asked, image: str, *, nodes: Sequenc
         elif event.reason == "FailedScheduling":
             found = unschedulable_finding(event.message, asked, nodes, more)
         elif event.reason == "Pulling":
-            found = found if from_image else pulling_finding(event.message, image_named(event.message) or image)
+            found = (
+                found
+                if from_image
+                else pulling_finding(event.message, image_named(event.message) or image)
+            )
         elif event.reason in MOUNT_EVENTS:
-            found = found if _repeats(event, found) else mount_finding(event.reason, event.message, asked)
+            found = (
+                found
+                if _repeats(event, found)
+                else mount_finding(event.reason, event.message, asked)
+            )
         elif event.reason == "SuccessfulAttachVolume":
             found = None if found and found.raw.startswith("FailedAttachVolume") else found
         elif event.reason in SANDBOX_EVENTS:
-            found = found if _repeats(event, found) else sandbox_finding(event.reason, event.message, node)
+            found = (
+                found
+                if _repeats(event, found)
+                else sandbox_finding(event.reason, event.message, node)
+            )
         else:
             failed = _failed(event, asked, image, known=found if from_image else None)
-            found, from_image = (failed, failed.raw.partition(":")[0] in IMAGE_REASONS) if failed else (found, from_image)
+            found, from_image = (
+                (failed, failed.raw.partition(":")[0] in IMAGE_REASONS)
+                if failed
+                else (found, from_image)
+            )
     return found
 
 
@@ -68,7 +121,9 @@ def _failed(event: Event, asked: Asked, image: str, known: Finding | None) -> Fi
     if event.reason in ("InspectFailed", "ErrImageNeverPull"):
         reason = event.reason
         if reason == "InspectFailed":
-            reason = "InvalidImageName" if "parse image name" in event.message else "ImageInspectError"
+            reason = (
+                "InvalidImageName" if "parse image name" in event.message else "ImageInspectError"
+            )
         return image_finding(reason, event.message, image)
     if event.reason != "Failed":
         return None
@@ -80,7 +135,9 @@ def _failed(event: Event, asked: Asked, image: str, known: Finding | None) -> Fi
         return known or image_finding(words, "", image)
     if known is not None and is_bare(words):
         return known
-    return start_finding("Failed", words, asked, image) if words and words != event.message else None
+    return (
+        start_finding("Failed", words, asked, image) if words and words != event.message else None
+    )
 
 
 def is_bare(message: str) -> bool:
@@ -95,18 +152,32 @@ def _repeats(event: Event, found: Finding | None) -> bool:
 
 def start_words(events: Sequence[Event]) -> str:
     """Why the container could not be made, of an earlier try: a later one may say only that the first is still at work."""
-    words = (event.message.removeprefix("Error: ") for event in reversed(events) if event.reason == "Failed")
+    words = (
+        event.message.removeprefix("Error: ")
+        for event in reversed(events)
+        if event.reason == "Failed"
+    )
     return next((each for each in words if each not in IMAGE_REASONS and not is_bare(each)), "")
 
 
 def pull_words(events: Sequence[Event]) -> str:
     """Why the last pull failed: a kubelet before 1.31 does not repeat it while it waits for the next try."""
-    return next((event.message for event in reversed(events) if event.reason == "Failed" and _PULL.match(event.message)), "")
+    return next(
+        (
+            event.message
+            for event in reversed(events)
+            if event.reason == "Failed" and _PULL.match(event.message)
+        ),
+        "",
+    )
 
 
 def needs_pull_words(reason: str, message: str) -> bool:
     """Whether a waiting reason says that a pull failed, and not why."""
-    return reason in PULLING and re.fullmatch(r'(?:Back-off pulling image "[^"]*")?\.?', message.strip()) is not None
+    return (
+        reason in PULLING
+        and re.fullmatch(r'(?:Back-off pulling image "[^"]*")?\.?', message.strip()) is not None
+    )
 
 
 def node_named(message: str) -> str:
@@ -123,7 +194,9 @@ def is_autoscaler(event: Event) -> bool:
         return False
     if any(name in event.reporter.lower() for name in _AUTOSCALERS):
         return True
-    return "nodes are available" not in event.message and _KARPENTER.search(event.message) is not None
+    return (
+        "nodes are available" not in event.message and _KARPENTER.search(event.message) is not None
+    )
 
 
 def scaling_words(events: Sequence[Event], claims: Sequence[Event]) -> str:
@@ -134,7 +207,9 @@ def scaling_words(events: Sequence[Event], claims: Sequence[Event]) -> str:
     if scaling and scaling.reason in _ADDS:
         told.append("The node autoscaler is adding a node.")
     elif scaling:
-        told.append(f"The node autoscaler adds no node: {clean(_refusal(scaling.message), QUOTED_MAX).rstrip('.')}.")
+        told.append(
+            f"The node autoscaler adds no node: {clean(_refusal(scaling.message), QUOTED_MAX).rstrip('.')}."
+        )
     if claim:
         told.append(f"The volume claim reports: {clean(claim.message, QUOTED_MAX).rstrip('.')}.")
     return " ".join(told)

@@ -14,7 +14,10 @@ QUOTED_MAX = 600  # of them in a sentence
 NAME_MAX = 253  # the longest name an object of Kubernetes bears
 
 AGAIN: dict[str, Any] = {"label": "Run again", "patch": {}}
-ANYWHERE: dict[str, Any] = {"label": "Run on any cluster", "patch": {"cluster": None, "region": None}}
+ANYWHERE: dict[str, Any] = {
+    "label": "Run on any cluster",
+    "patch": {"cluster": None, "region": None},
+}
 THEN_BY_ITSELF = "The worker then starts by itself."
 TRIES_AGAIN = "The node tries again by itself."
 NOTHING_TO_DO = "Nothing to do: wait"
@@ -82,7 +85,10 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
     """The diagnosis that `finding` is for a worker at `stage`. `before`: what else happened, as a sentence."""
     if stage is Stage.WAITS and finding.hopeless:
         stage = Stage.STUCK
-    steps: list[dict[str, Any]] = [{"label": each, "patch": None} if isinstance(each, str) else dict(each) for each in finding.steps]
+    steps: list[dict[str, Any]] = [
+        {"label": each, "patch": None} if isinstance(each, str) else dict(each)
+        for each in finding.steps
+    ]
     if stage is not Stage.WAITS and AGAIN not in steps:
         steps.append(AGAIN)
     raw = clean(finding.raw, RAW_MAX)
@@ -90,7 +96,16 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
     return ClusterDiagnosis(
         category=finding.category,
         summary=clean(finding.summary, 2 * QUOTED_MAX),
-        detail=" ".join(part for part in (finding.advice, finding.meanwhile if stage is Stage.WAITS else "", before, _said(raw)) if part),
+        detail=" ".join(
+            part
+            for part in (
+                finding.advice,
+                finding.meanwhile if stage is Stage.WAITS else "",
+                before,
+                _said(raw),
+            )
+            if part
+        ),
         next_steps=tuple(steps[:3]),
         waiting=stage is Stage.WAITS,
         hopeless=stage is Stage.STUCK,

@@ -10,8 +10,21 @@ from jobs.launchers.diagnosis.pods import NONE, Container, Pod
 from jobs.launchers.diagnosis.reading import Event
 from jobs.launchers.diagnosis.scene import Scene
 from jobs.launchers.diagnosis.scheduling import unschedulable_finding
-from jobs.launchers.diagnosis.starting import MOUNT_EVENTS, QUIET, SANDBOX_EVENTS, START_REASONS, waiting_finding
-from jobs.launchers.diagnosis.timeline import is_bare, needs_pull_words, node_named, pull_words, start_words, trouble
+from jobs.launchers.diagnosis.starting import (
+    MOUNT_EVENTS,
+    QUIET,
+    SANDBOX_EVENTS,
+    START_REASONS,
+    waiting_finding,
+)
+from jobs.launchers.diagnosis.timeline import (
+    is_bare,
+    needs_pull_words,
+    node_named,
+    pull_words,
+    start_words,
+    trouble,
+)
 from jobs.launchers.diagnosis.values import NOTHING_TO_DO, Finding
 
 
@@ -62,7 +75,13 @@ def _of_events(scene: Scene, pod: Pod, own: Container | None) -> Finding | None:
     """What the pod's events say, without those of a stage that is over."""
     image = (own.image if own else "") or scene.asked.image
     begun = pod.conditions.get("PodReadyToStartContainers", NONE)
-    events = [event for event in scene.events if not (begun.holds and event.at <= begun.at and event.reason in MOUNT_EVENTS | SANDBOX_EVENTS)]
+    events = [
+        event
+        for event in scene.events
+        if not (
+            begun.holds and event.at <= begun.at and event.reason in MOUNT_EVENTS | SANDBOX_EVENTS
+        )
+    ]
     found = trouble(events, scene.asked, image, nodes=scene.nodes, more=scene.more())
     return _with_pull_secret(scene, found) if found else None
 
@@ -128,7 +147,14 @@ def _starting(scene: Scene, pod: Pod, *, placed: bool) -> Finding:
         )
     else:
         what = f"The worker is being started{on}."
-    return Finding(FailureReason.STARTING, what, "Nothing is wrong so far.", "", (NOTHING_TO_DO,), facts={"node": pod.node})
+    return Finding(
+        FailureReason.STARTING,
+        what,
+        "Nothing is wrong so far.",
+        "",
+        (NOTHING_TO_DO,),
+        facts={"node": pod.node},
+    )
 
 
 def suspended(*, ran: bool = False) -> Finding:

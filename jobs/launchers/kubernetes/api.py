@@ -48,7 +48,11 @@ class Answer:
 
     def message(self) -> str:
         """The server's own sentence."""
-        return str(self.json().get("message") or self.body[:300].decode("utf-8", "replace") or f"status {self.status}")
+        return str(
+            self.json().get("message")
+            or self.body[:300].decode("utf-8", "replace")
+            or f"status {self.status}"
+        )
 
 
 class Bucket:
@@ -92,7 +96,14 @@ class Api:
         parts = [f"{group}/namespaces/{self.namespace}/{resource}", name, sub]
         return "/".join(part for part in parts if part)
 
-    def request(self, method: str, path: str, *, query: Query | None = None, body: Mapping[str, Any] | None = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """One request and its whole answer, whatever its status. Raises: Away, Unconfigured."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         response = self._send(method, path, query, data, self._target.timeout_seconds, whole=True)
@@ -104,13 +115,19 @@ class Api:
         """A list's pages, all of one moment, from the store and not from a watch cache. Raises: Away, Unconfigured."""
         following = ""
         while True:
-            asked = {**(query or {}), "limit": PAGE, **({"continue": following} if following else {})}
+            asked = {
+                **(query or {}),
+                "limit": PAGE,
+                **({"continue": following} if following else {}),
+            }
             answer = self.request("GET", path, query=asked)
             if answer.status != 200:
                 raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
             page = answer.json()
             if not str(page.get("kind") or "").endswith("List"):
-                raise Away(f"{path} was answered with something that is no list")  # an empty one would say that all is gone
+                raise Away(
+                    f"{path} was answered with something that is no list"
+                )  # an empty one would say that all is gone
             yield page
             following = page.get("metadata", {}).get("continue", "")
             if not following:
@@ -132,9 +149,13 @@ class Api:
         response = self._send("GET", path, query, None, silence_seconds, whole=False)
         try:
             if response.status != 200:
-                raise Refused(Answer(response.status, response.read(64 * 1024, decode_content=True)))
+                raise Refused(
+                    Answer(response.status, response.read(64 * 1024, decode_content=True))
+                )
             if response.chunked:
-                yield from response.read_chunked(PIECE_BYTES)  # an event a piece, at half of what read1 costs
+                yield from response.read_chunked(
+                    PIECE_BYTES
+                )  # an event a piece, at half of what read1 costs
             else:
                 while piece := response.read1(PIECE_BYTES):
                     yield piece
@@ -146,16 +167,36 @@ class Api:
             response.close()
             response.release_conn()
 
-    def _send(self, method: str, path: str, query: Query | None, data: bytes | None, timeout: float, *, whole: bool) -> Any:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        data: bytes | None,
+        timeout: float,
+        *,
+        whole: bool,
+    ) -> Any:
         import urllib3
 
         self._bucket.take()
         url = f"{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if data is not None else {}), **self._credentials()}
+        headers = {
+            "Accept": "application/json",
+            **({"Content-Type": "application/json"} if data is not None else {}),
+            **self._credentials(),
+        }
         limits = urllib3.Timeout(connect=min(timeout, self._target.timeout_seconds), read=timeout)
         try:
             return self._pool.urlopen(
-                method, url, body=data, headers=headers, timeout=limits, retries=False, redirect=False, preload_content=whole
+                method,
+                url,
+                body=data,
+                headers=headers,
+                timeout=limits,
+                retries=False,
+                redirect=False,
+                preload_content=whole,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Away(f"{self._base} gave no answer: {_why(error)}") from error
@@ -169,7 +210,9 @@ class Api:
         try:
             settings = self._configuration.auth_settings()
         except Exception as error:  # whatever a credential plugin raises
-            raise Unconfigured(f"the cluster's credentials cannot be read: {type(error).__name__}") from error
+            raise Unconfigured(
+                f"the cluster's credentials cannot be read: {type(error).__name__}"
+            ) from error
         known = {each["key"]: each["value"] for each in settings.values() if each.get("value")}
         self._known = now, known
         return known
@@ -192,16 +235,27 @@ def _connect(target: Target) -> tuple[Any, Any]:
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = target.connections + 8
     configuration.retries = False
-    inside = not target.context and ("KUBERNETES_SERVICE_HOST" in os.environ or not target.kubeconfig_file)
+    inside = not target.context and (
+        "KUBERNETES_SERVICE_HOST" in os.environ or not target.kubeconfig_file
+    )
     try:
         if inside:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             config.load_kube_config(  # type: ignore[no-untyped-call]
-                target.kubeconfig_file, target.context or None, client_configuration=configuration, persist_config=False
+                target.kubeconfig_file,
+                target.context or None,
+                client_configuration=configuration,
+                persist_config=False,
             )
-    except Exception as error:  # ConfigException, OSError, YAML errors, and what credential plugins raise
-        where = "the service account of this pod" if inside else f"the context {target.context or '(current)'} of {target.kubeconfig_file}"
+    except (
+        Exception
+    ) as error:  # ConfigException, OSError, YAML errors, and what credential plugins raise
+        where = (
+            "the service account of this pod"
+            if inside
+            else f"the context {target.context or '(current)'} of {target.kubeconfig_file}"
+        )
         raise Unconfigured(f"{where} cannot be used: {error}") from error
     _check_tls(configuration)
     return configuration, client.ApiClient(configuration).rest_client.pool_manager
@@ -212,7 +266,9 @@ def _check_tls(configuration: Any) -> None:
     parts = urlsplit(configuration.host)
     if parts.scheme == "https":
         if not configuration.verify_ssl:
-            raise Unconfigured("the kubeconfig says insecure-skip-tls-verify: give it the cluster's certificate authority instead")
+            raise Unconfigured(
+                "the kubeconfig says insecure-skip-tls-verify: give it the cluster's certificate authority instead"
+            )
         return
     host = parts.hostname or ""
     try:
@@ -220,7 +276,9 @@ def _check_tls(configuration: Any) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        raise Unconfigured(f"{configuration.host} is not https: an API server is asked over TLS only")
+        raise Unconfigured(
+            f"{configuration.host} is not https: an API server is asked over TLS only"
+        )
 
 
 def _own_namespace() -> str:

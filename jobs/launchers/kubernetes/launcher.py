@@ -12,7 +12,16 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.launchers import diagnosis
-from jobs.launchers.base import Evidence, Launched, LaunchLater, LaunchRefused, LaunchSpec, LaunchUncertain, Observed, Target
+from jobs.launchers.base import (
+    Evidence,
+    Launched,
+    LaunchLater,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+    Observed,
+    Target,
+)
 from jobs.launchers.kubernetes import sight, tail
 from jobs.launchers.kubernetes.api import Answer, Api, Away, Unconfigured
 from jobs.launchers.kubernetes.mirror import Mirror
@@ -21,7 +30,13 @@ from mimir.lib.clock import utc_now
 
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
 # Of refusals, those that end by themselves, or once an administrator has given the orchestrator its rights.
-PASSES = frozenset({FailureReason.QUOTA_EXCEEDED, FailureReason.ADMISSION_UNAVAILABLE, FailureReason.CLUSTER_FORBIDDEN})
+PASSES = frozenset(
+    {
+        FailureReason.QUOTA_EXCEEDED,
+        FailureReason.ADMISSION_UNAVAILABLE,
+        FailureReason.CLUSTER_FORBIDDEN,
+    }
+)
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # a 429 that names no time
 
@@ -60,7 +75,9 @@ class KubernetesLauncher:
         A worker that is made too late is refused its claim, and removed as an orphan.
         """
         try:
-            answer = self._api().request("POST", self._api().path("jobs"), body=worker_job(spec, self._template))
+            answer = self._api().request(
+                "POST", self._api().path("jobs"), body=worker_job(spec, self._template)
+            )
         except Unconfigured as error:
             raise _uncertain(f"the cluster cannot be asked: {error}") from error
         except Away as error:
@@ -83,7 +100,9 @@ class KubernetesLauncher:
         if found is None:
             cause = diagnosis.diagnose_refusal(why, reason="InternalError")
             if cause.category is FailureReason.ADMISSION_UNAVAILABLE:
-                raise LaunchUncertain(f"no sure answer, and no such Job yet: {why}", told=cause.told())
+                raise LaunchUncertain(
+                    f"no sure answer, and no such Job yet: {why}", told=cause.told()
+                )
             raise _uncertain(f"no sure answer, and no such Job yet: {why}")
         return found
 
@@ -110,14 +129,23 @@ class KubernetesLauncher:
             return None
         if answer.status in (401, 403):
             words = answer.message()
-            raise LaunchUncertain(f"the cluster does not let us look ({answer.status}): {words}", told=diagnosis.not_allowed(words).told())
+            raise LaunchUncertain(
+                f"the cluster does not let us look ({answer.status}): {words}",
+                told=diagnosis.not_allowed(words).told(),
+            )
         if answer.status != 200:
-            raise _uncertain(f"no sure answer, and a look was answered with {answer.status}: {answer.message()}")
+            raise _uncertain(
+                f"no sure answer, and a look was answered with {answer.status}: {answer.message()}"
+            )
         job = answer.json()
         if not job.get("metadata"):
-            raise _uncertain("no sure answer, and a look was answered with something that is no Job")
+            raise _uncertain(
+                "no sure answer, and a look was answered with something that is no Job"
+            )
         if sight.attempt_id(job) != spec.attempt_id:
-            raise LaunchRefused(f"A Job named {spec.name} is there, and is not this attempt's. Remove it, and run the job again.")
+            raise LaunchRefused(
+                f"A Job named {spec.name} is there, and is not this attempt's. Remove it, and run the job again."
+            )
         return Launched(str(job["metadata"].get("uid", "")), adopted=True)
 
     # -- looking
@@ -125,7 +153,13 @@ class KubernetesLauncher:
     def observe(self) -> list[Observed]:
         jobs, pods, events = self._shown("jobs"), self._shown("pods"), self._shown("events")
         lost_before = self._now() - self._node_grace
-        return sight.observed(jobs.values(), pods.values(), events.values(), self._nodes_now(), lost_before=lost_before)
+        return sight.observed(
+            jobs.values(),
+            pods.values(),
+            events.values(),
+            self._nodes_now(),
+            lost_before=lost_before,
+        )
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         """Asks the API server, unless the mirrors show that it has ended: that does not change any more."""
@@ -171,13 +205,19 @@ class KubernetesLauncher:
         """By its uid: a successor of the same name stays."""
         metadata = each["metadata"]
         body = {**DELETE, "preconditions": {"uid": metadata.get("uid", "")}}
-        answer = self._api().request("DELETE", self._api().path(resource, metadata["name"]), body=body)
+        answer = self._api().request(
+            "DELETE", self._api().path(resource, metadata["name"]), body=body
+        )
         if answer.status not in (200, 202, 404, 409):
-            raise Away(f"deleting {metadata['name']} was answered with {answer.status}: {answer.message()}")
+            raise Away(
+                f"deleting {metadata['name']} was answered with {answer.status}: {answer.message()}"
+            )
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
         _jobs, pods = self._known(name, attempt_id)
-        for pod in sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))):
+        for pod in sorted(
+            pods, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))
+        ):
             yield from tail.rest(self._api(), pod["metadata"]["name"], after, offset)
 
     def close(self) -> None:
@@ -209,8 +249,14 @@ class KubernetesLauncher:
             return mirror
         ours = {"labelSelector": selector(self._template.installation)}
         cuts: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any] | None]]
-        cuts = {"jobs": sight.cut_job, "pods": sight.cut_pod, "events": partial(sight.cut_event, runs=self._runs)}
-        mirror = Mirror(api, resource, {} if resource == "events" else ours, cuts[resource], self._changed.set)
+        cuts = {
+            "jobs": sight.cut_job,
+            "pods": sight.cut_pod,
+            "events": partial(sight.cut_event, runs=self._runs),
+        }
+        mirror = Mirror(
+            api, resource, {} if resource == "events" else ours, cuts[resource], self._changed.set
+        )
         mirror.list()
         if self._follow:
             mirror.follow()
@@ -223,13 +269,21 @@ class KubernetesLauncher:
         mirror = self._mirrors.get("pods")
         return mirror is not None and sight.runs(mirror.get(pod))
 
-    def _known(self, name: str, attempt_id: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    def _known(
+        self, name: str, attempt_id: str
+    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
         """What the mirrors show of an attempt."""
         job = self._mirror("jobs").objects().get(name)
         jobs = [job] if job is not None and sight.attempt_id(job) == attempt_id else []
-        return jobs, [pod for pod in self._mirror("pods").objects().values() if sight.attempt_id(pod) == attempt_id]
+        return jobs, [
+            pod
+            for pod in self._mirror("pods").objects().values()
+            if sight.attempt_id(pod) == attempt_id
+        ]
 
-    def _asked(self, name: str, attempt_id: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    def _asked(
+        self, name: str, attempt_id: str
+    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
         """What the API server itself has of an attempt now. The pods after the Job: it makes none any more once it is gone."""
         api = self._api()
         answer = api.request("GET", api.path("jobs", name))
@@ -239,8 +293,12 @@ class KubernetesLauncher:
         if answer.status == 200 and not job.get("metadata"):
             raise Away(f"a look at {name} was answered with something that is no Job")
         jobs: list[Mapping[str, Any]] = [job] if job and sight.attempt_id(job) == attempt_id else []
-        query = {"labelSelector": f"{selector(self._template.installation)},{ATTEMPT_ID}={attempt_id}"}
-        pods: list[Mapping[str, Any]] = [pod for page in api.pages(api.path("pods"), query) for pod in page.get("items") or ()]
+        query = {
+            "labelSelector": f"{selector(self._template.installation)},{ATTEMPT_ID}={attempt_id}"
+        }
+        pods: list[Mapping[str, Any]] = [
+            pod for page in api.pages(api.path("pods"), query) for pod in page.get("items") or ()
+        ]
         return jobs, pods
 
     def _nodes_now(self) -> tuple[Mapping[str, Any], ...] | None:

@@ -35,13 +35,22 @@ class ListAgain(Exception):
 class Mirror:
     """The objects of one resource by name, each as `cut` leaves it. `changed` is called after each change."""
 
-    def __init__(self, api: Api, resource: str, query: Query, cut: Callable[[Object], Object | None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        resource: str,
+        query: Query,
+        cut: Callable[[Object], Object | None],
+        changed: Callable[[], None],
+    ) -> None:
         self.resource = resource
         self.error: OSError | None = None
         self.lists = 0  # how many were begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
         self._objects: dict[str, Object] = {}
-        self._fresh: dict[str, bytes | None] = {}  # the lines that the watch brought since somebody looked; None: it is gone
+        self._fresh: dict[
+            str, bytes | None
+        ] = {}  # the lines that the watch brought since somebody looked; None: it is gone
         self._broken = False  # one of them could not be read
         self._version = ""
         self._lock = threading.Lock()
@@ -102,7 +111,9 @@ class Mirror:
             "timeoutSeconds": max(1, int(seconds)),
         }
         try:
-            for line in self._api.lines(self._api.path(self.resource), asked, silence_seconds=SILENCE_SECONDS):
+            for line in self._api.lines(
+                self._api.path(self.resource), asked, silence_seconds=SILENCE_SECONDS
+            ):
                 self._apply(line)
                 if self._stop.is_set():
                     return
@@ -128,7 +139,11 @@ class Mirror:
         if kind == "BOOKMARK":
             self._version = version or self._version
             return
-        self._keep(str(metadata.get("name") or ""), line if kind in ("ADDED", "MODIFIED") else None, version or self._version)
+        self._keep(
+            str(metadata.get("name") or ""),
+            line if kind in ("ADDED", "MODIFIED") else None,
+            version or self._version,
+        )
 
     def _keep(self, name: str, line: bytes | None, version: str) -> None:
         with self._lock:
@@ -138,7 +153,9 @@ class Mirror:
 
     def follow(self) -> None:
         """Watch on a thread of its own until `stop`. The first list has to be made before."""
-        self._thread = threading.Thread(target=self._run, name=f"watch {self.resource}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"watch {self.resource}", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,22 +171,30 @@ class Mirror:
                 self.watch(uniform(*WATCH_SECONDS))  # noqa: S311 - so that not all clients come back at once
                 self._list_again()  # an event that never came is found by nothing else
             except ListAgain as again:
-                log.info("a watch cannot go on: listing again", resource=self.resource, why=str(again))
+                log.info(
+                    "a watch cannot go on: listing again", resource=self.resource, why=str(again)
+                )
                 self._list_again()
             except OSError as error:
-                log.warning("a watch broke: listing again", resource=self.resource, error=str(error)[:300])
+                log.warning(
+                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+                )
                 self._list_again()
             except Exception:
                 log.exception("a watch failed: listing again", resource=self.resource)
                 self._list_again()
             if time.monotonic() - began < RETRY_SECONDS:
-                self._stop.wait(RETRY_SECONDS)  # a server that ends every watch at once is not asked without a pause
+                self._stop.wait(
+                    RETRY_SECONDS
+                )  # a server that ends every watch at once is not asked without a pause
 
     def _list_again(self) -> None:
         try:
             self.list()
         except Exception as error:  # whatever it is, the thread goes on: a mirror that stands still would look like a cluster that does
-            self.error = error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
+            self.error = (
+                error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
+            )
             self._changed()
             self._stop.wait(RETRY_SECONDS)
 

@@ -17,7 +17,9 @@ from jobs.launchers.manifest import ATTEMPT_ID, CONTAINER
 Object = Mapping[str, Any]
 NAME = "worker-job-"
 JOB_NAME = "batch.kubernetes.io/job-name"
-UNTOLD = FailureReason.WORKER_LOST.value  # its last word gives no reason, and its attempt has not ended here
+UNTOLD = (
+    FailureReason.WORKER_LOST.value
+)  # its last word gives no reason, and its attempt has not ended here
 BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
 SHARED = frozenset({"PersistentVolumeClaim", "Node"})
@@ -26,7 +28,11 @@ SHARED = frozenset({"PersistentVolumeClaim", "Node"})
 def attempt_id(each: Object) -> str:
     """The attempt an object says it belongs to; the annotation, since who edits labels by hand seldom edits both."""
     metadata = each.get("metadata") or {}
-    return str((metadata.get("annotations") or {}).get(ATTEMPT_ID) or (metadata.get("labels") or {}).get(ATTEMPT_ID) or "")
+    return str(
+        (metadata.get("annotations") or {}).get(ATTEMPT_ID)
+        or (metadata.get("labels") or {}).get(ATTEMPT_ID)
+        or ""
+    )
 
 
 def job_name(pod: Object) -> str:
@@ -60,7 +66,10 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
     pod = name if about.get("kind") == "Pod" else str(event.get("message") or "").rpartition(" ")[2]
     if event.get("reason") in BEGINNING and runs(pod):
         return None
-    return {**diagnosis.remember_event(event), "worker": name.rpartition("-")[0] if about.get("kind") == "Pod" else name}
+    return {
+        **diagnosis.remember_event(event),
+        "worker": name.rpartition("-")[0] if about.get("kind") == "Pod" else name,
+    }
 
 
 def runs(pod: Object | None) -> bool:
@@ -73,7 +82,11 @@ def runs(pod: Object | None) -> bool:
 def _with_head(cut: dict[str, Any], whole: Object) -> Object:
     metadata = whole.get("metadata") or {}
     labels = metadata.get("labels") or {}
-    head = {name: metadata[name] for name in ("name", "uid", "creationTimestamp", "deletionTimestamp") if metadata.get(name)}
+    head = {
+        name: metadata[name]
+        for name in ("name", "uid", "creationTimestamp", "deletionTimestamp")
+        if metadata.get(name)
+    }
     head["labels"] = {name: labels[name] for name in (JOB_NAME,) if name in labels}
     head["annotations"] = {ATTEMPT_ID: attempt_id(whole)}
     return {**cut, "metadata": {**(cut.get("metadata") or {}), **head}}
@@ -111,15 +124,20 @@ def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
     return found
 
 
-def events_of(name: str, job: Object | None, pods: Sequence[Object], events: Mapping[str, Sequence[Object]]) -> tuple[Object, ...]:
+def events_of(
+    name: str, job: Object | None, pods: Sequence[Object], events: Mapping[str, Sequence[Object]]
+) -> tuple[Object, ...]:
     """The events of a worker, and of the volume claims and the node that it uses."""
     own = tuple(events.get(name, ()))
     shared = events.get("", ())
     if not shared:
         return own
-    template = ((((job or {}).get("spec") or {}).get("template") or {}).get("spec") or {})
+    template = (((job or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
     volumes = template.get("volumes") or ()
-    uses = {("PersistentVolumeClaim", (each.get("persistentVolumeClaim") or {}).get("claimName")) for each in volumes}
+    uses = {
+        ("PersistentVolumeClaim", (each.get("persistentVolumeClaim") or {}).get("claimName"))
+        for each in volumes
+    }
     uses |= {("Node", (pod.get("spec") or {}).get("nodeName")) for pod in pods}
     return own + tuple(event for event in shared if _is_used(event["involvedObject"], uses, name))
 
@@ -127,13 +145,17 @@ def events_of(name: str, job: Object | None, pods: Sequence[Object], events: Map
 def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
     """Whether a worker uses a shared object: by its Job's volumes, by its node, or as a claim that was made for its pod alone."""
     kind, name = str(about.get("kind")), str(about.get("name"))
-    return (kind, name) in uses or (kind == "PersistentVolumeClaim" and name.startswith(f"{worker}-"))
+    return (kind, name) in uses or (
+        kind == "PersistentVolumeClaim" and name.startswith(f"{worker}-")
+    )
 
 
 def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observed:
     jobs, pods = [evidence.job] if evidence.job is not None else [], evidence.pods
     ended = has_ended(jobs, pods, lost_before=lost_before)
-    latest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
+    latest = max(
+        pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None
+    )
     end = _terminated(latest) if latest is not None and ended else {}
     said = read_last_word(end.get("message"))
     code = said.code if said is not None else _code(end)
@@ -143,7 +165,11 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
         uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
         alive=not ended,
         exit_code=code,
-        signal=said.signal if said is not None else code - 128 if code is not None and 128 < code < 160 else None,
+        signal=said.signal
+        if said is not None
+        else code - 128
+        if code is not None and 128 < code < 160
+        else None,
         reason=(said.reason or UNTOLD) if said is not None else "",
         message=said.message if said is not None else "",
         peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
@@ -159,7 +185,9 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
     """
     if any(not _over(pod, lost_before) for pod in pods):
         return False
-    return bool(pods) or all(_finished(job) or job["metadata"].get("deletionTimestamp") for job in jobs)
+    return bool(pods) or all(
+        _finished(job) or job["metadata"].get("deletionTimestamp") for job in jobs
+    )
 
 
 def _unsure(pod: Object) -> bool:
@@ -168,7 +196,10 @@ def _unsure(pod: Object) -> bool:
     A sidecar that is not ready makes the pod unready, too: the evidence tells the two apart.
     """
     status = pod.get("status") or {}
-    ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ())
+    ready = any(
+        each.get("type") == "Ready" and each.get("status") == "True"
+        for each in status.get("conditions") or ()
+    )
     return status.get("phase") in ("Running", "Unknown") and not ready
 
 

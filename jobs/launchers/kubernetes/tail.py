@@ -17,7 +17,9 @@ from mimir.lib.clock import rfc3339_nano
 
 SILENCE_SECONDS = 30.0
 FOREIGN_LINES_MAX = 256  # before the first stored line
-LOST_LINES = b"mimir: Lines are missing here: the cluster had thrown this part of the worker's log away."
+LOST_LINES = (
+    b"mimir: Lines are missing here: the cluster had thrown this part of the worker's log away."
+)
 _LINE = re.compile(rb"[0-9T:.Z+-]{20,40} (?:stdout|stderr) [FP] [^\n]*\n")
 _LONGEST = 64 * 1024  # of a line of another form
 Lines = Callable[[], Iterator[bytes]]
@@ -113,7 +115,9 @@ def _stamp(line: bytes) -> bytes:
 def _lines(api: Api, pod: str) -> Iterator[bytes]:
     """The pod log's whole lines; a last one without its end was being written when the worker died."""
     left = b""
-    for piece in api.pieces(api.path("pods", pod, "log"), {"container": CONTAINER}, silence_seconds=SILENCE_SECONDS):
+    for piece in api.pieces(
+        api.path("pods", pod, "log"), {"container": CONTAINER}, silence_seconds=SILENCE_SECONDS
+    ):
         *lines, left = (left + piece).split(b"\n")
         yield from (line + b"\n" for line in lines)
         left = left[:_LONGEST]

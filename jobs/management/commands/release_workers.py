@@ -15,7 +15,9 @@ class Command(BaseCommand):
     help = "End the workers of this machine and put their jobs back in the line. Stop the dispatcher first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for the workers to be gone")
+        parser.add_argument(
+            "--wait", type=float, default=20.0, help="seconds to wait for the workers to be gone"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         released = attempts_release(actor="release_workers")
@@ -26,7 +28,9 @@ class Command(BaseCommand):
             if not reconcile_once(cluster, launcher) and not self._left(cluster.name):
                 break
             launcher.wait_for_change(0.1)
-        self.stdout.write(f"{released} running jobs are back in the line, {self._left(cluster.name)} workers are left")
+        self.stdout.write(
+            f"{released} running jobs are back in the line, {self._left(cluster.name)} workers are left"
+        )
 
     @staticmethod
     def _left(cluster: str) -> int:

@@ -16,7 +16,13 @@ from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
 from jobs.worker.training.columns import notice
 from jobs.worker.training.estimators import MISSING_TEXT
-from mimir.lib.schemas.signature import absent, kind_of, may_lack_columns, mismatch, signature_faults
+from mimir.lib.schemas.signature import (
+    absent,
+    kind_of,
+    may_lack_columns,
+    mismatch,
+    signature_faults,
+)
 from mimir.lib.tables import identifier, quoted
 
 FAULTS_SHOWN = 20
@@ -37,7 +43,14 @@ class _Conversion:
     value: str
 
 
-def read_features(orders: Orders, tables: Tables, table: Table, model: Any, signature: dict[str, Any], format_name: str) -> list[str]:
+def read_features(
+    orders: Orders,
+    tables: Tables,
+    table: Table,
+    model: Any,
+    signature: dict[str, Any],
+    format_name: str,
+) -> list[str]:
     """The SQL expression of each feature, in the signature's order. Raises: WorkFailed `signature_mismatch` with each difference."""
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
     absent_is_empty = may_lack_columns(orders.job["parameters"], format_name)
@@ -52,10 +65,17 @@ def read_features(orders: Orders, tables: Tables, table: Table, model: Any, sign
     faults += _misfits(orders, tables, table, signature, types, conversions)
     faults += _unknown_categories(tables, table, model, signature, types, conversions)
     if faults:
-        raise WorkFailed(FailureReason.SIGNATURE_MISMATCH, "; ".join(faults[:FAULTS_SHOWN]), differences=faults[:FAULTS_SHOWN])
+        raise WorkFailed(
+            FailureReason.SIGNATURE_MISMATCH,
+            "; ".join(faults[:FAULTS_SHOWN]),
+            differences=faults[:FAULTS_SHOWN],
+        )
     missing = absent(signature, types)
     if missing:
-        notice(orders, f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: predicted as if without a value.")
+        notice(
+            orders,
+            f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: predicted as if without a value.",
+        )
     return [_sql(feature, types, conversions) for feature in signature["features"]]
 
 
@@ -63,11 +83,17 @@ def _name_of(tables: Tables, table: Table) -> str:
     return next(name for name, made in tables.made.items() if made is table)
 
 
-def _sql(feature: Mapping[str, str], types: Mapping[str, str], conversions: Mapping[str, _Conversion]) -> str:
+def _sql(
+    feature: Mapping[str, str], types: Mapping[str, str], conversions: Mapping[str, _Conversion]
+) -> str:
     name = feature["name"]
     if name not in types:
         return _EMPTY.get(feature["kind"], _NO_VALUE)
-    return conversions[name].value if name in conversions else feature_sql(Feature(name, feature["kind"], types[name]))
+    return (
+        conversions[name].value
+        if name in conversions
+        else feature_sql(Feature(name, feature["kind"], types[name]))
+    )
 
 
 def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
@@ -104,7 +130,12 @@ def _from_text(kind: str, cell: str) -> str:
 
 
 def _misfits(
-    orders: Orders, tables: Tables, table: Table, signature: dict[str, Any], types: Mapping[str, str], conversions: Mapping[str, _Conversion]
+    orders: Orders,
+    tables: Tables,
+    table: Table,
+    signature: dict[str, Any],
+    types: Mapping[str, str],
+    conversions: Mapping[str, _Conversion],
 ) -> list[str]:
     """The columns whose values do not fit; tells of those that are converted."""
     faults: list[str] = []
@@ -113,10 +144,14 @@ def _misfits(
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
     for start in range(0, len(features), COLUMNS_A_QUERY):
         part = features[start : start + COLUMNS_A_QUERY]
-        row = connection.execute(f"SELECT {', '.join(_judged(conversions[feature['name']]) for feature in part)} FROM {source}").fetchone()
+        row = connection.execute(
+            f"SELECT {', '.join(_judged(conversions[feature['name']]) for feature in part)} FROM {source}"
+        ).fetchone()
         for index, feature in enumerate(part):
             values, fitting, first, cell = row[4 * index : 4 * index + 4]
-            faults += _judge(orders, feature, types[feature["name"]], int(values), int(fitting), first, cell)
+            faults += _judge(
+                orders, feature, types[feature["name"]], int(values), int(fitting), first, cell
+            )
     connection.close()
     return faults
 
@@ -126,24 +161,51 @@ def _judged(conversion: _Conversion) -> str:
     return f"count({conversion.cell}), count({conversion.value}), min(file_row_number) {bad}, arg_min({conversion.cell}, file_row_number) {bad}"
 
 
-def _judge(orders: Orders, feature: dict[str, Any], found: str, values: int, fitting: int, first: int | None, cell: str | None) -> Sequence[str]:
+def _judge(
+    orders: Orders,
+    feature: dict[str, Any],
+    found: str,
+    values: int,
+    fitting: int,
+    first: int | None,
+    cell: str | None,
+) -> Sequence[str]:
     name = feature["name"]
     if values == 0:
         log(f"column {name} has no value")
         return ()
     if first is None:
-        notice(orders, f"Column {name} is {found} and is read as the model's {feature['kind']} feature ({feature['type']}): all of its values fit.")
+        notice(
+            orders,
+            f"Column {name} is {found} and is read as the model's {feature['kind']} feature ({feature['type']}): all of its values fit.",
+        )
         return ()
     where = f"{(cell or '')[:60]!r} in row {first + 1:,}"
     if fitting and fitting >= NUMBERS_SHARE_MIN * values:
         others = "It counts" if values - fitting == 1 else f"{values - fitting:,} such values count"
-        notice(orders, f"Column {name} holds {where}, and the model was trained on {feature['type']}. {others} as missing.")
+        notice(
+            orders,
+            f"Column {name} holds {where}, and the model was trained on {feature['type']}. {others} as missing.",
+        )
         return ()
-    return (mismatch(name, f"is {found} and holds {where}" if fitting or kind_of(found) == "category" else f"is {found}", feature),)
+    return (
+        mismatch(
+            name,
+            f"is {found} and holds {where}"
+            if fitting or kind_of(found) == "category"
+            else f"is {found}",
+            feature,
+        ),
+    )
 
 
 def _unknown_categories(
-    tables: Tables, table: Table, model: Any, signature: dict[str, Any], types: Mapping[str, str], conversions: Mapping[str, _Conversion]
+    tables: Tables,
+    table: Table,
+    model: Any,
+    signature: dict[str, Any],
+    types: Mapping[str, str],
+    conversions: Mapping[str, _Conversion],
 ) -> list[str]:
     """Columns of another type for a text feature in which the model knows no value at all."""
     faults = []
@@ -155,10 +217,15 @@ def _unknown_categories(
             continue
         value = conversions[name].value
         source = f"read_parquet({quoted(str(table.path))}) WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
-        found = [row[0] for row in connection.execute(f"SELECT DISTINCT {value} FROM {source}").fetchall()]
+        found = [
+            row[0]
+            for row in connection.execute(f"SELECT DISTINCT {value} FROM {source}").fetchall()
+        ]
         if found and not set(as_known(found, known[name])) & set(known[name]):
             shown = ", ".join([one for one in known[name] if one != MISSING_TEXT][:5])
-            faults.append(f"{mismatch(name, f'is {types[name]}', feature)}: none of its values is one of the model's categories ({shown})")
+            faults.append(
+                f"{mismatch(name, f'is {types[name]}', feature)}: none of its values is one of the model's categories ({shown})"
+            )
     connection.close()
     return faults
 
@@ -168,7 +235,11 @@ def category_names(model: Any) -> dict[str, list[str]]:
     prepare = model[0]
     found: dict[str, list[str]] = {}
     for name, transformer, columns in getattr(prepare, "transformers_", ()):
-        encoder = transformer[-1] if name == "categories" and hasattr(transformer, "steps") else transformer
+        encoder = (
+            transformer[-1]
+            if name == "categories" and hasattr(transformer, "steps")
+            else transformer
+        )
         if name == "categories" and hasattr(encoder, "categories_"):
             for column, categories in zip(columns, encoder.categories_, strict=True):
                 found[str(column)] = [value for value in categories if isinstance(value, str)]
@@ -190,7 +261,10 @@ def as_known(values: Any, known: Sequence[str]) -> Any:
         return values
     import numpy
 
-    return numpy.array([found.get(value, value) if isinstance(value, str) else value for value in values], dtype=object)
+    return numpy.array(
+        [found.get(value, value) if isinstance(value, str) else value for value in values],
+        dtype=object,
+    )
 
 
 def _folded(text: str) -> str:

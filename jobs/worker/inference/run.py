@@ -42,24 +42,46 @@ def run_inference(orders: Orders) -> dict[str, Any]:
         done = _Predicting(orders, model, facts["signature"], tables, rows, readings).write(path)
     tables.made["predictions"] = Table(path, done)
     orders.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET)
-    log(f"{done:,} predictions; they become the next version of dataset {orders.job['parameters']['output']} when the job has succeeded")
-    output = {"dataset": orders.job["parameters"]["output"], "artifact": OUTPUT, "format": "parquet", "row_count": done}
+    log(
+        f"{done:,} predictions; they become the next version of dataset {orders.job['parameters']['output']} when the job has succeeded"
+    )
+    output = {
+        "dataset": orders.job["parameters"]["output"],
+        "artifact": OUTPUT,
+        "format": "parquet",
+        "row_count": done,
+    }
     return {"output": output | {"schema": tables.schema("predictions")}}
 
 
 def _tables(orders: Orders) -> Tables:
-    return Tables(orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"])
+    return Tables(
+        orders.data_dir / "tables",
+        memory_bytes=orders.limits["memory_bytes"],
+        cpu_millicores=orders.limits["cpu_millicores"],
+    )
 
 
-def _readings(orders: Orders, tables: Tables, model: Any, facts: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
+def _readings(
+    orders: Orders, tables: Tables, model: Any, facts: dict[str, Any], dataset: dict[str, Any]
+) -> list[str]:
     """How each feature is read. What can be judged without values was checked at submit; here all of it is. Raises: WorkFailed."""
     try:
-        return read_features(orders, tables, tables.made[INPUT], model, facts["signature"], str(dataset.get("source_format", dataset["format"])))
+        return read_features(
+            orders,
+            tables,
+            tables.made[INPUT],
+            model,
+            facts["signature"],
+            str(dataset.get("source_format", dataset["format"])),
+        )
     except WorkFailed as failure:
         if failure.reason is not FailureReason.SIGNATURE_MISMATCH:
             raise
         which = f"{dataset['dataset']} version {dataset['version']} does not fit {facts['model']} version {facts['version']}"
-        raise WorkFailed(failure.reason, f"{which}: {failure.message}.", **failure.detail) from failure
+        raise WorkFailed(
+            failure.reason, f"{which}: {failure.message}.", **failure.detail
+        ) from failure
 
 
 def _loaded(orders: Orders, facts: dict[str, Any], threads: int) -> Any:
@@ -85,14 +107,30 @@ def _loaded(orders: Orders, facts: dict[str, Any], threads: int) -> Any:
 class _Predicting:
     """Reads, predicts and writes, one batch at a time."""
 
-    def __init__(self, orders: Orders, model: Any, signature: dict[str, Any], tables: Tables, rows: int, readings: Sequence[str]) -> None:
-        self._orders, self._model, self._signature, self._tables, self._rows = orders, model, signature, tables, rows
+    def __init__(
+        self,
+        orders: Orders,
+        model: Any,
+        signature: dict[str, Any],
+        tables: Tables,
+        rows: int,
+        readings: Sequence[str],
+    ) -> None:
+        self._orders, self._model, self._signature, self._tables, self._rows = (
+            orders,
+            model,
+            signature,
+            tables,
+            rows,
+        )
         self._features = [Feature(**feature) for feature in signature["features"]]
         self._readings = readings
         schema = tables.schema(INPUT)
         types = {column["name"]: column["type"] for column in schema}
         known = category_names(model)
-        written = {name: known[name] for name in known if name in types and types[name] != "VARCHAR"}
+        written = {
+            name: known[name] for name in known if name in types and types[name] != "VARCHAR"
+        }
         self._known = written  # of features whose texts are made of other values
         asked = orders.job["parameters"].get("keys")
         self._keys = [column for column in schema if asked is None or column["name"] in asked]
@@ -108,7 +146,9 @@ class _Predicting:
         try:
             for batch in batches(self._tables, self._tables.made[INPUT], columns, or_empty=True):
                 made = self._predicted(batch, done)
-                writer = writer or pyarrow.parquet.ParquetWriter(path, made.schema, compression="zstd")
+                writer = writer or pyarrow.parquet.ParquetWriter(
+                    path, made.schema, compression="zstd"
+                )
                 writer.write_batch(made)
                 done += batch.num_rows
                 self._tell(done)
@@ -125,14 +165,20 @@ class _Predicting:
         frame = frame_of(self._features, batch.columns[:count], first_row=done + 1)
         for name, known in self._known.items():
             frame[name] = as_known(frame[name].to_numpy(), known)
-        values = self._classified(frame) if self._signature["task"] == CLASSIFICATION else self._estimated(frame)
+        values = (
+            self._classified(frame)
+            if self._signature["task"] == CLASSIFICATION
+            else self._estimated(frame)
+        )
         names = [key["name"] for key in self._keys] + prediction_columns(self._signature)
         return pyarrow.record_batch([*batch.columns[count:], *values], names=names)
 
     def _estimated(self, frame: Any) -> Sequence[Any]:
         import pyarrow
 
-        return [pyarrow.array(self._model.predict(frame) if len(frame) else [], type=pyarrow.float64())]
+        return [
+            pyarrow.array(self._model.predict(frame) if len(frame) else [], type=pyarrow.float64())
+        ]
 
     def _classified(self, frame: Any) -> Sequence[Any]:
         """The likeliest class, of the target's own kind, and the probability of each."""
@@ -142,7 +188,13 @@ class _Predicting:
         classes = pyarrow.array(self._model.classes_)
         chances = self._model.predict_proba(frame) if len(frame) else numpy.empty((0, len(classes)))
         likeliest = classes.take(pyarrow.array(chances.argmax(axis=1)))
-        return [likeliest, *(pyarrow.array(numpy.ascontiguousarray(chances[:, index])) for index in range(len(classes)))]
+        return [
+            likeliest,
+            *(
+                pyarrow.array(numpy.ascontiguousarray(chances[:, index]))
+                for index in range(len(classes))
+            ),
+        ]
 
     def _tell(self, done: int) -> None:
         now = time.monotonic()
@@ -154,4 +206,6 @@ class _Predicting:
         message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"
         log(message)
         self._orders.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=message)
-        self._orders.event(EventKind.METRIC, name="rows_per_second", value=round(rate, 1), step=done)
+        self._orders.event(
+            EventKind.METRIC, name="rows_per_second", value=round(rate, 1), step=done
+        )

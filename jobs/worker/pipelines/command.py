@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run
     from mimir.lib.schemas.pipeline import Step
 
-_KEPT: tuple[str, ...] = ("HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "REDIS_URL", "JOB_ID", "ATTEMPT_ID", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEPT: tuple[str, ...] = (
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "REDIS_URL",
+    "JOB_ID",
+    "ATTEMPT_ID",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 _KEPT += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 
 
@@ -36,7 +47,9 @@ def run_command(run: "Run", step: "Step") -> None:
     _check_folder(outputs)
     _take_tables(run, step, outputs)
     for path, name in _left(outputs, run, step):
-        run.orders.deliver(path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name))
+        run.orders.deliver(
+            path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name)
+        )
 
 
 def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
@@ -52,18 +65,32 @@ def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
         try:
             rows = read_file(run.tables, table, taken, f"outputs/{path.name}")
         except WorkFailed as failure:
-            raise WorkFailed(failure.reason, failure.message, table=table, **failure.detail) from failure
-        print(f"mimir: table {table} from outputs/{path.name}: {rows:,} rows", file=sys.stderr, flush=True)
+            raise WorkFailed(
+                failure.reason, failure.message, table=table, **failure.detail
+            ) from failure
+        print(
+            f"mimir: table {table} from outputs/{path.name}: {rows:,} rows",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _table_file(table: str, step: "Step", outputs: Path) -> Path:
     """The regular file `outputs/<table>.<format>`. Raises: WorkFailed unless there is exactly one."""
-    matching = sorted(path for path in outputs.iterdir() if path.name.partition(".")[0] == table and path.is_file() and not path.is_symlink())
+    matching = sorted(
+        path
+        for path in outputs.iterdir()
+        if path.name.partition(".")[0] == table and path.is_file() and not path.is_symlink()
+    )
     if len(matching) == 1:
         return matching[0]
     if matching:
         names = ", ".join(f"outputs/{path.name[:80]}" for path in matching[:5])
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"table {table} has more than one file ({names}). Leave one of them", table=table)
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"table {table} has more than one file ({names}). Leave one of them",
+            table=table,
+        )
     raise WorkFailed(
         FailureReason.INVALID_INPUT,
         f"the command did not write the table {table}. It must leave outputs/{table}.parquet or outputs/{table}.csv, "
@@ -88,9 +115,13 @@ def _run(step: "Step", folder: Path) -> int:
     try:
         process = subprocess.Popen(argv, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL)
     except FileNotFoundError:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"the program {argv[0][:200]} is not there") from None
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"the program {argv[0][:200]} is not there"
+        ) from None
     except OSError as error:
-        raise WorkFailed(FailureReason.WORKLOAD_FAILED, f"{argv[0][:200]} cannot be started: {error.strerror}") from error
+        raise WorkFailed(
+            FailureReason.WORKLOAD_FAILED, f"{argv[0][:200]} cannot be started: {error.strerror}"
+        ) from error
     try:
         return process.wait()
     except Terminated:
@@ -104,14 +135,22 @@ def _environment() -> dict[str, str]:
     """`python3` is the worker's own; its output comes line by line, so that it can be followed."""
     own = os.path.dirname(sys.executable)
     path = f"{own}:{os.environ.get('PATH', os.defpath)}"
-    return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    return {
+        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        "PATH": path,
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _check(code: int, step: "Step") -> None:
     if code < 0:
         raise WorkFailed(FailureReason.SIGNAL, "", signal=-code)
     if code > 0:
-        raise WorkFailed(FailureReason.EXIT_CODE, f"the command ended with exit code {code}{_by_signal(code)}", exit_code=code)
+        raise WorkFailed(
+            FailureReason.EXIT_CODE,
+            f"the command ended with exit code {code}{_by_signal(code)}",
+            exit_code=code,
+        )
 
 
 def _by_signal(code: int) -> str:
@@ -124,20 +163,29 @@ def _by_signal(code: int) -> str:
 
 def _check_folder(outputs: Path) -> None:
     if outputs.is_symlink() or not outputs.is_dir():
-        raise WorkFailed(FailureReason.WORKLOAD_FAILED, "it removed its folder outputs/ or replaced it by a link or a file")
+        raise WorkFailed(
+            FailureReason.WORKLOAD_FAILED,
+            "it removed its folder outputs/ or replaced it by a link or a file",
+        )
 
 
 def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]:
     """Regular files below `outputs`, each with a name no other artifact of the run has. Links are not followed."""
     for folder, folders, files in os.walk(outputs, onerror=_unreadable):
         folders.sort()
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]  # to folders: not walked into
+        links = [
+            name for name in folders if (Path(folder) / name).is_symlink()
+        ]  # to folders: not walked into
         for file in sorted([*files, *links]):
             path = Path(folder) / file
             relative = str(path.relative_to(outputs))
             if path.is_symlink() or not path.is_file():
                 shown = relative.encode(errors="replace").decode()
-                print(f"mimir: outputs/{shown} is no regular file: it is not kept", file=sys.stderr, flush=True)
+                print(
+                    f"mimir: outputs/{shown} is no regular file: it is not kept",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 continue
             name = _artifact_name(relative)
             if name in run.artifact_names:
@@ -151,7 +199,10 @@ def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]
 
 
 def _unreadable(error: OSError) -> None:
-    raise WorkFailed(FailureReason.WORKLOAD_FAILED, f"a folder it left in outputs/ cannot be read: {error.strerror}") from error
+    raise WorkFailed(
+        FailureReason.WORKLOAD_FAILED,
+        f"a folder it left in outputs/ cannot be read: {error.strerror}",
+    ) from error
 
 
 def _artifact_name(relative: str) -> str:

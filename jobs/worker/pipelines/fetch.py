@@ -39,14 +39,20 @@ def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
         if target is None:
             return
         url = _joined(url, target)
-    raise WorkFailed(FailureReason.INVALID_INPUT, f"more than {REDIRECTS_MAX} redirects; the last one to {url[:300]}")
+    raise WorkFailed(
+        FailureReason.INVALID_INPUT,
+        f"more than {REDIRECTS_MAX} redirects; the last one to {url[:300]}",
+    )
 
 
 def _joined(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {target[:300]}, which is not a URL: {error}") from error
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"redirected to {target[:300]}, which is not a URL: {error}",
+        ) from error
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
@@ -56,7 +62,11 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
     try:
         connection = _connect(scheme, host, port, allow, end)
         with contextlib.closing(connection), _ended_at(connection, end, late):
-            connection.request("GET", resource, headers={"Accept-Encoding": "identity", "User-Agent": "mimir-worker"})
+            connection.request(
+                "GET",
+                resource,
+                headers={"Accept-Encoding": "identity", "User-Agent": "mimir-worker"},
+            )
             response = connection.getresponse()
             if response.status in (301, 302, 303, 307, 308):
                 return response.getheader("Location") or ""
@@ -66,7 +76,9 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
             return None
     except (OSError, http.client.HTTPException) as error:
         why = _TOO_LONG if late.is_set() else str(error) or type(error).__name__
-        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {why}") from error
+        raise WorkFailed(
+            FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {why}"
+        ) from error
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:
@@ -75,23 +87,38 @@ def _parts(url: str) -> tuple[str, str, int, str]:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url[:300]} is not a URL: {error}") from error
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"{url[:300]} is not a URL: {error}"
+        ) from error
     if parts.scheme not in ("http", "https") or not host:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"redirected to {url[:300]}, which is not http or https")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"redirected to {url[:300]}, which is not http or https"
+        )
     resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), quote(resource, safe=_AS_IT_IS)
+    return (
+        parts.scheme,
+        host,
+        port or (443 if parts.scheme == "https" else 80),
+        quote(resource, safe=_AS_IT_IS),
+    )
 
 
 @contextlib.contextmanager
-def _ended_at(connection: http.client.HTTPConnection, end: float, late: threading.Event) -> Iterator[None]:
+def _ended_at(
+    connection: http.client.HTTPConnection, end: float, late: threading.Event
+) -> Iterator[None]:
     """Cut the connection at `end`: each read has its own time limit, but a source that drips keeps to that for ever."""
 
-    opened = connection.sock  # the connection forgets it when the answer has no length, and reads on
+    opened = (
+        connection.sock
+    )  # the connection forgets it when the answer has no length, and reads on
 
     def cut() -> None:
         late.set()
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # not TLS's own, which would talk first
+            socket.socket.shutdown(
+                opened, socket.SHUT_RDWR
+            )  # not TLS's own, which would talk first
 
     timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
     timer.daemon = True
@@ -104,11 +131,19 @@ def _ended_at(connection: http.client.HTTPConnection, end: float, late: threadin
 
 def _check(response: http.client.HTTPResponse, url: str) -> None:
     if response.status == 429 or response.status >= 500:
-        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} answered {response.status} {response.reason}")
+        raise WorkFailed(
+            FailureReason.SOURCE_UNAVAILABLE,
+            f"{url[:300]} answered {response.status} {response.reason}",
+        )
     if response.status != 200:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url[:300]} answered {response.status} {response.reason}")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"{url[:300]} answered {response.status} {response.reason}"
+        )
     if response.getheader("Content-Encoding", "identity") != "identity":
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{url[:300]} answers compressed although it was asked not to")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"{url[:300]} answers compressed although it was asked not to",
+        )
 
 
 def _save(response: http.client.HTTPResponse, path: Path) -> int:
@@ -118,11 +153,15 @@ def _save(response: http.client.HTTPResponse, path: Path) -> int:
         while piece := response.read(PIECE_BYTES):
             size += len(piece)
             if size > BYTES_MAX:
-                raise WorkFailed(FailureReason.INVALID_INPUT, f"it is larger than {BYTES_MAX} bytes")
+                raise WorkFailed(
+                    FailureReason.INVALID_INPUT, f"it is larger than {BYTES_MAX} bytes"
+                )
             try:
                 file.write(piece)
             except OSError as error:
-                raise WorkFailed(FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}") from error
+                raise WorkFailed(
+                    FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+                ) from error
     return size
 
 
@@ -131,7 +170,9 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
     try:
         file = path.open("wb", buffering=0)
     except OSError as error:
-        raise WorkFailed(FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}") from error
+        raise WorkFailed(
+            FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+        ) from error
     with file:
         yield file
 
@@ -141,10 +182,14 @@ def _check_whole(response: http.client.HTTPResponse, size: int, late: threading.
     if late.is_set():
         raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, _TOO_LONG)
     if length is not None and length.isdigit() and size != int(length):
-        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"it ended after {size} of {length} bytes")
+        raise WorkFailed(
+            FailureReason.SOURCE_UNAVAILABLE, f"it ended after {size} of {length} bytes"
+        )
 
 
-def _connect(scheme: str, host: str, port: int, allow: Sequence[str], end: float) -> http.client.HTTPConnection:
+def _connect(
+    scheme: str, host: str, port: int, allow: Sequence[str], end: float
+) -> http.client.HTTPConnection:
     """A connection to an address that was checked, with the host's own name for TLS."""
     opened = _open(_addresses(host, port, allow), port, end)
     connection: http.client.HTTPConnection
@@ -166,7 +211,9 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{host[:300]} cannot be the name of a host") from error
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"{host[:300]} cannot be the name of a host"
+        ) from error
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     refused = [address for address in addresses if not is_allowed(host, address, allow)]
     if refused:

@@ -29,8 +29,14 @@ def run_read(run: "Run", step: "Step") -> int | None:
 
 def read_dataset(orders: Orders, tables: Tables, name: str) -> int:
     """Make the table `name` of the dataset version that is the job's input `name`; its number of rows. Raises: WorkFailed."""
-    facts = next(item for item in orders.inputs if item["kind"] == "dataset" and item["name"] == name)
-    print(f"mimir: reading dataset {facts['dataset']} version {facts['version']}", file=sys.stderr, flush=True)
+    facts = next(
+        item for item in orders.inputs if item["kind"] == "dataset" and item["name"] == name
+    )
+    print(
+        f"mimir: reading dataset {facts['dataset']} version {facts['version']}",
+        file=sys.stderr,
+        flush=True,
+    )
     path = orders.fetch(name)
     schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
     return _table(tables, name, path, str(facts["format"]), schema, facts.get("row_count"))
@@ -45,7 +51,9 @@ def _from_url(run: "Run", step: "Step") -> int | None:
     return read_file(run.tables, step.id, path, url, step.options.get("format"))
 
 
-def read_file(tables: Tables, name: str, path: Path, source: str, expected: str | None = None) -> int:
+def read_file(
+    tables: Tables, name: str, path: Path, source: str, expected: str | None = None
+) -> int:
     """Make the table `name` of a file in any format Mimir reads; its number of rows. The file is moved or removed.
 
     `source`: what people know the file as; `expected`: the format it must have. Raises: WorkFailed.
@@ -62,9 +70,13 @@ def read_file(tables: Tables, name: str, path: Path, source: str, expected: str 
     except NoMemory as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except NoRoom as error:
-        raise WorkFailed(FailureReason.DISK_FULL, f"{source} could not be read: no space is left") from error
+        raise WorkFailed(
+            FailureReason.DISK_FULL, f"{source} could not be read: no space is left"
+        ) from error
     except NotATable as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{source} cannot be read as a table. {error.message}") from error
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT, f"{source} cannot be read as a table. {error.message}"
+        ) from error
     for warning in found.warnings[:WARNINGS_SHOWN]:
         print(f"mimir: {source}: {warning['message']}", file=sys.stderr, flush=True)
     assert found.table is not None
@@ -76,7 +88,9 @@ def read_file(tables: Tables, name: str, path: Path, source: str, expected: str 
     return found.row_count
 
 
-def _table(tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any) -> int:
+def _table(
+    tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any
+) -> int:
     """Parquet stays the file it is. CSV and JSON lines are versions from before tables were stored beside the file as sent."""
     if format_name == "parquet":
         tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)

@@ -13,6 +13,8 @@ class Run:
 
     orders: Orders
     tables: Tables
-    readable: dict[str, list[str]]  # step -> tables of the steps it depends on, in the order they ran
+    readable: dict[
+        str, list[str]
+    ]  # step -> tables of the steps it depends on, in the order they ran
     outputs: list[dict[str, Any]] = field(default_factory=list)
     artifact_names: set[str] = field(default_factory=set)

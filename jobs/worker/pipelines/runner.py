@@ -18,14 +18,20 @@ def run_pipeline(orders: Orders) -> dict[str, Any]:
     definition = next(item["definition"] for item in orders.inputs if item["kind"] == "pipeline")
     steps = steps_in_order(definition)
     tables = Tables(
-        orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"]
+        orders.data_dir / "tables",
+        memory_bytes=orders.limits["memory_bytes"],
+        cpu_millicores=orders.limits["cpu_millicores"],
     )
     # Names of what `write` steps deliver are taken before any command can leave a file called so.
     taken = {artifact_name(step.id) for step in steps if step.uses == "write"}
     run = Run(orders, tables, _readable(steps), artifact_names=taken)
     done: list[dict[str, Any]] = []
     for index, step in enumerate(steps):
-        orders.event(EventKind.PROGRESS, fraction=index / len(steps), message=f"Step {index + 1} of {len(steps)}: {step.id}")
+        orders.event(
+            EventKind.PROGRESS,
+            fraction=index / len(steps),
+            message=f"Step {index + 1} of {len(steps)}: {step.id}",
+        )
         done.append(_run_step(run, step, index, steps))
     return {"outputs": run.outputs, "steps": done}
 
@@ -36,25 +42,40 @@ def _readable(steps: list[Step]) -> dict[str, list[str]]:
     tables: dict[str, list[str]] = {}
     for step in steps:
         ancestors[step.id] = set(step.needs).union(*(ancestors[need] for need in step.needs))
-        tables[step.id] = [table for other in steps if other.id in ancestors[step.id] for table in other.makes]
+        tables[step.id] = [
+            table for other in steps if other.id in ancestors[step.id] for table in other.makes
+        ]
     return tables
 
 
 def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, Any]:
-    run.orders.event(EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps))
+    run.orders.event(
+        EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps)
+    )
     began = time.monotonic()
     try:
         rows = _rows_of(run, step)
     except WorkFailed as failure:
         seconds = round(time.monotonic() - began, 3)
-        run.orders.event(EventKind.STEP_FAILED, step=step.id, seconds=seconds, message=failure.message or failure.reason)
+        run.orders.event(
+            EventKind.STEP_FAILED,
+            step=step.id,
+            seconds=seconds,
+            message=failure.message or failure.reason,
+        )
         for skipped in steps[index + 1 :]:
             run.orders.event(EventKind.STEP_SKIPPED, step=skipped.id)
         detail = {"step": step.id, **failure.detail}
         raise WorkFailed(failure.reason, _named(step, failure), **detail) from failure
     seconds = round(time.monotonic() - began, 3)
     run.orders.event(EventKind.STEP_SUCCEEDED, step=step.id, seconds=seconds, rows=rows)
-    return {"id": step.id, "uses": step.uses, "status": "succeeded", "seconds": seconds, "rows": rows}
+    return {
+        "id": step.id,
+        "uses": step.uses,
+        "status": "succeeded",
+        "seconds": seconds,
+        "rows": rows,
+    }
 
 
 def _rows_of(run: Run, step: Step) -> int | None:
@@ -108,4 +129,9 @@ def _command() -> _StepFunction:
     return run_command
 
 
-_STEPS: dict[str, Callable[[], _StepFunction]] = {"read": _read, "sql": _sql, "write": _write, "command": _command}
+_STEPS: dict[str, Callable[[], _StepFunction]] = {
+    "read": _read,
+    "sql": _sql,
+    "write": _write,
+    "command": _command,
+}

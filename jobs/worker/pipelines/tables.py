@@ -34,7 +34,9 @@ class Tables:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{step}.parquet"
 
-    def connect(self, *, readable: Iterable[Path], writable: Path | None = None, folder: Path | None = None) -> Any:
+    def connect(
+        self, *, readable: Iterable[Path], writable: Path | None = None, folder: Path | None = None
+    ) -> Any:
         """DuckDB that may open exactly these files and what is in `folder`, with the job's memory and cores."""
         import duckdb
 
@@ -53,7 +55,9 @@ class Tables:
         allowed = [*readable, *([writable] if writable is not None else [])]
         for setting in (
             "TimeZone = 'UTC'",
-            *(["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []),  # slow for wide tables that are read
+            *(
+                ["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []
+            ),  # slow for wide tables that are read
             f"allowed_paths = [{', '.join(quoted(str(path)) for path in allowed)}]",
             f"allowed_directories = [{quoted(str(folder)) if folder is not None else ''}]",
             f"temp_directory = {quoted(str(temporary))}",
@@ -67,14 +71,22 @@ class Tables:
         """The number of rows of a table."""
         table = self.made[step]
         if table.rows is None:
-            found = self.connect(readable=[table.path]).execute(f"SELECT count(*) FROM read_parquet({quoted(str(table.path))})").fetchone()
+            found = (
+                self.connect(readable=[table.path])
+                .execute(f"SELECT count(*) FROM read_parquet({quoted(str(table.path))})")
+                .fetchone()
+            )
             table.rows = int(found[0])
         return table.rows
 
     def schema(self, step: str) -> list[dict[str, str]]:
         """[{"name", "type"}] of a table, types as DuckDB names them."""
         path = self.made[step].path
-        described = self.connect(readable=[path]).execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
+        described = (
+            self.connect(readable=[path])
+            .execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
+            .fetchall()
+        )
         return [{"name": row[0], "type": row[1]} for row in described]
 
 
@@ -90,7 +102,9 @@ def copy_to(connection: Any, select: str, path: Path) -> int:
     try:
         # The line end closes a comment the query may end with; the query was parsed as exactly one SELECT before.
         stored = _storable(connection, f"(\n{select}\n)")
-        row = connection.execute(f"COPY ({stored}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+        row = connection.execute(
+            f"COPY ({stored}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
     except duckdb.OutOfMemoryException as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except (duckdb.Error, RuntimeError) as error:
@@ -101,8 +115,16 @@ def copy_to(connection: Any, select: str, path: Path) -> int:
 def _storable(connection: Any, source: str) -> str:
     """A SELECT of `source` whose types Parquet has: a sum of whole numbers is a HUGEINT, which would silently become a double."""
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    casts = [f"CAST({identifier(row[0])} AS BIGINT) AS {identifier(row[0])}" for row in described if row[1] in ("HUGEINT", "UHUGEINT")]
-    return f"SELECT * REPLACE ({', '.join(casts)}) FROM {source}" if casts else f"SELECT * FROM {source}"
+    casts = [
+        f"CAST({identifier(row[0])} AS BIGINT) AS {identifier(row[0])}"
+        for row in described
+        if row[1] in ("HUGEINT", "UHUGEINT")
+    ]
+    return (
+        f"SELECT * REPLACE ({', '.join(casts)}) FROM {source}"
+        if casts
+        else f"SELECT * FROM {source}"
+    )
 
 
 def in_our_words(complaint: str) -> str:

@@ -21,7 +21,9 @@ def run_write(run: "Run", step: "Step") -> int:
     source = step.tables[0]
     rows = run.tables.rows(source)
     name = artifact_name(step.id)
-    run.orders.deliver(run.tables.made[source].path, name=name, role=ArtifactRole.DATASET, media_type=PARQUET)
+    run.orders.deliver(
+        run.tables.made[source].path, name=name, role=ArtifactRole.DATASET, media_type=PARQUET
+    )
     run.outputs.append(
         {
             "dataset": step.options["dataset"],

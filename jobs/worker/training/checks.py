@@ -20,8 +20,37 @@ LEAK_BASELINE_MAX = 0.95  # a majority class above this is near-perfect without 
 CHECK_SECONDS = 10.0
 CATEGORIES_MAX = 5000  # of one column, to look for the same word written in several ways
 NAMES_SHOWN = 10
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")
-_ID_WORDS = frozenset(["id", "ids", "uid", "uuid", "guid", "key", "pk", "index", "idx", "nr", "no", "num", "number", "code", "row", "unnamed"])
+_WHOLE = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "HUGEINT",
+)
+_ID_WORDS = frozenset(
+    [
+        "id",
+        "ids",
+        "uid",
+        "uuid",
+        "guid",
+        "key",
+        "pk",
+        "index",
+        "idx",
+        "nr",
+        "no",
+        "num",
+        "number",
+        "code",
+        "row",
+        "unnamed",
+    ]
+)
 
 
 def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None:
@@ -44,7 +73,10 @@ def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None
         if feature.kind == "category":
             _tell_alike(orders, feature.name, column)
     if constant:
-        notice(orders, f"Nearly constant columns, with the share of their most frequent value: {_some(constant)}. They hardly help.")
+        notice(
+            orders,
+            f"Nearly constant columns, with the share of their most frequent value: {_some(constant)}. They hardly help.",
+        )
     if identifying:
         notice(
             orders,
@@ -60,7 +92,9 @@ def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
+    return ", ".join(names[:NAMES_SHOWN]) + (
+        f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    )
 
 
 def _top_share(column: Any) -> float:
@@ -88,7 +122,10 @@ def _tell_alike(orders: Orders, name: str, column: Any) -> None:
     groups = alike(values) if len(values) <= CATEGORIES_MAX else []
     if groups:
         shown = "; ".join(", ".join(repr(text[:60]) for text in group[:5]) for group in groups[:5])
-        notice(orders, f"Column {name} has categories that differ by upper and lower case or by spaces only: {shown}. They count as different ones.")
+        notice(
+            orders,
+            f"Column {name} has categories that differ by upper and lower case or by spaces only: {shown}. They count as different ones.",
+        )
 
 
 class _Leaks:
@@ -101,7 +138,11 @@ class _Leaks:
         chosen = numpy.random.default_rng(seed).permutation(count)[:LEAK_ROWS_MAX]
         self._learn, self._judge = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
         self._regression = learning.task == REGRESSION
-        self._target = learning.target if self._regression else numpy.unique(learning.target, return_inverse=True)[1]
+        self._target = (
+            learning.target
+            if self._regression
+            else numpy.unique(learning.target, return_inverse=True)[1]
+        )
         truth = self._target[self._judge]
         self._possible = count >= LEAK_ROWS_MIN and len(numpy.unique(truth)) > 1
         if self._possible and not self._regression:
@@ -126,15 +167,24 @@ class _Leaks:
         """Categories as the mean of the target (or its most frequent class) in the learning half; missing for what it does not have."""
         import pandas
 
-        values, target = column.iloc[self._learn], pandas.Series(self._target[self._learn], index=self._learn)
+        values, target = (
+            column.iloc[self._learn],
+            pandas.Series(self._target[self._learn], index=self._learn),
+        )
         values.index = self._learn
         groups = target.groupby(values.fillna("\x00missing"))
-        codes = groups.mean() if self._regression else groups.agg(lambda cells: cells.mode().iloc[0])
+        codes = (
+            groups.mean() if self._regression else groups.agg(lambda cells: cells.mode().iloc[0])
+        )
         return column.fillna("\x00missing").map(codes).to_numpy(dtype=float)
 
     def _guess(self, values: Any) -> Any:
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-        tree = DecisionTreeRegressor(random_state=0) if self._regression else DecisionTreeClassifier(max_leaf_nodes=256, random_state=0)
+        tree = (
+            DecisionTreeRegressor(random_state=0)
+            if self._regression
+            else DecisionTreeClassifier(max_leaf_nodes=256, random_state=0)
+        )
         tree.fit(values[self._learn].reshape(-1, 1), self._target[self._learn])
         return tree.predict(values[self._judge].reshape(-1, 1))

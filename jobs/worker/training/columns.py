@@ -16,7 +16,9 @@ from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_fac
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import identifier, quoted
 
-DISTINCT_SHARE_MAX = 0.9  # text with more distinct values for each row tells rows apart, and nothing else
+DISTINCT_SHARE_MAX = (
+    0.9  # text with more distinct values for each row tells rows apart, and nothing else
+)
 DISTINCT_ROWS_MIN = 20  # below so many rows that cannot be told
 NAMES_SHOWN = 20
 COLUMNS_A_QUERY = 100
@@ -30,7 +32,9 @@ class Reading:
     sql: str
 
 
-def choose_columns(orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]) -> list[Reading]:
+def choose_columns(
+    orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]
+) -> list[Reading]:
     """The features, each with how it is read. Raises: WorkFailed when none is left."""
     parameters = orders.job["parameters"]
     target, excluded = parameters["target"], parameters.get("exclude", [])
@@ -58,7 +62,9 @@ def choose_columns(orders: Orders, tables: Tables, table: Table, types: Mapping[
     if not usable:
         why = "; ".join(f"{name} {reason}" for name, reason in list(dropped.items())[:NAMES_SHOWN])
         raise WorkFailed(FailureReason.INVALID_INPUT, f"No column is left to learn from. {why}.")
-    log(f"columns used: {', '.join(f'{one.feature.name} ({one.feature.kind})' for one in usable[:100])}")
+    log(
+        f"columns used: {', '.join(f'{one.feature.name} ({one.feature.kind})' for one in usable[:100])}"
+    )
     return usable
 
 
@@ -66,7 +72,11 @@ def _check_names(names: list[str], types: Mapping[str, str]) -> None:
     missing = next((name for name in names if name not in types), None)
     if missing is not None:
         shown = ", ".join(list(types)[:NAMES_SHOWN])
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"There is no column {missing}: the dataset has {shown}.", column=missing)
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"There is no column {missing}: the dataset has {shown}.",
+            column=missing,
+        )
 
 
 def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | None:
@@ -74,7 +84,13 @@ def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | 
     kind = kind_of(column_type)
     if kind is None:
         return None
-    many = facts is not None and facts.is_all_numbers and facts.distinct > DISTINCT_SHARE_MAX * facts.values >= DISTINCT_SHARE_MAX * DISTINCT_ROWS_MIN
+    many = (
+        facts is not None
+        and facts.is_all_numbers
+        and facts.distinct
+        > DISTINCT_SHARE_MAX * facts.values
+        >= DISTINCT_SHARE_MAX * DISTINCT_ROWS_MIN
+    )
     if facts is not None and (facts.is_number or many):
         return Reading(Feature(name, "number", "DOUBLE"), number_sql(name))
     feature = Feature(name, kind, column_type)
@@ -90,14 +106,26 @@ def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str,
         counted = []
         for one in part:
             distinct = f"count(DISTINCT {one.sql})" if one.feature.kind == "category" else "NULL"
-            counted += [f"count({one.sql})", f"coalesce(min({one.sql}) = max({one.sql}), false)", distinct]
-        row = connection.execute(f"SELECT {', '.join(counted)} FROM read_parquet({quoted(str(table.path))})").fetchone()
-        for one, values, constant, distinct in zip(part, row[::3], row[1::3], row[2::3], strict=True):
+            counted += [
+                f"count({one.sql})",
+                f"coalesce(min({one.sql}) = max({one.sql}), false)",
+                distinct,
+            ]
+        row = connection.execute(
+            f"SELECT {', '.join(counted)} FROM read_parquet({quoted(str(table.path))})"
+        ).fetchone()
+        for one, values, constant, distinct in zip(
+            part, row[::3], row[1::3], row[2::3], strict=True
+        ):
             if values == 0:
                 found[one.feature.name] = "has no value"
             elif constant:
                 found[one.feature.name] = "has one value only"
-            elif one.feature.kind == "category" and values >= DISTINCT_ROWS_MIN and distinct > DISTINCT_SHARE_MAX * values:
+            elif (
+                one.feature.kind == "category"
+                and values >= DISTINCT_ROWS_MIN
+                and distinct > DISTINCT_SHARE_MAX * values
+            ):
                 found[one.feature.name] = "is text that differs in nearly every row"
     connection.close()
     return found
@@ -112,12 +140,20 @@ def _tell_texts(orders: Orders, readings: list[Reading], facts: Mapping[str, Tex
             continue
         if one.feature.kind == "number" and found.others.count:
             message = f"Column {name} is text because of {found.others.shown()}: {found.numbers:,} of its {found.values:,} values are numbers."
-            notice(orders, f"{message} It is used as a number; {_others(found.others.count)} missing.")
+            notice(
+                orders, f"{message} It is used as a number; {_others(found.others.count)} missing."
+            )
         elif one.feature.kind == "number":
-            notice(orders, f"Column {name} is text, but all of its {found.values:,} values are numbers. It is used as a number.")
+            notice(
+                orders,
+                f"Column {name} is text, but all of its {found.values:,} values are numbers. It is used as a number.",
+            )
         elif found.is_all_numbers:
             hint = f"convert it in a pipeline, for example CAST({identifier(name)} AS DOUBLE)"
-            notice(orders, f"Column {name} is text, but all of its values are numbers. It is used as categories; to use it as a number, {hint}.")
+            notice(
+                orders,
+                f"Column {name} is text, but all of its values are numbers. It is used as categories; to use it as a number, {hint}.",
+            )
         elif form := found.form():
             notice(orders, f"Column {describe_form(name, *form)}. It is used as categories.")
 

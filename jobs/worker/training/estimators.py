@@ -18,19 +18,32 @@ MISSING_TEXT = "missing"
 
 def hyperparameters_of(algorithm: str, task: str, asked: dict[str, Any]) -> dict[str, Any]:
     """All of them as they are used, with the defaults of those that were not asked for."""
-    chosen = {name: asked.get(name, shape["default"]) for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()}
+    chosen = {
+        name: asked.get(name, shape["default"])
+        for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()
+    }
     if "max_features" in chosen and chosen["max_features"] is None:
         chosen["max_features"] = 1.0 if task == REGRESSION else "sqrt"  # scikit-learn's defaults
     return chosen
 
 
 def make_model(
-    algorithm: str, task: str, features: Sequence[Feature], hyperparameters: dict[str, Any], *, seed: int, threads: int, **more: Any
+    algorithm: str,
+    task: str,
+    features: Sequence[Feature],
+    hyperparameters: dict[str, Any],
+    *,
+    seed: int,
+    threads: int,
+    **more: Any,
 ) -> Any:
     """An unfitted scikit-learn Pipeline of the steps `prepare` and `model`. `more` goes to the algorithm as it is."""
     from sklearn.pipeline import Pipeline
 
-    groups = {kind: [feature.name for feature in features if feature.kind == kind] for kind in ("number", "time", "boolean", "category")}
+    groups = {
+        kind: [feature.name for feature in features if feature.kind == kind]
+        for kind in ("number", "time", "boolean", "category")
+    }
     if algorithm == "hist_gradient_boosting":
         numbers = groups["number"] + groups["time"] + groups["boolean"]
         prepare = _as_it_is(numbers, groups["category"])
@@ -51,7 +64,11 @@ def _filled(groups: dict[str, list[str]], *, scaled: bool) -> Any:
     numbers: list[Any] = [("fill", SimpleImputer(strategy="median"))]
     if scaled:
         numbers.append(("scale", StandardScaler()))
-    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_CATEGORIES_MAX, sparse_output=False)
+    encode = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        max_categories=ONE_HOT_CATEGORIES_MAX,
+        sparse_output=False,
+    )
     fill = SimpleImputer(strategy="constant", fill_value=MISSING_TEXT)
     steps = [
         ("numbers", Pipeline(numbers), groups["number"] + groups["time"]),
@@ -77,7 +94,9 @@ def _as_it_is(numbers: list[str], categories: list[str]) -> Any:
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def _estimator(algorithm: str, task: str, chosen: dict[str, Any], seed: int, threads: int, more: dict[str, Any]) -> Any:
+def _estimator(
+    algorithm: str, task: str, chosen: dict[str, Any], seed: int, threads: int, more: dict[str, Any]
+) -> Any:
     from sklearn import ensemble, linear_model
 
     if algorithm == "linear":
@@ -85,7 +104,15 @@ def _estimator(algorithm: str, task: str, chosen: dict[str, Any], seed: int, thr
     if algorithm == "logistic":
         return linear_model.LogisticRegression(random_state=seed, **chosen, **more)
     if algorithm == "random_forest":
-        kind = ensemble.RandomForestRegressor if task == REGRESSION else ensemble.RandomForestClassifier
+        kind = (
+            ensemble.RandomForestRegressor
+            if task == REGRESSION
+            else ensemble.RandomForestClassifier
+        )
         return kind(random_state=seed, n_jobs=threads, **chosen, **more)
-    kind = ensemble.HistGradientBoostingRegressor if task == REGRESSION else ensemble.HistGradientBoostingClassifier
+    kind = (
+        ensemble.HistGradientBoostingRegressor
+        if task == REGRESSION
+        else ensemble.HistGradientBoostingClassifier
+    )
     return kind(random_state=seed, **chosen, **more)

@@ -14,19 +14,25 @@ FROM, TO = 0.15, 0.8  # of the job's progress
 SAMPLE_ROWS = 2000  # of the held-out part, for the score of a stage
 
 
-def fit_watched(orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str) -> None:
+def fit_watched(
+    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+) -> None:
     """Fit `model` on the training part. `score`: the model's figure `metric` on a sample of the held-out part."""
     estimator = model[-1]
     if hasattr(estimator, "warm_start") and hasattr(estimator, "n_estimators"):
         _fit_forest(orders, model, parts, score, metric)
         return
     for _ in _waited(lambda: model.fit(parts.train, parts.train_target)):
-        _tell_trees(orders, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0))
+        _tell_trees(
+            orders, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0)
+        )
     if hasattr(estimator, "staged_predict"):
         _tell_curve(orders, model, parts, metric)
 
 
-def _fit_forest(orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str) -> None:
+def _fit_forest(
+    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+) -> None:
     """Tree by tree is the same forest: scikit-learn draws each tree's random state as if all were grown at once."""
     forest, trees = model[-1], model[-1].n_estimators
     prepared = model[:-1].fit_transform(parts.train, parts.train_target)
@@ -65,7 +71,11 @@ def _waited(work: Callable[[], Any]) -> Iterator[None]:
 def _tell_trees(orders: Orders, done: int, of: int) -> None:
     if of and done:
         fraction = FROM + (TO - FROM) * min(1.0, done / of)
-        orders.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=f"Training: {done} of {of} trees")
+        orders.event(
+            EventKind.PROGRESS,
+            fraction=round(fraction, 3),
+            message=f"Training: {done} of {of} trees",
+        )
 
 
 def _tell_curve(orders: Orders, model: Any, parts: Any, metric: str) -> None:
@@ -78,4 +88,9 @@ def _tell_curve(orders: Orders, model: Any, parts: Any, metric: str) -> None:
     shown = {max(1, count * stage // STAGES) for stage in range(1, STAGES + 1)}
     for step, predicted in enumerate(model[-1].staged_predict(sample), start=1):
         if step in shown:
-            orders.event(EventKind.METRIC, name=metric, value=LEADING_SCORES[metric](truth, predicted), step=step)
+            orders.event(
+                EventKind.METRIC,
+                name=metric,
+                value=LEADING_SCORES[metric](truth, predicted),
+                step=step,
+            )

@@ -34,7 +34,11 @@ def leading_metric(task: str) -> str:
 
 def judge(model: Any, task: str, rows: Any, truth: Any) -> dict[str, float]:
     """The metrics that can be told: one that has no meaning on these rows is left out."""
-    found = _regression(model, rows, truth) if task == REGRESSION else _classification(model, rows, truth)
+    found = (
+        _regression(model, rows, truth)
+        if task == REGRESSION
+        else _classification(model, rows, truth)
+    )
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -60,16 +64,22 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
     }
     there = set(truth)
     if not there <= set(classes):
-        return found  # a class that only the held-out part has: no probability was ever given for it
+        return (
+            found  # a class that only the held-out part has: no probability was ever given for it
+        )
     chances = model.predict_proba(rows)
     found["log_loss"] = float(metrics.log_loss(truth, chances, labels=classes))
     if len(there) == len(classes):
         score = chances[:, 1] if len(classes) == 2 else chances
-        found["roc_auc"] = float(metrics.roc_auc_score(truth, score, multi_class="ovr", average="macro"))
+        found["roc_auc"] = float(
+            metrics.roc_auc_score(truth, score, multi_class="ovr", average="macro")
+        )
     return found
 
 
-def importance(orders: Orders, model: Any, task: str, rows: Any, truth: Any, *, seed: int) -> list[dict[str, Any]]:
+def importance(
+    orders: Orders, model: Any, task: str, rows: Any, truth: Any, *, seed: int
+) -> list[dict[str, Any]]:
     """How much the leading metric falls when a feature's values are shuffled among held-out rows; the largest first.
 
     The mean over a few shuffles, on a bounded sample, within bounded time: what was not reached is left out, and said.
@@ -85,7 +95,10 @@ def importance(orders: Orders, model: Any, task: str, rows: Any, truth: Any, *, 
     for name in rows.columns:
         if time.monotonic() > end:
             left = f"{len(rows.columns) - len(found)} of {len(rows.columns)}"
-            orders.event(EventKind.NOTICE, message=f"The importance of {left} features was not measured: it would take too long.")
+            orders.event(
+                EventKind.NOTICE,
+                message=f"The importance of {left} features was not measured: it would take too long.",
+            )
             break
         falls = []
         for _ in range(IMPORTANCE_REPEATS):

@@ -30,7 +30,10 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
     picked = _spread(len(truth), POINTS_MAX)
     counts, edges = numpy.histogram(truth - predicted, bins=BINS)
     return {
-        "predicted_actual": {"actual": _floats(truth[picked]), "predicted": _floats(predicted[picked])},
+        "predicted_actual": {
+            "actual": _floats(truth[picked]),
+            "predicted": _floats(predicted[picked]),
+        },
         "residuals": {"edges": _floats(edges), "counts": [int(count) for count in counts]},
     }
 
@@ -44,7 +47,11 @@ def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
     if len(classes) <= CONFUSION_MAX:
         names, place = list(classes), numpy.arange(len(classes))
     else:
-        shown = sorted(numpy.argsort(-numpy.bincount(true, minlength=len(classes)), kind="stable")[:CONFUSION_MAX])
+        shown = sorted(
+            numpy.argsort(-numpy.bincount(true, minlength=len(classes)), kind="stable")[
+                :CONFUSION_MAX
+            ]
+        )
         names = [classes[index] for index in shown] + [OTHERS]
         place = numpy.full(len(classes), len(shown))
         place[shown] = numpy.arange(len(shown))
@@ -58,7 +65,9 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
     import numpy
     from sklearn import metrics
 
-    frequent = numpy.argsort(-numpy.bincount(true[true >= 0], minlength=len(classes)), kind="stable")[:CURVES_MAX]
+    frequent = numpy.argsort(
+        -numpy.bincount(true[true >= 0], minlength=len(classes)), kind="stable"
+    )[:CURVES_MAX]
     found: dict[str, list[Any]] = {"roc": [], "precision_recall": [], "calibration": []}
     for index in [1] if len(classes) == 2 else sorted(int(index) for index in frequent):
         is_it, chance = true == index, chances[:, index]
@@ -67,10 +76,23 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
         wrong, right, _ = metrics.roc_curve(is_it, chance)
         picked = _spread(len(wrong), CURVE_POINTS_MAX)
         area = float(metrics.roc_auc_score(is_it, chance))
-        found["roc"].append({"class": classes[index], "fpr": _floats(wrong[picked]), "tpr": _floats(right[picked]), "auc": area})
+        found["roc"].append(
+            {
+                "class": classes[index],
+                "fpr": _floats(wrong[picked]),
+                "tpr": _floats(right[picked]),
+                "auc": area,
+            }
+        )
         precision, recall, _ = metrics.precision_recall_curve(is_it, chance)
         picked = _spread(len(recall), CURVE_POINTS_MAX)
-        found["precision_recall"].append({"class": classes[index], "recall": _floats(recall[picked]), "precision": _floats(precision[picked])})
+        found["precision_recall"].append(
+            {
+                "class": classes[index],
+                "recall": _floats(recall[picked]),
+                "precision": _floats(precision[picked]),
+            }
+        )
         found["calibration"].append({"class": classes[index], **_calibration(is_it, chance)})
     return found
 
@@ -91,7 +113,11 @@ def _spread(count: int, most: int) -> Any:
     """Positions of at most so many of `count` values, the first and the last among them."""
     import numpy
 
-    return numpy.arange(count) if count <= most else numpy.unique(numpy.linspace(0, count - 1, most).round().astype(int))
+    return (
+        numpy.arange(count)
+        if count <= most
+        else numpy.unique(numpy.linspace(0, count - 1, most).round().astype(int))
+    )
 
 
 def _floats(values: Any) -> list[float]:

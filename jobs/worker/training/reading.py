@@ -45,7 +45,11 @@ class _Rows:
 
 def read_learning(orders: Orders) -> Learning:
     """The dataset version of the job as features and target. Raises: WorkFailed."""
-    tables = Tables(orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"])
+    tables = Tables(
+        orders.data_dir / "tables",
+        memory_bytes=orders.limits["memory_bytes"],
+        cpu_millicores=orders.limits["cpu_millicores"],
+    )
     count = read_dataset(orders, tables, INPUT)
     table = tables.made[INPUT]
     types = {column["name"]: column["type"] for column in tables.schema(INPUT)}
@@ -54,11 +58,19 @@ def read_learning(orders: Orders) -> Learning:
     log(f"target: {target.name}, {target.task}")
     time_column = _time_column(orders.job["parameters"], types)
     readings = choose_columns(orders, tables, table, types)
-    rows = _rows(tables, table, readings, target, (time_column, types[time_column]) if time_column else None)
+    rows = _rows(
+        tables, table, readings, target, (time_column, types[time_column]) if time_column else None
+    )
     if rows.without_target:
-        notice(orders, f"{rows.without_target:,} of {count:,} rows have no {target.name}: they are not used.")
+        notice(
+            orders,
+            f"{rows.without_target:,} of {count:,} rows have no {target.name}: they are not used.",
+        )
     if rows.without_time:
-        notice(orders, f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.")
+        notice(
+            orders,
+            f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.",
+        )
     if len(rows.target) < ROWS_MIN:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
@@ -67,7 +79,15 @@ def read_learning(orders: Orders) -> Learning:
             column=target.name,
         )
     features = [one.feature for one in readings]
-    return Learning(target.task, features, target.type, rows.frame, rows.target, rows.without_target + rows.without_time, rows.order)
+    return Learning(
+        target.task,
+        features,
+        target.type,
+        rows.frame,
+        rows.target,
+        rows.without_target + rows.without_time,
+        rows.order,
+    )
 
 
 def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
@@ -77,17 +97,29 @@ def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str
     named = parameters.get("time_column")
     times = [name for name in types if kind_of(types[name]) == "time"]
     if named is None and len(times) != 1:
-        shown = f"it has {', '.join(times[:20])}" if times else "it has none: convert one in a pipeline"
+        shown = (
+            f"it has {', '.join(times[:20])}" if times else "it has none: convert one in a pipeline"
+        )
         message = f"A split by time needs time_column: the dataset must have exactly one column of dates or times to choose it itself, and {shown}."
         raise WorkFailed(FailureReason.INVALID_INPUT, message)
     name = named or times[0]
     if name not in types or kind_of(types[name]) not in ("time", "number"):
         what = f"is {types[name]}" if name in types else "does not exist"
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"The time_column {name} {what}. It must hold dates, times or numbers.", column=name)
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"The time_column {name} {what}. It must hold dates, times or numbers.",
+            column=name,
+        )
     return str(name)
 
 
-def _rows(tables: Tables, table: Table, readings: list[Reading], target: Target, time: tuple[str, str] | None) -> _Rows:
+def _rows(
+    tables: Tables,
+    table: Table,
+    readings: list[Reading],
+    target: Target,
+    time: tuple[str, str] | None,
+) -> _Rows:
     """The rows that have a target and, for a split by time, a time."""
     import numpy
     import pandas
@@ -107,7 +139,16 @@ def _rows(tables: Tables, table: Table, readings: list[Reading], target: Target,
         orders.append(times.filter(kept).to_numpy(zero_copy_only=False))
         seen += batch.num_rows
     if not frames:
-        raise WorkFailed(FailureReason.INVALID_INPUT, "The dataset has no rows: there is nothing to learn from. Upload some.")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            "The dataset has no rows: there is nothing to learn from. Upload some.",
+        )
     values = target.values(numpy.concatenate(targets))
     order = numpy.concatenate(orders) if time else None
-    return _Rows(pandas.concat(frames, ignore_index=True), values, order, seen - len(values) - untimed, untimed)
+    return _Rows(
+        pandas.concat(frames, ignore_index=True),
+        values,
+        order,
+        seen - len(values) - untimed,
+        untimed,
+    )

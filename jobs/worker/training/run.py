@@ -29,7 +29,10 @@ def run_training(orders: Orders) -> dict[str, Any]:
     began = time.monotonic()
     threads = limit_threads(orders)
     parameters = orders.job["parameters"]
-    test_size, seed = float(parameters.get("test_size", TEST_SIZE)), int(parameters.get("seed", SEED))
+    test_size, seed = (
+        float(parameters.get("test_size", TEST_SIZE)),
+        int(parameters.get("seed", SEED)),
+    )
     import_libraries(orders)
     with warnings_told(orders):
         _progress(orders, 0.02, "Reading the dataset")
@@ -39,8 +42,16 @@ def run_training(orders: Orders) -> dict[str, Any]:
         parts = split(orders, learning, test_size=test_size, seed=seed)
         learning, parts = _without_empty(orders, learning, parts)
         warn_about_columns(orders, learning, seed=seed)
-        kind = "latest rows by time" if learning.order is not None else "stratified" if parts.stratified else "random"
-        log(f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})")
+        kind = (
+            "latest rows by time"
+            if learning.order is not None
+            else "stratified"
+            if parts.stratified
+            else "random"
+        )
+        log(
+            f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})"
+        )
         _progress(orders, 0.15, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(orders, learning, parts, seed, threads)
         _progress(orders, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
@@ -73,27 +84,49 @@ def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Le
     empty = [name for name in parts.train.columns if parts.train[name].isna().all()]
     if not empty:
         return learning, parts
-    notice(orders, f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.")
+    notice(
+        orders,
+        f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.",
+    )
     features = [feature for feature in learning.features if feature.name not in empty]
     if not features:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.",
+        )
     train, test = parts.train.drop(columns=empty), parts.test.drop(columns=empty)
     return replace(learning, features=features), replace(parts, train=train, test=test)
 
 
-def _fitted(orders: Orders, learning: Learning, parts: Parts, seed: int, threads: int) -> tuple[Any, dict[str, Any]]:
+def _fitted(
+    orders: Orders, learning: Learning, parts: Parts, seed: int, threads: int
+) -> tuple[Any, dict[str, Any]]:
     from jobs.worker.training.fitting import SAMPLE_ROWS, fit_watched
     from jobs.worker.training.judging import LEADING_SCORES, leading_metric
 
     parameters = orders.job["parameters"]
     algorithm = parameters.get("algorithm", DEFAULT_ALGORITHM)
     chosen = hyperparameters_of(algorithm, learning.task, parameters.get("hyperparameters", {}))
-    log(f"algorithm: {algorithm} ({', '.join(f'{name}={value}' for name, value in chosen.items())})")
-    more = {"early_stopping": False} if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(orders, learning, parts) else {}
-    model = make_model(algorithm, learning.task, learning.features, chosen, seed=seed, threads=threads, **more)
+    log(
+        f"algorithm: {algorithm} ({', '.join(f'{name}={value}' for name, value in chosen.items())})"
+    )
+    more = (
+        {"early_stopping": False}
+        if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(orders, learning, parts)
+        else {}
+    )
+    model = make_model(
+        algorithm, learning.task, learning.features, chosen, seed=seed, threads=threads, **more
+    )
     metric = leading_metric(learning.task)
     sample, truth = parts.test.iloc[:SAMPLE_ROWS], parts.test_target[:SAMPLE_ROWS]
-    fit_watched(orders, model, parts, lambda fitted: LEADING_SCORES[metric](truth, fitted.predict(sample)), metric)
+    fit_watched(
+        orders,
+        model,
+        parts,
+        lambda fitted: LEADING_SCORES[metric](truth, fitted.predict(sample)),
+        metric,
+    )
     if hasattr(model[-1], "n_jobs"):
         model[-1].set_params(n_jobs=None)  # of this machine, not of the model
     return model, chosen
@@ -107,11 +140,16 @@ def _cannot_stop_early(orders: Orders, learning: Learning, parts: Parts) -> bool
         return False
     rare = bool(numpy.unique(parts.train_target, return_counts=True)[1].min() < 2)
     if rare:
-        notice(orders, "All trees are grown, without stopping early: a class has one row only in the training part.")
+        notice(
+            orders,
+            "All trees are grown, without stopping early: a class has one row only in the training part.",
+        )
     return rare
 
 
-def _report(orders: Orders, learning: Learning, parts: Parts, model: Any, seed: int) -> dict[str, Any]:
+def _report(
+    orders: Orders, learning: Learning, parts: Parts, model: Any, seed: int
+) -> dict[str, Any]:
     from jobs.worker.training.judging import importance, judge
     from jobs.worker.training.plots import plots_of
 
@@ -141,7 +179,9 @@ def _baseline(task: str, parts: Parts) -> Any:
     """What knows nothing of the features: the mean, or the classes as often as they are."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    trivial = DummyRegressor(strategy="mean") if task == REGRESSION else DummyClassifier(strategy="prior")
+    trivial = (
+        DummyRegressor(strategy="mean") if task == REGRESSION else DummyClassifier(strategy="prior")
+    )
     return trivial.fit(parts.train, parts.train_target)
 
 
@@ -180,5 +220,7 @@ def _deliver(orders: Orders, model: Any, report: dict[str, Any]) -> None:
     file, about = orders.data_dir / ARTIFACT, orders.data_dir / REPORT
     save_model(model, file, memory_bytes=orders.limits["memory_bytes"])
     about.write_text(json.dumps(report, allow_nan=False))
-    orders.deliver(file, name=ARTIFACT, role=ArtifactRole.MODEL, media_type="application/octet-stream")
+    orders.deliver(
+        file, name=ARTIFACT, role=ArtifactRole.MODEL, media_type="application/octet-stream"
+    )
     orders.deliver(about, name=REPORT, role=ArtifactRole.MODEL, media_type="application/json")

@@ -35,7 +35,11 @@ def split(orders: Orders, learning: Learning, *, test_size: float, seed: int) ->
         return _split_by_time(orders, learning, test_size)
     stratified = learning.task == CLASSIFICATION and _can_stratify(orders, learning, test_size)
     train, test, train_target, test_target = train_test_split(
-        learning.frame, learning.target, test_size=test_size, random_state=seed, stratify=learning.target if stratified else None
+        learning.frame,
+        learning.target,
+        test_size=test_size,
+        random_state=seed,
+        stratify=learning.target if stratified else None,
     )
     return Parts(train, test, train_target, test_target, stratified)
 
@@ -49,25 +53,42 @@ def _split_by_time(orders: Orders, learning: Learning, test_size: float) -> Part
     while first < len(rows) and learning.order[rows[first]] == learning.order[rows[first - 1]]:
         first += 1
     if first >= len(rows):
-        raise WorkFailed(FailureReason.INVALID_INPUT, "The latest rows all have the same time: they cannot be split by time. Choose split random.")
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            "The latest rows all have the same time: they cannot be split by time. Choose split random.",
+        )
     train, test = rows[:first], rows[first:]
     known, held = learning.target[train], learning.target[test]
     if len(numpy.unique(known)) < 2:
-        raise unfit(orders.job["parameters"]["target"], "has one value only in the earlier rows, which the model learns from. Choose split random")
+        raise unfit(
+            orders.job["parameters"]["target"],
+            "has one value only in the earlier rows, which the model learns from. Choose split random",
+        )
     unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
     if unseen:
-        notice(orders, f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.")
-    return Parts(learning.frame.iloc[train], learning.frame.iloc[test], known, held, stratified=False)
+        notice(
+            orders,
+            f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.",
+        )
+    return Parts(
+        learning.frame.iloc[train], learning.frame.iloc[test], known, held, stratified=False
+    )
 
 
 def _can_stratify(orders: Orders, learning: Learning, test_size: float) -> bool:
     """Whether the split can hold each class in both parts."""
     import numpy
 
-    classes, held_out = len(numpy.unique(learning.target)), math.ceil(test_size * len(learning.target))
+    classes, held_out = (
+        len(numpy.unique(learning.target)),
+        math.ceil(test_size * len(learning.target)),
+    )
     if min(held_out, len(learning.target) - held_out) >= classes:
         return True
-    notice(orders, f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.")
+    notice(
+        orders,
+        f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.",
+    )
     return False
 
 
@@ -77,6 +98,16 @@ def _check_numbers(orders: Orders, learning: Learning) -> None:
     name, parameters = orders.job["parameters"]["target"], orders.job["parameters"]
     distinct = len(numpy.unique(learning.target))
     if distinct == 1:
-        raise unfit(name, f"is {learning.target[0]:g} in all of {len(learning.target)} rows: there is nothing to predict. Choose another target")
-    if distinct <= FEW_VALUES and "task" not in parameters and parameters.get("algorithm") != "linear":
-        notice(orders, f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.")
+        raise unfit(
+            name,
+            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: there is nothing to predict. Choose another target",
+        )
+    if (
+        distinct <= FEW_VALUES
+        and "task" not in parameters
+        and parameters.get("algorithm") != "linear"
+    ):
+        notice(
+            orders,
+            f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.",
+        )

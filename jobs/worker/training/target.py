@@ -14,7 +14,19 @@ from mimir.lib.schemas.signature import kind_of, text_target_fault
 from mimir.lib.tables import identifier
 
 _TASK_OF_ALGORITHM = {"linear": REGRESSION, "logistic": CLASSIFICATION}
-_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"})
+_WHOLE = frozenset(
+    {
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "HUGEINT",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,10 @@ class Target:
         import numpy
 
         if cells.dtype == numpy.float64 and not numpy.isfinite(cells).all():
-            raise unfit(self.name, f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. Remove them in a pipeline")
+            raise unfit(
+                self.name,
+                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. Remove them in a pipeline",
+            )
         if self.task == REGRESSION:
             return cells.astype(numpy.float64)
         if cells.dtype == numpy.float64:
@@ -58,7 +73,9 @@ def unfit(name: str, what: str) -> WorkFailed:
 
 def asked_task(parameters: Mapping[str, Any]) -> str:
     """The task that the job names, or that its algorithm implies; empty for Automatic."""
-    return str(parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), ""))
+    return str(
+        parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), "")
+    )
 
 
 def read_target(orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]) -> Target:
@@ -66,17 +83,25 @@ def read_target(orders: Orders, tables: Tables, table: Table, types: Mapping[str
     parameters = orders.job["parameters"]
     name, task = parameters["target"], asked_task(parameters)
     if name not in types:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"There is no column {name}: the dataset has {', '.join(list(types)[:20])}.", column=name)
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"There is no column {name}: the dataset has {', '.join(list(types)[:20])}.",
+            column=name,
+        )
     kind = kind_of(types[name])
     if kind is None or kind == "time":
         raise unfit(name, f"is {types[name]}. A target must be numbers, text or true and false")
     if kind == "category":
-        return _text_target(orders, name, types[name], task, text_facts(tables, table, [name])[name])
+        return _text_target(
+            orders, name, types[name], task, text_facts(tables, table, [name])[name]
+        )
     task = task or (REGRESSION if kind == "number" else CLASSIFICATION)
     return Target(name, types[name], task, _sql(name, types[name], task))
 
 
-def _text_target(orders: Orders, name: str, column_type: str, task: str, facts: TextFacts) -> Target:
+def _text_target(
+    orders: Orders, name: str, column_type: str, task: str, facts: TextFacts
+) -> Target:
     """Text in which nearly all values are numbers is a number, unless classes are wanted. Raises: WorkFailed."""
     if task != CLASSIFICATION and facts.is_number:
         message = f"The target {name} is text because of {facts.others.shown()}: {facts.numbers:,} of its {facts.values:,} values are numbers."
@@ -84,7 +109,10 @@ def _text_target(orders: Orders, name: str, column_type: str, task: str, facts: 
         notice(orders, f"{message} {dropped} Choose task classification if its values are classes.")
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))
     if task == REGRESSION and facts.is_all_numbers:
-        notice(orders, f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.")
+        notice(
+            orders,
+            f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.",
+        )
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))
     form = None if task == CLASSIFICATION else facts.form()
     if form is not None and (form[0].is_number or task == REGRESSION):
@@ -95,7 +123,11 @@ def _text_target(orders: Orders, name: str, column_type: str, task: str, facts: 
             row=form[1].row,
         )
     if task == REGRESSION:
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"{text_target_fault(name)} The first value is {facts.others.shown()}.", column=name)
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"{text_target_fault(name)} The first value is {facts.others.shown()}.",
+            column=name,
+        )
     return Target(name, column_type, CLASSIFICATION, _sql(name, column_type, CLASSIFICATION))
 
 

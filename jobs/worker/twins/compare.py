@@ -31,12 +31,18 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
     for key, values in rows:
         seen.add(key)
         status, reported = base.entities.get(key, ("", {}))
-        differing = {name: value for name, value in values.items() if _differs(reported.get(name), value)}
+        differing = {
+            name: value for name, value in values.items() if _differs(reported.get(name), value)
+        }
         if differing or status != "present":
             changes.append({"key": key, "set": differing})
     gone = {"mark": "missing", "delete": "removed"}.get(missing)
     if gone:
-        changes += [{"key": key, "status": gone} for key, (status, _) in base.entities.items() if key not in seen and status != gone]
+        changes += [
+            {"key": key, "status": gone}
+            for key, (status, _) in base.entities.items()
+            if key not in seen and status != gone
+        ]
     return sorted(changes, key=lambda change: change["key"])
 
 

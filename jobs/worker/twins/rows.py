@@ -39,17 +39,26 @@ class Source:
     fields: dict[str, Field]
     types: dict[str, str]  # of the columns
     count: int
-    latest_by: str = ""  # of several rows of an entity, the one with the largest value in this column counts
+    latest_by: str = (
+        ""  # of several rows of an entity, the one with the largest value in this column counts
+    )
 
     def __iter__(self) -> Iterator[Row]:
         """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
         names = list(self.columns)
-        selected = ", ".join(self._selected(column) for column in [self.key, *self.columns.values()])
+        selected = ", ".join(
+            self._selected(column) for column in [self.key, *self.columns.values()]
+        )
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
-        result = connection.execute(f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number")
+        result = connection.execute(
+            f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number"
+        )
         while rows := result.fetchmany(BATCH_ROWS):
             for number, key, *cells in rows:
-                values = {name: self._value(name, value, number) for name, value in zip(names, cells, strict=True)}
+                values = {
+                    name: self._value(name, value, number)
+                    for name, value in zip(names, cells, strict=True)
+                }
                 yield _key(key, self.key, number), values
         connection.close()
 
@@ -63,7 +72,9 @@ class Source:
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind == "VARCHAR":
             return f"TRY_CAST(nullif(trim({column}), '') AS TIMESTAMP WITH TIME ZONE)"
-        if kind in ("FLOAT", "DOUBLE"):  # as text: by the statistics of a Parquet file, which leave NaN out, DuckDB decides that there is none
+        if (
+            kind in ("FLOAT", "DOUBLE")
+        ):  # as text: by the statistics of a Parquet file, which leave NaN out, DuckDB decides that there is none
             return f"CAST(nullif(CAST({column} AS VARCHAR), 'nan') AS {kind})"
         return column
 
@@ -74,7 +85,10 @@ class Source:
         """The number of rows that are not the latest of their entity, and how many of them are as late. Raises: WorkFailed."""
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind.startswith(_NOT_ORDERED) or kind.endswith("]"):
-            raise _bad(f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.", column=self.latest_by)
+            raise _bad(
+                f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.",
+                column=self.latest_by,
+            )
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         if kind == "VARCHAR":
             bad = f"trim({column}) <> '' AND {self._order()} IS NULL"
@@ -89,16 +103,23 @@ class Source:
                 )
         ranked = f"SELECT rank() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
         entities = f"SELECT count(DISTINCT {self._key_text()}) FROM {self._scan()}"
-        counted = connection.execute(f"SELECT count(*), count(*) FILTER (WHERE rank_ = 1), ({entities}) FROM ({ranked})").fetchone()
+        counted = connection.execute(
+            f"SELECT count(*), count(*) FILTER (WHERE rank_ = 1), ({entities}) FROM ({ranked})"
+        ).fetchone()
         connection.close()
         return int(counted[0] - counted[2]), int(counted[1] - counted[2])
 
     def check_keys(self) -> None:
         """Raises: WorkFailed unless each row has a key of its own."""
-        key, numbered = "key_", f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})"
+        key, numbered = (
+            "key_",
+            f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})",
+        )
         connection = self.tables.connect(readable=[self.tables.made[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
-        without = connection.execute(f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}").fetchone()
+        without = connection.execute(
+            f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}"
+        ).fetchone()
         twice = connection.execute(
             f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} GROUP BY {key} HAVING count(*) > 1 "
             f"ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
@@ -112,7 +133,10 @@ class Source:
                 row=without[1],
             )
         if twice and not self.latest_by:
-            shown = "; ".join(f"{_shown(_text(found))} in rows {', '.join(map(str, rows))}" for found, rows in twice[:SHOWN_MAX])
+            shown = "; ".join(
+                f"{_shown(_text(found))} in rows {', '.join(map(str, rows))}"
+                for found, rows in twice[:SHOWN_MAX]
+            )
             more = " and more" if len(twice) > SHOWN_MAX else ""
             raise _bad(
                 f"The key column {self.key} names the same entity more than once: {shown}{more}. "
@@ -149,34 +173,56 @@ class Source:
             ) from error
 
 
-def open_source(tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]) -> Source:
+def open_source(
+    tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]
+) -> Source:
     """The rows that the parameters speak of, their keys checked. Raises: WorkFailed."""
     types = {column["name"]: column["type"] for column in tables.schema(table)}
     asked = parameters.get("properties")
     columns = asked if asked is not None else {name: name for name in fields if name in types}
     unknown = [name for name in columns if name not in fields]
     if unknown:
-        raise _bad(f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties.")
+        raise _bad(
+            f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties."
+        )
     latest_by = parameters.get("latest_by", "")
     for column in (parameters["key"], *columns.values(), *([latest_by] if latest_by else [])):
         if column not in types:
-            raise _bad(f"There is no column {column}: the dataset has {', '.join(list(types)[:20])}.", column=column)
+            raise _bad(
+                f"There is no column {column}: the dataset has {', '.join(list(types)[:20])}.",
+                column=column,
+            )
     key_type = types[parameters["key"]]
     if key_type.startswith(_NOT_KEYS) or key_type.endswith("]"):
         raise _bad(
             f"The key column {parameters['key']} is {key_type}: a key has to be text, a whole number or a date, since it names an entity.",
             column=parameters["key"],
         )
-    source = Source(tables, table, parameters["key"], dict(columns), fields, types, tables.rows(table), latest_by)
+    source = Source(
+        tables,
+        table,
+        parameters["key"],
+        dict(columns),
+        fields,
+        types,
+        tables.rows(table),
+        latest_by,
+    )
     source.check_keys()
     return source
 
 
 def _key(value: Any, column: str, number: int) -> str:
     try:
-        return checked_key(value if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+        return checked_key(
+            value if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+        )
     except BadValue as error:
-        raise _bad(f"Row {number:,} of the key column {column} holds {_shown(value)}; a key {error}.", column=column, row=number) from error
+        raise _bad(
+            f"Row {number:,} of the key column {column} holds {_shown(value)}; a key {error}.",
+            column=column,
+            row=number,
+        ) from error
 
 
 def _plain(value: Any, field: Field) -> Any:
@@ -190,7 +236,11 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dt.datetime):
-        return value.date().isoformat() if field.type == "date" and value.time() == dt.time() else value.isoformat()
+        return (
+            value.date().isoformat()
+            if field.type == "date" and value.time() == dt.time()
+            else value.isoformat()
+        )
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, float) and math.isnan(value):
@@ -224,7 +274,11 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dt.date):
         return value.isoformat()
-    return str(value) if isinstance(value, str | int | float | Decimal | uuid.UUID | dt.time) else json_text(value)
+    return (
+        str(value)
+        if isinstance(value, str | int | float | Decimal | uuid.UUID | dt.time)
+        else json_text(value)
+    )
 
 
 def json_text(value: Any) -> str:

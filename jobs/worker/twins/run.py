@@ -24,11 +24,19 @@ def run_update(orders: Orders) -> dict[str, Any]:
     log(message)
     orders.event(EventKind.PROGRESS, message=message)
     base = _base(orders.fetch("twin"))
-    log(f"base: revision {base.revision}, {len(base.entities):,} entities of type {parameters['type']}")
-    tables = Tables(orders.data_dir / "tables", memory_bytes=orders.limits["memory_bytes"], cpu_millicores=orders.limits["cpu_millicores"])
+    log(
+        f"base: revision {base.revision}, {len(base.entities):,} entities of type {parameters['type']}"
+    )
+    tables = Tables(
+        orders.data_dir / "tables",
+        memory_bytes=orders.limits["memory_bytes"],
+        cpu_millicores=orders.limits["cpu_millicores"],
+    )
     read_dataset(orders, tables, "dataset")
     source = open_source(tables, "dataset", parameters, base.fields)
-    log(f"{source.count:,} rows; properties from columns: {', '.join(f'{name} from {column}' for name, column in list(source.columns.items())[:50])}")
+    log(
+        f"{source.count:,} rows; properties from columns: {', '.join(f'{name} from {column}' for name, column in list(source.columns.items())[:50])}"
+    )
     if source.latest_by:
         _tell_latest(orders, source)
     seen = _Progress(orders, source)
@@ -38,7 +46,11 @@ def run_update(orders: Orders) -> dict[str, Any]:
         file.writelines(json.dumps(change, separators=(",", ":")) + "\n" for change in changes)
     entities = "entity differs" if len(changes) == 1 else "entities differ"
     log(f"{len(changes)} {entities} from revision {base.revision}")
-    orders.event(EventKind.PROGRESS, fraction=1.0, message=f"{len(changes):,} {entities} from revision {base.revision}")
+    orders.event(
+        EventKind.PROGRESS,
+        fraction=1.0,
+        message=f"{len(changes):,} {entities} from revision {base.revision}",
+    )
     orders.deliver(path, name=ARTIFACT, role=ArtifactRole.TWIN, media_type="application/x-ndjson")
     return {"base_revision": base.revision, "artifact": ARTIFACT}
 
@@ -80,4 +92,8 @@ class _Progress:
                 last = now
                 rate = index / (now - began)
                 message = f"{index:,} of {self._source.count:,} rows, {rate:,.0f} a second"
-                self._orders.event(EventKind.PROGRESS, fraction=min(index / max(self._source.count, 1), 0.99), message=message)
+                self._orders.event(
+                    EventKind.PROGRESS,
+                    fraction=min(index / max(self._source.count, 1), 0.99),
+                    message=message,
+                )

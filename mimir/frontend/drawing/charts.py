@@ -114,7 +114,10 @@ def frame(y_words: Iterable[str], names: Sequence[str] = ()) -> Frame:
     """Room for the words of the y axis, and at the right for the names of the series."""
     longest = max((len(word) for word in y_words), default=1)
     names_room = max((len(shortened(name)) for name in names), default=0)
-    return Frame(round(14 + longest * _CHARACTER), WIDTH - RIGHT - (round(names_room * _CHARACTER) + 26 if names_room else 0))
+    return Frame(
+        round(14 + longest * _CHARACTER),
+        WIDTH - RIGHT - (round(names_room * _CHARACTER) + 26 if names_room else 0),
+    )
 
 
 def shortened(name: str) -> str:
@@ -129,10 +132,15 @@ def path_of(points: Sequence[tuple[float, float]]) -> str:
 
 def crosses(points: Iterable[tuple[float, float]], arm: float = 2.6) -> str:
     """A small cross at each point, all as one path."""
-    return "".join(f"M{round(x - arm, 1)} {round(y - arm, 1)}l{2 * arm} {2 * arm}m0 -{2 * arm}l-{2 * arm} {2 * arm}" for x, y in points)
+    return "".join(
+        f"M{round(x - arm, 1)} {round(y - arm, 1)}l{2 * arm} {2 * arm}m0 -{2 * arm}l-{2 * arm} {2 * arm}"
+        for x, y in points
+    )
 
 
-def labels(names: Sequence[str], ends: Sequence[float], place: Frame, *, marks: bool = False) -> list[Label]:
+def labels(
+    names: Sequence[str], ends: Sequence[float], place: Frame, *, marks: bool = False
+) -> list[Label]:
     """The names at the right edge: each as near to the end of its line as the others let it."""
     order = sorted(range(len(names)), key=lambda number: (ends[number], number))
     tops: dict[int, float] = {}
@@ -142,7 +150,10 @@ def labels(names: Sequence[str], ends: Sequence[float], place: Frame, *, marks: 
         below = tops[number] + _LABEL_ROW
     over = max(0.0, below - _LABEL_ROW - place.floor)
     x = place.right + 6
-    return [Label(number + 1, shortened(name), name, x, round(tops[number] - over, 1), marks) for number, name in enumerate(names)]
+    return [
+        Label(number + 1, shortened(name), name, x, round(tops[number] - over, 1), marks)
+        for number, name in enumerate(names)
+    ]
 
 
 def numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Numbers:

@@ -8,14 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimir.frontend import text
-from mimir.frontend.drawing.charts import BOTTOM, HEIGHT, SERIES_MAX, TOP, Chart, Line, axes, frame, labels, numbers, path_of
+from mimir.frontend.drawing.charts import (
+    BOTTOM,
+    HEIGHT,
+    SERIES_MAX,
+    TOP,
+    Chart,
+    Line,
+    axes,
+    frame,
+    labels,
+    numbers,
+    path_of,
+)
 from mimir.frontend.drawing.scales import figure, finite, scale
 
 CLASSES_DRAWN = 12
 SHADES = 5
 REST = "others"
 _FLOOR = HEIGHT - BOTTOM
-Curves = Sequence[tuple[str, Mapping[str, Any]]]  # (name, one entry of a plot: two lists and perhaps "auc")
+Curves = Sequence[
+    tuple[str, Mapping[str, Any]]
+]  # (name, one entry of a plot: two lists and perhaps "auc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +64,33 @@ def confusion(plots: Mapping[str, Any]) -> Confusion | None:
     rows = []
     for number, (name, row) in enumerate(zip(classes, counts, strict=True)):
         total = sum(row)
-        cells = [Cell(count, _shade(count, total), column == number) for column, count in enumerate(row)]
-        rows.append((name, cells, f"{row[number] / total:.0%}".replace("%", " %") if total else "none"))
+        cells = [
+            Cell(count, _shade(count, total), column == number) for column, count in enumerate(row)
+        ]
+        rows.append(
+            (name, cells, f"{row[number] / total:.0%}".replace("%", " %") if total else "none")
+        )
     return Confusion(told, classes, rows, left_out)
 
 
 def _matrix(plot: object) -> tuple[list[str], list[list[int]]] | None:
-    if not isinstance(plot, Mapping) or not isinstance(plot.get("classes"), list) or not isinstance(plot.get("counts"), list):
+    if (
+        not isinstance(plot, Mapping)
+        or not isinstance(plot.get("classes"), list)
+        or not isinstance(plot.get("counts"), list)
+    ):
         return None
     classes = [str(name) for name in plot["classes"]]
-    counts = [[round(count) for count in row] for row in map(finite, plot["counts"]) if row is not None and len(row) == len(classes)]
-    return (classes, counts) if classes and len(counts) == len(classes) and any(map(any, counts)) else None
+    counts = [
+        [round(count) for count in row]
+        for row in map(finite, plot["counts"])
+        if row is not None and len(row) == len(classes)
+    ]
+    return (
+        (classes, counts)
+        if classes and len(counts) == len(classes) and any(map(any, counts))
+        else None
+    )
 
 
 def _shade(count: int, total: int) -> int:
@@ -68,30 +98,53 @@ def _shade(count: int, total: int) -> int:
     return 0 if not count or not total else max(1, round(count / total * SHADES))
 
 
-def _gathered(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> tuple[list[str], list[list[int]]]:
+def _gathered(
+    classes: Sequence[str], counts: Sequence[Sequence[int]]
+) -> tuple[list[str], list[list[int]]]:
     """The most frequent classes in their order, and one line and column for all others."""
     by_size = sorted(range(len(classes)), key=lambda number: -sum(counts[number]))
     kept = sorted(by_size[: CLASSES_DRAWN - 1])
     rest = [number for number in range(len(classes)) if number not in kept]
 
     def line(rows: Sequence[int]) -> list[int]:
-        return [sum(counts[row][column] for row in rows) for column in kept] + [sum(counts[row][column] for row in rows for column in rest)]
+        return [sum(counts[row][column] for row in rows) for column in kept] + [
+            sum(counts[row][column] for row in rows for column in rest)
+        ]
 
-    return [*(classes[number] for number in kept), REST], [*(line([number]) for number in kept), line(rest)]
+    return [*(classes[number] for number in kept), REST], [
+        *(line([number]) for number in kept),
+        line(rest),
+    ]
 
 
 def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    total, right = sum(map(sum, counts)), sum(counts[number][number] for number in range(len(classes)))
-    mistakes = [(count, row, column) for row, line in enumerate(counts) for column, count in enumerate(line) if row != column]
+    total, right = (
+        sum(map(sum, counts)),
+        sum(counts[number][number] for number in range(len(classes))),
+    )
+    mistakes = [
+        (count, row, column)
+        for row, line in enumerate(counts)
+        for column, count in enumerate(line)
+        if row != column
+    ]
     told = f"{text.number(right)} of {text.number(total)} held-out rows are in their class"
     count, row, column = max(mistakes, default=(0, 0, 0))
-    return f"{told}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {text.number(count)} times." if count else f"{told}."
+    return (
+        f"{told}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {text.number(count)} times."
+        if count
+        else f"{told}."
+    )
 
 
 def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The entries of one plot by class, at most four, the most frequent classes first."""
     found = plots.get(name)
-    entries = [(str(entry.get("class")), entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    entries = (
+        [(str(entry.get("class")), entry) for entry in found if isinstance(entry, Mapping)]
+        if isinstance(found, list)
+        else []
+    )
     if len(entries) > SERIES_MAX:
         order = classes_of(plots)
         entries.sort(key=lambda entry: order.index(entry[0]) if entry[0] in order else len(order))
@@ -101,7 +154,11 @@ def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, 
 def classes_of(plots: Mapping[str, Any]) -> list[str]:
     """The classes that have a curve, the most frequent first."""
     found = plots.get("roc") or plots.get("precision_recall") or plots.get("calibration")
-    names = [str(entry.get("class")) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    names = (
+        [str(entry.get("class")) for entry in found if isinstance(entry, Mapping)]
+        if isinstance(found, list)
+        else []
+    )
     matrix = _matrix(plots.get("confusion"))
     size = {name: sum(row) for name, row in zip(*matrix, strict=True)} if matrix else {}
     return sorted(dict.fromkeys(names), key=lambda name: -size.get(name, 0))
@@ -111,7 +168,14 @@ def entry_of(plots: Mapping[str, Any], name: str, label: str) -> Mapping[str, An
     """The entry of one class in one plot; None when the plot has none."""
     found = plots.get(name)
     entries = found if isinstance(found, list) else []
-    return next((entry for entry in entries if isinstance(entry, Mapping) and str(entry.get("class")) == label), None)
+    return next(
+        (
+            entry
+            for entry in entries
+            if isinstance(entry, Mapping) and str(entry.get("class")) == label
+        ),
+        None,
+    )
 
 
 def roc(curves: Curves) -> Chart | None:
@@ -121,7 +185,9 @@ def roc(curves: Curves) -> Chart | None:
         area = entry.get("auc")
         return f"{name}: area {figure(area)}" if isinstance(area, int | float) else name
 
-    return _curves(curves, ("fpr", "false positives"), ("tpr", "found"), "ROC curves", told, ideal=True)
+    return _curves(
+        curves, ("fpr", "false positives"), ("tpr", "found"), "ROC curves", told, ideal=True
+    )
 
 
 def precision_recall(curves: Curves) -> Chart | None:
@@ -131,7 +197,13 @@ def precision_recall(curves: Curves) -> Chart | None:
         recall, precision = min(points, key=lambda point: abs(point[0] - 0.5))
         return f"{name}: precision {figure(precision)} at recall {figure(recall)}"
 
-    return _curves(curves, ("recall", "found (recall)"), ("precision", "right (precision)"), "Precision and recall", told)
+    return _curves(
+        curves,
+        ("recall", "found (recall)"),
+        ("precision", "right (precision)"),
+        "Precision and recall",
+        told,
+    )
 
 
 def calibration(curves: Curves) -> Chart | None:
@@ -141,17 +213,36 @@ def calibration(curves: Curves) -> Chart | None:
         predicted, observed = max(points, key=lambda point: abs(point[1] - point[0]))
         return f"{name}: farthest off at {figure(predicted)}, where it is {figure(observed)}"
 
-    return _curves(curves, ("predicted", "predicted probability"), ("observed", "observed share"), "Calibration", told, ideal=True, corners=True)
+    return _curves(
+        curves,
+        ("predicted", "predicted probability"),
+        ("observed", "observed share"),
+        "Calibration",
+        told,
+        ideal=True,
+        corners=True,
+    )
 
 
 Told = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
 
 
 def _curves(
-    curves: Curves, across: tuple[str, str], up: tuple[str, str], title: str, told: Told, *, ideal: bool = False, corners: bool = False
+    curves: Curves,
+    across: tuple[str, str],
+    up: tuple[str, str],
+    title: str,
+    told: Told,
+    *,
+    ideal: bool = False,
+    corners: bool = False,
 ) -> Chart | None:
     """Curves of shares from 0 to 1. `across`, `up`: (key in an entry, words at the axis)."""
-    found = [(name, points, entry) for name, entry in curves[:SERIES_MAX] if (points := _points(entry, across[0], up[0]))]
+    found = [
+        (name, points, entry)
+        for name, entry in curves[:SERIES_MAX]
+        if (points := _points(entry, across[0], up[0]))
+    ]
     if not found:
         return None
     names = [name for name, _, _ in found]

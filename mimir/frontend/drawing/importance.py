@@ -41,7 +41,13 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
     found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
     if not found:
         return None
-    every = list(dict.fromkeys(feature for _, values in found for feature in sorted(values, key=lambda one: -values[one])))
+    every = list(
+        dict.fromkeys(
+            feature
+            for _, values in found
+            for feature in sorted(values, key=lambda one: -values[one])
+        )
+    )
     shown = every[:SHOWN]
     top = max(max(values.values()) for _, values in found)
     left = round(16 + max(len(shortened(feature)) for feature in shown) * _CHARACTER)
@@ -54,14 +60,27 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
             feature,
             number * row + row / 2,
             [
-                _bar(series, values.get(feature), top, room, number * row + _offset(series, len(found), thick, row), thick)
+                _bar(
+                    series,
+                    values.get(feature),
+                    top,
+                    room,
+                    number * row + _offset(series, len(found), thick, row),
+                    thick,
+                )
                 for series, (_, values) in enumerate(found, start=1)
             ],
         )
         for number, feature in enumerate(shown)
     ]
     several = len(found) > 1
-    rows = [[feature, *(figure(values[feature]) if feature in values else "not used" for _, values in found)] for feature in every]
+    rows = [
+        [
+            feature,
+            *(figure(values[feature]) if feature in values else "not used" for _, values in found),
+        ]
+        for feature in every
+    ]
     return Bars(
         told=" ".join(_told(name if several else "", values) for name, values in found),
         width=WIDTH,
@@ -71,14 +90,20 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
         features=features,
         names=[name for name, _ in found] if several else [],
         left_out=len(every) - len(shown),
-        numbers=numbers(["Feature", *([name for name, _ in found] if several else ["Importance"])], rows),
+        numbers=numbers(
+            ["Feature", *([name for name, _ in found] if several else ["Importance"])], rows
+        ),
     )
 
 
 def _values(rows: object) -> dict[str, float]:
     if not isinstance(rows, list):
         return {}
-    pairs = [(str(row.get("feature")), finite([row.get("value")])) for row in rows if isinstance(row, Mapping)]
+    pairs = [
+        (str(row.get("feature")), finite([row.get("value")]))
+        for row in rows
+        if isinstance(row, Mapping)
+    ]
     return {name: value[0] for name, value in pairs if value}
 
 
@@ -86,7 +111,9 @@ def _offset(series: int, count: int, thick: int, row: float) -> float:
     return round((row - count * thick - (count - 1) * GAP) / 2 + (series - 1) * (thick + GAP), 1)
 
 
-def _bar(series: int, value: float | None, top: float, room: float, y: float, thick: int) -> tuple[int, float, float, float, str]:
+def _bar(
+    series: int, value: float | None, top: float, room: float, y: float, thick: int
+) -> tuple[int, float, float, float, str]:
     """A value at or below 0 has no length, and its number says so."""
     width = round(max(0.0, value) / top * room, 1) if value is not None and top > 0 else 0.0
     return series, round(y, 1), width, thick, figure(value) if value is not None else "not used"

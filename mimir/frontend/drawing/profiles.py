@@ -38,9 +38,21 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
     if bins:
         counts = [count for _, _, count in bins]
         lines = [line for line in (span, mean) if line] if mean else _ends(column)
-        return Head(f"Histogram of {len(counts)} bins. {', '.join(lines)}.", _columns(counts), [], lines, missing)
+        return Head(
+            f"Histogram of {len(counts)} bins. {', '.join(lines)}.",
+            _columns(counts),
+            [],
+            lines,
+            missing,
+        )
     if top and _all_different(column, row_count):
-        return Head("All values are different.", [], [], ["all different", *([span] if span else [])], missing)
+        return Head(
+            "All values are different.",
+            [],
+            [],
+            ["all different", *([span] if span else [])],
+            missing,
+        )
     if top:
         lines = _top_lines(top, column.get("distinct"), row_count)
         most = max(count for _, count in top)
@@ -48,7 +60,13 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
             (0.0, float(1 + number * _TOP_ROW), round(count / most * WIDTH, 1), float(_TOP_THICK))
             for number, (_, count) in enumerate(top[:TOP_SHOWN])
         ]
-        return Head(f"Most frequent: {', '.join(lines)}.", rows, [(x, y, float(WIDTH), high) for x, y, _, high in rows], lines, missing)
+        return Head(
+            f"Most frequent: {', '.join(lines)}.",
+            rows,
+            [(x, y, float(WIDTH), high) for x, y, _, high in rows],
+            lines,
+            missing,
+        )
     lines = [line for line in (span, _distinct(column.get("distinct"))) if line]
     return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
 
@@ -58,7 +76,12 @@ def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
     distinct, missing = column.get("distinct"), column.get("missing")
     filled = row_count - (missing if isinstance(missing, int) else 0)
     counts = [count for _, count in _top(column.get("top"))]
-    return isinstance(distinct, int) and filled > 1 and distinct >= filled and max(counts, default=0) == 1
+    return (
+        isinstance(distinct, int)
+        and filled > 1
+        and distinct >= filled
+        and max(counts, default=0) == 1
+    )
 
 
 def _ends(column: Mapping[str, Any]) -> list[str]:
@@ -72,9 +95,17 @@ def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
     found = column.get("histogram")
     counts = finite(found.get("counts")) if isinstance(found, Mapping) else None
     edges = found.get("edges") if isinstance(found, Mapping) else None
-    if not counts or not isinstance(edges, list) or len(edges) != len(counts) + 1 or max(counts) <= 0:
+    if (
+        not counts
+        or not isinstance(edges, list)
+        or len(edges) != len(counts) + 1
+        or max(counts) <= 0
+    ):
         return []
-    return [(value_of(low), value_of(high), count) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
+    return [
+        (value_of(low), value_of(high), count)
+        for (low, high), count in zip(pairwise(edges), counts, strict=True)
+    ]
 
 
 def span_of(column: Mapping[str, Any]) -> str:
@@ -124,7 +155,9 @@ def _columns(counts: Sequence[float]) -> list[tuple[float, float, float, float]]
     bars = []
     for number, count in enumerate(counts):
         high = max(1.0, round(count / most * (HEIGHT - 1), 1)) if count > 0 else 0.0
-        bars.append((round(number * wide + gap / 2, 1), round(HEIGHT - high, 1), round(wide - gap, 1), high))
+        bars.append(
+            (round(number * wide + gap / 2, 1), round(HEIGHT - high, 1), round(wide - gap, 1), high)
+        )
     return bars
 
 

@@ -9,7 +9,22 @@ from statistics import median
 from typing import Any
 
 from mimir.frontend import text
-from mimir.frontend.drawing.charts import BOTTOM, HEIGHT, SERIES_MAX, TOP, Bar, Chart, Line, Marks, axes, crosses, frame, labels, numbers, path_of
+from mimir.frontend.drawing.charts import (
+    BOTTOM,
+    HEIGHT,
+    SERIES_MAX,
+    TOP,
+    Bar,
+    Chart,
+    Line,
+    Marks,
+    axes,
+    crosses,
+    frame,
+    labels,
+    numbers,
+    path_of,
+)
 from mimir.frontend.drawing.scales import figure, finite, scale
 
 Named = Sequence[tuple[str, Mapping[str, Any]]]  # (name of the series, plots)
@@ -18,7 +33,11 @@ _FLOOR = HEIGHT - BOTTOM
 
 def predicted_actual(versions: Named) -> Chart | None:
     """A point for each held-out row; on the diagonal the model is right."""
-    found = [(name, pairs) for name, plots in versions[:SERIES_MAX] if (pairs := _pairs(plots.get("predicted_actual")))]
+    found = [
+        (name, pairs)
+        for name, plots in versions[:SERIES_MAX]
+        if (pairs := _pairs(plots.get("predicted_actual")))
+    ]
     if not found:
         return None
     several = len(found) > 1
@@ -30,8 +49,14 @@ def predicted_actual(versions: Named) -> Chart | None:
     marks = []
     for number, (_, pairs) in enumerate(found, start=1):
         points = [(x.at(actual), y.at(predicted)) for actual, predicted in pairs]
-        marks.append(Marks(number, [] if number > 1 else points, crosses(points) if number > 1 else ""))
-    rows = [[*([name] if several else []), figure(actual), figure(predicted)] for name, pairs in found for actual, predicted in pairs]
+        marks.append(
+            Marks(number, [] if number > 1 else points, crosses(points) if number > 1 else "")
+        )
+    rows = [
+        [*([name] if several else []), figure(actual), figure(predicted)]
+        for name, pairs in found
+        for actual, predicted in pairs
+    ]
     x_axis, y_axis = axes(x, "actual", y, "predicted")
     return Chart(
         told=" ".join(_told_pairs(name if several else "", pairs) for name, pairs in found),
@@ -51,7 +76,11 @@ def _pairs(plot: object) -> list[tuple[float, float]]:
     if not isinstance(plot, Mapping):
         return []
     actual, predicted = finite(plot.get("actual")), finite(plot.get("predicted"))
-    return list(zip(actual, predicted, strict=False)) if actual and predicted and len(actual) == len(predicted) else []
+    return (
+        list(zip(actual, predicted, strict=False))
+        if actual and predicted and len(actual) == len(predicted)
+        else []
+    )
 
 
 def _told_pairs(name: str, pairs: Sequence[tuple[float, float]]) -> str:
@@ -63,7 +92,11 @@ def _told_pairs(name: str, pairs: Sequence[tuple[float, float]]) -> str:
 
 def residuals(versions: Named) -> Chart | None:
     """How many held-out rows have which error. Several versions: the share of the rows, as outlines, since their bins differ."""
-    found = [(name, bins) for name, plots in versions[:SERIES_MAX] if (bins := histogram_of(plots.get("residuals")))]
+    found = [
+        (name, bins)
+        for name, plots in versions[:SERIES_MAX]
+        if (bins := histogram_of(plots.get("residuals")))
+    ]
     if not found:
         return None
     return _bars(found[0][1]) if len(found) == 1 else _outlines(found)
@@ -77,7 +110,13 @@ def histogram_of(plot: object) -> Bins | None:
     if not isinstance(plot, Mapping):
         return None
     edges, counts = finite(plot.get("edges")), finite(plot.get("counts"))
-    if not edges or not counts or len(edges) != len(counts) + 1 or any(one >= two for one, two in pairwise(edges)) or sum(counts) <= 0:
+    if (
+        not edges
+        or not counts
+        or len(edges) != len(counts) + 1
+        or any(one >= two for one, two in pairwise(edges))
+        or sum(counts) <= 0
+    ):
         return None
     return edges, counts
 
@@ -91,11 +130,31 @@ def _bars(bins: Bins) -> Chart:
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
         left, right = x.at(low), x.at(high)
         told = f"{figure(low)} to {figure(high)}: {text.number(round(count))}"
-        bars.append(Bar(round(left + 0.75, 1), y.at(count), round(max(0.5, right - left - 1.5), 1), round(_FLOOR - y.at(count), 1), told))
+        bars.append(
+            Bar(
+                round(left + 0.75, 1),
+                y.at(count),
+                round(max(0.5, right - left - 1.5), 1),
+                round(_FLOOR - y.at(count), 1),
+                told,
+            )
+        )
     x_axis, y_axis = axes(x, "actual minus predicted", y, "held-out rows")
-    rows = [[figure(low), figure(high), text.number(round(count))] for (low, high), count in zip(pairwise(edges), counts, strict=True)]
+    rows = [
+        [figure(low), figure(high), text.number(round(count))]
+        for (low, high), count in zip(pairwise(edges), counts, strict=True)
+    ]
     told = _told_bins("", bins)
-    return Chart(told, x_axis, y_axis, place.left, place.right, _FLOOR, numbers(["From", "To", "Rows"], rows), bars=bars)
+    return Chart(
+        told,
+        x_axis,
+        y_axis,
+        place.left,
+        place.right,
+        _FLOOR,
+        numbers(["From", "To", "Rows"], rows),
+        bars=bars,
+    )
 
 
 def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
@@ -103,7 +162,13 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
     names = [name for name, _, _ in shares]
     y = scale([0.0, *(share for _, _, densities in shares for share in densities)], _FLOOR, TOP)
     place = frame(["0"], names)
-    x = scale([edge for _, edges, _ in shares for edge in edges], place.left, place.right, most=6, whole=False)
+    x = scale(
+        [edge for _, edges, _ in shares for edge in edges],
+        place.left,
+        place.right,
+        most=6,
+        whole=False,
+    )
     lines = []
     for number, (_, edges, densities) in enumerate(shares, start=1):
         corners = [(x.at(edges[0]), float(_FLOOR))]
@@ -132,7 +197,10 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
 def _densities(edges: Sequence[float], counts: Sequence[float]) -> list[float]:
     """The share of all rows for each unit of error: bins of another width can be laid over it."""
     total = sum(counts)
-    return [count / total / (high - low) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
+    return [
+        count / total / (high - low)
+        for (low, high), count in zip(pairwise(edges), counts, strict=True)
+    ]
 
 
 def _told_bins(name: str, bins: Bins) -> str:

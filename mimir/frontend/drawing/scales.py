@@ -52,10 +52,21 @@ class Scale:
         """(place, words) of every round number on it."""
         first = math.ceil(self.low / self.step - 1e-9)
         last = math.floor(self.high / self.step + 1e-9)
-        return [(self.at(number * self.step), label(number * self.step, self.step)) for number in range(first, last + 1)]
+        return [
+            (self.at(number * self.step), label(number * self.step, self.step))
+            for number in range(first, last + 1)
+        ]
 
 
-def scale(values: Iterable[float], start: float, end: float, *, most: int = 4, whole: bool = True, pad: float = 0.0) -> Scale:
+def scale(
+    values: Iterable[float],
+    start: float,
+    end: float,
+    *,
+    most: int = 4,
+    whole: bool = True,
+    pad: float = 0.0,
+) -> Scale:
     """A scale over `values`; `whole`: it begins and ends at round numbers; `pad`: a share of room at both ends. One value alone gets some too."""
     found = list(values)
     low, high = min(found), max(found)
@@ -79,7 +90,9 @@ def label(value: float, step: float) -> str:
         if step >= limit / 20 and size >= limit:
             return f"{value / limit:,.6g}{unit}".replace("-", MINUS)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    if digits < 12 and round(step * 10**digits) != round(step * 10**digits, 6):  # a step of 2.5 needs one more
+    if digits < 12 and round(step * 10**digits) != round(
+        step * 10**digits, 6
+    ):  # a step of 2.5 needs one more
         digits += 1
     return f"{value:,.{digits}f}".replace("-", MINUS)
 

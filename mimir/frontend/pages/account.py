@@ -31,10 +31,19 @@ def account(request: HttpRequest) -> HttpResponse:
             form.errors["repeated"] = "The two entries of the new password differ."
         if not form.bad:
             changed = _change(request, form)
-        form = Form({**_EMPTY, "end_tokens": form.value("end_tokens")}, form.errors, form.general)  # no password goes back into a page
+        form = Form(
+            {**_EMPTY, "end_tokens": form.value("end_tokens")}, form.errors, form.general
+        )  # no password goes back into a page
     found = api(request).get("sessions/", {"cursor": request.GET.get("cursor"), "limit": 50})
-    context = {"form": form, "changed": changed, "rows": found["results"], "older": cursor_of(found["next"])}
-    return page(request, "account/account.html", context, here="account", status=400 if form.bad else 200)
+    context = {
+        "form": form,
+        "changed": changed,
+        "rows": found["results"],
+        "older": cursor_of(found["next"]),
+    }
+    return page(
+        request, "account/account.html", context, here="account", status=400 if form.bad else 200
+    )
 
 
 def _change(request: HttpRequest, form: Form) -> dict[str, int] | None:

@@ -21,7 +21,11 @@ PAIRS = ("node_selector", "gpu_node_selector")
 OBJECTS = ("tolerations", "gpu_tolerations")
 GRACE = "away_grace_seconds"
 FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *ROOM, GRACE, "etag")
-PATHS = {name: name for name in FIELDS} | {f"capacity.{name}": name for name in ROOM} | {"capacity": "jobs"}  # the API's paths to our fields
+PATHS = (
+    {name: name for name in FIELDS}
+    | {f"capacity.{name}": name for name in ROOM}
+    | {"capacity": "jobs"}
+)  # the API's paths to our fields
 _EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
@@ -30,16 +34,36 @@ def look(row: Row) -> dict[str, Any]:
     shape, word = STATES.get(row["health"]["state"], ("warn", str(row["health"]["state"])))
     used, most = row["used"], row["capacity"]
     rooms = [
-        _room("Jobs", used["jobs"], most["jobs"], text.number(used["jobs"]), text.number(most["jobs"])),
-        _room("CPU", _cores(used["cpu"]), _cores(most["cpu"]), _shown(used["cpu"]), _shown(most["cpu"])),
-        _room("Memory", text.quantity(used["memory"]), text.quantity(most["memory"]), text.limit(used["memory"]), _limit(most["memory"])),
+        _room(
+            "Jobs", used["jobs"], most["jobs"], text.number(used["jobs"]), text.number(most["jobs"])
+        ),
+        _room(
+            "CPU",
+            _cores(used["cpu"]),
+            _cores(most["cpu"]),
+            _shown(used["cpu"]),
+            _shown(most["cpu"]),
+        ),
+        _room(
+            "Memory",
+            text.quantity(used["memory"]),
+            text.quantity(most["memory"]),
+            text.limit(used["memory"]),
+            _limit(most["memory"]),
+        ),
     ]
     if most["gpu"] or used["gpu"]:
-        rooms.append(_room("GPUs", used["gpu"], most["gpu"], text.number(used["gpu"]), text.number(most["gpu"])))
+        rooms.append(
+            _room(
+                "GPUs", used["gpu"], most["gpu"], text.number(used["gpu"]), text.number(most["gpu"])
+            )
+        )
     return {**row, "shape": shape, "word": word, "rooms": rooms}
 
 
-def _room(word: str, used: float | None, most: float | None, used_words: str, most_words: str) -> dict[str, Any]:
+def _room(
+    word: str, used: float | None, most: float | None, used_words: str, most_words: str
+) -> dict[str, Any]:
     return {"word": word, "bar": bar(used, most), "used": used_words, "most": most_words}
 
 
@@ -47,7 +71,11 @@ def _cores(value: object) -> float | None:
     """Of `16` or `500m`."""
     words = str(value)
     try:
-        return None if value is None else float(words.removesuffix("m")) / (1000 if words.endswith("m") else 1)
+        return (
+            None
+            if value is None
+            else float(words.removesuffix("m")) / (1000 if words.endswith("m") else 1)
+        )
     except ValueError:
         return None
 
@@ -65,10 +93,25 @@ def form_of(row: Row | None, etag: str = "") -> Form:
     """The form of a cluster; of a new one without `row`."""
     if row is None:
         return Form({name: _EMPTY.get(name, "") for name in FIELDS})
-    capacity = {name: "" if row["capacity"][name] is None else str(row["capacity"][name]) for name in ROOM}
-    pairs = {name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items())) for name in PAIRS}
+    capacity = {
+        name: "" if row["capacity"][name] is None else str(row["capacity"][name]) for name in ROOM
+    }
+    pairs = {
+        name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items()))
+        for name in PAIRS
+    }
     objects = {name: "\n".join(json.dumps(one) for one in row[name]) for name in OBJECTS}
-    return Form({"name": row["name"], "etag": etag, GRACE: str(row[GRACE]), **{name: row[name] for name in TEXTS}, **capacity, **pairs, **objects})
+    return Form(
+        {
+            "name": row["name"],
+            "etag": etag,
+            GRACE: str(row[GRACE]),
+            **{name: row[name] for name in TEXTS},
+            **capacity,
+            **pairs,
+            **objects,
+        }
+    )
 
 
 def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
@@ -83,7 +126,10 @@ def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
 
 
 def _capacity(form: Form) -> dict[str, Any]:
-    made: dict[str, Any] = {"cpu": form.value("cpu") or None, "memory": form.value("memory") or None}
+    made: dict[str, Any] = {
+        "cpu": form.value("cpu") or None,
+        "memory": form.value("memory") or None,
+    }
     return made | {name: _whole(form, name) for name in ("jobs", "gpu")}
 
 
@@ -111,5 +157,7 @@ def _objects(form: Form, name: str) -> list[Any]:
         try:
             made.append(json.loads(line))
         except (ValueError, RecursionError):
-            form.errors[name] = f"{line[:60]} is no JSON object: write each toleration on a line of its own."
+            form.errors[name] = (
+                f"{line[:60]} is no JSON object: write each toleration on a line of its own."
+            )
     return made

@@ -13,7 +13,9 @@ from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
 
 CACHES = (("empty_dir", "none: with each worker"), ("claim", "model-cache-pvc"))
-_CHANGED = "Somebody changed the cluster while this form was open. Save again to replace what they saved."
+_CHANGED = (
+    "Somebody changed the cluster while this form was open. Save again to replace what they saved."
+)
 
 
 @require_GET
@@ -39,7 +41,9 @@ def cluster_new(request: HttpRequest) -> HttpResponse:
     else:
         api(request).get("clusters/", {"limit": 1})  # who may not add one sees no form
     context = {"form": form, "caches": CACHES, "kubernetes": True, "row": None}
-    return page(request, "system/cluster.html", context, here="system", status=400 if form.bad else 200)
+    return page(
+        request, "system/cluster.html", context, here="system", status=400 if form.bad else 200
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,15 +57,36 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
         then = request.POST.get("then", "")
         if then not in ("on", "off", "remove"):
             form = Form.posted(request.POST, *FIELDS)
-        body = {"enabled": then == "on"} if then in ("on", "off") else body_of(form, kubernetes=kubernetes)
-        method, back = ("DELETE", "/system/clusters/") if then == "remove" else ("PATCH", f"/system/{path}")
-        if not form.bad and _sent(request, form, method, path, body, etag=form.value("etag"), now=etag) is not None:
+        body = (
+            {"enabled": then == "on"}
+            if then in ("on", "off")
+            else body_of(form, kubernetes=kubernetes)
+        )
+        method, back = (
+            ("DELETE", "/system/clusters/") if then == "remove" else ("PATCH", f"/system/{path}")
+        )
+        if (
+            not form.bad
+            and _sent(request, form, method, path, body, etag=form.value("etag"), now=etag)
+            is not None
+        ):
             return HttpResponseRedirect(back)
     context = {"form": form, "caches": CACHES, "kubernetes": kubernetes, "row": look(row)}
-    return page(request, "system/cluster.html", context, here="system", status=400 if form.bad else 200)
+    return page(
+        request, "system/cluster.html", context, here="system", status=400 if form.bad else 200
+    )
 
 
-def _sent(request: HttpRequest, form: Form, method: str, path: str, body: dict[str, Any], *, etag: str = "", now: str = "") -> dict[str, Any] | None:
+def _sent(
+    request: HttpRequest,
+    form: Form,
+    method: str,
+    path: str,
+    body: dict[str, Any],
+    *,
+    etag: str = "",
+    now: str = "",
+) -> dict[str, Any] | None:
     """The API's answer; None when it refuses, with its messages in the form. `etag`: what the form was read with, `now`: what holds now."""
     headers = {"If-Match": etag} if etag else None
     try:

@@ -11,7 +11,9 @@ from mimir.frontend.drawing.scales import figure
 
 CELL_CHARS_MAX = 300
 NUMBERS_OF = 100  # columns whose bins and values are listed; more make a page that nobody can load
-_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE)  # as DuckDB names types
+_NUMBERS = re.compile(
+    r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE
+)  # as DuckDB names types
 _MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00(\.0+)?(Z|[+-]\d\d(:?\d\d)?)?")
 Column = Mapping[str, Any]
 
@@ -25,13 +27,21 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
             "name": text.visible(column["name"]),
             "type": text.visible(column["type"]).lower(),
             "right": is_number(str(column["type"])),
-            "head": profiles.head(known[column["name"]], row_count) if column["name"] in known else None,
+            "head": profiles.head(known[column["name"]], row_count)
+            if column["name"] in known
+            else None,
         }
         for column in found["columns"]
     ]
     rights = [bool(column["right"]) for column in columns]
-    dates = [_pure_dates(column["type"], [row[at] for row in found["rows"]]) for at, column in enumerate(found["columns"])]
-    rows = [[cell(value, *how) for value, *how in zip(row, rights, dates, strict=False)] for row in found["rows"]]
+    dates = [
+        _pure_dates(column["type"], [row[at] for row in found["rows"]])
+        for at, column in enumerate(found["columns"])
+    ]
+    rows = [
+        [cell(value, *how) for value, *how in zip(row, rights, dates, strict=False)]
+        for row in found["rows"]
+    ]
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
 
@@ -66,7 +76,11 @@ def _facts(column: Column, row_count: int) -> dict[str, str]:
     """Words; empty for what was not computed."""
     missing = column.get("missing")
     return {
-        "missing": "" if missing is None else f"{text.number(missing)} ({profiles.share(missing, row_count)})" if missing else "none",
+        "missing": ""
+        if missing is None
+        else f"{text.number(missing)} ({profiles.share(missing, row_count)})"
+        if missing
+        else "none",
         "distinct": text.number(column.get("distinct")),
         "min": profiles.value_of(column.get("min")),
         "max": profiles.value_of(column.get("max")),
@@ -79,14 +93,24 @@ def _numbers(column: Column) -> list[tuple[str, str]]:
     """(bin or value, rows) of what the head of the column draws."""
     bins = profiles.bins_of(column)
     if bins:
-        return [(low if low == high else f"{low} to {high}", text.number(round(count))) for low, high, count in bins]
-    return [(profiles.value_of(row["value"]) or "empty", text.number(row["count"])) for row in column.get("top") or []]
+        return [
+            (low if low == high else f"{low} to {high}", text.number(round(count)))
+            for low, high, count in bins
+        ]
+    return [
+        (profiles.value_of(row["value"]) or "empty", text.number(row["count"]))
+        for row in column.get("top") or []
+    ]
 
 
 def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
     """Whether the shown values of a column of timestamps are all at midnight: then their time says nothing."""
     shown = [value for value in values if value is not None]
-    return str(kind).upper().startswith("TIMESTAMP") and bool(shown) and all(_MIDNIGHT.fullmatch(str(value)) for value in shown)
+    return (
+        str(kind).upper().startswith("TIMESTAMP")
+        and bool(shown)
+        and all(_MIDNIGHT.fullmatch(str(value)) for value in shown)
+    )
 
 
 def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
@@ -96,7 +120,21 @@ def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
     if pure_date or isinstance(value, float):
         whole = text.visible(value)
         short = whole[:10] if pure_date else text.rounded(value) if math.isfinite(value) else whole
-        return {"text": short, "null": False, "right": right, "whole": whole if short != whole.removesuffix(".0") else ""}
-    shown = ("true" if value else "false") if isinstance(value, bool) else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+        return {
+            "text": short,
+            "null": False,
+            "right": right,
+            "whole": whole if short != whole.removesuffix(".0") else "",
+        }
+    shown = (
+        ("true" if value else "false")
+        if isinstance(value, bool)
+        else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+    )
     cut = len(shown) > CELL_CHARS_MAX
-    return {"text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""), "null": False, "right": right, "whole": shown[:4000] if cut else ""}
+    return {
+        "text": shown[:CELL_CHARS_MAX] + ("…" if cut else ""),
+        "null": False,
+        "right": right,
+        "whole": shown[:4000] if cut else "",
+    }

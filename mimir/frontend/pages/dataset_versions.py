@@ -8,7 +8,12 @@ from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import project_path
 
-NOTHING: dict[str, Any] = {"column_changes": [], "compared_with": None, "uses": [], "warnings": []}  # shown when the API does not answer
+NOTHING: dict[str, Any] = {
+    "column_changes": [],
+    "compared_with": None,
+    "uses": [],
+    "warnings": [],
+}  # shown when the API does not answer
 
 
 def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpResponse | None:
@@ -24,7 +29,9 @@ def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpRespon
             raise
         form.general.append(error.message)
         return None
-    return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}" if target is None else f"/{path}{target}")
+    return HttpResponseRedirect(
+        f"/{project_path(slug, 'datasets')}" if target is None else f"/{path}{target}"
+    )
 
 
 def _send(client: Api, request: HttpRequest, path: str) -> str | None:

@@ -31,10 +31,23 @@ def datasets(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        datasets=lambda client: client.get(project_path(slug, "datasets"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+        datasets=lambda client: client.get(
+            project_path(slug, "datasets"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
     )
-    context = {"rows": got["datasets"]["results"], "older": cursor_of(got["datasets"]["next"]), "form": form}
-    return page(request, "datasets/list.html", context, project=got["project"], here="datasets", status=400 if form.bad else 200)
+    context = {
+        "rows": got["datasets"]["results"],
+        "older": cursor_of(got["datasets"]["next"]),
+        "form": form,
+    }
+    return page(
+        request,
+        "datasets/list.html",
+        context,
+        project=got["project"],
+        here="datasets",
+        status=400 if form.bad else 200,
+    )
 
 
 def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
@@ -48,14 +61,18 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     stream: Any = file.file
     try:
         staged = api(request).upload(
-            project_path(slug, "uploads"), {}, {"file": (file.name or "upload", stream, "application/octet-stream")}
+            project_path(slug, "uploads"),
+            {},
+            {"file": (file.name or "upload", stream, "application/octet-stream")},
         )
     except ApiError as error:
         if error.status not in (400, 409, 413, 429):
             raise
         form.refused(error, _FIELDS)
         return None
-    return HttpResponseRedirect(f"/{project_path(slug, 'datasets', 'import', staged['id'])}?{urlencode({'name': form.value('name')})}")
+    return HttpResponseRedirect(
+        f"/{project_path(slug, 'datasets', 'import', staged['id'])}?{urlencode({'name': form.value('name')})}"
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,12 +83,18 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     POST changes what is current or deletes: see `dataset_versions.change`.
     """
     form = Form()
-    if request.method == "POST" and (done := dataset_versions.change(request, slug, name, form)) is not None:
+    if (
+        request.method == "POST"
+        and (done := dataset_versions.change(request, slug, name, form)) is not None
+    ):
         return done
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        dataset=lambda client: client.get(project_path(slug, "datasets", name), {"limit": 100, "cursor": request.GET.get("cursor")}),
+        dataset=lambda client: client.get(
+            project_path(slug, "datasets", name),
+            {"limit": 100, "cursor": request.GET.get("cursor")},
+        ),
     )
     versions = got["dataset"]["versions"]
     asked = request.GET.get("version", "") or str(got["dataset"]["current_version"])
@@ -89,23 +112,44 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "form": form,
         "older": cursor_of(got["dataset"].get("next")),
         "tab": tab,
-        "tabs": [{"word": word, "url": _tab_url(number, key), "here": key == tab} for key, word in TABS.items()],
+        "tabs": [
+            {"word": word, "url": _tab_url(number, key), "here": key == tab}
+            for key, word in TABS.items()
+        ],
         "origin": f"Uploaded by {version['created_by']}" if version["created_by"] else "Uploaded",
         "uses": _uses(slug, name, None if version["current"] else number),
     }
-    return page(request, "datasets/dataset.html", context, project=got["project"], here="datasets", status=409 if form.bad else 200)
+    return page(
+        request,
+        "datasets/dataset.html",
+        context,
+        project=got["project"],
+        here="datasets",
+        status=409 if form.bad else 200,
+    )
 
 
-def _content(request: HttpRequest, slug: str, name: str, version: dict[str, Any], tab: str) -> dict[str, Any]:
+def _content(
+    request: HttpRequest, slug: str, name: str, version: dict[str, Any], tab: str
+) -> dict[str, Any]:
     """What the page shows of one version: rows, columns, lineage, downloads, and what was noticed when it was read."""
     number = version["number"]
     path = project_path(slug, "datasets", name, "versions", str(number))
     shown = together(
         request,
-        rows=partial(_rows, f"{path}rows/") if not tab else lambda client: {"columns": [], "rows": [], "truncated": False},
-        profile=partial(_profile, f"{path}profile/", "profile" in request.GET) if tab in ("", "columns") else lambda client: None,
+        rows=partial(_rows, f"{path}rows/")
+        if not tab
+        else lambda client: {"columns": [], "rows": [], "truncated": False},
+        profile=partial(_profile, f"{path}profile/", "profile" in request.GET)
+        if tab in ("", "columns")
+        else lambda client: None,
         detail=optional(lambda client: client.get(path), dataset_versions.NOTHING),
-        lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}), NOTHING),
+        lineage=optional(
+            lambda client: client.get(
+                project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}
+            ),
+            NOTHING,
+        ),
     )
     profile = shown["profile"]
     return {
@@ -127,7 +171,9 @@ def _tab_url(number: int, tab: str) -> str:
     return f"?{urlencode({'version': number, **({'tab': tab} if tab else {})})}"
 
 
-def _version(client: Api, slug: str, name: str, versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+def _version(
+    client: Api, slug: str, name: str, versions: list[dict[str, Any]], asked: str
+) -> dict[str, Any]:
     """The version asked for, by another call when it is not among those listed. Raises: ApiError."""
     for version in versions:
         if str(version["number"]) == asked:
@@ -172,7 +218,12 @@ def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:
     form = f"/{project_path(slug, 'jobs', 'new')}"
     about = {"dataset": name, **({"version": number} if number is not None else {})}
     return [
-        {"word": "Train a model", "icon": "ml_training", "url": f"{form}?{urlencode({'type': 'ml_training', **about})}", "needs": "run"},
+        {
+            "word": "Train a model",
+            "icon": "ml_training",
+            "url": f"{form}?{urlencode({'type': 'ml_training', **about})}",
+            "needs": "run",
+        },
         {
             "word": "Predict for its rows",
             "icon": "ml_inference",

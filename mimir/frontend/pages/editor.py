@@ -37,7 +37,11 @@ def faults(form: Form) -> list[dict[str, str]]:
 
 def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
     """Put what the API says of a definition at its paths, the rest at the form's fields."""
-    found = {path: message for path, message in error.detail.items() if path.startswith("definition") and isinstance(message, str)}
+    found = {
+        path: message
+        for path, message in error.detail.items()
+        if path.startswith("definition") and isinstance(message, str)
+    }
     form.errors |= found
     if not found or len(found) < len(error.detail):
         rest = {path: text for path, text in error.detail.items() if path not in found}

@@ -12,7 +12,15 @@ from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import stepplot
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
-from mimir.frontend.pages.twinlook import NUMBERS, entity_url, source_shown, touched, typed, value_row, value_shown
+from mimir.frontend.pages.twinlook import (
+    NUMBERS,
+    entity_url,
+    source_shown,
+    touched,
+    typed,
+    value_row,
+    value_shown,
+)
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
 
@@ -33,7 +41,13 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     form = Form()
     if request.method == "POST":
         form = _posted(request, found["values"])
-        made = _changed(request, found["values"], form, f"{path}overlay/?{urlencode(named)}", entity_url(slug, name, kind, key))
+        made = _changed(
+            request,
+            found["values"],
+            form,
+            f"{path}overlay/?{urlencode(named)}",
+            entity_url(slug, name, kind, key),
+        )
         if made is not None:
             return made
     chosen = _chosen(found["values"], request.GET.get("property", ""))
@@ -45,30 +59,46 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         history=_history(f"{path}history/", named, chosen, request.GET.get("cursor")),
     )
     rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
-    changes = touched(got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None)
+    changes = touched(
+        got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None
+    )
     editing = bool(form.values) or "edit" in request.GET
     context = {
         "twin": got["twin"],
         "entity": found,
-        "kind": next((one for one in got["twin"]["types"] if one["name"] == kind), {"name": kind, "title": ""}),
+        "kind": next(
+            (one for one in got["twin"]["types"] if one["name"] == kind),
+            {"name": kind, "title": ""},
+        ),
         "here_url": entity_url(slug, name, kind, key),
         "edit_url": entity_url(slug, name, kind, key, edit="1"),
         "properties": [row for row in rows if not row["relation"]],
         "relations": [row for row in rows if row["relation"]],
         "revisions": changes[:REVISIONS],
         "more_revisions": len(changes) > REVISIONS or got["changes"]["next"] is not None,
-        "chosen": _course(chosen, got["history"], slug, entity_url(slug, name, kind, key)) if chosen else None,
+        "chosen": _course(chosen, got["history"], slug, entity_url(slug, name, kind, key))
+        if chosen
+        else None,
         "form": form,
         "fields": _fields(found["values"], form) if editing else [],
         "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
     }
-    return page(request, "twins/entity.html", context, project=got["project"], here="twins", status=400 if form.bad else 200)
+    return page(
+        request,
+        "twins/entity.html",
+        context,
+        project=got["project"],
+        here="twins",
+        status=400 if form.bad else 200,
+    )
 
 
 def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
     """The API's address by query: keys are free text, and a path cannot carry them all. Raises: ApiError 404 for one that names no entity."""
     if not kind or not key:
-        raise ApiError(404, "not_found", "The address names no entity: it has to say its type and its key.")
+        raise ApiError(
+            404, "not_found", "The address names no entity: it has to say its type and its key."
+        )
     return project_path(slug, "twins", name, "entity"), {"type": kind, "key": key}
 
 
@@ -77,7 +107,9 @@ def _chosen(values: Sequence[Value], asked: str) -> Value | None:
     if asked:
         found = next((value for value in values if value["property"] == asked), None)
         if found is None:
-            raise ApiError(404, "not_found", f"Entities of this type have no property {asked[:100]}.")
+            raise ApiError(
+                404, "not_found", f"Entities of this type have no property {asked[:100]}."
+            )
         return found
     known = [value for value in values if value["value"] is not None]
     return next((value for value in known if value["type"] in NUMBERS), known[0] if known else None)
@@ -87,7 +119,9 @@ def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: 
     def call(client: Api) -> dict[str, Any]:
         if chosen is None:
             return {}
-        return client.get(path, {**named, "property": chosen["property"], "limit": HISTORY, "cursor": cursor})
+        return client.get(
+            path, {**named, "property": chosen["property"], "limit": HISTORY, "cursor": cursor}
+        )
 
     return call
 
@@ -97,8 +131,14 @@ def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> 
     changes = history["results"]
     plots: list[stepplot.StepPlot | None] = []
     if chosen["type"] in NUMBERS:
-        courses = {"reported": stepplot.points_of(changes, "reported"), "edited": stepplot.points_of(changes, "overlay")}
-        plots = [stepplot.draw(courses, utc_now(), width=width) for width in (stepplot.WIDE, stepplot.PHONE)]
+        courses = {
+            "reported": stepplot.points_of(changes, "reported"),
+            "edited": stepplot.points_of(changes, "overlay"),
+        }
+        plots = [
+            stepplot.draw(courses, utc_now(), width=width)
+            for width in (stepplot.WIDE, stepplot.PHONE)
+        ]
     older = cursor_of(history["next"])
     return {
         "name": chosen["property"],
@@ -107,14 +147,18 @@ def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> 
         "plots": list(zip(("only-wide", "only-phone"), plots, strict=False)) if any(plots) else [],
         "rows": [
             {
-                "value": value_shown(change["value"] if change["present"] else None, chosen["type"], chosen["unit"]),
+                "value": value_shown(
+                    change["value"] if change["present"] else None, chosen["type"], chosen["unit"]
+                ),
                 "edit": change["layer"] == "overlay",
                 "present": change["present"],
                 "source": source_shown(change, slug),
             }
             for change in changes
         ],
-        "older": f"{here}&{urlencode({'property': chosen['property'], 'cursor': older})}" if older else "",
+        "older": f"{here}&{urlencode({'property': chosen['property'], 'cursor': older})}"
+        if older
+        else "",
     }
 
 
@@ -127,15 +171,26 @@ def _posted(request: HttpRequest, values: Sequence[Value]) -> Form:
         form.values = {name: value.replace("\r\n", "\n") for name, value in form.values.items()}
         return form
     before = _edits(values)
-    return Form({**before, _PREFIX + taken: "", "note": ""} if _PREFIX + taken in before else {**before, "note": ""})
+    return Form(
+        {**before, _PREFIX + taken: "", "note": ""}
+        if _PREFIX + taken in before
+        else {**before, "note": ""}
+    )
 
 
 def _edits(values: Sequence[Value]) -> dict[str, str]:
     """The edits there are, as the fields of the form hold them; empty where what updates report stands."""
-    return {_PREFIX + value["property"]: typed(value["overlay"]["value"]).strip() if value["overlay"] else "" for value in values}
+    return {
+        _PREFIX + value["property"]: typed(value["overlay"]["value"]).strip()
+        if value["overlay"]
+        else ""
+        for value in values
+    }
 
 
-def _changed(request: HttpRequest, values: Sequence[Value], form: Form, path: str, here: str) -> HttpResponse | None:
+def _changed(
+    request: HttpRequest, values: Sequence[Value], form: Form, path: str, here: str
+) -> HttpResponse | None:
     """Back to the entity once its edits are as the form has them; None when the form has to be shown again."""
     before = _edits(values)
     wanted = {
@@ -154,7 +209,9 @@ def _changed(request: HttpRequest, values: Sequence[Value], form: Form, path: st
     except ApiError as error:
         if error.status not in (400, 409):
             raise
-        form.refused(error, {"note": "note", **{f"values.{name}": _PREFIX + name for name in wanted}})
+        form.refused(
+            error, {"note": "note", **{f"values.{name}": _PREFIX + name for name in wanted}}
+        )
         return None
     return HttpResponseRedirect(here)
 

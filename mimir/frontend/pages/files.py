@@ -74,7 +74,9 @@ def job_file_raw(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResp
 class _Passed(StreamingHttpResponse):
     """Passes an answer of the API on, piece by piece, and closes it at the end."""
 
-    def __init__(self, head: bytes, pieces: Iterator[bytes], stack: contextlib.ExitStack, content_type: str) -> None:
+    def __init__(
+        self, head: bytes, pieces: Iterator[bytes], stack: contextlib.ExitStack, content_type: str
+    ) -> None:
         self._head, self._pieces = head, pieces
         super().__init__(streaming_content=(), content_type=content_type)
         self._resource_closers.append(stack.close)  # type: ignore[attr-defined]
@@ -89,7 +91,9 @@ class _Passed(StreamingHttpResponse):
             yield piece
 
 
-def _opened(request: HttpRequest, job_id: uuid.UUID, name: str) -> contextlib.AbstractContextManager[httpx.Response]:
+def _opened(
+    request: HttpRequest, job_id: uuid.UUID, name: str
+) -> contextlib.AbstractContextManager[httpx.Response]:
     """The file's answer, its body not read yet. Raises: ApiError."""
     if not _NAME.fullmatch(name):
         raise ApiError(404, "not_found", "There is nothing here.")

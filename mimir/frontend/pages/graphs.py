@@ -32,7 +32,9 @@ class Drawing:
     edges: list[tuple[str, str, str]]
 
 
-def draw(nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]], most: int = NODES_MAX) -> Drawing | None:
+def draw(
+    nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]], most: int = NODES_MAX
+) -> Drawing | None:
     """The drawing of `nodes` ({"id", "uses"}) and `edges` ([from, to]); None when there is nothing or too much to draw."""
     if not 1 <= len(nodes) <= most:
         return None
@@ -49,7 +51,15 @@ def draw(nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]], mos
     placed = [Node(name, uses[name], _left(layer[name]), top[name]) for name in uses]
     middle = {name: top[name] + _height(name, uses) // 2 for name in top}
     width = _left(len(columns)) - GAP_X + EDGE
-    return Drawing(width, height, placed, [(a, b, _curve(route, layer[a], middle)) for (a, b), route in zip(arrows, routes, strict=True)])
+    return Drawing(
+        width,
+        height,
+        placed,
+        [
+            (a, b, _curve(route, layer[a], middle))
+            for (a, b), route in zip(arrows, routes, strict=True)
+        ],
+    )
 
 
 def _left(depth: int) -> int:
@@ -76,11 +86,15 @@ def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, 
     return {name: used.index(depth) for name, depth in layer.items()}
 
 
-def _routes(arrows: Sequence[tuple[str, str]], layer: Mapping[str, int], columns: list[list[str]]) -> list[list[str]]:
+def _routes(
+    arrows: Sequence[tuple[str, str]], layer: Mapping[str, int], columns: list[list[str]]
+) -> list[list[str]]:
     """Each arrow as what it passes: its start, a lane in every layer between, its end. The lanes are added to `columns`."""
     routes = []
     for before, after in arrows:
-        lanes = [f"{before} {after} {depth}" for depth in range(layer[before] + 1, layer[after])]  # ids have no spaces
+        lanes = [
+            f"{before} {after} {depth}" for depth in range(layer[before] + 1, layer[after])
+        ]  # ids have no spaces
         for depth, lane in enumerate(lanes, start=layer[before] + 1):
             columns[depth].append(lane)
         routes.append([before, *lanes, after])
@@ -95,7 +109,9 @@ def _order(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> None:
             before.setdefault(following, []).append(one)
     place: dict[str, float] = {}
     for column in columns:
-        means = {name: [place[one] for one in before.get(name, []) if one in place] for name in column}
+        means = {
+            name: [place[one] for one in before.get(name, []) if one in place] for name in column
+        }
         column.sort(key=lambda name: sum(means[name]) / len(means[name]) if means[name] else 0.0)
         place |= {name: row - (len(column) - 1) / 2 for row, name in enumerate(column)}
 
@@ -142,7 +158,9 @@ class Plot:
 LEFT, TOP, BOTTOM, RIGHT = 52, 18, 22, 8
 
 
-def plot(points: Sequence[tuple[float, int]], limit: int | None, *, width: int = 290, height: int = 150) -> Plot | None:
+def plot(
+    points: Sequence[tuple[float, int]], limit: int | None, *, width: int = 290, height: int = 150
+) -> Plot | None:
     """`points`: (seconds, bytes), in order; None without at least two."""
     if len(points) < 2 or points[-1][0] <= points[0][0]:
         return None
@@ -160,4 +178,6 @@ def plot(points: Sequence[tuple[float, int]], limit: int | None, *, width: int =
     area = f"{line}L{across(last)} {floor}L{across(first)} {floor}Z"
     ticks = [(up(top * part / 2), round(top * part / 2)) for part in range(3)]
     end = (across(last), up(points[-1][1]))
-    return Plot(width, height, line, area, up(limit) if limit else None, ticks, end, LEFT, width - RIGHT)
+    return Plot(
+        width, height, line, area, up(limit) if limit else None, ticks, end, LEFT, width - RIGHT
+    )

@@ -30,7 +30,9 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         project=lambda client: client.get(project_path(slug)),
         summary=lambda client: client.get(project_path(slug, "summary")),
         counts=lambda client: client.get(project_path(slug, "jobs", "counts")),
-        open=lambda client: client.get(project_path(slug, "jobs"), {"status": list(OPEN), "limit": RECENT}),
+        open=lambda client: client.get(
+            project_path(slug, "jobs"), {"status": list(OPEN), "limit": RECENT}
+        ),
         datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": RECENT}),
         pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"limit": RECENT}),
     )
@@ -51,9 +53,16 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         "producers": [producer_row(row, slug) for row in summary["producers"]],
         "datasets": got["datasets"]["results"],
         "pipelines": pipelines,
-        "sample": {"dataset": sample.DATASET, "pipeline": sample.PIPELINE, "twin": sample.TWIN, "description": sample.DESCRIPTION},
+        "sample": {
+            "dataset": sample.DATASET,
+            "pipeline": sample.PIPELINE,
+            "twin": sample.TWIN,
+            "description": sample.DESCRIPTION,
+        },
         "sample_loaded": any(row["name"] == sample.PIPELINE for row in pipelines),
-        "story": sample_story(slug, summary["producers"]) if any(row["name"] == sample.PIPELINE for row in pipelines) else [],
+        "story": sample_story(slug, summary["producers"])
+        if any(row["name"] == sample.PIPELINE for row in pipelines)
+        else [],
     }
     return page(request, "projects/home.html", context, project=got["project"], here="home")
 
@@ -65,8 +74,16 @@ def sample_load(request: HttpRequest, slug: str) -> HttpResponse:
     client = api(request)
     parts: tuple[tuple[str, str, Callable[[], Any]], ...] = (
         ("datasets", sample.DATASET, partial(_upload, client, slug)),
-        ("pipelines", sample.PIPELINE, partial(_made, client, slug, "pipelines", sample.PIPELINE, sample.DEFINITION)),
-        ("twins", sample.TWIN, partial(_made, client, slug, "twins", sample.TWIN, sample.TWIN_DEFINITION)),
+        (
+            "pipelines",
+            sample.PIPELINE,
+            partial(_made, client, slug, "pipelines", sample.PIPELINE, sample.DEFINITION),
+        ),
+        (
+            "twins",
+            sample.TWIN,
+            partial(_made, client, slug, "twins", sample.TWIN, sample.TWIN_DEFINITION),
+        ),
     )
     for folder, name, make in parts:
         if not _is_there(client, slug, folder, name):
@@ -86,12 +103,18 @@ def _is_there(client: Api, slug: str, folder: str, name: str) -> bool:
 
 def _upload(client: Api, slug: str) -> None:
     with sample.FILE.open("rb") as file:
-        client.upload(project_path(slug, "datasets"), {"name": sample.DATASET}, {"file": (sample.FILE.name, file, "text/csv")})
+        client.upload(
+            project_path(slug, "datasets"),
+            {"name": sample.DATASET},
+            {"file": (sample.FILE.name, file, "text/csv")},
+        )
 
 
 def _made(client: Api, slug: str, folder: str, name: str, definition: dict[str, Any]) -> None:
     try:
         client.post(project_path(slug, folder), {"name": name, "definition": definition})
     except ApiError as error:
-        if error.status != 409 or error.code == "project_archived":  # somebody else has made it meanwhile
+        if (
+            error.status != 409 or error.code == "project_archived"
+        ):  # somebody else has made it meanwhile
             raise

@@ -91,7 +91,9 @@ def producer_row(row: Row, slug: str) -> dict[str, Any]:
     last = row["last"]
     return {
         "icon": row["job_type"],
-        "title": f"Pipeline {row['title']}" if row["job_type"] == "pipeline_execution" else row["title"],
+        "title": f"Pipeline {row['title']}"
+        if row["job_type"] == "pipeline_execution"
+        else row["title"],
         "made_url": f"/jobs/{last[-1]['job']}/" if last else "",
         "name": row["name"],
         "url": thing_url(slug, row["kind"], row["name"], row["version"]),
@@ -115,7 +117,17 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         height = 6 if tone == "run" else 8 + round((run["seconds"] or 0) / longest * 8)
         took = f", took {text.span(run['seconds'])}" if run["seconds"] is not None else ""
         x, y = at * _RUN_STEP, _RUN_HEIGHT - height
-        bars.append({"x": x, "y": y, "height": height, "tone": tone, "job": run["job"], "title": f"{word}{took}", "cross": (x + 1, y - 6)})
+        bars.append(
+            {
+                "x": x,
+                "y": y,
+                "height": height,
+                "tone": tone,
+                "job": run["job"],
+                "title": f"{word}{took}",
+                "cross": (x + 1, y - 6),
+            }
+        )
     return {
         "width": max(len(last) * _RUN_STEP - (_RUN_STEP - _RUN_WIDTH), 1),
         "height": _RUN_HEIGHT,

@@ -14,7 +14,11 @@ def fact_line(column: Mapping[str, Any], row_count: int) -> str:
     missing = column.get("missing")
     if missing is None or missing == row_count:
         return ""
-    parts = [part for part in (_values(column, row_count - missing), _missing(missing, row_count)) if part]
+    parts = [
+        part
+        for part in (_values(column, row_count - missing), _missing(missing, row_count))
+        if part
+    ]
     return " · ".join(parts)
 
 

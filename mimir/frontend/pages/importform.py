@@ -10,18 +10,62 @@ from mimir.frontend.pages import columns
 from mimir.frontend.pages.importfacts import fact_line
 from mimir.lib.reading.options import UNIX_FORMATS
 
-FORMATS = (("csv", "CSV"), ("excel", "Excel"), ("json", "JSON"), ("jsonl", "JSON Lines"), ("parquet", "Parquet"), ("arrow", "Arrow"))
-_DELIMITERS = ((",", ", comma"), (";", "; semicolon"), ("tab", "tab"), ("|", "| pipe"), ("space", "space"))
+FORMATS = (
+    ("csv", "CSV"),
+    ("excel", "Excel"),
+    ("json", "JSON"),
+    ("jsonl", "JSON Lines"),
+    ("parquet", "Parquet"),
+    ("arrow", "Arrow"),
+)
+_DELIMITERS = (
+    (",", ", comma"),
+    (";", "; semicolon"),
+    ("tab", "tab"),
+    ("|", "| pipe"),
+    ("space", "space"),
+)
 _QUOTES = (('"', '"'), ("'", "'"), ("none", "none"))
-_ENCODINGS = (("utf-8", "UTF-8"), ("cp1252", "Windows-1252"), ("latin-1", "Latin-1"), ("utf-16", "UTF-16"), ("shift_jis", "Shift JIS"))
+_ENCODINGS = (
+    ("utf-8", "UTF-8"),
+    ("cp1252", "Windows-1252"),
+    ("latin-1", "Latin-1"),
+    ("utf-16", "UTF-16"),
+    ("shift_jis", "Shift JIS"),
+)
 _HEADERS = (("none", "none"), *((str(number), f"row {number}") for number in range(1, 11)))
 _DECIMALS = ((".", "point: 1,234.5"), (",", "comma: 1.234,5"))
-_THOUSANDS = (("none", "none"), (",", ", comma"), (".", ". point"), ("space", "space"), ("'", "' apostrophe"))
-_NESTED = (("keep", "keep as nested values"), ("columns", "one column for each field"), ("text", "JSON text"))
-_LISTS_IN_ROW = (("keep", "keep as lists"), ("text", "as JSON text"), ("first", "first item only"), ("rows", "one row for each item"))
-_BAD_CELLS = (("refuse", "refuse the file and name them"), ("missing", "make them missing and count them"))
+_THOUSANDS = (
+    ("none", "none"),
+    (",", ", comma"),
+    (".", ". point"),
+    ("space", "space"),
+    ("'", "' apostrophe"),
+)
+_NESTED = (
+    ("keep", "keep as nested values"),
+    ("columns", "one column for each field"),
+    ("text", "JSON text"),
+)
+_LISTS_IN_ROW = (
+    ("keep", "keep as lists"),
+    ("text", "as JSON text"),
+    ("first", "first item only"),
+    ("rows", "one row for each item"),
+)
+_BAD_CELLS = (
+    ("refuse", "refuse the file and name them"),
+    ("missing", "make them missing and count them"),
+)
 LIST_COLUMNS_SHOWN, AUTOMATIC = 50, "Automatic"
-_ALIASES = {"\t": "tab", " ": "space", "0": "none", "utf8": "utf-8", "utf-8-sig": "utf-8", "windows-1252": "cp1252"}
+_ALIASES = {
+    "\t": "tab",
+    " ": "space",
+    "0": "none",
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "windows-1252": "cp1252",
+}
 TYPES = (
     ("text", "text"),
     ("integer", "integer"),
@@ -46,7 +90,16 @@ _TYPE_NAMES = {
 }
 _TABLE = ("date_formats", "missing_values", "bad_cells")
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "csv": ("delimiter", "quote", "encoding", "header_row", "skip_rows", "decimal_mark", "thousands_mark", *_TABLE),
+    "csv": (
+        "delimiter",
+        "quote",
+        "encoding",
+        "header_row",
+        "skip_rows",
+        "decimal_mark",
+        "thousands_mark",
+        *_TABLE,
+    ),
     "json": ("records_path", "nested", "lists", "encoding", *_TABLE),
     "jsonl": ("records_path", "nested", "lists", "encoding", *_TABLE),
     "excel": ("sheet", "sheets", "header_row", "range", "skip_rows", *_TABLE),
@@ -55,16 +108,36 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 }
 # Options that may change which columns there are: types chosen for the columns before do not apply after.
 _STRUCTURE = (
-    "format", "delimiter", "quote", "encoding", "header_row", "skip_rows", "sheet", "sheets", "range",
-    "records_path", "nested", "lists", "list_column",
+    "format",
+    "delimiter",
+    "quote",
+    "encoding",
+    "header_row",
+    "skip_rows",
+    "sheet",
+    "sheets",
+    "range",
+    "records_path",
+    "nested",
+    "lists",
+    "list_column",
 )
 _LISTS = ("date_formats", "missing_values")
 # A change that a warning's code suggests: (label, option, value). `{column}` in an option stands for the warning's column.
 _FIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "header_looks_like_data": (("No header row", "header_row", "none"),),
-    "ambiguous_dates": (("Day first", "date_formats", "day-first"), ("Month first", "date_formats", "month-first")),
-    "possible_dates": (("Day first", "date_formats", "day-first"), ("Month first", "date_formats", "month-first")),
-    "ambiguous_numbers": (("Decimal comma", "decimal_mark", ","), ("Decimal point", "decimal_mark", ".")),
+    "ambiguous_dates": (
+        ("Day first", "date_formats", "day-first"),
+        ("Month first", "date_formats", "month-first"),
+    ),
+    "possible_dates": (
+        ("Day first", "date_formats", "day-first"),
+        ("Month first", "date_formats", "month-first"),
+    ),
+    "ambiguous_numbers": (
+        ("Decimal comma", "decimal_mark", ","),
+        ("Decimal point", "decimal_mark", "."),
+    ),
     "nearly_numbers": (("Read as decimal, other cells missing", "types", "decimal"),),
 }
 
@@ -87,7 +160,9 @@ class Select:
     @property
     def detected(self) -> bool:
         """Whether the first choice, the automatic one, shows what was detected."""
-        return self.options[:1] != [] and self.options[0][0] == "" and self.options[0][1] != AUTOMATIC
+        return (
+            self.options[:1] != [] and self.options[0][0] == "" and self.options[0][1] != AUTOMATIC
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +197,9 @@ class ImportForm:
     kind: str = ""  # the format whose options are shown
 
 
-def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(
+    posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]
+) -> dict[str, Any]:
     """The options that the form's fields say, as the API takes them.
 
     `names` and `kinds` are the columns and their chosen types; `before` are the options of the last reading. Fields that do not apply to
@@ -150,7 +227,11 @@ def options_of(posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[
 def _list_options(value: str) -> dict[str, str]:
     """The options of one choice: `rows=tags` names the column, too."""
     how, _, column = value.partition("=")
-    return {"lists": how, **({"list_column": column} if column else {})} if how not in ("", "keep") else {}
+    return (
+        {"lists": how, **({"list_column": column} if column else {})}
+        if how not in ("", "keep")
+        else {}
+    )
 
 
 def _whole(value: str) -> Any:
@@ -158,7 +239,9 @@ def _whole(value: str) -> Any:
 
 
 def _restructured(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    return any(shown_value(given.get(name, "")) != shown_value(before.get(name, "")) for name in _STRUCTURE)
+    return any(
+        shown_value(given.get(name, "")) != shown_value(before.get(name, "")) for name in _STRUCTURE
+    )
 
 
 def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
@@ -166,7 +249,11 @@ def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
     name, _, value = fix.partition("=")
     if name in UNIX_FORMATS:
         kind, _, column = value.partition("=")
-        return {**given, "types": {**given.get("types", {}), column: kind}, "date_formats": [*given.get("date_formats", []), name]}
+        return {
+            **given,
+            "types": {**given.get("types", {}), column: kind},
+            "date_formats": [*given.get("date_formats", []), name],
+        }
     if name == "types":
         kind, _, column = value.partition("=")
         return {**given, "types": {**given.get("types", {}), column: kind}, "bad_cells": "missing"}
@@ -175,28 +262,54 @@ def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
     return {**given, name: value} if name in ("header_row", "decimal_mark") and value else given
 
 
-def form_of(upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping[str, Any] | None = None) -> ImportForm:
+def form_of(
+    upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping[str, Any] | None = None
+) -> ImportForm:
     """The form of a staged upload as the API answers it; `errors` by option, whose fields keep what was `typed`."""
     given, reading = upload["options"], upload["reading"] or {}
     found = reading.get("options", {})
     known = "excel" if upload.get("sheets") else _kind_by_name(str(upload.get("file_name", "")))
     kind = str(given.get("format") or reading.get("format") or known)
-    shown = Select("format", "Format", _choices(FORMATS, given.get("format", ""), reading.get("format", "")), error=errors.get("format", ""))
+    shown = Select(
+        "format",
+        "Format",
+        _choices(FORMATS, given.get("format", ""), reading.get("format", "")),
+        error=errors.get("format", ""),
+    )
     if shown.detected:
         shown = replace(shown, hint="Recognised from the content")
-    needs = {"records_path": "lists", "lists": "list_columns"}  # fields that are shown where the file has such lists
-    names = [name for name in _FIELDS.get(kind, ()) if name not in needs or reading.get(needs[name]) or given.get(name)]
+    needs = {
+        "records_path": "lists",
+        "lists": "list_columns",
+    }  # fields that are shown where the file has such lists
+    names = [
+        name
+        for name in _FIELDS.get(kind, ())
+        if name not in needs or reading.get(needs[name]) or given.get(name)
+    ]
     names = [name for name in names if name not in ("sheet", "sheets")]  # of `importsheets.py`
     fields = [_field(name, given, found, reading, errors.get(name, "")) for name in names]
     fields = [_as_typed(one, typed) if typed and one.error else one for one in fields]
-    types = {name: _TYPE_NAMES.get(str(value), str(value)) for name, value in given.get("types", {}).items()}
+    types = {
+        name: _TYPE_NAMES.get(str(value), str(value))
+        for name, value in given.get("types", {}).items()
+    }
     warnings = [_warning(one) for one in reading.get("warnings", [])]
-    made = ImportForm(shown, fields, [one for one in warnings if one["fixes"]], [one["message"] for one in warnings if not one["fixes"]])
+    made = ImportForm(
+        shown,
+        fields,
+        [one for one in warnings if one["fixes"]],
+        [one["message"] for one in warnings if not one["fixes"]],
+    )
     made.kind = kind
     made.fault = with_labels(upload["fault"])
     made.skipped = [name for name, value in types.items() if value == "skip"]
     made.columns = [
-        {**_column(one, types.get(one["name"], ""), kind), "facts": fact_line(one, reading["row_count"])} for one in reading.get("columns", [])
+        {
+            **_column(one, types.get(one["name"], ""), kind),
+            "facts": fact_line(one, reading["row_count"]),
+        }
+        for one in reading.get("columns", [])
     ]
     made.rows = _rows(reading)
     return made
@@ -206,7 +319,9 @@ def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
     value = str(typed.get(one.name, ""))
     if isinstance(one, Entry):
         return replace(one, value=value)
-    return replace(one, options=[(option, label, option == value) for option, label, _ in one.options])
+    return replace(
+        one, options=[(option, label, option == value) for option, label, _ in one.options]
+    )
 
 
 def _kind_by_name(name: str) -> str:
@@ -222,37 +337,77 @@ def shown_value(value: Any) -> str:
     return _ALIASES.get(word, word)
 
 
-def _choices(known: Sequence[tuple[str, str]], given: Any, found: Any) -> list[tuple[str, str, bool]]:
+def _choices(
+    known: Sequence[tuple[str, str]], given: Any, found: Any
+) -> list[tuple[str, str, bool]]:
     """Automatic first, with what was detected; then each known value, and the present one where it is another."""
     chosen = shown_value(given)
     labels = dict(known)
     detected = "none" if found == "" and "none" in labels else shown_value(found)
-    automatic = labels.get(detected, text.visible(detected)) if detected and not chosen else AUTOMATIC
-    rows = [("", automatic, not chosen), *((value, label, value == chosen) for value, label in known)]
+    automatic = (
+        labels.get(detected, text.visible(detected)) if detected and not chosen else AUTOMATIC
+    )
+    rows = [
+        ("", automatic, not chosen),
+        *((value, label, value == chosen) for value, label in known),
+    ]
     return rows if not chosen or chosen in labels else [*rows, (chosen, text.visible(chosen), True)]
 
 
-def _field(name: str, given: Mapping[str, Any], found: Mapping[str, Any], reading: Mapping[str, Any], error: str) -> Select | Entry:
+def _field(
+    name: str,
+    given: Mapping[str, Any],
+    found: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    error: str,
+) -> Select | Entry:
     if name in _LISTS:
         value = ", ".join(str(word) for word in given.get(name, []))
         label, placeholder, hint = _TEXTS[name]
         return Entry(name, label, value, placeholder, hint, error)
     if name == "skip_rows":
-        return Entry(name, _LABELS[name], str(given.get(name, "")), "Automatic", "Before the header row; 0 skips none", error)
+        return Entry(
+            name,
+            _LABELS[name],
+            str(given.get(name, "")),
+            "Automatic",
+            "Before the header row; 0 skips none",
+            error,
+        )
     if name == "range":
-        return Entry(name, _LABELS[name], str(given.get(name, "")), "All cells", "Such as A4:I3048; empty = all cells", error)
+        return Entry(
+            name,
+            _LABELS[name],
+            str(given.get(name, "")),
+            "All cells",
+            "Such as A4:I3048; empty = all cells",
+            error,
+        )
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
-        return Select(name, _LABELS[name], [(value, label, value == chosen) for value, label in _BAD_CELLS], "", error)
+        return Select(
+            name,
+            _LABELS[name],
+            [(value, label, value == chosen) for value, label in _BAD_CELLS],
+            "",
+            error,
+        )
     if name == "lists":
         return Select(name, _LABELS[name], _list_choices(given, reading), "", error)
     known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
     if name == "records_path":
-        known = [(one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows") for one in reading.get("lists", [])]
-    return Select(name, _LABELS[name], _choices(known, given.get(name, ""), found.get(name)), "", error)
+        known = [
+            (one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows")
+            for one in reading.get("lists", [])
+        ]
+    return Select(
+        name, _LABELS[name], _choices(known, given.get(name, ""), found.get(name)), "", error
+    )
 
 
-def _list_choices(given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+def _list_choices(
+    given: Mapping[str, Any], reading: Mapping[str, Any]
+) -> list[tuple[str, str, bool]]:
     """One choice of rows for each column that has lists, where there are several."""
     columns = [one["name"] for one in reading.get("list_columns", [])][:LIST_COLUMNS_SHOWN]
     column = given.get("list_column", "")
@@ -260,7 +415,9 @@ def _list_choices(given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[
     chosen = given.get("lists", "keep") + (f"={column}" if column and len(columns) > 1 else "")
     known = list(_LISTS_IN_ROW)
     if len(columns) > 1:
-        known[-1:] = [(f"rows={name}", f"one row for each item of {text.visible(name)}") for name in columns]
+        known[-1:] = [
+            (f"rows={name}", f"one row for each item of {text.visible(name)}") for name in columns
+        ]
         known += [_LISTS_IN_ROW[-1]] if chosen == "rows" else []
     return [(value, label, value == chosen) for value, label in known]
 
@@ -283,7 +440,11 @@ _LABELS = {
     "bad_cells": "Cells that do not fit",
 }
 _TEXTS = {
-    "date_formats": ("Dates", "Automatic", "day-first, month-first, unix-seconds, or a pattern such as %d.%m.%Y"),
+    "date_formats": (
+        "Dates",
+        "Automatic",
+        "day-first, month-first, unix-seconds, or a pattern such as %d.%m.%Y",
+    ),
     "missing_values": ("Missing values", "Automatic: n/a, null, -", "Separated by commas"),
 }
 _KNOWN = {
@@ -298,7 +459,9 @@ _KNOWN = {
 
 
 _NAMES = {**_LABELS, **{name: row[0] for name, row in _TEXTS.items()}}
-_OPTION = re.compile(r"(?<![\w\"])(" + "|".join(sorted(name for name in _NAMES if "_" in name)) + r")(?![\w\"])")
+_OPTION = re.compile(
+    r"(?<![\w\"])(" + "|".join(sorted(name for name in _NAMES if "_" in name)) + r")(?![\w\"])"
+)
 
 
 def with_labels(sentence: str) -> str:
@@ -309,7 +472,8 @@ def with_labels(sentence: str) -> str:
 def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
     column = one["params"].get("column", "")
     fixes = [
-        (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}") for label, option, value in _FIXES.get(one["code"], ())
+        (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}")
+        for label, option, value in _FIXES.get(one["code"], ())
     ]
     if one["code"] == "possible_unix_times":
         fixes = [("Read as date and time", f"{one['params']['format']}=datetime={column}")]
@@ -318,14 +482,21 @@ def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
     name = _TYPE_NAMES.get(str(one["type"]))
-    detected = dict(TYPES).get(name, str(one["type"]).lower()) if name else _nested_type(str(one["type"]))
-    options = [("", detected if not chosen else AUTOMATIC, not chosen), *((value, label, value == chosen) for value, label in TYPES)]
+    detected = (
+        dict(TYPES).get(name, str(one["type"]).lower()) if name else _nested_type(str(one["type"]))
+    )
+    options = [
+        ("", detected if not chosen else AUTOMATIC, not chosen),
+        *((value, label, value == chosen) for value, label in TYPES),
+    ]
     return {
         "name": text.visible(one["name"]),
         "raw_name": one["name"],
         "type": detected,
         "empty": bool(one.get("empty")),
-        "options": [row for row in options if row[0] != name or row[0] == chosen] if not chosen else options,
+        "options": [row for row in options if row[0] != name or row[0] == chosen]
+        if not chosen
+        else options,
         "fixed": kind in ("parquet", "arrow"),
         "right": columns.is_number(str(one["type"])),
     }
@@ -333,7 +504,13 @@ def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
 
 def _nested_type(name: str) -> str:
     """A short word for a type that a file of columns or of objects has."""
-    return "list" if name.endswith("]") else "object" if name.startswith(("STRUCT", "MAP")) else text.visible(name.lower())
+    return (
+        "list"
+        if name.endswith("]")
+        else "object"
+        if name.startswith(("STRUCT", "MAP"))
+        else text.visible(name.lower())
+    )
 
 
 def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
@@ -342,8 +519,14 @@ def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     texts = reading.get("cells") or []
     rows = []
     for place, row in enumerate(reading.get("rows", [])):
-        raw = texts[place] if place < len(texts) and len(texts[place]) == len(row) else [None] * len(row)
-        rows.append([_cell(value, right, was) for value, right, was in zip(row, rights, raw, strict=False)])
+        raw = (
+            texts[place]
+            if place < len(texts) and len(texts[place]) == len(row)
+            else [None] * len(row)
+        )
+        rows.append(
+            [_cell(value, right, was) for value, right, was in zip(row, rights, raw, strict=False)]
+        )
     return rows
 
 
@@ -351,4 +534,8 @@ def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
     cell = columns.cell(value, right)
     lost = text.visible(str(was))[:40] if value is None and was not in (None, "") else ""
     filed = "" if was is None else text.visible(str(was))[: columns.CELL_CHARS_MAX]
-    return {**cell, "lost": lost, "raw": None if filed == ("" if cell["null"] else cell["text"]) else filed}
+    return {
+        **cell,
+        "lost": lost,
+        "raw": None if filed == ("" if cell["null"] else cell["text"]) else filed,
+    }

@@ -29,12 +29,19 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     path = project_path(slug, "uploads", str(upload_id))
     form = Form({"name": request.GET.get("name", ""), "how": REPLACE})
     current = True
-    got = together(request, project=lambda client: client.get(project_path(slug)), upload=lambda client: client.get(path))
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        upload=lambda client: client.get(path),
+    )
     upload: dict[str, Any] = got["upload"]
     errors: dict[str, str] = {}
     sheets, kept = sheets_of(upload), dict[str, str]()
     if request.method == "POST":
-        form, current = Form.posted(request.POST, "name", "how", "append_to"), bool(request.POST.get("make_current"))
+        form, current = (
+            Form.posted(request.POST, "name", "how", "append_to"),
+            bool(request.POST.get("make_current")),
+        )
         then = request.POST.get("then", "read")
         client = api(request)
         if then == "cancel":
@@ -42,12 +49,23 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
             return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
         sheets, kept = sheets_of(upload, request.POST), _chosen_types(request)
         if then != "show":
-            upload, errors = _read(client, request, path, upload, sheets, sample=then == "import" or "sample" in request.POST)
+            upload, errors = _read(
+                client,
+                request,
+                path,
+                upload,
+                sheets,
+                sample=then == "import" or "sample" in request.POST,
+            )
             sheets.known = upload["sheets"]
         if then == "import":
             ready = not (errors or upload["fault"])
             accept = _accept_sheets if sheets.each else _accept
-            if ready and (done := accept(client, slug, path, form, sheets, current=current, types=kept)) is not None:
+            if (
+                ready
+                and (done := accept(client, slug, path, form, sheets, current=current, types=kept))
+                is not None
+            ):
                 return done
         if not sheets.chosen:
             sheets = sheets_of(upload)
@@ -64,28 +82,47 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         "appends": form.value("how") == APPEND and not sheets.each,
         **_target(request, slug, "" if sheets.each else form.value("name"), upload),
     }
-    return page(request, "datasets/import.html", context, project=got["project"], here="datasets", status=400 if form.bad or errors else 200)
+    return page(
+        request,
+        "datasets/import.html",
+        context,
+        project=got["project"],
+        here="datasets",
+        status=400 if form.bad or errors else 200,
+    )
 
 
 def _chosen_types(request: HttpRequest) -> dict[str, str]:
     """The types that were chosen for columns of any sheet."""
-    kept = dict(zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False))
+    kept = dict(
+        zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False)
+    )
     kept |= dict(zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False))
     return {name: kind for name, kind in kept.items() if kind}
 
 
 def _not_shown(kept: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
     """The chosen types of columns that the shown sheet does not have."""
-    shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(upload["options"].get("types", {}))
+    shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(
+        upload["options"].get("types", {})
+    )
     return {name: kind for name, kind in kept.items() if name not in shown}
 
 
 def _read(
-    client: Api, request: HttpRequest, path: str, upload: dict[str, Any], sheets: Sheets, *, sample: bool
+    client: Api,
+    request: HttpRequest,
+    path: str,
+    upload: dict[str, Any],
+    sheets: Sheets,
+    *,
+    sample: bool,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The upload, read again when its options changed or not all rows were read; messages by option when the API refuses them."""
     names, kinds = request.POST.getlist("column"), request.POST.getlist("type")
-    posted = {name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")}
+    posted = {
+        name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")
+    }
     given = options_of({**posted, **sheets.options()}, names, kinds, upload["options"])
     complete = (upload["reading"] or {}).get("complete", True)
     if given == upload["options"] and (sample or complete):
@@ -94,18 +131,33 @@ def _read(
         upload = client.patch(path, {"options": given, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
         columns = {column["name"] for column in (upload["reading"] or {}).get("columns", [])}
         types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
-        if sheets.each and types and "types" not in given:  # another sheet, with columns of the same names
-            upload = client.patch(path, {"options": {**given, "types": types}, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
+        if (
+            sheets.each and types and "types" not in given
+        ):  # another sheet, with columns of the same names
+            upload = client.patch(
+                path,
+                {"options": {**given, "types": types}, "sample": sample},
+                timeout=UPLOAD_TIMEOUTS,
+            )
         return upload, {}
     except ApiError as error:
         if error.status != 400:
             raise
-        found = {name.removeprefix("options."): str(message) for name, message in error.detail.items()}
+        found = {
+            name.removeprefix("options."): str(message) for name, message in error.detail.items()
+        }
         return upload, found or {"format": error.message}
 
 
 def _accept_sheets(
-    client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]
+    client: Api,
+    slug: str,
+    path: str,
+    form: Form,
+    sheets: Sheets,
+    *,
+    current: bool,
+    types: dict[str, str],
 ) -> HttpResponse | None:
     """The list of datasets, with one for each chosen sheet; None when the form must be shown again."""
     for target in sheets.targets:
@@ -122,12 +174,27 @@ def _accept_sheets(
             if "datasets" in error.detail:
                 form.general.append(error.message)
             else:
-                form.refused(error, {f"datasets.{index}.name": target.field.name for index, target in enumerate(sheets.targets)})
+                form.refused(
+                    error,
+                    {
+                        f"datasets.{index}.name": target.field.name
+                        for index, target in enumerate(sheets.targets)
+                    },
+                )
     sheets.errors = form.errors
     return None
 
 
-def _accept(client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, current: bool, types: dict[str, str]) -> HttpResponse | None:
+def _accept(
+    client: Api,
+    slug: str,
+    path: str,
+    form: Form,
+    sheets: Sheets,
+    *,
+    current: bool,
+    types: dict[str, str],
+) -> HttpResponse | None:
     """The new version's page; None when the form must be shown again."""
     form.require("name", "Give the dataset a name, for example trips.")
     if form.bad:
@@ -143,13 +210,19 @@ def _accept(client: Api, slug: str, path: str, form: Form, sheets: Sheets, *, cu
         else:
             form.refused(error, _FIELDS)
         return None
-    return HttpResponseRedirect(f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}")
+    return HttpResponseRedirect(
+        f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}"
+    )
 
 
 def _append_to(form: Form) -> int | None:
     """The version whose rows the reader saw the choice for, not whichever is current by now."""
     number = form.value("append_to")
-    return int(number) if form.value("how") == APPEND and number.isascii() and number.isdigit() else None
+    return (
+        int(number)
+        if form.value("how") == APPEND and number.isascii() and number.isdigit()
+        else None
+    )
 
 
 def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +232,9 @@ def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) 
     """
     if not name:
         return {"present": None}
-    read = optional(lambda client: client.get(project_path(slug, "datasets", name, "versions", "latest")), {})
+    read = optional(
+        lambda client: client.get(project_path(slug, "datasets", name, "versions", "latest")), {}
+    )
     present = read(api(request))
     if not present:
         return {"present": None}

@@ -60,7 +60,9 @@ class Sheets:
             {
                 "place": place,
                 "name": text.visible(sheet["name"]),
-                "size": f"{_count(sheet['rows'], 'row')}, {_count(sheet['columns'], 'column')}" if sheet["rows"] else "no cells",
+                "size": f"{_count(sheet['rows'], 'row')}, {_count(sheet['columns'], 'column')}"
+                if sheet["rows"]
+                else "no cells",
                 "hidden": sheet["hidden"],
                 "empty": not sheet["rows"],
                 "chosen": place in self.chosen,
@@ -85,7 +87,14 @@ class Sheets:
             value = self.typed.get(name)
             if value is None:
                 value = _proposed(sheet, place, [target.field.value for target in found])
-            found.append(Target(place, text.visible(sheet), Field(name, value, self.errors.get(name, "")), place == self.shown))
+            found.append(
+                Target(
+                    place,
+                    text.visible(sheet),
+                    Field(name, value, self.errors.get(name, "")),
+                    place == self.shown,
+                )
+            )
         return found
 
     @property
@@ -105,7 +114,10 @@ class Sheets:
 
     def datasets(self) -> list[dict[str, str]]:
         """As the API takes them."""
-        return [{"sheet": self.known[target.place]["name"], "name": target.field.value.strip()} for target in self.targets]
+        return [
+            {"sheet": self.known[target.place]["name"], "name": target.field.value.strip()}
+            for target in self.targets
+        ]
 
 
 def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> Sheets:
@@ -113,12 +125,33 @@ def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> She
     known = upload.get("sheets", [])
     given, found = upload["options"], (upload["reading"] or {}).get("options", {})
     places = {sheet["name"]: place for place, sheet in reversed(list(enumerate(known)))}
-    read = [places[name] for name in given.get("sheets") or [given.get("sheet") or found.get("sheet")] if name in places]
+    read = [
+        places[name]
+        for name in given.get("sheets") or [given.get("sheet") or found.get("sheet")]
+        if name in places
+    ]
     if posted is None or "sheets_known" not in posted:
         mode = ONE if given.get("sheets") else EACH
-        return Sheets(known, read, mode, read[0] if read else -1, automatic=not (given.get("sheet") or given.get("sheets")))
-    chosen = [place for place in range(len(known)) if str(place) in posted.getlist("sheets") and known[place]["rows"]]
-    shown = next((int(value) for value in (posted.get("tab", ""), posted.get("shown", "")) if value in map(str, chosen)), chosen[0] if chosen else -1)
+        return Sheets(
+            known,
+            read,
+            mode,
+            read[0] if read else -1,
+            automatic=not (given.get("sheet") or given.get("sheets")),
+        )
+    chosen = [
+        place
+        for place in range(len(known))
+        if str(place) in posted.getlist("sheets") and known[place]["rows"]
+    ]
+    shown = next(
+        (
+            int(value)
+            for value in (posted.get("tab", ""), posted.get("shown", ""))
+            if value in map(str, chosen)
+        ),
+        chosen[0] if chosen else -1,
+    )
     typed = {name: str(value) for name, value in posted.items() if name.startswith("dataset-")}
     mode = ONE if posted.get("several") == ONE else EACH
     automatic = not (given.get("sheet") or given.get("sheets")) and chosen == read

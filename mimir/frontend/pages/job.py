@@ -57,11 +57,17 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         events=partial(_events, row["id"]),
         attempts=partial(_attempts, row["id"]),
         artifacts=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": 200}),
-        usage=optional(lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}), {"results": [], "limit_bytes": None}),
+        usage=optional(
+            lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}),
+            {"results": [], "limit_bytes": None},
+        ),
         graph=partial(_graph, row),
         tail=partial(_tail, row),
     )
-    context = {**_context(row, got, attempt, request.GET.get("steps", "")), "retry_key": str(uuid.uuid4())}
+    context = {
+        **_context(row, got, attempt, request.GET.get("steps", "")),
+        "retry_key": str(uuid.uuid4()),
+    }
     context["chosen"] = _chosen(request, row, context["steps"], got["graph"].get("definition"))
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
@@ -113,7 +119,9 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str)
     }
 
 
-def _steps(row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], asked: str) -> dict[str, Any]:
+def _steps(
+    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], asked: str
+) -> dict[str, Any]:
     """How far each step is, as the table and the drawing show it."""
     steps = jobstory.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
@@ -129,7 +137,9 @@ def _steps(row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, A
     }
 
 
-def _chosen(request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any) -> dict[str, Any] | None:
+def _chosen(
+    request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any
+) -> dict[str, Any] | None:
     """The step that `?step=` names, with its definition and its log lines; None without one."""
     step = next((one for one in steps if one["id"] == request.GET.get("step")), None)
     if step is None:
@@ -137,7 +147,10 @@ def _chosen(request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any
     lines: dict[str, Any] = {"lines": [], "more": False}
     if step["started_at"]:
         at = (step["started_at"], step["ended_at"])
-        lines = together(request, lines=optional(partial(steplog.lines_between, row["id"], row["attempt"], *at), lines))["lines"]
+        lines = together(
+            request,
+            lines=optional(partial(steplog.lines_between, row["id"], row["attempt"], *at), lines),
+        )["lines"]
     return {**stepview.shown(row, step, definition), "log": lines}
 
 
@@ -158,7 +171,9 @@ def _events(job_id: str, client: Api) -> dict[str, Any]:
 
 def _attempts(job_id: str, client: Api) -> dict[str, Any]:
     """All attempts, up to a bound: one that waits for room is launched anew from time to time."""
-    return _all(client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX)
+    return _all(
+        client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX
+    )
 
 
 def _all(client: Api, path: str, asked: dict[str, Any], *, pages: int) -> dict[str, Any]:
@@ -195,7 +210,9 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
             definition = pipeline_definition(client, *key)
             found = nothing
             if definition:
-                checked = client.post(project_path(key[0], "pipelines", "validate"), {"definition": definition})
+                checked = client.post(
+                    project_path(key[0], "pipelines", "validate"), {"definition": definition}
+                )
                 found = {**checked["graph"], "definition": definition}
         except ApiError as error:
             if error.status >= 500 or error.status == 401:
@@ -223,12 +240,16 @@ def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
     """When the attempt that is being started was admitted; empty in every other state."""
     if row["status"] != "launching":
         return ""
-    return next((str(event["at"]) for event in reversed(events) if event["kind"] == "job.admitted"), "")
+    return next(
+        (str(event["at"]) for event in reversed(events) if event["kind"] == "job.admitted"), ""
+    )
 
 
 def _steps_as(asked: str, count: int) -> str:
     """What was asked for; else a graph, but a table where a graph says less."""
-    return asked if asked in ("graph", "table") else "table" if count > graphs.NODES_MAX else "graph"
+    return (
+        asked if asked in ("graph", "table") else "table" if count > graphs.NODES_MAX else "graph"
+    )
 
 
 def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -240,9 +261,18 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
         "width": drawn.width,
         "height": drawn.height,
         "nodes": [
-            {"x": node.x, "y": node.y, "step": states[node.id], "line": jobstory.step_line(states[node.id]) or node.uses} for node in drawn.nodes
+            {
+                "x": node.x,
+                "y": node.y,
+                "step": states[node.id],
+                "line": jobstory.step_line(states[node.id]) or node.uses,
+            }
+            for node in drawn.nodes
         ],
-        "edges": [{"path": path, "todo": states[end]["status"] in ("queued", "skipped")} for _, end, path in drawn.edges],
+        "edges": [
+            {"path": path, "todo": states[end]["status"] in ("queued", "skipped")}
+            for _, end, path in drawn.edges
+        ],
     }
 
 
@@ -258,7 +288,9 @@ def _steps_told(steps: list[dict[str, Any]]) -> str:
         "skipped": "skipped",
         "cancelled": "stopped",
     }
-    return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if status in counts)
+    return ", ".join(
+        f"{counts[status]} {word}" for status, word in words.items() if status in counts
+    )
 
 
 def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
@@ -278,7 +310,9 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
             url = f"{form}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
         elif patch is None and _by_hand(found, pipeline) != "administrator":
             url = (
-                f"/{project_path(row['project'], 'pipelines', pipeline)}" if isinstance(pipeline, str) else f"{form}?{urlencode({'from': row['id']})}"
+                f"/{project_path(row['project'], 'pipelines', pipeline)}"
+                if isinstance(pipeline, str)
+                else f"{form}?{urlencode({'from': row['id']})}"
             )
         by_hand = _by_hand(found, pipeline) if patch is None else ""
         steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": by_hand})
@@ -298,7 +332,9 @@ def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict
     if not points:
         return None
     start = points[0]["at"]
-    curve = [(text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points]
+    curve = [
+        (text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points
+    ]
     peak = max([value for _, value in curve] + [peak_bytes or 0])
     limit = found["limit_bytes"]
     return {
@@ -330,7 +366,10 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The same request as a new job; pressed twice it is one job."""
     key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
     made = api(request).post(
-        job_path(job_id, "retry"), headers={"Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())}
+        job_path(job_id, "retry"),
+        headers={
+            "Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())
+        },
     )
     return HttpResponseRedirect(f"/{job_path(made['id'])}")
 

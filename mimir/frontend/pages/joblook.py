@@ -62,7 +62,11 @@ def job_title(job: Job) -> str:
     """Its name, or what it does."""
     if job["name"]:
         return str(job["name"])
-    parameters = {name: value for name, value in (job.get("parameters") or {}).items() if isinstance(value, str)}
+    parameters = {
+        name: value
+        for name, value in (job.get("parameters") or {}).items()
+        if isinstance(value, str)
+    }
     try:
         return _DOES[str(job["type"])].format_map(parameters)
     except KeyError:  # a type or a request that this page does not know
@@ -72,7 +76,9 @@ def job_title(job: Job) -> str:
 def status_word(job: Job) -> str:
     """The word of its status, with the tries it took; empty where the status has a word of its own."""
     if job["status"] == "queued" and job["attempt"] > 1:
-        return f"Retrying, attempt {job['attempt']}" + (f" of {job['max_attempts']}" if job["attempt"] <= job["max_attempts"] else "")
+        return f"Retrying, attempt {job['attempt']}" + (
+            f" of {job['max_attempts']}" if job["attempt"] <= job["max_attempts"] else ""
+        )
     if job["status"] == "succeeded" and job["attempt"] > 1:
         return f"Succeeded, after {job['attempt']} tries"
     return ""
@@ -123,7 +129,10 @@ def empty_log(job: Job) -> str:
     if status == "launching":
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
-        now = str((job.get("progress") or {}).get("message") or "The worker runs and is loading its program").removesuffix(".")
+        now = str(
+            (job.get("progress") or {}).get("message")
+            or "The worker runs and is loading its program"
+        ).removesuffix(".")
         return f"{now}. It has not printed anything yet."
     return "No output."
 
@@ -162,8 +171,14 @@ def made(job: Job) -> str:
 
 def _twin_made(result: Job) -> str:
     """A revision with how many entities it touched, or that nothing differed."""
-    counts = [(result.get("created"), "new"), (result.get("changed"), "changed"), (result.get("removed"), "removed")]
-    told = ", ".join(f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count)
+    counts = [
+        (result.get("created"), "new"),
+        (result.get("changed"), "changed"),
+        (result.get("removed"), "removed"),
+    ]
+    told = ", ".join(
+        f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count
+    )
     if not told:
         return f"Twin {result['twin']} is as it was: nothing differed."
     return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}."
@@ -172,4 +187,8 @@ def _twin_made(result: Job) -> str:
 def datasets_made(job: Job) -> list[dict[str, Any]]:
     """{"name", "version"} of each dataset version in its result."""
     rows = (job.get("result") or {}).get("datasets")
-    return [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row] if isinstance(rows, list) else []
+    return (
+        [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row]
+        if isinstance(rows, list)
+        else []
+    )

@@ -26,16 +26,39 @@ def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
 def made(job: Job) -> list[dict[str, Any]]:
     """What it wrote to the project: {"icon", "name", "url", "told", "tag"}."""
     slug, result = str(job["project"]), job.get("result") or {}
-    rows = [_made("dataset", slug, row["name"], row["version"], f"dataset, version {row['version']}{_rows(result)}") for row in datasets_made(job)]
+    rows = [
+        _made(
+            "dataset",
+            slug,
+            row["name"],
+            row["version"],
+            f"dataset, version {row['version']}{_rows(result)}",
+        )
+        for row in datasets_made(job)
+    ]
     if isinstance(result.get("model"), str) and result.get("version"):
-        rows.append(_made("model", slug, result["model"], result["version"], f"model, version {result['version']}"))
+        rows.append(
+            _made(
+                "model",
+                slug,
+                result["model"],
+                result["version"],
+                f"model, version {result['version']}",
+            )
+        )
     if isinstance(result.get("twin"), str):
         rows.append(_twin(slug, result))
     return rows
 
 
 def _made(kind: str, slug: str, name: str, version: object, told: str) -> dict[str, Any]:
-    return {"icon": kind, "name": name, "url": thing_url(slug, kind, name, version), "told": told, "tag": f"v{version}"}
+    return {
+        "icon": kind,
+        "name": name,
+        "url": thing_url(slug, kind, name, version),
+        "told": told,
+        "tag": f"v{version}",
+    }
 
 
 def _rows(result: Mapping[str, Any]) -> str:
@@ -44,8 +67,14 @@ def _rows(result: Mapping[str, Any]) -> str:
 
 def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """Its revision, with what differs from the one before; the twin itself where nothing did."""
-    counts = [(result.get("created"), "new"), (result.get("changed"), "changed"), (result.get("removed"), "removed")]
-    told = ", ".join(f"{text.number(count)} {word}" for count, word in counts if isinstance(count, int) and count)
+    counts = [
+        (result.get("created"), "new"),
+        (result.get("changed"), "changed"),
+        (result.get("removed"), "removed"),
+    ]
+    told = ", ".join(
+        f"{text.number(count)} {word}" for count, word in counts if isinstance(count, int) and count
+    )
     return {
         "icon": "digital_twin_update",
         "name": result["twin"],
@@ -62,7 +91,9 @@ def figures(job: Job) -> list[dict[str, Any]]:
     if not isinstance(metrics, Mapping):
         return []
     before: Mapping[str, Any] = baseline if isinstance(baseline, Mapping) else {}
-    order = [name for name in METRICS if name in metrics] + sorted(name for name in metrics if name not in METRICS)
+    order = [name for name in METRICS if name in metrics] + sorted(
+        name for name in metrics if name not in METRICS
+    )
     return [_figure(name, metrics[name], before.get(name)) for name in order]
 
 
@@ -94,17 +125,32 @@ def asked(job: Job) -> list[dict[str, Any]]:
     slug, parameters = str(job["project"]), job.get("parameters") or {}
     properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
     fixed = {
-        (one["kind"], one[one["kind"]]): one.get("version") for one in job.get("inputs") or [] if one.get("kind") in _PAGES and one["kind"] in one
+        (one["kind"], one[one["kind"]]): one.get("version")
+        for one in job.get("inputs") or []
+        if one.get("kind") in _PAGES and one["kind"] in one
     }
     rows = []
-    for name in [*(name for name in properties if name in parameters), *(name for name in parameters if name not in properties)]:
+    for name in [
+        *(name for name in properties if name in parameters),
+        *(name for name in parameters if name not in properties),
+    ]:
         schema, value = properties.get(name, {}), parameters[name]
         kind = str(schema.get("format", ""))
         if kind == "version":
             continue  # it stands beside what it is of
-        row = {"title": schema.get("title") or name, "text": _value(value), "url": "", "version": None}
+        row = {
+            "title": schema.get("title") or name,
+            "text": _value(value),
+            "url": "",
+            "version": None,
+        }
         if kind in _PAGES and isinstance(value, str):
-            row |= {"url": thing_url(slug, kind, value, fixed.get((kind, value)) if kind != "twin" else None), "version": fixed.get((kind, value))}
+            row |= {
+                "url": thing_url(
+                    slug, kind, value, fixed.get((kind, value)) if kind != "twin" else None
+                ),
+                "version": fixed.get((kind, value)),
+            }
         rows.append(row)
     return rows
 
@@ -116,9 +162,14 @@ def _value(value: Any) -> str:
         more = f" and {len(value) - _SHOWN_ITEMS} more" if len(value) > _SHOWN_ITEMS else ""
         return (", ".join(str(item) for item in value[:_SHOWN_ITEMS]) or "none") + more
     if isinstance(value, Mapping):
-        shown = [(key, inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)) for key, inner in value.items()]
+        shown = [
+            (key, inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False))
+            for key, inner in value.items()
+        ]
         more = f" and {len(shown) - _SHOWN_ITEMS} more" if len(shown) > _SHOWN_ITEMS else ""
-        return (", ".join(f"{key} = {inner}" for key, inner in shown[:_SHOWN_ITEMS]) or "none") + more
+        return (
+            ", ".join(f"{key} = {inner}" for key, inner in shown[:_SHOWN_ITEMS]) or "none"
+        ) + more
     return json.dumps(value)
 
 
@@ -139,11 +190,22 @@ def reads(job: Job) -> list[dict[str, Any]]:
 
 def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
-    names = {"pipeline_execution": "pipeline", "ml_training": "model", "ml_inference": "model", "digital_twin_update": "twin"}
+    names = {
+        "pipeline_execution": "pipeline",
+        "ml_training": "model",
+        "ml_inference": "model",
+        "digital_twin_update": "twin",
+    }
     kind = names.get(str(job["type"]))
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):
         return None
-    version = next((one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None)
+    version = next(
+        (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
+    )
     there = job["type"] != "ml_training" or bool(made_rows)
-    return {"name": name, "version": version, "url": thing_url(str(job["project"]), kind, name, version) if there else ""}
+    return {
+        "name": name,
+        "version": version,
+        "url": thing_url(str(job["project"]), kind, name, version) if there else "",
+    }

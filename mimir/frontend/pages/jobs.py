@@ -38,7 +38,8 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         project=lambda client: client.get(project_path(slug)),
         counts=lambda client: client.get(project_path(slug, "jobs", "counts")),
         jobs=lambda client: client.get(
-            project_path(slug, "jobs"), {**given, "status": statuses or None, "cursor": cursor or None, "limit": PAGE_JOBS}
+            project_path(slug, "jobs"),
+            {**given, "status": statuses or None, "cursor": cursor or None, "limit": PAGE_JOBS},
         ),
     )
     following = cursor_of(got["jobs"]["next"])
@@ -56,7 +57,10 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "newest": _query(statuses, given) if cursor else "",
         "older": _query(statuses, {**given, "cursor": following}) if following else "",
         "first_page": not cursor,
-        "active_jobs": sum(got["counts"].get(status, 0) for status in ("queued", "launching", "running", "cancelling")),
+        "active_jobs": sum(
+            got["counts"].get(status, 0)
+            for status in ("queued", "launching", "running", "cancelling")
+        ),
     }
     return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
 
@@ -65,14 +69,20 @@ def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What still moves before what has ended, each newest first; no headings where all are of one kind."""
     moving = [row for row in rows if row["status"] not in ENDED]
     ended = [row for row in rows if row["status"] in ENDED]
-    return [{"word": "Now", "rows": moving}, {"word": "Ended", "rows": ended}] if moving and ended else []
+    return (
+        [{"word": "Now", "rows": moving}, {"word": "Ended", "rows": ended}]
+        if moving and ended
+        else []
+    )
 
 
 def _query(statuses: list[str], given: Mapping[str, str]) -> str:
     return "?" + urlencode([("status", status) for status in statuses] + list(given.items()))
 
 
-def _segments(statuses: list[str], given: Mapping[str, str], counts: Mapping[str, int]) -> list[dict[str, Any]]:
+def _segments(
+    statuses: list[str], given: Mapping[str, str], counts: Mapping[str, int]
+) -> list[dict[str, Any]]:
     made = []
     for word, icon, wanted in _SEGMENTS:
         count = sum(counts.get(status, 0) for status in wanted)
@@ -83,7 +93,11 @@ def _segments(statuses: list[str], given: Mapping[str, str], counts: Mapping[str
                 "query": _query(list(wanted), given),
                 "current": set(statuses) == set(wanted),
                 "key": icon or "all",
-                "count": "" if not wanted else f"{count:,}" if count <= _SHOWN_UP_TO else "over 1,000",
+                "count": ""
+                if not wanted
+                else f"{count:,}"
+                if count <= _SHOWN_UP_TO
+                else "over 1,000",
             }
         )
     return made
@@ -95,7 +109,9 @@ def _chips(statuses: list[str], given: Mapping[str, str]) -> list[dict[str, str]
     return [
         {
             "text": f"{words[name]} {TYPES.get(value, value) if name == 'type' else value}",
-            "query": _query(statuses, {other: text for other, text in given.items() if other != name}),
+            "query": _query(
+                statuses, {other: text for other, text in given.items() if other != name}
+            ),
         }
         for name, value in given.items()
     ]

@@ -74,7 +74,9 @@ _LABELS = {
 }
 
 
-def steps_of(events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()) -> list[dict[str, Any]]:
+def steps_of(
+    events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Each step of the job's present attempt: {"id", "status", "rows", "seconds", "message", "fraction", "started_at", …}.
 
     `order`: ids of the definition; steps that no event tells of yet come as `queued`, or `skipped` once the job has ended.
@@ -108,10 +110,18 @@ def _step(name: str) -> dict[str, Any]:
 def _close(step: dict[str, Any], job_status: str) -> None:
     """No step runs once the job has ended, and none is still to come."""
     if job_status not in ENDED:
-        step["percent"] = int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
+        step["percent"] = (
+            int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
+        )
         return
     if step["status"] == "running":
-        step["status"] = "cancelled" if job_status == "cancelled" else "failed" if job_status == "failed" else "succeeded"
+        step["status"] = (
+            "cancelled"
+            if job_status == "cancelled"
+            else "failed"
+            if job_status == "failed"
+            else "succeeded"
+        )
     elif step["status"] == "queued":
         step["status"] = "skipped"
 
@@ -134,9 +144,15 @@ def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     before: object = None
     shown = [event for event in events if event["kind"] not in _QUIET]
-    places = {_step_key(event): _place(event["data"]) for event in shown if event["kind"] == "step.started"}
+    places = {
+        _step_key(event): _place(event["data"])
+        for event in shown
+        if event["kind"] == "step.started"
+    }
     ended = {_step_key(event) for event in shown if event["kind"] in _STEP_ENDS}
-    shown = [event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended]
+    shown = [
+        event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended
+    ]
     for event in shown:
         gap = text.seconds_between(before, event["at"])
         rows.append(
@@ -149,7 +165,11 @@ def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
             }
         )
         before = event["at"]
-    return {"rows": rows[-_SHOWN_MAX:], "cut": max(0, len(rows) - _SHOWN_MAX), "quiet": len(events) - len(shown)}
+    return {
+        "rows": rows[-_SHOWN_MAX:],
+        "cut": max(0, len(rows) - _SHOWN_MAX),
+        "quiet": len(events) - len(shown),
+    }
 
 
 def _step_key(event: Event) -> tuple[int, str]:
@@ -158,7 +178,11 @@ def _step_key(event: Event) -> tuple[int, str]:
 
 def _place(data: Mapping[str, Any]) -> str:
     """Which of how many steps it is, as its start told."""
-    return f"{data['index'] + 1} of {data['count']}" if isinstance(data.get("index"), int) and data.get("count") else ""
+    return (
+        f"{data['index'] + 1} of {data['count']}"
+        if isinstance(data.get("index"), int) and data.get("count")
+        else ""
+    )
 
 
 def _told(event: Event, by: str, place: str) -> dict[str, Any]:
@@ -175,7 +199,10 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
     elif kind == "job.waits":
         detail = str(data.get("summary") or "")
     elif kind == "job.worker_gone" and data.get("unseen"):
-        label, detail = "Worker counts as gone, its room is free", f"{data.get('cluster') or 'its cluster'} does not answer"
+        label, detail = (
+            "Worker counts as gone, its room is free",
+            f"{data.get('cluster') or 'its cluster'} does not answer",
+        )
     elif kind in ("job.admitted", "job.claimed"):
         place = data.get("cluster") or data.get("host")
         detail = f"on {place}" if place else ""
@@ -187,7 +214,13 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
     elif kind == "job.submitted":
         again = f"again after {text.short_id(data['retry_of'])}" if data.get("retry_of") else ""
         detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
-    return {"icon": _ICONS.get(kind, "info"), "label": label, "detail": detail, "bad": kind in ("job.failed", "step.failed"), "kind": kind}
+    return {
+        "icon": _ICONS.get(kind, "info"),
+        "label": label,
+        "detail": detail,
+        "bad": kind in ("job.failed", "step.failed"),
+        "kind": kind,
+    }
 
 
 def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
@@ -196,7 +229,11 @@ def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
         return f"Step {name} started", ""
     if kind == "step.succeeded":
         rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
-        took = f"took {text.span(data['seconds'])}" if isinstance(data.get("seconds"), int | float) else ""
+        took = (
+            f"took {text.span(data['seconds'])}"
+            if isinstance(data.get("seconds"), int | float)
+            else ""
+        )
         return f"Step {name} done", ", ".join(part for part in (rows, took) if part)
     if kind == "step.skipped":
         return f"Step {name} skipped", ""
@@ -209,7 +246,9 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
     for row in rows:
         last = row["number"] == job["attempt"]
         running = last and job["status"] not in ENDED and row["ended_at"] is None
-        ended = "failed" if row["claimed_at"] else "retrying"  # one that never ran has not failed at anything
+        ended = (
+            "failed" if row["claimed_at"] else "retrying"
+        )  # one that never ran has not failed at anything
         status = job["status"] if last and (running or job["status"] in ENDED) else ended
         made.append(
             {
@@ -229,7 +268,12 @@ def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for one in tries:
         before = lines[-1] if lines else None
-        alike = before is not None and _idle(before) and _idle(one) and before["reason"] == one["reason"]
+        alike = (
+            before is not None
+            and _idle(before)
+            and _idle(one)
+            and before["reason"] == one["reason"]
+        )
         if before is not None and alike:
             lines[-1] = {**one, "first": before["first"], "count": before["count"] + 1}
         else:
@@ -257,7 +301,11 @@ def _ended(row: Mapping[str, Any]) -> str:
 def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every rule that decides about a waiting job, in words; those that block it first. Its place stands in the headline already."""
     told = [
-        {**rule, "label": RULES.get(rule["rule"], rule["rule"]), "detail": _PLACE.sub("", str(rule.get("detail") or ""))}
+        {
+            **rule,
+            "label": RULES.get(rule["rule"], rule["rule"]),
+            "detail": _PLACE.sub("", str(rule.get("detail") or "")),
+        }
         for rule in waiting.get("rules") or []
     ]
     return sorted(told, key=lambda rule: bool(rule["passes"]))

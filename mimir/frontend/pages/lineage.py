@@ -14,7 +14,12 @@ from mimir.frontend.pages.shell import job_path, project_path
 
 SHOWN = 8  # of one group in the line
 _LIBRARY = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
-_ICONS = {"dataset": "dataset", "model": "model", "pipeline": "pipeline_execution", "twin": "digital_twin_update"}
+_ICONS = {
+    "dataset": "dataset",
+    "model": "model",
+    "pipeline": "pipeline_execution",
+    "twin": "digital_twin_update",
+}
 _KINDS = {"dataset": "Dataset", "model": "Model", "pipeline": "Pipeline", "twin": "Twin"}
 NOTHING: dict[str, Any] = {"of": "", "nodes": [], "edges": [], "truncated": False}
 
@@ -43,21 +48,36 @@ def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
     }
 
 
-def _drawing(graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]) -> dict[str, Any] | None:
+def _drawing(
+    graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """The whole lineage as a graph; None where it is one edge only, or too large to be read as a picture."""
     if len(nodes) < 3:
         return None
-    drawn = graphs.draw([{"id": name, "uses": ""} for name in nodes], [(edge["from"], edge["to"]) for edge in graph["edges"]])
+    drawn = graphs.draw(
+        [{"id": name, "uses": ""} for name in nodes],
+        [(edge["from"], edge["to"]) for edge in graph["edges"]],
+    )
     if drawn is None:
         return None
-    shown = [{"x": node.x, "y": node.y, "item": items[node.id], "here": node.id == graph["of"]} for node in drawn.nodes]
-    return {"width": drawn.width, "height": drawn.height, "nodes": shown, "edges": [path for _, _, path in drawn.edges]}
+    shown = [
+        {"x": node.x, "y": node.y, "item": items[node.id], "here": node.id == graph["of"]}
+        for node in drawn.nodes
+    ]
+    return {
+        "width": drawn.width,
+        "height": drawn.height,
+        "nodes": shown,
+        "edges": [path for _, _, path in drawn.edges],
+    }
 
 
 Neighbours = dict[str, list[str]]
 
 
-def _neighbours(edges: Iterable[Mapping[str, str]], nodes: Mapping[str, Any]) -> tuple[Neighbours, Neighbours]:
+def _neighbours(
+    edges: Iterable[Mapping[str, str]], nodes: Mapping[str, Any]
+) -> tuple[Neighbours, Neighbours]:
     """(what leads to each, what each leads to)."""
     sources: Neighbours = {}
     targets: Neighbours = {}

@@ -19,7 +19,9 @@ def log_tail(client: Api, job_id: str, attempt: int) -> dict[str, Any]:
     asked: dict[str, int] = {"attempt": attempt, "offset": -TAIL_BYTES, "limit": TAIL_BYTES}
     found = checked(client.request_raw("GET", job_path(job_id, "logs"), params=asked))
     whole = found.headers.get("Log-Offset", "0") == "0"
-    return {"lines": last_lines(found.content, int(found.headers.get("Log-Line", "1")), whole=whole)}
+    return {
+        "lines": last_lines(found.content, int(found.headers.get("Log-Line", "1")), whole=whole)
+    }
 
 
 def last_lines(stored: bytes, first: int, *, whole: bool) -> list[dict[str, Any]]:

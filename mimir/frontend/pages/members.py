@@ -22,15 +22,29 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
     form = Form({"username": "", "role": "operator"})
     if request.method == "POST":
         asked = Form.posted(request.POST, "username", "role")
-        done = _remove if request.POST.get("remove") else _change if request.POST.get("change") else _add
+        done = (
+            _remove
+            if request.POST.get("remove")
+            else _change
+            if request.POST.get("change")
+            else _add
+        )
         done(request, slug, asked)
         if not asked.bad:
-            return HttpResponseRedirect("/projects/" if _left(request, asked) else f"/{project_path(slug, 'members')}")
-        form = asked if done is _add else Form(form.values, general=[*asked.errors.values(), *asked.general])
+            return HttpResponseRedirect(
+                "/projects/" if _left(request, asked) else f"/{project_path(slug, 'members')}"
+            )
+        form = (
+            asked
+            if done is _add
+            else Form(form.values, general=[*asked.errors.values(), *asked.general])
+        )
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        members=lambda client: client.get(project_path(slug, "members"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+        members=lambda client: client.get(
+            project_path(slug, "members"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
     )
     context = {
         "form": form,
@@ -39,13 +53,24 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
         "roles": list(RANKS),
         "may_change": RANKS.get(got["project"]["role"], 0) >= RANKS["maintainer"],
     }
-    return page(request, "projects/members.html", context, project=got["project"], here="members", status=400 if form.bad else 200)
+    return page(
+        request,
+        "projects/members.html",
+        context,
+        project=got["project"],
+        here="members",
+        status=400 if form.bad else 200,
+    )
 
 
 def _left(request: HttpRequest, form: Form) -> bool:
     """Whether whoever asks ended their own membership, and so may not see this page any more."""
     me = current(request)
-    return bool(request.POST.get("remove")) and me is not None and me.username == form.value("username")
+    return (
+        bool(request.POST.get("remove"))
+        and me is not None
+        and me.username == form.value("username")
+    )
 
 
 def _add(request: HttpRequest, slug: str, form: Form) -> None:
@@ -57,7 +82,14 @@ def _add(request: HttpRequest, slug: str, form: Form) -> None:
 
 def _change(request: HttpRequest, slug: str, form: Form) -> None:
     """Give a member another role."""
-    _sent(form, partial(api(request).patch, project_path(slug, "members", form.value("username")), {"role": form.value("role")}))
+    _sent(
+        form,
+        partial(
+            api(request).patch,
+            project_path(slug, "members", form.value("username")),
+            {"role": form.value("role")},
+        ),
+    )
 
 
 def _remove(request: HttpRequest, slug: str, form: Form) -> None:

@@ -33,7 +33,11 @@ def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
     stepped: set[str] = set()
     for event in events:
         data = event["data"]
-        if event["kind"] != "metric" or event["attempt"] != attempt or not _is_number(data.get("value")):
+        if (
+            event["kind"] != "metric"
+            or event["attempt"] != attempt
+            or not _is_number(data.get("value"))
+        ):
             continue
         name = str(data.get("name") or "metric")
         course = found.setdefault(name, [])
@@ -69,7 +73,9 @@ def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, flo
     return course if every <= 1 else [*course[:-1:every], course[-1]]
 
 
-def _line(course: Sequence[tuple[float, float]]) -> tuple[str, tuple[float, float], list[tuple[float, str]]]:
+def _line(
+    course: Sequence[tuple[float, float]],
+) -> tuple[str, tuple[float, float], list[tuple[float, str]]]:
     """The line through the points; nothing where they do not make one."""
     steps, values = [step for step, _ in course], [value for _, value in course]
     first, last, low, high = min(steps), max(steps), min(values), max(values)
@@ -77,7 +83,10 @@ def _line(course: Sequence[tuple[float, float]]) -> tuple[str, tuple[float, floa
         return "", (0.0, 0.0), []
     floor, span = HEIGHT - BOTTOM, (high - low) or 1.0
     places = [
-        (round(LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1), round(floor - (value - low) / span * (floor - TOP), 1))
+        (
+            round(LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1),
+            round(floor - (value - low) / span * (floor - TOP), 1),
+        )
         for step, value in course
     ]
     ticks = [(float(floor), _told(low))] + ([(float(TOP), _told(high))] if high > low else [])

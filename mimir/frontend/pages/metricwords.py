@@ -9,7 +9,11 @@ from mimir.lib.schemas.metrics import METRICS, Metric
 
 # What a version is judged by in one sentence: how far off it is, or how often right. A share of variance says nothing beside a baseline.
 JUDGED = ("root_mean_squared_error", "accuracy")
-OK, BAD, EVEN = "ok", "failed", ""  # the tone of a sentence: a class of its colour, which is never all that says it
+OK, BAD, EVEN = (
+    "ok",
+    "failed",
+    "",
+)  # the tone of a sentence: a class of its colour, which is never all that says it
 Version = Mapping[str, Any]
 
 
@@ -35,7 +39,14 @@ def title_of(name: str) -> str:
 
 def main_of(version: Version) -> str:
     """The metric a version is judged by; empty when it has none that we know."""
-    return next((name for name in ordered(version["metrics"]) if name in METRICS and number_of(version["metrics"][name]) is not None), "")
+    return next(
+        (
+            name
+            for name in ordered(version["metrics"])
+            if name in METRICS and number_of(version["metrics"][name]) is not None
+        ),
+        "",
+    )
 
 
 def against_baseline(name: str, value: object, baseline: object) -> Said | None:
@@ -46,20 +57,30 @@ def against_baseline(name: str, value: object, baseline: object) -> Said | None:
     if metric.higher_is_better:
         return _above(one, two)
     if two <= 0:
-        return Said("as good as the baseline") if one <= two else Said("worse than the baseline, which is never wrong", BAD)
+        return (
+            Said("as good as the baseline")
+            if one <= two
+            else Said("worse than the baseline, which is never wrong", BAD)
+        )
     part = 1 - one / two
     if abs(part) < 0.005:
         return Said("no better than the baseline")
     if part <= -1:
         return Said(f"{figure(one / two)} times the error of the baseline", BAD)
-    return Said(f"{abs(part) * 100:.0f} % {'better' if part > 0 else 'worse'} than the baseline", OK if part > 0 else BAD)
+    return Said(
+        f"{abs(part) * 100:.0f} % {'better' if part > 0 else 'worse'} than the baseline",
+        OK if part > 0 else BAD,
+    )
 
 
 def _above(value: float, baseline: float) -> Said:
     if abs(value - baseline) < 0.0005:
         return Said("no better than the baseline")
     higher = value > baseline
-    return Said(f"{_apart(value, baseline)} {'above' if higher else 'below'} the baseline", OK if higher else BAD)
+    return Said(
+        f"{_apart(value, baseline)} {'above' if higher else 'below'} the baseline",
+        OK if higher else BAD,
+    )
 
 
 def against_version(name: str, value: object, before: object) -> Said | None:
@@ -85,7 +106,10 @@ def best_of(name: str, values: Sequence[object]) -> int | None:
     numbers = [number_of(value) for value in values]
     if metric is None or any(value is None for value in numbers) or len(numbers) < 2:
         return None
-    found = sorted(((value, place) for place, value in enumerate(numbers) if value is not None), reverse=metric.higher_is_better)
+    found = sorted(
+        ((value, place) for place, value in enumerate(numbers) if value is not None),
+        reverse=metric.higher_is_better,
+    )
     return None if figure(found[0][0]) == figure(found[1][0]) else found[0][1]
 
 
@@ -118,9 +142,17 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
 def verdict(version: Version) -> Said | None:
     """The one sentence about a version, by its main metric."""
     name = main_of(version)
-    return against_baseline(name, version["metrics"].get(name), version["baseline"].get(name)) if name else None
+    return (
+        against_baseline(name, version["metrics"].get(name), version["baseline"].get(name))
+        if name
+        else None
+    )
 
 
 def _apart(one: float, two: float) -> str:
     """The difference, as exact as the two values are shown."""
-    return figure(abs(float(f"{one:.3g}") - float(f"{two:.3g}"))) if max(abs(one), abs(two)) < 100 else figure(abs(one - two))
+    return (
+        figure(abs(float(f"{one:.3g}") - float(f"{two:.3g}")))
+        if max(abs(one), abs(two)) < 100
+        else figure(abs(one - two))
+    )

@@ -8,7 +8,16 @@ from urllib.parse import urlencode
 from mimir.frontend import text
 from mimir.frontend.drawing import classification, importance, regression
 from mimir.frontend.drawing.scales import figure
-from mimir.frontend.pages.metricwords import Version, against_version, best_of, comparable, main_of, ordered, title_of, verdict
+from mimir.frontend.pages.metricwords import (
+    Version,
+    against_version,
+    best_of,
+    comparable,
+    main_of,
+    ordered,
+    title_of,
+    verdict,
+)
 from mimir.frontend.pages.shell import project_path
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 
@@ -53,7 +62,11 @@ def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]
     for version, before in zip(versions, [*versions[1:], None], strict=True):
         name = main_of(version)
         same = before is not None and comparable(version, before)
-        change = against_version(name, version["metrics"].get(name), before["metrics"].get(name)) if before is not None and same else None
+        change = (
+            against_version(name, version["metrics"].get(name), before["metrics"].get(name))
+            if before is not None and same
+            else None
+        )
         rows.append(
             {
                 "version": version,
@@ -73,7 +86,14 @@ def details(version: Version) -> dict[str, Any]:
     signature = version["signature"]
     features = signature.get("features") or []
     return {
-        "features": [{"name": one["name"], "kind": _KINDS.get(one["kind"], one["kind"]), "type": str(one["type"]).lower()} for one in features],
+        "features": [
+            {
+                "name": one["name"],
+                "kind": _KINDS.get(one["kind"], one["kind"]),
+                "type": str(one["type"]).lower(),
+            }
+            for one in features
+        ],
         "target": signature.get("target") or {},
         "classes": signature.get("classes") or [],
         "training": training_facts(version["training"]),
@@ -91,10 +111,24 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
         facts.append(("Rows", held + of_all))
     if training.get("dropped_rows"):
-        facts.append(("Not used", f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices"))
+        facts.append(
+            (
+                "Not used",
+                f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices",
+            )
+        )
     if "stratified" in training:
         by_time = training.get("split") == "time"
-        facts.append(("Split", "time: the latest rows are held out" if by_time else "random, stratified" if training["stratified"] else "random"))
+        facts.append(
+            (
+                "Split",
+                "time: the latest rows are held out"
+                if by_time
+                else "random, stratified"
+                if training["stratified"]
+                else "random",
+            )
+        )
     if training.get("seed") is not None:
         facts.append(("Seed", str(training["seed"])))
     if isinstance(training.get("features"), int):
@@ -112,8 +146,11 @@ def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
         {
             "name": name,
             "title": known.get(name, {}).get("title", ""),
-            "value": "scikit-learn's default" if name == "max_features" and given[name] is None else value_words(given[name]),
-            "default": name in known and _is_default(name, version["task"], given[name], known[name].get("default")),
+            "value": "scikit-learn's default"
+            if name == "max_features" and given[name] is None
+            else value_words(given[name]),
+            "default": name in known
+            and _is_default(name, version["task"], given[name], known[name].get("default")),
         }
         for name in given
     ]
@@ -134,7 +171,13 @@ def value_words(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return text.number(value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else str(value)
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def plots(version: Version) -> dict[str, Any]:
@@ -146,7 +189,10 @@ def plots(version: Version) -> dict[str, Any]:
             "residuals": regression.residuals([("", data)]),
         }
     else:
-        found = {name: classification.chosen(data, name) for name in ("roc", "precision_recall", "calibration")}
+        found = {
+            name: classification.chosen(data, name)
+            for name in ("roc", "precision_recall", "calibration")
+        }
         classes = len(version["signature"].get("classes") or [])
         drawn = {
             "confusion": classification.confusion(data),
@@ -161,20 +207,32 @@ def plots(version: Version) -> dict[str, Any]:
 def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
     """The plots of two versions over each other. Curves are of one class: `asked`, or the most frequent that both have."""
     pair = [(f"version {version['number']}", version) for version in (one, two)]
-    drawn: dict[str, Any] = {"importance": importance.importance([(name, version["importance"]) for name, version in pair])}
+    drawn: dict[str, Any] = {
+        "importance": importance.importance(
+            [(name, version["importance"]) for name, version in pair]
+        )
+    }
     if one["task"] != two["task"]:
         return {**drawn, "classes": [], "curves": []}
     data = [(name, version["plots"]) for name, version in pair]
     if one["task"] == "regression":
         points, errors = regression.predicted_actual(data), regression.residuals(data)
-        return {**drawn, "predicted_actual": points, "residuals": errors, "classes": [], "curves": []}
+        return {
+            **drawn,
+            "predicted_actual": points,
+            "residuals": errors,
+            "classes": [],
+            "curves": [],
+        }
     theirs = set(classification.classes_of(two["plots"]))
     classes = [name for name in classification.classes_of(one["plots"]) if name in theirs]
     shown = asked if asked in classes else classes[0] if classes else ""
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
-def _compared_curves(data: Sequence[tuple[str, Mapping[str, Any]]], shown: str) -> list[dict[str, Any]]:
+def _compared_curves(
+    data: Sequence[tuple[str, Mapping[str, Any]]], shown: str
+) -> list[dict[str, Any]]:
     """The curves of one class, each with a line for each version; without those that a version has not."""
     curves = []
     for key, title, draw in (
@@ -182,7 +240,11 @@ def _compared_curves(data: Sequence[tuple[str, Mapping[str, Any]]], shown: str) 
         ("precision_recall", "Precision and recall", classification.precision_recall),
         ("calibration", "Calibration", classification.calibration),
     ):
-        entries = [(label, entry) for label, plot in data if (entry := classification.entry_of(plot, key, shown)) is not None]
+        entries = [
+            (label, entry)
+            for label, plot in data
+            if (entry := classification.entry_of(plot, key, shown)) is not None
+        ]
         chart = draw(entries) if len(entries) == len(data) else None
         if chart:
             curves.append({"title": title, "chart": chart})
@@ -193,7 +255,10 @@ def compared(one: Version, two: Version) -> list[dict[str, Any]]:
     """Everything of two versions in rows: {"title", "cells", "best", "differs"}, those that differ first."""
     rows = [_metric_row(name, one, two) for name in ordered(one["metrics"], two["metrics"])]
     if one["baseline"] or two["baseline"]:
-        rows += [_metric_row(name, one, two, of="baseline") for name in ordered(one["baseline"], two["baseline"])]
+        rows += [
+            _metric_row(name, one, two, of="baseline")
+            for name in ordered(one["baseline"], two["baseline"])
+        ]
     rows += [
         _row(title, [facts.get(title, "") for facts in both])
         for both in [[_facts(one), _facts(two)]]
@@ -213,7 +278,13 @@ def _metric_row(name: str, one: Version, two: Version, of: str = "metrics") -> d
 
 
 def _row(title: str, cells: Sequence[str]) -> dict[str, Any]:
-    return {"title": title, "cells": list(cells), "best": None, "change": None, "differs": cells[0] != cells[1]}
+    return {
+        "title": title,
+        "cells": list(cells),
+        "best": None,
+        "change": None,
+        "differs": cells[0] != cells[1],
+    }
 
 
 def _facts(version: Version) -> dict[str, str]:

@@ -11,7 +11,17 @@ from mimir.frontend.client import Api, ApiError
 from mimir.frontend.pages.joblook import job_title
 from mimir.frontend.pages.lineage import NOTHING, lineage_of
 from mimir.frontend.pages.metricwords import comparable, figures, verdict
-from mimir.frontend.pages.modellook import algorithm, compared, compared_plots, details, does, list_row, plots, predict_url, version_rows
+from mimir.frontend.pages.modellook import (
+    algorithm,
+    compared,
+    compared_plots,
+    details,
+    does,
+    list_row,
+    plots,
+    predict_url,
+    version_rows,
+)
 from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
 
@@ -25,7 +35,9 @@ def models(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        models=lambda client: client.get(project_path(slug, "models"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+        models=lambda client: client.get(
+            project_path(slug, "models"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
     )
     context = {
         "rows": [list_row(row) for row in got["models"]["results"]],
@@ -42,7 +54,10 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        model=lambda client: client.get(project_path(slug, "models", name), {"limit": VERSIONS_LISTED, "cursor": request.GET.get("cursor")}),
+        model=lambda client: client.get(
+            project_path(slug, "models", name),
+            {"limit": VERSIONS_LISTED, "cursor": request.GET.get("cursor")},
+        ),
         version=partial(_version, slug, name, request.GET.get("version", "")),
     )
     version, versions = got["version"], got["model"]["versions"]
@@ -50,8 +65,15 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     before = next((one for one in versions if one["number"] < number), None)
     shown = together(
         request,
-        lineage=optional(lambda client: client.get(project_path(slug, "lineage"), {"of": f"model:{name}@{number}"}), NOTHING),
-        job=optional(lambda client: client.get(job_path(version["job"])), {}) if version["job"] else lambda client: {},
+        lineage=optional(
+            lambda client: client.get(
+                project_path(slug, "lineage"), {"of": f"model:{name}@{number}"}
+            ),
+            NOTHING,
+        ),
+        job=optional(lambda client: client.get(job_path(version["job"])), {})
+        if version["job"]
+        else lambda client: {},
     )
     base = project_path(slug, "models", name, "versions", str(number))
     context = {
@@ -87,11 +109,18 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        model=lambda client: client.get(project_path(slug, "models", name), {"limit": VERSIONS_LISTED}),
+        model=lambda client: client.get(
+            project_path(slug, "models", name), {"limit": VERSIONS_LISTED}
+        ),
     )
     numbers = [one["number"] for one in got["model"]["versions"]]
-    pair = [request.GET.get("a") or str(numbers[min(1, len(numbers) - 1)]), request.GET.get("b") or str(numbers[0])]
-    found = together(request, a=partial(_version, slug, name, pair[0]), b=partial(_version, slug, name, pair[1]))
+    pair = [
+        request.GET.get("a") or str(numbers[min(1, len(numbers) - 1)]),
+        request.GET.get("b") or str(numbers[0]),
+    ]
+    found = together(
+        request, a=partial(_version, slug, name, pair[0]), b=partial(_version, slug, name, pair[1])
+    )
     one, two = found["a"], found["b"]
     rows = compared(one, two)
     context = {
@@ -99,7 +128,10 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "one": one,
         "two": two,
         "pair": [("a", one["number"]), ("b", two["number"])],
-        "columns": [{"version": version, "algorithm": algorithm(version), "verdict": verdict(version)} for version in (one, two)],
+        "columns": [
+            {"version": version, "algorithm": algorithm(version), "verdict": verdict(version)}
+            for version in (one, two)
+        ],
         "numbers": sorted({*numbers, one["number"], two["number"]}, reverse=True),
         "rows": rows,
         "differing": sum(row["differs"] for row in rows),

@@ -31,9 +31,13 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        pipelines=lambda client: client.get(project_path(slug, "pipelines"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+        pipelines=lambda client: client.get(
+            project_path(slug, "pipelines"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
     )
-    rows = [{**row, "uses": _uses(row["version"]["definition"])} for row in got["pipelines"]["results"]]
+    rows = [
+        {**row, "uses": _uses(row["version"]["definition"])} for row in got["pipelines"]["results"]
+    ]
     return page(
         request,
         "pipelines/list.html",
@@ -46,7 +50,9 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
 def _uses(definition: Any) -> str:
     """The steps by name, in a line."""
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
-    return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (" …" if len(steps) > 8 else "")
+    return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (
+        " …" if len(steps) > 8 else ""
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,7 +74,13 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
             return made
     else:
         asked = request.GET.get("dataset", "")
-        form = Form({"name": "", "definition": _example(asked or (names[0] if names else "")), "etag": '"0"'})
+        form = Form(
+            {
+                "name": "",
+                "definition": _example(asked or (names[0] if names else "")),
+                "etag": '"0"',
+            }
+        )
     return _editor(request, got["project"], form, None)
 
 
@@ -79,15 +91,25 @@ def _example(dataset: str) -> str:
         table = table if re.match(r"[A-Za-z_]", table) else f"t_{table}"
         steps: list[dict[str, Any]] = [
             {"id": table, "uses": "read", "with": {"dataset": dataset}},
-            {"id": "summary", "uses": "sql", "with": {"query": f"SELECT count(*) AS row_count FROM {table}"}},  # noqa: S608 - an example to edit
-            {"id": "save", "uses": "write", "with": {"dataset": f"{dataset[:180]}_summary", "from": "summary"}},
+            {
+                "id": "summary",
+                "uses": "sql",
+                "with": {"query": f"SELECT count(*) AS row_count FROM {table}"},
+            },  # noqa: S608 - an example to edit
+            {
+                "id": "save",
+                "uses": "write",
+                "with": {"dataset": f"{dataset[:180]}_summary", "from": "summary"},
+            },
         ]
     else:
         steps = [
             {
                 "id": "numbers",
                 "uses": "sql",
-                "with": {"query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"},
+                "with": {
+                    "query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"
+                },
             },
             {"id": "save", "uses": "write", "with": {"dataset": "numbers", "from": "numbers"}},
         ]
@@ -108,7 +130,9 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         request,
         project=lambda client: client.get(project_path(slug)),
         pipeline=lambda client: client.get_with_etag(project_path(slug, "pipelines", name)),
-        jobs=lambda client: client.get(project_path(slug, "jobs"), {"type": "pipeline_execution", "limit": RECENT_JOBS}),
+        jobs=lambda client: client.get(
+            project_path(slug, "jobs"), {"type": "pipeline_execution", "limit": RECENT_JOBS}
+        ),
     )
     found, etag = got["pipeline"]
     version = _version(found["versions"], request.GET.get("version", ""))
@@ -116,7 +140,9 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         form.values |= {"definition": editor.written(version["definition"]), "etag": etag}
     elif "changed_meanwhile" in form.values:
         form.values["etag"] = etag
-    jobs = [job for job in got["jobs"]["results"] if (job["parameters"] or {}).get("pipeline") == name][:SHOWN_JOBS]
+    jobs = [
+        job for job in got["jobs"]["results"] if (job["parameters"] or {}).get("pipeline") == name
+    ][:SHOWN_JOBS]
     context = {
         "version": version,
         "versions": found["versions"],
@@ -135,22 +161,37 @@ def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
     for version in versions:
         if not asked or str(version["number"]) == asked:
             return version
-    raise ApiError(404, "not_found", f"This pipeline has no version {asked[:20]} among its last {len(versions)}.")
+    raise ApiError(
+        404,
+        "not_found",
+        f"This pipeline has no version {asked[:20]} among its last {len(versions)}.",
+    )
 
 
-def _diff(version: dict[str, Any], versions: list[dict[str, Any]], asked: str) -> dict[str, Any] | None:
+def _diff(
+    version: dict[str, Any], versions: list[dict[str, Any]], asked: str
+) -> dict[str, Any] | None:
     """The changes from `version` to the version whose number was asked for; None without one."""
     other = next((one for one in versions if str(one["number"]) == asked), None)
     if other is None:
         return None
-    return {"first": version["number"], "second": other["number"], **editor.diff(version["definition"], other["definition"])}
+    return {
+        "first": version["number"],
+        "second": other["number"],
+        **editor.diff(version["definition"], other["definition"]),
+    }
 
 
-def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None) -> HttpResponse:
+def _editor(
+    request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None
+) -> HttpResponse:
     """The page around the editor; `context` is None for a new pipeline."""
     nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
     only_checked = bool(form.values.get("checked"))
-    check = together(request, check=optional(partial(_checked, str(project["slug"]), form.value("definition")), nothing))["check"]
+    check = together(
+        request,
+        check=optional(partial(_checked, str(project["slug"]), form.value("definition")), nothing),
+    )["check"]
     graph = check["graph"]
     drawn = graphs.draw(graph.get("nodes", []), graph.get("edges", []))
     shown = {
@@ -163,15 +204,31 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
         "notice": _notice(request),
         "idempotency_key": request.POST.get("idempotency_key") or str(uuid.uuid4()),
         "drawing": _drawing(drawn) if drawn else None,
-        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
+        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"]
+        and project["status"] == "active",
         **(context or {}),
     }
-    return page(request, "pipelines/pipeline.html", shown, project=project, here="pipelines", status=400 if shown["refused"] else 200)
+    return page(
+        request,
+        "pipelines/pipeline.html",
+        shown,
+        project=project,
+        here="pipelines",
+        status=400 if shown["refused"] else 200,
+    )
 
 
 def _drawing(drawn: graphs.Drawing) -> dict[str, Any]:
-    nodes = [{"x": node.x, "y": node.y, "line": node.uses, "step": {"id": node.id, "status": node.uses}} for node in drawn.nodes]
-    return {"width": drawn.width, "height": drawn.height, "nodes": nodes, "edges": [path for _, _, path in drawn.edges]}
+    nodes = [
+        {"x": node.x, "y": node.y, "line": node.uses, "step": {"id": node.id, "status": node.uses}}
+        for node in drawn.nodes
+    ]
+    return {
+        "width": drawn.width,
+        "height": drawn.height,
+        "nodes": nodes,
+        "edges": [path for _, _, path in drawn.edges],
+    }
 
 
 def _summary(check: dict[str, Any]) -> str:
@@ -201,7 +258,11 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     etag = form.value("etag")
     headers = {"If-Match": etag} if etag and etag != '"0"' else None
     try:
-        made = api(request).post(project_path(slug, "pipelines"), {"name": form.value("name"), "definition": definition}, headers=headers)
+        made = api(request).post(
+            project_path(slug, "pipelines"),
+            {"name": form.value("name"), "definition": definition},
+            headers=headers,
+        )
     except ApiError as error:
         if error.status not in (400, 409, 412, 413, 429):
             raise
@@ -228,28 +289,47 @@ def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
     """Submit a job of the saved version and lead to it; where the API refuses the job, lead to the pipeline with the reason."""
     number = made["version"]["number"]
     key = request.POST.get("idempotency_key", "")
-    headers = {"Idempotency-Key": key if 1 <= len(key) <= 200 and key.isascii() and key.isprintable() else str(uuid.uuid4())}
-    body = {"type": "pipeline_execution", "parameters": {"pipeline": made["name"], "version": number}}
+    headers = {
+        "Idempotency-Key": key
+        if 1 <= len(key) <= 200 and key.isascii() and key.isprintable()
+        else str(uuid.uuid4())
+    }
+    body = {
+        "type": "pipeline_execution",
+        "parameters": {"pipeline": made["name"], "version": number},
+    }
     try:
         job = api(request).post(project_path(slug, "jobs"), body, headers=headers)
     except ApiError as error:
         if error.status not in (400, 403, 409, 413, 429):
             raise
-        said = next((text for text in error.detail.values() if isinstance(text, str)), error.message)
-        saved = f"Version {number} is saved" if made.get("created", True) else f"No changes: version {number} is current"
+        said = next(
+            (text for text in error.detail.values() if isinstance(text, str)), error.message
+        )
+        saved = (
+            f"Version {number} is saved"
+            if made.get("created", True)
+            else f"No changes: version {number} is current"
+        )
         return _to_pipeline(slug, made, f"{saved}. The job was not started: {said}.")
     return HttpResponseRedirect(f"/jobs/{job['id']}/")
 
 
 def _to_pipeline(slug: str, made: dict[str, Any], notice: str) -> HttpResponse:
     """The pipeline's page; the notice travels signed, so that nobody can make a link that shows words of their own."""
-    query = f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}" if notice else ""
+    query = (
+        f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}"
+        if notice
+        else ""
+    )
     return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', made['name'])}{query}")
 
 
 def _notice(request: HttpRequest) -> str:
     try:
-        return str(signing.loads(request.GET.get("notice", ""), salt=_NOTICE, max_age=_NOTICE_SECONDS))
+        return str(
+            signing.loads(request.GET.get("notice", ""), salt=_NOTICE, max_age=_NOTICE_SECONDS)
+        )
     except signing.BadSignature:
         return ""
 

@@ -25,7 +25,9 @@ def home(request: HttpRequest) -> HttpResponseBase:
     try:
         return _listing(request)
     except Unavailable:
-        return page(request, "projects/away.html", {"retry_after": 5, "now": utc_now()}, here="projects")
+        return page(
+            request, "projects/away.html", {"retry_after": 5, "now": utc_now()}, here="projects"
+        )
 
 
 @require_GET
@@ -43,7 +45,12 @@ def _listing(request: HttpRequest) -> HttpResponse:
         **{row["slug"]: optional(_counts(row["slug"]), {}) for row in rows},
     )
     cards = [{**row, **_numbers(counts[row["slug"]])} for row in rows]
-    return page(request, "projects/list.html", {"cards": cards, "older": cursor_of(found["next"])}, here="projects")
+    return page(
+        request,
+        "projects/list.html",
+        {"cards": cards, "older": cursor_of(found["next"])},
+        here="projects",
+    )
 
 
 def _counts(slug: str) -> Any:
@@ -64,7 +71,12 @@ def _numbers(counts: dict[str, int]) -> dict[str, Any]:
 
 def slug_of(name: str) -> str:
     """An address from a name: lower-case letters, digits and single dashes; accents are dropped. As in static/js/slug.js."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    plain = (
+        unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        .encode("ascii", "ignore")
+        .decode()
+        .lower()
+    )
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
 
 
@@ -76,7 +88,10 @@ def project_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form.require("name", "Give the project a name.")
         form.values["slug"] = form.value("slug") or slug_of(form.value("name"))
-        form.require("slug", "Give it an address of lower-case letters, digits and dashes, for example seattle-bikes.")
+        form.require(
+            "slug",
+            "Give it an address of lower-case letters, digits and dashes, for example seattle-bikes.",
+        )
         if not form.bad:
             try:
                 made = api(request).post("projects/", form.values)
@@ -87,7 +102,13 @@ def project_new(request: HttpRequest) -> HttpResponse:
                 form.refused(error, _FIELDS)
                 if error.status == 409 and not form.errors:
                     form.errors, form.general = {"slug": error.message}, []
-    return page(request, "projects/new.html", {"form": form}, here="projects", status=400 if form.bad else 200)
+    return page(
+        request,
+        "projects/new.html",
+        {"form": form},
+        here="projects",
+        status=400 if form.bad else 200,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,23 +119,37 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     form = Form({"name": row["name"], "description": row["description"], "etag": etag})
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "description", "etag")
-        change: dict[str, Any] = {"name": form.value("name"), "description": form.value("description")}
+        change: dict[str, Any] = {
+            "name": form.value("name"),
+            "description": form.value("description"),
+        }
         if request.POST.get("status") in ("active", "archived"):
             change = {"status": request.POST["status"]}
         else:
             form.require("name", "Give the project a name.")
         if not form.bad:
             try:
-                api(request).patch(project_path(slug), change, headers={"If-Match": form.value("etag")} if form.value("etag") else None)
+                api(request).patch(
+                    project_path(slug),
+                    change,
+                    headers={"If-Match": form.value("etag")} if form.value("etag") else None,
+                )
                 return HttpResponseRedirect(f"/{project_path(slug, 'settings')}")
             except ApiError as error:
                 if error.status not in (400, 409, 412):
                     raise
                 if error.status == 412:
-                    form.general = ["Somebody changed the project while this form was open. Save again to replace what they saved."]
+                    form.general = [
+                        "Somebody changed the project while this form was open. Save again to replace what they saved."
+                    ]
                     form.values["etag"] = etag
                 else:
                     form.refused(error, _FIELDS)
     return page(
-        request, "projects/settings.html", {"form": form, "row": row}, project=row, here="settings", status=400 if form.bad else 200
+        request,
+        "projects/settings.html",
+        {"form": form, "row": row},
+        project=row,
+        here="settings",
+        status=400 if form.bad else 200,
     )

@@ -10,7 +10,9 @@ from mimir.frontend import kept, session
 from mimir.frontend.client import ApiError, SignedOut, Unavailable, api
 
 
-def sign_in_page(request: HttpRequest, *, message: str = "", username: str = "", status: int = 200) -> HttpResponse:
+def sign_in_page(
+    request: HttpRequest, *, message: str = "", username: str = "", status: int = 200
+) -> HttpResponse:
     """The form, or its JSON answer for a script; `message` says why the last try failed. A kept form stays kept."""
     if _wants_json(request) and request.method == "POST":
         return JsonResponse({"message": message}, status=status)
@@ -35,18 +37,34 @@ def signin(request: HttpRequest) -> HttpResponse:
         return sign_in_page(request)
     username, password = request.POST.get("username", "").strip(), request.POST.get("password", "")
     if not username or not password:
-        return sign_in_page(request, message="Give both a user name and a password.", username=username, status=400)
+        return sign_in_page(
+            request, message="Give both a user name and a password.", username=username, status=400
+        )
     back = session.safe_next(request)
     try:
         session.sign_in(request, username, password)
     except Unavailable:
-        return sign_in_page(request, message="The orchestrator does not answer. Try again in a moment.", username=username, status=503)
+        return sign_in_page(
+            request,
+            message="The orchestrator does not answer. Try again in a moment.",
+            username=username,
+            status=503,
+        )
     except ApiError as error:
-        return sign_in_page(request, message=_why(error), username=username, status=error.status if error.status < 500 else 502)
+        return sign_in_page(
+            request,
+            message=_why(error),
+            username=username,
+            status=error.status if error.status < 500 else 502,
+        )
     if _wants_json(request):
         return _state(request)
     form = kept.read(request.POST.get("kept", ""))
-    return kept.offer(request, form, back, "You are signed in again") if form else HttpResponseRedirect(back)
+    return (
+        kept.offer(request, form, back, "You are signed in again")
+        if form
+        else HttpResponseRedirect(back)
+    )
 
 
 @require_GET

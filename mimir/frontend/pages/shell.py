@@ -24,7 +24,9 @@ def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> dict[str, A
     return {name: future.result() for name, future in waiting.items()}
 
 
-def optional(call: Callable[[Api], dict[str, Any]], default: Mapping[str, Any]) -> Callable[[Api], dict[str, Any]]:
+def optional(
+    call: Callable[[Api], dict[str, Any]], default: Mapping[str, Any]
+) -> Callable[[Api], dict[str, Any]]:
     """A call whose failure leaves a part of the page out, not the page: the orchestrator is there, but this thing is not."""
 
     def made(client: Api) -> dict[str, Any]:
@@ -42,7 +44,10 @@ def optional(call: Callable[[Api], dict[str, Any]], default: Mapping[str, Any]) 
 
 def project_path(slug: str, *parts: str) -> str:
     """A path of the API below one project; every part is quoted, so that a name cannot lead elsewhere."""
-    return "/".join(["projects", quote(slug, safe=""), *(quote(part, safe="") for part in parts)]) + "/"
+    return (
+        "/".join(["projects", quote(slug, safe=""), *(quote(part, safe="") for part in parts)])
+        + "/"
+    )
 
 
 def job_path(job_id: object, *parts: str) -> str:
@@ -68,7 +73,9 @@ def page(
         "may_run": rank >= RANKS["operator"] and not archived,
         "may_edit": rank >= RANKS["maintainer"] and not archived,
         "may_manage": rank >= RANKS["maintainer"],
-        "initials": "".join(word[0] for word in str(project["name"]).split()[:2]).upper() if project else "",
+        "initials": "".join(word[0] for word in str(project["name"]).split()[:2]).upper()
+        if project
+        else "",
     }
     return render(request, template, {**shell, **context}, status=status)
 

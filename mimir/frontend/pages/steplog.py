@@ -13,11 +13,15 @@ PROBE_BYTES = 4096  # read to find a line's time
 NEAR_BYTES = 16 * 1024  # the search ends that close before the first line
 WINDOW_BYTES = 128 * 1024
 LINES_MAX = 100
-GRACE = dt.timedelta(milliseconds=5)  # a line's time is taken when it is read, just after it was written
+GRACE = dt.timedelta(
+    milliseconds=5
+)  # a line's time is taken when it is read, just after it was written
 _STORED = re.compile(rb"(\S+) (stdout|stderr) [FP] ?(.*)", re.DOTALL)
 
 
-def lines_between(job_id: str, attempt: int, start: str, end: str | None, client: Api) -> dict[str, Any]:
+def lines_between(
+    job_id: str, attempt: int, start: str, end: str | None, client: Api
+) -> dict[str, Any]:
     """{"lines": the first lines from `start` to `end` as {"number", "text", "stderr"}, "more": whether there are more}."""
     first, last = text.parsed(start), text.parsed(end)
     if first is None:
@@ -34,7 +38,9 @@ def lines_between(job_id: str, attempt: int, start: str, end: str | None, client
     return _within(stored, number, whole=low == 0, first=first, last=last + GRACE if last else None)
 
 
-def _within(stored: bytes, number: int, *, whole: bool, first: dt.datetime, last: dt.datetime | None) -> dict[str, Any]:
+def _within(
+    stored: bytes, number: int, *, whole: bool, first: dt.datetime, last: dt.datetime | None
+) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     lines = stored.split(b"\n")
     for index, line in enumerate(lines):
@@ -46,17 +52,33 @@ def _within(stored: bytes, number: int, *, whole: bool, first: dt.datetime, last
             return {"lines": rows, "more": False}
         if len(rows) == LINES_MAX:
             return {"lines": rows, "more": True}
-        rows.append({"number": number + index, "text": plain(found[3].decode(errors="replace")), "stderr": found[2] == b"stderr"})
+        rows.append(
+            {
+                "number": number + index,
+                "text": plain(found[3].decode(errors="replace")),
+                "stderr": found[2] == b"stderr",
+            }
+        )
     return {"lines": rows, "more": len(stored) >= WINDOW_BYTES}
 
 
 def _end(client: Api, job_id: str, attempt: int) -> int:
-    answer = checked(client.request_raw("GET", job_path(job_id, "logs"), params={"attempt": attempt, "offset": 0, "limit": 0}))
+    answer = checked(
+        client.request_raw(
+            "GET", job_path(job_id, "logs"), params={"attempt": attempt, "offset": 0, "limit": 0}
+        )
+    )
     return int(answer.headers.get("Log-End", "0"))
 
 
 def _read(client: Api, job_id: str, attempt: int, offset: int, limit: int) -> tuple[bytes, int]:
-    answer = checked(client.request_raw("GET", job_path(job_id, "logs"), params={"attempt": attempt, "offset": offset, "limit": limit}))
+    answer = checked(
+        client.request_raw(
+            "GET",
+            job_path(job_id, "logs"),
+            params={"attempt": attempt, "offset": offset, "limit": limit},
+        )
+    )
     return answer.content, int(answer.headers.get("Log-Line", "1"))
 
 

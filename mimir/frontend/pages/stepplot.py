@@ -55,7 +55,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def draw(courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int = WIDE) -> StepPlot | None:
+def draw(
+    courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int = WIDE
+) -> StepPlot | None:
     """The plot of `courses` by their words, the last values held until `now`; None with fewer than two values."""
     values = [value for course in courses.values() for _, value in course if value is not None]
     starts = [at for course in courses.values() for at, _ in course]
@@ -73,13 +75,29 @@ def draw(courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int
         return round(floor - (value / 2 - low / 2) / (high / 2 - low / 2) * (floor - TOP), 1)
 
     lines = [
-        _line(word, [(across(at), None if value is None else up(value)) for at, value in course], across(now))
+        _line(
+            word,
+            [(across(at), None if value is None else up(value)) for at, value in course],
+            across(now),
+        )
         for word, course in courses.items()
         if any(value is not None for _, value in course)
     ]
     middle = first + (now - first) / 2
-    times = [(float(LEFT), text.ago(first, now)), (across(middle), text.ago(middle, now)), (across(now), "now")]
-    return StepPlot(width, HEIGHT, LEFT, width - RIGHT, _apart(lines), [(up(tick), _told(tick)) for tick in ticks], times)
+    times = [
+        (float(LEFT), text.ago(first, now)),
+        (across(middle), text.ago(middle, now)),
+        (across(now), "now"),
+    ]
+    return StepPlot(
+        width,
+        HEIGHT,
+        LEFT,
+        width - RIGHT,
+        _apart(lines),
+        [(up(tick), _told(tick)) for tick in ticks],
+        times,
+    )
 
 
 def _line(word: str, places: Sequence[tuple[float, float | None]], end: float) -> Line:
@@ -109,10 +127,16 @@ def _apart(lines: list[Line]) -> list[Line]:
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers around both."""
     if high - low < 1e-300:
-        low, high = max(-LARGEST, low - max(abs(low) * 0.1, 1)), min(LARGEST, high + max(abs(high) * 0.1, 1))
+        low, high = (
+            max(-LARGEST, low - max(abs(low) * 0.1, 1)),
+            min(LARGEST, high + max(abs(high) * 0.1, 1)),
+        )
     rough = high / 3 - low / 3  # a difference of two large doubles may be none
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = min(next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough), max(rough, LARGEST / 2))
+    step = min(
+        next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough),
+        max(rough, LARGEST / 2),
+    )
     first, last = math.floor(low / step), math.ceil(high / step)
     return [max(-LARGEST, min(LARGEST, number * step)) for number in range(first, last + 1)]
 

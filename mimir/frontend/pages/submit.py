@@ -46,25 +46,47 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
     texts = preselected(job_type, texts, got)
     schema = with_places(jobrequest.request_schema(job_type, texts), texts, got)
-    made = schemaform.fields(schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed)
+    made = schemaform.fields(
+        schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
+    )
     context = {
         **_shown(made),
         "job_type": job_type,
-        "kinds": [{"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type} for kind, words in KINDS.items()],
+        "kinds": [
+            {"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type}
+            for kind, words in KINDS.items()
+        ],
         "heading": KINDS[job_type][1],
         "button": KINDS[job_type][2],
         "faults": _faults(made, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
         "key": str(uuid.uuid4()),
-        "shown_algorithm": next((field.value for field in schemaform.names_of(made) if field.name == "parameters.algorithm"), ""),
+        "shown_algorithm": next(
+            (
+                field.value
+                for field in schemaform.names_of(made)
+                if field.name == "parameters.algorithm"
+            ),
+            "",
+        ),
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
         "dry": dry_facts(got["dry"], job_type, texts, made),
-        "curl": jobrequest.curl(f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}", jobrequest.body_of(job_type, texts)),
+        "curl": jobrequest.curl(
+            f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
+            jobrequest.body_of(job_type, texts),
+        ),
     }
-    return page(request, "jobs/submit.html", context, project=got["project"], here="jobs", status=400 if errors or general else 200)
+    return page(
+        request,
+        "jobs/submit.html",
+        context,
+        project=got["project"],
+        here="jobs",
+        status=400 if errors or general else 200,
+    )
 
 
 def _uuid(value: str) -> uuid.UUID | None:
@@ -76,19 +98,29 @@ def _uuid(value: str) -> uuid.UUID | None:
 
 def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
     """The type chosen, asked for, or of the job that is run again."""
-    wanted = request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
+    wanted = (
+        request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
+    )
     return wanted if wanted in PARAMETERS else jobrequest.FIRST_TYPE
 
 
-def _texts(request: HttpRequest, job_type: str, source: Mapping[str, Any] | None) -> tuple[dict[str, list[str]], set[str]]:
+def _texts(
+    request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
+) -> tuple[dict[str, list[str]], set[str]]:
     """What stands in the form, and the fields that a patch changed."""
     texts: dict[str, list[str]] = {}
     changed: set[str] = set()
     if source is not None and source["type"] == job_type:
-        texts, changed = jobrequest.patched(job_type, jobrequest.texts_of_job(source), request.GET.get("patch", ""))
+        texts, changed = jobrequest.patched(
+            job_type, jobrequest.texts_of_job(source), request.GET.get("patch", "")
+        )
     if request.method == "POST":
         lists = request.POST.lists()
-        texts = {name: [str(one).replace("\r\n", "\n") for one in values] for name, values in lists if name not in _NO_TEXTS}
+        texts = {
+            name: [str(one).replace("\r\n", "\n") for one in values]
+            for name, values in lists
+            if name not in _NO_TEXTS
+        }
         return jobrequest.settled(texts, request.POST.get("shown_algorithm", "")), changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
@@ -98,12 +130,20 @@ def _texts(request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
     return texts, changed
 
 
-def _submitted(request: HttpRequest, slug: str, job_type: str, texts: Texts) -> HttpResponse | ApiError:
+def _submitted(
+    request: HttpRequest, slug: str, job_type: str, texts: Texts
+) -> HttpResponse | ApiError:
     """To the new job's page; else why not."""
     key = request.POST.get("idempotency_key", "")
-    headers = {"Idempotency-Key": key if 1 <= len(key) <= 200 and key.isascii() and key.isprintable() else str(uuid.uuid4())}
+    headers = {
+        "Idempotency-Key": key
+        if 1 <= len(key) <= 200 and key.isascii() and key.isprintable()
+        else str(uuid.uuid4())
+    }
     try:
-        made = api(request).post(project_path(slug, "jobs"), jobrequest.body_of(job_type, texts), headers=headers)
+        made = api(request).post(
+            project_path(slug, "jobs"), jobrequest.body_of(job_type, texts), headers=headers
+        )
     except ApiError as error:
         if error.status not in (400, 409, 413, 429):
             raise
@@ -111,22 +151,46 @@ def _submitted(request: HttpRequest, slug: str, job_type: str, texts: Texts) -> 
     return HttpResponseRedirect(f"/{job_path(made['id'])}")
 
 
-def _calls(slug: str, job_type: str, texts: Texts, *, bare: bool) -> dict[str, Callable[[Api], Any]]:
+def _calls(
+    slug: str, job_type: str, texts: Texts, *, bare: bool
+) -> dict[str, Callable[[Api], Any]]:
     """What the page asks the API for, side by side; `bare`: not what the request would do, since it was refused just now."""
     properties = PARAMETERS[job_type]["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
-    calls: dict[str, Callable[[Api], Any]] = {"project": lambda client: client.get(project_path(slug))}
+    calls: dict[str, Callable[[Api], Any]] = {
+        "project": lambda client: client.get(project_path(slug))
+    }
     calls["places"] = optional(_list(slug, "clusters"), {"results": [], "next": None})
     for name in sorted(formats):
         calls[name] = _list(slug, _LISTS[name])
-    dataset, twin = schemaform.given(texts, "parameters.dataset"), schemaform.given(texts, "parameters.twin")
-    if dataset and "dataset" in formats and properties.get("version", {}).get("x-of") == "dataset" and texts.get("parameters.version", [""]) != [""]:
-        calls["versions"] = _or_nothing(lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": VERSIONS_MAX}))
+    dataset, twin = (
+        schemaform.given(texts, "parameters.dataset"),
+        schemaform.given(texts, "parameters.twin"),
+    )
+    if (
+        dataset
+        and "dataset" in formats
+        and properties.get("version", {}).get("x-of") == "dataset"
+        and texts.get("parameters.version", [""]) != [""]
+    ):
+        calls["versions"] = _or_nothing(
+            lambda client: client.get(
+                project_path(slug, "datasets", dataset), {"limit": VERSIONS_MAX}
+            )
+        )
     if twin and "twin" in formats:
-        calls["definition"] = _or_nothing(lambda client: client.get(project_path(slug, "twins", twin)))
-    lacks = [name for name in PARAMETERS[job_type]["required"] if not schemaform.given(texts, f"parameters.{name}")]
+        calls["definition"] = _or_nothing(
+            lambda client: client.get(project_path(slug, "twins", twin))
+        )
+    lacks = [
+        name
+        for name in PARAMETERS[job_type]["required"]
+        if not schemaform.given(texts, f"parameters.{name}")
+    ]
     body = jobrequest.body_of(job_type, texts)
-    calls["dry"] = (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
+    calls["dry"] = (
+        (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
+    )
     return calls
 
 
@@ -177,11 +241,16 @@ def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
         "resources": by_name["resources"],
         "common": common,
         "common_summary": schemaform.summary(common),
-        "common_open": any(field.opened or (field.value and field.value != field.default) for field in common),
+        "common_open": any(
+            field.opened or (field.value and field.value != field.default) for field in common
+        ),
     }
 
 
 def _faults(made: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
     """The messages at fields, for the box above the form."""
     titles = {field.name: field.title for field in schemaform.names_of(made)}
-    return [{"name": name, "title": titles.get(name, name), "message": message} for name, message in errors.items()]
+    return [
+        {"name": name, "title": titles.get(name, name), "message": message}
+        for name, message in errors.items()
+    ]

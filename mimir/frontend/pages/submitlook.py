@@ -24,15 +24,21 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
             rows = got[kind]["results"]
             if got[kind]["next"] is None:
                 names[kind] = [Choice(row["name"], _told(kind, row)) for row in rows]
-            chosen = next((row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None)
-            newest[f"parameters.{name}"] = chosen["version"]["number"] if chosen and "version" in chosen else None
+            chosen = next(
+                (row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None
+            )
+            newest[f"parameters.{name}"] = (
+                chosen["version"]["number"] if chosen and "version" in chosen else None
+            )
     names |= _places(got)
     columns = _columns(texts, got)
     return Offers(
         names,
         newest,
         columns=columns,
-        usable=frozenset(str(one["name"]) for one in columns or () if kind_of(str(one["type"])) is not None),
+        usable=frozenset(
+            str(one["name"]) for one in columns or () if kind_of(str(one["type"])) is not None
+        ),
         types=_types(texts, got),
         properties=_properties(texts, got),
     )
@@ -43,7 +49,11 @@ def _places(got: Got) -> dict[str, Sequence[Choice]]:
     rows = got["places"]["results"] if got["places"]["next"] is None else []
     clusters = [Choice(row["name"], _place(row)) for row in rows]
     regions = sorted({row["region"] for row in rows if row["region"]})
-    return {"cluster": clusters, "region": [Choice(region, region) for region in regions]} if rows else {}
+    return (
+        {"cluster": clusters, "region": [Choice(region, region) for region in regions]}
+        if rows
+        else {}
+    )
 
 
 def _place(row: Mapping[str, Any]) -> str:
@@ -55,9 +65,17 @@ def _place(row: Mapping[str, Any]) -> str:
 def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, Any]:
     """The request's schema without the cluster and the region where there is nothing to choose and nothing was chosen."""
     rows = got["places"]["results"]
-    offered = {"cluster": len(rows) > 1, "region": len(rows) > 1 and any(row["region"] for row in rows)}
-    idle = {name for name, is_offered in offered.items() if not is_offered and not given(texts, name)}
-    return {**schema, "properties": {name: one for name, one in schema["properties"].items() if name not in idle}}
+    offered = {
+        "cluster": len(rows) > 1,
+        "region": len(rows) > 1 and any(row["region"] for row in rows),
+    }
+    idle = {
+        name for name, is_offered in offered.items() if not is_offered and not given(texts, name)
+    }
+    return {
+        **schema,
+        "properties": {name: one for name, one in schema["properties"].items() if name not in idle},
+    }
 
 
 def _told(kind: str, row: Mapping[str, Any]) -> str:
@@ -76,9 +94,14 @@ def _columns(texts: Texts, got: Got) -> Sequence[Mapping[str, Any]] | None:
     if not name:
         return ()
     if "versions" in got:
-        found = next((row for row in got["versions"].get("versions", ()) if str(row["number"]) == asked), None)
+        found = next(
+            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == asked),
+            None,
+        )
         return found["schema"] if found else None
-    row = next((row for row in got.get("dataset", {}).get("results", ()) if row["name"] == name), None)
+    row = next(
+        (row for row in got.get("dataset", {}).get("results", ()) if row["name"] == name), None
+    )
     return row["version"]["schema"] if row else None
 
 
@@ -87,13 +110,19 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
     if not given(texts, "parameters.twin"):
         return ()
     definition = got.get("definition", {}).get("definition")
-    return [Choice(one["name"], one.get("title") or one["name"]) for one in definition["types"]] if definition else None
+    return (
+        [Choice(one["name"], one.get("title") or one["name"]) for one in definition["types"]]
+        if definition
+        else None
+    )
 
 
 def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
     """The form of a twin update with the twin's only entity type, and the column that is called like its key, unless others were chosen."""
     found = {name: list(values) for name, values in texts.items()}
-    definition = got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
+    definition = (
+        got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
+    )
     if not definition:
         return found
     if len(definition["types"]) == 1 and not given(found, "parameters.type"):
@@ -101,7 +130,11 @@ def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
     kind = entity_type(definition, given(found, "parameters.type"))
     if kind is not None and not given(found, "parameters.key"):
         key = str(kind["key"]["name"]).casefold()
-        columns = [str(one["name"]) for one in _columns(found, got) or () if str(one["name"]).casefold() == key]
+        columns = [
+            str(one["name"])
+            for one in _columns(found, got) or ()
+            if str(one["name"]).casefold() == key
+        ]
         found |= {"parameters.key": columns} if len(columns) == 1 else {}
     return found
 
@@ -113,7 +146,10 @@ def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
     if kind is None:
         return ()
     shown = fields_of(kind).values()
-    return [Choice(one.name, (one.title or one.name) + (f", {one.unit}" if one.unit else "")) for one in shown]
+    return [
+        Choice(one.name, (one.title or one.name) + (f", {one.unit}" if one.unit else ""))
+        for one in shown
+    ]
 
 
 def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, str], list[str]]:
@@ -136,7 +172,9 @@ def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, st
 def _paths(schema: Mapping[str, Any], texts: Texts) -> Iterable[str]:
     """Every field the form can show a message at."""
     nothing = Offers({}, {}, columns=(), types=(), properties=())
-    lines = {name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)}
+    lines = {
+        name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)
+    }
     for field in schemaform.names_of(schemaform.fields(schema, texts, nothing, errors={})):
         yield field.name
     yield from lines
@@ -148,17 +186,31 @@ def _sentence(message: str) -> str:
     return shown if shown.endswith((".", "!", "?")) else f"{shown}."
 
 
-def dry_facts(found: Mapping[str, Any], job_type: str, texts: Texts, made: Sequence[Field]) -> dict[str, Any] | None:
+def dry_facts(
+    found: Mapping[str, Any], job_type: str, texts: Texts, made: Sequence[Field]
+) -> dict[str, Any] | None:
     """What would run: {"facts": [(word, text)]}, or why nothing would: {"refused": [{"title", "message"}]}; None where nothing was asked."""
     if "refused" in found:
         errors, general = refusals(job_type, texts, found["refused"])
-        titles = {field.name.removesuffix(schemaform.LINES): field.title for field in schemaform.names_of(made)}
-        rows = [{"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message} for name, message in errors.items()]
-        return {"refused": rows + [{"title": "", "message": message} for message in general], "facts": []}
+        titles = {
+            field.name.removesuffix(schemaform.LINES): field.title
+            for field in schemaform.names_of(made)
+        }
+        rows = [
+            {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
+            for name, message in errors.items()
+        ]
+        return {
+            "refused": rows + [{"title": "", "message": message} for message in general],
+            "facts": [],
+        }
     answer = found.get("answer")
     if answer is None:
         return None
-    return {"refused": [], "facts": [(word, words) for word, words in _facts(answer, job_type, texts) if words]}
+    return {
+        "refused": [],
+        "facts": [(word, words) for word, words in _facts(answer, job_type, texts) if words],
+    }
 
 
 def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple[str, str]]:
@@ -174,7 +226,10 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Reads", ", ".join(inputs.get("dataset", [])) or "no dataset"),
         ("Makes", _makes(job_type, texts)),
         ("Updates", ", ".join(inputs.get("twin", []))),
-        ("Resources", f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}"),
+        (
+            "Resources",
+            f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}",
+        ),
         ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),
@@ -186,7 +241,11 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
 def _makes(job_type: str, texts: Texts) -> str:
     if job_type == "ml_training":
         return f"a version of model {given(texts, 'parameters.model')}"
-    return f"a version of dataset {given(texts, 'parameters.output')}" if job_type == "ml_inference" else ""
+    return (
+        f"a version of dataset {given(texts, 'parameters.output')}"
+        if job_type == "ml_inference"
+        else ""
+    )
 
 
 def _range(low: str, high: str) -> str:

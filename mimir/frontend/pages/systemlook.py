@@ -77,26 +77,64 @@ def _worker(row: Row) -> dict[str, Any]:
 def _cluster(row: Row) -> dict[str, Any]:
     """A cluster's room: what its jobs asked for against what it has."""
     rooms = [
-        ("Jobs", _counted(row["used_jobs"]), _counted(row["jobs"]), bar(row["used_jobs"], row["jobs"])),
-        ("CPU", _cpu(row["used_cpu_millicores"]), _cpu(row["cpu_millicores"]), bar(row["used_cpu_millicores"], row["cpu_millicores"])),
-        ("Memory", text.memory(row["used_memory_bytes"]), text.memory(row["memory_bytes"]), bar(row["used_memory_bytes"], row["memory_bytes"])),
+        (
+            "Jobs",
+            _counted(row["used_jobs"]),
+            _counted(row["jobs"]),
+            bar(row["used_jobs"], row["jobs"]),
+        ),
+        (
+            "CPU",
+            _cpu(row["used_cpu_millicores"]),
+            _cpu(row["cpu_millicores"]),
+            bar(row["used_cpu_millicores"], row["cpu_millicores"]),
+        ),
+        (
+            "Memory",
+            text.memory(row["used_memory_bytes"]),
+            text.memory(row["memory_bytes"]),
+            bar(row["used_memory_bytes"], row["memory_bytes"]),
+        ),
     ]
     if row["gpus"]:
-        rooms.append(("GPUs", _counted(row["used_gpus"]), _counted(row["gpus"]), bar(row["used_gpus"], row["gpus"])))
-    return {**row, "rooms": [{"word": word, "used": used, "most": most, "bar": bar} for word, used, most, bar in rooms]}
+        rooms.append(
+            (
+                "GPUs",
+                _counted(row["used_gpus"]),
+                _counted(row["gpus"]),
+                bar(row["used_gpus"], row["gpus"]),
+            )
+        )
+    return {
+        **row,
+        "rooms": [
+            {"word": word, "used": used, "most": most, "bar": bar}
+            for word, used, most, bar in rooms
+        ],
+    }
 
 
 def _part(row: Row) -> dict[str, Any]:
     """A part of the installation and its last beat."""
     shape, word = STATES.get(row["state"], ("warn", str(row["state"])))
-    return {**row, "title": PARTS.get(row["component"], str(row["component"]).capitalize()), "shape": shape, "word": word}
+    return {
+        **row,
+        "title": PARTS.get(row["component"], str(row["component"]).capitalize()),
+        "shape": shape,
+        "word": word,
+    }
 
 
 def _limit(row: Row) -> dict[str, Any]:
     """How many jobs may run at once somewhere, and whether anything may."""
     scope, key = row["scope"], str(row["key"] or "")
     name = TYPES.get(key, key) if scope == "type" else key
-    return {**row, "word": f"{SCOPES.get(scope, scope)} {name}".strip() if scope != "type" else f"{name or 'Each type'} jobs"}
+    return {
+        **row,
+        "word": f"{SCOPES.get(scope, scope)} {name}".strip()
+        if scope != "type"
+        else f"{name or 'Each type'} jobs",
+    }
 
 
 def _words(reason: str) -> str:
@@ -115,4 +153,10 @@ def _counted(value: int | None) -> str:
 
 def _cpu(millicores: int | None) -> str:
     """Cores: 1.7, 2."""
-    return "" if millicores is None else f"{millicores / 1000:.2g}" if millicores < 10_000 else f"{millicores / 1000:.0f}"
+    return (
+        ""
+        if millicores is None
+        else f"{millicores / 1000:.2g}"
+        if millicores < 10_000
+        else f"{millicores / 1000:.0f}"
+    )

@@ -23,10 +23,16 @@ _FIELDS = {"name": "name", "expires_at": "days"}
 @signed_in
 def tokens(request: HttpRequest) -> HttpResponse:
     """The list; POST makes a token, and this answer alone shows it."""
-    form = Form.posted(request.POST, "name", "days") if request.method == "POST" else Form({"name": "", "days": "90"})
+    form = (
+        Form.posted(request.POST, "name", "days")
+        if request.method == "POST"
+        else Form({"name": "", "days": "90"})
+    )
     made: dict[str, Any] | None = None
     if request.method == "POST":
-        form.require("name", "Give it a name that says where it is used, for example nightly-upload.")
+        form.require(
+            "name", "Give it a name that says where it is used, for example nightly-upload."
+        )
         if form.value("days") not in [days for days, _ in LIFETIMES]:
             form.errors["days"] = "Choose one of the list."
         if not form.bad:
@@ -40,7 +46,9 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "lifetimes": LIFETIMES,
         "now_iso": utc_now().isoformat(),
     }
-    return page(request, "tokens/list.html", context, here="tokens", status=400 if form.bad else 200)
+    return page(
+        request, "tokens/list.html", context, here="tokens", status=400 if form.bad else 200
+    )
 
 
 def _made(request: HttpRequest, form: Form) -> dict[str, Any] | None:

@@ -8,7 +8,14 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend.client import Api, ApiError
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
-from mimir.frontend.pages.twinlook import columns, diff_row, entity_row, revision_row, state_row, twin_url
+from mimir.frontend.pages.twinlook import (
+    columns,
+    diff_row,
+    entity_row,
+    revision_row,
+    state_row,
+    twin_url,
+)
 from mimir.frontend.session import signed_in
 
 ENTITIES, REVISIONS, CHANGES = 50, 50, 100  # rows of a page
@@ -24,25 +31,38 @@ def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         request,
         project=lambda client: client.get(project_path(slug)),
         twin=lambda client: client.get(project_path(slug, "twins", name)),
-        revisions=lambda client: client.get(project_path(slug, "twins", name, "revisions"), {"limit": LAST_REVISIONS}),
+        revisions=lambda client: client.get(
+            project_path(slug, "twins", name, "revisions"), {"limit": LAST_REVISIONS}
+        ),
     )
     found = got["twin"]
     kind, at = _type(found, request.GET.get("type", "")), request.GET.get("at", "")
     q = "" if at else request.GET.get("q", "").strip()
-    listed = together(request, listed=_entities(slug, name, kind, q=q, at=at, cursor=request.GET.get("cursor")))["listed"]
+    listed = together(
+        request, listed=_entities(slug, name, kind, q=q, at=at, cursor=request.GET.get("cursor"))
+    )["listed"]
     shown = columns(found["definition"], kind)
     older = cursor_of(listed["next"])
     kept = {key: value for key, value in (("type", kind), ("q", q), ("at", at)) if value}
     context = {
         "twin": found,
-        "kind": next((one for one in found["types"] if one["name"] == kind), {"name": kind, "title": "", "entities": 0}),
+        "kind": next(
+            (one for one in found["types"] if one["name"] == kind),
+            {"name": kind, "title": "", "entities": 0},
+        ),
         "columns": shown,
-        "rows": [entity_row(state_row(row) if at else row, shown, slug=slug, twin=name) for row in listed["results"]],
+        "rows": [
+            entity_row(state_row(row) if at else row, shown, slug=slug, twin=name)
+            for row in listed["results"]
+        ],
         "q": q,
         "at": at,
         "older": "?" + urlencode({**kept, "cursor": older}) if older else "",
         "first": "?" + urlencode(kept) if request.GET.get("cursor") else "",
-        "tabs": [{**one, "url": "?" + urlencode({"type": one["name"], **({"at": at} if at else {})})} for one in found["types"]],
+        "tabs": [
+            {**one, "url": "?" + urlencode({"type": one["name"], **({"at": at} if at else {})})}
+            for one in found["types"]
+        ],
         "revisions": [revision_row(row, slug) for row in got["revisions"]["results"]],
         "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
     }
@@ -53,13 +73,21 @@ def _type(found: dict[str, Any], asked: str) -> str:
     """The entity type asked for, the first without one. Raises: ApiError 404."""
     names = [one["name"] for one in found["types"]]
     if asked and asked not in names:
-        raise ApiError(404, "not_found", f"This twin has no entity type {asked[:100]}. It has {', '.join(names)}.")
+        raise ApiError(
+            404,
+            "not_found",
+            f"This twin has no entity type {asked[:100]}. It has {', '.join(names)}.",
+        )
     return asked or names[0]
 
 
 def _entities(slug: str, name: str, kind: str, *, q: str, at: str, cursor: str | None) -> Any:
     """A call for a page of entities: the newest, or those of the state at revision `at`."""
-    path = project_path(slug, "twins", name, "revisions", at, "state") if at else project_path(slug, "twins", name, "entities")
+    path = (
+        project_path(slug, "twins", name, "revisions", at, "state")
+        if at
+        else project_path(slug, "twins", name, "entities")
+    )
 
     def call(client: Api) -> dict[str, Any]:
         return client.get(path, {"type": kind, "q": q or None, "cursor": cursor, "limit": ENTITIES})
@@ -73,13 +101,16 @@ def revisions(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """`/projects/<slug>/twins/<name>/revisions/`: the list, newest first; with `from` and `to`, on to what changed between them."""
     start, end = (request.GET.get(part, "").strip() for part in ("from", "to"))
     if start.isdecimal() and end.isdecimal():
-        return HttpResponseRedirect(f"{twin_url(slug, name, 'revisions', start)}?{urlencode({'to': end})}")
+        return HttpResponseRedirect(
+            f"{twin_url(slug, name, 'revisions', start)}?{urlencode({'to': end})}"
+        )
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
         twin=lambda client: client.get(project_path(slug, "twins", name)),
         revisions=lambda client: client.get(
-            project_path(slug, "twins", name, "revisions"), {"limit": REVISIONS, "cursor": request.GET.get("cursor")}
+            project_path(slug, "twins", name, "revisions"),
+            {"limit": REVISIONS, "cursor": request.GET.get("cursor")},
         ),
     )
     context = {
@@ -104,7 +135,9 @@ def revision(request: HttpRequest, slug: str, name: str, number: int) -> HttpRes
         request,
         project=lambda client: client.get(project_path(slug)),
         twin=lambda client: client.get(project_path(slug, "twins", name)),
-        revisions=lambda client: client.get(project_path(slug, "twins", name, "revisions"), {"limit": KNOWN_REVISIONS}),
+        revisions=lambda client: client.get(
+            project_path(slug, "twins", name, "revisions"), {"limit": KNOWN_REVISIONS}
+        ),
         diff=lambda client: client.get(
             project_path(slug, "twins", name, "revisions", start, "diff"),
             {"to": end, "cursor": request.GET.get("cursor"), "limit": CHANGES},
@@ -117,7 +150,10 @@ def revision(request: HttpRequest, slug: str, name: str, number: int) -> HttpRes
         "number": number,
         "to": to,
         "about": revision_row(about, slug) if about and not to else None,
-        "rows": [diff_row(row, slug=slug, twin=name, definition=found["definition"]) for row in got["diff"]["results"]],
+        "rows": [
+            diff_row(row, slug=slug, twin=name, definition=found["definition"])
+            for row in got["diff"]["results"]
+        ],
         "older": "?" + urlencode({**({"to": to} if to else {}), "cursor": older}) if older else "",
         "before": number - 1 if number > 1 else None,
         "after": number + 1 if number < found["revision"] else None,

@@ -10,7 +10,11 @@ from mimir.frontend.pages.shell import project_path
 CELL_CHARS_MAX = 120
 NUMBERS = ("number", "integer")
 KIND_ICONS = {"update": "digital_twin_update", "edit": "pencil", "definition": "file"}
-CHANGES = {"created": ("plus", "New"), "changed": ("pencil", "Changed"), "removed": ("x", "Removed")}
+CHANGES = {
+    "created": ("plus", "New"),
+    "changed": ("pencil", "Changed"),
+    "removed": ("x", "Removed"),
+}
 STATUS_WORDS = {"present": "present", "missing": "missing", "removed": "removed"}
 Row = Mapping[str, Any]
 
@@ -33,7 +37,13 @@ def _words(value: Any, type: str) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.1f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
+        return (
+            f"{int(value):,}"
+            if value.is_integer() and abs(value) < 1e15
+            else f"{value:,.1f}"
+            if 1e6 <= abs(value) < 1e15
+            else f"{value:,.6g}"
+        )
     at = text.parsed(value) if type == "datetime" else None
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
 
@@ -61,11 +71,23 @@ def columns(definition: Row, type: str) -> list[dict[str, Any]]:
     """The properties and relations of an entity type, in the definition's order: {"name", "title", "type", "unit", "to"}."""
     kind: Row = next((one for one in definition.get("types", []) if one["name"] == type), {})
     shown = [
-        {"name": one["name"], "title": one.get("title") or one["name"], "type": one["type"], "unit": one.get("unit", ""), "to": ""}
+        {
+            "name": one["name"],
+            "title": one.get("title") or one["name"],
+            "type": one["type"],
+            "unit": one.get("unit", ""),
+            "to": "",
+        }
         for one in kind.get("properties", [])
     ]
     shown += [
-        {"name": one["name"], "title": one.get("title") or one["name"], "type": "relation", "unit": "", "to": one["to"]}
+        {
+            "name": one["name"],
+            "title": one.get("title") or one["name"],
+            "type": "relation",
+            "unit": "",
+            "to": one["to"],
+        }
         for one in kind.get("relations", [])
     ]
     return shown
@@ -97,7 +119,11 @@ def state_row(row: Row) -> dict[str, Any]:
 
 
 def _relation_url(field: Row, value: Any, slug: str, twin: str) -> str:
-    return entity_url(slug, twin, field["to"], str(value)) if field["type"] == "relation" and value is not None else ""
+    return (
+        entity_url(slug, twin, field["to"], str(value))
+        if field["type"] == "relation" and value is not None
+        else ""
+    )
 
 
 def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
@@ -112,7 +138,9 @@ def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
         "right": value["type"] in NUMBERS,
         "edited": overlay is not None,
         "reported": value_shown(value["reported"], value["type"], value["unit"]),
-        "source": source_shown(overlay, slug) if overlay is not None else source_shown(value["source"], slug),
+        "source": source_shown(overlay, slug)
+        if overlay is not None
+        else source_shown(value["source"], slug),
         "below": source_shown(value["source"], slug) if overlay is not None else None,
     }
 
@@ -178,7 +206,10 @@ def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, An
         "change": row["change"],
         "icon": icon,
         "word": word,
-        "fields": [_change(field, fields.get(field["property"], {}), field["old"], field["new"]) for field in row["fields"]],
+        "fields": [
+            _change(field, fields.get(field["property"], {}), field["old"], field["new"])
+            for field in row["fields"]
+        ],
     }
 
 
@@ -186,7 +217,9 @@ def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -
     """One field's change, for `twins/_delta.html`; `known`: whether the old value is."""
     kind, unit = about.get("type", ""), about.get("unit", "")
     return {
-        "title": "status" if field["layer"] == "status" else about.get("title") or field["property"],
+        "title": "status"
+        if field["layer"] == "status"
+        else about.get("title") or field["property"],
         "edit": field["layer"] == "overlay",
         "known": known,
         "old": value_shown(old, kind, unit),
@@ -194,7 +227,9 @@ def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -
     }
 
 
-def touched(changes: Sequence[Row], values: Iterable[Row], *, complete: bool) -> list[dict[str, Any]]:
+def touched(
+    changes: Sequence[Row], values: Iterable[Row], *, complete: bool
+) -> list[dict[str, Any]]:
     """An entity's history, newest first, by revision: which fields each changed, from what to what.
 
     `complete`: whether `changes` reaches back to the entity's beginning; else the oldest change of a field has no known old value.
@@ -206,14 +241,33 @@ def touched(changes: Sequence[Row], values: Iterable[Row], *, complete: bool) ->
         field = (change["layer"], change["property"])
         earlier = latest.get(field)
         known = earlier is not None or complete
-        told.append((change["revision"], _change(change, about.get(change["property"], {}), _present(earlier), _present(change), known=known)))
+        told.append(
+            (
+                change["revision"],
+                _change(
+                    change,
+                    about.get(change["property"], {}),
+                    _present(earlier),
+                    _present(change),
+                    known=known,
+                ),
+            )
+        )
         latest[field] = change
     sources = {change["revision"]: change for change in changes}
     found: dict[int, dict[str, Any]] = {}
     for number, field_shown in reversed(told):
         source = sources[number]
-        row = {"number": number, "kind": source["kind"], "icon": KIND_ICONS.get(source["kind"], "info"), "at": source["at"], "by": source["by"]}
-        found.setdefault(number, {**row, "note": source["note"], "fields": []})["fields"].append(field_shown)
+        row = {
+            "number": number,
+            "kind": source["kind"],
+            "icon": KIND_ICONS.get(source["kind"], "info"),
+            "at": source["at"],
+            "by": source["by"],
+        }
+        found.setdefault(number, {**row, "note": source["note"], "fields": []})["fields"].append(
+            field_shown
+        )
     return list(found.values())
 
 

@@ -48,7 +48,9 @@ def twins(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
-        twins=lambda client: client.get(project_path(slug, "twins"), {"cursor": request.GET.get("cursor"), "limit": 50}),
+        twins=lambda client: client.get(
+            project_path(slug, "twins"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
     )
     context = {"rows": got["twins"]["results"], "older": cursor_of(got["twins"]["next"])}
     return page(request, "twins/list.html", context, project=got["project"], here="twins")
@@ -68,13 +70,30 @@ def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
             form.require("name", "Give the twin a name, for example stations.")
-        made = _saved(request, slug, form, lambda client, body: client.post(project_path(slug, "twins"), {"name": form.value("name"), **body}))
+        made = _saved(
+            request,
+            slug,
+            form,
+            lambda client, body: client.post(
+                project_path(slug, "twins"), {"name": form.value("name"), **body}
+            ),
+        )
         if made is not None:
             return made
     else:
         columns = _columns(request, slug, asked)
-        form = Form({"name": "", "definition": editor.written(example(asked, columns) if columns else _PLAIN), "etag": ""})
-    context = {"new": True, "asked": asked, "datasets": [row["name"] for row in got["datasets"]["results"]]}
+        form = Form(
+            {
+                "name": "",
+                "definition": editor.written(example(asked, columns) if columns else _PLAIN),
+                "etag": "",
+            }
+        )
+    context = {
+        "new": True,
+        "asked": asked,
+        "datasets": [row["name"] for row in got["datasets"]["results"]],
+    }
     return _editor(request, got["project"], form, context)
 
 
@@ -82,14 +101,21 @@ def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, An
     """The columns of a dataset's newest version; none without such a dataset."""
     if not dataset:
         return []
-    found = together(request, dataset=optional(lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": 1}), {}))["dataset"]
+    found = together(
+        request,
+        dataset=optional(
+            lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": 1}), {}
+        ),
+    )["dataset"]
     versions = found.get("versions") or [{"schema": []}]
     return list(versions[0]["schema"])
 
 
 def example(dataset: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
     """A definition with one entity type whose properties are a dataset's columns; the key is the column that looks most like one."""
-    fitting = [column for column in columns if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", column["name"])]
+    fitting = [
+        column for column in columns if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", column["name"])
+    ]
     keys = [column for column in fitting if _KEY_NAMES.search(column["name"])] or fitting
     key = keys[0]["name"] if keys else "id"
     kind = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:99].rstrip("_") or "entity"
@@ -121,11 +147,18 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     path = project_path(slug, "twins", name)
     if request.method == "POST":
         headers = {"If-Match": form.value("etag")} if form.value("etag") else None
-        made = _saved(request, slug, form, lambda client, body: client.put(f"{path}definition/", body, headers=headers))
+        made = _saved(
+            request,
+            slug,
+            form,
+            lambda client, body: client.put(f"{path}definition/", body, headers=headers),
+        )
         if made is not None:
             return made
     got = together(
-        request, project=lambda client: client.get(project_path(slug)), twin=lambda client: client.get_with_etag(path)
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        twin=lambda client: client.get_with_etag(path),
     )
     found, etag = got["twin"]
     context: dict[str, Any] = {"new": False, "twin": found, "newest": found["definition_number"]}
@@ -140,7 +173,9 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return _editor(request, got["project"], form, context)
 
 
-def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: Mapping[str, Any]) -> HttpResponse:
+def _editor(
+    request: HttpRequest, project: dict[str, Any], form: Form, context: Mapping[str, Any]
+) -> HttpResponse:
     """The page around the editor."""
     only_checked = bool(form.values.get("checked"))
     shown = {
@@ -149,11 +184,19 @@ def _editor(request: HttpRequest, project: dict[str, Any], form: Form, context: 
         "faults": editor.faults(form),
         "okay": only_checked and not form.bad,
         "unit_changed": bool(form.values.get("unit_changed")),
-        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"] and project["status"] == "active",
+        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"]
+        and project["status"] == "active",
         "unchanged": not context["new"] and request.GET.get("unchanged") == str(context["newest"]),
         **context,
     }
-    return page(request, "twins/definition.html", shown, project=project, here="twins", status=400 if shown["refused"] else 200)
+    return page(
+        request,
+        "twins/definition.html",
+        shown,
+        project=project,
+        here="twins",
+        status=400 if shown["refused"] else 200,
+    )
 
 
 def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpResponse | None:
@@ -168,7 +211,9 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
         return None
     try:
         choice = request.POST.get("unit_changes", "")
-        made = send(api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})})
+        made = send(
+            api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})}
+        )
     except ApiError as error:
         if error.status not in (400, 409, 412, 413):
             raise
@@ -179,7 +224,9 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
             form.values["unit_changed"] = "1" if error.code == "unit_changed" else ""
         return None
     if _base_number(form.value("etag")) == str(made["definition_number"]):
-        return HttpResponseRedirect(f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}")
+        return HttpResponseRedirect(
+            f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}"
+        )
     return HttpResponseRedirect(twin_url(slug, made["name"]))
 
 
@@ -193,4 +240,6 @@ def _check(client: Api, slug: str, form: Form, definition: Any) -> None:
     found = client.post(project_path(slug, "twins", "validate"), {"definition": definition})
     for fault in found["errors"]:
         path = str(fault["path"])
-        form.errors[path if path.startswith("definition") else f"definition.{path}".rstrip(".")] = str(fault["message"])
+        form.errors[path if path.startswith("definition") else f"definition.{path}".rstrip(".")] = (
+            str(fault["message"])
+        )

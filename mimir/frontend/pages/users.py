@@ -44,11 +44,15 @@ def users(request: HttpRequest) -> HttpResponse:
         elif then == "link":
             link = _new_link(request, form)
         elif _changed(request, form, then):
-            return HttpResponseRedirect(f"{PATH}?{request.GET.urlencode()}" if request.GET else PATH)
+            return HttpResponseRedirect(
+                f"{PATH}?{request.GET.urlencode()}" if request.GET else PATH
+            )
     if link is not None:
         form = Form({"username": "", "email": "", "is_superuser": ""})
     context = {**_list(request), "form": form, "link": link}
-    return page(request, "system/users.html", context, here="system", status=400 if form.bad else 200)
+    return page(
+        request, "system/users.html", context, here="system", status=400 if form.bad else 200
+    )
 
 
 def _list(request: HttpRequest) -> dict[str, Any]:
@@ -56,7 +60,12 @@ def _list(request: HttpRequest) -> dict[str, Any]:
     text, shown = request.GET.get("q", "").strip()[:150], request.GET.get("show", "")
     if shown not in _SHOWN:
         shown = ""
-    asked: dict[str, Any] = {"q": text or None, "cursor": request.GET.get("cursor"), "limit": 50, **_SHOWN[shown][1]}
+    asked: dict[str, Any] = {
+        "q": text or None,
+        "cursor": request.GET.get("cursor"),
+        "limit": 50,
+        **_SHOWN[shown][1],
+    }
     found = api(request).get("users/", asked)
     kept = {name: value for name, value in (("q", text), ("show", shown)) if value}
     older = cursor_of(found["next"])
@@ -67,7 +76,12 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         "filtered": bool(kept),
         "older": urlencode({**kept, "cursor": older}) if older else "",
         "segments": [
-            {"word": word, "current": key == shown, "query": "?" + urlencode({**({"q": text} if text else {}), **({"show": key} if key else {})})}
+            {
+                "word": word,
+                "current": key == shown,
+                "query": "?"
+                + urlencode({**({"q": text} if text else {}), **({"show": key} if key else {})}),
+            }
             for key, (word, _) in _SHOWN.items()
         ],
     }
@@ -78,7 +92,11 @@ def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
     form.require("username", "Enter a user name.")
     if form.bad:
         return None
-    body = {"username": form.value("username"), "email": form.value("email"), "is_superuser": form.value("is_superuser") == "on"}
+    body = {
+        "username": form.value("username"),
+        "email": form.value("email"),
+        "is_superuser": form.value("is_superuser") == "on",
+    }
     try:
         made = api(request).post("users/", body)
     except ApiError as error:
@@ -92,7 +110,9 @@ def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
 def _new_link(request: HttpRequest, form: Form) -> dict[str, Any] | None:
     username = request.POST.get("username", "")
     try:
-        return _shown(username, api(request).post(f"{_user_path(username)}reset-link/", None), is_new=False)
+        return _shown(
+            username, api(request).post(f"{_user_path(username)}reset-link/", None), is_new=False
+        )
     except ApiError as error:
         if error.status not in (404, 409):
             raise
@@ -122,7 +142,12 @@ def _user_path(username: str) -> str:
 
 def _shown(username: str, link: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
     address = settings.ENV.public_url.rstrip("/") + link["path"]
-    return {"username": username, "address": address, "expires_at": link["expires_at"], "is_new": is_new}
+    return {
+        "username": username,
+        "address": address,
+        "expires_at": link["expires_at"],
+        "is_new": is_new,
+    }
 
 
 @sensitive_post_parameters("new_password", "repeated")

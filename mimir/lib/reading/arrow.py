@@ -19,10 +19,14 @@ def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
         with pyarrow.memory_map(str(source)) as file:
             schema, batches = _opened(pyarrow, file)
             if len(schema) > COLUMNS_MAX:
-                raise NotATable(f"The file has {len(schema)} columns; at most {COLUMNS_MAX} are accepted.")
+                raise NotATable(
+                    f"The file has {len(schema)} columns; at most {COLUMNS_MAX} are accepted."
+                )
             stored = pyarrow.schema([_stored(pyarrow, field, warnings) for field in schema])
             rows = max(2048, min(122_880, 1_000_000 // max(1, len(schema))))
-            with pyarrow.parquet.ParquetWriter(target, stored, compression="zstd", store_schema=False) as writer:
+            with pyarrow.parquet.ParquetWriter(
+                target, stored, compression="zstd", store_schema=False
+            ) as writer:
                 for batch in batches:
                     for start in range(0, batch.num_rows, rows):
                         table = pyarrow.Table.from_batches([batch.slice(start, rows)])
@@ -30,7 +34,10 @@ def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
     except (pyarrow.ArrowException, ValueError, OSError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None and error.errno != 22:
             raise
-        raise NotATable("The Arrow file is damaged, or holds values that a table cannot have. Write it again.", detail=str(error)[:500]) from error
+        raise NotATable(
+            "The Arrow file is damaged, or holds values that a table cannot have. Write it again.",
+            detail=str(error)[:500],
+        ) from error
 
 
 def duration_notices(parquet: Path) -> list[Notice]:
@@ -41,7 +48,11 @@ def duration_notices(parquet: Path) -> list[Notice]:
         schema = pyarrow.parquet.read_schema(parquet)
     except (pyarrow.ArrowException, ValueError, OSError):
         return []
-    return [_type_changed(field.name, "BIGINT", _NO_DURATIONS) for field in schema if pyarrow.types.is_duration(field.type)]
+    return [
+        _type_changed(field.name, "BIGINT", _NO_DURATIONS)
+        for field in schema
+        if pyarrow.types.is_duration(field.type)
+    ]
 
 
 def _type_changed(column: str, type_name: str, reason: str) -> Notice:
@@ -51,7 +62,9 @@ def _type_changed(column: str, type_name: str, reason: str) -> Notice:
 def _opened(pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:
     if file.read(6) == b"ARROW1":
         reader = pyarrow.ipc.open_file(file)
-        return reader.schema, (reader.get_batch(index) for index in range(reader.num_record_batches))
+        return reader.schema, (
+            reader.get_batch(index) for index in range(reader.num_record_batches)
+        )
     file.seek(0)
     stream = pyarrow.ipc.open_stream(file)
     return stream.schema, iter(stream)

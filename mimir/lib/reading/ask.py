@@ -30,27 +30,35 @@ class TextColumn:
     rules: list[Rule]
     source: str  # SQL for the cell
     stacked: str  # the same as `text`, of a cell in `STACKED`
-    missing: tuple[str, ...] = ()  # lower-case words that stand for a missing value beside typed cells
+    missing: tuple[
+        str, ...
+    ] = ()  # lower-case words that stand for a missing value beside typed cells
     always_missing: bool = False  # the user named the words: they are missing in text columns, too
     # What was found.
     rule: Rule | None = None
     values: int = 0
     missing_cells: int = 0
     ambiguous: list[Rule] = field(default_factory=list)
-    shares: dict[str, float] = field(default_factory=dict)  # of the first cells that match each rule, by name
+    shares: dict[str, float] = field(
+        default_factory=dict
+    )  # of the first cells that match each rule, by name
 
     def is_missing(self, text: str = "") -> str:
         """SQL: the cell is one of the words for a missing value. `text`: other SQL for the text of the cell."""
         if not self.missing:
             return "false"
-        return f"lower({text or self.text}) IN ({', '.join(sql_text(word) for word in self.missing)})"
+        return (
+            f"lower({text or self.text}) IN ({', '.join(sql_text(word) for word in self.missing)})"
+        )
 
     def matches(self, rule: Rule, text: str = "") -> str:
         """SQL: the cell matches `rule`. A word for a missing value that is also a number, such as `nan`, counts as missing."""
         return f"({rule.match.format(t=text or self.text)})"
 
 
-Conditions = Callable[[TextColumn, str, str], Sequence[str]]  # of a column, SQL for its text, and SQL for "it stands for a missing value"
+Conditions = Callable[
+    [TextColumn, str, str], Sequence[str]
+]  # of a column, SQL for its text, and SQL for "it stands for a missing value"
 
 
 class Asker:
@@ -66,16 +74,27 @@ class Asker:
         for start in range(0, len(columns), per_query):
             group = columns[start : start + per_query]
             texts = ", ".join(f"{column.text} AS t{index}" for index, column in enumerate(group))
-            lists = [f"arg_min(left(t{index}, {LOOK_CHARACTERS}), place, {LOOK_CELLS}) FILTER (t{index} IS NOT NULL)" for index in range(len(group))]
+            lists = [
+                f"arg_min(left(t{index}, {LOOK_CHARACTERS}), place, {LOOK_CELLS}) FILTER (t{index} IS NOT NULL)"
+                for index in range(len(group))
+            ]
             cells = f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT {LOOK_ROWS})"
-            found += [texts or [] for texts in run_sql(self._connection, f"SELECT {', '.join(lists)} FROM {cells}")[0]]
+            found += [
+                texts or []
+                for texts in run_sql(self._connection, f"SELECT {', '.join(lists)} FROM {cells}")[0]
+            ]
         return found
 
-    def counts(self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0) -> list[tuple[int, ...]]:
+    def counts(
+        self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
+    ) -> list[tuple[int, ...]]:
         """For each column, how many cells meet each condition, in all rows or the first `limit` ones."""
         found: list[tuple[int, ...]] = []
         limited = f" LIMIT {limit}" if limit else ""
-        asked = [tuple(conditions(column, f"t{index}", f"m{index}")) for index, column in enumerate(columns)]
+        asked = [
+            tuple(conditions(column, f"t{index}", f"m{index}"))
+            for index, column in enumerate(columns)
+        ]
         per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in asked], default=1)
         for start in range(0, len(columns), per_query):
             texts = ", ".join(
@@ -83,8 +102,15 @@ class Asker:
                 for index, column in enumerate(columns[start : start + per_query], start=start)
             )
             group = asked[start : start + per_query]
-            counted = ", ".join(f"count(*) FILTER ({condition})" for each in group for condition in each)
-            row = iter(run_sql(self._connection, f"SELECT {counted} FROM (SELECT {texts} FROM {self._relation}{limited})")[0])
+            counted = ", ".join(
+                f"count(*) FILTER ({condition})" for each in group for condition in each
+            )
+            row = iter(
+                run_sql(
+                    self._connection,
+                    f"SELECT {counted} FROM (SELECT {texts} FROM {self._relation}{limited})",
+                )[0]
+            )
             found += [tuple(next(row) for _ in each) for each in group]
         return found
 
@@ -99,17 +125,25 @@ class StackedAsker(Asker):
     def __init__(self, connection: Any, relation: str, columns: Sequence[TextColumn]) -> None:
         super().__init__(connection, relation)
         self._ids = {id(column): index for index, column in enumerate(columns)}
-        run_sql(connection, f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)")
+        run_sql(
+            connection,
+            f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)",
+        )
         forms: dict[str, list[TextColumn]] = {}
         for column in columns:
             forms.setdefault(column.stacked, []).append(column)
         for text, alike in forms.items():
             for start in range(0, len(alike), STACKED_AT_ONCE):
                 group = alike[start : start + STACKED_AT_ONCE]
-                ids, cells = ", ".join(str(self._ids[id(column)]) for column in group), ", ".join(column.source for column in group)
+                ids, cells = (
+                    ", ".join(str(self._ids[id(column)]) for column in group),
+                    ", ".join(column.source for column in group),
+                )
                 stacked = f"SELECT file_row_number, unnest([{ids}]) AS column_id, unnest([{cells}]) AS {STACKED} FROM {relation}"
                 texts = f"SELECT file_row_number, column_id, {text} AS t FROM ({stacked})"
-                run_sql(connection, f"INSERT INTO {STACK} SELECT * FROM ({texts}) WHERE t IS NOT NULL")
+                run_sql(
+                    connection, f"INSERT INTO {STACK} SELECT * FROM ({texts}) WHERE t IS NOT NULL"
+                )
 
     def close(self) -> None:
         """Drop the table."""
@@ -117,28 +151,47 @@ class StackedAsker(Asker):
 
     def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
         cells = f"arg_min(left(t, {LOOK_CHARACTERS}), file_row_number, {LOOK_CELLS})"
-        found = dict(run_sql(self._connection, f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {LOOK_ROWS} GROUP BY 1"))
+        found = dict(
+            run_sql(
+                self._connection,
+                f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {LOOK_ROWS} GROUP BY 1",
+            )
+        )
         return [found.get(self._ids[id(column)], []) for column in columns]
 
-    def counts(self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0) -> list[tuple[int, ...]]:
+    def counts(
+        self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
+    ) -> list[tuple[int, ...]]:
         asked: dict[tuple[str, ...], list[int]] = {}
         for column in columns:
             missing = f"coalesce({column.is_missing('t')}, false)"
-            asked.setdefault(tuple(conditions(column, "t", missing)), []).append(self._ids[id(column)])
+            asked.setdefault(tuple(conditions(column, "t", missing)), []).append(
+                self._ids[id(column)]
+            )
         found: dict[int, tuple[int, ...]] = {}
         for each, ids in asked.items():
             found |= dict.fromkeys(ids, (0,) * len(each))
             counted = ", ".join(f"count(*) FILTER ({condition})" for condition in each)
-            where = f"column_id IN (SELECT unnest([{', '.join(map(str, ids))}]))" + (f" AND file_row_number < {limit}" if limit else "")
-            rows = run_sql(self._connection, f"SELECT column_id, {counted} FROM {STACK} WHERE {where} GROUP BY 1")
+            where = f"column_id IN (SELECT unnest([{', '.join(map(str, ids))}]))" + (
+                f" AND file_row_number < {limit}" if limit else ""
+            )
+            rows = run_sql(
+                self._connection,
+                f"SELECT column_id, {counted} FROM {STACK} WHERE {where} GROUP BY 1",
+            )
             found |= {row[0]: tuple(row[1:]) for row in rows}
         return [found[self._ids[id(column)]] for column in columns]
 
     def place(self, column: TextColumn) -> tuple[str, str]:
-        return f"(SELECT file_row_number, t FROM {STACK} WHERE column_id = {self._ids[id(column)]})", "t"
+        return (
+            f"(SELECT file_row_number, t FROM {STACK} WHERE column_id = {self._ids[id(column)]})",
+            "t",
+        )
 
 
-def askers(connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
+def askers(
+    connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
+) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
     """Who answers for which columns: in the order of the columns, each usable until the next one is taken."""
     per_stack = STACK_CELLS // max(1, row_count)
     if len(columns) < STACK_COLUMNS or per_stack < STACK_COLUMNS // 2:
@@ -151,7 +204,9 @@ def askers(connection: Any, relation: str, columns: Sequence[TextColumn], row_co
 
 
 @contextlib.contextmanager
-def asker(connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int) -> Iterator[Asker]:
+def asker(
+    connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
+) -> Iterator[Asker]:
     """Who answers for all of these columns."""
     answering: Asker = Asker(connection, relation)
     stacked = None

@@ -32,18 +32,31 @@ def parse_range(text: str) -> CellRange:
     if found := _CELLS.fullmatch(written):
         left, top, right, bottom = found.groups()
         canonical = f"{left}{top}:{right}{bottom or ''}"
-        cells = CellRange(int(top), int(bottom or ROWS_MAX), _number(left), _number(right), canonical)
+        cells = CellRange(
+            int(top), int(bottom or ROWS_MAX), _number(left), _number(right), canonical
+        )
     elif found := _COLUMNS.fullmatch(written):
         left, right = found.groups()
-        cells = CellRange(first_column=_number(left), last_column=_number(right), text=f"{left}:{right}")
+        cells = CellRange(
+            first_column=_number(left), last_column=_number(right), text=f"{left}:{right}"
+        )
     elif found := _ROWS.fullmatch(written):
         cells = CellRange(int(found[1]), int(found[2]), text=f"{found[1]}:{found[2]}")
     else:
-        raise ValueError("must be cells such as A4:I3048, cells up to the last row such as A4:I, columns such as A:I, or rows such as 4:3048.")
-    if max(cells.first_row, cells.last_row) > ROWS_MAX or max(cells.first_column, cells.last_column) > COLUMNS_MAX:
-        raise ValueError(f"ends beyond {cell_name(ROWS_MAX - 1, COLUMNS_MAX - 1)}, the last cell of a sheet.")
+        raise ValueError(
+            "must be cells such as A4:I3048, cells up to the last row such as A4:I, columns such as A:I, or rows such as 4:3048."
+        )
+    if (
+        max(cells.first_row, cells.last_row) > ROWS_MAX
+        or max(cells.first_column, cells.last_column) > COLUMNS_MAX
+    ):
+        raise ValueError(
+            f"ends beyond {cell_name(ROWS_MAX - 1, COLUMNS_MAX - 1)}, the last cell of a sheet."
+        )
     if cells.first_row > cells.last_row or cells.first_column > cells.last_column:
-        raise ValueError("must begin with its upper left cell and end with its lower right one, such as A4:I3048.")
+        raise ValueError(
+            "must begin with its upper left cell and end with its lower right one, such as A4:I3048."
+        )
     return cells
 
 

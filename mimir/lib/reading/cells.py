@@ -48,7 +48,9 @@ class Cells:
     def relation(self) -> str:
         """The FROM clause over all columns."""
         first, *others = (quoted(str(path)) for path in self.paths)
-        others = [f"(SELECT * FROM read_parquet({path}))" for path in others]  # which hides their own `file_row_number`
+        others = [
+            f"(SELECT * FROM read_parquet({path}))" for path in others
+        ]  # which hides their own `file_row_number`
         return " POSITIONAL JOIN ".join([f"read_parquet({first}, file_row_number = true)", *others])
 
 
@@ -62,15 +64,23 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
     for position, cell in enumerate(raw, start=1):
         cleaned = " ".join(cell.replace("\x00", "").split())
         if len(cleaned) > COLUMN_NAME_MAX:
-            raise NotATable(f"The name of column {position} is longer than {COLUMN_NAME_MAX} characters.")
+            raise NotATable(
+                f"The name of column {position} is longer than {COLUMN_NAME_MAX} characters."
+            )
         base = name = cleaned or f"column{position}"
         repeat = 1
         while name.casefold() in seen or ((repeat > 1 or not cleaned) and name.casefold() in taken):
             repeat += 1
             name = f"{base}_{repeat}"
         if name != cleaned:
-            reason = "its name is empty" if not cleaned else f"{cleaned} is already the name of another column"
-            warnings.append(Notice("header_renamed", {"position": position, "name": name, "reason": reason}))
+            reason = (
+                "its name is empty"
+                if not cleaned
+                else f"{cleaned} is already the name of another column"
+            )
+            warnings.append(
+                Notice("header_renamed", {"position": position, "name": name, "reason": reason})
+            )
         seen.add(name.casefold())
         names.append(name)
     return names

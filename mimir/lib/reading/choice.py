@@ -15,9 +15,18 @@ _ANY_BOOLEAN = f"CASE WHEN lower({{t}}) IN {TRUE_WORDS} THEN true WHEN lower({{t
 
 def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
     """The rules for cells of a text file, in the order they are tried."""
-    found = [rule for rule in rules.TEXT_RULES if rule.kind == "boolean" or rule in (rules.BIGINT, *rules.ISO_RULES)]
+    found = [
+        rule
+        for rule in rules.TEXT_RULES
+        if rule.kind == "boolean" or rule in (rules.BIGINT, *rules.ISO_RULES)
+    ]
     numbers = _number_rules(options, comma_delimited)
-    return [rules.BIGINT, *numbers, *(rule for rule in found if rule is not rules.BIGINT), *_date_rules(options)]
+    return [
+        rules.BIGINT,
+        *numbers,
+        *(rule for rule in found if rule is not rules.BIGINT),
+        *_date_rules(options),
+    ]
 
 
 def string_rules(options: ReadOptions) -> list[Rule]:
@@ -28,24 +37,57 @@ def string_rules(options: ReadOptions) -> list[Rule]:
 def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
     """The rules that read text as the type a user chose, most exact first."""
     if type_name == "BOOLEAN":
-        return [Rule("boolean", "BOOLEAN", f"({_ANY_BOOLEAN}) IS NOT NULL", f"({_ANY_BOOLEAN})", "boolean")]
-    every = [replace(rule, proof="") for rule in [*text_rules(options, comma_delimited=comma_delimited), *rules.DAY_FIRST[4:]]]
+        return [
+            Rule(
+                "boolean",
+                "BOOLEAN",
+                f"({_ANY_BOOLEAN}) IS NOT NULL",
+                f"({_ANY_BOOLEAN})",
+                "boolean",
+            )
+        ]
+    every = [
+        replace(rule, proof="")
+        for rule in [*text_rules(options, comma_delimited=comma_delimited), *rules.DAY_FIRST[4:]]
+    ]
     same = [rule for rule in every if rule.type == type_name]
     if type_name == "DOUBLE":
         same += [replace(rules.BIGINT, type="DOUBLE", cast="TRY_CAST({t} AS DOUBLE)")]
     if type_name == "BIGINT":
         whole = [rule for rule in every if rule.type == "DOUBLE" and rule.kind == "number"]
         same += [
-            replace(rule, type="BIGINT", match=f"{rule.match} AND {rule.cast} = trunc({rule.cast})", cast=f"CAST({rule.cast} AS BIGINT)")
+            replace(
+                rule,
+                type="BIGINT",
+                match=f"{rule.match} AND {rule.cast} = trunc({rule.cast})",
+                cast=f"CAST({rule.cast} AS BIGINT)",
+            )
             for rule in whole
         ]
         zeros = "TRY_CAST({t} AS BIGINT)"
-        same.append(Rule("integer with zeros", "BIGINT", "regexp_full_match({t}, '[+-]?[0-9]+') AND " + zeros + " IS NOT NULL", zeros, "number"))
+        same.append(
+            Rule(
+                "integer with zeros",
+                "BIGINT",
+                "regexp_full_match({t}, '[+-]?[0-9]+') AND " + zeros + " IS NOT NULL",
+                zeros,
+                "number",
+            )
+        )
     if type_name == "TIMESTAMP":
-        same += [replace(rule, type="TIMESTAMP", cast=f"CAST({rule.cast} AS TIMESTAMP)") for rule in every if rule.type == "DATE"]
+        same += [
+            replace(rule, type="TIMESTAMP", cast=f"CAST({rule.cast} AS TIMESTAMP)")
+            for rule in every
+            if rule.type == "DATE"
+        ]
     if type_name == "DATE":
         same += [
-            replace(rule, type="DATE", match=f"{rule.match} AND {rule.cast} = date_trunc('day', {rule.cast})", cast=f"CAST({rule.cast} AS DATE)")
+            replace(
+                rule,
+                type="DATE",
+                match=f"{rule.match} AND {rule.cast} = date_trunc('day', {rule.cast})",
+                cast=f"CAST({rule.cast} AS DATE)",
+            )
             for rule in every
             if rule.type == "TIMESTAMP"
         ]
@@ -55,17 +97,38 @@ def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: boo
 def _number_rules(options: ReadOptions, comma_delimited: bool) -> list[Rule]:
     decimal, thousands = options.decimal_mark, options.thousands_mark
     if decimal == ",":
-        grouped = {"": [_without_groups(rules.GROUPED_COMMA, r"\.")], " ": [rules.GROUPED_SPACE_COMMA], "'": [rules.GROUPED_SPACE_COMMA]}
-        chosen = grouped.get(thousands, [rules.GROUPED_COMMA]) if thousands is not None else [rules.GROUPED_COMMA, rules.GROUPED_SPACE_COMMA]
-        return [replace(rule, proof="") for rule in chosen] + [replace(rules.PERCENT_COMMA, proof="")]
+        grouped = {
+            "": [_without_groups(rules.GROUPED_COMMA, r"\.")],
+            " ": [rules.GROUPED_SPACE_COMMA],
+            "'": [rules.GROUPED_SPACE_COMMA],
+        }
+        chosen = (
+            grouped.get(thousands, [rules.GROUPED_COMMA])
+            if thousands is not None
+            else [rules.GROUPED_COMMA, rules.GROUPED_SPACE_COMMA]
+        )
+        return [replace(rule, proof="") for rule in chosen] + [
+            replace(rules.PERCENT_COMMA, proof="")
+        ]
     point = rules.SURE_GROUPED_POINT if comma_delimited else rules.GROUPED_POINT
     if thousands is not None:
         if thousands == ".":
             return [replace(rules.GROUPED_COMMA, proof="")]
         grouped = {"": [], ",": [replace(rules.GROUPED_POINT, proof="")]}
-        return [rules.DOUBLE, *grouped.get(thousands, [rules.GROUPED_SPACE]), rules.PERCENT, rules.CURRENCY]
+        return [
+            rules.DOUBLE,
+            *grouped.get(thousands, [rules.GROUPED_SPACE]),
+            rules.PERCENT,
+            rules.CURRENCY,
+        ]
     if decimal == ".":
-        return [rules.DOUBLE, replace(rules.GROUPED_POINT, proof=""), rules.GROUPED_SPACE, rules.PERCENT, rules.CURRENCY]
+        return [
+            rules.DOUBLE,
+            replace(rules.GROUPED_POINT, proof=""),
+            rules.GROUPED_SPACE,
+            rules.PERCENT,
+            rules.CURRENCY,
+        ]
     return [
         rules.DOUBLE,
         point,
@@ -106,8 +169,20 @@ def _date_rules(options: ReadOptions) -> list[Rule]:
 def _pattern_rules(patterns: Sequence[str]) -> list[Rule]:
     if not patterns:
         return []
-    listed = "[" + ", ".join(sql_text(text.replace("{", "{{").replace("}", "}}")) for text in patterns) + "]"
-    timed = any(directive in text for text in patterns for directive in ("%H", "%I", "%M", "%S", "%f"))
-    type_name = "TIMESTAMP WITH TIME ZONE" if any("%z" in text for text in patterns) else "TIMESTAMP" if timed else "DATE"
+    listed = (
+        "["
+        + ", ".join(sql_text(text.replace("{", "{{").replace("}", "}}")) for text in patterns)
+        + "]"
+    )
+    timed = any(
+        directive in text for text in patterns for directive in ("%H", "%I", "%M", "%S", "%f")
+    )
+    type_name = (
+        "TIMESTAMP WITH TIME ZONE"
+        if any("%z" in text for text in patterns)
+        else "TIMESTAMP"
+        if timed
+        else "DATE"
+    )
     cast = f"CAST(try_strptime({{t}}, {listed}) AS {type_name})"
     return [Rule("date format", type_name, f"{cast} IS NOT NULL", cast, "time")]

@@ -18,10 +18,18 @@ HEAD_BYTES = 1024 * 1024
 UNPACKED_BYTES_MAX = 4 * 1024**3
 RATIO_MAX, RATIO_FREE_BYTES = 200, 64 * 1024**2  # the ratio is asked above that size only
 _BLOCK = 1024 * 1024
-_PACKED = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
+_PACKED = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+)
 APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _BINARY = (
-    (APPLE_DOUBLE, "what macOS keeps beside a file under a name that begins with ._, not the file itself"),
+    (
+        APPLE_DOUBLE,
+        "what macOS keeps beside a file under a name that begins with ._, not the file itself",
+    ),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -45,17 +53,30 @@ _BINARY = (
     (b"{\\rtf", "an RTF document"),
 )
 _TEXT = (
-    (re.compile(rb"version https?://git-lfs\.github\.com/spec"), "a Git LFS pointer, not the file itself. Run git lfs pull and upload the file"),
-    (re.compile(rb"(?i)(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body|table|title|meta|div|p)\b", re.DOTALL), "an HTML page"),
+    (
+        re.compile(rb"version https?://git-lfs\.github\.com/spec"),
+        "a Git LFS pointer, not the file itself. Run git lfs pull and upload the file",
+    ),
+    (
+        re.compile(
+            rb"(?i)(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body|table|title|meta|div|p)\b",
+            re.DOTALL,
+        ),
+        "an HTML page",
+    ),
     (re.compile(rb"(?i)<\?xml"), "an XML file"),
     (re.compile(rb"(?i)<svg\b"), "an SVG image"),
     (re.compile(rb"-----BEGIN [A-Z ]+-----"), "a key or a certificate"),
     (
-        re.compile(rb"((var|let|const|window\.)[ \w.$]+=|(export\s+default)|[\w.$]+\()\s*[\[{]\s*([\[{\"\]}]|$)"),
+        re.compile(
+            rb"((var|let|const|window\.)[ \w.$]+=|(export\s+default)|[\w.$]+\()\s*[\[{]\s*([\[{\"\]}]|$)"
+        ),
         "JavaScript with JSON inside. Keep only the JSON, from its first bracket to its last",
     ),
 )
-_JSON_COMMENTS = re.compile(rb"^(?:(?:(?://|#)[^\r\n]*[\r\n]\s*|/\*.*?\*/\s*)+(?=\{\s*[\"}]|\[\s*[\[{\"]))", re.DOTALL)  # before JSON
+_JSON_COMMENTS = re.compile(
+    rb"^(?:(?:(?://|#)[^\r\n]*[\r\n]\s*|/\*.*?\*/\s*)+(?=\{\s*[\"}]|\[\s*[\[{\"]))", re.DOTALL
+)  # before JSON
 _USE = "Upload CSV, JSON, Parquet, Arrow or Excel"
 
 
@@ -69,7 +90,9 @@ class Recognised:
     warnings: tuple[Notice, ...] = ()
 
 
-def recognise(path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX) -> Recognised:
+def recognise(
+    path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX
+) -> Recognised:
     """The format of the file at `path`; a packed file is unpacked into `work`. Raises: NotATable."""
     head = read_head(path)
     if not head:
@@ -84,11 +107,17 @@ def recognise(path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTE
         raise NotATable(f"The file inside the {packing} file is empty.")
     inner = _packing(target, head)
     if inner:
-        raise NotATable(f"The {packing} file contains a {inner} file. Unpack it once and upload the file inside.")
+        raise NotATable(
+            f"The {packing} file contains a {inner} file. Unpack it once and upload the file inside."
+        )
     if head[257:262] == b"ustar":
-        raise NotATable(f"The {packing} file contains a tar archive. Unpack it and upload one table file.")
+        raise NotATable(
+            f"The {packing} file contains a tar archive. Unpack it and upload one table file."
+        )
     warning = Notice("unpacked", {"packing": packing, "name": name})
-    return Recognised(_format(target, head), target, packing, (warning,) if packing == "zip" else ())
+    return Recognised(
+        _format(target, head), target, packing, (warning,) if packing == "zip" else ()
+    )
 
 
 def read_head(path: Path) -> bytes:
@@ -112,7 +141,11 @@ def _is_workbook(path: Path) -> bool:
             names = set(archive.namelist())
             if "word/document.xml" in names or "ppt/presentation.xml" in names:
                 raise NotATable(f"The file is a Word or PowerPoint document. {_USE}.")
-            return "xl/workbook.xml" in names or "xl/workbook.bin" in names or {"content.xml", "mimetype"} <= names
+            return (
+                "xl/workbook.xml" in names
+                or "xl/workbook.bin" in names
+                or {"content.xml", "mimetype"} <= names
+            )
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return False
 
@@ -120,23 +153,36 @@ def _is_workbook(path: Path) -> bool:
 def _format(path: Path, head: bytes) -> str:
     if head.startswith(b"PAR1"):
         return _parquet(path)
-    if head.startswith(b"ARROW1") or (head.startswith(b"\xff\xff\xff\xff") and len(head) > 8 and head[8:].strip(b"\x00")):
+    if head.startswith(b"ARROW1") or (
+        head.startswith(b"\xff\xff\xff\xff") and len(head) > 8 and head[8:].strip(b"\x00")
+    ):
         return "arrow"
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") or _packing_magic(head):
         return "excel"
     for magic, what in _BINARY:
-        if head.startswith(magic) and (magic not in (b"MZ", b"ORC", b"RIFF", b"RDX") or b"\x00" in head[:512]):
+        if head.startswith(magic) and (
+            magic not in (b"MZ", b"ORC", b"RIFF", b"RDX") or b"\x00" in head[:512]
+        ):
             raise NotATable(f"The file is {what}. {_USE}.")
     start = _start(head)
     if not start:
         raise NotATable("The file holds nothing but white space.")
     for pattern, what in _TEXT:
         if pattern.match(start):
-            raise NotATable(f"The file is {what}." if "." in what else f"The file is {what}, not a table. {_USE}.")
+            raise NotATable(
+                f"The file is {what}."
+                if "." in what
+                else f"The file is {what}, not a table. {_USE}."
+            )
     start = _JSON_COMMENTS.sub(b"", start).lstrip(b"\x1e")
     if start[:1] == b"{":
         return "json"
-    return "json" if start[:1] == b"[" and re.match(rb"\[\s*([\[{\]0-9-]|\"[^\"]*\"\s*[,\]]|true|false|null)", start) else "csv"
+    return (
+        "json"
+        if start[:1] == b"["
+        and re.match(rb"\[\s*([\[{\]0-9-]|\"[^\"]*\"\s*[,\]]|true|false|null)", start)
+        else "csv"
+    )
 
 
 def _packing_magic(head: bytes) -> bool:
@@ -156,7 +202,9 @@ def _parquet(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(-4, 2)
         if file.read() != b"PAR1":
-            raise NotATable("The file begins as Parquet but does not end so: it is cut off. Upload it again.")
+            raise NotATable(
+                "The file begins as Parquet but does not end so: it is cut off. Upload it again."
+            )
     return "parquet"
 
 
@@ -169,14 +217,29 @@ def _unpack(path: Path, packing: str, target: Path, bytes_max: int) -> str:
             while block := file.read(_BLOCK):
                 written += len(block)
                 if written > bytes_max:
-                    raise NotATable(f"The unpacked file is larger than {bytes_max:,} bytes. Split it, or upload it as Parquet.")
+                    raise NotATable(
+                        f"The unpacked file is larger than {bytes_max:,} bytes. Split it, or upload it as Parquet."
+                    )
                 if written > RATIO_FREE_BYTES and written > RATIO_MAX * packed_bytes:
-                    raise NotATable(f"The file unpacks to more than {RATIO_MAX} times its size. Unpack it and upload the file inside.")
+                    raise NotATable(
+                        f"The file unpacks to more than {RATIO_MAX} times its size. Unpack it and upload the file inside."
+                    )
                 output.write(block)
-    except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+    except (
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+    ) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise NotATable(f"The {packing} file is damaged or cut off. Pack it again and upload it.") from error
+        raise NotATable(
+            f"The {packing} file is damaged or cut off. Pack it again and upload it."
+        ) from error
     return name
 
 
@@ -203,12 +266,20 @@ class _opened:  # noqa: N801 - used as a context manager only
 
     def _member(self) -> tuple[IO[bytes], str]:
         archive = self._archive = zipfile.ZipFile(self._path)
-        found = [member for member in archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
+        found = [
+            member
+            for member in archive.infolist()
+            if not member.is_dir() and not _is_litter(member.filename)
+        ]
         if len(found) != 1:
             names = ", ".join(member.filename[:60] for member in found[:5]) or "none"
-            raise NotATable(f"The zip archive must have one file, and has {len(found)} ({names}). Upload one table file at a time.")
+            raise NotATable(
+                f"The zip archive must have one file, and has {len(found)} ({names}). Upload one table file at a time."
+            )
         if found[0].flag_bits & 1:
-            raise NotATable("The zip archive is protected by a password. Unpack it and upload the file inside.")
+            raise NotATable(
+                "The zip archive is protected by a password. Unpack it and upload the file inside."
+            )
         return archive.open(found[0]), found[0].filename[:200]
 
     def __exit__(self, *_: object) -> None:
@@ -219,7 +290,9 @@ class _opened:  # noqa: N801 - used as a context manager only
 
 def _is_litter(name: str) -> bool:
     last = name.rsplit("/", 1)[-1]
-    return name.startswith("__MACOSX/") or last.startswith("._") or last in (".DS_Store", "Thumbs.db")
+    return (
+        name.startswith("__MACOSX/") or last.startswith("._") or last in (".DS_Store", "Thumbs.db")
+    )
 
 
 def blocks(path: Path) -> Iterator[bytes]:

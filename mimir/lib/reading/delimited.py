@@ -28,14 +28,20 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     dialect = detect(sample, options, cut=cut)
     if not dialect.names:
         raise NotATable(
-            f"There is no row {options.header_row} to name the columns." if options.header_row else "The file has no row that names the columns."
+            f"There is no row {options.header_row} to name the columns."
+            if options.header_row
+            else "The file has no row that names the columns."
         )
     warnings = [*text.warnings, *dialect.warnings]
     names = column_names(dialect.names, warnings)
     if not dialect.header:
         shown = ", ".join(names[:3]) + (f" to {names[-1]}" if len(names) > 3 else "")
         warnings.append(Notice("no_header", {"names": shown}))
-    ends = [f"{count} {name}" for count, name in ((text.crlf, "CR LF"), (text.lf, "LF"), (text.cr, "CR")) if count]
+    ends = [
+        f"{count} {name}"
+        for count, name in ((text.crlf, "CR LF"), (text.lf, "LF"), (text.cr, "CR"))
+        if count
+    ]
     regular = len(ends) <= 1 and not text.cr and _is_regular(text.path, dialect)
     paths = None
     if regular:
@@ -51,7 +57,9 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         if len(ends) > 1 and not any(warning.code == "mixed_line_ends" for warning in warnings):
             warnings.append(Notice("mixed_line_ends", {"ends": ", ".join(ends)}))
         paths = copy_clean(connection, clean, work, len(names))
-    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0])
+    count = int(
+        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0]
+    )
     found = {
         "encoding": text.encoding,
         "delimiter": dialect.delimiter,
@@ -61,7 +69,16 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     }
     first = dialect.skip + 1 + dialect.header
     lines = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
-    return Cells(paths, names, count, tagged=False, options=found, warnings=warnings, first_line=first, lines=lines)
+    return Cells(
+        paths,
+        names,
+        count,
+        tagged=False,
+        options=found,
+        warnings=warnings,
+        first_line=first,
+        lines=lines,
+    )
 
 
 def _is_regular(path: Path, dialect: Dialect) -> bool:
@@ -87,7 +104,9 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
 
 def copy_clean(connection: Any, clean: Path, work: Path, columns: int) -> list[Path]:
     """Write the cells of a comma-separated file without a header, every cell quoted, as Parquet. The file is removed."""
-    paths = _copy(connection, _read_csv(clean, Dialect(",", '"', header=False), columns), work, columns)
+    paths = _copy(
+        connection, _read_csv(clean, Dialect(",", '"', header=False), columns), work, columns
+    )
     clean.unlink()
     return paths
 
@@ -105,12 +124,17 @@ def _copy(connection: Any, source: str, work: Path, columns: int) -> list[Path]:
     for start in range(0, columns, WIDE_COLUMNS):
         indexes = range(start, min(start + WIDE_COLUMNS, columns))
         part = work / f"cells-{start}.parquet"
-        run_sql(connection, copy_sql(f"SELECT {', '.join(map(cell, indexes))} FROM {source}", part, len(indexes)))
+        run_sql(
+            connection,
+            copy_sql(f"SELECT {', '.join(map(cell, indexes))} FROM {source}", part, len(indexes)),
+        )
         paths.append(part)
     return paths
 
 
-def rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice]) -> None:
+def rewrite(
+    source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice]
+) -> None:
     """Write the rows with every cell quoted. Short rows are filled, empty cells beyond the header are cut. Raises: NotATable."""
     try:
         _rewrite(source, target, dialect, width, warnings, strict=True)
@@ -137,10 +161,21 @@ class _StrayQuote(Exception):
         self.line = line
 
 
-def _rewrite(source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice], *, strict: bool) -> None:
+def _rewrite(
+    source: Path,
+    target: Path,
+    dialect: Dialect,
+    width: int,
+    warnings: list[Notice],
+    *,
+    strict: bool,
+) -> None:
     short, long = _Uneven(), _Uneven()
     csv.field_size_limit(CELL_BYTES_MAX)
-    with source.open(encoding="utf-8", newline="") as file, target.open("w", encoding="utf-8", newline="") as output:
+    with (
+        source.open(encoding="utf-8", newline="") as file,
+        target.open("w", encoding="utf-8", newline="") as output,
+    ):
         writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
         for _ in range(dialect.skip):
             file.readline()
@@ -169,7 +204,13 @@ def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, l
     quoting: Any = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
     sentinel = ("\x1b" if dialect.delimiter == "\x1a" else "\x1a") * 16  # free of any delimiter
     lines = _followed(file, sentinel)
-    reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote or None, quoting=quoting, strict=strict)
+    reader = csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote or None,
+        quoting=quoting,
+        strict=strict,
+    )
     line = dialect.skip + 1
     try:
         for cells in reader:
@@ -184,10 +225,14 @@ def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, l
         if "expected after" in complaint:
             raise _StrayQuote(dialect.skip + reader.line_num) from error
         if "field larger" in complaint:
-            raise NotATable(f"Line {line} has a cell larger than {CELL_BYTES_MAX // 1024**2} MB.") from error
+            raise NotATable(
+                f"Line {line} has a cell larger than {CELL_BYTES_MAX // 1024**2} MB."
+            ) from error
         if "end of data" not in complaint:
             raise NotATable(f"Line {line} cannot be read: {complaint}.") from error
-    raise NotATable(f"Line {line} opens a quote that is never closed. Close it, or choose quote none.")
+    raise NotATable(
+        f"Line {line} opens a quote that is never closed. Close it, or choose quote none."
+    )
 
 
 def _followed(file: Any, sentinel: str) -> Iterator[str]:
@@ -200,12 +245,18 @@ def _followed(file: Any, sentinel: str) -> Iterator[str]:
     yield sentinel
 
 
-def _fitted(cells: list[str], width: int, line: int, dialect: Dialect, short: _Uneven, long: _Uneven) -> list[str]:
+def _fitted(
+    cells: list[str], width: int, line: int, dialect: Dialect, short: _Uneven, long: _Uneven
+) -> list[str]:
     if len(cells) < width:
         short.add(line)
         return cells + [""] * (width - len(cells))
     if any(value.strip() for value in cells[width:]):
-        names = f"line {dialect.skip + 1} names {width} columns" if dialect.header else f"the rows before have {width}"
+        names = (
+            f"line {dialect.skip + 1} names {width} columns"
+            if dialect.header
+            else f"the rows before have {width}"
+        )
         hint = "Correct the line, or choose the delimiter and the quote."
         raise NotATable(f"Line {line} has {len(cells)} cells, but {names}. {hint}")
     long.add(line)
@@ -221,5 +272,3 @@ def cut_sample(path: Path, work: Path, bytes_max: int) -> tuple[Path, bool]:
         head = file.read(bytes_max)
         output.write(head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head)
     return target, True
-
-

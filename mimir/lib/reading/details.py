@@ -12,7 +12,16 @@ from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.plan import Planned
 from mimir.lib.reading.rules import Rule, sql_text
-from mimir.lib.reading.unixtimes import SUGGESTED, UNIX_TYPES, is_plausible, is_rounded, is_unix, likely_format, names_a_time, unix_rules
+from mimir.lib.reading.unixtimes import (
+    SUGGESTED,
+    UNIX_TYPES,
+    is_plausible,
+    is_rounded,
+    is_unix,
+    likely_format,
+    names_a_time,
+    unix_rules,
+)
 from mimir.lib.tables import NotATable
 
 COLUMNS_DETAILED = 200  # of each kind: one query each
@@ -39,7 +48,9 @@ def type_words(type_name: str) -> str:
 class Details:
     """Asks the cells what the warnings need, and adds the warnings to `cells`."""
 
-    def __init__(self, connection: Any, cells: Cells, planned: Sequence[Planned], options: ReadOptions) -> None:
+    def __init__(
+        self, connection: Any, cells: Cells, planned: Sequence[Planned], options: ReadOptions
+    ) -> None:
         self._connection, self._cells, self._options = connection, cells, options
         self._planned = [plan for plan in planned if plan.typed is not None]
         self._asker = Asker(connection, cells.relation)
@@ -47,7 +58,9 @@ class Details:
     def add(self) -> None:
         """Add the warnings, column by column. Raises: NotATable where cells do not fit a type that the user chose."""
         columns = [plan.typed for plan in self._planned if plan.typed is not None]
-        with asker(self._connection, self._cells.relation, columns, self._cells.row_count) as self._asker:
+        with asker(
+            self._connection, self._cells.relation, columns, self._cells.row_count
+        ) as self._asker:
             self._add()
 
     def _add(self) -> None:
@@ -55,20 +68,39 @@ class Details:
             if plan.empty:
                 self._warn("no_values", column=plan.name)
         filled = [plan for plan in self._planned if not plan.empty]
-        for plan in [plan for plan in filled if plan.wanted and plan.typed and plan.typed.rule is None][:COLUMNS_DETAILED]:
+        for plan in [
+            plan for plan in filled if plan.wanted and plan.typed and plan.typed.rule is None
+        ][:COLUMNS_DETAILED]:
             self._bad_cells(plan)
         typed = [plan for plan in filled if plan.typed is not None and plan.typed.rule is not None]
-        for plan in [plan for plan in typed if plan.typed and plan.typed.missing_cells][:COLUMNS_DETAILED]:
+        for plan in [plan for plan in typed if plan.typed and plan.typed.missing_cells][
+            :COLUMNS_DETAILED
+        ]:
             self._missing(plan)
-        loud = [plan for plan in typed if plan.typed and plan.typed.rule not in _SILENT and not is_unix(plan.typed.rule)]
+        loud = [
+            plan
+            for plan in typed
+            if plan.typed and plan.typed.rule not in _SILENT and not is_unix(plan.typed.rule)
+        ]
         for plan in loud[:COLUMNS_DETAILED]:
             self._converted(plan)
         for plan in [plan for plan in filled if plan.wanted and plan.typed][:COLUMNS_DETAILED]:
             self._unix_times(plan)
-        numbers = [plan for plan in typed if plan.typed and plan.typed.rule is rules.BIGINT and not plan.wanted and names_a_time(plan.name)]
+        numbers = [
+            plan
+            for plan in typed
+            if plan.typed
+            and plan.typed.rule is rules.BIGINT
+            and not plan.wanted
+            and names_a_time(plan.name)
+        ]
         self._possible_unix_times(numbers[:COLUMNS_DETAILED])
         self._rounded([plan for plan in typed if plan.type == "DOUBLE"])
-        texts = [plan for plan in filled if plan.typed is not None and plan.typed.rule is None and not plan.wanted]
+        texts = [
+            plan
+            for plan in filled
+            if plan.typed is not None and plan.typed.rule is None and not plan.wanted
+        ]
         self._texts([plan for plan in texts if plan.name not in self._options.types])
 
     def _warn(self, code: str, **params: Any) -> None:
@@ -77,7 +109,9 @@ class Details:
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return run_sql(self._connection, sql)
 
-    def _examples(self, typed: TextColumn, condition: Callable[[str], str], limit: int = CELLS_SHOWN) -> list[tuple[str, int, int]]:
+    def _examples(
+        self, typed: TextColumn, condition: Callable[[str], str], limit: int = CELLS_SHOWN
+    ) -> list[tuple[str, int, int]]:
         """Distinct texts that meet a condition: (text, how many cells, row of the first), in the order they appear."""
         origin, text = self._asker.place(typed)
         return self._ask(
@@ -86,8 +120,13 @@ class Details:
         )
 
     def _listed(self, examples: Sequence[tuple[str, int, int]]) -> str:
-        places = ((shown(text), count - 1, self._cells.row_words(row)) for text, count, row in examples)
-        return ", ".join(f"{text} in {place}" + (f" and {others} more" if others else "") for text, others, place in places)
+        places = (
+            (shown(text), count - 1, self._cells.row_words(row)) for text, count, row in examples
+        )
+        return ", ".join(
+            f"{text} in {place}" + (f" and {others} more" if others else "")
+            for text, others, place in places
+        )
 
     def _bad_cells(self, plan: Planned) -> None:
         typed = plan.typed
@@ -105,12 +144,23 @@ class Details:
         cells, words = self._listed(examples), type_words(plan.wanted)
         if self._options.bad_cells == "refuse":
             unix = likely_format(examples[0][0]) if plan.wanted in UNIX_TYPES else ""
-            advice = f"If they are Unix times, choose date_formats {unix}. " if unix and unix not in self._options.date_formats else ""
+            advice = (
+                f"If they are Unix times, choose date_formats {unix}. "
+                if unix and unix not in self._options.date_formats
+                else ""
+            )
             raise NotATable(
                 f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: {cells}. {advice}Correct them, name them in "
                 "missing_values, or choose bad_cells missing."
             )
-        self._warn("bad_cells_missing", column=plan.name, count=count, total=typed.values, type=words, cells=cells)
+        self._warn(
+            "bad_cells_missing",
+            column=plan.name,
+            count=count,
+            total=typed.values,
+            type=words,
+            cells=cells,
+        )
 
     def _missing(self, plan: Planned) -> None:
         typed = plan.typed
@@ -118,7 +168,12 @@ class Details:
         found = self._examples(typed, typed.is_missing, WORDS_SHOWN)
         words = ", ".join(f"{shown(text)} ({self._cells.row_words(row)})" for text, _, row in found)
         self._warn(
-            "missing_words", column=plan.name, count=typed.missing_cells, total=typed.values, words=words, type=type_words(plan.type)
+            "missing_words",
+            column=plan.name,
+            count=typed.missing_cells,
+            total=typed.values,
+            words=words,
+            type=type_words(plan.type),
         )
 
     def _converted(self, plan: Planned) -> None:
@@ -129,32 +184,54 @@ class Details:
         rule = typed.rule
         origin, text = self._asker.place(typed)
         marked = f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+([.][0-9]+)?')"
-        row = self._ask(f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} WHERE {marked} LIMIT 1")
+        row = self._ask(
+            f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} WHERE {marked} LIMIT 1"
+        )
         if not row:
             return
         example, value = shown(row[0][0]), row[0][1].removesuffix(" 00:00:00")
         if rule.name.startswith("percent"):
             self._warn("percent", column=plan.name, example=example, value=value)
         elif rule.name == "currency":
-            self._warn("currency", column=plan.name, symbol="the currency", example=example, value=value)
+            self._warn(
+                "currency", column=plan.name, symbol="the currency", example=example, value=value
+            )
         elif rule.kind == "number":
-            self._warn("number_marks", column=plan.name, example=example, value=value, marks=rule.name)
+            self._warn(
+                "number_marks", column=plan.name, example=example, value=value, marks=rule.name
+            )
         elif rule.name.startswith("month name"):
             self._warn("month_names", column=plan.name, example=example, value=value)
         else:
-            self._warn("date_order", column=plan.name, order=rule.name.split(" with ")[0], example=example, value=value)
+            self._warn(
+                "date_order",
+                column=plan.name,
+                order=rule.name.split(" with ")[0],
+                example=example,
+                value=value,
+            )
 
     def _unix_times(self, plan: Planned) -> None:
         """Say which numbers became times, and how many were rounded."""
         typed = plan.typed
         assert typed is not None
-        chosen = [rule for rule in (typed.rules if typed.rule is None else [typed.rule]) if is_unix(rule)]
+        chosen = [
+            rule for rule in (typed.rules if typed.rule is None else [typed.rule]) if is_unix(rule)
+        ]
         for rule in chosen:
             origin, text = self._asker.place(typed)
             value = f"CAST({rule.cast.format(t=text)} AS VARCHAR)"
-            row = self._ask(f"SELECT {text}, {value} FROM {origin} WHERE {typed.matches(rule, text)} ORDER BY file_row_number LIMIT 1")
+            row = self._ask(
+                f"SELECT {text}, {value} FROM {origin} WHERE {typed.matches(rule, text)} ORDER BY file_row_number LIMIT 1"
+            )
             if row:
-                self._warn("unix_times", column=plan.name, format=rule.name, example=shown(row[0][0]), value=row[0][1])
+                self._warn(
+                    "unix_times",
+                    column=plan.name,
+                    format=rule.name,
+                    example=shown(row[0][0]),
+                    value=row[0][1],
+                )
 
             def rounded(text: str, rule: Rule = rule) -> str:
                 return f"{typed.matches(rule, text)} AND {is_rounded(rule, text)}"
@@ -162,7 +239,13 @@ class Details:
             count = self._ask(f"SELECT count(*) FROM {origin} WHERE {rounded(text)}")[0][0]
             if count:
                 example = shown(self._examples(typed, rounded, 1)[0][0])
-                self._warn("unix_times_rounded", column=plan.name, count=count, total=typed.values, example=example)
+                self._warn(
+                    "unix_times_rounded",
+                    column=plan.name,
+                    count=count,
+                    total=typed.values,
+                    example=example,
+                )
 
     def _possible_unix_times(self, plans: list[Planned]) -> None:
         """Whole numbers in a column whose name says time, all of them plausible."""
@@ -176,13 +259,25 @@ class Details:
             for name, count in zip(SUGGESTED, counts, strict=True):
                 if count == typed.values - typed.missing_cells:
                     origin, text = self._asker.place(typed)
-                    value = f"CAST({unix_rules([name], 'TIMESTAMP')[0].cast.format(t=text)} AS VARCHAR)"
-                    row = self._ask(f"SELECT {text}, {value} FROM {origin} WHERE {is_plausible(text, name)} ORDER BY file_row_number LIMIT 1")[0]
-                    self._warn("possible_unix_times", column=plan.name, format=name, example=shown(row[0]), value=row[1])
+                    value = (
+                        f"CAST({unix_rules([name], 'TIMESTAMP')[0].cast.format(t=text)} AS VARCHAR)"
+                    )
+                    row = self._ask(
+                        f"SELECT {text}, {value} FROM {origin} WHERE {is_plausible(text, name)} ORDER BY file_row_number LIMIT 1"
+                    )[0]
+                    self._warn(
+                        "possible_unix_times",
+                        column=plan.name,
+                        format=name,
+                        example=shown(row[0]),
+                        value=row[1],
+                    )
 
     def _rounded(self, plans: list[Planned]) -> None:
         def long(text: str) -> str:
-            digits = f"regexp_replace(regexp_replace({text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
+            digits = (
+                f"regexp_replace(regexp_replace({text}, '[eE].*', ''), '^[-+0.]+|[^0-9]', '', 'g')"
+            )
             return f"CASE WHEN length({text}) > 17 THEN length({digits}) > 17 ELSE false END"
 
         for plan, (count,) in self._counted(plans, lambda _typed, text: [long(text)]):
@@ -190,19 +285,29 @@ class Details:
             assert typed is not None
             if count:
                 example = shown(self._examples(typed, long, 1)[0][0])
-                self._warn("rounded", column=plan.name, count=count, total=typed.values, example=example)
+                self._warn(
+                    "rounded", column=plan.name, count=count, total=typed.values, example=example
+                )
 
     def _counted(
-        self, plans: list[Planned], conditions: Callable[[TextColumn, str], Sequence[str]], *, limit: int = 0
+        self,
+        plans: list[Planned],
+        conditions: Callable[[TextColumn, str], Sequence[str]],
+        *,
+        limit: int = 0,
     ) -> Iterator[tuple[Planned, tuple[int, ...]]]:
         """Each plan with the number of its cells that meet each condition, in all rows or the first `limit` ones."""
         columns = [plan.typed for plan in plans if plan.typed is not None]
         found: list[tuple[int, ...]] = []
         for answering, group in self._groups(columns):
-            found += answering.counts(group, lambda typed, text, _missing: conditions(typed, text), limit=limit)
+            found += answering.counts(
+                group, lambda typed, text, _missing: conditions(typed, text), limit=limit
+            )
         return zip(plans, found, strict=True)
 
-    def _groups(self, columns: Sequence[TextColumn]) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
+    def _groups(
+        self, columns: Sequence[TextColumn]
+    ) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
         if isinstance(self._asker, StackedAsker):
             return iter([(self._asker, columns)])
         return askers(self._connection, self._cells.relation, columns, self._cells.row_count)
@@ -211,10 +316,17 @@ class Details:
         """Why columns are text that hold, or nearly hold, numbers or times."""
 
         def conditions(typed: TextColumn, text: str) -> Sequence[str]:
-            return typed.matches(_number_rule(typed), text), _large(text), _like_time(text), f"{text} IS NOT NULL"
+            return (
+                typed.matches(_number_rule(typed), text),
+                _large(text),
+                _like_time(text),
+                f"{text} IS NOT NULL",
+            )
 
         detailed = 0
-        for plan, (number, large, time, total) in self._counted(plans, conditions, limit=SAMPLE_ROWS):
+        for plan, (number, large, time, total) in self._counted(
+            plans, conditions, limit=SAMPLE_ROWS
+        ):
             if detailed >= COLUMNS_DETAILED or not total:
                 continue
             typed = plan.typed
@@ -229,19 +341,34 @@ class Details:
             elif time == total:
                 self._all(plan, typed, "possible_dates", _like_time)
             elif time >= NEARLY_SHARE * total:
-                rule = next((rule for rule in typed.rules if rule.kind == "time" and typed.shares.get(rule.name, 0) >= NEARLY_SHARE), None)
+                rule = next(
+                    (
+                        rule
+                        for rule in typed.rules
+                        if rule.kind == "time" and typed.shares.get(rule.name, 0) >= NEARLY_SHARE
+                    ),
+                    None,
+                )
                 if rule is not None:
                     self._nearly(plan, typed, "nearly_times", rule)
             detailed += len(self._cells.warnings) > before
 
     def _ambiguous(self, plan: Planned, typed: TextColumn) -> None:
         rule = typed.ambiguous[0]
-        found = self._examples(typed, lambda text: f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+')", 1)
+        found = self._examples(
+            typed,
+            lambda text: (
+                f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+')"
+            ),
+            1,
+        )
         if found:
             code = "ambiguous_numbers" if rule.kind == "number" else "ambiguous_dates"
             self._warn(code, column=plan.name, example=shown(found[0][0]))
 
-    def _all(self, plan: Planned, typed: TextColumn, code: str, condition: Callable[[str], str]) -> None:
+    def _all(
+        self, plan: Planned, typed: TextColumn, code: str, condition: Callable[[str], str]
+    ) -> None:
         found = self._examples(typed, condition, 1)
         if found and code == "possible_dates" and _has_fraction(found[0][0]):
             code = "large_times"
@@ -259,7 +386,13 @@ class Details:
         )[0]
         if row[2] == 0 and code == "nearly_numbers":
             return  # codes with leading zeros
-        self._warn(code, column=plan.name, cells=self._listed(self._examples(typed, other)), good=row[0], total=row[1])
+        self._warn(
+            code,
+            column=plan.name,
+            cells=self._listed(self._examples(typed, other)),
+            good=row[0],
+            total=row[1],
+        )
 
 
 def _large(text: str) -> str:

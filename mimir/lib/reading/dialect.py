@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mimir.lib.reading.header import Row, Start, find_start, is_value, looks_like_data, names_rows, skipped_notice, usual_width
+from mimir.lib.reading.header import (
+    Row,
+    Start,
+    find_start,
+    is_value,
+    looks_like_data,
+    names_rows,
+    skipped_notice,
+    usual_width,
+)
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import NotATable
@@ -58,24 +67,38 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
 
 def _check_closed(text: str, delimiter: str, quote: str, line: int) -> None:
     """Raises: NotATable where the first record opens a quote that the file does not close."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"', strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"', strict=True
+    )
     if not quote:
         return
     try:
         next(reader, None)
     except csv.Error as error:
         if "end of data" in str(error):
-            raise NotATable(f"Line {line} opens a quote that is never closed. Close it, or choose quote none.") from error
+            raise NotATable(
+                f"Line {line} opens a quote that is never closed. Close it, or choose quote none."
+            ) from error
 
 
 def _named(delimiter: str) -> str:
     return {"\t": "tab", " ": "space"}.get(delimiter, delimiter)
 
 
-def _records(text: str, delimiter: str, quote: str, *, cut: bool, first_line: int = 1, limit: int = SAMPLE_RECORDS) -> list[Row]:
+def _records(
+    text: str,
+    delimiter: str,
+    quote: str,
+    *,
+    cut: bool,
+    first_line: int = 1,
+    limit: int = SAMPLE_RECORDS,
+) -> list[Row]:
     """The first records; one that the end of the sample cuts is left out."""
     quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, quoting=quoting
+    )
     found: list[Row] = []
     line = first_line
     try:
@@ -93,11 +116,18 @@ def _records(text: str, delimiter: str, quote: str, *, cut: bool, first_line: in
 
 def choose_delimiter(text: str, quote: str, *, cut: bool) -> str:
     """The delimiter that divides the first rows most evenly; a comma where none does."""
-    best = max((_score(text, quote, delimiter, cut, order) for order, delimiter in enumerate(COMMON)), default=None)
+    best = max(
+        (_score(text, quote, delimiter, cut, order) for order, delimiter in enumerate(COMMON)),
+        default=None,
+    )
     if best is not None and best[0] >= CONSISTENT:
         return best[-1]
     others = [_score(text, quote, delimiter, cut, order) for order, delimiter in enumerate(OTHERS)]
-    others += [score for order, delimiter in enumerate(WEAK) if _is_sure(score := _score(text, quote, delimiter, cut, 9 + order))]
+    others += [
+        score
+        for order, delimiter in enumerate(WEAK)
+        if _is_sure(score := _score(text, quote, delimiter, cut, 9 + order))
+    ]
     other = max(others)
     if other[0] >= CONSISTENT and (best is None or other[0] > best[0]):
         return other[-1]
@@ -120,7 +150,14 @@ def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Sco
     values = sum(is_value(cell) for cell in body if cell)
     later = [cell for row in rows for cell in row[1:]]
     spaced = sum(cell.startswith(" ") for cell in later) / max(1, len(later))
-    return round(share, 1), round(values / max(1, len(body)), 1), -round(spaced, 1), usual, -order, delimiter
+    return (
+        round(share, 1),
+        round(values / max(1, len(body)), 1),
+        -round(spaced, 1),
+        usual,
+        -order,
+        delimiter,
+    )
 
 
 def _is_sure(score: _Score) -> bool:
@@ -131,16 +168,27 @@ def _is_sure(score: _Score) -> bool:
 
 def _looks_divided(records: Sequence[Row]) -> bool:
     lines = [record.cells[0] for record in records if record.cells and record.filled]
-    return len(lines) > 1 and sum(bool(re.search(r"\S[,;\t|:^~]\S|\S {2,}\S", line)) for line in lines) > len(lines) / 2
+    return (
+        len(lines) > 1
+        and sum(bool(re.search(r"\S[,;\t|:^~]\S|\S {2,}\S", line)) for line in lines)
+        > len(lines) / 2
+    )
 
 
-def _place_header(dialect: Dialect, records: list[Row], options: ReadOptions, *, complete: bool) -> None:
+def _place_header(
+    dialect: Dialect, records: list[Row], options: ReadOptions, *, complete: bool
+) -> None:
     """Find the header row, set `skip`, `header`, `names` and `units_line`, and report what is skipped. Raises: NotATable."""
     filled = [
-        replace(record, gap=index > 0 and not records[index - 1].filled) for index, record in enumerate(records) if record.filled
+        replace(record, gap=index > 0 and not records[index - 1].filled)
+        for index, record in enumerate(records)
+        if record.filled
     ]
     if options.header_row:
-        chosen = next((record for record in records if record.line == options.header_row + options.skipped), None)
+        chosen = next(
+            (record for record in records if record.line == options.header_row + options.skipped),
+            None,
+        )
         later = [record for record in filled if chosen is not None and record.line > chosen.line]
         if chosen is not None:
             dialect.skip, dialect.names = chosen.line - 1, list(chosen.cells)
@@ -149,10 +197,16 @@ def _place_header(dialect: Dialect, records: list[Row], options: ReadOptions, *,
     if not filled:
         return
     header = options.header_row != 0
-    start = find_start(filled, complete=complete, header=header) if options.skip_rows is None else Start(header=header)
+    start = (
+        find_start(filled, complete=complete, header=header)
+        if options.skip_rows is None
+        else Start(header=header)
+    )
     first = filled[start.first]
     if first.line - 1 > dialect.skip:
-        dialect.warnings.append(skipped_notice(dialect.skip + 1, first.line - 1, filled[: start.first]))
+        dialect.warnings.append(
+            skipped_notice(dialect.skip + 1, first.line - 1, filled[: start.first])
+        )
         dialect.skip = first.line - 1
     dialect.warnings += start.warnings
     if not start.header:
@@ -164,7 +218,9 @@ def _place_header(dialect: Dialect, records: list[Row], options: ReadOptions, *,
     _name_rows(dialect, filled[start.first + 1 :], first.line)
     if looks_like_data(first.cells, [record.cells for record in filled[start.first + 1 :]]):
         cells = ", ".join(cell[:40] for cell in first.cells[:5])
-        dialect.warnings.append(Notice("header_looks_like_data", {"line": first.line, "cells": cells}))
+        dialect.warnings.append(
+            Notice("header_looks_like_data", {"line": first.line, "cells": cells})
+        )
 
 
 def _name_rows(dialect: Dialect, later: Sequence[Row], line: int) -> None:

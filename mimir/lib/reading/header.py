@@ -39,7 +39,9 @@ class Row:
     @property
     def extent(self) -> int:
         """Number of cells up to the last filled one."""
-        return next((index for index in range(len(self.cells), 0, -1) if self.cells[index - 1].strip()), 0)
+        return next(
+            (index for index in range(len(self.cells), 0, -1) if self.cells[index - 1].strip()), 0
+        )
 
     @property
     def filled(self) -> int:
@@ -62,14 +64,18 @@ def is_value(cell: str) -> bool:
     return _VALUE.fullmatch(cell.strip()) is not None
 
 
-def find_start(rows: Sequence[Row], *, complete: bool, header: bool = True, line_word: str = "Line") -> Start:
+def find_start(
+    rows: Sequence[Row], *, complete: bool, header: bool = True, line_word: str = "Line"
+) -> Start:
     """Find the table in `rows`. `complete`: there are no further rows. Without `header`, no row names the columns. Raises: NotATable."""
     start = Start(first=title_end(rows), header=header)
     if not rows:
         return start
     first = _after_comments(rows, start.first)
     if not _holds(rows, first):
-        first, start.header = _later_start(rows, first, complete, line_word) if header else (first, False)
+        first, start.header = (
+            _later_start(rows, first, complete, line_word) if header else (first, False)
+        )
     elif header and _is_counts(rows, first, complete):
         first, start.header = first + 1, False
     elif header:
@@ -78,7 +84,9 @@ def find_start(rows: Sequence[Row], *, complete: bool, header: bool = True, line
     if start.header and _has_units(rows, first):
         start.units = first + 1
         held = ", ".join(cell.strip() for cell in rows[first + 1].cells)
-        start.warnings.append(Notice("units_line", {"line": rows[first + 1].line, "held": shown(held)}))
+        start.warnings.append(
+            Notice("units_line", {"line": rows[first + 1].line, "held": shown(held)})
+        )
     return start
 
 
@@ -100,7 +108,11 @@ def usual_width(rows: Sequence[Row]) -> int:
 def names_rows(names: Sequence[str], later: Sequence[Row]) -> bool:
     """Whether all rows have one cell more than the header: the first one has no name then (R writes row names so)."""
     width = len(names)
-    return bool(width and later) and all(len(row.cells) == width + 1 for row in later) and any(row.cells[-1].strip() for row in later)
+    return (
+        bool(width and later)
+        and all(len(row.cells) == width + 1 for row in later)
+        and any(row.cells[-1].strip() for row in later)
+    )
 
 
 def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -108,7 +120,10 @@ def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
     cells = [cell.strip() for cell in header]
     if not rows or not any(map(is_value, cells)) or _has_years(cells):
         return False
-    if any(not cell and all(index < len(row) and row[index].strip() for row in rows) for index, cell in enumerate(cells)):
+    if any(
+        not cell and all(index < len(row) and row[index].strip() for row in rows)
+        for index, cell in enumerate(cells)
+    ):
         return False  # the first column of a table with row names has no name
     typed = [index for index in _typed(rows) if index < len(cells) and cells[index]]
     return bool(typed) and all(is_value(cells[index]) for index in typed)
@@ -118,7 +133,12 @@ def _has_years(cells: Sequence[str]) -> bool:
     """Whether the cells name columns, one or more of them by a year."""
     named = [cell for cell in cells if cell and not is_value(cell)]
     years = [cell for cell in cells if _YEAR.fullmatch(cell)]
-    return len(years) > 1 and years == sorted(set(years)) and len(years) + len(named) >= len(cells) and bool(named)
+    return (
+        len(years) > 1
+        and years == sorted(set(years))
+        and len(years) + len(named) >= len(cells)
+        and bool(named)
+    )
 
 
 def _typed(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -133,14 +153,22 @@ def _typed(rows: Sequence[Sequence[str]]) -> list[int]:
     return found
 
 
-def _names_columns(cells: Sequence[str], rows: Sequence[Sequence[str]], *, typed_min: int = 1) -> bool:
+def _names_columns(
+    cells: Sequence[str], rows: Sequence[Sequence[str]], *, typed_min: int = 1
+) -> bool:
     """Whether the cells are words where the rows below have values: they can only be names."""
     stripped = [cell.strip() for cell in cells]
-    words = [bool(cell) and not is_value(cell) and cell.lower() not in MISSING_WORDS for cell in stripped]
+    words = [
+        bool(cell) and not is_value(cell) and cell.lower() not in MISSING_WORDS for cell in stripped
+    ]
     if any(map(is_value, stripped)) and not _has_years(stripped):
         return False
     typed = _typed(rows)
-    return len(typed) >= typed_min and sum(words) > 1 and all(index < len(words) and words[index] for index in typed)
+    return (
+        len(typed) >= typed_min
+        and sum(words) > 1
+        and all(index < len(words) and words[index] for index in typed)
+    )
 
 
 def _cells(rows: Sequence[Row]) -> list[Sequence[str]]:
@@ -150,7 +178,9 @@ def _cells(rows: Sequence[Row]) -> list[Sequence[str]]:
 def _holds(rows: Sequence[Row], first: int) -> bool:
     """Whether no row after `first` has more cells than it, or all have one more: they begin with a name of the row."""
     width = len(rows[first].cells)
-    return all(row.extent <= width for row in rows[first + 1 :]) or names_rows(rows[first].cells, rows[first + 1 :])
+    return all(row.extent <= width for row in rows[first + 1 :]) or names_rows(
+        rows[first].cells, rows[first + 1 :]
+    )
 
 
 def title_end(rows: Sequence[Row]) -> int:
@@ -184,7 +214,9 @@ def _after_comments(rows: Sequence[Row], first: int) -> int:
     return after
 
 
-def _later_start(rows: Sequence[Row], first: int, complete: bool, line_word: str) -> tuple[int, bool]:
+def _later_start(
+    rows: Sequence[Row], first: int, complete: bool, line_word: str
+) -> tuple[int, bool]:
     """The first row from which on the rows have a steady width, and whether it names the columns; `first` where there is none.
 
     Raises: NotATable.
@@ -197,15 +229,23 @@ def _later_start(rows: Sequence[Row], first: int, complete: bool, line_word: str
         return found, False
     typed = set(_typed(below))
     named = _names_columns(start.cells, below)
-    data = not named and any(is_value(cell) for index, cell in enumerate(start.cells) if index in typed)
+    data = not named and any(
+        is_value(cell) for index, cell in enumerate(start.cells) if index in typed
+    )
     values = any(is_value(cell) for cell in leading[0].cells)
-    rows_too = data and any(all(is_value(row.cells[index]) for index in typed if index < row.extent) for row in leading)
+    rows_too = data and any(
+        all(is_value(row.cells[index]) for index in typed if index < row.extent) for row in leading
+    )
     if len(leading) == 1:
         if rows_too:
             return first, False  # no header, and a first row that ends early
         if named or values or (start.gap and not data):
             return found, not data
-    elif not rows_too and (start.gap or not _is_table(leading)) and (named or values or (not data and len(below) >= len(leading))):
+    elif (
+        not rows_too
+        and (start.gap or not _is_table(leading))
+        and (named or values or (not data and len(below) >= len(leading)))
+    ):
         return found, not data
     raise NotATable(_ambiguous(leading, start, line_word))
 
@@ -226,12 +266,20 @@ def _steady_from(rows: Sequence[Row], first: int) -> int | None:
 
 def _is_table(rows: Sequence[Row]) -> bool:
     """Whether the rows could be a table of their own, and not pairs of a key with a colon and a value."""
-    return len(rows) > 2 and len({len(row.cells) for row in rows}) == 1 and not any(row.cells[0].rstrip().endswith(":") for row in rows)
+    return (
+        len(rows) > 2
+        and len({len(row.cells) for row in rows}) == 1
+        and not any(row.cells[0].rstrip().endswith(":") for row in rows)
+    )
 
 
 def _ambiguous(leading: Sequence[Row], start: Row, line_word: str) -> str:
     first, count, word = leading[0].line, len(leading[0].cells), line_word.lower()
-    lines = f"{line_word} {first} has" if len(leading) == 1 else f"{line_word}s {first} to {start.line - 1} have"
+    lines = (
+        f"{line_word} {first} has"
+        if len(leading) == 1
+        else f"{line_word}s {first} to {start.line - 1} have"
+    )
     return (
         f"{lines} {count} {'cell' if count == 1 else 'cells'}, and the rows below have {len(start.cells)}. If {word} {first} names the columns, "
         f"add the missing names to it. If it is not part of the table, choose skip_rows {start.line - 1}, and header_row none if {word} "
@@ -255,7 +303,11 @@ def _promoted(rows: Sequence[Row], first: int) -> int:
     if after + 1 >= len(rows) or not _holds(rows, after):
         return first
     cells, below = [cell.strip() for cell in rows[after].cells], _cells(rows[after + 1 :])
-    if names_rows(rows[first].cells, rows[after:]) and rows[after].gap and not looks_like_data(cells, below):
+    if (
+        names_rows(rows[first].cells, rows[after:])
+        and rows[after].gap
+        and not looks_like_data(cells, below)
+    ):
         return after  # a blank line parts them
     above = [cell.strip() for cell in rows[first].cells]
     if not _names_columns(cells, below, typed_min=2) or _has_units(rows, first):

@@ -12,14 +12,18 @@ from mimir.lib.reading.rules import Rule
 NEARLY_SHARE = 0.5  # of the cells: their author meant numbers or times
 
 
-def infer_types(connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int) -> None:
+def infer_types(
+    connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
+) -> None:
     """Set `rule`, `values` and the shares of every column. `relation` is the FROM clause over the cells."""
     for asker, group in askers(connection, relation, columns, row_count):
         surviving = _first_look(asker, group)
         waiting = list(group)
         while waiting:
             _count(asker, waiting, surviving)
-            waiting = [column for column in waiting if column.rule is None and surviving[id(column)]]
+            waiting = [
+                column for column in waiting if column.rule is None and surviving[id(column)]
+            ]
 
 
 def _first_look(asker: Asker, columns: Sequence[TextColumn]) -> dict[int, list[Rule]]:
@@ -40,9 +44,16 @@ def _count(asker: Asker, columns: Sequence[TextColumn], surviving: dict[int, lis
     def conditions(column: TextColumn, text: str, missing: str) -> Sequence[str]:
         rule = next(iter(surviving[id(column)]), None)
         matches = f"{rule.match.format(t=text)} AND NOT {missing}" if rule else "false"
-        return f"{text} IS NOT NULL", missing, matches, rule.proof.format(t=text) if rule and rule.proof else "true"
+        return (
+            f"{text} IS NOT NULL",
+            missing,
+            matches,
+            rule.proof.format(t=text) if rule and rule.proof else "true",
+        )
 
-    for column, (values, missing, matched, proved) in zip(columns, asker.counts(columns, conditions), strict=True):
+    for column, (values, missing, matched, proved) in zip(
+        columns, asker.counts(columns, conditions), strict=True
+    ):
         column.values, column.missing_cells = values, missing
         rules = surviving[id(column)]
         if not rules:

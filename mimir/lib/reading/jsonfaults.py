@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
-_WORDS = {"None": "null", "True": "true", "False": "false", "undefined": "null", "nan": "null", "NA": "null", "NULL": "null", "Null": "null"}
+_WORDS = {
+    "None": "null",
+    "True": "true",
+    "False": "false",
+    "undefined": "null",
+    "nan": "null",
+    "NA": "null",
+    "NULL": "null",
+    "Null": "null",
+}
 WORD_CHARACTERS = 40
 
 
@@ -37,13 +46,19 @@ def explain(text: str, error: json.JSONDecodeError) -> str:
         return "There is a comma with no value after it. Remove it."
     if rest[0] in "]}" and not before:
         return "There is a closing bracket without an opening one. Remove it, or get the whole file again."
-    return _number(text, place, before, rest) or _word(message, rest) or _missing(message, before, rest)
+    return (
+        _number(text, place, before, rest)
+        or _word(message, rest)
+        or _missing(message, before, rest)
+    )
 
 
 def _number(text: str, place: int, before: str, rest: str) -> str:
     if re.search(r"(?:^|[^\w.])-?0$", text[max(0, place - 100) : place]) and rest[0].isdigit():
         return "A number begins with 0. Write it without, or as text in double quotes."
-    if (text[place - 1 : place].isdigit() and rest[0] in "xX_") or (rest[0] in "+." and not before.endswith('"')):
+    if (text[place - 1 : place].isdigit() and rest[0] in "xX_") or (
+        rest[0] in "+." and not before.endswith('"')
+    ):
         return "JSON has no such number. Write it with the digits 0 to 9 and a point, such as 0.5."
     return ""
 

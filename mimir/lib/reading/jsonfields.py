@@ -28,8 +28,13 @@ def first_characters(connection: Any, cells: Cells, character: str) -> list[tupl
     """For each column: how many cells begin with `character`, and how many have a value."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(cells.names), GROUP_COLUMNS):
-        columns = [cell(index) for index in range(start, min(start + GROUP_COLUMNS, len(cells.names)))]
-        counted = ", ".join(f"count(*) FILTER (left({column}, 1) = {quoted(character)}), count({column})" for column in columns)
+        columns = [
+            cell(index) for index in range(start, min(start + GROUP_COLUMNS, len(cells.names)))
+        ]
+        counted = ", ".join(
+            f"count(*) FILTER (left({column}, 1) = {quoted(character)}), count({column})"
+            for column in columns
+        )
         row = run_sql(connection, f"SELECT {counted} FROM {cells.relation}")[0]
         found += zip(row[::2], row[1::2], strict=True)
     return found
@@ -53,21 +58,36 @@ def open_fields(connection: Any, cells: Cells, work: Path) -> None:
         if not leaves:
             names, selected = [*names, name], [*selected, cell(index)]
             continue
-        lists.append(f"json_extract({cell(index)}, [{', '.join(quoted(pointer) for _, pointer in leaves)}]) AS f{index}")
+        lists.append(
+            f"json_extract({cell(index)}, [{', '.join(quoted(pointer) for _, pointer in leaves)}]) AS f{index}"
+        )
         names += [f"{name}.{field}" for field, _ in leaves]
-        selected += [tagged_sql(json_text(f"f{index}[{place}]")) for place in range(1, len(leaves) + 1)]
+        selected += [
+            tagged_sql(json_text(f"f{index}[{place}]")) for place in range(1, len(leaves) + 1)
+        ]
     names = column_names(names, cells.warnings)
-    rewrite(connection, cells, work, "fields", selected, f"(SELECT *, {', '.join(lists)} FROM {cells.relation})")
+    rewrite(
+        connection,
+        cells,
+        work,
+        "fields",
+        selected,
+        f"(SELECT *, {', '.join(lists)} FROM {cells.relation})",
+    )
     cells.names = names
 
 
-def rewrite(connection: Any, cells: Cells, work: Path, label: str, selected: list[str], source: str) -> None:
+def rewrite(
+    connection: Any, cells: Cells, work: Path, label: str, selected: list[str], source: str
+) -> None:
     """Write the cells again, from SQL for each column over `source`; the files before are removed."""
     paths = []
     for start in range(0, len(selected), WIDE_COLUMNS):
         path = work / f"{label}-{start}.parquet"
         group = selected[start : start + WIDE_COLUMNS]
-        listed = ", ".join(f"{value} AS {cell(index)}" for index, value in enumerate(group, start=start))
+        listed = ", ".join(
+            f"{value} AS {cell(index)}" for index, value in enumerate(group, start=start)
+        )
         run_sql(connection, copy_sql(f"SELECT {listed} FROM {source}", path, len(group)))
         paths.append(path)
     before, cells.paths = cells.paths, paths
@@ -85,7 +105,9 @@ def _leaves(connection: Any, cells: Cells, index: int) -> list[tuple[str, str]]:
         return [] if structure == {} else _fields(structure, "", "", 0)
     except (NotATable, ValueError, RecursionError):
         reason = "its objects have too many different keys, or a key that names no column"
-        cells.warnings.append(Notice("nested_text", {"column": cells.names[index], "reason": reason}))
+        cells.warnings.append(
+            Notice("nested_text", {"column": cells.names[index], "reason": reason})
+        )
         return []
 
 
@@ -99,5 +121,9 @@ def _fields(structure: Any, name: str, pointer: str, depth: int) -> list[tuple[s
             raise ValueError("a key that names no column")
         path = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
         below = f"{name}.{key}" if name else key
-        found += _fields(inner, below, path, depth + 1) if isinstance(inner, dict) and inner else [(below, path)]
+        found += (
+            _fields(inner, below, path, depth + 1)
+            if isinstance(inner, dict) and inner
+            else [(below, path)]
+        )
     return found

@@ -48,9 +48,16 @@ def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
         names, rows = _indexed(document["columns"], document["data"], document.get("index"))
     else:
         columns = [_values(value) for value in document.values()]
-        if not columns or any(column is None or len(column) != len(columns[0] or ()) for column in columns) or not columns[0]:
+        if (
+            not columns
+            or any(column is None or len(column) != len(columns[0] or ()) for column in columns)
+            or not columns[0]
+        ):
             return False
-        names, rows = list(document), list(zip(*(column for column in columns if column is not None), strict=True))
+        names, rows = (
+            list(document),
+            list(zip(*(column for column in columns if column is not None), strict=True)),
+        )
     _write(target, names, rows)
     warnings.append(Notice("list_of_columns", {}))
     return True
@@ -60,7 +67,11 @@ def _parsed(source: Path) -> Any:
     """The document, each number as it is in the file; None where it is not valid JSON or has a key twice: the caller says what is wrong."""
     try:
         return json.loads(
-            source.read_text("utf-8"), parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_object
+            source.read_text("utf-8"),
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=Number,
+            object_pairs_hook=_object,
         )
     except (ValueError, RecursionError):
         return None
@@ -75,23 +86,43 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], list[Any]]:
     """The table with its index as the first column, unless the index only counts the rows."""
-    if not isinstance(index, list) or len(index) != len(rows) or index == [str(place) for place in range(len(rows))]:
+    if (
+        not isinstance(index, list)
+        or len(index) != len(rows)
+        or index == [str(place) for place in range(len(rows))]
+    ):
         return names, rows
     return ["index", *names], [[value, *row] for value, row in zip(index, rows, strict=True)]
 
 
 def _values(value: Any) -> list[Any] | None:
     """The values of one column: a list without objects, or an object with the keys "0", "1", ... in this order."""
-    if isinstance(value, dict) and value and list(value) == [str(index) for index in range(len(value))]:
+    if (
+        isinstance(value, dict)
+        and value
+        and list(value) == [str(index) for index in range(len(value))]
+    ):
         value = list(value.values())
-    return value if isinstance(value, list) and not any(isinstance(one, dict) for one in value) else None
+    return (
+        value
+        if isinstance(value, list) and not any(isinstance(one, dict) for one in value)
+        else None
+    )
 
 
 def _names(rows: Sequence[Sequence[Any]]) -> bool:
     """Whether the first row names the columns: different texts that are no values, as many as the other rows have."""
     first = rows[0]
-    texts = all(isinstance(name, str) and not isinstance(name, Number) and name.strip() and not is_value(name) for name in first)
-    return texts and len({str(name).casefold() for name in first}) == len(first) >= max(map(len, rows))
+    texts = all(
+        isinstance(name, str)
+        and not isinstance(name, Number)
+        and name.strip()
+        and not is_value(name)
+        for name in first
+    )
+    return texts and len({str(name).casefold() for name in first}) == len(first) >= max(
+        map(len, rows)
+    )
 
 
 def _write(target: Path, names: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
@@ -99,13 +130,22 @@ def _write(target: Path, names: Sequence[Any], rows: Iterable[Sequence[Any]]) ->
     rows = list(rows)
     width = max(len(names), max(map(len, rows), default=0))
     if width > COLUMNS_MAX:
-        raise NotATable(f"The rows have up to {width} values; at most {COLUMNS_MAX} columns are accepted.")
+        raise NotATable(
+            f"The rows have up to {width} values; at most {COLUMNS_MAX} columns are accepted."
+        )
     if not width:
         raise NotATable("The rows are empty lists: the file has no columns.")
-    keys = [str(name) if name not in ("", None) else f"column{index}" for index, name in enumerate(names, start=1)]
+    keys = [
+        str(name) if name not in ("", None) else f"column{index}"
+        for index, name in enumerate(names, start=1)
+    ]
     keys += [f"column{index}" for index in range(len(keys) + 1, width + 1)]
     texts = [json.dumps(key, ensure_ascii=False) for key in keys]
     with target.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             values = [written(value) for value in row] + ["null"] * (width - len(row))
-            file.write("{" + ",".join(f"{text}:{value}" for text, value in zip(texts, values, strict=True)) + "}\n")
+            file.write(
+                "{"
+                + ",".join(f"{text}:{value}" for text, value in zip(texts, values, strict=True))
+                + "}\n"
+            )

@@ -15,7 +15,10 @@ def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
     """Write one row for each object; false where a line is not an object, or holds what a CSV file cannot: DuckDB says then what is wrong."""
     places = {key: index for index, key in enumerate(keys)}
     try:
-        with source.open(encoding="utf-8", newline="\n") as file, target.open("w", encoding="utf-8", newline="") as output:
+        with (
+            source.open(encoding="utf-8", newline="\n") as file,
+            target.open("w", encoding="utf-8", newline="") as output,
+        ):
             writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
             for line in file:
                 if "\\u0000" in line:
@@ -23,7 +26,9 @@ def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
                 if not line.strip():
                     continue
                 row = [""] * len(keys)
-                for key, value in json.loads(line, parse_int=Number, parse_float=Number, parse_constant=Number).items():
+                for key, value in json.loads(
+                    line, parse_int=Number, parse_float=Number, parse_constant=Number
+                ).items():
                     row[places[key]] = _tagged(value)
                 writer.writerow(row)
     except (ValueError, KeyError, AttributeError, RecursionError):
@@ -45,7 +50,14 @@ def written(value: Any) -> str:
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{written(inner)}" for key, inner in value.items()) + "}"
+        return (
+            "{"
+            + ",".join(
+                f"{json.dumps(key, ensure_ascii=False)}:{written(inner)}"
+                for key, inner in value.items()
+            )
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(map(written, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

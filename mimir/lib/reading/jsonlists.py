@@ -5,7 +5,14 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.cells import Cells, cell
-from mimir.lib.reading.jsonfields import GROUP_COLUMNS, first_characters, json_text, open_fields, rewrite, tagged_sql
+from mimir.lib.reading.jsonfields import (
+    GROUP_COLUMNS,
+    first_characters,
+    json_text,
+    open_fields,
+    rewrite,
+    tagged_sql,
+)
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import NotATable
@@ -21,7 +28,9 @@ def shape_cells(connection: Any, cells: Cells, work: Path, options: ReadOptions)
     """Open objects and lists as the options `nested`, `lists` and `list_column` say. Raises: NotATable."""
     if options.nested == "columns":
         open_fields(connection, cells, work)
-    found = [index for index, (lists, _) in enumerate(first_characters(connection, cells, "[")) if lists]
+    found = [
+        index for index, (lists, _) in enumerate(first_characters(connection, cells, "[")) if lists
+    ]
     cells.choices["list_columns"] = [{"name": cells.names[index]} for index in found]
     if options.lists not in ("first", "rows"):
         return
@@ -40,13 +49,19 @@ def shape_cells(connection: Any, cells: Cells, work: Path, options: ReadOptions)
 def _chosen(cells: Cells, found: list[int], wanted: str) -> int | None:
     """The column whose lists become rows; None where no column has lists. Raises: NotATable."""
     names = [cells.names[index] for index in found]
-    listed = ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
+    listed = ", ".join(names[:NAMES_SHOWN]) + (
+        f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    )
     if wanted:
         if wanted not in cells.names:
-            raise NotATable(f"list_column names {wanted!r}, which is not a column. The columns with lists: {listed or 'none'}.")
+            raise NotATable(
+                f"list_column names {wanted!r}, which is not a column. The columns with lists: {listed or 'none'}."
+            )
         return cells.names.index(wanted)
     if len(found) > 1:
-        raise NotATable(f"{len(names)} columns have lists: {listed}. Choose in list_column which one becomes rows.")
+        raise NotATable(
+            f"{len(names)} columns have lists: {listed}. Choose in list_column which one becomes rows."
+        )
     return found[0] if found else None
 
 
@@ -57,15 +72,22 @@ def _keep_first(connection: Any, cells: Cells, work: Path, found: list[int]) -> 
     for start in range(0, len(found), GROUP_COLUMNS):
         group = found[start : start + GROUP_COLUMNS]
         lengths = ", ".join(f"{_items(cell(index))} AS n{index}" for index in group)
-        sums = ", ".join(f"coalesce(sum(n{index} - 1) FILTER (n{index} > 1), 0), count(*) FILTER (n{index} > 1)" for index in group)
-        counts = run_sql(connection, f"SELECT {sums} FROM (SELECT {lengths} FROM {cells.relation})")[0]
+        sums = ", ".join(
+            f"coalesce(sum(n{index} - 1) FILTER (n{index} > 1), 0), count(*) FILTER (n{index} > 1)"
+            for index in group
+        )
+        counts = run_sql(
+            connection, f"SELECT {sums} FROM (SELECT {lengths} FROM {cells.relation})"
+        )[0]
         for index, left_out, rows in zip(group, counts[::2], counts[1::2], strict=True):
             if left_out:
                 params = {"column": cells.names[index], "count": int(left_out), "rows": int(rows)}
                 cells.warnings.append(Notice("list_items_dropped", params))
     for index in found:
         first = json_text(f"json_extract({cell(index)}, '$[0]')")
-        selected[index] = f"CASE WHEN {_is_list(cell(index))} THEN {tagged_sql(first)} ELSE {cell(index)} END"
+        selected[index] = (
+            f"CASE WHEN {_is_list(cell(index))} THEN {tagged_sql(first)} ELSE {cell(index)} END"
+        )
     rewrite(connection, cells, work, "first", selected, cells.relation)
 
 
@@ -75,14 +97,23 @@ def _is_list(column: str) -> str:
 
 def _items(column: str) -> str:
     """SQL: how many items a cell's list has; 0 where it is no list."""
-    return f"CASE WHEN {_is_list(column)} THEN CAST(json_array_length({column}) AS BIGINT) ELSE 0 END"
+    return (
+        f"CASE WHEN {_is_list(column)} THEN CAST(json_array_length({column}) AS BIGINT) ELSE 0 END"
+    )
 
 
 def _open_rows(connection: Any, cells: Cells, work: Path, index: int) -> None:
     """One row for each item of a column's lists; an empty list, a missing value and any other value stay one row. Raises: NotATable."""
     column, relation = cell(index), _in_pieces(connection, cells, cell(index))
     items = _items(column)
-    copied = " + ".join(f"coalesce(length({cell(other)}), 0)" for other in range(len(cells.names)) if other != index) or "0"
+    copied = (
+        " + ".join(
+            f"coalesce(length({cell(other)}), 0)"
+            for other in range(len(cells.names))
+            if other != index
+        )
+        or "0"
+    )
     counted = f"SELECT {items} AS n, coalesce({_is_list(column)}, true) AS listed, {copied} AS copied FROM {relation}"
     total, missing, characters = run_sql(
         connection,
@@ -94,9 +125,16 @@ def _open_rows(connection: Any, cells: Cells, work: Path, index: int) -> None:
     selected = [cell(other) for other in range(len(cells.names))]
     selected[index] = f"CASE WHEN is_list THEN {tagged_sql(json_text('item'))} ELSE {column} END"
     rewrite(connection, cells, work, "rows", selected, source)
-    cells.warnings.append(Notice("lists_opened", {"column": cells.names[index], "rows": cells.row_count, "total": int(total)}))
+    cells.warnings.append(
+        Notice(
+            "lists_opened",
+            {"column": cells.names[index], "rows": cells.row_count, "total": int(total)},
+        )
+    )
     if missing:
-        cells.warnings.append(Notice("empty_lists", {"column": cells.names[index], "count": int(missing)}))
+        cells.warnings.append(
+            Notice("empty_lists", {"column": cells.names[index], "count": int(missing)})
+        )
     cells.row_count = int(total)
 
 
@@ -104,13 +142,19 @@ def _check_size(cells: Cells, index: int, total: int, characters: int) -> None:
     name, columns = cells.names[index], len(cells.names)
     advice = "Choose lists text or first, or split the file."
     if total > ROWS_MAX:
-        raise NotATable(f"One row for each item of {name} makes {total:,} rows. At most {ROWS_MAX:,} are accepted. {advice}")
+        raise NotATable(
+            f"One row for each item of {name} makes {total:,} rows. At most {ROWS_MAX:,} are accepted. {advice}"
+        )
     if total * columns > CELLS_MAX:
         made = f"makes {total:,} rows of {columns} columns, {total * columns:,} cells"
-        raise NotATable(f"One row for each item of {name} {made}. At most {CELLS_MAX:,} are accepted. {advice}")
+        raise NotATable(
+            f"One row for each item of {name} {made}. At most {CELLS_MAX:,} are accepted. {advice}"
+        )
     if characters > COPIED_CHARACTERS_MAX:
         repeated = f"repeats {characters:,} characters of the other columns"
-        raise NotATable(f"One row for each item of {name} {repeated}. At most {COPIED_CHARACTERS_MAX:,} are accepted. {advice}")
+        raise NotATable(
+            f"One row for each item of {name} {repeated}. At most {COPIED_CHARACTERS_MAX:,} are accepted. {advice}"
+        )
 
 
 def _in_pieces(connection: Any, cells: Cells, column: str) -> str:
@@ -119,8 +163,13 @@ def _in_pieces(connection: Any, cells: Cells, column: str) -> str:
         f"SELECT file_row_number AS place, sum(coalesce(length({column}), 0)) OVER (ORDER BY file_row_number) // {CHARACTERS_AT_ONCE} AS piece "
         f"FROM {cells.relation}"
     )
-    ranges = run_sql(connection, f"SELECT min(place), max(place) FROM ({numbered}) GROUP BY piece ORDER BY 1")
+    ranges = run_sql(
+        connection, f"SELECT min(place), max(place) FROM ({numbered}) GROUP BY piece ORDER BY 1"
+    )
     if len(ranges) < 2:
         return cells.relation
-    pieces = (f"SELECT * FROM {cells.relation} WHERE file_row_number BETWEEN {first} AND {last}" for first, last in ranges)
+    pieces = (
+        f"SELECT * FROM {cells.relation} WHERE file_row_number BETWEEN {first} AND {last}"
+        for first, last in ranges
+    )
     return f"({' UNION ALL '.join(pieces)})"

@@ -39,7 +39,10 @@ class Scan:
         """Write each object as one line; what makes that impossible, or empty. Raises: Fault for a place that is not JSON, GaveUp."""
         if self._path.stat().st_size > BYTES_MAX:
             raise GaveUp
-        with self._path.open(encoding="utf-8", newline="") as self._file, target.open("w", encoding="utf-8", newline="\n") as output:
+        with (
+            self._path.open(encoding="utf-8", newline="") as self._file,
+            target.open("w", encoding="utf-8", newline="\n") as output,
+        ):
             depth = comma = False  # inside a list; a comma stands after the last object
             listed = lists = 0  # objects in the present list
             while (character := self._next()) is not None:
@@ -55,7 +58,9 @@ class Scan:
                     self._odd(TRAILING) if comma else None
                     depth = comma = False
                 elif character == "]":
-                    raise self._fault("There is a closing bracket without an opening one. Remove it, or get the whole file again.")
+                    raise self._fault(
+                        "There is a closing bracket without an opening one. Remove it, or get the whole file again."
+                    )
                 elif character != "{" and not depth and self.count:
                     raise self._fault("There is more text after the end of the JSON. Remove it.")
                 else:
@@ -70,7 +75,9 @@ class Scan:
                     continue
                 self._place += 1
             if depth:
-                raise self._fault("The file ends, and its list does not: the closing ] is missing. It may be cut off: get the file again.")
+                raise self._fault(
+                    "The file ends, and its list does not: the closing ] is missing. It may be cut off: get the file again."
+                )
         return "" if self.count else "The file has no rows: the JSON array is empty."
 
     def _next(self) -> str | None:
@@ -95,7 +102,11 @@ class Scan:
             return
         self._line, self._column = self._position(self._place)
         block = self._file.read(WINDOW_CHARACTERS)
-        self._text, self._place, self._ended = self._text[self._place :] + block, 0, len(block) < WINDOW_CHARACTERS
+        self._text, self._place, self._ended = (
+            self._text[self._place :] + block,
+            0,
+            len(block) < WINDOW_CHARACTERS,
+        )
 
     def _object(self, output: object) -> str:
         try:

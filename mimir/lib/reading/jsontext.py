@@ -44,9 +44,17 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
         lines, notices, fault = _objects(text.path, work / "scanned.jsonl")
         if lines is None:
             raise NotATable(fault or error.message, detail=error.detail) from error
-        cells = _read(connection, replace(text, path=lines, warnings=(*text.warnings, *notices)), work, options)
+        cells = _read(
+            connection,
+            replace(text, path=lines, warnings=(*text.warnings, *notices)),
+            work,
+            options,
+        )
     with text.path.open(encoding="utf-8", newline="") as file:
-        cells.lines = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in file.read(SAMPLE_CHARACTERS).splitlines()[:LINES_SHOWN]]
+        cells.lines = [
+            line.rstrip("\r\n")[:LINE_CHARACTERS]
+            for line in file.read(SAMPLE_CHARACTERS).splitlines()[:LINES_SHOWN]
+        ]
     return cells
 
 
@@ -61,7 +69,14 @@ def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
         return None, [], (line_fault(path) if is_lines(path) else "") or str(error)
     if fault or not scan.oddities:
         return None, [], (line_fault(path) if is_lines(path) else "") or fault
-    return target, [Notice("json_oddity", {"what": what, "line": line}) for what, line in scan.oddities.items()], ""
+    return (
+        target,
+        [
+            Notice("json_oddity", {"what": what, "line": line})
+            for what, line in scan.oddities.items()
+        ],
+        "",
+    )
 
 
 def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
@@ -71,31 +86,59 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
     rows = work / "rows.jsonl"
-    if layout == "array" and options.records_path in ("", "$") and write_rows(path, rows, options.header_row, warnings):
+    if (
+        layout == "array"
+        and options.records_path in ("", "$")
+        and write_rows(path, rows, options.header_row, warnings)
+    ):
         path, layout = rows, "lines"
     elif options.header_row is not None:
-        raise NotATable("header_row is for CSV, Excel, and JSON that is a list of lists. Leave it out for this file.")
+        raise NotATable(
+            "header_row is for CSV, Excel, and JSON that is a list of lists. Leave it out for this file."
+        )
     elif layout == "document" or (options.records_path not in ("", "$")):
         path, choices = _records(connection, text.path, work, options, warnings)
         if path == text.path and not options.records_path and write_columns(path, rows, warnings):
             path = rows
         layout = "lines" if path != text.path else "objects"
         size_max = min(DOCUMENT_BYTES_MAX, max(OBJECT_BYTES_MAX, text.path.stat().st_size + 1))
-    source = f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"
+    source = (
+        f"{quoted(str(path))}, format={quoted(_LAYOUTS[layout])}, maximum_object_size={size_max}"
+    )
     keys = _keys(connection, source)
-    if len(keys) >= WIDE_KEYS and write_tagged(_as_lines(connection, path, layout, source, work), work / "clean.csv", keys):
+    if len(keys) >= WIDE_KEYS and write_tagged(
+        _as_lines(connection, path, layout, source, work), work / "clean.csv", keys
+    ):
         cells = copy_clean(connection, work / "clean.csv", work, len(keys))
     else:
         cells = [work / "cells.parquet"]
         typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
-        texts = ", ".join(f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}" for index, key in enumerate(keys))
+        texts = ", ".join(
+            f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}"
+            for index, key in enumerate(keys)
+        )
         raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
         listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
         run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
-    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0])
+    count = int(
+        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
+    )
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
-    found = {"encoding": text.encoding, "nested": options.nested, "lists": options.lists, "records_path": chosen}
-    made = Cells(cells, column_names(keys, warnings), count, True, found, warnings, choices={"lists": choices})
+    found = {
+        "encoding": text.encoding,
+        "nested": options.nested,
+        "lists": options.lists,
+        "records_path": chosen,
+    }
+    made = Cells(
+        cells,
+        column_names(keys, warnings),
+        count,
+        True,
+        found,
+        warnings,
+        choices={"lists": choices},
+    )
     shape_cells(connection, made, work, options)
     return made
 
@@ -105,7 +148,10 @@ def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path)
     if layout == "lines":
         return path
     target = work / "objects.jsonl"
-    run_sql(connection, _lines_sql(f"SELECT CAST(json AS VARCHAR) FROM read_json_objects({source})", target))
+    run_sql(
+        connection,
+        _lines_sql(f"SELECT CAST(json AS VARCHAR) FROM read_json_objects({source})", target),
+    )
     return target
 
 
@@ -118,7 +164,9 @@ def is_lines(path: Path) -> bool:
     """Whether every line of the beginning is one JSON object."""
     with path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE_CHARACTERS)
-    return _layout(path, sample) == "lines" or (sample.startswith("{") and len(sample.strip().splitlines()) == 1)
+    return _layout(path, sample) == "lines" or (
+        sample.startswith("{") and len(sample.strip().splitlines()) == 1
+    )
 
 
 def _layout(path: Path, sample: str) -> str:
@@ -156,29 +204,43 @@ def _keys(connection: Any, source: str) -> list[str]:
     if not rows:
         raise NotATable("The file has no columns: its objects are empty.")
     folded: dict[str, str] = {}
-    for (repeated,) in run_sql(connection, f"SELECT keys FROM {keys} WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1"):
+    for (repeated,) in run_sql(
+        connection, f"SELECT keys FROM {keys} WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1"
+    ):
         twice = next(key for key in repeated if repeated.count(key) > 1)
         raise _Unplaced(f"The key {twice} is twice in one object. Rename or remove one.")
     for key, _ in rows:
         if not key.strip():
             raise _Unplaced("A key is empty text. Rename it.")
         if folded.setdefault(key.casefold(), key) != key:
-            raise NotATable(f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one.")
+            raise NotATable(
+                f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one."
+            )
     if len(rows) > COLUMNS_MAX:
-        raise NotATable(f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted.")
+        raise NotATable(
+            f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted."
+        )
     return [row[0] for row in rows]
 
 
-def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]) -> tuple[Path, list[dict[str, Any]]]:
+def _records(
+    connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]
+) -> tuple[Path, list[dict[str, Any]]]:
     """The list of rows inside one document as JSON lines; the document itself where it holds no list of objects. Raises: NotATable."""
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:
-        raise NotATable(f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. Write JSON lines: one object a line.")
+        raise NotATable(
+            f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. Write JSON lines: one object a line."
+        )
     source = f"read_json_objects({quoted(str(path))}, format='unstructured', maximum_object_size={size + 1})"
     document = f"(SELECT json FROM {source} LIMIT 1)"
     lists = _lists(connection, document, "$", 0) if options.records_path != "$" else []
     wanted = options.records_path
-    chosen = next((item for item in lists if item["path"] == wanted), None) if wanted not in ("", "$") else _longest(lists)
+    chosen = (
+        next((item for item in lists if item["path"] == wanted), None)
+        if wanted not in ("", "$")
+        else _longest(lists)
+    )
     if wanted not in ("", "$") and chosen is None:
         shown = ", ".join(item["path"] for item in lists[:LISTS_SHOWN]) or "none"
         raise NotATable(f"There is no list of objects at {wanted}. The lists in the file: {shown}.")
@@ -189,10 +251,20 @@ def _records(connection: Any, path: Path, work: Path, options: ReadOptions, warn
     target = work / "records.jsonl"
     elements = f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements FROM {document}"
     rows = f"SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM ({elements})"
-    other = run_sql(connection, f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', 'NULL') LIMIT 1")
+    other = run_sql(
+        connection,
+        f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', 'NULL') LIMIT 1",
+    )
     if other:
-        raise NotATable(f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must be an object with the columns as keys.")
-    run_sql(connection, _lines_sql(f"SELECT coalesce(nullif(CAST(row AS VARCHAR), 'null'), '{{}}') FROM ({rows})", target))
+        raise NotATable(
+            f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must be an object with the columns as keys."
+        )
+    run_sql(
+        connection,
+        _lines_sql(
+            f"SELECT coalesce(nullif(CAST(row AS VARCHAR), 'null'), '{{}}') FROM ({rows})", target
+        ),
+    )
     warnings.append(Notice("records_path", {"path": chosen["path"]}))
     others = [item["path"] for item in lists if item is not chosen and item["count"]]
     if others and not wanted:
@@ -208,14 +280,20 @@ def _longest(lists: list[dict[str, Any]]) -> dict[str, Any] | None:
 def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[str, Any]]:
     """Lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
     inner = f"SELECT json_extract(json, {quoted(path)}) AS value FROM {document}"
-    keys = run_sql(connection, f"SELECT unnest(json_keys(value)) FROM ({inner}) WHERE json_type(value) = 'OBJECT'")
+    keys = run_sql(
+        connection,
+        f"SELECT unnest(json_keys(value)) FROM ({inner}) WHERE json_type(value) = 'OBJECT'",
+    )
     found: list[dict[str, Any]] = []
     for (key,) in keys[:200]:
         if not key or re.search(r'["\\\x00-\x1f]', key):
             continue
         below = f'{path}."{key}"'
         value = f"json_extract(json, {quoted(below)})"
-        row = run_sql(connection, f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') FROM {document}")[0]
+        row = run_sql(
+            connection,
+            f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') FROM {document}",
+        )[0]
         if row[0] == "ARRAY" and row[2] == "OBJECT":
             shown = ".".join(re.findall(r'"([^"]*)"', below))
             found.append({"path": shown, "json_path": below, "count": int(row[1]), "chosen": False})

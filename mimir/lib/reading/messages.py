@@ -79,13 +79,21 @@ class Notice:
 
     def as_dict(self) -> dict[str, Any]:
         """The warning as it is stored and answered, with its sentence."""
-        return {"code": self.code, "params": self.params, "message": message(self.code, self.params)}
+        return {
+            "code": self.code,
+            "params": self.params,
+            "message": message(self.code, self.params),
+        }
 
 
 def message(code: str, params: dict[str, Any]) -> str:
     """The sentence of a warning. `of_sheet` among the parameters names the one of several sheets that it is about."""
     sentence = _SENTENCES[code].format(**params)
-    return f"Sheet {params['of_sheet']}: {sentence}" if params.get("of_sheet") and "sheet" not in params else sentence
+    return (
+        f"Sheet {params['of_sheet']}: {sentence}"
+        if params.get("of_sheet") and "sheet" not in params
+        else sentence
+    )
 
 
 def shown(text: str) -> str:

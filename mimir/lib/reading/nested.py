@@ -12,7 +12,13 @@ from mimir.lib.tables import NotATable, identifier, quoted
 TYPE_CHARACTERS_MAX = 8_000
 DEPTH_MAX = 10
 _LONG_INTEGER = r"[\[:,-][0-9]{16,}[,\]}]"
-_LEAVES = {"UBIGINT": "BIGINT", "BIGINT": "BIGINT", "HUGEINT": "BIGINT", "DOUBLE": "DOUBLE", "BOOLEAN": "BOOLEAN"}
+_LEAVES = {
+    "UBIGINT": "BIGINT",
+    "BIGINT": "BIGINT",
+    "HUGEINT": "BIGINT",
+    "DOUBLE": "DOUBLE",
+    "BOOLEAN": "BOOLEAN",
+}
 
 
 class _TooWide(Exception):
@@ -25,14 +31,18 @@ def plan_nested(connection: Any, cells: Cells, index: int, name: str) -> tuple[s
     try:
         return _typed(connection, cells, column, _structure(connection, cells, column), name)
     except (_TooWide, NotATable, RecursionError) as error:
-        reason = str(error) if isinstance(error, _TooWide) else "its values do not have one structure"
+        reason = (
+            str(error) if isinstance(error, _TooWide) else "its values do not have one structure"
+        )
         cells.warnings.append(Notice("nested_text", {"column": name, "reason": reason}))
         return "VARCHAR", column
 
 
 def _structure(connection: Any, cells: Cells, value: str) -> Any:
     grouped = f"CAST(json_group_structure(CAST({value} AS JSON)) AS VARCHAR)"
-    row = run_sql(connection, f"SELECT {grouped} FROM {cells.relation} WHERE {value} IS NOT NULL")[0]
+    row = run_sql(connection, f"SELECT {grouped} FROM {cells.relation} WHERE {value} IS NOT NULL")[
+        0
+    ]
     if row[0] is None or len(row[0]) > 4 * TYPE_CHARACTERS_MAX:
         raise _TooWide("it has too many different keys")
     return json.loads(row[0])
@@ -40,7 +50,10 @@ def _structure(connection: Any, cells: Cells, value: str) -> Any:
 
 def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str) -> tuple[str, str]:
     """Type and SQL of a nested value. Integers beyond 64 bits, and those that a decimal would round, become text."""
-    long_integers = run_sql(connection, f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})")[0][0]
+    long_integers = run_sql(
+        connection,
+        f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})",
+    )[0][0]
     exact = {"DOUBLE": "VARCHAR"} if long_integers else {}
     shapes = [(_shape(structure, exact))]
     if long_integers:
@@ -74,7 +87,11 @@ def _shape(structure: Any, exact: dict[str, str], depth: int = 0) -> Any:
         raise _TooWide("it is nested too deeply")
     if isinstance(structure, dict):
         folded = {key.casefold() for key in structure}
-        if len(folded) != len(structure) or "" in structure or any("\x00" in key for key in structure):
+        if (
+            len(folded) != len(structure)
+            or "" in structure
+            or any("\x00" in key for key in structure)
+        ):
             raise _TooWide("its keys differ only in upper and lower case, or one is empty")
         return {key: _shape(value, exact, depth + 1) for key, value in structure.items()}
     if isinstance(structure, list):

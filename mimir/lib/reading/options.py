@@ -13,7 +13,17 @@ from mimir.lib.reading.cellrange import parse_range
 from mimir.lib.tables import COLUMN_NAME_MAX
 
 FORMATS = ("csv", "jsonl", "json", "parquet", "arrow", "excel")
-TYPES = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIME")
+TYPES = (
+    "VARCHAR",
+    "BIGINT",
+    "DOUBLE",
+    "BOOLEAN",
+    "DATE",
+    "TIMESTAMP",
+    "TIMESTAMP_NS",
+    "TIMESTAMP WITH TIME ZONE",
+    "TIME",
+)
 TYPE_ALIASES = {
     "text": "VARCHAR",
     "integer": "BIGINT",
@@ -27,7 +37,12 @@ TYPE_ALIASES = {
     "skip": "SKIP",
 }
 DATE_ORDERS = {"year-first": "ymd", "day-first": "dmy", "month-first": "mdy"}
-UNIX_FORMATS = {"unix-seconds": 0, "unix-milliseconds": 3, "unix-microseconds": 6, "unix-nanoseconds": 9}  # powers of ten in a second
+UNIX_FORMATS = {
+    "unix-seconds": 0,
+    "unix-milliseconds": 3,
+    "unix-microseconds": 6,
+    "unix-nanoseconds": 9,
+}  # powers of ten in a second
 BAD_CELLS = ("refuse", "missing")
 NESTED = ("keep", "columns", "text")
 LISTS = ("keep", "text", "first", "rows")
@@ -78,7 +93,11 @@ class ReadOptions:
     def given(self) -> dict[str, Any]:
         """The fields that differ from "detect it", as JSON values."""
         default = ReadOptions()
-        return {name: _json(name, value) for name, value in asdict(self).items() if value != getattr(default, name)}
+        return {
+            name: _json(name, value)
+            for name, value in asdict(self).items()
+            if value != getattr(default, name)
+        }
 
 
 def _json(name: str, value: Any) -> Any:
@@ -105,9 +124,13 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
     if values.get("decimal_mark") and values.get("decimal_mark") == values.get("thousands_mark"):
         faults["thousands_mark"] = "must differ from decimal_mark."
     if values.get("list_column") and values.get("lists") != "rows":
-        faults.setdefault("list_column", "applies to lists rows only. Choose lists rows, or leave it out.")
+        faults.setdefault(
+            "list_column", "applies to lists rows only. Choose lists rows, or leave it out."
+        )
     if values.get("sheet") and values.get("sheets"):
-        faults["sheets"] = "choose sheet for one sheet, or sheets for several in one table, not both."
+        faults["sheets"] = (
+            "choose sheet for one sheet, or sheets for several in one table, not both."
+        )
     if faults:
         raise BadOptions(faults)
     return ReadOptions(**values)
@@ -122,13 +145,22 @@ def _choice(*allowed: str) -> Any:
     return check
 
 
-_NAMED_CHARACTERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_NAMED_CHARACTERS = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "space": " ",
+}
 
 
 def _delimiter(value: Any) -> str:
     value = _NAMED_CHARACTERS.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\x00' or ord(value) > 127:
-        raise ValueError("must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, space.")
+        raise ValueError(
+            "must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, space."
+        )
     return value
 
 
@@ -144,8 +176,30 @@ def _encoding(value: Any) -> str:
         name = codecs.lookup(str(value)[:40]).name
     except (LookupError, ValueError):
         name = ""
-    allowed = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "cp437", "cp850",
-               "shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "koi8-r", "iso8859-2", "mac-roman")
+    allowed = (
+        "utf-8",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "utf-32",
+        "iso8859-1",
+        "iso8859-15",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "cp437",
+        "cp850",
+        "shift_jis",
+        "cp932",
+        "euc_jp",
+        "gb18030",
+        "gbk",
+        "big5",
+        "euc_kr",
+        "koi8-r",
+        "iso8859-2",
+        "mac-roman",
+    )
     if name not in allowed:
         raise ValueError(f"must be one of {', '.join(allowed)}.")
     return name
@@ -154,7 +208,9 @@ def _encoding(value: Any) -> str:
 def _integer(low: int, high: int, what: str) -> Any:
     def check(value: Any) -> int:
         try:
-            number = int(value) if not isinstance(value, bool) and not isinstance(value, float) else None
+            number = (
+                int(value) if not isinstance(value, bool) and not isinstance(value, float) else None
+            )
         except (TypeError, ValueError):
             number = None
         if number is None or not low <= number <= high:
@@ -169,14 +225,26 @@ def _header(value: Any) -> int:
         return 0
     if value in ("yes", True):
         return 1
-    return int(_integer(0, ROWS_MAX, "none, or the number of the row that names the columns")(value))
+    return int(
+        _integer(0, ROWS_MAX, "none, or the number of the row that names the columns")(value)
+    )
 
 
 def _mark(*allowed: str) -> Any:
     def check(value: Any) -> str:
-        value = {"none": "", "space": " ", "comma": ",", "point": ".", "apostrophe": "'"}.get(value, value) if isinstance(value, str) else value
+        value = (
+            {"none": "", "space": " ", "comma": ",", "point": ".", "apostrophe": "'"}.get(
+                value, value
+            )
+            if isinstance(value, str)
+            else value
+        )
         if value not in allowed:
-            raise ValueError("must be " + " or ".join({"": "none", " ": "space"}.get(mark, mark) for mark in allowed) + ".")
+            raise ValueError(
+                "must be "
+                + " or ".join({"": "none", " ": "space"}.get(mark, mark) for mark in allowed)
+                + "."
+            )
         return str(value)
 
     return check
@@ -185,7 +253,9 @@ def _mark(*allowed: str) -> Any:
 def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",")]
-    if not isinstance(value, list | tuple) or not all(isinstance(word, str) and len(word) <= WORD_MAX and "\x00" not in word for word in value):
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(word, str) and len(word) <= WORD_MAX and "\x00" not in word for word in value
+    ):
         raise ValueError(f"must be a list of words of at most {WORD_MAX} characters.")
     if len(value) > LIST_MAX:
         raise ValueError(f"must have at most {LIST_MAX} words.")
@@ -195,7 +265,11 @@ def _words(value: Any) -> tuple[str, ...]:
 def _date_formats(value: Any) -> tuple[str, ...]:
     formats = _words(value)
     for text in formats:
-        if text not in DATE_ORDERS and text not in UNIX_FORMATS and not ("%" in text and _DIRECTIVES.fullmatch(text)):
+        if (
+            text not in DATE_ORDERS
+            and text not in UNIX_FORMATS
+            and not ("%" in text and _DIRECTIVES.fullmatch(text))
+        ):
             raise ValueError(
                 f"{text!r} must be year-first, day-first or month-first, one of {', '.join(UNIX_FORMATS)}, or a pattern of "
                 "%d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
@@ -207,13 +281,17 @@ def column_type(value: Any) -> str:
     """A column type by its DuckDB name or its plain name; SKIP leaves the column out. Raises: ValueError."""
     name = TYPE_ALIASES.get(value.lower(), value.upper()) if isinstance(value, str) else ""
     if name not in (*TYPES, "SKIP"):
-        raise ValueError(f"{str(value)[:40]!r} is not a type. Use one of {', '.join(TYPE_ALIASES)}.")
+        raise ValueError(
+            f"{str(value)[:40]!r} is not a type. Use one of {', '.join(TYPE_ALIASES)}."
+        )
     return name
 
 
 def _types(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or len(value) > TYPES_MAX:
-        raise ValueError(f"must be an object from column name to type, with at most {TYPES_MAX} columns.")
+        raise ValueError(
+            f"must be an object from column name to type, with at most {TYPES_MAX} columns."
+        )
     return {str(name): column_type(wanted) for name, wanted in value.items()}
 
 
@@ -236,7 +314,9 @@ def _sheet(value: Any) -> str:
 
 
 def _sheets(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and 0 < len(name) <= SHEET_NAME_MAX for name in value):
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(name, str) and 0 < len(name) <= SHEET_NAME_MAX for name in value
+    ):
         raise ValueError("must be a list of names of sheets.")
     if len(value) > SHEETS_MAX:
         raise ValueError(f"must have at most {SHEETS_MAX} sheets.")

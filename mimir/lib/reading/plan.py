@@ -18,7 +18,14 @@ from mimir.lib.tables import NotATable
 
 KIND_QUERY_COLUMNS = 100
 _KINDS = ("string", "number", "boolean", "object", "array", "instant")
-_KIND_OF = {'"': "string", "t": "boolean", "f": "boolean", "{": "object", "[": "array", "@": "instant"}  # by the first character; others: number
+_KIND_OF = {
+    '"': "string",
+    "t": "boolean",
+    "f": "boolean",
+    "{": "object",
+    "[": "array",
+    "@": "instant",
+}  # by the first character; others: number
 
 
 @dataclass(slots=True)
@@ -37,8 +44,14 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
     """A plan for every column that is kept; adds warnings to `cells`. Raises: NotATable."""
     unknown = [name for name in options.types if name not in cells.names]
     if unknown:
-        raise NotATable(f"types names the column {unknown[0]!r}, which is not in the file. It has {', '.join(cells.names[:20])}.")
-    words = MISSING_WORDS if options.missing_values is None else tuple(word.lower().strip() for word in options.missing_values if word)
+        raise NotATable(
+            f"types names the column {unknown[0]!r}, which is not in the file. It has {', '.join(cells.names[:20])}."
+        )
+    words = (
+        MISSING_WORDS
+        if options.missing_values is None
+        else tuple(word.lower().strip() for word in options.missing_values if word)
+    )
     builder = _Builder(connection, cells, options, words)
     planned = builder.tagged() if cells.tagged else builder.plain()
     asked = [plan.typed for plan in planned if plan.typed is not None]
@@ -56,11 +69,16 @@ def _settled(plan: Planned) -> Planned:
         plan.type = typed.rule.type
         # All cells were asked: what is not missing matches. Short SQL, since all columns are written by one statement.
         cast = typed.rule.cast.format(t=typed.text)
-        plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL ELSE {cast} END" if typed.missing_cells else cast
+        plan.value = (
+            f"CASE WHEN {typed.is_missing()} THEN NULL ELSE {cast} END"
+            if typed.missing_cells
+            else cast
+        )
     elif plan.wanted:
         plan.type = plan.wanted
         branches = " ".join(
-            f"WHEN {typed.matches(rule)} THEN CAST({rule.cast.format(t=typed.text)} AS {plan.wanted})" for rule in typed.rules
+            f"WHEN {typed.matches(rule)} THEN CAST({rule.cast.format(t=typed.text)} AS {plan.wanted})"
+            for rule in typed.rules
         )
         plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL {branches} END"
     elif typed.always_missing and typed.missing:
@@ -69,8 +87,15 @@ def _settled(plan: Planned) -> Planned:
 
 
 class _Builder:
-    def __init__(self, connection: Any, cells: Cells, options: ReadOptions, words: tuple[str, ...]) -> None:
-        self._connection, self._cells, self._options, self._words = connection, cells, options, words
+    def __init__(
+        self, connection: Any, cells: Cells, options: ReadOptions, words: tuple[str, ...]
+    ) -> None:
+        self._connection, self._cells, self._options, self._words = (
+            connection,
+            cells,
+            options,
+            words,
+        )
         self._comma = cells.options.get("delimiter") == ","
 
     def plain(self) -> list[Planned]:
@@ -81,15 +106,37 @@ class _Builder:
             wanted = self._options.types.get(name, "")
             if wanted == "SKIP":
                 continue
-            allowed = rules_for_type(wanted, self._options, comma_delimited=self._comma) if wanted not in ("", "VARCHAR") else text_kinds
+            allowed = (
+                rules_for_type(wanted, self._options, comma_delimited=self._comma)
+                if wanted not in ("", "VARCHAR")
+                else text_kinds
+            )
             allowed = [] if wanted == "VARCHAR" else allowed
-            found.append(Planned(name, "VARCHAR", cell(index), self._column(name, index, _trimmed, allowed), wanted if wanted != "VARCHAR" else ""))
+            found.append(
+                Planned(
+                    name,
+                    "VARCHAR",
+                    cell(index),
+                    self._column(name, index, _trimmed, allowed),
+                    wanted if wanted != "VARCHAR" else "",
+                )
+            )
         return found
 
-    def _column(self, name: str, index: int, text: Callable[[str], str], allowed: Sequence[rules.Rule]) -> TextColumn:
+    def _column(
+        self, name: str, index: int, text: Callable[[str], str], allowed: Sequence[rules.Rule]
+    ) -> TextColumn:
         """A column to be typed. `text` makes the SQL for its text from the SQL for its cell."""
         source, always = cell(index), self._options.missing_values is not None
-        return TextColumn(name, text(source), list(allowed), source, text(STACKED), self._words, always_missing=always)
+        return TextColumn(
+            name,
+            text(source),
+            list(allowed),
+            source,
+            text(STACKED),
+            self._words,
+            always_missing=always,
+        )
 
     def tagged(self) -> list[Planned]:
         """Columns of JSON text or of a workbook."""
@@ -105,15 +152,27 @@ class _Builder:
     def _tagged_column(self, index: int, name: str, counts: dict[str, int], wanted: str) -> Planned:
         text, total = tagged_text(cell(index)), sum(counts.values())
         if wanted:
-            chosen = [] if wanted == "VARCHAR" else rules_for_type(wanted, self._options, comma_delimited=False)
-            return Planned(name, "VARCHAR", text, self._column(name, index, _untagged, chosen), wanted if wanted != "VARCHAR" else "")
+            chosen = (
+                []
+                if wanted == "VARCHAR"
+                else rules_for_type(wanted, self._options, comma_delimited=False)
+            )
+            return Planned(
+                name,
+                "VARCHAR",
+                text,
+                self._column(name, index, _untagged, chosen),
+                wanted if wanted != "VARCHAR" else "",
+            )
         nested = counts["object"] + counts["array"]
         if nested and nested == total:
             return self._nested_column(index, name, counts)
         present = [kind for kind in _KINDS if counts[kind]]
         allowed = self._rules_of(present)
         if allowed is None:
-            kinds = ", ".join(f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present)
+            kinds = ", ".join(
+                f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in present
+            )
             self._cells.warnings.append(Notice("mixed_json", {"column": name, "kinds": kinds}))
             return Planned(name, "VARCHAR", text, self._column(name, index, _untagged, []))
         form: Callable[[str], str] = self._strict
@@ -126,7 +185,9 @@ class _Builder:
     def _nested_column(self, index: int, name: str, counts: dict[str, int]) -> Planned:
         """A column of objects, of lists, or of both."""
         nested, lists = self._options.nested, self._options.lists
-        unopened = nested == "columns" and counts["object"] > 0  # `jsonfields` could not make columns of it
+        unopened = (
+            nested == "columns" and counts["object"] > 0
+        )  # `jsonfields` could not make columns of it
         if nested == "text" or unopened or (lists == "text" and counts["array"]):
             return Planned(name, "VARCHAR", cell(index))
         return Planned(name, *plan_nested(self._connection, self._cells, index, name))
@@ -152,7 +213,9 @@ class _Builder:
         """How many cells of each column are of each kind."""
         found: list[dict[str, int]] = [dict.fromkeys(_KINDS, 0) for _ in self._cells.names]
         for start in range(0, len(found), KIND_QUERY_COLUMNS):
-            group = ", ".join(cell(index) for index in range(start, min(start + KIND_QUERY_COLUMNS, len(found))))
+            group = ", ".join(
+                cell(index) for index in range(start, min(start + KIND_QUERY_COLUMNS, len(found)))
+            )
             tagged = f"SELECT generate_subscripts([{group}], 1) - 1 AS place, unnest([{group}]) AS cell FROM {self._cells.relation}"
             counted = f"SELECT place, left(cell, 1), count(*) FROM ({tagged}) WHERE cell IS NOT NULL GROUP BY 1, 2"
             for place, tag, count in run_sql(self._connection, counted):
@@ -175,7 +238,7 @@ def tagged_text(column: str) -> str:
 
 def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:
     """[{"name", "type"}], and "empty" where a column has no values."""
-    return [{"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})} for plan in planned]
-
-
-
+    return [
+        {"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})}
+        for plan in planned
+    ]

@@ -68,7 +68,14 @@ class Reading:
 
 
 def read_table(
-    connect: Connect, path: Path, work: Path, options: ReadOptions, *, write: bool = True, sample: bool = False, part: bool = False
+    connect: Connect,
+    path: Path,
+    work: Path,
+    options: ReadOptions,
+    *,
+    write: bool = True,
+    sample: bool = False,
+    part: bool = False,
 ) -> Reading:
     """Read the file at `path`. Intermediate files and the table are written into `work`.
 
@@ -88,13 +95,25 @@ def read_table(
     _check_options(kind, options)
     cells.warnings[:0] = warnings
     if part:
-        options = replace(options, types={name: kind for name, kind in options.types.items() if name in cells.names})
+        options = replace(
+            options,
+            types={name: kind for name, kind in options.types.items() if name in cells.names},
+        )
     try:
         planned = _planned(connection, cells, options)
     except NotATable as error:
         error.choices = cells.choices
         raise
-    return _finished(connection, cells, planned, Reading(kind, found.packing, {}, [], 0, [], connection, ""), work, options, write, complete)
+    return _finished(
+        connection,
+        cells,
+        planned,
+        Reading(kind, found.packing, {}, [], 0, [], connection, ""),
+        work,
+        options,
+        write,
+        complete,
+    )
 
 
 def _planned(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
@@ -120,12 +139,22 @@ def _check_options(kind: str, options: ReadOptions) -> None:
 
 
 def _cells(
-    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, sample: bool, part: bool
+    connection: Any,
+    found: container.Recognised,
+    kind: str,
+    work: Path,
+    options: ReadOptions,
+    sample: bool,
+    part: bool,
 ) -> tuple[Cells, str, bool]:
     if kind == "excel":
         _check_options(kind, options)
         return read_workbook(connection, found.path, work, options, describe=not part), kind, True
-    path, cut = (cut_sample(found.path, work, SAMPLE_BYTES) if sample and kind in ("csv", "jsonl") else (found.path, False))
+    path, cut = (
+        cut_sample(found.path, work, SAMPLE_BYTES)
+        if sample and kind in ("csv", "jsonl")
+        else (found.path, False)
+    )
     text = as_utf8(path, work, encoding=options.encoding)
     if kind == "csv":
         return read_delimited(connection, text, work, options), "csv", not cut
@@ -137,7 +166,12 @@ def _cells(
 
 
 def _columnar(
-    connection: Any, found: container.Recognised, kind: str, work: Path, options: ReadOptions, warnings: list[Notice]
+    connection: Any,
+    found: container.Recognised,
+    kind: str,
+    work: Path,
+    options: ReadOptions,
+    warnings: list[Notice],
 ) -> Reading:
     """Parquet stays the file it is; Arrow, and what was packed, becomes one in the work folder."""
     _check_options(kind, options)
@@ -157,10 +191,16 @@ def _columnar(
         warnings += duration_notices(table)
     first = f"(FROM read_parquet({quoted(str(table))}) LIMIT 1)"
     for start in range(0, len(schema), 100):  # pages too, not only the footer
-        counts = ", ".join(f"count({identifier(column['name'])})" for column in schema[start : start + 100])
+        counts = ", ".join(
+            f"count({identifier(column['name'])})" for column in schema[start : start + 100]
+        )
         run_sql(connection, f"SELECT {counts} FROM {first}")
-    count = int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(table))})")[0][0])
-    return Reading(kind, found.packing, {}, schema, count, limited(warnings), connection, source, table=table)
+    count = int(
+        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(table))})")[0][0]
+    )
+    return Reading(
+        kind, found.packing, {}, schema, count, limited(warnings), connection, source, table=table
+    )
 
 
 def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, work: Path) -> Path:
@@ -177,38 +217,65 @@ def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, w
     except NoMemory:
         parts = _write_parts(connection, cells, planned, work, FEW_COLUMNS)
     sources = (f"read_parquet({quoted(str(part))})" for part in parts)
-    run_sql(connection, copy_sql(f"SELECT * FROM {' POSITIONAL JOIN '.join(sources)}", table, len(planned)))
+    run_sql(
+        connection,
+        copy_sql(f"SELECT * FROM {' POSITIONAL JOIN '.join(sources)}", table, len(planned)),
+    )
     return table
 
 
-def _write_parts(connection: Any, cells: Cells, planned: list[Planned], work: Path, columns: int) -> list[Path]:
+def _write_parts(
+    connection: Any, cells: Cells, planned: list[Planned], work: Path, columns: int
+) -> list[Path]:
     """Write so many columns of the table at a time, each group into a file."""
     parts = []
     for start in range(0, len(planned), columns):
         part = work / f"table-{start}.parquet"
-        values = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned[start : start + columns])
+        values = ", ".join(
+            f"{plan.value} AS {identifier(plan.name)}" for plan in planned[start : start + columns]
+        )
         run_sql(connection, copy_sql(f"SELECT {values} FROM {cells.relation}", part, len(planned)))
         parts.append(part)
     return parts
 
 
 def _finished(
-    connection: Any, cells: Cells, planned: list[Planned], reading: Reading, work: Path, options: ReadOptions, write: bool, complete: bool
+    connection: Any,
+    cells: Cells,
+    planned: list[Planned],
+    reading: Reading,
+    work: Path,
+    options: ReadOptions,
+    write: bool,
+    complete: bool,
 ) -> Reading:
     selected = ", ".join(f"{plan.value} AS {identifier(plan.name)}" for plan in planned)
     source = f"SELECT {selected} FROM {cells.relation}"
-    reading.rows_sql, reading.relation, reading.values = source, cells.relation, {plan.name: plan.value for plan in planned}
+    reading.rows_sql, reading.relation, reading.values = (
+        source,
+        cells.relation,
+        {plan.name: plan.value for plan in planned},
+    )
     if write:
         reading.table = _write(connection, cells, planned, source, work)
         reading.rows_sql = f"SELECT * FROM read_parquet({quoted(str(reading.table))})"
     described = run_sql(connection, f"DESCRIBE {reading.rows_sql}")
     empty = {plan.name for plan in planned if plan.empty}
-    reading.schema = [{"name": row[0], "type": row[1], **({"empty": True} if row[0] in empty else {})} for row in described]
+    reading.schema = [
+        {"name": row[0], "type": row[1], **({"empty": True} if row[0] in empty else {})}
+        for row in described
+    ]
     check_columns([Column(row[0], row[1]) for row in described])
     text = tagged_text if cells.tagged else str
-    names = ", ".join(f"{text(f'c{index}')} AS {identifier(name)}" for index, name in enumerate(cells.names))
+    names = ", ".join(
+        f"{text(f'c{index}')} AS {identifier(name)}" for index, name in enumerate(cells.names)
+    )
     reading.cells_sql = f"SELECT {names} FROM {cells.relation}"
     reading.options = {**cells.options, **options.given(), "format": reading.format}
-    reading.row_count, reading.warnings, reading.complete = cells.row_count, limited(cells.warnings), complete
+    reading.row_count, reading.warnings, reading.complete = (
+        cells.row_count,
+        limited(cells.warnings),
+        complete,
+    )
     reading.lines, reading.choices = cells.lines, cells.choices
     return reading

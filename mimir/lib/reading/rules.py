@@ -58,7 +58,9 @@ def _full(pattern: str) -> str:
 
 def _plain(name: str, type_name: str, pattern: str, kind: str, *, cast: str = "") -> Rule:
     cast = cast or f"TRY_CAST({{t}} AS {type_name})"
-    return Rule(name, type_name, f"{_full(pattern)} AND {cast} IS NOT NULL", cast, kind, pattern=pattern)
+    return Rule(
+        name, type_name, f"{_full(pattern)} AND {cast} IS NOT NULL", cast, kind, pattern=pattern
+    )
 
 
 _DOTS = "regexp_replace({t}, '^([0-9]{{4}})\\.([0-9]{{2}})\\.([0-9]{{2}})', '\\1-\\2-\\3')"
@@ -71,13 +73,23 @@ def _grouped(name: str, mark: str, decimal: str, proof: str) -> Rule:
     return _number(name, pattern, bare, decimal, proof)
 
 
-def _number(name: str, pattern: str, bare: str, decimal: str, proof: str, kind: str = "number") -> Rule:
+def _number(
+    name: str, pattern: str, bare: str, decimal: str, proof: str, kind: str = "number"
+) -> Rule:
     if decimal == ",":
         bare = f"replace({bare}, ',', '.')"
     cast = f"TRY_CAST({bare} AS DOUBLE)"
     # A leading zero before more digits is a code, and a 64-bit float holds 15 digits exactly.
     digits = f"length(regexp_replace({bare}, '[^0-9]', '', 'g')) <= 15"
-    return Rule(name, "DOUBLE", f"{_full(pattern)} AND {digits} AND {cast} IS NOT NULL", cast, kind, _full(proof) if proof else "", pattern)
+    return Rule(
+        name,
+        "DOUBLE",
+        f"{_full(pattern)} AND {digits} AND {cast} IS NOT NULL",
+        cast,
+        kind,
+        _full(proof) if proof else "",
+        pattern,
+    )
 
 
 BIGINT = _plain("integer", "BIGINT", r"[+-]?(0|[1-9][0-9]{0,18})", "number")
@@ -93,27 +105,62 @@ DOUBLE = Rule(
 )
 BOOLEAN = _plain("boolean", "BOOLEAN", r"(?i:true|false)", "boolean")
 DATE = _plain("date", "DATE", _DAY, "time", cast=f"TRY_CAST({_DOTS} AS DATE)")
-TIMESTAMP = _plain("datetime", "TIMESTAMP", rf"{_DAY}([ T]{_CLOCK})?", "time", cast=f"TRY_CAST({_DOTS} AS TIMESTAMP)")
-TIMESTAMPTZ = _plain("datetime with zone", "TIMESTAMP WITH TIME ZONE", rf"{_DAY}[ T]{_CLOCK}{_ZONE}", "time")
+TIMESTAMP = _plain(
+    "datetime",
+    "TIMESTAMP",
+    rf"{_DAY}([ T]{_CLOCK})?",
+    "time",
+    cast=f"TRY_CAST({_DOTS} AS TIMESTAMP)",
+)
+TIMESTAMPTZ = _plain(
+    "datetime with zone", "TIMESTAMP WITH TIME ZONE", rf"{_DAY}[ T]{_CLOCK}{_ZONE}", "time"
+)
 TIMESTAMP_NS = _plain(
-    "datetime with nanoseconds", "TIMESTAMP_NS", rf"{_DAY}([ T]{_CLOCK_NS})?", "time", cast=f"TRY_CAST({_DOTS} AS TIMESTAMP_NS)"
+    "datetime with nanoseconds",
+    "TIMESTAMP_NS",
+    rf"{_DAY}([ T]{_CLOCK_NS})?",
+    "time",
+    cast=f"TRY_CAST({_DOTS} AS TIMESTAMP_NS)",
 )
 TIME = _plain("time of day", "TIME", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?", "time")
 
-GROUPED_POINT = _grouped("comma thousands", ",", r"\.", r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3}){2,}(\.[0-9]+)?|[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+")
-GROUPED_COMMA = _grouped(
-    "decimal comma", r"\.", ",", r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}(,[0-9]+)?|[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|"
-    r"[+-]?(0|[1-9][0-9]*),([0-9]{1,2}|[0-9]{4,})|[+-]?(0|[0-9]{4,}),[0-9]{3}"
+GROUPED_POINT = _grouped(
+    "comma thousands",
+    ",",
+    r"\.",
+    r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3}){2,}(\.[0-9]+)?|[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+",
 )
-GROUPED_SPACE = _grouped("space thousands", _SPACES, r"\.", rf"[+-]?[1-9][0-9]{{0,2}}({_SPACES}[0-9]{{3}})+(\.[0-9]+)?")
-GROUPED_SPACE_COMMA = _grouped("space thousands, decimal comma", _SPACES, ",", rf"[+-]?[1-9][0-9]{{0,2}}({_SPACES}[0-9]{{3}})+(,[0-9]+)?")
-SURE_GROUPED_POINT = _grouped("comma thousands", ",", r"\.", r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
+GROUPED_COMMA = _grouped(
+    "decimal comma",
+    r"\.",
+    ",",
+    r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}(,[0-9]+)?|[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|"
+    r"[+-]?(0|[1-9][0-9]*),([0-9]{1,2}|[0-9]{4,})|[+-]?(0|[0-9]{4,}),[0-9]{3}",
+)
+GROUPED_SPACE = _grouped(
+    "space thousands", _SPACES, r"\.", rf"[+-]?[1-9][0-9]{{0,2}}({_SPACES}[0-9]{{3}})+(\.[0-9]+)?"
+)
+GROUPED_SPACE_COMMA = _grouped(
+    "space thousands, decimal comma",
+    _SPACES,
+    ",",
+    rf"[+-]?[1-9][0-9]{{0,2}}({_SPACES}[0-9]{{3}})+(,[0-9]+)?",
+)
+SURE_GROUPED_POINT = _grouped(
+    "comma thousands", ",", r"\.", r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?"
+)
 
 _POINT_NUMBER = r"([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?"
 _BARE_PERCENT = "regexp_replace({t}, '[%, ]', '', 'g')"
-PERCENT = _number("percent", rf"[+-]?({_POINT_NUMBER}|\.[0-9]+) ?%", _BARE_PERCENT, ".", "", "number")
+PERCENT = _number(
+    "percent", rf"[+-]?({_POINT_NUMBER}|\.[0-9]+) ?%", _BARE_PERCENT, ".", "", "number"
+)
 PERCENT_COMMA = _number(
-    "percent, decimal comma", r"[+-]?[0-9]+(,[0-9]+)? ?%", "regexp_replace({t}, '[% ]', '', 'g')", ",", r"[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,}) ?%"
+    "percent, decimal comma",
+    r"[+-]?[0-9]+(,[0-9]+)? ?%",
+    "regexp_replace({t}, '[% ]', '', 'g')",
+    ",",
+    r"[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,}) ?%",
 )
 _BARE_CURRENCY = f"regexp_replace({{t}}, {sql_text(_SYMBOLS + '|[, ]')}, '', 'g')"
 CURRENCY = _number(
@@ -125,14 +172,28 @@ CURRENCY = _number(
 )
 
 
-def _dates(name: str, pattern: str, formats: tuple[str, ...], proof: str, type_name: str = "DATE") -> Rule:
+def _dates(
+    name: str, pattern: str, formats: tuple[str, ...], proof: str, type_name: str = "DATE"
+) -> Rule:
     listed = "[" + ", ".join(sql_text(text) for text in formats) + "]"
     cast = f"CAST(try_strptime({{t}}, {listed}) AS {type_name})"
-    return Rule(name, type_name, f"{_full(pattern)} AND {cast} IS NOT NULL", cast, "time", _full(proof) if proof else "", pattern)
+    return Rule(
+        name,
+        type_name,
+        f"{_full(pattern)} AND {cast} IS NOT NULL",
+        cast,
+        "time",
+        _full(proof) if proof else "",
+        pattern,
+    )
 
 
 def _clocked(formats: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{text}{clock}" for text in formats for clock in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f"))
+    return tuple(
+        f"{text}{clock}"
+        for text in formats
+        for clock in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
+    )
 
 
 def _ordered(order: str, separator: str, proof: str) -> tuple[Rule, Rule]:
@@ -143,24 +204,49 @@ def _ordered(order: str, separator: str, proof: str) -> tuple[Rule, Rule]:
     found = proof.format(s=escaped)
     return (
         _dates(f"{order} with {separator}", day, formats, found),
-        _dates(f"{order} with {separator} and time", rf"{day}( {_CLOCK})?", _clocked(formats), f"{found}( .*)?" if found else "", "TIMESTAMP"),
+        _dates(
+            f"{order} with {separator} and time",
+            rf"{day}( {_CLOCK})?",
+            _clocked(formats),
+            f"{found}( .*)?" if found else "",
+            "TIMESTAMP",
+        ),
     )
 
 
 _DAY_FIRST = r"(1[3-9]|2[0-9]|3[01]){s}[0-9]{{1,2}}{s}[0-9]{{4}}"
 _MONTH_FIRST = r"[0-9]{{1,2}}{s}(1[3-9]|2[0-9]|3[01]){s}[0-9]{{4}}"
-DAY_FIRST = (*_ordered("day-month-year", "/", _DAY_FIRST), *_ordered("day-month-year", "-", _DAY_FIRST), *_ordered("day-month-year", ".", ""))
-MONTH_FIRST = (*_ordered("month-day-year", "/", _MONTH_FIRST), *_ordered("month-day-year", "-", _MONTH_FIRST))
+DAY_FIRST = (
+    *_ordered("day-month-year", "/", _DAY_FIRST),
+    *_ordered("day-month-year", "-", _DAY_FIRST),
+    *_ordered("day-month-year", ".", ""),
+)
+MONTH_FIRST = (
+    *_ordered("month-day-year", "/", _MONTH_FIRST),
+    *_ordered("month-day-year", "-", _MONTH_FIRST),
+)
 
 _NAMED = (
-    "%b %d %Y", "%B %d %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b-%d-%Y", "%Y-%b-%d", "%Y %b %d",
-    "%d/%b/%Y", "%d. %B %Y", "%d. %b %Y",
+    "%b %d %Y",
+    "%B %d %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%d-%B-%Y",
+    "%b-%d-%Y",
+    "%Y-%b-%d",
+    "%Y %b %d",
+    "%d/%b/%Y",
+    "%d. %B %Y",
+    "%d. %b %Y",
 )
-_NAMED_DAY = (
-    rf"{_MONTH}\.?[ -][0-9]{{1,2}},?[ -][0-9]{{4}}|[0-9]{{1,2}}\.?[ /-]{_MONTH}[ /-][0-9]{{4}}|[0-9]{{4}}[ -]{_MONTH}[ -][0-9]{{1,2}}"
-)
+_NAMED_DAY = rf"{_MONTH}\.?[ -][0-9]{{1,2}},?[ -][0-9]{{4}}|[0-9]{{1,2}}\.?[ /-]{_MONTH}[ /-][0-9]{{4}}|[0-9]{{4}}[ -]{_MONTH}[ -][0-9]{{1,2}}"
 MONTH_NAME = _dates("month name", _NAMED_DAY, _NAMED, "")
-MONTH_NAME_TIME = _dates("month name and time", rf"({_NAMED_DAY})( {_CLOCK})?", _clocked(_NAMED), "", "TIMESTAMP")
+MONTH_NAME_TIME = _dates(
+    "month name and time", rf"({_NAMED_DAY})( {_CLOCK})?", _clocked(_NAMED), "", "TIMESTAMP"
+)
 
 ISO_RULES = (DATE, TIMESTAMP, TIMESTAMPTZ, TIMESTAMP_NS, TIME)
 NUMBER_RULES = (BIGINT, DOUBLE)
@@ -183,6 +269,30 @@ TEXT_RULES: tuple[Rule, ...] = (
 )
 
 MISSING_WORDS = (
-    "n/a", "#n/a", "#n/a n/a", "na", "n.a.", "<na>", "null", "none", "nil", "nan", "missing", "-", "--", "---", "–", "—", ".", "..", "...", "?",
-    "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!",
+    "n/a",
+    "#n/a",
+    "#n/a n/a",
+    "na",
+    "n.a.",
+    "<na>",
+    "null",
+    "none",
+    "nil",
+    "nan",
+    "missing",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    ".",
+    "..",
+    "...",
+    "?",
+    "#div/0!",
+    "#value!",
+    "#ref!",
+    "#name?",
+    "#num!",
+    "#null!",
 )

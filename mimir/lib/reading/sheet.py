@@ -7,7 +7,14 @@ from typing import Any
 
 from mimir.lib.reading.cellrange import CellRange
 from mimir.lib.reading.cells import Part, column_names
-from mimir.lib.reading.header import Row, Start, find_start, looks_like_data, skipped_notice, title_end
+from mimir.lib.reading.header import (
+    Row,
+    Start,
+    find_start,
+    looks_like_data,
+    skipped_notice,
+    title_end,
+)
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import NotATable
@@ -23,7 +30,9 @@ def rows_in(sheet: Any, cells: CellRange) -> Iterator[Numbered]:
     """The rows of a calamine sheet that lie in a range, each cut to it. Empty columns before the first filled one are left out."""
     left = sheet.start[1] if sheet.start else 0
     first, last = max(0, cells.first_column - 1 - left), max(0, cells.last_column - left)
-    for number, row in enumerate(sheet.iter_rows(), start=1):  # from row 1, whatever `sheet.start` is
+    for number, row in enumerate(
+        sheet.iter_rows(), start=1
+    ):  # from row 1, whatever `sheet.start` is
         if number > cells.last_row:
             return
         if number >= cells.first_row:
@@ -33,7 +42,14 @@ def rows_in(sheet: Any, cells: CellRange) -> Iterator[Numbered]:
 class SheetTable:
     """The table of a sheet, its header found. `reserved`: names that its columns must not have."""
 
-    def __init__(self, name: str, rows: Iterator[Numbered], options: ReadOptions, warnings: list[Notice], reserved: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        rows: Iterator[Numbered],
+        options: ReadOptions,
+        warnings: list[Notice],
+        reserved: Sequence[str] = (),
+    ) -> None:
         self.name, self.warnings = name, warnings
         self._rows, self._options = rows, options
         self._leading: list[Numbered] = []
@@ -49,7 +65,10 @@ class SheetTable:
             if len(self._leading) >= LEADING_ROWS:
                 break
         leading = self._leading
-        self.lines = ["\t".join(text_of(value) for value in row).rstrip("\t")[:500] for _, row in leading[:LINES_SHOWN]]
+        self.lines = [
+            "\t".join(text_of(value) for value in row).rstrip("\t")[:500]
+            for _, row in leading[:LINES_SHOWN]
+        ]
         filled = [
             Row(number, _stripped(row), index > 0 and not _stripped(leading[index - 1][1]))
             for index, (number, row) in enumerate(leading)
@@ -69,7 +88,9 @@ class SheetTable:
         self._leading = [(at, row) for at, row in leading if at > number and at != units]
         names = [text_of(value) for value in next(row for at, row in leading if at == number)]
         if looks_like_data(names, [[text_of(value) for value in row] for _, row in self._leading]):
-            self.warnings.append(Notice("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])}))
+            self.warnings.append(
+                Notice("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])})
+            )
         return names
 
     def _without_cells(self) -> str:
@@ -83,7 +104,9 @@ class SheetTable:
             first = next((index for index, row in enumerate(filled) if row.line == wanted), None)
             if first is None:
                 where = f" in {self._options.range}" if self._options.range else ""
-                raise NotATable(f"Sheet {self.name} has no row {wanted}{where} to name the columns.")
+                raise NotATable(
+                    f"Sheet {self.name} has no row {wanted}{where} to name the columns."
+                )
             return Start(first=first)
         header = self._options.header_row is None
         if self._options.skip_rows is not None:
@@ -93,11 +116,15 @@ class SheetTable:
         except NotATable:  # the width of a sheet is known: columns without a name get one
             start = Start(title_end(filled), header=header)
         if start.first:
-            self.warnings.append(skipped_notice(filled[0].line, filled[start.first].line - 1, filled[: start.first]))
+            self.warnings.append(
+                skipped_notice(filled[0].line, filled[start.first].line - 1, filled[: start.first])
+            )
         self.warnings += start.warnings
         return start
 
-    def write(self, output: Any, first: int, parts: list[Part], shaped: Callable[[list[str]], list[str]]) -> int:
+    def write(
+        self, output: Any, first: int, parts: list[Part], shaped: Callable[[list[str]], list[str]]
+    ) -> int:
         """Write the tagged cells as CSV, each row as `shaped` makes it; how many rows. `first` rows are there before; `parts` grows."""
         writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
         width, count, blank, offset = len(self.names), 0, 0, None

@@ -35,16 +35,26 @@ class JoinedSheets:
 
     def _notices(self, table: SheetTable) -> list[Notice]:
         """What was noticed in a sheet, and how its columns differ from those of the others."""
-        found = [Notice(notice.code, {**notice.params, "of_sheet": table.name}) for notice in table.warnings]
+        found = [
+            Notice(notice.code, {**notice.params, "of_sheet": table.name})
+            for notice in table.warnings
+        ]
         for name in table.names:
             stands = self.names[self._places[name.casefold()]]
             if stands != name:
-                found.append(Notice("sheet_spelling", {"sheet": table.name, "name": name, "column": stands}))
+                found.append(
+                    Notice("sheet_spelling", {"sheet": table.name, "name": name, "column": stands})
+                )
         own = {name.casefold() for name in table.names}
         lacking = [name for name in self.names[1:] if name.casefold() not in own]
         if lacking:
             more = f" and {len(lacking) - _NAMES_SHOWN} more" if len(lacking) > _NAMES_SHOWN else ""
-            found.append(Notice("sheet_lacks_columns", {"sheet": table.name, "columns": ", ".join(lacking[:_NAMES_SHOWN]) + more}))
+            found.append(
+                Notice(
+                    "sheet_lacks_columns",
+                    {"sheet": table.name, "columns": ", ".join(lacking[:_NAMES_SHOWN]) + more},
+                )
+            )
         return found
 
     def write(self, output: Any) -> int:

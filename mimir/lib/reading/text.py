@@ -14,7 +14,13 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_NAMES = {"cp1252": "Windows-1252", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
+_NAMES = {
+    "cp1252": "Windows-1252",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "utf-32": "UTF-32",
+}
 GUESS_SHARE_MAX = 0.3  # of all letters: more bytes above 127 are not a Western text
 _NOT_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
 
@@ -44,7 +50,11 @@ def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
         if chosen:
             raise NotATable(fault)
         chosen = _guess(path, fault)
-        warnings.append(Notice("guessed_encoding", {"encoding": _NAMES[chosen], "example": _example(path, chosen)}))
+        warnings.append(
+            Notice(
+                "guessed_encoding", {"encoding": _NAMES[chosen], "example": _example(path, chosen)}
+            )
+        )
     elif not encoding or chosen != "utf-8":
         warnings.append(Notice("converted_encoding", {"encoding": _NAMES.get(chosen, chosen)}))
     return _counted(_transcoded(path, work, chosen), chosen, tuple(warnings))
@@ -59,7 +69,11 @@ def _unmarked(start: bytes) -> str:
     even, odd = start[0:2000:2], start[1:2000:2]
     if len(odd) >= 4 and odd.count(0) > 0.9 * len(odd) and not even.count(0):
         return "utf-16-le"
-    return "utf-16-be" if len(even) >= 4 and even.count(0) > 0.9 * len(even) and not odd.count(0) else ""
+    return (
+        "utf-16-be"
+        if len(even) >= 4 and even.count(0) > 0.9 * len(even) and not odd.count(0)
+        else ""
+    )
 
 
 def _utf8_fault(path: Path) -> str:
@@ -76,7 +90,9 @@ def _utf8_fault(path: Path) -> str:
             return f"The file is not UTF-8: byte {position} in line {line} is 0x{byte:02X}. Save it as UTF-8, or choose its encoding."
         if b"\x00" in block:
             line += block[: block.index(b"\x00")].count(b"\n")
-            raise NotATable(f"Line {line} holds U+0000, which text must not hold. The file may be binary or damaged.")
+            raise NotATable(
+                f"Line {line} holds U+0000, which text must not hold. The file may be binary or damaged."
+            )
         offset, line = offset + len(block), line + block.count(b"\n")
     if decoder.getstate()[0]:
         return f"The file ends in the middle of a character, in line {line}: it is cut off, or not UTF-8."
@@ -88,11 +104,16 @@ def _guess(path: Path, fault: str) -> str:
     high = letters = 0
     for block in blocks(path):
         if b"\x00" in block:
-            raise NotATable("The file is binary, or text in an unknown encoding. Save it as UTF-8 and upload that.")
+            raise NotATable(
+                "The file is binary, or text in an unknown encoding. Save it as UTF-8 and upload that."
+            )
         if any(byte in block for byte in _NOT_1252):
             raise NotATable(fault)
         counted = sum(byte > 127 for byte in block[:65_536])
-        high, letters = high + counted, letters + counted + sum(chr(byte).isalpha() for byte in block[:65_536] if byte < 128)
+        high, letters = (
+            high + counted,
+            letters + counted + sum(chr(byte).isalpha() for byte in block[:65_536] if byte < 128),
+        )
     if high > GUESS_SHARE_MAX * max(letters, 1) and high > 3:
         raise NotATable(fault)
     return "cp1252"
@@ -120,7 +141,9 @@ def _transcoded(path: Path, work: Path, encoding: str) -> Path:
                 message = f"The file is not {_NAMES.get(encoding, encoding)}: a byte near line {line} does not fit. Choose its encoding."
                 raise NotATable(message) from error
             if "\x00" in text:
-                raise NotATable(f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which text must not hold.")
+                raise NotATable(
+                    f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which text must not hold."
+                )
             output.write(text.removeprefix("\ufeff") if first else text)
             first, line = first and not text, line + text.count("\n")
     return target
@@ -142,7 +165,6 @@ def _counted(path: Path, encoding: str, warnings: tuple[Notice, ...]) -> Text:
     crlf = lf = cr = 0
     last = b""
     for block in blocks(path):
-
         crlf += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
         lf, cr = lf + block.count(b"\n"), cr + block.count(b"\r")
         last = block[-1:]

@@ -16,7 +16,22 @@ _TIME_WORDS = {
     "at", "time", "times", "timestamp", "date", "datetime", "ts", "created", "updated", "modified", "changed", "deleted", "started", "ended",
     "finished", "expires", "expired", "since", "until", "epoch", "unix", "mtime", "ctime", "atime",
 }  # fmt: skip
-_UNIT_WORDS = {"s", "sec", "secs", "second", "seconds", "ms", "msec", "millis", "millisecond", "milliseconds", "utc", "gmt", "unix", "epoch"}
+_UNIT_WORDS = {
+    "s",
+    "sec",
+    "secs",
+    "second",
+    "seconds",
+    "ms",
+    "msec",
+    "millis",
+    "millisecond",
+    "milliseconds",
+    "utc",
+    "gmt",
+    "unix",
+    "epoch",
+}
 UNIX_TYPES = {
     "TIMESTAMP": "make_timestamp({ticks})",
     "TIMESTAMP_NS": "make_timestamp_ns({ticks})",
@@ -27,7 +42,11 @@ UNIX_TYPES = {
 
 def unix_rules(formats: Sequence[str], type_name: str) -> list[Rule]:
     """The rules that read numbers as a type of time, largest unit first: a number of milliseconds is beyond the years that seconds reach."""
-    return [_rule(name, digits, type_name) for name, digits in UNIX_FORMATS.items() if name in formats and type_name in UNIX_TYPES]
+    return [
+        _rule(name, digits, type_name)
+        for name, digits in UNIX_FORMATS.items()
+        if name in formats and type_name in UNIX_TYPES
+    ]
 
 
 def is_unix(rule: Rule | None) -> bool:
@@ -44,7 +63,13 @@ def is_rounded(rule: Rule, text: str) -> str:
 def names_a_time(name: str) -> bool:
     """Whether a column's name says that it holds times: its last word does, perhaps before a unit (`created_at`, `eventTime`, `ts_ms`)."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
-    last = words[-1:] if words[-1:] and words[-1] in _TIME_WORDS else words[-2:-1] if words and words[-1] in _UNIT_WORDS else []
+    last = (
+        words[-1:]
+        if words[-1:] and words[-1] in _TIME_WORDS
+        else words[-2:-1]
+        if words and words[-1] in _UNIT_WORDS
+        else []
+    )
     return bool(last) and last[0] in _TIME_WORDS
 
 
@@ -57,7 +82,12 @@ def is_plausible(text: str, name: str) -> str:
 def likely_format(text: str) -> str:
     """The format by which a whole number of today's times would be read; empty for other text."""
     digits = len(text) if text.isascii() and text.isdigit() else 0
-    return {10: "unix-seconds", 13: "unix-milliseconds", 16: "unix-microseconds", 19: "unix-nanoseconds"}.get(digits, "")
+    return {
+        10: "unix-seconds",
+        13: "unix-milliseconds",
+        16: "unix-microseconds",
+        19: "unix-nanoseconds",
+    }.get(digits, "")
 
 
 def _shift(digits: int, type_name: str) -> int:
@@ -77,4 +107,11 @@ def _rule(name: str, digits: int, type_name: str) -> Rule:
     match = f"regexp_full_match({{t}}, '{pattern}') AND {ticks} >= {low * unit} AND {ticks} < {high * unit}"
     if type_name == "DATE":
         match += f" AND {ticks} % {_MICROS_A_DAY} = 0"
-    return Rule(name, type_name, match, UNIX_TYPES[type_name].format(ticks=f"CAST({ticks} AS BIGINT)"), "unix", pattern=_NUMBER)
+    return Rule(
+        name,
+        type_name,
+        match,
+        UNIX_TYPES[type_name].format(ticks=f"CAST({ticks} AS BIGINT)"),
+        "unix",
+        pattern=_NUMBER,
+    )

@@ -19,7 +19,9 @@ UNPACKED_BYTES_MAX = 512 * 1024**2  # a workbook is read into memory whole
 CELLS_MAX = 20_000_000
 
 
-def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions, *, describe: bool = True) -> Cells:
+def read_workbook(
+    connection: Any, path: Path, work: Path, options: ReadOptions, *, describe: bool = True
+) -> Cells:
     """The cells of one sheet, or of several below one another. Raises: NotATable, with the sheets in its `choices`.
 
     Without `describe` the other sheets are not opened, and those in `choices` have names only.
@@ -32,9 +34,12 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions,
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(nameless))
         sheets: list[dict[str, Any]] = [
-            _described(workbook, meta) if describe else {"name": meta.name} for meta in workbook.sheets_metadata
+            _described(workbook, meta) if describe else {"name": meta.name}
+            for meta in workbook.sheets_metadata
         ]
-    except Exception as error:  # calamine's errors have no common base that is told from Python's own
+    except (
+        Exception
+    ) as error:  # calamine's errors have no common base that is told from Python's own
         raise NotATable(_fault(str(error)), detail=str(error)[:500]) from error
     try:
         if options.sheets:
@@ -48,10 +53,16 @@ def read_workbook(connection: Any, path: Path, work: Path, options: ReadOptions,
     return cells
 
 
-def _read_one(connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]) -> Cells:
+def _read_one(
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+) -> Cells:
     name = _chosen(sheets, options.sheet)
     warnings: list[Notice] = []
-    others = [] if options.sheet else [item["name"] for item in sheets if item["name"] != name and item["rows"]]
+    others = (
+        []
+        if options.sheet
+        else [item["name"] for item in sheets if item["name"] != name and item["rows"]]
+    )
     if others:
         warnings.append(Notice("other_sheets", {"sheet": name, "others": ", ".join(others[:10])}))
     table, _ = _table(workbook, name, options, warnings, CELLS_MAX)
@@ -64,13 +75,17 @@ def _read_one(connection: Any, workbook: Any, work: Path, options: ReadOptions, 
     return Cells(paths, table.names, count, True, found, warnings, lines=table.lines, parts=parts)
 
 
-def _read_several(connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]) -> Cells:
+def _read_several(
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+) -> Cells:
     tables: list[SheetTable] = []
     left = CELLS_MAX
     for name in options.sheets:
         warnings: list[Notice] = []
         try:
-            table, cells = _table(workbook, _chosen(sheets, name), options, warnings, left, reserved=[SHEET_COLUMN])
+            table, cells = _table(
+                workbook, _chosen(sheets, name), options, warnings, left, reserved=[SHEET_COLUMN]
+            )
         except NotATable as error:
             prefix = "" if name in error.message else f"Sheet {name}: "
             raise NotATable(f"{prefix}{error.message}", detail=error.detail) from error
@@ -78,35 +93,60 @@ def _read_several(connection: Any, workbook: Any, work: Path, options: ReadOptio
         tables.append(table)
     joined = JoinedSheets(tables)
     if len(joined.names) > COLUMNS_MAX:
-        raise NotATable(f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are accepted. Choose fewer sheets.")
+        raise NotATable(
+            f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are accepted. Choose fewer sheets."
+        )
     clean = work / "clean.csv"
     with clean.open("w", encoding="utf-8", newline="") as output:
         count = joined.write(output)
     paths = copy_clean(connection, clean, work, len(joined.names))
-    return Cells(paths, joined.names, count, True, joined.options, joined.warnings, lines=tables[0].lines, parts=joined.parts)
+    return Cells(
+        paths,
+        joined.names,
+        count,
+        True,
+        joined.options,
+        joined.warnings,
+        lines=tables[0].lines,
+        parts=joined.parts,
+    )
 
 
 def _table(
-    workbook: Any, name: str, options: ReadOptions, warnings: list[Notice], cells_max: int, *, reserved: Sequence[str] = ()
+    workbook: Any,
+    name: str,
+    options: ReadOptions,
+    warnings: list[Notice],
+    cells_max: int,
+    *,
+    reserved: Sequence[str] = (),
 ) -> tuple[SheetTable, int]:
     """The table of a sheet, and how many cells it has at most."""
     cells = parse_range(options.range) if options.range else CellRange()
     try:
         sheet = workbook.get_sheet_by_name(name)
     except Exception as error:  # a sheet that is damaged, or a chart
-        raise NotATable(f"Sheet {name} has no cells. Choose another one.", detail=str(error)[:500]) from error
+        raise NotATable(
+            f"Sheet {name} has no cells. Choose another one.", detail=str(error)[:500]
+        ) from error
     if sheet.start is None:
         raise NotATable(f"Sheet {name} has no cells. Choose another one.")
     if not cells.meets(sheet.start, sheet.end):
         area = f"{cell_name(*sheet.start)}:{cell_name(*sheet.end)}"
         raise NotATable(f"Sheet {name} has no cells in {cells.text}. Its cells are in {area}.")
     rows = min(cells.last_row, sheet.end[0] + 1) - max(cells.first_row, sheet.start[0] + 1) + 1
-    columns = min(cells.last_column, sheet.end[1] + 1) - max(cells.first_column, sheet.start[1] + 1) + 1
+    columns = (
+        min(cells.last_column, sheet.end[1] + 1) - max(cells.first_column, sheet.start[1] + 1) + 1
+    )
     if rows * columns > cells_max:
         together = " together with the sheets before it" if cells_max < CELLS_MAX else ""
-        raise NotATable(f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer cells, or save it as CSV.")
+        raise NotATable(
+            f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer cells, or save it as CSV."
+        )
     if columns > COLUMNS_MAX:
-        raise NotATable(f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a range of fewer columns, such as A:Z.")
+        raise NotATable(
+            f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a range of fewer columns, such as A:Z."
+        )
     _note_merged(sheet, name, cells, warnings)
     return SheetTable(name, rows_in(sheet, cells), options, warnings, reserved), rows * columns
 
@@ -117,7 +157,9 @@ def _check_size(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > UNPACKED_BYTES_MAX:
-        raise NotATable(f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. Save the sheet as CSV and upload that.")
+        raise NotATable(
+            f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. Save the sheet as CSV and upload that."
+        )
 
 
 def _described(workbook: Any, meta: Any) -> dict[str, Any]:
@@ -132,9 +174,13 @@ def _described(workbook: Any, meta: Any) -> dict[str, Any]:
 def _chosen(sheets: Sequence[dict[str, Any]], wanted: str) -> str:
     if wanted:
         if all(item["name"] != wanted for item in sheets):
-            raise NotATable(f"The workbook has no sheet {wanted}. It has {', '.join(item['name'] for item in sheets[:20])}.")
+            raise NotATable(
+                f"The workbook has no sheet {wanted}. It has {', '.join(item['name'] for item in sheets[:20])}."
+            )
         return wanted
-    filled = [item for item in sheets if item["rows"] and not item["hidden"]] or [item for item in sheets if item["rows"]]
+    filled = [item for item in sheets if item["rows"] and not item["hidden"]] or [
+        item for item in sheets if item["rows"]
+    ]
     if not filled:
         raise NotATable("The workbook has no cells.")
     return str(filled[0]["name"])
@@ -148,7 +194,14 @@ def _fault(complaint: str) -> str:
 
 
 def _note_merged(sheet: Any, name: str, cells: CellRange, warnings: list[Notice]) -> None:
-    ranges = [(first, last) for first, last in sheet.merged_cell_ranges or [] if cells.meets(first, last)]
+    ranges = [
+        (first, last) for first, last in sheet.merged_cell_ranges or [] if cells.meets(first, last)
+    ]
     if ranges:
         listed = ", ".join(f"{cell_name(*first)}:{cell_name(*last)}" for first, last in ranges[:5])
-        warnings.append(Notice("merged_cells", {"sheet": name, "ranges": listed + (" and more" if len(ranges) > 5 else "")}))
+        warnings.append(
+            Notice(
+                "merged_cells",
+                {"sheet": name, "ranges": listed + (" and more" if len(ranges) > 5 else "")},
+            )
+        )

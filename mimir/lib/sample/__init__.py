@@ -11,7 +11,12 @@ PROJECT, PROJECT_NAME = "seattle-weather", "Seattle weather"
 DESCRIPTION = "Daily weather of Seattle, 2012 to 2015 (NOAA)."
 FILE = Path(__file__).parent / "seattle-weather.csv"
 DATASET, PIPELINE, MODEL, TWIN = "weather", "weather-days", "tomorrow", "seattle"
-BY_MONTH, HISTORY, RECENT, FORECAST = "weather-by-month", "weather-history", "weather-recent", "forecast"
+BY_MONTH, HISTORY, RECENT, FORECAST = (
+    "weather-by-month",
+    "weather-history",
+    "weather-recent",
+    "forecast",
+)
 
 _BY_MONTH = """
 SELECT
@@ -39,7 +44,9 @@ SELECT
 FROM weather
 """.strip()
 
-_HISTORY = "SELECT * FROM days WHERE date < DATE '2015-12-01' AND next_temp_max IS NOT NULL ORDER BY date"
+_HISTORY = (
+    "SELECT * FROM days WHERE date < DATE '2015-12-01' AND next_temp_max IS NOT NULL ORDER BY date"
+)
 _RECENT = "SELECT * EXCLUDE (next_temp_max) FROM days WHERE date >= DATE '2015-12-01' ORDER BY date"
 
 _REPORT = """
@@ -61,7 +68,12 @@ DEFINITION: dict[str, Any] = {
     "steps": [
         {"id": "weather", "uses": "read", "with": {"dataset": DATASET}},
         {"id": "by_month", "uses": "sql", "with": {"query": _BY_MONTH}},
-        {"id": "report", "uses": "command", "needs": ["by_month"], "with": {"argv": ["python3", "-c", _REPORT]}},
+        {
+            "id": "report",
+            "uses": "command",
+            "needs": ["by_month"],
+            "with": {"argv": ["python3", "-c", _REPORT]},
+        },
         {"id": "save_months", "uses": "write", "with": {"dataset": BY_MONTH, "from": "by_month"}},
         {"id": "days", "uses": "sql", "with": {"query": _DAYS}},
         {"id": "history", "uses": "sql", "with": {"query": _HISTORY}},
@@ -78,10 +90,20 @@ TWIN_DEFINITION: dict[str, Any] = {
             "title": "Day",
             "key": {"name": "date", "title": "Date"},
             "properties": [
-                {"name": "temp_max", "type": "number", "unit": "°C", "title": "Highest temperature"},
+                {
+                    "name": "temp_max",
+                    "type": "number",
+                    "unit": "°C",
+                    "title": "Highest temperature",
+                },
                 {"name": "temp_min", "type": "number", "unit": "°C", "title": "Lowest temperature"},
                 {"name": "weather", "type": "string", "title": "Weather"},
-                {"name": "next_temp_max", "type": "number", "unit": "°C", "title": "Highest temperature of the day after, predicted"},
+                {
+                    "name": "next_temp_max",
+                    "type": "number",
+                    "unit": "°C",
+                    "title": "Highest temperature of the day after, predicted",
+                },
             ],
         }
     ]
@@ -89,14 +111,26 @@ TWIN_DEFINITION: dict[str, Any] = {
 
 # The four jobs in the order in which each uses what the one before made.
 JOBS: tuple[dict[str, Any], ...] = (
-    {"type": "pipeline_execution", "name": "Prepare the days", "parameters": {"pipeline": PIPELINE}},
+    {
+        "type": "pipeline_execution",
+        "name": "Prepare the days",
+        "parameters": {"pipeline": PIPELINE},
+    },
     {
         "type": "ml_training",
         "name": "Learn tomorrow's temperature",
         "parameters": {
             "dataset": HISTORY,
             "target": "next_temp_max",
-            "features": ["day_of_year", "temp_max", "temp_min", "temp_max_before", "precipitation", "wind", "weather"],
+            "features": [
+                "day_of_year",
+                "temp_max",
+                "temp_min",
+                "temp_max_before",
+                "precipitation",
+                "wind",
+                "weather",
+            ],
             "model": MODEL,
             "algorithm": "hist_gradient_boosting",
             "hyperparameters": {"learning_rate": 0.05, "max_iter": 120},
@@ -105,7 +139,12 @@ JOBS: tuple[dict[str, Any], ...] = (
     {
         "type": "ml_inference",
         "name": "Predict the last days",
-        "parameters": {"model": MODEL, "dataset": RECENT, "output": FORECAST, "keys": ["date", "temp_max", "temp_min", "weather"]},
+        "parameters": {
+            "model": MODEL,
+            "dataset": RECENT,
+            "output": FORECAST,
+            "keys": ["date", "temp_max", "temp_min", "weather"],
+        },
     },
     {
         "type": "digital_twin_update",
@@ -115,7 +154,12 @@ JOBS: tuple[dict[str, Any], ...] = (
             "dataset": FORECAST,
             "type": "day",
             "key": "date",
-            "properties": {"temp_max": "temp_max", "temp_min": "temp_min", "weather": "weather", "next_temp_max": "prediction"},
+            "properties": {
+                "temp_max": "temp_max",
+                "temp_min": "temp_min",
+                "weather": "weather",
+                "next_temp_max": "prediction",
+            },
         },
     },
 )

@@ -26,18 +26,30 @@ class ColumnChange:
     message: str
 
 
-def column_changes(before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]]) -> list[ColumnChange]:
+def column_changes(
+    before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]]
+) -> list[ColumnChange]:
     """Changes from schema `before` to schema `after`: removed columns first, then changed types, then added ones.
 
     Names are compared exactly, as jobs do. At most `CHANGES_MAX`.
     """
     old = {column["name"]: column["type"] for column in before}
     new = {column["name"]: column["type"] for column in after}
-    removed = [ColumnChange(ChangeKind.REMOVED, name, kind, "", f"Column {name} is missing.") for name, kind in old.items() if name not in new]
+    removed = [
+        ColumnChange(ChangeKind.REMOVED, name, kind, "", f"Column {name} is missing.")
+        for name, kind in old.items()
+        if name not in new
+    ]
     changed = [
-        ColumnChange(ChangeKind.TYPE, name, old[name], kind, f"Column {name} was {old[name]} and is {kind}.")
+        ColumnChange(
+            ChangeKind.TYPE, name, old[name], kind, f"Column {name} was {old[name]} and is {kind}."
+        )
         for name, kind in new.items()
         if name in old and old[name] != kind
     ]
-    added = [ColumnChange(ChangeKind.ADDED, name, "", kind, f"Column {name} is new.") for name, kind in new.items() if name not in old]
+    added = [
+        ColumnChange(ChangeKind.ADDED, name, "", kind, f"Column {name} is new.")
+        for name, kind in new.items()
+        if name not in old
+    ]
     return [*removed, *changed, *added][:CHANGES_MAX]

@@ -3,13 +3,31 @@
 from typing import Any
 
 
-def _whole(title: str, low: int, high: int, default: int | None, description: str, *, none: bool = False) -> dict[str, Any]:
+def _whole(
+    title: str, low: int, high: int, default: int | None, description: str, *, none: bool = False
+) -> dict[str, Any]:
     kind: Any = ["integer", "null"] if none else "integer"
-    return {"type": kind, "title": title, "minimum": low, "maximum": high, "default": default, "description": description}
+    return {
+        "type": kind,
+        "title": title,
+        "minimum": low,
+        "maximum": high,
+        "default": default,
+        "description": description,
+    }
 
 
-def _number(title: str, low: float, high: float, default: float, description: str) -> dict[str, Any]:
-    return {"type": "number", "title": title, "minimum": low, "maximum": high, "default": default, "description": description}
+def _number(
+    title: str, low: float, high: float, default: float, description: str
+) -> dict[str, Any]:
+    return {
+        "type": "number",
+        "title": title,
+        "minimum": low,
+        "maximum": high,
+        "default": default,
+        "description": description,
+    }
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -20,14 +38,34 @@ _DEPTH = "How many splits lie between the root and a leaf at most. null: no limi
 _LEAF = "Rows each leaf has to hold at least."
 
 # sklearn.linear_model.LinearRegression
-LINEAR = _object({"fit_intercept": {"type": "boolean", "title": "Intercept", "default": True, "description": "Whether a constant is fitted."}})
+LINEAR = _object(
+    {
+        "fit_intercept": {
+            "type": "boolean",
+            "title": "Intercept",
+            "default": True,
+            "description": "Whether a constant is fitted.",
+        }
+    }
+)
 
 # sklearn.linear_model.LogisticRegression; max_iter is higher than scikit-learn's, so that scaled data converges
 LOGISTIC = _object(
     {
-        "C": _number("C", 1e-6, 1e6, 1.0, "The inverse of the regularisation's strength: smaller is stronger."),
+        "C": _number(
+            "C",
+            1e-6,
+            1e6,
+            1.0,
+            "The inverse of the regularisation's strength: smaller is stronger.",
+        ),
         "max_iter": _whole("Iterations", 1, 100_000, 1000, "Of the solver, at most."),
-        "fit_intercept": {"type": "boolean", "title": "Intercept", "default": True, "description": "Whether a constant is fitted."},
+        "fit_intercept": {
+            "type": "boolean",
+            "title": "Intercept",
+            "default": True,
+            "description": "Whether a constant is fitted.",
+        },
         "class_weight": {
             "type": ["string", "null"],
             "enum": ["balanced", None],
@@ -65,7 +103,9 @@ HIST_GRADIENT_BOOSTING = _object(
     {
         "learning_rate": _number("Learning rate", 0.0001, 1.0, 0.1, "How much each tree corrects."),
         "max_iter": _whole("Trees", 1, 10_000, 100, "How many rounds of trees are grown at most."),
-        "max_leaf_nodes": _whole("Leaves", 2, 100_000, 31, "Of each tree, at most. null: no limit.", none=True),
+        "max_leaf_nodes": _whole(
+            "Leaves", 2, 100_000, 31, "Of each tree, at most. null: no limit.", none=True
+        ),
         "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
         "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 20, _LEAF),
         "l2_regularization": _number("L2 regularisation", 0.0, 1e6, 0.0, "0: none."),

@@ -35,7 +35,9 @@ def check(schema: dict[str, Any], value: Any, path: str) -> list[Fault]:
     return list(found.values())
 
 
-_validators: dict[int, Any] = {}  # by the schema's id: schemas are constants of modules, so an id does not come again
+_validators: dict[
+    int, Any
+] = {}  # by the schema's id: schemas are constants of modules, so an id does not come again
 
 
 def _validator(schema: dict[str, Any]) -> Any:
@@ -66,7 +68,9 @@ def _faults(error: Any, path: str) -> Iterator[Fault]:
     elif rule == "additionalProperties":
         known = error.schema.get("properties", {})
         for name in sorted(set(error.instance) - set(known))[:_NAMES_MAX]:
-            yield Fault(f"{where}.{str(name)[:_SHOWN_MAX]}", f"is not known here: use {', '.join(known)}")
+            yield Fault(
+                f"{where}.{str(name)[:_SHOWN_MAX]}", f"is not known here: use {', '.join(known)}"
+            )
     else:
         yield Fault(where, _sentence(error, rule, allowed))
 
@@ -136,7 +140,13 @@ def _shown(value: Any) -> str:
 
 
 def _shown_bare(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = (
+        f'"{value}"'
+        if isinstance(value, str)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
 
 

@@ -25,8 +25,23 @@ class Metric:
 
 
 _ALL = (
-    Metric("r2", "R²", REGRESSION, True, "The part of the target's variance that the model explains; 1 is perfect, 0 is the mean.", high=1.0),
-    Metric("mean_absolute_error", "Mean absolute error", REGRESSION, False, "How far off a prediction is, on average.", True, low=0.0),
+    Metric(
+        "r2",
+        "R²",
+        REGRESSION,
+        True,
+        "The part of the target's variance that the model explains; 1 is perfect, 0 is the mean.",
+        high=1.0,
+    ),
+    Metric(
+        "mean_absolute_error",
+        "Mean absolute error",
+        REGRESSION,
+        False,
+        "How far off a prediction is, on average.",
+        True,
+        low=0.0,
+    ),
     Metric(
         "root_mean_squared_error",
         "Root mean squared error",
@@ -36,7 +51,15 @@ _ALL = (
         True,
         low=0.0,
     ),
-    Metric("accuracy", "Accuracy", CLASSIFICATION, True, "The part of the rows whose class is predicted right.", low=0.0, high=1.0),
+    Metric(
+        "accuracy",
+        "Accuracy",
+        CLASSIFICATION,
+        True,
+        "The part of the rows whose class is predicted right.",
+        low=0.0,
+        high=1.0,
+    ),
     Metric(
         "balanced_accuracy",
         "Balanced accuracy",
@@ -46,8 +69,23 @@ _ALL = (
         low=0.0,
         high=1.0,
     ),
-    Metric("f1_macro", "F1 (macro)", CLASSIFICATION, True, "Precision and recall in one figure, averaged over the classes.", low=0.0, high=1.0),
-    Metric("log_loss", "Log loss", CLASSIFICATION, False, "How surprised the model's probabilities are by the true classes; 0 is perfect.", low=0.0),
+    Metric(
+        "f1_macro",
+        "F1 (macro)",
+        CLASSIFICATION,
+        True,
+        "Precision and recall in one figure, averaged over the classes.",
+        low=0.0,
+        high=1.0,
+    ),
+    Metric(
+        "log_loss",
+        "Log loss",
+        CLASSIFICATION,
+        False,
+        "How surprised the model's probabilities are by the true classes; 0 is perfect.",
+        low=0.0,
+    ),
     Metric(
         "roc_auc",
         "ROC AUC",

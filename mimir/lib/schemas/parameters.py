@@ -13,7 +13,11 @@ from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 
 NAME_RULE = "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\Z"
-COLUMN: dict[str, Any] = {"type": "string", "pattern": r"^[^\x00]{1,1000}\Z", "x-rule": "the name of a column"}
+COLUMN: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[^\x00]{1,1000}\Z",
+    "x-rule": "the name of a column",
+}
 _VERSION: dict[str, Any] = {
     "type": "integer",
     "title": "Version",
@@ -28,17 +32,34 @@ _VERSION: dict[str, Any] = {
 def _existing(kind: str, title: str, description: str = "") -> dict[str, Any]:
     """The name of something of this project."""
     rule = f"the name of a {kind} of this project"
-    found = {"type": "string", "title": title, "format": kind, "pattern": r"^[^\x00]{1,200}\Z", "x-rule": rule}
+    found = {
+        "type": "string",
+        "title": title,
+        "format": kind,
+        "pattern": r"^[^\x00]{1,200}\Z",
+        "x-rule": rule,
+    }
     return found | ({"description": description} if description else {})
 
 
 def _new(title: str, description: str) -> dict[str, Any]:
     """The name of something that the job makes, or makes a version of."""
-    return {"type": "string", "title": title, "description": description, "pattern": NAME_PATTERN, "x-rule": NAME_RULE}
+    return {
+        "type": "string",
+        "title": title,
+        "description": description,
+        "pattern": NAME_PATTERN,
+        "x-rule": NAME_RULE,
+    }
 
 
 def _object(required: tuple[str, ...], properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
 
 
 PIPELINE_EXECUTION = _object(
@@ -51,7 +72,13 @@ ML_TRAINING = _object(
     {
         "dataset": _existing("dataset", "Dataset", "What the model learns from."),
         "version": {**_VERSION, "x-of": "dataset"},
-        "target": {**COLUMN, "title": "Target", "format": "column", "x-of": "dataset", "description": "The column to predict."},
+        "target": {
+            **COLUMN,
+            "title": "Target",
+            "format": "column",
+            "x-of": "dataset",
+            "description": "The column to predict.",
+        },
         "features": {
             "type": "array",
             "title": "Features",
@@ -146,7 +173,11 @@ ML_INFERENCE = _object(
     {
         "model": _existing("model", "Model"),
         "version": {**_VERSION, "title": "Model version", "x-of": "model"},
-        "dataset": _existing("dataset", "Dataset", "The rows to predict for; its newest version is fixed when the job is submitted."),
+        "dataset": _existing(
+            "dataset",
+            "Dataset",
+            "The rows to predict for; its newest version is fixed when the job is submitted.",
+        ),
         "output": _new("Output", "The dataset that gets a new version with the predictions."),
         "keys": {
             "type": "array",
@@ -173,7 +204,9 @@ DIGITAL_TWIN_UPDATE = _object(
     ("twin", "dataset", "type", "key"),
     {
         "twin": _existing("twin", "Twin"),
-        "dataset": _existing("dataset", "Dataset", "One row for each entity, or several with Latest by."),
+        "dataset": _existing(
+            "dataset", "Dataset", "One row for each entity, or several with Latest by."
+        ),
         "version": {**_VERSION, "x-of": "dataset"},
         "type": {
             "type": "string",
@@ -184,7 +217,13 @@ DIGITAL_TWIN_UPDATE = _object(
             "x-of": "twin",
             "x-rule": "an entity type of the twin's definition",
         },
-        "key": {**COLUMN, "title": "Key column", "format": "column", "x-of": "dataset", "description": "The column with each row's entity key."},
+        "key": {
+            **COLUMN,
+            "title": "Key column",
+            "format": "column",
+            "x-of": "dataset",
+            "description": "The column with each row's entity key.",
+        },
         "properties": {
             "type": "object",
             "title": "Properties",
@@ -239,13 +278,36 @@ def _training(parameters: dict[str, Any]) -> list[Fault]:
     only = {"linear": "regression", "logistic": "classification"}.get(algorithm)
     task = parameters.get("task")
     if only and task and task != only:
-        faults.append(Fault("parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"))
+        faults.append(
+            Fault(
+                "parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"
+            )
+        )
     excluded = set(parameters.get("exclude", []))
     both = next((name for name in parameters.get("features", []) if name in excluded), None)
     if both is not None:
-        faults.append(Fault("parameters.exclude", f"names {both}, which is in features too: remove it from one of them"))
+        faults.append(
+            Fault(
+                "parameters.exclude",
+                f"names {both}, which is in features too: remove it from one of them",
+            )
+        )
     if "time_column" in parameters and parameters.get("split") != "time":
-        faults.append(Fault("parameters.time_column", "is used only with split time: choose it, or leave this empty"))
+        faults.append(
+            Fault(
+                "parameters.time_column",
+                "is used only with split time: choose it, or leave this empty",
+            )
+        )
     if parameters["target"] in parameters.get("features", []):
-        faults.append(Fault("parameters.features", f"has to be without the target {parameters['target']}: a model may not see what it predicts"))
-    return faults + jsonschema.check(HYPERPARAMETERS[algorithm], parameters.get("hyperparameters", {}), "parameters.hyperparameters")
+        faults.append(
+            Fault(
+                "parameters.features",
+                f"has to be without the target {parameters['target']}: a model may not see what it predicts",
+            )
+        )
+    return faults + jsonschema.check(
+        HYPERPARAMETERS[algorithm],
+        parameters.get("hyperparameters", {}),
+        "parameters.hyperparameters",
+    )

@@ -58,7 +58,11 @@ def check_definition(definition: Any) -> list[Fault]:
     """Everything wrong with a definition, in order; empty when it can run."""
     if not isinstance(definition, dict) or not isinstance(definition.get("steps"), list):
         return [Fault("steps", 'has to be a list of steps: {"steps": [{"id", "uses", "with"}]}')]
-    faults = [Fault(str(key), "is not a field of a definition: it has only steps") for key in definition if key != "steps"]
+    faults = [
+        Fault(str(key), "is not a field of a definition: it has only steps")
+        for key in definition
+        if key != "steps"
+    ]
     steps = definition["steps"]
     if not 1 <= len(steps) <= STEPS_MAX:
         return [*faults, Fault("steps", f"has to have 1 to {STEPS_MAX} steps")]
@@ -103,7 +107,10 @@ def _shape(step: Any, path: str) -> Iterator[Fault]:
     for key in step.keys() - {"id", "uses", "with", "needs"}:
         yield Fault(f"{path}.{key}", "is not a field of a step: use id, uses, with, needs")
     if not isinstance(step.get("id"), str) or not _ID.fullmatch(step["id"]):
-        yield Fault(f"{path}.id", "has to be 1 to 63 letters, digits and underscores, not beginning with a digit: it names the step's table")
+        yield Fault(
+            f"{path}.id",
+            "has to be 1 to 63 letters, digits and underscores, not beginning with a digit: it names the step's table",
+        )
     needs = step.get("needs", [])
     if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
         yield Fault(f"{path}.needs", "has to be a list of step ids")
@@ -115,7 +122,10 @@ def _shape(step: Any, path: str) -> Iterator[Fault]:
         yield Fault(f"{path}.with", f"has to be an object with {', '.join(sorted(_FIELDS[uses]))}")
         return
     for key in options.keys() - _FIELDS[uses]:
-        yield Fault(f"{path}.with.{key}", f"is not a field of {uses}: use {', '.join(sorted(_FIELDS[uses]))}")
+        yield Fault(
+            f"{path}.with.{key}",
+            f"is not a field of {uses}: use {', '.join(sorted(_FIELDS[uses]))}",
+        )
     yield from _CHECKS[uses](options, f"{path}.with")
 
 
@@ -127,7 +137,9 @@ def _read(options: dict[str, Any], path: str) -> Iterator[Fault]:
         yield from _dataset(options, path)
         version = options.get("version", 1)
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            yield Fault(f"{path}.version", "has to be a whole number from 1, or left out for the newest")
+            yield Fault(
+                f"{path}.version", "has to be a whole number from 1, or left out for the newest"
+            )
         if "format" in options:
             yield Fault(f"{path}.format", "is known of a dataset: give it with a url only")
         return
@@ -137,11 +149,18 @@ def _read(options: dict[str, Any], path: str) -> Iterator[Fault]:
     if "version" in options:
         yield Fault(f"{path}.version", "belongs to a dataset, not to a url")
     if options.get("format", "csv") not in FORMATS:
-        yield Fault(f"{path}.format", f"has to be one of {', '.join(FORMATS)}, or left out to go by the content")
+        yield Fault(
+            f"{path}.format",
+            f"has to be one of {', '.join(FORMATS)}, or left out to go by the content",
+        )
 
 
 def _url_fault(url: object) -> str:
-    if not isinstance(url, str) or len(url) > 4000 or any(character.isspace() or character < " " for character in url):
+    if (
+        not isinstance(url, str)
+        or len(url) > 4000
+        or any(character.isspace() or character < " " for character in url)
+    ):
         return "has to be a URL without white space"
     try:
         parts = urlsplit(url)
@@ -176,27 +195,44 @@ def _dataset(options: dict[str, Any], path: str) -> Iterator[Fault]:
     name = options.get("dataset")
     if not isinstance(name, str) or not _DATASET.fullmatch(name):
         yield Fault(
-            f"{path}.dataset", "has to be 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+            f"{path}.dataset",
+            "has to be 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit",
         )
 
 
 def _command(options: dict[str, Any], path: str) -> Iterator[Fault]:
     argv = options.get("argv")
     if not isinstance(argv, list) or not 1 <= len(argv) <= ARGUMENTS_MAX:
-        yield Fault(f"{path}.argv", f"has to be a list of 1 to {ARGUMENTS_MAX} texts: the program and its arguments")
+        yield Fault(
+            f"{path}.argv",
+            f"has to be a list of 1 to {ARGUMENTS_MAX} texts: the program and its arguments",
+        )
         return
     for index, argument in enumerate(argv):
-        if not isinstance(argument, str) or "\x00" in argument or len(argument.encode(errors="replace")) > ARGUMENT_BYTES_MAX:
-            yield Fault(f"{path}.argv[{index}]", f"has to be text of at most {ARGUMENT_BYTES_MAX} bytes without U+0000")
+        if (
+            not isinstance(argument, str)
+            or "\x00" in argument
+            or len(argument.encode(errors="replace")) > ARGUMENT_BYTES_MAX
+        ):
+            yield Fault(
+                f"{path}.argv[{index}]",
+                f"has to be text of at most {ARGUMENT_BYTES_MAX} bytes without U+0000",
+            )
     if argv and argv[0] == "":
         yield Fault(f"{path}.argv[0]", "has to name a program")
     tables = options.get("tables", [])
     if not isinstance(tables, list) or len(tables) > TABLES_MAX:
-        yield Fault(f"{path}.tables", f"must be a list of at most {TABLES_MAX} table names: the command writes outputs/<name>.parquet or .csv")
+        yield Fault(
+            f"{path}.tables",
+            f"must be a list of at most {TABLES_MAX} table names: the command writes outputs/<name>.parquet or .csv",
+        )
         return
     for index, table in enumerate(tables):
         if not isinstance(table, str) or not _ID.fullmatch(table):
-            yield Fault(f"{path}.tables[{index}]", "must be 1 to 63 letters, digits and underscores, not beginning with a digit")
+            yield Fault(
+                f"{path}.tables[{index}]",
+                "must be 1 to 63 letters, digits and underscores, not beginning with a digit",
+            )
 
 
 _CHECKS = {"read": _read, "sql": _sql, "write": _write, "command": _command}
@@ -208,19 +244,29 @@ def _names(steps: list[dict[str, Any]]) -> Iterator[Fault]:
     for index, step in enumerate(steps):
         folded = step["id"].casefold()
         if folded in seen:
-            yield Fault(f"steps[{index}].id", f"is taken by another step ({seen[folded]}); case does not tell them apart")
+            yield Fault(
+                f"steps[{index}].id",
+                f"is taken by another step ({seen[folded]}); case does not tell them apart",
+            )
         seen.setdefault(folded, step["id"])
     makers = dict(seen)
     for index, step in enumerate(steps):
-        for position, table in enumerate(step["with"].get("tables", []) if step["uses"] == "command" else []):
+        for position, table in enumerate(
+            step["with"].get("tables", []) if step["uses"] == "command" else []
+        ):
             maker = makers.setdefault(table.casefold(), step["id"])
             if maker != step["id"] or table in step["with"]["tables"][:position]:
-                yield Fault(f"steps[{index}].with.tables[{position}]", f"is already the name of a table or step ({maker})")
+                yield Fault(
+                    f"steps[{index}].with.tables[{position}]",
+                    f"is already the name of a table or step ({maker})",
+                )
     for index, step in enumerate(steps):
         if step["uses"] == "write":
             name = step["with"]["dataset"]
             if name in written:
-                yield Fault(f"steps[{index}].with.dataset", f"is written by step {written[name]} already")
+                yield Fault(
+                    f"steps[{index}].with.dataset", f"is written by step {written[name]} already"
+                )
             written.setdefault(name, step["id"])
 
 
@@ -231,7 +277,10 @@ def _references(steps: list[dict[str, Any]]) -> Iterator[Fault]:
     for index, step in enumerate(steps):
         for position, need in enumerate(step.get("needs", [])):
             if need not in uses or need == step["id"]:
-                yield Fault(f"steps[{index}].needs[{position}]", f"has to be the id of another step: {need[:63]} is not")
+                yield Fault(
+                    f"steps[{index}].needs[{position}]",
+                    f"has to be the id of another step: {need[:63]} is not",
+                )
         field = "query" if step["uses"] == "sql" else "from"
         for table in _named_tables(step):
             found = makers.get(table.casefold())
@@ -239,9 +288,14 @@ def _references(steps: list[dict[str, Any]]) -> Iterator[Fault]:
             if found is not None and found[1] != step["id"]:
                 continue
             if other is None or other == step["id"]:
-                yield Fault(f"steps[{index}].with.{field}", f"names {table[:63]}, which is not another step")
+                yield Fault(
+                    f"steps[{index}].with.{field}", f"names {table[:63]}, which is not another step"
+                )
             else:
-                yield Fault(f"steps[{index}].with.{field}", f"names {other}, a {uses[other]} step{_NO_TABLE.get(uses[other], '').format(other)}")
+                yield Fault(
+                    f"steps[{index}].with.{field}",
+                    f"names {other}, a {uses[other]} step{_NO_TABLE.get(uses[other], '').format(other)}",
+                )
 
 
 _NO_TABLE = {
@@ -252,7 +306,11 @@ _NO_TABLE = {
 
 def _makers(steps: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
     """Table name and step id by case-folded table name."""
-    return {table.casefold(): (table, step["id"]) for step in steps for table in made_tables(step["id"], step["uses"], step["with"])}
+    return {
+        table.casefold(): (table, step["id"])
+        for step in steps
+        for table in made_tables(step["id"], step["uses"], step["with"])
+    }
 
 
 def _named_tables(step: dict[str, Any]) -> tuple[str, ...]:
@@ -270,7 +328,15 @@ def _steps(steps: list[dict[str, Any]]) -> list[Step]:
         if needs is None:
             needs = [other["id"] for other in steps[:index]] if step["uses"] == "command" else []
         direct = tuple(dict.fromkeys([*needs, *(maker for _table, maker in read)]))
-        made.append(Step(step["id"], step["uses"], step["with"], direct, tuple(table for table, _maker in read)))
+        made.append(
+            Step(
+                step["id"],
+                step["uses"],
+                step["with"],
+                direct,
+                tuple(table for table, _maker in read),
+            )
+        )
     return made
 
 
@@ -284,4 +350,6 @@ def _cycles(steps: list[dict[str, Any]]) -> list[Fault]:
     if not waiting:
         return []
     index = next(index for index, step in enumerate(steps) if step["id"] in waiting)
-    return [Fault(f"steps[{index}].needs", f"depends on itself by way of {', '.join(sorted(waiting))}")]
+    return [
+        Fault(f"steps[{index}].needs", f"depends on itself by way of {', '.join(sorted(waiting))}")
+    ]

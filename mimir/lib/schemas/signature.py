@@ -12,10 +12,30 @@ from typing import Any
 
 CLASSES_MAX = 1000
 _NUMBERS = frozenset(
-    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"]
+    [
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "UHUGEINT",
+        "FLOAT",
+        "DOUBLE",
+    ]
 )
-_ANYTHING = frozenset(['"NULL"', "JSON", "VARCHAR", "UUID"])  # types of columns whose values decide, if they have any
-_WORDS = {"number": "a number", "category": "text", "time": "a date or a time", "boolean": "true or false"}
+_ANYTHING = frozenset(
+    ['"NULL"', "JSON", "VARCHAR", "UUID"]
+)  # types of columns whose values decide, if they have any
+_WORDS = {
+    "number": "a number",
+    "category": "text",
+    "time": "a date or a time",
+    "boolean": "true or false",
+}
 
 
 def kind_of(column_type: str) -> str | None:
@@ -48,7 +68,11 @@ def absent(signature: dict[str, Any], columns: Iterable[str]) -> list[str]:
 
 
 def signature_faults(
-    signature: dict[str, Any], schema: Iterable[dict[str, Any]], *, empty: Iterable[str] = (), absent_is_empty: bool = False
+    signature: dict[str, Any],
+    schema: Iterable[dict[str, Any]],
+    *,
+    empty: Iterable[str] = (),
+    absent_is_empty: bool = False,
 ) -> list[str]:
     """What of a table with `schema` [{"name", "type"}] cannot fit; one sentence for each column.
 
@@ -62,13 +86,18 @@ def signature_faults(
         name, kind = feature["name"], feature["kind"]
         found = there.get(name)
         if found is None:
-            like = next((other for other in there if other.casefold().strip() == name.casefold().strip()), None)
+            like = next(
+                (other for other in there if other.casefold().strip() == name.casefold().strip()),
+                None,
+            )
             if like or not absent_is_empty:
                 faults.append(f"column {name} is missing" + (f" (there is {like})" if like else ""))
         elif name not in without_value and not may_fit(kind, found):
             faults.append(mismatch(name, f"is {found}", feature))
     if absent_is_empty and not any(feature["name"] in there for feature in signature["features"]):
-        faults.append(f"none of the model's features is a column: {', '.join(feature['name'] for feature in signature['features'][:20])}")
+        faults.append(
+            f"none of the model's features is a column: {', '.join(feature['name'] for feature in signature['features'][:20])}"
+        )
     return faults
 
 

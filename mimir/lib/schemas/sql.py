@@ -13,7 +13,9 @@ from typing import Any
 from mimir.lib.schemas.sqlguard import text_complaint
 
 # Table functions that only generate or unfold rows. All others open files, hide table names (`query`, `query_table`) or show the engine itself.
-TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"})
+TABLE_FUNCTIONS = frozenset(
+    {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}
+)
 TOO_DEEP = "is nested too deeply: split it into several steps"
 _MEMORY = "needs more memory to check than is allowed: shorten it or split it into several steps"
 _PIVOT_HINT = "A PIVOT must list its values: PIVOT t ON x IN (1, 2) USING sum(y)"
@@ -87,7 +89,12 @@ def _parsed(text: str) -> dict[str, Any]:
     import duckdb
 
     try:
-        row = _connection().cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
+        row = (
+            _connection()
+            .cursor()
+            .execute("SELECT json_serialize_sql(?::VARCHAR)", [text])
+            .fetchone()
+        )
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise BadQuery(_MEMORY) from error
     except duckdb.Error as error:
@@ -100,7 +107,12 @@ def _parsed(text: str) -> dict[str, Any]:
 def _connection() -> Any:
     import duckdb
 
-    config: Any = {"enable_external_access": "false", "memory_limit": "128MB", "threads": "1", "autoload_known_extensions": "false"}
+    config: Any = {
+        "enable_external_access": "false",
+        "memory_limit": "128MB",
+        "threads": "1",
+        "autoload_known_extensions": "false",
+    }
     return duckdb.connect(":memory:", config=config)
 
 
@@ -112,7 +124,10 @@ def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
         return BadQuery(_MEMORY)
     if "Only SELECT" in words:
         hint = f". {_PIVOT_HINT}" if re.search(r"\b(un)?pivot\b", text, re.IGNORECASE) else ""
-        return BadQuery(f"must be exactly one SELECT: {_first_words(text)} is another kind of statement{hint}", detail)
+        return BadQuery(
+            f"must be exactly one SELECT: {_first_words(text)} is another kind of statement{hint}",
+            detail,
+        )
     if "expression depth" in words:
         return BadQuery(TOO_DEEP, detail)
     position = parsed.get("position")
@@ -124,7 +139,13 @@ def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
     if "syntax error" in words and near:
         return BadQuery(f'has a syntax error near "{near[1][:60]}"{place}', detail)
     if "unterminated" in words:
-        what = "comment" if "comment" in words else 'name in double quotes (")' if "identifier" in words else "text in quotes (')"
+        what = (
+            "comment"
+            if "comment" in words
+            else 'name in double quotes (")'
+            if "identifier" in words
+            else "text in quotes (')"
+        )
         return BadQuery(f"has a {what} that is not closed{place}", detail)
     if words.startswith("window "):
         return BadQuery("refers to a window that is not defined", detail)

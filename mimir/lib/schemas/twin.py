@@ -26,7 +26,11 @@ _NAME = {
     "pattern": r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z",
     "x-rule": "a name of 1 to 100 letters, digits and underscores, not beginning with a digit",
 }
-_TITLE = {"type": "string", "pattern": r"^[^\x00]{0,200}\Z", "x-rule": "text of at most 200 characters"}
+_TITLE = {
+    "type": "string",
+    "pattern": r"^[^\x00]{0,200}\Z",
+    "x-rule": "text of at most 200 characters",
+}
 VALUE_TYPES = ("number", "integer", "string", "boolean", "date", "datetime")
 
 DEFINITION: dict[str, Any] = {
@@ -64,7 +68,11 @@ DEFINITION: dict[str, Any] = {
                                 "name": _NAME,
                                 "title": _TITLE,
                                 "type": {"type": "string", "enum": list(VALUE_TYPES)},
-                                "unit": {"type": "string", "pattern": r"^[^\x00]{0,50}\Z", "x-rule": "text of at most 50 characters"},
+                                "unit": {
+                                    "type": "string",
+                                    "pattern": r"^[^\x00]{0,50}\Z",
+                                    "x-rule": "text of at most 50 characters",
+                                },
                             },
                         },
                     },
@@ -117,10 +125,20 @@ def _references(definition: dict[str, Any], path: str) -> list[Fault]:
         for part in ("properties", "relations"):
             for position, field in enumerate(kind.get(part, [])):
                 if field["name"] in fields:
-                    faults.append(Fault(f"{here}.{part}[{position}].name", f"is taken by another property or relation: {field['name']}"))
+                    faults.append(
+                        Fault(
+                            f"{here}.{part}[{position}].name",
+                            f"is taken by another property or relation: {field['name']}",
+                        )
+                    )
                 fields.append(field["name"])
                 if part == "relations" and field["to"] not in names:
-                    faults.append(Fault(f"{here}.relations[{position}].to", f"has to be one of the types {', '.join(names)}"))
+                    faults.append(
+                        Fault(
+                            f"{here}.relations[{position}].to",
+                            f"has to be one of the types {', '.join(names)}",
+                        )
+                    )
     return faults
 
 
@@ -132,9 +150,13 @@ def entity_type(definition: dict[str, Any], name: str) -> dict[str, Any] | None:
 def fields_of(kind: dict[str, Any]) -> dict[str, Field]:
     """The properties and relations of an entity type, by name, in the definition's order."""
     fields = [
-        Field(item["name"], item["type"], unit=item.get("unit", ""), title=item.get("title", "")) for item in kind["properties"]
+        Field(item["name"], item["type"], unit=item.get("unit", ""), title=item.get("title", ""))
+        for item in kind["properties"]
     ]
-    fields += [Field(item["name"], "relation", title=item.get("title", ""), to=item["to"]) for item in kind.get("relations", [])]
+    fields += [
+        Field(item["name"], "relation", title=item.get("title", ""), to=item["to"])
+        for item in kind.get("relations", [])
+    ]
     return {field.name: field for field in fields}
 
 
@@ -166,7 +188,9 @@ def checked_key(value: Any) -> str:
         raise BadValue("has to be text or a whole number, since it names an entity")
     text = str(value)
     if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not _storable(text):
-        raise BadValue(f"has to have 1 to {KEY_CHARACTERS_MAX} characters, since it names an entity")
+        raise BadValue(
+            f"has to have 1 to {KEY_CHARACTERS_MAX} characters, since it names an entity"
+        )
     return text
 
 
@@ -185,10 +209,16 @@ def _point(value: Any) -> str:
 
 
 def _number(value: Any) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not -sys.float_info.max <= value <= sys.float_info.max
+    ):
         raise BadValue(f"has to be a number{_point(value)}")
     if isinstance(value, float) and abs(value) >= 2**53:
-        return int(Decimal(repr(value)))  # as PostgreSQL keeps it, by its digits: read back as the float's own value it would seem another one
+        return int(
+            Decimal(repr(value))
+        )  # as PostgreSQL keeps it, by its digits: read back as the float's own value it would seem another one
     return value
 
 

@@ -16,7 +16,12 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--wait-seconds", type=float, default=600.0, help="how long the database may take to answer")
+        parser.add_argument(
+            "--wait-seconds",
+            type=float,
+            default=600.0,
+            help="how long the database may take to answer",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         _wait(options["wait_seconds"])
@@ -49,7 +54,9 @@ def _wait(seconds: float) -> None:
         except Error as error:
             connection.close()
             if time.monotonic() >= until:
-                raise CommandError(f"The database does not answer ({type(error).__name__}): look at DATABASE_URL and at the server.") from error
+                raise CommandError(
+                    f"The database does not answer ({type(error).__name__}): look at DATABASE_URL and at the server."
+                ) from error
             time.sleep(REST_SECONDS)
         else:
             return

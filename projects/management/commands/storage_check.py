@@ -26,7 +26,9 @@ class Command(BaseCommand):
         except StorageAway as away:
             raise CommandError(away.why) from away
         except OSError as error:
-            raise CommandError(storage.problem() or f"{storage.where()}: {type(error).__name__}: {error}") from error
+            raise CommandError(
+                storage.problem() or f"{storage.where()}: {type(error).__name__}: {error}"
+            ) from error
         self.stdout.write(f"{storage.where()} can be used.")
 
 
@@ -35,7 +37,9 @@ def _use(name: str) -> None:
     if said := storage.problem():
         raise StorageAway(said)
     held = storage.artifacts()
-    size = held.part_bytes if isinstance(held, Bucket) else PART_BYTES  # one part and a byte: in parts where there are some
+    size = (
+        held.part_bytes if isinstance(held, Bucket) else PART_BYTES
+    )  # one part and a byte: in parts where there are some
     try:
         storage.object_save(name, io.BytesIO(b"\0" * size + b"1"))
         with storage.object_open(name) as opened:

@@ -1,9 +1,23 @@
 """Reads of twins: `twins` what there is, `entities` as they stand now, `states` at a revision and between two, `sources` who set what."""
 
 from projects.selectors.twins.document import twin_state_document
-from projects.selectors.twins.entities import EntityDetail, ValueDetail, entity_changes, entity_detail, entity_get, entity_list
+from projects.selectors.twins.entities import (
+    EntityDetail,
+    ValueDetail,
+    entity_changes,
+    entity_detail,
+    entity_get,
+    entity_list,
+)
 from projects.selectors.twins.sources import Source, sources_of
-from projects.selectors.twins.states import EntityState, FieldChange, entities_between, entities_until, states_at, states_differ
+from projects.selectors.twins.states import (
+    EntityState,
+    FieldChange,
+    entities_between,
+    entities_until,
+    states_at,
+    states_differ,
+)
 from projects.selectors.twins.twins import (
     TwinFacts,
     revision_get,

@@ -46,7 +46,11 @@ def _lines(twin_id: UUID, type: str) -> Iterator[dict[str, Any]]:
     twin = Twin.objects.select_for_update(of=("self",), no_key=True).get(id=twin_id)
     definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
     yield {"revision": twin.base_revision, "definition": definition, "type": type}
-    rows = Entity.objects.filter(twin=twin, type=type).exclude(status=EntityStatus.REMOVED).order_by("key")
+    rows = (
+        Entity.objects.filter(twin=twin, type=type)
+        .exclude(status=EntityStatus.REMOVED)
+        .order_by("key")
+    )
     for entity in rows.iterator(chunk_size=_BATCH):
         reported = {name: held["value"] for name, held in entity.reported.items()}
         yield {"key": entity.key, "status": entity.status, "reported": reported}

@@ -35,7 +35,9 @@ class EntityDetail:
     values: list[ValueDetail]
 
 
-def entity_list(*, twin: Twin, type: str | None = None, text: str | None = None) -> "QuerySet[Entity, Entity]":
+def entity_list(
+    *, twin: Twin, type: str | None = None, text: str | None = None
+) -> "QuerySet[Entity, Entity]":
     """Those that are there or missing, to be ordered by `type`, `key`. `text` is looked for in the key."""
     entities = Entity.objects.filter(twin=twin).exclude(status=EntityStatus.REMOVED)
     if type:

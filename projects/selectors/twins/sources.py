@@ -25,7 +25,9 @@ class Source:
 def sources_of(*, twin: Twin, numbers: Collection[int]) -> dict[int, Source]:
     """By the revision's number; two queries."""
     rows = list(
-        TwinRevision.objects.filter(twin=twin, number__in=set(numbers)).select_related("created_by", "dataset_version__dataset")
+        TwinRevision.objects.filter(twin=twin, number__in=set(numbers)).select_related(
+            "created_by", "dataset_version__dataset"
+        )
     )
     jobs = version_origins(VersionKind.TWIN, [row.id for row in rows])
     return {row.number: source_of(row, jobs.get(row.id)) for row in rows}

@@ -29,7 +29,9 @@ class FieldChange:
     new: Any
 
 
-def entities_until(*, twin: Twin, number: int, type: str | None = None) -> "QuerySet[Entity, Entity]":
+def entities_until(
+    *, twin: Twin, number: int, type: str | None = None
+) -> "QuerySet[Entity, Entity]":
     """Those that had been there by revision `number`, to be ordered by `type`, `key`."""
     entities = Entity.objects.filter(twin=twin, created_revision__lte=number)
     return entities.filter(type=type) if type else entities
@@ -38,7 +40,9 @@ def entities_until(*, twin: Twin, number: int, type: str | None = None) -> "Quer
 def entities_between(*, twin: Twin, first: int, second: int) -> "QuerySet[Entity, Entity]":
     """Those that changed after the earlier of two revisions and up to the later, to be ordered by `type`, `key`."""
     low, high = sorted((first, second))
-    touched = Change.objects.filter(twin=twin, entity=OuterRef("pk"), number__gt=low, number__lte=high)
+    touched = Change.objects.filter(
+        twin=twin, entity=OuterRef("pk"), number__gt=low, number__lte=high
+    )
     return Entity.objects.filter(Exists(touched), twin=twin)
 
 
@@ -50,13 +54,19 @@ def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntitySt
         .distinct("entity_id", "layer", "property")
     )
     found: dict[UUID, EntityState] = {}
-    for entity_id, layer, name, present, value in last.values_list("entity_id", "layer", "property", "present", "value"):
+    for entity_id, layer, name, present, value in last.values_list(
+        "entity_id", "layer", "property", "present", "value"
+    ):
         state = found.setdefault(entity_id, EntityState(EntityStatus.REMOVED))
         if layer == ChangeLayer.STATUS:
             state.status = str(value)
         elif present:
             (state.reported if layer == ChangeLayer.REPORTED else state.overlay)[name] = value
-    return {entity_id: state for entity_id, state in found.items() if state.status != EntityStatus.REMOVED}
+    return {
+        entity_id: state
+        for entity_id, state in found.items()
+        if state.status != EntityStatus.REMOVED
+    }
 
 
 def states_differ(old: EntityState | None, new: EntityState | None) -> list[FieldChange]:
@@ -75,4 +85,6 @@ def _fields(state: EntityState | None) -> dict[tuple[str, str], Any]:
         return {}
     fields: dict[tuple[str, str], Any] = {(ChangeLayer.STATUS.value, ""): state.status}
     fields |= {(ChangeLayer.REPORTED.value, name): value for name, value in state.reported.items()}
-    return fields | {(ChangeLayer.OVERLAY.value, name): value for name, value in state.overlay.items()}
+    return fields | {
+        (ChangeLayer.OVERLAY.value, name): value for name, value in state.overlay.items()
+    }

@@ -30,7 +30,11 @@ def twin_list(*, project: Project) -> "QuerySet[Twin, Twin]":
 
 def twin_get(*, project: Project, name: str) -> Twin:
     """With its project. Raises: NotFound."""
-    twin = Twin.objects.filter(project=project, name=name).select_related("created_by", "project").first()
+    twin = (
+        Twin.objects.filter(project=project, name=name)
+        .select_related("created_by", "project")
+        .first()
+    )
     if twin is None:
         raise NotFound(f"There is no twin {name} in this project.")
     return twin
@@ -38,7 +42,9 @@ def twin_get(*, project: Project, name: str) -> Twin:
 
 def twin_definition_find(*, project: Project, name: str) -> TwinDefinition | None:
     """The newest definition of a twin, with its twin; None when there is no such twin."""
-    newest = TwinDefinition.objects.filter(twin__project=project, twin__name=name, number=F("twin__definition_number"))
+    newest = TwinDefinition.objects.filter(
+        twin__project=project, twin__name=name, number=F("twin__definition_number")
+    )
     return newest.select_related("twin").first()
 
 
@@ -46,23 +52,41 @@ def twin_facts(twins: Sequence[Twin]) -> "dict[UUID, TwinFacts]":
     """By the twin's id; three queries, however many twins."""
     ids = [twin.id for twin in twins]
     definitions = dict(
-        TwinDefinition.objects.filter(twin__in=ids, number=F("twin__definition_number")).values_list("twin_id", "definition")
+        TwinDefinition.objects.filter(
+            twin__in=ids, number=F("twin__definition_number")
+        ).values_list("twin_id", "definition")
     )
-    updated = dict(TwinRevision.objects.filter(twin__in=ids, number=F("twin__latest_revision")).values_list("twin_id", "created_at"))
+    updated = dict(
+        TwinRevision.objects.filter(twin__in=ids, number=F("twin__latest_revision")).values_list(
+            "twin_id", "created_at"
+        )
+    )
     counts: dict[UUID, dict[str, int]] = {}
-    rows = Entity.objects.filter(twin__in=ids).exclude(status=EntityStatus.REMOVED).order_by().values_list("twin_id", "type")
+    rows = (
+        Entity.objects.filter(twin__in=ids)
+        .exclude(status=EntityStatus.REMOVED)
+        .order_by()
+        .values_list("twin_id", "type")
+    )
     for twin_id, kind, count in rows.annotate(count=Count("id")):
         counts.setdefault(twin_id, {})[kind] = count
-    return {twin.id: TwinFacts(definitions[twin.id], counts.get(twin.id, {}), updated.get(twin.id)) for twin in twins}
+    return {
+        twin.id: TwinFacts(definitions[twin.id], counts.get(twin.id, {}), updated.get(twin.id))
+        for twin in twins
+    }
 
 
 def revision_list(*, twin: Twin) -> "QuerySet[TwinRevision, TwinRevision]":
     """To be ordered by `-number`."""
-    return TwinRevision.objects.filter(twin=twin).select_related("created_by", "dataset_version__dataset")
+    return TwinRevision.objects.filter(twin=twin).select_related(
+        "created_by", "dataset_version__dataset"
+    )
 
 
 def revision_get(*, twin: Twin, number: int) -> int:
     """The number, if the twin has such a revision; 0 is the twin before anything was known of it. Raises: NotFound."""
     if not 0 <= number <= twin.latest_revision:
-        raise NotFound(f"{twin.name} has no revision {number}: its newest is {twin.latest_revision}.")
+        raise NotFound(
+            f"{twin.name} has no revision {number}: its newest is {twin.latest_revision}."
+        )
     return number

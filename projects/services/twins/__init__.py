@@ -4,7 +4,14 @@ Law: every change is a revision, written under the twin's row lock by `revision.
 are written in bulk.
 """
 
-from projects.services.twins.definitions import TwinCheck, UnitChanges, twin_check, twin_create, twin_definition_change, twin_etag
+from projects.services.twins.definitions import (
+    TwinCheck,
+    UnitChanges,
+    twin_check,
+    twin_create,
+    twin_definition_change,
+    twin_etag,
+)
 from projects.services.twins.edits import overlay_edit
 from projects.services.twins.updates import EntityReport, StaleBase, TwinUpdated, twin_update_apply
 

@@ -11,7 +11,14 @@ from django.db import IntegrityError, transaction
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
-from mimir.lib.schemas.twin import BadValue, Field, check_twin_definition, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin import (
+    BadValue,
+    Field,
+    check_twin_definition,
+    checked_value,
+    entity_type,
+    fields_of,
+)
 from projects.access import demand_active
 from projects.models import Entity, EntityStatus, Project, RevisionKind, Twin, TwinDefinition
 from projects.names import check_name
@@ -67,15 +74,27 @@ def twin_create(*, project: Project, name: str, definition: Any, user: "User") -
     _demand_good(definition)
     try:
         with transaction.atomic():
-            twin = Twin.objects.create(project=project, name=name, definition_number=1, created_by=user)
-            TwinDefinition.objects.create(twin=twin, number=1, definition=definition, created_by=user)
+            twin = Twin.objects.create(
+                project=project, name=name, definition_number=1, created_by=user
+            )
+            TwinDefinition.objects.create(
+                twin=twin, number=1, definition=definition, created_by=user
+            )
     except IntegrityError as error:
-        raise Conflict(f"There is a twin {name} already: change its definition, or take another name.", code="twin_exists") from error
+        raise Conflict(
+            f"There is a twin {name} already: change its definition, or take another name.",
+            code="twin_exists",
+        ) from error
     return twin
 
 
 def twin_definition_change(
-    *, twin: Twin, definition: Any, user: "User", etags: Preconditions | None = None, unit_changes: UnitChanges | None = None
+    *,
+    twin: Twin,
+    definition: Any,
+    user: "User",
+    etags: Preconditions | None = None,
+    unit_changes: UnitChanges | None = None,
 ) -> Twin:
     """The next definition, as a revision: values of fields that are gone or of another type now are taken away, entities of types that
     are gone removed. The same definition again changes nothing.
@@ -97,11 +116,17 @@ def twin_definition_change(
         if changed and unit_changes is None:
             _demand_no_values(locked, changed)
         locked.definition_number += 1
-        TwinDefinition.objects.create(twin=locked, number=locked.definition_number, definition=definition, created_by=user)
+        TwinDefinition.objects.create(
+            twin=locked, number=locked.definition_number, definition=definition, created_by=user
+        )
         draft = Draft(locked)
         for entity in Entity.objects.filter(twin=locked).iterator(chunk_size=_BATCH):
             if unit_changes is UnitChanges.REMOVE:
-                _remove_values(draft, entity, {change.property for change in changed if change.type == entity.type})
+                _remove_values(
+                    draft,
+                    entity,
+                    {change.property for change in changed if change.type == entity.type},
+                )
             _fit(draft, entity, definition)
         draft.write(kind=RevisionKind.DEFINITION, user=user)
         return locked
@@ -126,13 +151,18 @@ def _demand_no_values(twin: Twin, changed: list[_UnitChange]) -> None:
     detail = {}
     for change in changed:
         there = Entity.objects.filter(twin=twin, type=change.type)
-        reported, manual = there.filter(reported__has_key=change.property).count(), there.filter(overlay__has_key=change.property).count()
+        reported, manual = (
+            there.filter(reported__has_key=change.property).count(),
+            there.filter(overlay__has_key=change.property).count(),
+        )
         if reported + manual:
             old = f"in {change.old}" if change.old else "without a unit"
             values = "value was" if reported + manual == 1 else "values were"
             of_these = f", {manual} of them set by hand" if manual else ""
             new = change.new or "no unit"
-            detail[change.path] = f"{reported + manual:,} {values} given {old}{of_these}. Saving does not convert them to {new}"
+            detail[change.path] = (
+                f"{reported + manual:,} {values} given {old}{of_these}. Saving does not convert them to {new}"
+            )
     if detail:
         message = (
             "The unit of a property changes that has values. Choose: keep the numbers, which are then read in the new unit, or remove the values "
@@ -183,10 +213,17 @@ def _demand_good(definition: Any) -> None:
     faults = check_twin_definition(definition)
     if faults:
         detail = {fault.path: fault.message for fault in faults}
-        raise Invalid(f"The definition has {len(faults)} fault{'s' if len(faults) > 1 else ''}.", code="invalid_definition", detail=detail)
+        raise Invalid(
+            f"The definition has {len(faults)} fault{'s' if len(faults) > 1 else ''}.",
+            code="invalid_definition",
+            detail=detail,
+        )
 
 
 def _check_size(definition: Any) -> None:
     limit: int = settings.ENV.definition_bytes_max
     if len(json.dumps(definition)) > limit:
-        raise TooLarge(f"The definition is larger than {limit} bytes.", detail={"definition": f"at most {limit} bytes"})
+        raise TooLarge(
+            f"The definition is larger than {limit} bytes.",
+            detail={"definition": f"at most {limit} bytes"},
+        )

@@ -23,7 +23,14 @@ def entity_etag(entity: Entity) -> str:
 
 
 def overlay_edit(
-    *, twin: Twin, type: str, key: str, values: dict[str, Any], note: str = "", user: "User", etags: Preconditions | None = None
+    *,
+    twin: Twin,
+    type: str,
+    key: str,
+    values: dict[str, Any],
+    note: str = "",
+    user: "User",
+    etags: Preconditions | None = None,
 ) -> Entity:
     """Set values over what updates report; None takes an edit away. One revision, or none when nothing differs.
 
@@ -35,7 +42,11 @@ def overlay_edit(
         raise Invalid(f"note: {rule}.", detail={"note": rule})
     with transaction.atomic():
         locked = twin_lock(twin.id)
-        entity = Entity.objects.filter(twin=locked, type=type, key=key).exclude(status=EntityStatus.REMOVED).first()
+        entity = (
+            Entity.objects.filter(twin=locked, type=type, key=key)
+            .exclude(status=EntityStatus.REMOVED)
+            .first()
+        )
         if entity is None:
             raise NotFound(f"There is no {type} {key} in {twin.name}.")
         check_etag(entity_etag(entity), etags)
@@ -64,5 +75,7 @@ def _checked(twin: Twin, type: str, values: dict[str, Any]) -> dict[str, Any]:
             faults[f"values.{name}"] = str(error)
     if faults or not values:
         detail = faults or {"values": "has to name at least one property"}
-        raise Invalid(" ".join(f"{path}: {message}." for path, message in detail.items()), detail=detail)
+        raise Invalid(
+            " ".join(f"{path}: {message}." for path, message in detail.items()), detail=detail
+        )
     return checked

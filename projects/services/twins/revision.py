@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from mimir.lib.ids import uuid7
-from projects.models import Change, ChangeLayer, DatasetVersion, Entity, EntityStatus, RevisionKind, Twin, TwinRevision
+from projects.models import (
+    Change,
+    ChangeLayer,
+    DatasetVersion,
+    Entity,
+    EntityStatus,
+    RevisionKind,
+    Twin,
+    TwinRevision,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -54,7 +63,13 @@ class Draft:
 
     def create(self, type: str, key: str) -> Entity:
         """A new entity without values."""
-        entity = Entity(twin=self.twin, type=type, key=key, created_revision=self.number, changed_revision=self.number)
+        entity = Entity(
+            twin=self.twin,
+            type=type,
+            key=key,
+            created_revision=self.number,
+            changed_revision=self.number,
+        )
         self._new.append(entity)
         self._status(entity, EntityStatus.PRESENT)
         self.created += 1
@@ -78,7 +93,9 @@ class Draft:
         """Set a value over the reported one; None takes it away. Whether that changed anything."""
         return self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, value)
 
-    def _set(self, entity: Entity, values: dict[str, Any], layer: ChangeLayer, name: str, value: Any) -> bool:
+    def _set(
+        self, entity: Entity, values: dict[str, Any], layer: ChangeLayer, name: str, value: Any
+    ) -> bool:
         before = values.get(name)
         if value is None and before is None:
             return False
@@ -100,7 +117,18 @@ class Draft:
         if not entity._state.adding:
             self._old[entity.id] = entity
         stored = None if value is None else json.dumps(value)
-        self._changes.append((self.id, self.twin.id, entity.id, self.number, layer.value, name, value is not None, stored))
+        self._changes.append(
+            (
+                self.id,
+                self.twin.id,
+                entity.id,
+                self.number,
+                layer.value,
+                name,
+                value is not None,
+                stored,
+            )
+        )
 
     def write(
         self,
@@ -112,7 +140,9 @@ class Draft:
     ) -> TwinRevision:
         """The revision and all its changes, inside the caller's transaction. An edit leaves the base of updates as it is."""
         if not transaction.get_connection().in_atomic_block:
-            raise RuntimeError("a revision is written in the transaction that holds the twin's lock")
+            raise RuntimeError(
+                "a revision is written in the transaction that holds the twin's lock"
+            )
         revision = TwinRevision.objects.create(
             id=self.id,
             twin=self.twin,
@@ -157,7 +187,10 @@ def _entity_row(entity: Entity) -> tuple[Any, ...]:
 
 
 def _copy(model: type[Any], columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy,
+    ):
         for row in rows:
             copy.write_row(row)
 

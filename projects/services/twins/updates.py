@@ -61,7 +61,12 @@ def twin_update_apply(
     draft = Draft(twin)
     rest = iter(reports)
     while batch := list(islice(rest, _BATCH)):
-        there = {entity.key: entity for entity in Entity.objects.filter(twin=twin, type=type, key__in=[report.key for report in batch])}
+        there = {
+            entity.key: entity
+            for entity in Entity.objects.filter(
+                twin=twin, type=type, key__in=[report.key for report in batch]
+            )
+        }
         for report in batch:
             _apply(draft, type, there.get(report.key), report)
     if draft.empty:
@@ -96,7 +101,11 @@ def _gone(draft: Draft, entity: Entity | None, status: EntityStatus) -> None:
 
 def _check_count(draft: Draft) -> None:
     limit: int = settings.ENV.twin_entities_max
-    count = Entity.objects.filter(twin=draft.twin).exclude(status=EntityStatus.REMOVED).count() + draft.created - draft.removed
+    count = (
+        Entity.objects.filter(twin=draft.twin).exclude(status=EntityStatus.REMOVED).count()
+        + draft.created
+        - draft.removed
+    )
     if draft.created and count > limit:
         raise Invalid(
             f"The twin would have {count:,} entities, and {limit:,} is the most (TWIN_ENTITIES_MAX). Update it from fewer rows.",
@@ -105,6 +114,14 @@ def _check_count(draft: Draft) -> None:
 
 
 def _what_came(newest: int, base: int, twin_id: "UUID") -> str:
-    made = TwinRevision.objects.filter(twin_id=twin_id, number=newest).values_list("kind", flat=True).first()
-    what = "its definition was changed" if made == RevisionKind.DEFINITION else "another update came first"
+    made = (
+        TwinRevision.objects.filter(twin_id=twin_id, number=newest)
+        .values_list("kind", flat=True)
+        .first()
+    )
+    what = (
+        "its definition was changed"
+        if made == RevisionKind.DEFINITION
+        else "another update came first"
+    )
     return f"The twin changed while this job worked on it: {what} (it stands at revision {newest}, this job began from {base}). Run it again."

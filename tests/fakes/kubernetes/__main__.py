@@ -21,7 +21,13 @@ from tests.fakes.kubernetes.server import serve
 
 
 async def run(arguments: argparse.Namespace) -> None:
-    control = Control(Settings(real_time=arguments.real_time, latency_seconds=arguments.latency_ms / 1000, seed=arguments.seed))
+    control = Control(
+        Settings(
+            real_time=arguments.real_time,
+            latency_seconds=arguments.latency_ms / 1000,
+            seed=arguments.seed,
+        )
+    )
     token = secrets.token_urlsafe(24)
     context = None
     if arguments.cert:
@@ -31,7 +37,9 @@ async def run(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    threading.Thread(target=_await_end, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
+    threading.Thread(
+        target=_await_end, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True
+    ).start()
     server, port = await serve(control, port=arguments.port, token=token, ssl=context)
     print(json.dumps({"port": port, "token": token}), flush=True)
     await stop.wait()
@@ -51,12 +59,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.kubernetes")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--real-time", action="store_true", help="the clock goes by itself")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="real milliseconds before each answer of the API")
+    parser.add_argument(
+        "--latency-ms",
+        type=float,
+        default=0.0,
+        help="real milliseconds before each answer of the API",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cert", default="", help="certificate and key in one PEM file: serve TLS")
     arguments = parser.parse_args()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # tens of thousands of live objects are looked through at each turn
+    gc.set_threshold(
+        50_000, 20, 50
+    )  # tens of thousands of live objects are looked through at each turn
     asyncio.run(run(arguments))
 
 

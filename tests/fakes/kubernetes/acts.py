@@ -24,7 +24,9 @@ _EVICTIONS = {
 }
 
 
-def act(kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0, message: str = "") -> bool:
+def act(
+    kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0, message: str = ""
+) -> bool:
     """Let it happen; False where it came too late. A container on a node that is away can still end, and only that."""
     if what is Act.START:
         kubelets.resume(state)
@@ -40,7 +42,9 @@ def act(kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0,
     pod = kubelets.pod(state)
     if pod is None or is_terminal(pod) or (is_deleting(pod) and what is not Act.FORCE_DELETE):
         return False
-    if (what is Act.NODE_SHUTDOWN and not kubelets.nodes.is_up(state.node)) or (what is Act.PREEMPT and not state.node):
+    if (what is Act.NODE_SHUTDOWN and not kubelets.nodes.is_up(state.node)) or (
+        what is Act.PREEMPT and not state.node
+    ):
         return False
     if what in _EVICTIONS:
         return _evict(kubelets, state, pod, what, message)
@@ -54,7 +58,12 @@ def act(kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0,
     elif what is Act.PREEMPT:
         words = f"Preempted by pod 5e0f8f6e-0000-4000-8000-000000000001 on node {state.node}"
         kubelets.events.scheduler(pod, PODS, "Preempted", words, action="Preempting")
-        _disrupt(kubelets, pod, "PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod")
+        _disrupt(
+            kubelets,
+            pod,
+            "PreemptionByScheduler",
+            "default-scheduler: preempting to accommodate a higher priority pod",
+        )
     else:
         kubelets.delete(pod, force=what is Act.FORCE_DELETE)
     return True
@@ -67,19 +76,33 @@ def _evict(kubelets: "Kubelets", state: PodState, pod: Object, what: Act, messag
     why = message or _EVICTIONS[what]
     kubelets.events.kubelet(pod, PODS, "Evicted", why, warning=True, container=False)
     disrupted = "" if what is Act.EVICT_EMPTY_DIR else "TerminationByKubelet"
-    kubelets.end(state, Ending(137, "Error", "", "Evicted", why, disrupted, why if disrupted else ""))
+    kubelets.end(
+        state, Ending(137, "Error", "", "Evicted", why, disrupted, why if disrupted else "")
+    )
     return True
 
 
 def _disrupt(kubelets: "Kubelets", pod: Object, reason: str, message: str) -> None:
     """Mark it as disrupted, then delete it."""
-    new = condition("DisruptionTarget", "True", kubelets.store.clock.stamp(), reason=reason, message=message)
-    pod = kubelets.store.update(PODS, with_status(pod, conditions=[*pod["status"].get("conditions", ()), new]))
+    new = condition(
+        "DisruptionTarget", "True", kubelets.store.clock.stamp(), reason=reason, message=message
+    )
+    pod = kubelets.store.update(
+        PODS, with_status(pod, conditions=[*pod["status"].get("conditions", ()), new])
+    )
     kubelets.delete(pod)
 
 
 def taint_eviction(kubelets: "Kubelets", pod: Object) -> None:
     """The control plane gives the pods of a silent node up: marked and to be deleted; no kubelet is there to do it."""
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-    kubelets.events.controller(pod, PODS, "TaintManagerEviction", f"Marking for deletion Pod {where}", component="taint-eviction-controller")
-    _disrupt(kubelets, pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
+    kubelets.events.controller(
+        pod,
+        PODS,
+        "TaintManagerEviction",
+        f"Marking for deletion Pod {where}",
+        component="taint-eviction-controller",
+    )
+    _disrupt(
+        kubelets, pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"
+    )

@@ -27,7 +27,12 @@ _BEFORE = {
     Fault.LIST_GONE,
     Fault.WATCH_REFUSED,
 }
-_AFTER = {Fault.ERROR_AFTER_COMMIT, Fault.DROP_AFTER_COMMIT, Fault.TIMEOUT_AFTER_COMMIT, Fault.FORBIDDEN_AFTER_COMMIT}
+_AFTER = {
+    Fault.ERROR_AFTER_COMMIT,
+    Fault.DROP_AFTER_COMMIT,
+    Fault.TIMEOUT_AFTER_COMMIT,
+    Fault.FORBIDDEN_AFTER_COMMIT,
+}
 
 
 @dataclass(slots=True)
@@ -72,7 +77,15 @@ class Api:
         except Refused as refused:
             return refused.reply()
         name = route.name or writes.name_in(request)
-        seen = Seen(clock.now, request.method, request.path, route.verb, route.rbac_resource, route.namespace, name)
+        seen = Seen(
+            clock.now,
+            request.method,
+            request.path,
+            route.verb,
+            route.rbac_resource,
+            route.namespace,
+            name,
+        )
         seen.pages_on = "continue" in request.query
         self.seen.append(seen)
         rule = self.cluster.faults.on_request(route.verb, route.rbac_resource, name)
@@ -89,17 +102,23 @@ class Api:
         if rule and rule.fault in _BEFORE | _AFTER:
             return self._trouble(rule.fault, Route(NODES, "get", name=request.path), rule)
         if request.path == "/version":
-            return json_reply({"major": "1", "minor": "34", "gitVersion": "v1.34.9", "platform": "linux/amd64"})
+            return json_reply(
+                {"major": "1", "minor": "34", "gitVersion": "v1.34.9", "platform": "linux/amd64"}
+            )
         return Reply(200, b"ok", content_type="text/plain; charset=utf-8")
 
-    def _answer(self, request: Request, route: Route, rule: Rule | None, name: str) -> Reply | Stream:
+    def _answer(
+        self, request: Request, route: Route, rule: Rule | None, name: str
+    ) -> Reply | Stream:
         if rule is None:
             return self._do(request, route)
         if rule.fault in _BEFORE:
             return self._trouble(rule.fault, replace(route, name=name), rule)
         if rule.fault is Fault.LATE_COMMIT:
             self.cluster.clock.after(rule.seconds, lambda: self._do_late(request, route))
-            return self._trouble(rule.answer, replace(route, name=name), rule, hang_seconds=HANG_SECONDS)
+            return self._trouble(
+                rule.answer, replace(route, name=name), rule, hang_seconds=HANG_SECONDS
+            )
         if rule.fault is Fault.LIST_STALE:
             return self._do(request, route, rule)
         answer = self._do(request, route)
@@ -123,13 +142,17 @@ class Api:
         except Refused as refused:
             return refused.reply()
 
-    def _trouble(self, fault: Fault, route: Route, rule: Rule, *, hang_seconds: float = 0.0) -> Reply:
+    def _trouble(
+        self, fault: Fault, route: Route, rule: Rule, *, hang_seconds: float = 0.0
+    ) -> Reply:
         """What the client hears of a fault."""
         what = route.resource.qualified
         if fault in (Fault.DROP_BEFORE_COMMIT, Fault.DROP_AFTER_COMMIT):
             return Reply(0, b"", lost=True)
         if fault in (Fault.TIMEOUT_BEFORE_COMMIT, Fault.TIMEOUT_AFTER_COMMIT):
-            return Reply(0, b"", lost=True, delay_seconds=hang_seconds or rule.seconds or HANG_SECONDS)
+            return Reply(
+                0, b"", lost=True, delay_seconds=hang_seconds or rule.seconds or HANG_SECONDS
+            )
         makers: dict[Fault, Callable[[], Refused]] = {
             Fault.TOO_MANY_REQUESTS: lambda: Refused(
                 429,
@@ -139,7 +162,10 @@ class Api:
                 retryAfterSeconds=int(rule.seconds),
             ),
             Fault.INVALID: lambda: Refused(
-                422, "Invalid", rule.message or f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: spec: Invalid value'
+                422,
+                "Invalid",
+                rule.message
+                or f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: spec: Invalid value',
             ),
             Fault.QUOTA: lambda: Refused(
                 403,
@@ -148,16 +174,29 @@ class Api:
                 or f'{what} "{route.name}" is forbidden: exceeded quota: mimir, requested: count/jobs.batch=1, used: count/jobs.batch=10, '
                 "limited: count/jobs.batch=10",
             ),
-            Fault.LIST_GONE: lambda: Refused(410, "Expired", rule.message or "The provided continue parameter is too old."),
-            Fault.WATCH_REFUSED: lambda: Refused(410, "Expired", rule.message or "too old resource version: 1 (2)"),
+            Fault.LIST_GONE: lambda: Refused(
+                410, "Expired", rule.message or "The provided continue parameter is too old."
+            ),
+            Fault.WATCH_REFUSED: lambda: Refused(
+                410, "Expired", rule.message or "too old resource version: 1 (2)"
+            ),
         }
         if fault in (Fault.FORBIDDEN, Fault.FORBIDDEN_AFTER_COMMIT):
             user = 'User "system:serviceaccount:mimir-aip:mimir-dispatcher" cannot'
             sentence = f'{what} is forbidden: {user} {route.verb} resource "{route.resource.plural}" in API group "{route.resource.group}"'
-            return Refused(403, "Forbidden", rule.message or f'{sentence} in the namespace "{route.namespace}"', kind=route.resource.plural).reply()
+            return Refused(
+                403,
+                "Forbidden",
+                rule.message or f'{sentence} in the namespace "{route.namespace}"',
+                kind=route.resource.plural,
+            ).reply()
         if fault in makers:
             return makers[fault]().reply()
-        return Refused(500, "InternalError", rule.message or "Internal error occurred: etcdserver: request timed out").reply()
+        return Refused(
+            500,
+            "InternalError",
+            rule.message or "Internal error occurred: etcdserver: request timed out",
+        ).reply()
 
     def _watch(self, request: Request, route: Route) -> Stream:
         query, cluster = request.query, self.cluster
@@ -175,10 +214,12 @@ class Api:
 
     def each_stream(self, plural: str, what: Callable[[Stream], None]) -> int:
         """Do something to the open watches of a kind (empty: all); how many there were."""
-        chosen = [stream for stream in self.streams if stream.open and plural in ("", stream.resource.plural)]
+        chosen = [
+            stream
+            for stream in self.streams
+            if stream.open and plural in ("", stream.resource.plural)
+        ]
         for stream in chosen:
             what(stream)
         self.streams = [stream for stream in self.streams if stream.open]
         return len(chosen)
-
-

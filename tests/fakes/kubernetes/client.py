@@ -27,7 +27,12 @@ def write_kubeconfig(path: Path, *fakes: "FakeKubernetes") -> Path:
     found: dict[str, Any] = {}
     for fake in fakes:
         each = json.loads(fake.kubeconfig.read_text())
-        found = {**each, **{name: found.get(name, []) + each[name] for name in ("clusters", "users", "contexts")}}
+        found = {
+            **each,
+            **{
+                name: found.get(name, []) + each[name] for name in ("clusters", "users", "contexts")
+            },
+        }
     path.write_text(json.dumps({**found, "current-context": fakes[0].context}))
     path.chmod(0o600)
     return path
@@ -50,7 +55,9 @@ class FakeKubernetes:
         namespace: str = "mimir-aip",
         context: str = CONTEXT,
     ) -> None:
-        self._options = ["--seed", str(seed), "--latency-ms", str(latency_seconds * 1000)] + (["--real-time"] if real_time else [])
+        self._options = ["--seed", str(seed), "--latency-ms", str(latency_seconds * 1000)] + (
+            ["--real-time"] if real_time else []
+        )
         self._tls, self.namespace, self.context = tls, namespace, context
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
@@ -61,7 +68,9 @@ class FakeKubernetes:
         cert = certificate_file(folder) if self._tls else None
         options = self._options + (["--cert", str(cert)] if cert else [])
         argv = [sys.executable, "-m", "tests.fakes.kubernetes", "--port", "0", *options]
-        self._process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -76,7 +85,12 @@ class FakeKubernetes:
         self.kubeconfig.chmod(0o600)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._connection:
             self._connection.close()
         assert self._process.stdin
@@ -99,7 +113,12 @@ class FakeKubernetes:
             "current-context": name,
             "clusters": [{"name": name, "cluster": cluster}],
             "users": [{"name": name, "user": {"token": self.token}}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": self.namespace}}],
+            "contexts": [
+                {
+                    "name": name,
+                    "context": {"cluster": name, "user": name, "namespace": self.namespace},
+                }
+            ],
         }
 
     @property
@@ -138,7 +157,9 @@ class FakeKubernetes:
 
     def fault(self, fault: Fault, rule: Rule | None = None, **fields: Any) -> None:
         """Order a fault: verb, resource, name, count (1; None for always), skip, probability, seconds, changes, answer, message."""
-        given = {name: value for name, value in asdict(rule).items() if name != "fired"} if rule else {}
+        given = (
+            {name: value for name, value in asdict(rule).items() if name != "fired"} if rule else {}
+        )
         self._call("POST", "faults", {**given, **fields, "fault": fault})
 
     def faults(self) -> list[dict[str, Any]]:
@@ -157,7 +178,13 @@ class FakeKubernetes:
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
         """Let something happen to the pod of a Job, or to a pod by its name; False where it came too late."""
-        return bool(self._call("POST", "acts", {"name": name, "act": act, "exit_code": exit_code, "message": message})["done"])
+        return bool(
+            self._call(
+                "POST",
+                "acts",
+                {"name": name, "act": act, "exit_code": exit_code, "message": message},
+            )["done"]
+        )
 
     def exit(self, name: str, exit_code: int = 0) -> bool:
         """Its container ends."""
@@ -186,7 +213,11 @@ class FakeKubernetes:
 
     def node_lost(self, name: str = "node1", *, toleration_seconds: float = 300.0) -> None:
         """It is not heard of any more; its containers run on. Its pods are to be deleted after the toleration."""
-        self._call("POST", "nodes", {"name": name, "what": "lost", "toleration_seconds": toleration_seconds})
+        self._call(
+            "POST",
+            "nodes",
+            {"name": name, "what": "lost", "toleration_seconds": toleration_seconds},
+        )
 
     def node_back(self, name: str = "node1") -> None:
         self._call("POST", "nodes", {"name": name, "what": "back"})
@@ -240,18 +271,24 @@ class FakeKubernetes:
         return found
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        return json.loads(self._raw(method, path, json.dumps(body).encode() if body is not None else b""))
+        return json.loads(
+            self._raw(method, path, json.dumps(body).encode() if body is not None else b"")
+        )
 
     def _raw(self, method: str, path: str, body: bytes = b"") -> bytes:
         with self._lock:
             if self._connection is None:
                 self._connection = (
-                    http.client.HTTPSConnection("127.0.0.1", self.port, context=self._context, timeout=60)
+                    http.client.HTTPSConnection(
+                        "127.0.0.1", self.port, context=self._context, timeout=60
+                    )
                     if self._context
                     else http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
                 )
             try:
-                self._connection.request(method, f"/fake/{path}", body, {"Authorization": f"Bearer {self.token}"})
+                self._connection.request(
+                    method, f"/fake/{path}", body, {"Authorization": f"Bearer {self.token}"}
+                )
                 answer = self._connection.getresponse()
                 data = answer.read()
             except (OSError, http.client.HTTPException):

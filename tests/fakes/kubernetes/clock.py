@@ -54,7 +54,10 @@ class Clock:
         """The time as objects show it: RFC 3339 in whole seconds."""
         second = int(self._now if at is None else at)
         if self._stamp[0] != second:
-            self._stamp = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+            self._stamp = (
+                second,
+                datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            )
         return self._stamp[1]
 
     def micro_stamp(self, at: float | None = None) -> str:

@@ -45,7 +45,9 @@ class Cluster:
         self.faults = Faults(self.dice)
         self.nodes = Nodes(self.store, self.events)
         self.kubelets = Kubelets(self.store, self.events, self.ledger, self.scripts, self.nodes)
-        self.jobs = JobController(self.store, self.events, self.kubelets, self.scripts, self._pod_refusal)
+        self.jobs = JobController(
+            self.store, self.events, self.kubelets, self.scripts, self._pod_refusal
+        )
         for name in settings.namespaces:
             self.add_namespace(name)
         for name in settings.nodes:
@@ -53,7 +55,10 @@ class Cluster:
         self.store.forget_history()  # no server leads on from its first version
 
     def add_namespace(self, name: str) -> Object:
-        found = {"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}, "spec": {"finalizers": ["kubernetes"]}}
+        found = {
+            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "spec": {"finalizers": ["kubernetes"]},
+        }
         return self.store.create(NAMESPACES, {**found, "status": {"phase": "Active"}})
 
     def _pod_refusal(self, job: Object) -> str:
@@ -63,7 +68,11 @@ class Cluster:
         refusal = admission_refusal(script.start, namespace=meta["namespace"], account=account)
         if refusal:
             return script.message or refusal
-        return quota_refusal(self.store, PODS, {"metadata": {"namespace": meta["namespace"]}, "spec": template["spec"]})
+        return quota_refusal(
+            self.store,
+            PODS,
+            {"metadata": {"namespace": meta["namespace"]}, "spec": template["spec"]},
+        )
 
     def state_of(self, name: str) -> PodState | None:
         """The newest pod by its own name or its Job's, also one whose object has gone."""
@@ -75,14 +84,23 @@ class Cluster:
         state = self.state_of(name)
         if act is Act.START:
             self._mend(name)
-        done = act is Act.START if state is None else self.kubelets.act(state, act, exit_code=exit_code, message=message)
+        done = (
+            act is Act.START
+            if state is None
+            else self.kubelets.act(state, act, exit_code=exit_code, message=message)
+        )
         self.clock.run_due()
         return done
 
     def _mend(self, job: str) -> None:
         """A new pod of this Job would run, and the controller tries again now."""
         old = self.scripts.of(job)
-        self.scripts.put(job, replace(old, start=Start.RUNS, create_seconds=0.0, schedule_seconds=0.0, start_seconds=0.0))
+        self.scripts.put(
+            job,
+            replace(
+                old, start=Start.RUNS, create_seconds=0.0, schedule_seconds=0.0, start_seconds=0.0
+            ),
+        )
         for version in self.store.all(JOBS):
             if version.key[1] == job:
                 self.jobs.retry(version.key)

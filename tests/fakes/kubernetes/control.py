@@ -32,11 +32,12 @@ class Control:
 
     def handle(self, request: Request) -> Reply:
 
-
         parts = [unquote(part) for part in request.path.strip("/").split("/")[1:]]
         route = self._routes().get((request.method, parts[0] if parts else ""))
         if route is None:
-            return json_reply({"message": f"no such control route: {request.method} {request.path}"}, 404)
+            return json_reply(
+                {"message": f"no such control route: {request.method} {request.path}"}, 404
+            )
         self.cluster.clock.run_due()
         try:
             if parts[0] == "logs":
@@ -56,18 +57,24 @@ class Control:
             ("POST", "clock"): self._advance,
             ("POST", "scripts"): self._script,
             ("POST", "faults"): self._fault,
-            ("GET", "faults"): lambda body, rest, query: {"faults": [rule.as_json() for rule in self.cluster.faults.rules]},
+            ("GET", "faults"): lambda body, rest, query: {
+                "faults": [rule.as_json() for rule in self.cluster.faults.rules]
+            },
             ("DELETE", "faults"): lambda body, rest, query: self.cluster.faults.clear(),
             ("POST", "latency"): self._latency,
             ("GET", "ledger"): self._ledger,
-            ("GET", "requests"): lambda body, rest, query: {"requests": [asdict(each) for each in self.api.seen]},
+            ("GET", "requests"): lambda body, rest, query: {
+                "requests": [asdict(each) for each in self.api.seen]
+            },
             ("DELETE", "requests"): lambda body, rest, query: self.api.seen.clear(),
             ("POST", "acts"): self._act,
             ("GET", "logs"): lambda body, rest, query: None,
             ("POST", "logs"): lambda body, rest, query: None,
             ("POST", "nodes"): self._node,
             ("POST", "watches"): self._watches,
-            ("GET", "watches"): lambda body, rest, query: {"watches": [each.resource.plural for each in self.api.streams if each.open]},
+            ("GET", "watches"): lambda body, rest, query: {
+                "watches": [each.resource.plural for each in self.api.streams if each.open]
+            },
             ("POST", "compact"): lambda body, rest, query: self.cluster.store.forget_history(),
             ("DELETE", "jobs"): self._delete_job,
             ("POST", "suspend"): self._suspend_job,
@@ -81,7 +88,9 @@ class Control:
         """A new life: all gone but what the process was started with. Open watches break."""
         if unknown := set(body) - set(_SETTINGS):
             raise ValueError(f"unknown: {sorted(unknown)}; known: {_SETTINGS}")
-        changes: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+        changes: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
+        }
         for stream in self.api.streams:
             stream.close(broken=True)
         self.cluster.close()
@@ -90,12 +99,18 @@ class Control:
 
     def _clock(self) -> Json:
         clock = self.cluster.clock
-        return {"now": clock.now, "next_due": clock.next_due, "resourceVersion": str(self.cluster.store.number)}
+        return {
+            "now": clock.now,
+            "next_due": clock.next_due,
+            "resourceVersion": str(self.cluster.store.number),
+        }
 
     def _advance(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         if self.cluster.clock.real:
             raise ValueError("the clock is the real one")
-        self.cluster.clock.advance_to(float(body["to"])) if "to" in body else self.cluster.clock.advance(float(body["seconds"]))
+        self.cluster.clock.advance_to(
+            float(body["to"])
+        ) if "to" in body else self.cluster.clock.advance(float(body["seconds"]))
         return self._clock()
 
     def _script(self, body: Json, rest: list[str], query: dict[str, str]) -> None:
@@ -105,11 +120,16 @@ class Control:
         self.cluster.faults.add(rule_from_json(body))
 
     def _latency(self, body: Json, rest: list[str], query: dict[str, str]) -> None:
-        self.cluster.settings = replace(self.cluster.settings, latency_seconds=float(body["seconds"]))
+        self.cluster.settings = replace(
+            self.cluster.settings, latency_seconds=float(body["seconds"])
+        )
 
     def _ledger(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         runs = [run for run in self.cluster.ledger.runs if "running" not in query or run.is_running]
-        return {"now": self.cluster.clock.now, "runs": [run.as_json(with_env="env" in query) for run in runs]}
+        return {
+            "now": self.cluster.clock.now,
+            "runs": [run.as_json(with_env="env" in query) for run in runs],
+        }
 
     def _act(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         name, act = body.pop("name"), Act(body.pop("act"))
@@ -135,7 +155,9 @@ class Control:
             return
         if not self.cluster.nodes.knows(name):
             raise ValueError(f"no node {name}")
-        {"lost": kubelets.node_lost, "back": kubelets.node_back, "gone": kubelets.node_gone}[what](name, **body)
+        {"lost": kubelets.node_lost, "back": kubelets.node_back, "gone": kubelets.node_gone}[what](
+            name, **body
+        )
 
     def _watches(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         """Do something to the open watches of a kind, or of all."""
@@ -155,17 +177,24 @@ class Control:
 
     def _suspend_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         """Somebody's kubectl patch, or a queue manager's: the Job is suspended, whether it runs or not."""
-        found = [version.obj for version in self.cluster.store.all(JOBS) if version.key[1] == body["name"]]
+        found = [
+            version.obj
+            for version in self.cluster.store.all(JOBS)
+            if version.key[1] == body["name"]
+        ]
         for job in found:
             generation = job["metadata"]["generation"] + 1
-            self.cluster.store.update(JOBS, with_meta({**job, "spec": {**job["spec"], "suspend": True}}, generation=generation))
+            self.cluster.store.update(
+                JOBS,
+                with_meta({**job, "spec": {**job["spec"], "suspend": True}}, generation=generation),
+            )
         return {"suspended": len(found)}
 
     def _delete_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         """Somebody's kubectl delete job: it shows among no requests."""
-        found = [version.obj for version in self.cluster.store.all(JOBS) if version.key[1] == rest[0]]
+        found = [
+            version.obj for version in self.cluster.store.all(JOBS) if version.key[1] == rest[0]
+        ]
         for job in found:
             self.cluster.jobs.delete(job, query.get("policy", "Background"))
         return {"deleted": len(found)}
-
-

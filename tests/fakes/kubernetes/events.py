@@ -12,7 +12,16 @@ class Recorder:
         self._seen: dict[tuple[str, str, str], Key] = {}
         self._count = 0
 
-    def scheduler(self, pod: Object, resource: Resource, reason: str, message: str, *, warning: bool = False, action: str = "Scheduling") -> None:
+    def scheduler(
+        self,
+        pod: Object,
+        resource: Resource,
+        reason: str,
+        message: str,
+        *,
+        warning: bool = False,
+        action: str = "Scheduling",
+    ) -> None:
         """In the newer form: eventTime and no count."""
         shape: Object = {
             "source": {},
@@ -25,13 +34,35 @@ class Recorder:
         }
         self._create(pod, resource, reason, message, warning, shape)
 
-    def kubelet(self, pod: Object, resource: Resource, reason: str, message: str, *, warning: bool = False, container: bool = True) -> None:
+    def kubelet(
+        self,
+        pod: Object,
+        resource: Resource,
+        reason: str,
+        message: str,
+        *,
+        warning: bool = False,
+        container: bool = True,
+    ) -> None:
         node = pod["spec"].get("nodeName", "")
-        path = {"fieldPath": f"spec.containers{{{pod['spec']['containers'][0]['name']}}}"} if container else {}
-        self._counted(pod, resource, reason, message, warning, {"component": "kubelet", "host": node}, path)
+        path = (
+            {"fieldPath": f"spec.containers{{{pod['spec']['containers'][0]['name']}}}"}
+            if container
+            else {}
+        )
+        self._counted(
+            pod, resource, reason, message, warning, {"component": "kubelet", "host": node}, path
+        )
 
     def controller(
-        self, about: Object, resource: Resource, reason: str, message: str, *, warning: bool = False, component: str = "job-controller"
+        self,
+        about: Object,
+        resource: Resource,
+        reason: str,
+        message: str,
+        *,
+        warning: bool = False,
+        component: str = "job-controller",
     ) -> None:
         self._counted(about, resource, reason, message, warning, {"component": component}, {})
 
@@ -40,8 +71,17 @@ class Recorder:
         stamp = self._store.clock.stamp()
         self._count += 1
         event = {
-            "metadata": {"name": f"{name}.{0x18EABD0000000000 + self._count:x}", "namespace": namespace},
-            "involvedObject": {"kind": kind, "namespace": namespace, "name": name, "uid": self._store.new_uid(), "apiVersion": "v1"},
+            "metadata": {
+                "name": f"{name}.{0x18EABD0000000000 + self._count:x}",
+                "namespace": namespace,
+            },
+            "involvedObject": {
+                "kind": kind,
+                "namespace": namespace,
+                "name": name,
+                "uid": self._store.new_uid(),
+                "apiVersion": "v1",
+            },
             "reason": reason,
             "message": message,
             "type": "Warning",
@@ -52,7 +92,16 @@ class Recorder:
         }
         self._store.create(EVENTS, event)
 
-    def _counted(self, about: Object, resource: Resource, reason: str, message: str, warning: bool, source: Object, path: Object) -> None:
+    def _counted(
+        self,
+        about: Object,
+        resource: Resource,
+        reason: str,
+        message: str,
+        warning: bool,
+        source: Object,
+        path: Object,
+    ) -> None:
         seen = (about["metadata"]["uid"], reason, message)
         stamp = self._store.clock.stamp()
         key = self._seen.get(seen)
@@ -72,7 +121,14 @@ class Recorder:
         self._seen[seen] = self._create(about, resource, reason, message, warning, shape, path)
 
     def _create(
-        self, about: Object, resource: Resource, reason: str, message: str, warning: bool, shape: Object, path: dict[str, Any] | None = None
+        self,
+        about: Object,
+        resource: Resource,
+        reason: str,
+        message: str,
+        warning: bool,
+        shape: Object,
+        path: dict[str, Any] | None = None,
     ) -> Key:
         meta = about["metadata"]
         namespace = meta.get("namespace", "default")

@@ -16,8 +16,12 @@ class Fault(StrEnum):
     ERROR_AFTER_COMMIT = "error-after-commit"  # done, then 500
     DROP_BEFORE_COMMIT = "drop-before-commit"  # the connection breaks and nothing is done
     DROP_AFTER_COMMIT = "drop-after-commit"  # done; the answer is lost
-    TIMEOUT_BEFORE_COMMIT = "timeout-before-commit"  # nothing done, no answer; broken off after `seconds`, real
-    TIMEOUT_AFTER_COMMIT = "timeout-after-commit"  # done, no answer; broken off after `seconds`, real
+    TIMEOUT_BEFORE_COMMIT = (
+        "timeout-before-commit"  # nothing done, no answer; broken off after `seconds`, real
+    )
+    TIMEOUT_AFTER_COMMIT = (
+        "timeout-after-commit"  # done, no answer; broken off after `seconds`, real
+    )
     LATE_COMMIT = "late-commit"  # answered as `answer` says; done when `seconds` have passed
     FORBIDDEN = "forbidden"  # 403 and nothing done
     FORBIDDEN_AFTER_COMMIT = "forbidden-after-commit"  # 403 although it is done
@@ -35,7 +39,16 @@ class Fault(StrEnum):
 
 
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-ON_EVENTS = frozenset({Fault.WATCH_DROP, Fault.WATCH_DOUBLE, Fault.WATCH_LATE, Fault.WATCH_SILENT, Fault.WATCH_CUT, Fault.WATCH_GONE})
+ON_EVENTS = frozenset(
+    {
+        Fault.WATCH_DROP,
+        Fault.WATCH_DOUBLE,
+        Fault.WATCH_LATE,
+        Fault.WATCH_SILENT,
+        Fault.WATCH_CUT,
+        Fault.WATCH_GONE,
+    }
+)
 _ONLY = {
     Fault.LIST_STALE: frozenset({"list"}),
     Fault.LIST_GONE: frozenset({"list"}),
@@ -44,7 +57,12 @@ _ONLY = {
     Fault.INVALID: frozenset({"create", "update", "patch"}),
     Fault.QUOTA: frozenset({"create"}),
 }
-ANSWERS = (Fault.TIMEOUT_BEFORE_COMMIT, Fault.DROP_BEFORE_COMMIT, Fault.ERROR_BEFORE_COMMIT, Fault.FORBIDDEN)
+ANSWERS = (
+    Fault.TIMEOUT_BEFORE_COMMIT,
+    Fault.DROP_BEFORE_COMMIT,
+    Fault.ERROR_BEFORE_COMMIT,
+    Fault.FORBIDDEN,
+)
 
 
 @dataclass(slots=True)
@@ -115,8 +133,12 @@ def rule_from_json(data: dict[str, Any]) -> Rule:
     """Raises: ValueError, TypeError."""
     known = {each.name for each in fields(Rule)} - {"fired"}
     if unknown := set(data) - known:
-        raise ValueError(f"unknown in a fault: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    typed: dict[str, Any] = {name: Fault(value) if name in ("fault", "answer") else value for name, value in data.items()}
+        raise ValueError(
+            f"unknown in a fault: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}"
+        )
+    typed: dict[str, Any] = {
+        name: Fault(value) if name in ("fault", "answer") else value for name, value in data.items()
+    }
     rule = Rule(**typed)
     if rule.answer not in ANSWERS:
         raise ValueError(f"answer has to be one of {', '.join(ANSWERS)}")

@@ -31,9 +31,23 @@ class Reply:
 class Refused(Exception):
     """A Status answer."""
 
-    def __init__(self, code: int, reason: str, message: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **details: Any,
+    ) -> None:
         super().__init__(message)
-        self.code, self.reason, self.message, self.headers, self.details = code, reason, message, headers or {}, details
+        self.code, self.reason, self.message, self.headers, self.details = (
+            code,
+            reason,
+            message,
+            headers or {},
+            details,
+        )
 
     @property
     def status(self) -> dict[str, Any]:

@@ -32,13 +32,27 @@ Refusal = Callable[[Object], str]
 class JobController:
     """Level-triggered: `_sync` looks at a Job and its pods and takes the next step. It runs after every change to either, never inside it."""
 
-    def __init__(self, store: Store, recorder: Recorder, kubelets: Kubelets, scripts: Scripts, refusal: Refusal) -> None:
-        self._store, self._events, self._kubelets, self._scripts = store, recorder, kubelets, scripts
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        kubelets: Kubelets,
+        scripts: Scripts,
+        refusal: Refusal,
+    ) -> None:
+        self._store, self._events, self._kubelets, self._scripts = (
+            store,
+            recorder,
+            kubelets,
+            scripts,
+        )
         self._refusal = refusal  # why admission lets no pod of this Job come about, or ""
         self.pods_of: dict[str, dict[Key, None]] = {}
         self._pending: set[Key] = set()
         self._not_before: dict[str, float] = {}
-        self._counted: dict[str, dict[str, bool | None]] = {}  # Job uid -> pod uid -> whether it succeeded; None: ignored by the failure policy
+        self._counted: dict[
+            str, dict[str, bool | None]
+        ] = {}  # Job uid -> pod uid -> whether it succeeded; None: ignored by the failure policy
         self._expiring: set[str] = set()
         self._tries: dict[str, int] = {}
         store.listeners.append(self._notice)
@@ -74,7 +88,11 @@ class JobController:
             self._sync(key, job)
 
     def _pods(self, job: Object) -> list[Object]:
-        return [pod for key in self.pods_of.get(job["metadata"]["uid"], ()) if (pod := self._store.get(PODS, key))]
+        return [
+            pod
+            for key in self.pods_of.get(job["metadata"]["uid"], ())
+            if (pod := self._store.get(PODS, key))
+        ]
 
     def _sync(self, key: Key, job: Object) -> None:
         pods = self._pods(job)
@@ -104,11 +122,20 @@ class JobController:
     def _suspend(self, job: Object, pods: list[Object]) -> None:
         """Suspended while it runs: its pods are deleted, and count neither as failed nor as succeeded."""
         if not has_condition(job, "Suspended"):
-            new = job_condition("Suspended", self._store.clock.stamp(), reason="JobSuspended", message="Job suspended")
-            self._store.update(JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new]))
+            new = job_condition(
+                "Suspended",
+                self._store.clock.stamp(),
+                reason="JobSuspended",
+                message="Job suspended",
+            )
+            self._store.update(
+                JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new])
+            )
             for pod in pods:
                 if not is_terminal(pod) and not is_deleting(pod):
-                    self._events.controller(job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+                    self._events.controller(
+                        job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}"
+                    )
                     self._kubelets.delete(pod)
             self._events.controller(job, JOBS, "Suspended", "Job suspended")
             return
@@ -124,8 +151,15 @@ class JobController:
         if deadline := spec.get("activeDeadlineSeconds"):
             self.sync_soon(key_of(job), float(deadline))
         clock = self._store.clock
-        self._not_before[job["metadata"]["uid"]] = clock.now + self._scripts.of(job["metadata"]["name"]).create_seconds
-        self._store.update(JOBS, with_status(job, startTime=clock.stamp(), terminating=0, uncountedTerminatedPods={}, ready=0))
+        self._not_before[job["metadata"]["uid"]] = (
+            clock.now + self._scripts.of(job["metadata"]["name"]).create_seconds
+        )
+        self._store.update(
+            JOBS,
+            with_status(
+                job, startTime=clock.stamp(), terminating=0, uncountedTerminatedPods={}, ready=0
+            ),
+        )
 
     def _count(self, job: Object, pods: list[Object]) -> None:
         """Each pod that ended is counted once and let go."""
@@ -136,7 +170,9 @@ class JobController:
             if not ended or pod["metadata"]["uid"] in counted:
                 continue
             ignored = pod["status"]["phase"] == "Failed" and self._rule(job, pod)[0] == "Ignore"
-            counted[pod["metadata"]["uid"]] = None if ignored else pod["status"]["phase"] == "Succeeded"
+            counted[pod["metadata"]["uid"]] = (
+                None if ignored else pod["status"]["phase"] == "Succeeded"
+            )
             self._not_before[job["metadata"]["uid"]] = self._store.clock.now + BACKOFF_SECONDS
 
     def _target(self, job: Object, pods: list[Object]) -> tuple[str, str] | None:
@@ -151,7 +187,11 @@ class JobController:
         if results.count(False) > job["spec"]["backoffLimit"]:
             return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
         deadline = job["spec"].get("activeDeadlineSeconds")
-        if deadline and self._store.clock.now >= datetime.fromisoformat(job["status"]["startTime"]).timestamp() + deadline:
+        if (
+            deadline
+            and self._store.clock.now
+            >= datetime.fromisoformat(job["status"]["startTime"]).timestamp() + deadline
+        ):
             return "DeadlineExceeded", "Job was active longer than specified deadline"
         return None
 
@@ -162,7 +202,10 @@ class JobController:
             for wanted in rule.get("onPodConditions") or ():
                 for each in pod["status"].get("conditions", ()):
                     if each["type"] == wanted["type"] and each["status"] == wanted["status"]:
-                        return rule["action"], f"Pod {where} has condition {each['type']} matching {rule['action']} rule at index {index}"
+                        return (
+                            rule["action"],
+                            f"Pod {where} has condition {each['type']} matching {rule['action']} rule at index {index}",
+                        )
             wanted = rule.get("onExitCodes")
             code = _exit_code(pod)
             if wanted and code and (code in wanted["values"]) is (wanted["operator"] == "In"):
@@ -177,10 +220,14 @@ class JobController:
         at = self._store.clock.stamp()
         if not has_condition(job, "FailureTarget"):
             new = job_condition("FailureTarget", at, reason=reason, message=message)
-            self._store.update(JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new]))
+            self._store.update(
+                JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new])
+            )
             for pod in self._pods(job):
                 if not is_terminal(pod) and not is_deleting(pod):
-                    self._events.controller(job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+                    self._events.controller(
+                        job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}"
+                    )
                     self._kubelets.delete(pod)
             return
         pods = self._pods(job)
@@ -192,7 +239,12 @@ class JobController:
         new = job_condition("Failed", at, reason=reason, message=message)
         failed = self._failures(job) or None
         conditions = [*job["status"]["conditions"], new]
-        self._store.update(JOBS, with_status(job, conditions=conditions, active=None, ready=0, terminating=0, failed=failed))
+        self._store.update(
+            JOBS,
+            with_status(
+                job, conditions=conditions, active=None, ready=0, terminating=0, failed=failed
+            ),
+        )
         self._events.controller(job, JOBS, reason, message, warning=True)
 
     def _failures(self, job: Object) -> int:
@@ -203,12 +255,24 @@ class JobController:
 
     def _complete(self, job: Object) -> None:
         at = self._store.clock.stamp()
-        why: dict[str, Any] = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
+        why: dict[str, Any] = {
+            "reason": "CompletionsReached",
+            "message": "Reached expected number of succeeded pods",
+        }
         conditions = [job_condition(kind, at, **why) for kind in ("SuccessCriteriaMet", "Complete")]
         failed = self._failures(job) or None
         for pod in self._pods(job):
             self._untrack(pod)
-        done = with_status(job, conditions=conditions, active=None, completionTime=at, succeeded=1, failed=failed, ready=0, terminating=0)
+        done = with_status(
+            job,
+            conditions=conditions,
+            active=None,
+            completionTime=at,
+            succeeded=1,
+            failed=failed,
+            ready=0,
+            terminating=0,
+        )
         self._store.update(JOBS, done)
         self._events.controller(job, JOBS, "Completed", "Job completed")
 
@@ -219,22 +283,37 @@ class JobController:
         if living or self._not_before.get(job["metadata"]["uid"], 0.0) > self._store.clock.now:
             self._show(job, pods)
             if not living:
-                self.sync_soon(key_of(job), self._not_before[job["metadata"]["uid"]] - self._store.clock.now)
+                self.sync_soon(
+                    key_of(job), self._not_before[job["metadata"]["uid"]] - self._store.clock.now
+                )
             return
         for pod in pods:
             self._untrack(pod)
         self._create_pod(job)
 
     def _create_pod(self, job: Object) -> None:
-        uid, name = job["metadata"]["uid"], f"{job['metadata']['name'][:57]}-{self._store.new_suffix()}"
+        uid, name = (
+            job["metadata"]["uid"],
+            f"{job['metadata']['name'][:57]}-{self._store.new_suffix()}",
+        )
         if refusal := self._refusal(job):
-            self._events.controller(job, JOBS, "FailedCreate", f'Error creating: pods "{name}" is forbidden: {refusal}', warning=True)
+            self._events.controller(
+                job,
+                JOBS,
+                "FailedCreate",
+                f'Error creating: pods "{name}" is forbidden: {refusal}',
+                warning=True,
+            )
             tries = self._tries[uid] = self._tries.get(uid, 0) + 1
-            self._not_before[uid] = self._store.clock.now + min(BACKOFF_SECONDS * 2 ** (tries - 1), 600.0)
+            self._not_before[uid] = self._store.clock.now + min(
+                BACKOFF_SECONDS * 2 ** (tries - 1), 600.0
+            )
             self.sync_soon(key_of(job), self._not_before[uid] - self._store.clock.now)
             return
         pod = self._store.create(PODS, pod_of(job, name=name))
-        self._events.controller(job, JOBS, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
+        self._events.controller(
+            job, JOBS, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}"
+        )
         self._kubelets.schedule(pod, job["metadata"]["name"])
 
     def retry(self, key: Key) -> None:
@@ -261,7 +340,9 @@ class JobController:
         finalizers = pod["metadata"].get("finalizers", ())
         if JOB_TRACKING in finalizers and (is_terminal(pod) or is_deleting(pod)):
             rest = [each for each in finalizers if each != JOB_TRACKING]
-            self._kubelets.updated(self._store.update(PODS, with_meta(pod, finalizers=rest or None)))
+            self._kubelets.updated(
+                self._store.update(PODS, with_meta(pod, finalizers=rest or None))
+            )
 
     def _expire(self, job: Object) -> None:
         """`ttlSecondsAfterFinished`: the Job goes with its pods."""
@@ -293,8 +374,12 @@ class JobController:
             return self._store.update(JOBS, marked)
         if policy == "Orphan":
             for pod in self._pods(job):
-                rest = [each for each in pod["metadata"].get("finalizers", ()) if each != JOB_TRACKING]
-                self._store.update(PODS, with_meta(pod, ownerReferences=None, finalizers=rest or None))
+                rest = [
+                    each for each in pod["metadata"].get("finalizers", ()) if each != JOB_TRACKING
+                ]
+                self._store.update(
+                    PODS, with_meta(pod, ownerReferences=None, finalizers=rest or None)
+                )
             self.pods_of.pop(job["metadata"]["uid"], None)
         self._store.remove(JOBS, key_of(job))
         return None

@@ -11,7 +11,15 @@ from tests.fakes.kubernetes.events import Recorder
 from tests.fakes.kubernetes.ledger import Ledger
 from tests.fakes.kubernetes.nodes import Nodes
 from tests.fakes.kubernetes.podstate import Ending, PodState
-from tests.fakes.kubernetes.resources import PODS, Object, is_deleting, is_terminal, key_of, with_meta, with_status
+from tests.fakes.kubernetes.resources import (
+    PODS,
+    Object,
+    is_deleting,
+    is_terminal,
+    key_of,
+    with_meta,
+    with_status,
+)
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
 from tests.fakes.kubernetes.shapes import (
     condition,
@@ -32,8 +40,16 @@ MAX_BACK_OFF_SECONDS = 300.0
 
 
 class Kubelets:
-    def __init__(self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes) -> None:
-        self.store, self.events, self.ledger, self._scripts, self.nodes = store, recorder, ledger, scripts, nodes
+    def __init__(
+        self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes
+    ) -> None:
+        self.store, self.events, self.ledger, self._scripts, self.nodes = (
+            store,
+            recorder,
+            ledger,
+            scripts,
+            nodes,
+        )
         self.states: dict[str, PodState] = {}
         self.newest: dict[str, PodState] = {}  # by Job, pod or uid
 
@@ -52,18 +68,30 @@ class Kubelets:
         if pod is None or is_deleting(pod) or state.node:
             return
         clock, script = self.store.clock, state.script
-        refusal = (script.message or scheduling_refusal(script.start)) if scheduling_refusal(script.start) else ""
+        refusal = (
+            (script.message or scheduling_refusal(script.start))
+            if scheduling_refusal(script.start)
+            else ""
+        )
         node = "" if refusal else self.nodes.pick(script.node)
         if not node:
             refusal = refusal or "no nodes available to schedule pods"
-            pod = self.store.update(PODS, {**pod, "status": unschedulable_status(pod["status"], clock.stamp(), refusal)})
+            pod = self.store.update(
+                PODS, {**pod, "status": unschedulable_status(pod["status"], clock.stamp(), refusal)}
+            )
             self.events.scheduler(pod, PODS, "FailedScheduling", refusal, warning=True)
             return
         state.node, state.scheduled_at = node, clock.stamp()
-        pod = {**pod, "spec": {**pod["spec"], "nodeName": node}, "status": scheduled_status(pod["status"], state.scheduled_at)}
+        pod = {
+            **pod,
+            "spec": {**pod["spec"], "nodeName": node},
+            "status": scheduled_status(pod["status"], state.scheduled_at),
+        }
         pod = self.store.update(PODS, pod)
         where = f"{state.key[0]}/{state.key[1]}"
-        self.events.scheduler(pod, PODS, "Scheduled", f"Successfully assigned {where} to {node}", action="Binding")
+        self.events.scheduler(
+            pod, PODS, "Scheduled", f"Successfully assigned {where} to {node}", action="Binding"
+        )
         clock.after(0, lambda: self._create(state))
 
     # a kubelet: start
@@ -92,7 +120,13 @@ class Kubelets:
             with_status(
                 pod,
                 observedGeneration=pod["metadata"]["generation"],
-                conditions=started_conditions(self._stamp(), state.scheduled_at, ready=False, sandbox=trouble.sandbox, container=container),
+                conditions=started_conditions(
+                    self._stamp(),
+                    state.scheduled_at,
+                    ready=False,
+                    sandbox=trouble.sandbox,
+                    container=container,
+                ),
                 startTime=state.scheduled_at,
                 **self._addresses(sandbox=trouble.sandbox),
                 containerStatuses=container_status(pod, {"waiting": reason}, bare=True),
@@ -101,7 +135,9 @@ class Kubelets:
         if any(event == "Pulling" for event, _, _ in trouble.events):
             state.pulling_since = self.store.clock.now
         for event, words, warning in trouble.events:
-            self.events.kubelet(pod, PODS, event, words, warning=warning, container=trouble.about_container)
+            self.events.kubelet(
+                pod, PODS, event, words, warning=warning, container=trouble.about_container
+            )
         if trouble.then:
             self.store.clock.after(BACK_OFF_SECONDS, lambda: self._back_off(state, trouble))
 
@@ -115,7 +151,14 @@ class Kubelets:
 
     def _start(self, state: PodState) -> None:
         pod = self.pod(state)
-        if pod is None or is_deleting(pod) or is_terminal(pod) or state.run or state.ending or not self.nodes.is_up(state.node):
+        if (
+            pod is None
+            or is_deleting(pod)
+            or is_terminal(pod)
+            or state.run
+            or state.ending
+            or not self.nodes.is_up(state.node)
+        ):
             return
         clock, script = self.store.clock, state.script
         image = pod["spec"]["containers"][0]["image"]
@@ -139,12 +182,22 @@ class Kubelets:
                 pod,
                 observedGeneration=pod["metadata"]["generation"],
                 phase="Running",
-                conditions=started_conditions(self._stamp(), state.scheduled_at, ready=True, sandbox=True, container=name),
+                conditions=started_conditions(
+                    self._stamp(), state.scheduled_at, ready=True, sandbox=True, container=name
+                ),
                 startTime=state.scheduled_at,
                 **self._addresses(sandbox=True),
                 containerStatuses=[
-                    *container_status(pod, {"running": {"startedAt": self._stamp()}}, container_id=state.container_id),
-                    *([sidecar_status({"running": {"startedAt": self._stamp()}})] if script.sidecar else []),
+                    *container_status(
+                        pod,
+                        {"running": {"startedAt": self._stamp()}},
+                        container_id=state.container_id,
+                    ),
+                    *(
+                        [sidecar_status({"running": {"startedAt": self._stamp()}})]
+                        if script.sidecar
+                        else []
+                    ),
                 ],
             ),
         )
@@ -160,7 +213,9 @@ class Kubelets:
     # a kubelet: end
 
     def _end_by_script(self, state: PodState) -> None:
-        self.act(state, state.script.end, exit_code=state.script.exit_code, message=state.script.message)
+        self.act(
+            state, state.script.end, exit_code=state.script.exit_code, message=state.script.message
+        )
 
     def end(self, state: PodState, ending: Ending) -> None:
         """The container ends now; the API hears of it now or when the node is back."""
@@ -168,7 +223,9 @@ class Kubelets:
             return
         state.ending = ending
         if state.run:
-            self.ledger.end(state.run, at=self.store.clock.now, exit_code=ending.exit_code, reason=ending.reason)
+            self.ledger.end(
+                state.run, at=self.store.clock.now, exit_code=ending.exit_code, reason=ending.reason
+            )
         finished_at = self._stamp()
         self._tell(state, lambda: self._report(state, ending, finished_at))
 
@@ -184,9 +241,17 @@ class Kubelets:
             return
         if not is_terminal(pod):
             ended = self._ended(pod, state, ending, finished_at)
-            if state.script.sidecar and state.run and not ending.pod_reason and not is_deleting(pod):
+            if (
+                state.script.sidecar
+                and state.run
+                and not ending.pod_reason
+                and not is_deleting(pod)
+            ):
                 state.sidecar_runs = True
-                states = [*ended["status"]["containerStatuses"], sidecar_status({"running": {"startedAt": finished_at}})]
+                states = [
+                    *ended["status"]["containerStatuses"],
+                    sidecar_status({"running": {"startedAt": finished_at}}),
+                ]
                 ended = with_status(ended, phase="Running", containerStatuses=states)
             pod = self.store.update(PODS, ended)
         if is_deleting(pod):
@@ -199,25 +264,65 @@ class Kubelets:
         if pod is None or not state.sidecar_runs or state.ending is None:
             return
         state.sidecar_runs = False
-        ended = {"terminated": {"exitCode": 137, "reason": "Error", "startedAt": self._stamp(), "finishedAt": self._stamp()}}
-        states = [each for each in pod["status"]["containerStatuses"] if each["name"] != "istio-proxy"]
-        pod = self.store.update(PODS, with_status(pod, phase="Failed", containerStatuses=[*states, sidecar_status(ended)]))
+        ended = {
+            "terminated": {
+                "exitCode": 137,
+                "reason": "Error",
+                "startedAt": self._stamp(),
+                "finishedAt": self._stamp(),
+            }
+        }
+        states = [
+            each for each in pod["status"]["containerStatuses"] if each["name"] != "istio-proxy"
+        ]
+        pod = self.store.update(
+            PODS,
+            with_status(pod, phase="Failed", containerStatuses=[*states, sidecar_status(ended)]),
+        )
         state.removed = True
         self.updated(pod)
 
     def _ended(self, pod: Object, state: PodState, ending: Ending, finished_at: str) -> Object:
         succeeded = ending.exit_code == 0 and not ending.pod_reason
-        started = self.store.clock.stamp(state.run.started_at) if state.run else "1970-01-01T00:00:00Z"
+        started = (
+            self.store.clock.stamp(state.run.started_at) if state.run else "1970-01-01T00:00:00Z"
+        )
         tail = state.log.last_lines() if ending.exit_code else ""
         message = ending.message or tail
-        terminated = {"exitCode": ending.exit_code, "reason": ending.reason, **({"message": message} if message else {})}
-        terminated |= {"startedAt": started, "finishedAt": finished_at, "containerID": f"containerd://{state.container_id}"}
-        conditions = ended_conditions(self._stamp(), state.scheduled_at or self._stamp(), succeeded=succeeded)
-        kept = [each for each in pod["status"].get("conditions", ()) if each["type"] == "DisruptionTarget"]
+        terminated = {
+            "exitCode": ending.exit_code,
+            "reason": ending.reason,
+            **({"message": message} if message else {}),
+        }
+        terminated |= {
+            "startedAt": started,
+            "finishedAt": finished_at,
+            "containerID": f"containerd://{state.container_id}",
+        }
+        conditions = ended_conditions(
+            self._stamp(), state.scheduled_at or self._stamp(), succeeded=succeeded
+        )
+        kept = [
+            each
+            for each in pod["status"].get("conditions", ())
+            if each["type"] == "DisruptionTarget"
+        ]
         if ending.disrupted:
-            kept = [condition("DisruptionTarget", "True", self._stamp(), reason=ending.disrupted, message=ending.disrupted_message)]
+            kept = [
+                condition(
+                    "DisruptionTarget",
+                    "True",
+                    self._stamp(),
+                    reason=ending.disrupted,
+                    message=ending.disrupted_message,
+                )
+            ]
         never_ran = not state.container_id
-        status = [] if never_ran else container_status(pod, {"terminated": terminated}, container_id=state.container_id)
+        status = (
+            []
+            if never_ran
+            else container_status(pod, {"terminated": terminated}, container_id=state.container_id)
+        )
         return with_status(
             pod,
             observedGeneration=pod["metadata"]["generation"],
@@ -232,7 +337,9 @@ class Kubelets:
 
     # deletion
 
-    def delete(self, pod: Object, *, grace_seconds: float | None = None, force: bool = False) -> Object:
+    def delete(
+        self, pod: Object, *, grace_seconds: float | None = None, force: bool = False
+    ) -> Object:
         """Ask for a pod's end, as DELETE on it does: at once where no kubelet has it. The pod as it then stands."""
         state = self.states[pod["metadata"]["uid"]]
         spec_grace = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
@@ -269,7 +376,9 @@ class Kubelets:
         state.kill_by = by
         pod = self.pod(state)
         if state.sidecar_runs:
-            self.store.clock.after(min(grace, SIDECAR_STOP_SECONDS), lambda: self._end_sidecar(state))
+            self.store.clock.after(
+                min(grace, SIDECAR_STOP_SECONDS), lambda: self._end_sidecar(state)
+            )
             return
         if state.run is None or state.ending:
             if not state.ending:
@@ -277,17 +386,32 @@ class Kubelets:
             return
         if pod:
             self._observe(pod)
-            self.events.kubelet(pod, PODS, "Killing", f"Stopping container {pod['spec']['containers'][0]['name']}")
+            self.events.kubelet(
+                pod, PODS, "Killing", f"Stopping container {pod['spec']['containers'][0]['name']}"
+            )
         stop = state.script.stop_seconds
         obeys = stop is not None and stop <= grace
-        ending = Ending(state.script.stop_exit_code, "Error" if state.script.stop_exit_code else "Completed") if obeys else Ending(137)
-        self.store.clock.after(stop if obeys and stop is not None else grace, lambda: self.end(state, ending))
+        ending = (
+            Ending(
+                state.script.stop_exit_code, "Error" if state.script.stop_exit_code else "Completed"
+            )
+            if obeys
+            else Ending(137)
+        )
+        self.store.clock.after(
+            stop if obeys and stop is not None else grace, lambda: self.end(state, ending)
+        )
 
     def _observe(self, pod: Object) -> None:
         """The kubelet has seen the pod's newest generation."""
         generation = pod["metadata"]["generation"]
-        conditions = [{**each, "observedGeneration": generation} for each in pod["status"].get("conditions", ())]
-        self.store.update(PODS, with_status(pod, observedGeneration=generation, conditions=conditions))
+        conditions = [
+            {**each, "observedGeneration": generation}
+            for each in pod["status"].get("conditions", ())
+        ]
+        self.store.update(
+            PODS, with_status(pod, observedGeneration=generation, conditions=conditions)
+        )
 
     def updated(self, pod: Object) -> None:
         """A pod changed: is it free to go?"""
@@ -320,7 +444,9 @@ class Kubelets:
     @staticmethod
     def _addresses(*, sandbox: bool) -> Object:
         host = {"hostIP": "10.244.0.1", "hostIPs": [{"ip": "10.244.0.1"}]}
-        return {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
+        return (
+            {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
+        )
 
     # a node that is not heard of
 
@@ -331,11 +457,20 @@ class Kubelets:
             pod = self.pod(state)
             if pod and not is_terminal(pod) and "conditions" in pod["status"]:
                 conditions = [
-                    {**each, "status": "False", "lastTransitionTime": self._stamp()} if each["type"] == "Ready" else each
+                    {**each, "status": "False", "lastTransitionTime": self._stamp()}
+                    if each["type"] == "Ready"
+                    else each
                     for each in pod["status"]["conditions"]
                 ]
                 pod = self.store.update(PODS, with_status(pod, conditions=conditions))
-                self.events.controller(pod, PODS, "NodeNotReady", "Node is not ready", warning=True, component="node-controller")
+                self.events.controller(
+                    pod,
+                    PODS,
+                    "NodeNotReady",
+                    "Node is not ready",
+                    warning=True,
+                    component="node-controller",
+                )
         self.store.clock.after(toleration_seconds, lambda: self._give_up(name))
 
     def _give_up(self, name: str) -> None:
@@ -355,11 +490,19 @@ class Kubelets:
                 tell()
             pod = self.pod(state)
             if pod is None or is_deleting(pod):
-                self._kill(state, ORPHAN_SECONDS if pod is None else float(pod["metadata"]["deletionGracePeriodSeconds"]))
+                self._kill(
+                    state,
+                    ORPHAN_SECONDS
+                    if pod is None
+                    else float(pod["metadata"]["deletionGracePeriodSeconds"]),
+                )
             elif state.run is None and not state.ending:
                 self._create(state)
             elif not is_terminal(pod):
-                ready = [{**each, "status": "True"} if each["type"] == "Ready" else each for each in pod["status"]["conditions"]]
+                ready = [
+                    {**each, "status": "True"} if each["type"] == "Ready" else each
+                    for each in pod["status"]["conditions"]
+                ]
                 self.store.update(PODS, with_status(pod, conditions=ready))
 
     def node_gone(self, name: str) -> None:
@@ -367,16 +510,34 @@ class Kubelets:
         self.nodes.remove(name)
         for state in self._on(name):
             if state.run and state.run.is_running:
-                self.ledger.end(state.run, at=self.store.clock.now, exit_code=137, reason="NodeGone")
+                self.ledger.end(
+                    state.run, at=self.store.clock.now, exit_code=137, reason="NodeGone"
+                )
             state.ending = state.ending or Ending(137)
             pod = self.pod(state)
             if pod is None:
                 continue
             if not is_terminal(pod):
-                kept = [each for each in pod["status"].get("conditions", ()) if each["type"] != "DisruptionTarget"]
-                why = condition("DisruptionTarget", "True", self._stamp(), reason="DeletionByPodGC", message="PodGC: node no longer exists")
-                pod = self.store.update(PODS, with_status(pod, phase="Failed", conditions=[*kept, why]))
+                kept = [
+                    each
+                    for each in pod["status"].get("conditions", ())
+                    if each["type"] != "DisruptionTarget"
+                ]
+                why = condition(
+                    "DisruptionTarget",
+                    "True",
+                    self._stamp(),
+                    reason="DeletionByPodGC",
+                    message="PodGC: node no longer exists",
+                )
+                pod = self.store.update(
+                    PODS, with_status(pod, phase="Failed", conditions=[*kept, why])
+                )
             self.delete(pod, force=True)
 
     def _on(self, node: str) -> list[PodState]:
-        return [state for state in self.states.values() if state.node == node and not (state.removed and not state.missed and state.ending)]
+        return [
+            state
+            for state in self.states.values()
+            if state.node == node and not (state.removed and not state.missed and state.ending)
+        ]

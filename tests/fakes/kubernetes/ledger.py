@@ -42,7 +42,10 @@ class Ledger:
     def start(self, pod: Object, *, at: float) -> Run:
         meta = pod["metadata"]
         owner: Object = next(iter(meta.get("ownerReferences", ())), {})
-        env = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0].get("env", ())}
+        env = {
+            each["name"]: each.get("value", "")
+            for each in pod["spec"]["containers"][0].get("env", ())
+        }
         run = Run(
             job=owner.get("name", meta["labels"].get("job-name", "")),
             job_uid=owner.get("uid", meta["labels"].get("controller-uid", "")),
@@ -84,11 +87,26 @@ class PodLog:
             kept += 1
         self._lines = self._lines[len(self._lines) - kept :]
 
-    def read(self, *, tail_lines: int | None = None, limit_bytes: int | None = None, timestamps: bool = False, since: str = "") -> bytes:
+    def read(
+        self,
+        *,
+        tail_lines: int | None = None,
+        limit_bytes: int | None = None,
+        timestamps: bool = False,
+        since: str = "",
+    ) -> bytes:
         lines = [each for each in self._lines if each[0] >= since.removesuffix("Z")]
         if tail_lines is not None:
-            lines = lines[len(lines) - tail_lines :] if 0 < tail_lines <= len(lines) else lines if tail_lines else []
-        text = b"".join(stamp.encode() + b" " + line if timestamps else line for stamp, line in lines)
+            lines = (
+                lines[len(lines) - tail_lines :]
+                if 0 < tail_lines <= len(lines)
+                else lines
+                if tail_lines
+                else []
+            )
+        text = b"".join(
+            stamp.encode() + b" " + line if timestamps else line for stamp, line in lines
+        )
         return text if limit_bytes is None else text[:limit_bytes]
 
     def last_lines(self, *, lines: int = 80, limit_bytes: int = 2048) -> str:

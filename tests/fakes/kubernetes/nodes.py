@@ -5,7 +5,12 @@ from tests.fakes.kubernetes.resources import NODES, Object, with_status
 from tests.fakes.kubernetes.shapes import node, node_condition
 from tests.fakes.kubernetes.store import Store
 
-ALLOCATABLE = {"cpu": "1900m", "ephemeral-storage": "265142110657", "memory": "24274484Ki", "pods": "250"}
+ALLOCATABLE = {
+    "cpu": "1900m",
+    "ephemeral-storage": "265142110657",
+    "memory": "24274484Ki",
+    "pods": "250",
+}
 
 
 class Nodes:
@@ -14,10 +19,24 @@ class Nodes:
         self._up: dict[str, bool] = {}
 
     def add(
-        self, name: str, *, labels: dict[str, str] | None = None, allocatable: dict[str, str] | None = None, taints: list[Object] | None = None
+        self,
+        name: str,
+        *,
+        labels: dict[str, str] | None = None,
+        allocatable: dict[str, str] | None = None,
+        taints: list[Object] | None = None,
     ) -> None:
         at = self._store.clock.stamp()
-        self._store.create(NODES, node(name, at, labels=labels or {}, allocatable={**ALLOCATABLE, **(allocatable or {})}, taints=taints or []))
+        self._store.create(
+            NODES,
+            node(
+                name,
+                at,
+                labels=labels or {},
+                allocatable={**ALLOCATABLE, **(allocatable or {})},
+                taints=taints or [],
+            ),
+        )
         self._up[name] = True
 
     def is_up(self, name: str) -> bool:
@@ -38,11 +57,23 @@ class Nodes:
         self._show(name, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
         if found := self._store.get(NODES, ("", name)):
             taints = [
-                {"key": "node.kubernetes.io/unreachable", "effect": effect, "timeAdded": self._store.clock.stamp()}
+                {
+                    "key": "node.kubernetes.io/unreachable",
+                    "effect": effect,
+                    "timeAdded": self._store.clock.stamp(),
+                }
                 for effect in ("NoSchedule", "NoExecute")
             ]
-            found = self._store.update(NODES, {**found, "spec": {**found["spec"], "taints": taints}})
-            self._events.controller(found, NODES, "NodeNotReady", f"Node {name} status is now: NodeNotReady", component="node-controller")
+            found = self._store.update(
+                NODES, {**found, "spec": {**found["spec"], "taints": taints}}
+            )
+            self._events.controller(
+                found,
+                NODES,
+                "NodeNotReady",
+                f"Node {name} status is now: NodeNotReady",
+                component="node-controller",
+            )
 
     def heard(self, name: str) -> None:
         self._up[name] = True
@@ -61,5 +92,7 @@ class Nodes:
         if found is None:
             return
         new = node_condition("Ready", status, self._store.clock.stamp(), reason, message)
-        conditions = [new if each["type"] == "Ready" else each for each in found["status"]["conditions"]]
+        conditions = [
+            new if each["type"] == "Ready" else each for each in found["status"]["conditions"]
+        ]
         self._store.update(NODES, with_status(found, conditions=conditions))

@@ -38,6 +38,12 @@ class PodState:
     tries: int = 0  # to pull its image
     pulling_since: float | None = None
     kill_by: float | None = None  # when its kubelet stops waiting for it to end
-    removed: bool = False  # the API need not keep it: its containers have ended and its deletion was asked for
-    sidecar_runs: bool = False  # the worker's container has ended, and the sidecar keeps the pod running
-    missed: list[Callable[[], None]] = field(default_factory=list)  # what the API has to be told once the node is back
+    removed: bool = (
+        False  # the API need not keep it: its containers have ended and its deletion was asked for
+    )
+    sidecar_runs: bool = (
+        False  # the worker's container has ended, and the sidecar keeps the pod running
+    )
+    missed: list[Callable[[], None]] = field(
+        default_factory=list
+    )  # what the API has to be told once the node is back

@@ -32,10 +32,16 @@ def quota_refusal(store: Store, resource: Resource, obj: Object) -> str:
             continue
         hard = version.obj["spec"].get("hard", {})
         asked = {name: value for name, value in _charges(resource, obj).items() if name in hard}
-        over = [name for name, value in sorted(asked.items()) if _used(store, resource, namespace, name) + value > amount(hard[name]) + 1e-9]
+        over = [
+            name
+            for name, value in sorted(asked.items())
+            if _used(store, resource, namespace, name) + value > amount(hard[name]) + 1e-9
+        ]
         if over:
             parts = [
-                ",".join(f"{name}={_words(value)}" for name, value in zip(over, values, strict=True))
+                ",".join(
+                    f"{name}={_words(value)}" for name, value in zip(over, values, strict=True)
+                )
                 for values in (
                     [asked[name] for name in over],
                     [_used(store, resource, namespace, name) for name in over],
@@ -53,7 +59,11 @@ def _charges(resource: Resource, obj: Object) -> dict[str, float]:
     for container in obj["spec"]["containers"]:
         resources = container.get("resources") or {}
         for kind in ("requests", "limits"):
-            amounts = resources.get(kind) or (resources.get("limits") if kind == "requests" else None) or {}
+            amounts = (
+                resources.get(kind)
+                or (resources.get("limits") if kind == "requests" else None)
+                or {}
+            )
             for name, value in amounts.items():
                 found[f"{kind}.{name}"] = found.get(f"{kind}.{name}", 0) + amount(value)
     return found
@@ -61,11 +71,14 @@ def _charges(resource: Resource, obj: Object) -> dict[str, float]:
 
 def _used(store: Store, resource: Resource, namespace: str, name: str) -> float:
     living = (each.obj for each in store.all(resource) if each.key[0] == namespace)
-    return sum(_charges(resource, each).get(name, 0) for each in living if resource is JOBS or not is_terminal(each))
+    return sum(
+        _charges(resource, each).get(name, 0)
+        for each in living
+        if resource is JOBS or not is_terminal(each)
+    )
 
 
 def _words(value: float | str) -> str:
     if isinstance(value, str):
         return value
     return str(int(value)) if value == int(value) else f"{round(value * 1000)}m"
-

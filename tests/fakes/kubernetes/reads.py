@@ -31,7 +31,11 @@ def read(cluster: Cluster, request: Request, route: Route, stale: Rule | None) -
 
 
 def not_found(resource: Resource, name: str) -> Refused:
-    details: dict[str, Any] = {"name": name, **({"group": resource.group} if resource.group else {}), "kind": resource.plural}
+    details: dict[str, Any] = {
+        "name": name,
+        **({"group": resource.group} if resource.group else {}),
+        "kind": resource.plural,
+    }
     return Refused(404, "NotFound", f'{resource.qualified} "{name}" not found', **details)
 
 
@@ -42,12 +46,19 @@ def fits(route: Route, query: Mapping[str, str]) -> Fits:
         by_field = field_test(route.resource.plural, query.get("fieldSelector", ""))
     except BadSelector as bad:
         raise Refused(400, "BadRequest", str(bad)) from bad
-    namespace, name, any_labels, any_field = route.namespace, route.name, not query.get("labelSelector"), not query.get("fieldSelector")
+    namespace, name, any_labels, any_field = (
+        route.namespace,
+        route.name,
+        not query.get("labelSelector"),
+        not query.get("fieldSelector"),
+    )
 
     def test(version: Version) -> bool:
         if (namespace and version.key[0] != namespace) or (name and version.key[1] != name):
             return False
-        return (any_labels or labels(version.obj["metadata"].get("labels", _NOTHING))) and (any_field or by_field(version.obj))
+        return (any_labels or labels(version.obj["metadata"].get("labels", _NOTHING))) and (
+            any_field or by_field(version.obj)
+        )
 
     return test
 
@@ -59,7 +70,9 @@ def number_in(query: Mapping[str, str], name: str) -> int | None:
     try:
         return int(query[name])
     except ValueError:
-        raise Refused(400, "BadRequest", f'{name}: Invalid value: "{query[name]}": expected an integer') from None
+        raise Refused(
+            400, "BadRequest", f'{name}: Invalid value: "{query[name]}": expected an integer'
+        ) from None
 
 
 def _list(cluster: Cluster, request: Request, route: Route, stale: Rule | None) -> Reply:
@@ -79,22 +92,38 @@ def _list(cluster: Cluster, request: Request, route: Route, stale: Rule | None) 
     meta: dict[str, object] = {"resourceVersion": str(number)}
     if limit and len(found) > limit:
         store.keep(resource, number, versions)
-        meta |= {"continue": _token(number, found[limit - 1]), "remainingItemCount": len(found) - limit}
+        meta |= {
+            "continue": _token(number, found[limit - 1]),
+            "remainingItemCount": len(found) - limit,
+        }
         found = found[:limit]
     return Reply(200, _body(resource, meta, found, request.headers.get("accept", "")))
 
 
 def _body(resource: Resource, meta: dict[str, object], found: list[Version], accept: str) -> bytes:
     if "as=PartialObjectMetadataList" in accept:
-        items = b",".join(json.dumps({"metadata": each.obj["metadata"]}, separators=(",", ":")).encode() for each in found)
-        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+        items = b",".join(
+            json.dumps({"metadata": each.obj["metadata"]}, separators=(",", ":")).encode()
+            for each in found
+        )
+        head = {
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": meta,
+        }
     else:
         items = b",".join([each.item for each in found])
-        head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
+        head = {
+            "kind": f"{resource.kind}List",
+            "apiVersion": resource.api_version,
+            "metadata": meta,
+        }
     return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"items":[' + items + b"]}"
 
 
-def _snapshot(cluster: Cluster, query: Mapping[str, str], resource: Resource, stale: Rule | None) -> tuple[int, list[Version]]:
+def _snapshot(
+    cluster: Cluster, query: Mapping[str, str], resource: Resource, stale: Rule | None
+) -> tuple[int, list[Version]]:
     """What a list shows. A stale one by time is what a real server can give: its cache's lag at version 0; else a true snapshot that arrives late.
 
     Raises: Expired, Refused.
@@ -107,7 +136,12 @@ def _snapshot(cluster: Cluster, query: Mapping[str, str], resource: Resource, st
     if asked not in ("", "0"):
         number = number_in(query, "resourceVersion") or 0
         if number > store.number:
-            raise Refused(504, "Timeout", f"Too large resource version: {number}, current: {store.number}", retryAfterSeconds=1)
+            raise Refused(
+                504,
+                "Timeout",
+                f"Too large resource version: {number}, current: {store.number}",
+                retryAfterSeconds=1,
+            )
         if query.get("resourceVersionMatch") == "Exact" and number != store.number:
             return number, store.at_version(resource, number)
     number, versions = store.number, store.snapshot(resource)
@@ -117,7 +151,9 @@ def _snapshot(cluster: Cluster, query: Mapping[str, str], resource: Resource, st
 
 
 def _token(number: int, last: Version) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"v": "meta.k8s.io/v1", "rv": number, "start": last.key}).encode()).decode()
+    return base64.urlsafe_b64encode(
+        json.dumps({"v": "meta.k8s.io/v1", "rv": number, "start": last.key}).encode()
+    ).decode()
 
 
 def _opened(token: str) -> tuple[int, tuple[str, str]]:
@@ -136,7 +172,9 @@ def _log(cluster: Cluster, request: Request, route: Route) -> Reply:
     query = request.query
     container = pod["spec"]["containers"][0]["name"]
     if query.get("container", container) != container:
-        raise Refused(400, "BadRequest", f"container {query['container']} is not valid for pod {route.name}")
+        raise Refused(
+            400, "BadRequest", f"container {query['container']} is not valid for pod {route.name}"
+        )
     if query.get("follow") in ("true", "1") or query.get("previous") in ("true", "1"):
         raise Refused(400, "BadRequest", "this fake gives no previous logs and follows none")
     state = cluster.kubelets.states[pod["metadata"]["uid"]]
@@ -144,11 +182,25 @@ def _log(cluster: Cluster, request: Request, route: Route) -> Reply:
         raise Refused(400, "BadRequest", f"pod {route.name} does not have a host assigned")
     if not cluster.nodes.is_up(state.node):
         url = f"https://10.244.0.1:10250/containerLogs/{route.namespace}/{route.name}/{container}"
-        raise Refused(500, "InternalError", f'Get "{url}": dial tcp 10.244.0.1:10250: connect: no route to host')
+        raise Refused(
+            500,
+            "InternalError",
+            f'Get "{url}": dial tcp 10.244.0.1:10250: connect: no route to host',
+        )
     if state.run is None:
-        waiting: dict[str, Any] = next((each["state"].get("waiting", {}) for each in pod["status"].get("containerStatuses", ())), {})
+        waiting: dict[str, Any] = next(
+            (
+                each["state"].get("waiting", {})
+                for each in pod["status"].get("containerStatuses", ())
+            ),
+            {},
+        )
         why = waiting.get("reason", "ContainerCreating")
-        raise Refused(400, "BadRequest", f'container "{container}" in pod "{route.name}" is waiting to start: {why}')
+        raise Refused(
+            400,
+            "BadRequest",
+            f'container "{container}" in pod "{route.name}" is waiting to start: {why}',
+        )
     text = state.log.read(
         tail_lines=number_in(query, "tailLines"),
         limit_bytes=number_in(query, "limitBytes"),

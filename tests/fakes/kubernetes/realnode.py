@@ -45,7 +45,12 @@ class Container:
             "MIMIR_TERMINATION_FILE": str(self.last_word),
         }
         self.process = subprocess.Popen(
-            ARGV, cwd=folder / "data", env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+            ARGV,
+            cwd=folder / "data",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -58,12 +63,20 @@ class Container:
                 self._fake.append_log(self.run.pod, line)
         code = self.process.wait()
         with contextlib.suppress(OSError, RuntimeError):
-            self._fake.act(self.run.pod, Act.EXIT, exit_code=code if code >= 0 else 128 - code, message=self.last_word.read_text())
+            self._fake.act(
+                self.run.pod,
+                Act.EXIT,
+                exit_code=code if code >= 0 else 128 - code,
+                message=self.last_word.read_text(),
+            )
 
     def kill(self) -> None:
         """SIGKILL to all of it, as the kubelet ends a container's processes."""
         with contextlib.suppress(psutil.Error):
-            whole = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+            whole = [
+                psutil.Process(self.process.pid),
+                *psutil.Process(self.process.pid).children(recursive=True),
+            ]
             for each in whole:
                 with contextlib.suppress(psutil.Error):
                     each.send_signal(signal.SIGKILL)

@@ -18,7 +18,11 @@ class Route:
 
     @property
     def rbac_resource(self) -> str:
-        return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
+        return (
+            f"{self.resource.plural}/{self.subresource}"
+            if self.subresource
+            else self.resource.plural
+        )
 
 
 def route_of(request: Request) -> Route:
@@ -34,7 +38,12 @@ def route_of(request: Request) -> Route:
     if rest[:1] == ["namespaces"] and len(rest) > 2:
         namespace, rest = rest[1], rest[2:]
     resource = RESOURCES.get(rest[0]) if rest else None
-    if resource is None or resource.group != group or len(rest) > 3 or (namespace and not resource.namespaced):
+    if (
+        resource is None
+        or resource.group != group
+        or len(rest) > 3
+        or (namespace and not resource.namespaced)
+    ):
         raise _not_found()
     name, subresource = (rest + ["", ""])[1:3]
     return Route(resource, _verb(request, resource, namespace, name), namespace, name, subresource)
@@ -43,8 +52,21 @@ def route_of(request: Request) -> Route:
 def _verb(request: Request, resource: Resource, namespace: str, name: str) -> str:
     verb = _VERBS.get(request.method)
     needs_name = verb in ("update", "patch")
-    if verb is None or (needs_name and not name) or (verb == "create" and resource is not NAMESPACES and not namespace and resource.namespaced):
-        raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    if (
+        verb is None
+        or (needs_name and not name)
+        or (
+            verb == "create"
+            and resource is not NAMESPACES
+            and not namespace
+            and resource.namespaced
+        )
+    ):
+        raise Refused(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
     if verb == "get" and request.query.get("watch", "").lower() in ("true", "1"):
         return "watch"
     if not name:

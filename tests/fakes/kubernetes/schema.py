@@ -15,10 +15,17 @@ _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _BITS = {"int32": 2**31, "int64": 2**63}
 _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "io.k8s.api.batch.v1.JobSpec": {"completionMode": ("Indexed", "NonIndexed"), "podReplacementPolicy": ("Failed", "TerminatingOrFailed")},
-    "io.k8s.api.batch.v1.PodFailurePolicyRule": {"action": ("Count", "FailIndex", "FailJob", "Ignore")},
+    "io.k8s.api.batch.v1.JobSpec": {
+        "completionMode": ("Indexed", "NonIndexed"),
+        "podReplacementPolicy": ("Failed", "TerminatingOrFailed"),
+    },
+    "io.k8s.api.batch.v1.PodFailurePolicyRule": {
+        "action": ("Count", "FailIndex", "FailJob", "Ignore")
+    },
     "io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement": {"operator": ("In", "NotIn")},
-    "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status": ("False", "True", "Unknown")},
+    "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {
+        "status": ("False", "True", "Unknown")
+    },
     "io.k8s.api.core.v1.PodSpec": {
         "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
         "preemptionPolicy": ("Never", "PreemptLowerPriority"),
@@ -29,7 +36,10 @@ _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "io.k8s.api.core.v1.SeccompProfile": {"type": ("Localhost", "RuntimeDefault", "Unconfined")},
     "io.k8s.api.core.v1.PodSecurityContext": {"fsGroupChangePolicy": ("Always", "OnRootMismatch")},
-    "io.k8s.api.core.v1.Toleration": {"effect": ("NoExecute", "NoSchedule", "PreferNoSchedule"), "operator": ("Equal", "Exists")},
+    "io.k8s.api.core.v1.Toleration": {
+        "effect": ("NoExecute", "NoSchedule", "PreferNoSchedule"),
+        "operator": ("Equal", "Exists"),
+    },
     "io.k8s.api.core.v1.EmptyDirVolumeSource": {"medium": ("", "HugePages", "Memory")},
 }
 
@@ -40,17 +50,27 @@ class Problems:
 
     undecodable: str = ""
     unknown: list[str] = field(default_factory=list)
-    invalid: list[tuple[str, str, str]] = field(default_factory=list)  # field, reason of the cause, words
+    invalid: list[tuple[str, str, str]] = field(
+        default_factory=list
+    )  # field, reason of the cause, words
 
     def missing(self, path: str) -> None:
         self.invalid.append((path, "FieldValueRequired", "Required value"))
 
     def wrong(self, path: str, value: object, why: str) -> None:
-        self.invalid.append((path, "FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {why}"))
+        self.invalid.append(
+            (path, "FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {why}")
+        )
 
     def unsupported(self, path: str, value: object, known: tuple[str, ...]) -> None:
         words = ", ".join(f'"{each}"' for each in known)
-        self.invalid.append((path, "FieldValueNotSupported", f"Unsupported value: {json.dumps(value)}: supported values: {words}"))
+        self.invalid.append(
+            (
+                path,
+                "FieldValueNotSupported",
+                f"Unsupported value: {json.dumps(value)}: supported values: {words}",
+            )
+        )
 
     def mismatch(self, path: str, value: object, wanted: str) -> None:
         """The decoder stops at the first, as Go's does."""
@@ -65,7 +85,9 @@ Check = Callable[[Any, str, Problems], Any]  # gives the value back without what
 def job_check() -> Check:
     """The check of a whole Job."""
     folder = "kubernetes_validate/kubernetes-json-schema"
-    path = distribution("kubernetes-validate").locate_file(f"{folder}/{VERSION}-local/_definitions.json")
+    path = distribution("kubernetes-validate").locate_file(
+        f"{folder}/{VERSION}-local/_definitions.json"
+    )
     with open(str(path), "rb") as file:
         definitions = json.load(file)["$defs"]
     return _Compiler(definitions).definition(_JOB)
@@ -95,15 +117,23 @@ class _Compiler:
             return self._struct(schema, words)
         if kind == "object":
             more = schema.get("additionalProperties")
-            return _mapping(self._check(more, {})) if isinstance(more, dict) else _scalar(dict, "object")
+            return (
+                _mapping(self._check(more, {}))
+                if isinstance(more, dict)
+                else _scalar(dict, "object")
+            )
         if kind == "array":
             return _array(self._check(schema["items"], {}))
         if kind == "integer":
             return _integer(schema.get("format", "int64"))
-        return _scalar({"string": str, "boolean": bool}[kind], {"string": "string", "boolean": "bool"}[kind])
+        return _scalar(
+            {"string": str, "boolean": bool}[kind], {"string": "string", "boolean": "bool"}[kind]
+        )
 
     def _struct(self, schema: dict[str, Any], words: dict[str, tuple[str, ...]]) -> Check:
-        fields = {name: self._field(each, words.get(name)) for name, each in schema["properties"].items()}
+        fields = {
+            name: self._field(each, words.get(name)) for name, each in schema["properties"].items()
+        }
         required = tuple(schema.get("required", ()))
 
         def check(value: Any, path: str, problems: Problems) -> Any:
@@ -124,7 +154,11 @@ class _Compiler:
             for name in required:
                 if value.get(name) in (None, ""):
                     problems.missing(prefix + name)
-            return {name: each for name, each in value.items() if name not in dropped} if dropped else value
+            return (
+                {name: each for name, each in value.items() if name not in dropped}
+                if dropped
+                else value
+            )
 
         return check
 

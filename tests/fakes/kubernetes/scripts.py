@@ -67,10 +67,14 @@ class PodScript:
     end: Act = Act.EXIT
     exit_code: int = 0
     message: str = ""  # the scheduler's, runtime's or admission's words instead of the usual ones
-    stop_seconds: float | None = 0.0  # from SIGTERM to the container's end; None: it waits for SIGKILL
+    stop_seconds: float | None = (
+        0.0  # from SIGTERM to the container's end; None: it waits for SIGKILL
+    )
     stop_exit_code: int = 143
     node: str = ""  # empty: the first node that is ready
-    sidecar: bool = False  # a classic sidecar runs beside the worker and ends only when its pod is deleted
+    sidecar: bool = (
+        False  # a classic sidecar runs beside the worker and ends only when its pod is deleted
+    )
 
 
 @dataclass(slots=True)
@@ -92,13 +96,21 @@ class Scripts:
     def of(self, job: str) -> PodScript:
         if job in self._by_name:
             return self._by_name[job]
-        return next((script for pattern, script in self._by_pattern if fnmatch.fnmatchcase(job, pattern)), self.default)
+        return next(
+            (script for pattern, script in self._by_pattern if fnmatch.fnmatchcase(job, pattern)),
+            self.default,
+        )
 
 
 def script_from_json(data: dict[str, Any]) -> PodScript:
     """Raises: ValueError, TypeError."""
     known = {each.name for each in fields(PodScript)}
     if unknown := set(data) - known:
-        raise ValueError(f"unknown in a script: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    data = {name: Start(value) if name == "start" else Act(value) if name == "end" else value for name, value in data.items()}
+        raise ValueError(
+            f"unknown in a script: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}"
+        )
+    data = {
+        name: Start(value) if name == "start" else Act(value) if name == "end" else value
+        for name, value in data.items()
+    }
     return PodScript(**data)

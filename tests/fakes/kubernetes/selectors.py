@@ -16,7 +16,15 @@ _COMMA = re.compile(r",(?![^(]*\))")
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "jobs": ("metadata.name", "metadata.namespace", "status.successful"),
-    "pods": ("metadata.name", "metadata.namespace", "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"),
+    "pods": (
+        "metadata.name",
+        "metadata.namespace",
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.serviceAccountName",
+        "status.phase",
+        "status.podIP",
+    ),
     "events": (
         "metadata.name",
         "metadata.namespace",

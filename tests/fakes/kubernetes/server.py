@@ -10,7 +10,16 @@ from tests.fakes.kubernetes.http import Refused, Reply, Request
 from tests.fakes.kubernetes.watch import Stream
 
 MAX_BODY = 3 * 2**20
-_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 410: "Gone"}
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    410: "Gone",
+}
 
 
 class Connection(asyncio.Protocol):
@@ -41,7 +50,10 @@ class Connection(asyncio.Protocol):
             try:
                 request = self._take()
             except Refused as refused:
-                self._transport.write(_head(refused.code, len(refused.reply().body), refused.reply()) + refused.reply().body)
+                self._transport.write(
+                    _head(refused.code, len(refused.reply().body), refused.reply())
+                    + refused.reply().body
+                )
                 self._transport.close()
                 return
             if request is None:
@@ -54,19 +66,30 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return None
         first, *lines = self._data[:end].decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         self._last = headers.get("connection", "").lower() == "close"
         if "transfer-encoding" in headers:
             raise Refused(411, "LengthRequired", "this fake wants a Content-Length")
         length = int(headers.get("content-length", "0"))
         if length > MAX_BODY:
-            raise Refused(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+            raise Refused(
+                413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728"
+            )
         if len(self._data) < end + 4 + length:
             return None
         body, self._data = self._data[end + 4 : end + 4 + length], self._data[end + 4 + length :]
         method, target, _ = first.split(" ", 2)
         url = urlsplit(target)
-        return Request(method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers, body)
+        return Request(
+            method,
+            unquote(url.path),
+            dict(parse_qsl(url.query, keep_blank_values=True)),
+            headers,
+            body,
+        )
 
     def _answer(self, request: Request) -> None:
         if not hmac.compare_digest(request.headers.get("authorization", ""), self._token):
@@ -136,13 +159,19 @@ class Connection(asyncio.Protocol):
 def _head(status: int, length: int, reply: Reply) -> bytes:
     more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
     reason = _REASONS.get(status, "Status")
-    return f"HTTP/1.1 {status} {reason}\r\nContent-Type: {reply.content_type}\r\nContent-Length: {length}\r\n{more}\r\n".encode("latin-1")
+    return f"HTTP/1.1 {status} {reason}\r\nContent-Type: {reply.content_type}\r\nContent-Length: {length}\r\n{more}\r\n".encode(
+        "latin-1"
+    )
 
 
-async def serve(control: Control, *, port: int, token: str, ssl: Any = None) -> tuple[asyncio.Server, int]:
+async def serve(
+    control: Control, *, port: int, token: str, ssl: Any = None
+) -> tuple[asyncio.Server, int]:
     """Listen on loopback; the server and its port. With the real clock what is due is looked for many times a second."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(control, token), "127.0.0.1", port, backlog=1024, ssl=ssl)
+    server = await loop.create_server(
+        lambda: Connection(control, token), "127.0.0.1", port, backlog=1024, ssl=ssl
+    )
     if control.settings.real_time:
         control.ticker = loop.create_task(_tick(control))
     return server, server.sockets[0].getsockname()[1]

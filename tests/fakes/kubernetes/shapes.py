@@ -2,10 +2,21 @@
 
 from typing import Any
 
-from tests.fakes.kubernetes.resources import CONTROLLER_UID, FOREGROUND, JOB_NAME, JOB_TRACKING, Object
+from tests.fakes.kubernetes.resources import (
+    CONTROLLER_UID,
+    FOREGROUND,
+    JOB_NAME,
+    JOB_TRACKING,
+    Object,
+)
 
 NODE_TOLERATIONS = [
-    {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    {
+        "key": f"node.kubernetes.io/{why}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
     for why in ("not-ready", "unreachable")
 ]
 IMAGE_DIGEST = "sha256:e358e08edbe0170353dd0dc5f129adef13552362abe92445453b70a5eda1060f"
@@ -36,14 +47,27 @@ def job_with_defaults(job: Object, *, uid: str) -> Object:
     }
     if failure:
         completed["podFailurePolicy"] = {"rules": [_rule(each) for each in failure["rules"]]}
-    kept = {field: value for field, value in job["metadata"].items() if field in ("name", "generateName", "labels", "annotations", "finalizers")}
-    return {"metadata": {**kept, "namespace": job["metadata"]["namespace"], "generation": 1}, "spec": completed, "status": {}}
+    kept = {
+        field: value
+        for field, value in job["metadata"].items()
+        if field in ("name", "generateName", "labels", "annotations", "finalizers")
+    }
+    return {
+        "metadata": {**kept, "namespace": job["metadata"]["namespace"], "generation": 1},
+        "spec": completed,
+        "status": {},
+    }
 
 
 def _rule(rule: Object) -> Object:
     if "onPodConditions" not in rule:
         return rule
-    return {**rule, "onPodConditions": [{**each, "status": each.get("status", "True")} for each in rule["onPodConditions"]]}
+    return {
+        **rule,
+        "onPodConditions": [
+            {**each, "status": each.get("status", "True")} for each in rule["onPodConditions"]
+        ],
+    }
 
 
 def pod_spec_with_defaults(spec: Object) -> Object:
@@ -112,14 +136,22 @@ def qos_class(spec: Object) -> str:
     if not any(each.get("requests") or each.get("limits") for each in every):
         return "BestEffort"
     guaranteed = all(
-        {"cpu", "memory"} <= set(each.get("limits") or {}) and (each.get("requests") or each["limits"]) == each["limits"] for each in every
+        {"cpu", "memory"} <= set(each.get("limits") or {})
+        and (each.get("requests") or each["limits"]) == each["limits"]
+        for each in every
     )
     return "Guaranteed" if guaranteed else "Burstable"
 
 
 def condition(kind: str, status: str, at: str, *, reason: str = "", message: str = "") -> Object:
     """A condition of a pod."""
-    found: Object = {"type": kind, "observedGeneration": 1, "status": status, "lastProbeTime": None, "lastTransitionTime": at}
+    found: Object = {
+        "type": kind,
+        "observedGeneration": 1,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": at,
+    }
     if reason:
         found["reason"] = reason
     if message:
@@ -128,7 +160,14 @@ def condition(kind: str, status: str, at: str, *, reason: str = "", message: str
 
 
 def job_condition(kind: str, at: str, *, reason: str, message: str) -> Object:
-    return {"type": kind, "status": "True", "lastProbeTime": at, "lastTransitionTime": at, "reason": reason, "message": message}
+    return {
+        "type": kind,
+        "status": "True",
+        "lastProbeTime": at,
+        "lastTransitionTime": at,
+        "reason": reason,
+        "message": message,
+    }
 
 
 def scheduled_status(status: Object, at: str) -> Object:
@@ -136,10 +175,17 @@ def scheduled_status(status: Object, at: str) -> Object:
 
 
 def unschedulable_status(status: Object, at: str, message: str) -> Object:
-    return {**status, "conditions": [condition("PodScheduled", "False", at, reason="Unschedulable", message=message)]}
+    return {
+        **status,
+        "conditions": [
+            condition("PodScheduled", "False", at, reason="Unschedulable", message=message)
+        ],
+    }
 
 
-def container_status(pod: Object, state: Object, *, container_id: str = "", bare: bool = False) -> list[Object]:
+def container_status(
+    pod: Object, state: Object, *, container_id: str = "", bare: bool = False
+) -> list[Object]:
     """The one container's status; `bare` where its image was never there."""
     container = pod["spec"]["containers"][0]
     image = container["image"]
@@ -162,8 +208,14 @@ def container_status(pod: Object, state: Object, *, container_id: str = "", bare
         {
             **status,
             "started": running,
-            **({"allocatedResources": resources["requests"], "resources": resources} if known and resources.get("requests") else {}),
-            **({"volumeMounts": container["volumeMounts"]} if container.get("volumeMounts") else {}),
+            **(
+                {"allocatedResources": resources["requests"], "resources": resources}
+                if known and resources.get("requests")
+                else {}
+            ),
+            **(
+                {"volumeMounts": container["volumeMounts"]} if container.get("volumeMounts") else {}
+            ),
         }
     ]
 
@@ -182,10 +234,19 @@ def sidecar_status(state: Object) -> Object:
     }
 
 
-def started_conditions(at: str, scheduled_at: str, *, ready: bool, sandbox: bool, container: str) -> list[Object]:
+def started_conditions(
+    at: str, scheduled_at: str, *, ready: bool, sandbox: bool, container: str
+) -> list[Object]:
     """A pod's conditions once the kubelet looks after it."""
     word = "True" if ready else "False"
-    why = {} if ready else {"reason": "ContainersNotReady", "message": f"containers with unready status: [{container}]"}
+    why = (
+        {}
+        if ready
+        else {
+            "reason": "ContainersNotReady",
+            "message": f"containers with unready status: [{container}]",
+        }
+    )
     return [
         condition("PodReadyToStartContainers", "True" if sandbox else "False", at),
         condition("Initialized", "True", scheduled_at),
@@ -206,21 +267,42 @@ def ended_conditions(at: str, scheduled_at: str, *, succeeded: bool) -> list[Obj
     ]
 
 
-def node(name: str, at: str, *, labels: dict[str, str], allocatable: dict[str, str], taints: list[Object]) -> Object:
+def node(
+    name: str, at: str, *, labels: dict[str, str], allocatable: dict[str, str], taints: list[Object]
+) -> Object:
     conditions = [
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        (
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
         ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
         ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     ]
     return {
-        "metadata": {"name": name, "labels": {"kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}},
+        "metadata": {
+            "name": name,
+            "labels": {
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                **labels,
+            },
+        },
         "spec": {"taints": taints} if taints else {},
         "status": {
             "capacity": allocatable,
             "allocatable": allocatable,
-            "conditions": [node_condition(kind, status, at, reason, message) for kind, status, reason, message in conditions],
-            "addresses": [{"type": "InternalIP", "address": "10.244.0.1"}, {"type": "Hostname", "address": name}],
+            "conditions": [
+                node_condition(kind, status, at, reason, message)
+                for kind, status, reason, message in conditions
+            ],
+            "addresses": [
+                {"type": "InternalIP", "address": "10.244.0.1"},
+                {"type": "Hostname", "address": name},
+            ],
             "nodeInfo": {
                 "machineID": "3d1219c7c4c5404aaa1f6d2a48adfda4",
                 "systemUUID": "3d1219c7c4c5404aaa1f6d2a48adfda4",
@@ -238,12 +320,26 @@ def node(name: str, at: str, *, labels: dict[str, str], allocatable: dict[str, s
 
 
 def node_condition(kind: str, status: str, at: str, reason: str, message: str) -> Object:
-    return {"type": kind, "status": status, "lastHeartbeatTime": at, "lastTransitionTime": at, "reason": reason, "message": message}
+    return {
+        "type": kind,
+        "status": status,
+        "lastHeartbeatTime": at,
+        "lastTransitionTime": at,
+        "reason": reason,
+        "message": message,
+    }
 
 
 def status_object(code: int, reason: str, message: str, **details: Any) -> Object:
     """The Status that answers what went wrong."""
-    found: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason}
+    found: Object = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+    }
     if details:
         found["details"] = details
     return {**found, "code": code}

@@ -88,7 +88,11 @@ class Store:
 
     def create(self, resource: Resource, obj: Object, *, uid: str = "") -> Object:
         """Give an object its identity and keep it. The name is the caller's to have checked."""
-        meta = {**obj["metadata"], "uid": uid or self.new_uid(), "creationTimestamp": self.clock.stamp()}
+        meta = {
+            **obj["metadata"],
+            "uid": uid or self.new_uid(),
+            "creationTimestamp": self.clock.stamp(),
+        }
         return self._write(resource, {**obj, "metadata": meta}, ChangeType.ADDED)
 
     def update(self, resource: Resource, obj: Object) -> Object:
@@ -101,8 +105,16 @@ class Store:
     def _write(self, resource: Resource, obj: Object, kind: ChangeType) -> Object:
         self.number += 1
         meta = obj["metadata"]
-        first = {name: meta[name] for name in ("name", "generateName", "namespace", "uid") if name in meta}  # a server's order
-        obj = {**obj, "metadata": {**first, "resourceVersion": "", **meta} | {"resourceVersion": str(self.number)}}
+        first = {
+            name: meta[name]
+            for name in ("name", "generateName", "namespace", "uid")
+            if name in meta
+        }  # a server's order
+        obj = {
+            **obj,
+            "metadata": {**first, "resourceVersion": "", **meta}
+            | {"resourceVersion": str(self.number)},
+        }
         key = key_of(obj)
         version = Version(resource, key, self.number, obj)
         objects = self._objects.setdefault(resource, {})
@@ -149,17 +161,23 @@ class Store:
         if number == self.number:
             return self.snapshot(resource)
         if (resource, number) not in self._snapshots:
-            raise Expired("The provided continue parameter is too old to display a consistent list result.")
+            raise Expired(
+                "The provided continue parameter is too old to display a consistent list result."
+            )
         return self._snapshots[resource, number]
 
     def at_version(self, resource: Resource, number: int) -> list[Version]:
         """A kind as it stood at a version. Raises: Expired."""
         if number < self.oldest:
-            raise Expired(f"The resourceVersion for the provided list is too old: {number} ({self.oldest})")
+            raise Expired(
+                f"The resourceVersion for the provided list is too old: {number} ({self.oldest})"
+            )
         changes = sum(change.version.resource is resource for change in self.changes_since(number))
         return self.as_of(resource, changes=changes)[1]
 
-    def as_of(self, resource: Resource, *, at: float | None = None, changes: int = 0) -> tuple[int, list[Version]]:
+    def as_of(
+        self, resource: Resource, *, at: float | None = None, changes: int = 0
+    ) -> tuple[int, list[Version]]:
         """How a kind stood at an earlier time, or so many changes of it ago, as far as the history goes: version and objects."""
         objects, number = dict(self._objects.get(resource, {})), self.number
         for change in reversed(self.history):

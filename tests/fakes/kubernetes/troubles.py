@@ -35,7 +35,7 @@ _ADMISSION = {
     Start.LIMIT_RANGE: "maximum memory usage per Container is 64Mi, but limit is 256Mi",
     Start.POD_SECURITY: (
         'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "worker" must set '
-        'securityContext.allowPrivilegeEscalation=false)'
+        "securityContext.allowPrivilegeEscalation=false)"
     ),
     Start.WEBHOOK: 'admission webhook "policy.example.com" denied the request: images have to come from registry.example.com',
     Start.NO_SERVICE_ACCOUNT: 'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found',
@@ -55,7 +55,9 @@ def scheduling_refusal(start: Start) -> str:
 def waiting(start: Start, image: str) -> Waiting | None:
     """What a pod on a node waits for; None where it runs."""
     makers = {
-        Start.IMAGE_NOT_FOUND: lambda: _pull(image, f"rpc error: code = NotFound desc = {_resolve(image)}: {_full(image)}: not found"),
+        Start.IMAGE_NOT_FOUND: lambda: _pull(
+            image, f"rpc error: code = NotFound desc = {_resolve(image)}: {_full(image)}: not found"
+        ),
         Start.PULL_DENIED: lambda: _pull(
             image,
             f"rpc error: code = Unknown desc = {_resolve(image)}: pull access denied, repository does not exist or may require authorization: "
@@ -112,9 +114,17 @@ def _pull(image: str, why: str) -> Waiting:
     back_off = Waiting(
         "ImagePullBackOff",
         f'Back-off pulling image "{image}": ErrImagePull: {why}',
-        (("BackOff", f'Back-off pulling image "{image}"', False), ("Failed", "Error: ImagePullBackOff", True)),
+        (
+            ("BackOff", f'Back-off pulling image "{image}"', False),
+            ("Failed", "Error: ImagePullBackOff", True),
+        ),
     )
-    return Waiting("ErrImagePull", why, (pulling, failed, ("Failed", "Error: ErrImagePull", True)), then=back_off)
+    return Waiting(
+        "ErrImagePull",
+        why,
+        (pulling, failed, ("Failed", "Error: ErrImagePull", True)),
+        then=back_off,
+    )
 
 
 def _bad_name(image: str) -> Waiting:
@@ -123,7 +133,11 @@ def _bad_name(image: str) -> Waiting:
         f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format: '
         f"repository name ({repository}) must be lowercase"
     )
-    return Waiting("InvalidImageName", why, (("InspectFailed", why, True), ("Failed", "Error: InvalidImageName", True)))
+    return Waiting(
+        "InvalidImageName",
+        why,
+        (("InspectFailed", why, True), ("Failed", "Error: InvalidImageName", True)),
+    )
 
 
 def _simple(reason: str, message: str, event: str) -> Waiting:
@@ -131,7 +145,11 @@ def _simple(reason: str, message: str, event: str) -> Waiting:
 
 
 def _config_error(image: str, why: str) -> Waiting:
-    return Waiting("CreateContainerConfigError", why, (("Pulled", present(image), False), ("Failed", f"Error: {why}", True)))
+    return Waiting(
+        "CreateContainerConfigError",
+        why,
+        (("Pulled", present(image), False), ("Failed", f"Error: {why}", True)),
+    )
 
 
 def present(image: str) -> str:
@@ -139,4 +157,6 @@ def present(image: str) -> str:
 
 
 def _creating(event: tuple[str, str, bool], *, about_container: bool = True) -> Waiting:
-    return Waiting("ContainerCreating", "", (event,), sandbox=False, about_container=about_container)
+    return Waiting(
+        "ContainerCreating", "", (event,), sandbox=False, about_container=about_container
+    )

@@ -28,8 +28,23 @@ _KEY_WORDS = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
     "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
-_COUNTS = ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished")
-_FIXED = ("completions", "selector", "template", "completionMode", "podFailurePolicy", "podReplacementPolicy", "backoffLimitPerIndex", "managedBy")
+_COUNTS = (
+    "parallelism",
+    "completions",
+    "backoffLimit",
+    "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+)
+_FIXED = (
+    "completions",
+    "selector",
+    "template",
+    "completionMode",
+    "podFailurePolicy",
+    "podReplacementPolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+)
 ANNOTATION_BYTES = 256 * 2**10
 
 
@@ -37,14 +52,26 @@ def check_job(job: Object, field_validation: str) -> tuple[Object, list[str]]:
     """The Job without what is unknown of it, and warnings about that. Raises: Refused."""
     if (job.get("apiVersion", "batch/v1"), job.get("kind", "Job")) != ("batch/v1", "Job"):
         told = f"{job.get('apiVersion')}, Kind={job.get('kind')}"
-        raise Refused(400, "BadRequest", f"the API version in the data ({told}) does not match the expected API version (batch/v1, Kind=Job)")
+        raise Refused(
+            400,
+            "BadRequest",
+            f"the API version in the data ({told}) does not match the expected API version (batch/v1, Kind=Job)",
+        )
     problems = Problems()
     job = job_check()(job, "", problems)
     if problems.undecodable:
-        raise Refused(400, "BadRequest", f'Job in version "v1" cannot be handled as a Job: {problems.undecodable}')
+        raise Refused(
+            400,
+            "BadRequest",
+            f'Job in version "v1" cannot be handled as a Job: {problems.undecodable}',
+        )
     warnings = [f'unknown field "{path}"' for path in problems.unknown]
     if warnings and field_validation == "Strict":
-        raise Refused(400, "BadRequest", f'Job in version "v1" cannot be handled as a Job: strict decoding error: {", ".join(warnings)}')
+        raise Refused(
+            400,
+            "BadRequest",
+            f'Job in version "v1" cannot be handled as a Job: strict decoding error: {", ".join(warnings)}',
+        )
     _check_meta(job.get("metadata") or {}, "metadata", problems)
     if not (job.get("spec") or {}).get("template"):
         problems.missing("spec.template")
@@ -68,10 +95,21 @@ def check_job_update(old: Object, new: Object) -> None:
 def _refuse(name: str, problems: Problems) -> None:
     if not problems.invalid:
         return
-    causes = [{"reason": reason, "message": words, "field": path} for path, reason, words in problems.invalid]
+    causes = [
+        {"reason": reason, "message": words, "field": path}
+        for path, reason, words in problems.invalid
+    ]
     sentences = [f"{path}: {words}" for path, _, words in problems.invalid]
     listed = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
-    raise Refused(422, "Invalid", f'Job.batch "{name}" is invalid: {listed}', name=name, group="batch", kind="Job", causes=causes)
+    raise Refused(
+        422,
+        "Invalid",
+        f'Job.batch "{name}" is invalid: {listed}',
+        name=name,
+        group="batch",
+        kind="Job",
+        causes=causes,
+    )
 
 
 def _check_meta(meta: Object, path: str, problems: Problems) -> None:
@@ -83,7 +121,13 @@ def _check_meta(meta: Object, path: str, problems: Problems) -> None:
     for key in annotations:
         _check_key(key, f"{path}.annotations", problems)
     if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATION_BYTES:
-        problems.invalid.append((f"{path}.annotations", "FieldValueTooLong", f"Too long: may not be more than {ANNOTATION_BYTES} bytes"))
+        problems.invalid.append(
+            (
+                f"{path}.annotations",
+                "FieldValueTooLong",
+                f"Too long: may not be more than {ANNOTATION_BYTES} bytes",
+            )
+        )
 
 
 def _check_labels(labels: dict[str, str], path: str, problems: Problems) -> None:
@@ -97,7 +141,12 @@ def _check_labels(labels: dict[str, str], path: str, problems: Problems) -> None
 
 def _check_key(key: str, path: str, problems: Problems) -> None:
     prefix, slash, name = key.rpartition("/")
-    if not name or len(name) > 63 or not _WORD.fullmatch(name) or (slash and not _SUBDOMAIN.fullmatch(prefix)):
+    if (
+        not name
+        or len(name) > 63
+        or not _WORD.fullmatch(name)
+        or (slash and not _SUBDOMAIN.fullmatch(prefix))
+    ):
         problems.wrong(path, key, _KEY_WORDS)
 
 
@@ -114,7 +163,9 @@ def _check_spec(job: Object, spec: Object, problems: Problems) -> None:
     name = (job.get("metadata") or {}).get("name") or ""
     if len(name) > 63:
         problems.wrong("spec.template.labels", name, "must be no more than 63 bytes")
-    _check_labels((template.get("metadata") or {}).get("labels") or {}, "spec.template.labels", problems)
+    _check_labels(
+        (template.get("metadata") or {}).get("labels") or {}, "spec.template.labels", problems
+    )
     restart = pod.get("restartPolicy")
     if restart not in ("OnFailure", "Never"):
         path = "spec.template.spec.restartPolicy"
@@ -131,7 +182,9 @@ def _check_failure_policy(spec: Object, pod: Object, problems: Problems) -> None
     for index, rule in enumerate(spec["podFailurePolicy"].get("rules") or ()):
         path = f"spec.podFailurePolicy.rules[{index}]"
         if bool(rule.get("onExitCodes")) is bool(rule.get("onPodConditions")):
-            problems.wrong(path, rule, "specifying one of OnExitCodes and OnPodConditions is required")
+            problems.wrong(
+                path, rule, "specifying one of OnExitCodes and OnPodConditions is required"
+            )
 
 
 def _check_pod(pod: Object, path: str, problems: Problems) -> None:
@@ -153,7 +206,11 @@ def _check_pod(pod: Object, path: str, problems: Problems) -> None:
         problems.wrong(f"{path}.serviceAccountName", account, _SUBDOMAIN_WORDS)
     _check_labels(pod.get("nodeSelector") or {}, f"{path}.nodeSelector", problems)
     if (pod.get("terminationGracePeriodSeconds") or 0) < 0:
-        problems.wrong(f"{path}.terminationGracePeriodSeconds", pod["terminationGracePeriodSeconds"], "must be greater than or equal to 0")
+        problems.wrong(
+            f"{path}.terminationGracePeriodSeconds",
+            pod["terminationGracePeriodSeconds"],
+            "must be greater than or equal to 0",
+        )
 
 
 def _check_names(names: Iterable[str], path: str, problems: Problems) -> None:
@@ -163,7 +220,9 @@ def _check_names(names: Iterable[str], path: str, problems: Problems) -> None:
         if name and (not _LABEL.fullmatch(name) or len(name) > 63):
             problems.wrong(f"{path}[{index}].name", name, _LABEL_WORDS)
         if name and name in seen:
-            problems.invalid.append((f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"'))
+            problems.invalid.append(
+                (f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
+            )
         seen.add(name)
 
 
@@ -173,20 +232,34 @@ def _check_container(container: Object, volumes: set[str], path: str, problems: 
     for index, each in enumerate(container.get("env") or ()):
         name = each.get("name") or ""
         if name and not _ENV.fullmatch(name):
-            problems.wrong(f"{path}.env[{index}].name", name, "a valid environment variable name must consist only of printable ASCII characters")
+            problems.wrong(
+                f"{path}.env[{index}].name",
+                name,
+                "a valid environment variable name must consist only of printable ASCII characters",
+            )
         if each.get("value") and each.get("valueFrom"):
-            problems.wrong(f"{path}.env[{index}].valueFrom", "", "may not be specified when `value` is not empty")
+            problems.wrong(
+                f"{path}.env[{index}].valueFrom",
+                "",
+                "may not be specified when `value` is not empty",
+            )
     paths: set[str] = set()
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         where = f"{path}.volumeMounts[{index}]"
         if mount.get("name") and mount["name"] not in volumes:
-            problems.invalid.append((f"{where}.name", "FieldValueNotFound", f'Not found: "{mount["name"]}"'))
+            problems.invalid.append(
+                (f"{where}.name", "FieldValueNotFound", f'Not found: "{mount["name"]}"')
+            )
         if mount.get("mountPath") in paths:
             problems.wrong(f"{where}.mountPath", mount["mountPath"], "must be unique")
         paths.add(mount.get("mountPath", ""))
         sub = mount.get("subPath") or ""
         if sub.startswith("/") or ".." in sub.split("/"):
-            problems.wrong(f"{where}.subPath", sub, "must be a relative path" if sub.startswith("/") else "must not contain '..'")
+            problems.wrong(
+                f"{where}.subPath",
+                sub,
+                "must be a relative path" if sub.startswith("/") else "must not contain '..'",
+            )
     _check_resources(container.get("resources") or {}, f"{path}.resources", problems)
 
 
@@ -194,13 +267,21 @@ def _check_resources(resources: Object, path: str, problems: Problems) -> None:
     limits = resources.get("limits") or {}
     for name, value in (resources.get("requests") or {}).items():
         if name in limits and amount(value) > amount(limits[name]):
-            problems.wrong(f"{path}.requests", str(value), f"must be less than or equal to {name} limit of {limits[name]}")
+            problems.wrong(
+                f"{path}.requests",
+                str(value),
+                f"must be less than or equal to {name} limit of {limits[name]}",
+            )
     for kind, amounts in (("limits", limits), ("requests", resources.get("requests") or {})):
         for name, value in amounts.items():
             if amount(value) < 0:
-                problems.wrong(f"{path}.{kind}[{name}]", str(value), "must be greater than or equal to 0")
+                problems.wrong(
+                    f"{path}.{kind}[{name}]", str(value), "must be greater than or equal to 0"
+                )
             extended = "/" in name
             if extended and kind == "requests" and limits.get(name) != value:
-                problems.wrong(f"{path}.requests", str(value), f"must be equal to {name} limit of {limits.get(name)}")
-
-
+                problems.wrong(
+                    f"{path}.requests",
+                    str(value),
+                    f"must be equal to {name} limit of {limits.get(name)}",
+                )

@@ -17,7 +17,9 @@ Fits = Callable[[Version], bool]
 class Stream:
     """An open watch. Lines go to `send` from when the server attaches it; `close(broken)` ends it from this side."""
 
-    def __init__(self, clock: Clock, faults: Faults, resource: Resource, fits: Fits, *, bookmarks: bool) -> None:
+    def __init__(
+        self, clock: Clock, faults: Faults, resource: Resource, fits: Fits, *, bookmarks: bool
+    ) -> None:
         self._clock, self._faults, self.resource, self._fits = clock, faults, resource, fits
         self._bookmarks = bookmarks
         self._number = 0
@@ -67,7 +69,11 @@ class Stream:
         except Expired as expired:
             self.gone(str(expired))
         except ValueError:
-            raise Refused(400, "BadRequest", f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing: invalid syntax') from None
+            raise Refused(
+                400,
+                "BadRequest",
+                f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing: invalid syntax',
+            ) from None
 
     def see(self, change: Change) -> None:
         """A change to any object; what this watch shows of it, if anything."""
@@ -78,8 +84,17 @@ class Stream:
         before = change.before is not None and self._fits(change.before)
         if not now and not before:
             return
-        kind = ChangeType.MODIFIED if now and before else ChangeType.ADDED if now else ChangeType.DELETED
-        self._pass(_line(kind, change.version.raw), self._faults.on_event(self.resource.plural, change.version.key[1]))
+        kind = (
+            ChangeType.MODIFIED
+            if now and before
+            else ChangeType.ADDED
+            if now
+            else ChangeType.DELETED
+        )
+        self._pass(
+            _line(kind, change.version.raw),
+            self._faults.on_event(self.resource.plural, change.version.key[1]),
+        )
 
     def _pass(self, line: bytes, rule: Rule | None) -> None:
         fault = rule.fault if rule else None
@@ -125,8 +140,19 @@ class Stream:
 
     def bookmark(self, number: int) -> None:
         if self._bookmarks and not self._waiting:
-            obj: dict[str, Any] = {"kind": self.resource.kind, "apiVersion": self.resource.api_version}
-            self._write(_line("BOOKMARK", as_json(obj | {"metadata": {"resourceVersion": str(number), "creationTimestamp": None}})))
+            obj: dict[str, Any] = {
+                "kind": self.resource.kind,
+                "apiVersion": self.resource.api_version,
+            }
+            self._write(
+                _line(
+                    "BOOKMARK",
+                    as_json(
+                        obj
+                        | {"metadata": {"resourceVersion": str(number), "creationTimestamp": None}}
+                    ),
+                )
+            )
 
     def _regular_bookmark(self) -> None:
         if self.open:

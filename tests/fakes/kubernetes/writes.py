@@ -7,7 +7,16 @@ from tests.fakes.kubernetes.cluster import Cluster
 from tests.fakes.kubernetes.http import Refused, Reply, Request, json_reply
 from tests.fakes.kubernetes.quotas import quota_refusal
 from tests.fakes.kubernetes.reads import fits, not_found
-from tests.fakes.kubernetes.resources import EVENTS, JOBS, NAMESPACES, PODS, QUOTAS, Object, Resource, key_of
+from tests.fakes.kubernetes.resources import (
+    EVENTS,
+    JOBS,
+    NAMESPACES,
+    PODS,
+    QUOTAS,
+    Object,
+    Resource,
+    key_of,
+)
 from tests.fakes.kubernetes.routes import Route
 from tests.fakes.kubernetes.shapes import job_with_defaults
 from tests.fakes.kubernetes.validation import check_job, check_job_update
@@ -40,9 +49,15 @@ def _body(request: Request) -> Object:
     try:
         body = json.loads(request.body or b"null")
     except ValueError as error:
-        raise Refused(400, "BadRequest", f"couldn't get version/kind; json parse error: {error}") from error
+        raise Refused(
+            400, "BadRequest", f"couldn't get version/kind; json parse error: {error}"
+        ) from error
     if not isinstance(body, dict):
-        raise Refused(400, "BadRequest", "couldn't get version/kind; json parse error: the body has to be an object")
+        raise Refused(
+            400,
+            "BadRequest",
+            "couldn't get version/kind; json parse error: the body has to be an object",
+        )
     return body
 
 
@@ -51,7 +66,11 @@ def _create(cluster: Cluster, request: Request, route: Route) -> Reply:
     if route.subresource == "eviction" and resource is PODS:
         return _evict(cluster, route)
     if route.name or resource not in (JOBS, NAMESPACES, QUOTAS):
-        raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        raise Refused(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
     body = _body(request)
     warnings: list[str] = []
     if resource is JOBS:
@@ -62,7 +81,14 @@ def _create(cluster: Cluster, request: Request, route: Route) -> Reply:
         _admit(cluster, resource, obj)
     if cluster.store.get(resource, key_of(obj)):
         message = f'{resource.qualified} "{meta["name"]}" already exists'
-        raise Refused(409, "AlreadyExists", message, name=meta["name"], group=resource.group, kind=resource.plural)
+        raise Refused(
+            409,
+            "AlreadyExists",
+            message,
+            name=meta["name"],
+            group=resource.group,
+            kind=resource.plural,
+        )
     if request.query.get("dryRun"):
         return json_reply(obj, 201)
     obj = _store(cluster, resource, obj)
@@ -77,12 +103,20 @@ def _named(cluster: Cluster, meta: dict[str, Any], route: Route) -> dict[str, An
     """Its metadata with a name and the namespace of the path."""
     if route.resource.namespaced:
         if meta.get("namespace", route.namespace) != route.namespace:
-            raise Refused(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")
+            raise Refused(
+                400,
+                "BadRequest",
+                "the namespace of the provided object does not match the namespace sent on the request",
+            )
         meta["namespace"] = route.namespace
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = meta["generateName"][:58] + cluster.store.new_suffix()
     if not meta.get("name"):
-        raise Refused(422, "Invalid", f'{route.resource.kind} "" is invalid: metadata.name: Required value: name or generateName is required')
+        raise Refused(
+            422,
+            "Invalid",
+            f'{route.resource.kind} "" is invalid: metadata.name: Required value: name or generateName is required',
+        )
     return meta
 
 
@@ -94,7 +128,9 @@ def _admit(cluster: Cluster, resource: Resource, obj: Object) -> None:
     if refusal := quota_refusal(cluster.store, resource, obj) if resource is JOBS else "":
         name = obj["metadata"]["name"]
         message = f'{resource.qualified} "{name}" is forbidden: {refusal}'
-        raise Refused(403, "Forbidden", message, name=name, group=resource.group, kind=resource.plural)
+        raise Refused(
+            403, "Forbidden", message, name=name, group=resource.group, kind=resource.plural
+        )
 
 
 def _store(cluster: Cluster, resource: Resource, obj: Object) -> Object:
@@ -103,14 +139,20 @@ def _store(cluster: Cluster, resource: Resource, obj: Object) -> Object:
     if resource is JOBS:
         uid = cluster.store.new_uid()
         return cluster.store.create(resource, job_with_defaults(obj, uid=uid), uid=uid)
-    kept = {name: value for name, value in obj.items() if name not in ("kind", "apiVersion", "status")}
+    kept = {
+        name: value for name, value in obj.items() if name not in ("kind", "apiVersion", "status")
+    }
     return cluster.store.create(resource, kept)
 
 
 def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
     """A whole object or a merge patch; of Jobs and their metadata only."""
     if route.resource is not JOBS or route.subresource:
-        raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        raise Refused(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
     old = cluster.store.get(JOBS, (route.namespace, route.name))
     if old is None:
         raise not_found(JOBS, route.name)
@@ -121,10 +163,23 @@ def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
     told = (new.get("metadata") or {}).get("resourceVersion", old["metadata"]["resourceVersion"])
     if told != old["metadata"]["resourceVersion"]:
         words = "the object has been modified; please apply your changes to the latest version and try again"
-        raise Refused(409, "Conflict", f'Operation cannot be fulfilled on jobs.batch "{route.name}": {words}')
+        raise Refused(
+            409, "Conflict", f'Operation cannot be fulfilled on jobs.batch "{route.name}": {words}'
+        )
     check_job_update(old, new)
-    own = ("uid", "creationTimestamp", "namespace", "name", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
-    meta = {**new["metadata"], **{name: old["metadata"][name] for name in own if name in old["metadata"]}}
+    own = (
+        "uid",
+        "creationTimestamp",
+        "namespace",
+        "name",
+        "generation",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    )
+    meta = {
+        **new["metadata"],
+        **{name: old["metadata"][name] for name in own if name in old["metadata"]},
+    }
     changed = new["spec"] != old["spec"]
     meta["generation"] += changed
     cluster.store.update(JOBS, {"metadata": meta, "spec": new["spec"], "status": old["status"]})
@@ -155,7 +210,11 @@ def _options(request: Request) -> dict[str, Any]:
         known = ", ".join(f'"{each}"' for each in POLICIES)
         message = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: "{policy}": needs to be one of {known}'
         raise Refused(422, "Invalid", message)
-    return {"grace": None if grace is None else float(grace), "policy": policy, "preconditions": body.get("preconditions") or {}}
+    return {
+        "grace": None if grace is None else float(grace),
+        "policy": policy,
+        "preconditions": body.get("preconditions") or {},
+    }
 
 
 def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
@@ -169,21 +228,41 @@ def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
         wanted = options["preconditions"].get(field)
         if wanted and wanted != meta[field]:
             why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {meta[field]}"
-            raise Refused(409, "Conflict", f'Operation cannot be fulfilled on {resource.qualified} "{route.name}": {why}', name=route.name)
+            raise Refused(
+                409,
+                "Conflict",
+                f'Operation cannot be fulfilled on {resource.qualified} "{route.name}": {why}',
+                name=route.name,
+            )
     left = _deleted(cluster, resource, obj, options)
     if left:
         return json_reply({"kind": resource.kind, "apiVersion": resource.api_version, **left})
-    details = {"name": route.name, **({"group": resource.group} if resource.group else {}), "kind": resource.plural, "uid": meta["uid"]}
+    details = {
+        "name": route.name,
+        **({"group": resource.group} if resource.group else {}),
+        "kind": resource.plural,
+        "uid": meta["uid"],
+    }
     headers = {}
     if resource is JOBS and not options["policy"]:
         words = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
         headers["Warning"] = f'299 - "{words}propagationPolicy=Orphan to suppress this warning"'
-    done = json_reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+    done = json_reply(
+        {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "details": details,
+        }
+    )
     done.headers = headers
     return done
 
 
-def _deleted(cluster: Cluster, resource: Resource, obj: Object, options: dict[str, Any]) -> Object | None:
+def _deleted(
+    cluster: Cluster, resource: Resource, obj: Object, options: dict[str, Any]
+) -> Object | None:
     """What is left of it for the moment, if anything."""
     if resource is JOBS:
         return cluster.jobs.delete(obj, options["policy"] or "Orphan")
@@ -192,7 +271,9 @@ def _deleted(cluster: Cluster, resource: Resource, obj: Object, options: dict[st
         return cluster.kubelets.delete(obj, grace_seconds=grace, force=grace == 0)
     if resource is NAMESPACES:
         for kind in (JOBS, PODS, EVENTS, QUOTAS):
-            for version in [each for each in cluster.store.all(kind) if each.key[0] == obj["metadata"]["name"]]:
+            for version in [
+                each for each in cluster.store.all(kind) if each.key[0] == obj["metadata"]["name"]
+            ]:
                 _deleted(cluster, kind, version.obj, {"policy": "Background", "grace": None})
     cluster.store.remove(resource, key_of(obj))
     return None
@@ -201,7 +282,12 @@ def _deleted(cluster: Cluster, resource: Resource, obj: Object, options: dict[st
 def _delete_many(cluster: Cluster, request: Request, route: Route) -> Reply:
     options, wanted = _options(request), fits(route, request.query)
     for version in [each for each in cluster.store.all(route.resource) if wanted(each)]:
-        _deleted(cluster, route.resource, version.obj, {**options, "policy": options["policy"] or "Background"})
+        _deleted(
+            cluster,
+            route.resource,
+            version.obj,
+            {**options, "policy": options["policy"] or "Background"},
+        )
     return json_reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
 
 
@@ -211,4 +297,6 @@ def _evict(cluster: Cluster, route: Route) -> Reply:
     if cluster.store.get(PODS, (route.namespace, route.name)) is None:
         raise not_found(PODS, route.name)
     cluster.act(route.name, Act.EVICT_REQUEST)
-    return json_reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201)
+    return json_reply(
+        {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201
+    )

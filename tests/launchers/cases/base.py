@@ -32,4 +32,6 @@ def scheduler_told(total: int, parts: str) -> str:
 
 def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:
     """A pod that the cluster ended, and says so by its condition."""
-    return kube.terminated(137, conditions=[("DisruptionTarget", "True", reason, message)], **changes)
+    return kube.terminated(
+        137, conditions=[("DisruptionTarget", "True", reason, message)], **changes
+    )

@@ -12,7 +12,13 @@ def _refused(name: str, category: R, message: str, *words: str, stage: str = WAI
         stage,
         words,
         [],
-        [kube.event("FailedCreate", f'Error creating: pods "{kube.POD}" is forbidden: {message}', kind="Job")],
+        [
+            kube.event(
+                "FailedCreate",
+                f'Error creating: pods "{kube.POD}" is forbidden: {message}',
+                kind="Job",
+            )
+        ],
         kube.job(),
     )
 
@@ -43,7 +49,11 @@ CREATING = [
         stage=STUCK,
     ),
     _refused(
-        "quota-scope", R.ADMISSION_DENIED, "insufficient quota to match these scopes: [{PriorityClass In [high]}]", "PriorityClass", stage=STUCK
+        "quota-scope",
+        R.ADMISSION_DENIED,
+        "insufficient quota to match these scopes: [{PriorityClass In [high]}]",
+        "PriorityClass",
+        stage=STUCK,
     ),
     _refused(
         "limit-range",
@@ -53,7 +63,13 @@ CREATING = [
         "maximum memory per container is 1Gi, its limit is 4Gi",
         stage=STUCK,
     ),
-    _refused("limit-range-pod", R.LIMIT_RANGE, "minimum memory usage per Pod is 4Gi, but request is 2Gi", "Ask for more", stage=STUCK),
+    _refused(
+        "limit-range-pod",
+        R.LIMIT_RANGE,
+        "minimum memory usage per Pod is 4Gi, but request is 2Gi",
+        "Ask for more",
+        stage=STUCK,
+    ),
     _refused(
         "limit-range-ratio",
         R.LIMIT_RANGE,
@@ -82,8 +98,19 @@ CREATING = [
         'error looking up service account ns/mimir-worker: serviceaccount "mimir-worker" not found',
         '"mimir-worker" is missing',
     ),
-    _refused("priority-class", R.MISSING_PRIORITY_CLASS, "no PriorityClass with name mimir-high was found", '"mimir-high" is missing'),
-    _refused("runtime-class", R.ADMISSION_DENIED, 'pod rejected: RuntimeClass "gvisor" not found', "gvisor", stage=STUCK),
+    _refused(
+        "priority-class",
+        R.MISSING_PRIORITY_CLASS,
+        "no PriorityClass with name mimir-high was found",
+        '"mimir-high" is missing',
+    ),
+    _refused(
+        "runtime-class",
+        R.ADMISSION_DENIED,
+        'pod rejected: RuntimeClass "gvisor" not found',
+        "gvisor",
+        stage=STUCK,
+    ),
     _refused(
         "vap",
         R.ADMISSION_DENIED,
@@ -99,7 +126,13 @@ CREATING = [
         "namespace ai",
         stage=STUCK,
     ),
-    _refused("no-rule-known", R.ADMISSION_DENIED, "the stars are against it", "the stars are against it", stage=STUCK),
+    _refused(
+        "no-rule-known",
+        R.ADMISSION_DENIED,
+        "the stars are against it",
+        "the stars are against it",
+        stage=STUCK,
+    ),
     Case(
         "webhook",
         R.ADMISSION_DENIED,
@@ -150,7 +183,15 @@ CREATING = [
         kube.job(),
     ),
     Case("job-is-new", R.STARTING, WAITS, ("making the worker's pod",), [], [], kube.job()),
-    Case("suspended", R.SUSPENDED, WAITS, ("suspended",), [], [], kube.job(("Suspended", "JobSuspended", "Job suspended"), suspend=True)),
+    Case(
+        "suspended",
+        R.SUSPENDED,
+        WAITS,
+        ("suspended",),
+        [],
+        [],
+        kube.job(("Suspended", "JobSuspended", "Job suspended"), suspend=True),
+    ),
     Case(
         "created-after-all",
         R.STARTING,
@@ -158,7 +199,11 @@ CREATING = [
         ("being started",),
         [kube.waiting("ContainerCreating")],
         [
-            kube.event("FailedCreate", "Error creating: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1", kind="Job"),
+            kube.event(
+                "FailedCreate",
+                "Error creating: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1",
+                kind="Job",
+            ),
             kube.event("SuccessfulCreate", "Created pod", kind="Job", seconds=20),
         ],
     ),

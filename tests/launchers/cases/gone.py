@@ -6,12 +6,20 @@ from jobs.contract import FailureReason as R
 from tests.launchers import kube
 from tests.launchers.cases.base import ENDED, Case, scheduler_told
 
-_FAILED = kube.job(("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1)
+_FAILED = kube.job(
+    ("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1
+)
 _POLICY = "PodFailurePolicy"
 
 
 def _gone(
-    name: str, category: R, kept: dict[str, Any], events: list[dict[str, Any]], *words: str, job: dict[str, Any] | None = _FAILED, **more: Any
+    name: str,
+    category: R,
+    kept: dict[str, Any],
+    events: list[dict[str, Any]],
+    *words: str,
+    job: dict[str, Any] | None = _FAILED,
+    **more: Any,
 ) -> Case:
     return Case(name, category, ENDED, words, [], events, job, kept=[kept], **more)
 
@@ -24,14 +32,36 @@ GONE = [
         [kube.event("Started"), kube.event("Killing", "Stopping container worker")],
         "pod was deleted",
     ),
-    _gone("job-deleted", R.DELETED_BY_HAND, kube.running(), [kube.event("Killing", "Stopping container worker")], "Job was deleted", job=None),
-    _gone("deleted-unscheduled", R.DELETED_BY_HAND, kube.unscheduled(scheduler_told(1, "1 Insufficient cpu")), [], "was deleted"),
+    _gone(
+        "job-deleted",
+        R.DELETED_BY_HAND,
+        kube.running(),
+        [kube.event("Killing", "Stopping container worker")],
+        "Job was deleted",
+        job=None,
+    ),
+    _gone(
+        "deleted-unscheduled",
+        R.DELETED_BY_HAND,
+        kube.unscheduled(scheduler_told(1, "1 Insufficient cpu")),
+        [],
+        "was deleted",
+    ),
     _gone("no-trace", R.VANISHED, kube.running(), [], "vanished"),
-    _gone("kept-end", R.OUT_OF_MEMORY, kube.terminated(137, "OOMKilled"), [kube.event("Killing")], "Ran out of memory", job=None),
+    _gone(
+        "kept-end",
+        R.OUT_OF_MEMORY,
+        kube.terminated(137, "OOMKilled"),
+        [kube.event("Killing")],
+        "Ran out of memory",
+        job=None,
+    ),
     _gone(
         "kept-drain",
         R.EVICTED_BY_REQUEST,
-        kube.running(deleting=True, conditions=[("DisruptionTarget", "True", "EvictionByEvictionAPI", "")]),
+        kube.running(
+            deleting=True, conditions=[("DisruptionTarget", "True", "EvictionByEvictionAPI", "")]
+        ),
         [],
         "request",
     ),
@@ -39,7 +69,10 @@ GONE = [
         "node-lost-by-events",
         R.NODE_LOST,
         kube.running(),
-        [kube.event("NodeNotReady", "Node is not ready"), kube.event("TaintManagerEviction", "Marking for deletion Pod ns/x", seconds=60)],
+        [
+            kube.event("NodeNotReady", "Node is not ready"),
+            kube.event("TaintManagerEviction", "Marking for deletion Pod ns/x", seconds=60),
+        ],
         "node1",
     ),
     _gone(
@@ -65,7 +98,10 @@ GONE = [
         "evicted-by-event",
         R.EVICTED_DISK_LIMIT,
         kube.running(),
-        [kube.event("Evicted", 'Usage of EmptyDir volume "job-data" exceeds the limit "1Gi". '), kube.event("Killing")],
+        [
+            kube.event("Evicted", 'Usage of EmptyDir volume "job-data" exceeds the limit "1Gi". '),
+            kube.event("Killing"),
+        ],
         "job-data",
     ),
     _gone(
@@ -74,7 +110,13 @@ GONE = [
         kube.running(),
         [],
         "exit code 7",
-        job=kube.job(("Failed", _POLICY, f"Container worker for pod ns/{kube.POD} failed with exit code 7 matching FailJob rule at index 0")),
+        job=kube.job(
+            (
+                "Failed",
+                _POLICY,
+                f"Container worker for pod ns/{kube.POD} failed with exit code 7 matching FailJob rule at index 0",
+            )
+        ),
     ),
     _gone(
         "policy-disruption",
@@ -82,7 +124,13 @@ GONE = [
         kube.running(),
         [],
         "by request",
-        job=kube.job(("Failed", _POLICY, f"Pod ns/{kube.POD} has condition DisruptionTarget matching FailJob rule at index 0")),
+        job=kube.job(
+            (
+                "Failed",
+                _POLICY,
+                f"Pod ns/{kube.POD} has condition DisruptionTarget matching FailJob rule at index 0",
+            )
+        ),
     ),
     Case("nothing-left", R.VANISHED, ENDED, ("vanished",), [], [], None),
     Case("never-known", R.VANISHED, ENDED, ("BackoffLimitExceeded",), [], [], _FAILED),

@@ -5,7 +5,14 @@ from tests.launchers import kube
 from tests.launchers.cases.base import ENDED, IMAGE, STUCK, WAITS, Case
 
 
-def _pull(name: str, category: R, message: str, *words: str, reason: str = "ErrImagePull", stage: str = WAITS) -> Case:
+def _pull(
+    name: str,
+    category: R,
+    message: str,
+    *words: str,
+    reason: str = "ErrImagePull",
+    stage: str = WAITS,
+) -> Case:
     return Case(name, category, stage, words, [kube.waiting(reason, message)])
 
 
@@ -15,7 +22,11 @@ def _resolve(end: str) -> str:
 
 IMAGES = [
     _pull(
-        "containerd-404", R.IMAGE_NOT_FOUND, f"rpc error: code = NotFound desc = {_resolve(f'docker.io/{IMAGE}: not found')}", IMAGE, "does not exist"
+        "containerd-404",
+        R.IMAGE_NOT_FOUND,
+        f"rpc error: code = NotFound desc = {_resolve(f'docker.io/{IMAGE}: not found')}",
+        IMAGE,
+        "does not exist",
     ),
     _pull(
         "docker-manifest-unknown",
@@ -28,7 +39,10 @@ IMAGES = [
         f"rpc error: code = Unknown desc = reading manifest 1.0.0 in quay.io/{IMAGE}: manifest unknown",
     ),
     _pull(
-        "platform", R.IMAGE_NOT_FOUND, f"rpc error: code = NotFound desc = {_resolve('no match for platform in manifest: not found')}", "architecture"
+        "platform",
+        R.IMAGE_NOT_FOUND,
+        f"rpc error: code = NotFound desc = {_resolve('no match for platform in manifest: not found')}",
+        "architecture",
     ),
     _pull(
         "docker-hub-private",
@@ -39,15 +53,36 @@ IMAGES = [
         "refuses",
     ),
     _pull(
-        "401", R.IMAGE_PULL_DENIED, _resolve("failed to authorize: failed to fetch oauth token: unexpected status from GET request: 401 Unauthorized")
+        "401",
+        R.IMAGE_PULL_DENIED,
+        _resolve(
+            "failed to authorize: failed to fetch oauth token: unexpected status from GET request: 401 Unauthorized"
+        ),
     ),
-    _pull("ecr", R.IMAGE_PULL_DENIED, _resolve("pulling from host 1.dkr.ecr.eu-west-1.amazonaws.com failed: no basic auth credentials")),
     _pull(
-        "gar-403", R.IMAGE_PULL_DENIED, "rpc error: code = PermissionDenied desc = " + _resolve("unexpected status from HEAD request: 403 Forbidden")
+        "ecr",
+        R.IMAGE_PULL_DENIED,
+        _resolve(
+            "pulling from host 1.dkr.ecr.eu-west-1.amazonaws.com failed: no basic auth credentials"
+        ),
     ),
-    _pull("ghcr-denied", R.IMAGE_PULL_DENIED, _resolve("failed to authorize: failed to fetch anonymous token: unexpected status: 403 Forbidden")),
     _pull(
-        "crio-auth", R.IMAGE_PULL_DENIED, "rpc error: code = Unknown desc = unable to retrieve auth token: invalid username/password: unauthorized"
+        "gar-403",
+        R.IMAGE_PULL_DENIED,
+        "rpc error: code = PermissionDenied desc = "
+        + _resolve("unexpected status from HEAD request: 403 Forbidden"),
+    ),
+    _pull(
+        "ghcr-denied",
+        R.IMAGE_PULL_DENIED,
+        _resolve(
+            "failed to authorize: failed to fetch anonymous token: unexpected status: 403 Forbidden"
+        ),
+    ),
+    _pull(
+        "crio-auth",
+        R.IMAGE_PULL_DENIED,
+        "rpc error: code = Unknown desc = unable to retrieve auth token: invalid username/password: unauthorized",
     ),
     _pull(
         "signature",
@@ -59,7 +94,9 @@ IMAGES = [
     _pull(
         "dns",
         R.REGISTRY_UNREACHABLE,
-        _resolve("failed to do request: Head https://r.invalid/v2/: dial tcp: lookup r.invalid on 10.96.0.10:53: no such host"),
+        _resolve(
+            "failed to do request: Head https://r.invalid/v2/: dial tcp: lookup r.invalid on 10.96.0.10:53: no such host"
+        ),
         "name cannot be resolved",
     ),
     _pull(
@@ -72,17 +109,33 @@ IMAGES = [
     _pull(
         "refused",
         R.REGISTRY_UNREACHABLE,
-        _resolve("failed to do request: Head https://10.0.0.9:5000/v2/: dial tcp 10.0.0.9:5000: connect: connection refused"),
+        _resolve(
+            "failed to do request: Head https://10.0.0.9:5000/v2/: dial tcp 10.0.0.9:5000: connect: connection refused"
+        ),
         "cannot be reached",
     ),
-    _pull("timeout", R.REGISTRY_UNREACHABLE, _resolve("failed to do request: Head https://r.example.com/v2/: dial tcp 192.0.2.1:443: i/o timeout")),
+    _pull(
+        "timeout",
+        R.REGISTRY_UNREACHABLE,
+        _resolve(
+            "failed to do request: Head https://r.example.com/v2/: dial tcp 192.0.2.1:443: i/o timeout"
+        ),
+    ),
     _pull(
         "x509",
         R.REGISTRY_UNREACHABLE,
-        _resolve("failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"),
+        _resolve(
+            "failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"
+        ),
         "certificate",
     ),
-    _pull("http", R.REGISTRY_UNREACHABLE, _resolve("failed to do request: Head https://r:5000/v2/: http: server gave HTTP response to HTTPS client")),
+    _pull(
+        "http",
+        R.REGISTRY_UNREACHABLE,
+        _resolve(
+            "failed to do request: Head https://r:5000/v2/: http: server gave HTTP response to HTTPS client"
+        ),
+    ),
     _pull(
         "rate-limit",
         R.REGISTRY_UNREACHABLE,
@@ -92,8 +145,19 @@ IMAGES = [
         ),
         "rate limit",
     ),
-    _pull("503", R.REGISTRY_UNREACHABLE, _resolve("unexpected status from HEAD request to https://r.example.com/v2/worker: 503 Service Unavailable")),
-    _pull("registry-unavailable", R.REGISTRY_UNREACHABLE, "image registry unavailable", reason="RegistryUnavailable"),
+    _pull(
+        "503",
+        R.REGISTRY_UNREACHABLE,
+        _resolve(
+            "unexpected status from HEAD request to https://r.example.com/v2/worker: 503 Service Unavailable"
+        ),
+    ),
+    _pull(
+        "registry-unavailable",
+        R.REGISTRY_UNREACHABLE,
+        "image registry unavailable",
+        reason="RegistryUnavailable",
+    ),
     _pull(
         "crio-short-name",
         R.IMAGE_NAME_INVALID,
@@ -108,10 +172,24 @@ IMAGES = [
         "could not look at it",
         reason="ImageInspectError",
     ),
-    _pull("no-space", R.IMAGE_PULL_FAILED, "failed to extract layer sha256:ab: write /usr/lib/libc.so: no space left on device", "disk is full"),
-    _pull("strange", R.IMAGE_PULL_FAILED, "rpc error: code = Unknown desc = the moon is full", "the moon is full"),
     _pull(
-        "never", R.IMAGE_NEVER_PULL, f'Container image "{IMAGE}" is not present with pull policy of Never', "IfNotPresent", reason="ErrImageNeverPull"
+        "no-space",
+        R.IMAGE_PULL_FAILED,
+        "failed to extract layer sha256:ab: write /usr/lib/libc.so: no space left on device",
+        "disk is full",
+    ),
+    _pull(
+        "strange",
+        R.IMAGE_PULL_FAILED,
+        "rpc error: code = Unknown desc = the moon is full",
+        "the moon is full",
+    ),
+    _pull(
+        "never",
+        R.IMAGE_NEVER_PULL,
+        f'Container image "{IMAGE}" is not present with pull policy of Never',
+        "IfNotPresent",
+        reason="ErrImageNeverPull",
     ),
     Case(
         "old-kubelet-backoff",
@@ -120,7 +198,10 @@ IMAGES = [
         (IMAGE,),
         [kube.waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')],
         [
-            kube.event("Failed", f'Failed to pull image "{IMAGE}": rpc error: code = Unknown desc = 401 Unauthorized'),
+            kube.event(
+                "Failed",
+                f'Failed to pull image "{IMAGE}": rpc error: code = Unknown desc = 401 Unauthorized',
+            ),
             kube.event("Failed", "Error: ErrImagePull"),
         ],
     ),
@@ -152,6 +233,9 @@ IMAGES = [
         ("Never started", "still being pulled", "deadline of 1 min"),
         [],
         [kube.event("Scheduled"), kube.event("Pulling", f'Pulling image "{IMAGE}"')],
-        kube.job(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"), deadline=60),
+        kube.job(
+            ("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"),
+            deadline=60,
+        ),
     ),
 ]

@@ -5,26 +5,85 @@ from tests.launchers import kube
 from tests.launchers.cases.base import IMAGE, STUCK, WAITS, Case
 
 
-def _config(name: str, category: R, message: str, *words: str, reason: str = "CreateContainerConfigError", stage: str = WAITS) -> Case:
+def _config(
+    name: str,
+    category: R,
+    message: str,
+    *words: str,
+    reason: str = "CreateContainerConfigError",
+    stage: str = WAITS,
+) -> Case:
     return Case(name, category, stage, words, [kube.waiting(reason, message)])
 
 
 def _event(name: str, category: R, reason: str, message: str, *words: str) -> Case:
-    return Case(name, category, WAITS, words, [kube.waiting("ContainerCreating")], [kube.event(reason, message)])
+    return Case(
+        name,
+        category,
+        WAITS,
+        words,
+        [kube.waiting("ContainerCreating")],
+        [kube.event(reason, message)],
+    )
 
 
 STARTING = [
-    _config("secret", R.MISSING_SECRET, 'secret "redis" not found', '"redis" is missing', "then starts by itself"),
-    _config("secret-key", R.MISSING_SECRET, "couldn't find key url in Secret ns/redis", '"redis" lacks the key "url"'),
-    _config("config-map", R.MISSING_CONFIG_MAP, 'configmap "settings" not found', '"settings" is missing'),
-    _config("config-map-key", R.MISSING_CONFIG_MAP, "couldn't find key a.yaml in ConfigMap ns/settings", "a.yaml"),
-    _config("root", R.POD_SECURITY, 'container has runAsNonRoot and image will run as root (pod: "x", container: worker)', "root", stage=STUCK),
-    _config("sub-path", R.MOUNT_FAILED, 'failed to prepare subPath for volumeMount "model-cache" of container "worker"', "cannot be mounted"),
     _config(
-        "no-command", R.BAD_COMMAND, "failed to generate spec: no command specified", "names no command", reason="CreateContainerError", stage=STUCK
+        "secret",
+        R.MISSING_SECRET,
+        'secret "redis" not found',
+        '"redis" is missing',
+        "then starts by itself",
     ),
-    _config("runtime-slow", R.SANDBOX_FAILED, "context deadline exceeded", "context deadline exceeded", reason="CreateContainerError"),
-    _config("unheard-of", R.STARTING, "who knows", "SomethingNew: who knows", reason="SomethingNew"),
+    _config(
+        "secret-key",
+        R.MISSING_SECRET,
+        "couldn't find key url in Secret ns/redis",
+        '"redis" lacks the key "url"',
+    ),
+    _config(
+        "config-map",
+        R.MISSING_CONFIG_MAP,
+        'configmap "settings" not found',
+        '"settings" is missing',
+    ),
+    _config(
+        "config-map-key",
+        R.MISSING_CONFIG_MAP,
+        "couldn't find key a.yaml in ConfigMap ns/settings",
+        "a.yaml",
+    ),
+    _config(
+        "root",
+        R.POD_SECURITY,
+        'container has runAsNonRoot and image will run as root (pod: "x", container: worker)',
+        "root",
+        stage=STUCK,
+    ),
+    _config(
+        "sub-path",
+        R.MOUNT_FAILED,
+        'failed to prepare subPath for volumeMount "model-cache" of container "worker"',
+        "cannot be mounted",
+    ),
+    _config(
+        "no-command",
+        R.BAD_COMMAND,
+        "failed to generate spec: no command specified",
+        "names no command",
+        reason="CreateContainerError",
+        stage=STUCK,
+    ),
+    _config(
+        "runtime-slow",
+        R.SANDBOX_FAILED,
+        "context deadline exceeded",
+        "context deadline exceeded",
+        reason="CreateContainerError",
+    ),
+    _config(
+        "unheard-of", R.STARTING, "who knows", "SomethingNew: who knows", reason="SomethingNew"
+    ),
     _event(
         "secret-volume",
         R.MISSING_SECRET,
@@ -40,7 +99,11 @@ STARTING = [
         '"c" is missing',
     ),
     _event(
-        "secret-item", R.MISSING_SECRET, "FailedMount", 'MountVolume.SetUp failed for volume "c" : references non-existent secret key: url', '"url"'
+        "secret-item",
+        R.MISSING_SECRET,
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "c" : references non-existent secret key: url',
+        '"url"',
     ),
     _event(
         "mount-timeout",
@@ -50,7 +113,13 @@ STARTING = [
         " for the condition",
         '"model-cache" cannot be mounted',
     ),
-    _event("nfs", R.MOUNT_FAILED, "FailedMount", 'MountVolume.SetUp failed for volume "pv-nfs" : mount failed: exit status 32', '"pv-nfs"'),
+    _event(
+        "nfs",
+        R.MOUNT_FAILED,
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "pv-nfs" : mount failed: exit status 32',
+        '"pv-nfs"',
+    ),
     _event(
         "multi-attach",
         R.MOUNT_FAILED,
@@ -93,7 +162,12 @@ STARTING = [
         ("Pulling",),
         [kube.waiting("ContainerCreating")],
         [
-            kube.event("FailedMount", 'MountVolume.SetUp failed for volume "creds" : secret "creds" not found', seconds=5, last=20),
+            kube.event(
+                "FailedMount",
+                'MountVolume.SetUp failed for volume "creds" : secret "creds" not found',
+                seconds=5,
+                last=20,
+            ),
             kube.event("Pulling", f'Pulling image "{IMAGE}"', seconds=30),
         ],
     ),
@@ -113,7 +187,12 @@ STARTING = [
         R.STARTING,
         WAITS,
         ("being started",),
-        [kube.pod({"waiting": {"reason": "ContainerCreating"}}, conditions=[("PodReadyToStartContainers", "True", "", "")])],
+        [
+            kube.pod(
+                {"waiting": {"reason": "ContainerCreating"}},
+                conditions=[("PodReadyToStartContainers", "True", "", "")],
+            )
+        ],
         [],
     ),
 ]

@@ -9,7 +9,9 @@ from jobs.contract import FailureReason as R
 from tests.launchers import kube
 from tests.launchers.cases.base import ENDED, IMAGE, STUCK, WAITS, Case, scheduler_told
 
-_FAILED = kube.job(("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1)
+_FAILED = kube.job(
+    ("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1
+)
 _READY = [("PodReadyToStartContainers", "True", "", "")]
 
 
@@ -18,13 +20,17 @@ def other(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": name, "image": f"example.com/{name}:1", "state": state, "lastState": {}, **more}
 
 
-def with_sidecar(pod: dict[str, Any], *states: dict[str, Any], native: bool = False) -> dict[str, Any]:
+def with_sidecar(
+    pod: dict[str, Any], *states: dict[str, Any], native: bool = False
+) -> dict[str, Any]:
     """The pod with injected containers: classic sidecars, or native ones (init containers that restart always)."""
     group = "initContainerStatuses" if native else "containerStatuses"
     before = pod["status"].get(group, [])
     spec = dict(pod["spec"])
     if native:
-        spec["initContainers"] = [{"name": each["name"], "restartPolicy": "Always"} for each in states]
+        spec["initContainers"] = [
+            {"name": each["name"], "restartPolicy": "Always"} for each in states
+        ]
     # An injecting webhook may put its container first.
     return {**pod, "spec": spec, "status": {**pod["status"], group: [*states, *before]}}
 
@@ -34,7 +40,14 @@ def with_init(pod: dict[str, Any], *states: dict[str, Any]) -> dict[str, Any]:
 
 
 RUNNING = {"running": {"startedAt": kube.at(3)}}
-_INIT_ENDED = {"terminated": {"exitCode": 2, "reason": "Error", "message": "iptables: Permission denied\n", "startedAt": kube.at(3)}}
+_INIT_ENDED = {
+    "terminated": {
+        "exitCode": 2,
+        "reason": "Error",
+        "message": "iptables: Permission denied\n",
+        "startedAt": kube.at(3),
+    }
+}
 
 SIDECARS = [
     Case(
@@ -42,21 +55,35 @@ SIDECARS = [
         R.OUT_OF_MEMORY,
         ENDED,
         ("Ran out of memory", "4 GiB"),
-        [with_sidecar(kube.terminated(137, "OOMKilled", phase="Running"), other("linkerd-proxy", RUNNING))],
+        [
+            with_sidecar(
+                kube.terminated(137, "OOMKilled", phase="Running"), other("linkerd-proxy", RUNNING)
+            )
+        ],
     ),
     Case(
         "cloud-sql-proxy-exit",
         R.EXIT_CODE,
         ENDED,
         ("exit code 3", "no such table"),
-        [with_sidecar(kube.terminated(3, message="no such table", phase="Running"), other("cloud-sql-proxy", RUNNING, ready=True))],
+        [
+            with_sidecar(
+                kube.terminated(3, message="no such table", phase="Running"),
+                other("cloud-sql-proxy", RUNNING, ready=True),
+            )
+        ],
     ),
     Case(
         "vault-agent-ends-137-beside-a-segfault",
         R.SIGNAL,
         ENDED,
         ("signal 11",),
-        [with_sidecar(kube.terminated(139), other("vault-agent", {"terminated": {"exitCode": 137, "reason": "Error"}}))],
+        [
+            with_sidecar(
+                kube.terminated(139),
+                other("vault-agent", {"terminated": {"exitCode": 137, "reason": "Error"}}),
+            )
+        ],
         [],
         _FAILED,
     ),
@@ -67,8 +94,13 @@ SIDECARS = [
         ("name cannot be resolved",),
         [
             with_sidecar(
-                kube.waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}": dial tcp: lookup registry.example.com: no such host'),
-                other("dapr", {"waiting": {"reason": "ErrImagePull", "message": "401 Unauthorized"}}),
+                kube.waiting(
+                    "ImagePullBackOff",
+                    f'Back-off pulling image "{IMAGE}": dial tcp: lookup registry.example.com: no such host',
+                ),
+                other(
+                    "dapr", {"waiting": {"reason": "ErrImagePull", "message": "401 Unauthorized"}}
+                ),
             )
         ],
     ),
@@ -77,11 +109,19 @@ SIDECARS = [
         R.STARTING,
         WAITS,
         ("being started",),
-        [with_sidecar(kube.waiting("ContainerCreating", conditions=_READY), other("istio-proxy", RUNNING))],
+        [
+            with_sidecar(
+                kube.waiting("ContainerCreating", conditions=_READY), other("istio-proxy", RUNNING)
+            )
+        ],
         [
             {
                 **kube.event("Failed", 'Failed to pull image "x": not found'),
-                "involvedObject": {"kind": "Pod", "name": kube.POD, "fieldPath": "spec.containers{istio-proxy}"},
+                "involvedObject": {
+                    "kind": "Pod",
+                    "name": kube.POD,
+                    "fieldPath": "spec.containers{istio-proxy}",
+                },
             }
         ],
     ),
@@ -95,8 +135,15 @@ SIDECARS = [
                 kube.waiting("PodInitializing"),
                 other(
                     "istio-proxy",
-                    {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}},
-                    lastState={"terminated": {"exitCode": 255, "reason": "Error", "message": "no istiod"}},
+                    {
+                        "waiting": {
+                            "reason": "CrashLoopBackOff",
+                            "message": "back-off 10s restarting failed container",
+                        }
+                    },
+                    lastState={
+                        "terminated": {"exitCode": 255, "reason": "Error", "message": "no istiod"}
+                    },
                     started=False,
                 ),
                 native=True,
@@ -108,7 +155,13 @@ SIDECARS = [
         R.MISSING_SECRET,
         WAITS,
         ('"redis" is missing',),
-        [with_sidecar(kube.waiting("CreateContainerConfigError", 'secret "redis" not found'), other("sql", RUNNING, started=True), native=True)],
+        [
+            with_sidecar(
+                kube.waiting("CreateContainerConfigError", 'secret "redis" not found'),
+                other("sql", RUNNING, started=True),
+                native=True,
+            )
+        ],
     ),
 ]
 
@@ -118,7 +171,11 @@ INITS = [
         R.INIT_FAILED,
         ENDED,
         ('"istio-init"', "exit code 2", "iptables: Permission denied", "never ran"),
-        [with_init(kube.waiting("PodInitializing", phase="Failed"), other("istio-init", _INIT_ENDED))],
+        [
+            with_init(
+                kube.waiting("PodInitializing", phase="Failed"), other("istio-init", _INIT_ENDED)
+            )
+        ],
         [],
         _FAILED,
     ),
@@ -127,7 +184,12 @@ INITS = [
         R.INIT_FAILED,
         ENDED,
         ('"warm"', "OOMKilled"),
-        [with_init(kube.waiting("PodInitializing", phase="Failed"), other("warm", {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}))],
+        [
+            with_init(
+                kube.waiting("PodInitializing", phase="Failed"),
+                other("warm", {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
+            )
+        ],
         [],
         _FAILED,
     ),
@@ -161,7 +223,9 @@ INITS = [
         [
             with_init(
                 kube.waiting("PodInitializing"),
-                other("fetch", {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}}),
+                other(
+                    "fetch", {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}}
+                ),
             )
         ],
     ),
@@ -170,12 +234,27 @@ INITS = [
         R.INIT_FAILED,
         WAITS,
         ('"fetch"', "not valid"),
-        [with_init(kube.waiting("PodInitializing"), other("fetch", {"waiting": {"reason": "InvalidImageName", "message": "couldn't parse image"}}))],
+        [
+            with_init(
+                kube.waiting("PodInitializing"),
+                other(
+                    "fetch",
+                    {"waiting": {"reason": "InvalidImageName", "message": "couldn't parse image"}},
+                ),
+            )
+        ],
     ),
 ]
 
 
-def _start(name: str, message: str, *words: str, reason: str = "StartError", code: int = 128, category: R = R.BAD_COMMAND) -> Case:
+def _start(
+    name: str,
+    message: str,
+    *words: str,
+    reason: str = "StartError",
+    code: int = 128,
+    category: R = R.BAD_COMMAND,
+) -> Case:
     return Case(name, category, ENDED, words, [kube.terminated(code, reason, message)], [], _FAILED)
 
 
@@ -192,9 +271,18 @@ COMMANDS = [
         code=1,
     ),
     _start(
-        "exec-format-crun", "exec container process `/app/bin/mimir-worker`: Exec format error", "/app/bin/mimir-worker", "processor architecture"
+        "exec-format-crun",
+        "exec container process `/app/bin/mimir-worker`: Exec format error",
+        "/app/bin/mimir-worker",
+        "processor architecture",
     ),
-    _start("exec-format-shell", "/bin/sh: /app/w: cannot execute binary file: Exec format error", "processor architecture", reason="Error", code=126),
+    _start(
+        "exec-format-shell",
+        "/bin/sh: /app/w: cannot execute binary file: Exec format error",
+        "processor architecture",
+        reason="Error",
+        code=126,
+    ),
     _start(
         "docker-not-found",
         'OCI runtime create failed: container_linux.go:345: starting container process caused "exec: \\"mimir-worker\\": executable file not found in'
@@ -203,8 +291,16 @@ COMMANDS = [
         reason="ContainerCannotRun",
         code=127,
     ),
-    _start("crun-not-found", "crun: executable file `mimir-worker` not found in $PATH: No such file or directory", "mimir-worker was not found"),
-    _start("interpreter-missing", "exec /app/run.sh: no such file or directory", "/app/run.sh was not found"),
+    _start(
+        "crun-not-found",
+        "crun: executable file `mimir-worker` not found in $PATH: No such file or directory",
+        "mimir-worker was not found",
+    ),
+    _start(
+        "interpreter-missing",
+        "exec /app/run.sh: no such file or directory",
+        "/app/run.sh was not found",
+    ),
     _start(
         "chdir-docker",
         'OCI runtime create failed: container_linux.go:348: starting container process caused "chdir to cwd (\\"/home/jboss\\") set in config.json'
@@ -214,7 +310,11 @@ COMMANDS = [
         reason="ContainerCannotRun",
         code=126,
     ),
-    _start("chdir-crun", "crun: cannot chdir to `/srv/app`: Not a directory: OCI runtime error", "working directory /srv/app"),
+    _start(
+        "chdir-crun",
+        "crun: cannot chdir to `/srv/app`: Not a directory: OCI runtime error",
+        "working directory /srv/app",
+    ),
     _start(
         "cwd-read-only",
         "failed to create containerd task: OCI runtime create failed: runc create failed: unable to start container process: error during container"
@@ -248,7 +348,11 @@ COMMANDS = [
         'failed to generate container "ab" spec: lstat /dev/nvidia-uvm: no such file or directory',
         "lstat /dev/nvidia-uvm",
     ),
-    _start("chdir-bare", "container create failed: chdir: No such file or directory", "working directory"),
+    _start(
+        "chdir-bare",
+        "container create failed: chdir: No such file or directory",
+        "working directory",
+    ),
     _start(
         "cwd-old-runc",
         'OCI runtime create failed: container_linux.go:348: starting container process caused "process_linux.go:402: container init caused'
@@ -282,7 +386,12 @@ def _pull(name: str, category: R, message: str, *words: str) -> Case:
 
 
 PULLS = [
-    _pull("certificate-wrong-host", R.REGISTRY_UNREACHABLE, "x509: certificate is valid for a.example.com, not b.example.com", "another host name"),
+    _pull(
+        "certificate-wrong-host",
+        R.REGISTRY_UNREACHABLE,
+        "x509: certificate is valid for a.example.com, not b.example.com",
+        "another host name",
+    ),
     _pull(
         "certificate-ip",
         R.REGISTRY_UNREACHABLE,
@@ -290,7 +399,10 @@ PULLS = [
         "another host",
     ),
     _pull(
-        "certificate-unknown", R.REGISTRY_UNREACHABLE, "tls: failed to verify certificate: x509: certificate signed by unknown authority", "authority"
+        "certificate-unknown",
+        R.REGISTRY_UNREACHABLE,
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        "authority",
     ),
     _pull(
         "certificate-not-yet",
@@ -305,22 +417,46 @@ PULLS = [
         'pinging container registry r:5000: Get "https://r:5000/v2/": http: server gave HTTP response to HTTPS client',
         "plain HTTP",
     ),
-    _pull("plain-http-handshake", R.REGISTRY_UNREACHABLE, "tls: first record does not look like a TLS handshake", "plain HTTP"),
-    _pull("teapot", R.IMAGE_PULL_FAILED, "unexpected status from HEAD request to https://r/v2/p/manifests/1: 418 I'm a teapot", "HTTP status 418"),
-    _pull("own-words", R.IMAGE_PULL_FAILED, "failed to extract layer sha256:ab: unpack went wrong", "unpack went wrong"),
     _pull(
-        "harbor-content-trust", R.IMAGE_PULL_FAILED, "Error response from daemon: unknown: status code 412: The image is not signed in Notary.", "412"
+        "plain-http-handshake",
+        R.REGISTRY_UNREACHABLE,
+        "tls: first record does not look like a TLS handshake",
+        "plain HTTP",
+    ),
+    _pull(
+        "teapot",
+        R.IMAGE_PULL_FAILED,
+        "unexpected status from HEAD request to https://r/v2/p/manifests/1: 418 I'm a teapot",
+        "HTTP status 418",
+    ),
+    _pull(
+        "own-words",
+        R.IMAGE_PULL_FAILED,
+        "failed to extract layer sha256:ab: unpack went wrong",
+        "unpack went wrong",
+    ),
+    _pull(
+        "harbor-content-trust",
+        R.IMAGE_PULL_FAILED,
+        "Error response from daemon: unknown: status code 412: The image is not signed in Notary.",
+        "412",
     ),
 ]
 
 
-def _mount(name: str, category: R, message: str, *words: str, reason: str = "FailedMount", then: str = "") -> Case:
-    events = [kube.event(reason, message), *([kube.event(reason, then, seconds=120)] if then else [])]
+def _mount(
+    name: str, category: R, message: str, *words: str, reason: str = "FailedMount", then: str = ""
+) -> Case:
+    events = [
+        kube.event(reason, message),
+        *([kube.event(reason, then, seconds=120)] if then else []),
+    ]
     return Case(name, category, WAITS, words, [kube.waiting("ContainerCreating")], events)
 
 
 _TIMED_OUT = (
-    'Unable to mount volumes for pod "x_y": timeout expired waiting for volumes to attach or mount for pod "y"/"x". list of unmounted volumes=[cache]'
+    'Unable to mount volumes for pod "x_y": timeout expired waiting for volumes to attach or '
+    'mount for pod "y"/"x". list of unmounted volumes=[cache]'
 )
 MOUNTS = [
     _mount(
@@ -399,31 +535,76 @@ TAINTS = [
         "0/3 nodes are available: 3 node(s) had taint {node.kubernetes.io/unreachable: }, that the pod didn't tolerate.",
         "unreachable",
     ),
-    _taint("taint-disk-pressure", scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"), "short of disk"),
-    _taint("cordoned-with-value", scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/unschedulable: true}"), "cordoned"),
     _taint(
-        "deletion-candidate", scheduler_told(1, "1 node(s) had untolerated taint {DeletionCandidateOfClusterAutoscaler: 1700000000}"), "autoscaler"
+        "taint-disk-pressure",
+        scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"),
+        "short of disk",
     ),
-    _taint("karpenter", scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disrupted: }"), "being removed by the node autoscaler"),
-    _taint("karpenter-old", scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disruption: disrupting}"), "being removed"),
-    _taint("csi-agent", scheduler_told(1, "1 node(s) had untolerated taint {ebs.csi.aws.com/agent-not-ready: }"), "still being set up"),
-    _taint("unknown-node-state", scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/something-new: x}"), "in a state"),
-    _taint("control-plane", scheduler_told(1, "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"), "Add a node for workers"),
-    _taint("unnamed", scheduler_told(1, "1 node(s) had untolerated taint(s)"), "does not say which"),
+    _taint(
+        "cordoned-with-value",
+        scheduler_told(
+            1, "1 node(s) had untolerated taint {node.kubernetes.io/unschedulable: true}"
+        ),
+        "cordoned",
+    ),
+    _taint(
+        "deletion-candidate",
+        scheduler_told(
+            1, "1 node(s) had untolerated taint {DeletionCandidateOfClusterAutoscaler: 1700000000}"
+        ),
+        "autoscaler",
+    ),
+    _taint(
+        "karpenter",
+        scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disrupted: }"),
+        "being removed by the node autoscaler",
+    ),
+    _taint(
+        "karpenter-old",
+        scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disruption: disrupting}"),
+        "being removed",
+    ),
+    _taint(
+        "csi-agent",
+        scheduler_told(1, "1 node(s) had untolerated taint {ebs.csi.aws.com/agent-not-ready: }"),
+        "still being set up",
+    ),
+    _taint(
+        "unknown-node-state",
+        scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/something-new: x}"),
+        "in a state",
+    ),
+    _taint(
+        "control-plane",
+        scheduler_told(
+            1, "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"
+        ),
+        "Add a node for workers",
+    ),
+    _taint(
+        "unnamed", scheduler_told(1, "1 node(s) had untolerated taint(s)"), "does not say which"
+    ),
     _taint(
         "unnamed-not-ready",
         scheduler_told(2, "2 node(s) had untolerated taint(s)"),
         "not ready",
         "dedicated: web",
         nodes=[
-            kube.node(taints=[{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}], ready="False"),
-            kube.node("node2", taints=[{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]),
+            kube.node(
+                taints=[{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}],
+                ready="False",
+            ),
+            kube.node(
+                "node2", taints=[{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]
+            ),
         ],
     ),
 ]
 
 
-def _refused_by_autoscaler(name: str, reason: str, message: str, *words: str, reporter: str = "") -> Case:
+def _refused_by_autoscaler(
+    name: str, reason: str, message: str, *words: str, reporter: str = ""
+) -> Case:
     event = {**kube.event(reason, message, seconds=20), "reportingComponent": reporter}
     return Case(
         name,
@@ -464,8 +645,11 @@ AUTOSCALERS = [
     ),
 ]
 
+
 def _not_made(name: str, category: R, message: str, *words: str) -> Case:
-    event = kube.event("FailedCreate", f'Error creating: pods "{kube.POD}" is forbidden: {message}', kind="Job")
+    event = kube.event(
+        "FailedCreate", f'Error creating: pods "{kube.POD}" is forbidden: {message}', kind="Job"
+    )
     return Case(name, category, STUCK, words, [], [event], kube.job())
 
 
@@ -484,7 +668,7 @@ ADMISSIONS = [
     _not_made(
         "pod-security-policy",
         R.POD_SECURITY,
-        "unable to validate against any pod security policy: [spec.volumes[0]: Invalid value: \"emptyDir\": emptyDir volumes are not allowed]",
+        'unable to validate against any pod security policy: [spec.volumes[0]: Invalid value: "emptyDir": emptyDir volumes are not allowed]',
         "pod security policy",
         "spec.volumes[0]",
     ),
