@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.contract import WORKER_USER_ID
 from jobs.launchers.base import LaunchSpec
 from jobs.resources import format_cpu, format_memory
 
@@ -17,7 +18,6 @@ ATTEMPT_ID, INSTALLATION = "mimir-aip/attempt-id", "mimir-aip/installation"
 SERVICE_ACCOUNT = "mimir-worker"
 MODEL_CACHE_CLAIM = "model-cache-pvc"
 DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - a mount of the container's own
-USER_ID = 10001
 TMP_BYTES = 512 * 2**20
 LOG_BYTES = 2**30  # of a container's log files on its node, which count as its ephemeral storage
 DISK_REQUEST_BYTES = 128 * 2**20
@@ -117,9 +117,9 @@ def _pod(spec: LaunchSpec, template: WorkerTemplate) -> Object:
         "terminationGracePeriodSeconds": STOP_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
+            "runAsUser": WORKER_USER_ID,
+            "runAsGroup": WORKER_USER_ID,
+            "fsGroup": WORKER_USER_ID,
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },

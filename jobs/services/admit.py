@@ -16,6 +16,7 @@ from jobs import queue
 from jobs.admission import admit
 from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.diagnosis import never_fits
+from jobs.locks import ADMISSION_LOCK
 from jobs.models import Attempt, Job
 from jobs.resources import from_dict
 from jobs.selectors.admission import has_free_slot, snapshot
@@ -27,7 +28,6 @@ from mimir.lib.ids import uuid7
 
 log = structlog.get_logger(__name__)
 
-ADMISSION_LOCK = 0x4D494D4952  # "MIMIR": one key for the whole installation
 ACTOR = "dispatcher"
 
 

@@ -12,9 +12,9 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from jobs import queue
+from jobs.locks import ADMISSION_LOCK
 from jobs.models import Attempt, Cluster
 from jobs.selectors.clusters import NOT_YET, OWN, cluster_get, cluster_is_free
-from jobs.services.admit import ADMISSION_LOCK
 from jobs.services.clusters_check import COLUMNS, Launch, column_faults, launcher_fault, name_fault
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.clock import utc_now

@@ -10,9 +10,10 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from jobs import queue
+from jobs.locks import ADMISSION_LOCK
 from jobs.models import Attempt, Cluster, Job
 from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import ADMISSION_LOCK, admit_once
+from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
 from tests.api.caller import Caller

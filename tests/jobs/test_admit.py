@@ -8,9 +8,10 @@ from django.db import OperationalError, connection, connections, transaction
 
 from jobs import dispatcher, queue
 from jobs.contract import JobStatus, Priority, WaitRule
+from jobs.locks import ADMISSION_LOCK
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import ADMISSION_LOCK, admit_once
+from jobs.services.admit import admit_once
 from jobs.services.beats import beat_record
 from jobs.services.clusters import cluster_ensure
 from jobs.services.launch import attempts_launch

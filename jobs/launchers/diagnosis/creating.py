@@ -7,10 +7,9 @@ creates the Job; the words are the same.
 import re
 from dataclasses import replace
 
-from jobs.contract import FailureReason
+from jobs.contract import WORKER_USER_ID, FailureReason
 from jobs.launchers.diagnosis.amounts import quantity, worded
 from jobs.launchers.diagnosis.values import AGAIN, LESS, THEN_BY_ITSELF, Finding
-from jobs.launchers.manifest import USER_ID
 
 _QUOTA = re.compile(
     r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S
@@ -293,7 +292,7 @@ def _security_constraints(kind: str, words: str) -> Finding:
     steps: tuple[str, ...]
     if openshift:
         steps = (
-            f"Allow the service account mimir-worker an SCC with uid {USER_ID} (nonroot-v2)",
+            f"Allow the service account mimir-worker an SCC with uid {WORKER_USER_ID} (nonroot-v2)",
             "Look at the SCC that the message names",
         )
     else:
@@ -301,12 +300,12 @@ def _security_constraints(kind: str, words: str) -> Finding:
     return Finding(
         FailureReason.POD_SECURITY,
         f"The cluster refuses this worker: no {name} that its service account may use allows it{f' ({why})' if why else ''}.",
-        f"Workers run as uid and gid {USER_ID}. An administrator has to let their service account use a {name} that allows this: waiting does not"
-        " help.",
+        f"Workers run as uid and gid {WORKER_USER_ID}. An administrator has to let their "
+        f"service account use a {name} that allows this: waiting does not help.",
         "",
         steps,
         hopeless=True,
-        facts={"violations": why, "user_id": USER_ID},
+        facts={"violations": why, "user_id": WORKER_USER_ID},
     )
 
 
