@@ -6,9 +6,9 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jobs.selectors.origins import jobs_of_versions
-        from jobs.selectors.usage import artifact_bytes
-        from jobs.selectors.uses import job_uses_of_datasets
+        from jobs.lifecycle.uses import job_uses_of_datasets
+        from jobs.queries.origins import jobs_of_versions
+        from jobs.queries.usage import artifact_bytes
         from projects.selectors import register_version_origins
         from projects.selectors.quota import register_artifact_bytes
         from projects.selectors.uses import register_job_uses
@@ -21,7 +21,7 @@ class JobsConfig(AppConfig):
 
 def _check_profiles() -> None:
     """Raises: BadEnvironment. At the start, not at somebody's first submit."""
-    from jobs.services.submit import profiles
+    from jobs.lifecycle.submit import profiles
     from mimir.env import BadEnvironment
     from mimir.lib.errors import Invalid
 

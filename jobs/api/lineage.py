@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.selectors.lineage import NODES_MAX, NodeKind, lineage_of
+from jobs.queries.lineage import NODES_MAX, NodeKind, lineage_of
 from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid

@@ -7,9 +7,9 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from jobs.admission.waiting import DISPATCHER_AWAY_SECONDS
+from jobs.liveness.beats import instance_name
 from jobs.models import LoopBeat
-from jobs.selectors.waiting import DISPATCHER_AWAY_SECONDS
-from jobs.services.beats import instance_name
 from mimir.lib.clock import utc_now
 from monitoring.readiness import REDIS_SECONDS
 from projects import storage

@@ -16,9 +16,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from jobs.core.tokens import launch_token, session_token
+from jobs.live.routing import websocket_application, websocket_routes
 from jobs.models import Artifact, Attempt, Job
-from jobs.routing import websocket_application, websocket_routes
-from jobs.services.tokens import launch_token, session_token
 from projects import storage
 from projects.models import AccessToken, Project, Role
 from projects.services import session_create, token_create

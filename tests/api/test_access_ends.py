@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from jobs.routing import websocket_application
+from jobs.live.routing import websocket_application
 from projects.models import AccessToken, AuditEvent, AuditKind, Membership, Role
 from projects.services import session_create, token_create
 from projects.services.passwords import password_stamp

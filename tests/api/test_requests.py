@@ -7,8 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from jobs.lifecycle.cancel import job_cancel
 from jobs.models import Job
-from jobs.services.cancel import job_cancel
 from mimir.api.views import ApiView
 from projects.models import Dataset
 from tests.api.caller import Caller

@@ -9,8 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from jobs.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
-from jobs.resources import parse_cpu, parse_memory, profiles_with
+from jobs.clusters.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
+from jobs.core.resources import parse_cpu, parse_memory, profiles_with
 from mimir import env
 from mimir.lib.addresses import SPECIAL_IPV4
 from mimir.lib.bodies import spool_budget

@@ -11,8 +11,8 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from redis import Redis
 
-from jobs import feed
-from jobs.routing import websocket_application
+from jobs.core import feed
+from jobs.live.routing import websocket_application
 from projects.services import token_create
 from tests.support import make
 

@@ -9,9 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from jobs.contract import JobStatus, JobType
+from jobs.lifecycle.retry import job_retry
+from jobs.lifecycle.submit import job_submit
 from jobs.models import Job, JobInput, JobOutput
-from jobs.services.retry import job_retry
-from jobs.services.submit import job_submit
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, MimirError
 from projects import storage

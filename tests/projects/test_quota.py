@@ -8,8 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from jobs.contract import ArtifactRole
+from jobs.lifecycle.report import artifact_room_check
 from jobs.models import Artifact
-from jobs.services.report import artifact_room_check
 from mimir.lib.errors import TooLarge
 from projects.models import Project
 from projects.selectors import quota

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from jobs.services import housekeeping
+from jobs.reconcile import housekeeping
 from mimir.lib.clock import utc_now
 from projects import storage
 from projects.models import DatasetVersion, Role, StagedUpload

@@ -12,9 +12,9 @@ from botocore.retries.standard import ExponentialBackoff
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
+from jobs.logs.read import log_read
+from jobs.logs.seal import log_seal
 from jobs.models import Attempt, LogChunk
-from jobs.selectors.logs import log_read
-from jobs.services.logs_seal import log_seal
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import StorageAway, TooLarge
 from projects import objects, storage

@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.core.tokens import session_token
 from jobs.models import Attempt, Job, JobEvent
-from jobs.services.tokens import session_token
 from mimir.lib import disks
 from mimir.lib.errors import StorageAway
 from projects import storage

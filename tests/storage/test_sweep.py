@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError
 
 from jobs.models import ARTIFACTS, Artifact
-from jobs.services import housekeeping
-from jobs.services.housekeeping import artifact_keys_referenced
+from jobs.reconcile import housekeeping
+from jobs.reconcile.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
 from projects import storage
 from projects.models import DatasetVersion
