@@ -36,8 +36,8 @@ from jobs.models import (
 from jobs.queries.search import id_ends, titled_like
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Invalid, MimirError
+from projects.core.admin_tables import InTable, LongTable, ReadOnly, as_uuid
 from projects.models import Project
-from projects.tables import InTable, LongTable, ReadOnly, as_uuid
 
 ID_END = re.compile(
     r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}"

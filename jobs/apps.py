@@ -9,12 +9,12 @@ class JobsConfig(AppConfig):
         from jobs.lifecycle.uses import job_uses_of_datasets
         from jobs.queries.origins import jobs_of_versions
         from jobs.queries.usage import artifact_bytes
-        from projects.selectors import register_version_origins
-        from projects.selectors.quota import register_artifact_bytes
-        from projects.selectors.uses import register_job_uses
+        from projects.core.origins import register_version_origins
+        from projects.core.uses import register_uses
+        from projects.storage.quota import register_artifact_bytes
 
         register_version_origins(jobs_of_versions)
-        register_job_uses(job_uses_of_datasets)
+        register_uses(job_uses_of_datasets)
         register_artifact_bytes(artifact_bytes)
         _check_profiles()
 

@@ -24,7 +24,7 @@ from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, demand_administrator, validated
 from mimir.lib.errors import Invalid
-from projects.access import project_for
+from projects.core.access import project_for
 
 _ONLY = "Clusters are for site administrators."
 _COLUMNS = {

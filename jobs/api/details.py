@@ -21,7 +21,7 @@ from mimir.api.query import whole_number
 from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import MimirError
-from projects import storage
+from projects.storage import files as storage
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = whole_number(

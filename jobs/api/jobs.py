@@ -25,7 +25,7 @@ from mimir.api.query import flag
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
-from projects.access import project_for
+from projects.core.access import project_for
 from projects.models import Role
 
 WAIT_SECONDS_MAX = 30.0

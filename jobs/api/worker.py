@@ -44,7 +44,7 @@ from mimir.api.responses import FileStream, attachment
 from mimir.api.views import ApiView, validated
 from mimir.lib.crash import crash_point
 from mimir.lib.errors import Gone, Invalid, MimirError, NotAuthenticated, TooLarge
-from projects import storage
+from projects.storage import files as storage
 
 EVENTS_PER_REQUEST = 200
 _Any = serializers.Serializer[Any]

@@ -20,13 +20,11 @@ from mimir.lib.schemas.signature import (
     text_target_fault,
 )
 from mimir.lib.schemas.twin import entity_type, fields_of
+from projects.datasets.read import dataset_version_find
+from projects.model_registry.read import model_version_find
 from projects.models import DatasetProfile, DatasetVersion, Project
-from projects.selectors import (
-    dataset_version_find,
-    model_version_find,
-    pipeline_version_find,
-    twin_definition_find,
-)
+from projects.pipelines.read import pipeline_version_find
+from projects.twins.read import twin_definition_find
 
 Faults = dict[str, str]
 Rows = list[dict[str, Any]]

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from jobs.models import Job
 from mimir.lib.errors import Conflict, NotFound
-from projects import storage
 from projects.models import DatasetVersion, ModelVersion, PipelineVersion
-from projects.selectors import twin_state_document
+from projects.storage import files as storage
+from projects.twins.document import twin_state_document
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from jobs.models import Artifact, Attempt, Job, UsageSample
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
 from projects.models import Project
-from projects.selectors.quota import QuotaExceeded, storage_demand
+from projects.storage.quota import QuotaExceeded, storage_demand
 
 _LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
 

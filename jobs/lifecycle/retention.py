@@ -12,7 +12,7 @@ from django.db.models import ProtectedError, Q, RestrictedError
 
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
 from mimir.lib.clock import utc_now
-from projects import storage
+from projects.storage import files as storage
 
 log = structlog.get_logger(__name__)
 BATCH = 200

@@ -1,15 +1,13 @@
 """What jobs need of dataset versions. Registered with `projects`, which does not know jobs."""
 
-from collections.abc import Collection
-from uuid import UUID
-
 from jobs.contract import TERMINAL
 from jobs.models import JobInput, JobOutput
-from projects.selectors.uses import Use
+from projects.core.uses import Candidate, Use
 
 
-def job_uses_of_datasets(version_ids: Collection[UUID], limit: int) -> list[Use]:
+def job_uses_of_datasets(candidate: Candidate, limit: int) -> list[Use]:
     """Jobs that have not ended and read one of the versions, then what ended jobs made from them; at most `limit`."""
+    version_ids = candidate.version_ids
     inputs = JobInput.objects.filter(dataset_version__in=version_ids)
     waiting = (
         inputs.exclude(job__status__in=TERMINAL).select_related("job").order_by("-job_id")[:limit]

@@ -7,7 +7,7 @@ from uuid import UUID
 from jobs.contract import JobStatus
 from jobs.live.consumers import PROJECT_GROUP, Follower, in_database
 from jobs.queries.jobs import job_counts, job_list, jobs_as_dicts, jobs_by_id, recent_positions
-from projects.access import project_for
+from projects.core.access import project_for
 
 SNAPSHOT_JOBS = 100
 WAITING_SHOWN = 100  # queued jobs whose place is told anew at each comparison

@@ -24,7 +24,7 @@ from jobs.logs.store import WINDOW_BYTES, LogDamaged, chunk_pieces
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
-from projects import storage
+from projects.storage import files as storage
 
 log = structlog.get_logger(__name__)
 

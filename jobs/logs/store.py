@@ -15,7 +15,7 @@ from uuid import UUID
 
 from jobs.models import Attempt, LogChunk
 from mimir.lib.errors import StorageAway
-from projects import storage
+from projects.storage import files as storage
 
 WINDOW_BYTES = (
     1024 * 1024

@@ -16,7 +16,7 @@ from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
 from jobs.reconcile.silence import job_away
 from mimir.lib.errors import NotFound
-from projects.access import demand, role_subquery
+from projects.core.access import demand, role_subquery
 from projects.models import Project, Role
 
 if TYPE_CHECKING:

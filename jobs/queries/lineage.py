@@ -15,8 +15,9 @@ from django.db.models import Model, Q
 
 from jobs.models import Job, JobInput, JobOutput
 from mimir.lib.errors import NotFound
+from projects.datasets.read import dataset_version_get
+from projects.model_registry.read import model_version_get
 from projects.models import DatasetVersion, ModelVersion, PipelineVersion, Project, TwinRevision
-from projects.selectors import dataset_version_get, model_version_get
 
 NODES_MAX = 200
 

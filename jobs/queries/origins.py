@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from jobs.models import JobOutput
-from projects.selectors import VersionKind
+from projects.core.origins import VersionKind
 
 _COLUMNS = {
     VersionKind.DATASET: "dataset_version_id",

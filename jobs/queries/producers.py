@@ -10,8 +10,8 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
 from jobs.contract import JobStatus, JobType
 from jobs.models import Job, JobOutput, producer
+from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
-from projects.selectors import dataset_current_versions
 
 PRODUCERS_MAX, RUNS_MAX = 12, 20
 Producer = tuple[str, str]  # type, what it is a run of

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from jobs.logs.append import log_objects_sweep
 from jobs.models import ARTIFACTS, Artifact
-from projects.selectors import storage_keys_referenced
-from projects.services import (
+from projects.datasets.uploads import expired_uploads_sweep
+from projects.storage.storage_keys import storage_keys_referenced
+from projects.storage.sweep import (
     expired_tokens_sweep,
-    expired_uploads_sweep,
     scratch_files_sweep,
     unfinished_uploads_sweep,
     unreferenced_objects_sweep,

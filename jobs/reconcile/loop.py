@@ -24,7 +24,7 @@ from jobs.reconcile.known_state import Memory
 from jobs.reconcile.lease import RECONCILER, lease_release, lease_take
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
-from projects import storage
+from projects.storage import files as storage
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"

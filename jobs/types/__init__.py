@@ -5,7 +5,7 @@ the job `succeeded`, and never on its own. A refusal is not an error of the work
 nothing of the outcome stays.
 
 Law: a module for each type, with `prepare(job, attempt, result)` and `apply(job, attempt, prepared)`; what they share is in `base`. What
-the worker reports is untrusted. Writes of projects go through `projects.services`.
+the worker reports is untrusted. Writes of projects go through `projects`.
 """
 
 import json

@@ -6,9 +6,9 @@ from typing import IO, Any, TypeGuard
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
 from mimir.lib.errors import MimirError
-from projects import storage
+from projects.datasets.write import dataset_version_from_job
 from projects.models import DatasetVersion
-from projects.services import dataset_version_from_job
+from projects.storage import files as storage
 
 COLUMNS_MAX = 10_000
 

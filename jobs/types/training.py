@@ -11,8 +11,8 @@ from mimir.lib.errors import MimirError
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION, metrics_of
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
+from projects.model_registry.write import model_version_from_job
 from projects.models import DatasetVersion
-from projects.services import model_version_from_job
 
 REPORT_BYTES_MAX = 4 * 1024 * 1024
 DEPTH_MAX, TEXT_MAX, WHOLE_MAX = 8, 10_000, 2**63

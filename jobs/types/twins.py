@@ -26,8 +26,8 @@ from mimir.lib.schemas.twin import (
     fields_of,
 )
 from projects.models import DatasetVersion, EntityStatus
-from projects.selectors import twin_definition_find
-from projects.services.twins import EntityReport, StaleBase, twin_update_apply
+from projects.twins.read import twin_definition_find
+from projects.twins.updates import EntityReport, StaleBase, twin_update_apply
 
 _LINE_BYTES_MAX = 16 * 1024**2
 _GONE = {"missing": EntityStatus.MISSING, "removed": EntityStatus.REMOVED}

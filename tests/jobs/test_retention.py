@@ -14,7 +14,7 @@ from jobs.lifecycle import retention
 from jobs.lifecycle.retention import retention_apply
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
 from mimir.lib.clock import utc_now
-from projects import storage
+from projects.storage import files as storage
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,8 @@ from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import job_submit
 from jobs.models import Cluster, Job, JobEvent
 from mimir.lib.errors import Conflict, Invalid, TooMany
-from projects.services import pipeline_save, project_update
+from projects.pipelines.write import pipeline_save
+from projects.project.write import project_update
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,8 +19,9 @@ from jobs.lifecycle.retry import job_retry
 from jobs.liveness.beats import beat_record
 from jobs.models import Artifact, Attempt, Job, JobOutput
 from projects.models import Change, Entity, EntityStatus, Project, Twin, TwinRevision
-from projects.selectors.twins import entity_detail
-from projects.services.twins import overlay_edit, twin_create, twin_definition_change
+from projects.twins.definitions import twin_create, twin_definition_change
+from projects.twins.edits import overlay_edit
+from projects.twins.entities import entity_detail
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 
 from jobs.live.routing import websocket_application
-from projects.services import token_create
+from projects.tokens.write import token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]

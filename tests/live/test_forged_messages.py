@@ -13,7 +13,7 @@ from redis import Redis
 
 from jobs.core import feed
 from jobs.live.routing import websocket_application
-from projects.services import token_create
+from projects.tokens.write import token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 TABLE = (
     Mutant(
         "a stale base is taken",
-        "projects/services/twins/updates.py",
+        "projects/twins/updates.py",
         """    if twin.base_revision != base_revision:
         raise StaleBase""",
         """    if False:
@@ -16,7 +16,7 @@ TABLE = (
     ),
     Mutant(
         "an update overwrites an edit",
-        "projects/services/twins/revision.py",
+        "projects/twins/revision.py",
         """        return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
 """,
         """        self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, None)

@@ -17,7 +17,7 @@ from jobs.core.tokens import session_token
 from jobs.models import Attempt, Job, JobEvent
 from mimir.lib import disks
 from mimir.lib.errors import StorageAway
-from projects import storage
+from projects.storage import files as storage
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

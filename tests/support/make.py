@@ -29,8 +29,10 @@ from projects.models import (
     Role,
     Twin,
 )
-from projects.services import pipeline_save, project_create
-from projects.services.twins import EntityReport, twin_create, twin_update_apply
+from projects.pipelines.write import pipeline_save
+from projects.project.write import project_create
+from projects.twins.definitions import twin_create
+from projects.twins.updates import EntityReport, twin_update_apply
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
 LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
