@@ -28,7 +28,9 @@ def commands_exist(block: Block) -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"\bmake ([a-z][a-z0-9-]*)", script):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no make target {target}"
-    for path in re.findall(r"(?:^|[\s=])((?:deploy|requirements|tests|examples|docs)/[\w./-]+)", script):
+    for path in re.findall(
+        r"(?:^|[\s=])((?:deploy|requirements|tests|examples|docs)/[\w./-]+)", script
+    ):
         assert (ROOT / path.rstrip(".")).exists(), f"no file {path}"
     for module in re.findall(r"python3? -m ([\w.]+)", script):
         assert importlib.util.find_spec(module), f"no module {module}"
