@@ -126,7 +126,7 @@ def metrics() -> str:
 def failure_reasons() -> str:
     """Each failure reason with its remedy."""
     from jobs.contract import FailureReason
-    from jobs.diagnosis import remedy
+    from jobs.diagnosis.job import remedy
 
     rows = [(code(reason.value), text(remedy(reason.value))) for reason in FailureReason]
     return (
