@@ -33,7 +33,7 @@ test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests,
 
 check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
 	@$(VENV)/bin/ruff check .
-	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
+	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring tests manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
 	@$(CHECK_ENV) $(PY) manage.py check
 	@$(CHECK_ENV) MIMIR_ROLE=frontend $(PY) manage.py check

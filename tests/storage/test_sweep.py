@@ -22,6 +22,7 @@ from projects.services import (
     unreferenced_objects_sweep,
     upload_versions,
 )
+from projects.services.datasets import version_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]
@@ -91,7 +92,7 @@ def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection breaks after the commit: the row is there, so its object has to be."""
-    real = upload_versions.version_create
+    real = version_create
 
     def broken(**facts: Any) -> Any:
         keys.extend([facts["storage_key"], facts["table_key"]])
