@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from projects.services import session_create
+from projects.tokens.write import session_create
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

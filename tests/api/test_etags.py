@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.models import Limit
-from jobs.services.clusters import cluster_ensure
 from projects.models import Membership, Project, Role
 from tests.api.caller import Caller
 from tests.support import make

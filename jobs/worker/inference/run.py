@@ -10,11 +10,11 @@ from jobs.worker.inference.columns import as_known, category_names, read_feature
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
 from jobs.worker.modelfile import load_model
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.read import read_dataset
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.pipelines.write import PARQUET
 from jobs.worker.tabular import Feature, batches, frame_of, stored_sql
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import prediction_columns
 

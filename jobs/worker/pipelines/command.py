@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contract import ArtifactRole, FailureReason
-from jobs.worker.orders import Terminated, WorkFailed
+from jobs.worker.workload_context import Terminated, WorkFailed
 
 if TYPE_CHECKING:
     from jobs.worker.pipelines.run import Run

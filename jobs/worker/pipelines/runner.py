@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.contract import EventKind, FailureReason
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.run import Run
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.pipelines.write import artifact_name
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 
 
