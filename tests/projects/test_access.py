@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from jobs.clusters.rows import cluster_ensure
 
+from jobs.clusters.rows import cluster_ensure
 from mimir.lib.errors import NotFound, PermissionDenied
 from projects.core.access import (
     ProjectArchived,
