@@ -1,4 +1,4 @@
-"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/worker-protocol.md)."""
+"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/reference/worker-protocol.md)."""
 
 import hashlib
 import json

@@ -68,6 +68,10 @@ _DEVELOPER = "builds or tests this repository, as `make check` and `make test` d
 
 # (page, first line of the block) -> (reason, check)
 NOT_RUN: dict[tuple[str, str], tuple[str, Check]] = {
+    (
+        "examples/README.md",
+        "export MIMIR_URL=http://localhost:3000 MIMIR_TOKEN=$TOKEN",
+    ): ("the page of the example runs the same script", commands_exist),
     ("README.md", "git clone <this repository> mimir && cd mimir"): (_STARTS, commands_exist),
     ("docs/how-to/upgrade.md", "git pull"): (_STARTS, commands_exist),
     ("docs/how-to/upgrade.md", "make manifests"): (_CLUSTER, commands_exist),

@@ -3,19 +3,29 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from mimir.lib import sample
-from tests.docs.blocks import LANGUAGES, PAGES, Block, blocks
+from tests.docs.blocks import LANGUAGES, PAGES, ROOT, Block, blocks
 from tests.docs.checked import NOT_RUN, exception_of
 from tests.support.stack import Stack
 
 Job = dict[str, Any]
+
+
+class Ran(NamedTuple):
+    """The ended jobs of a page, and what its shell blocks printed."""
+
+    jobs: list[Job]
+    output: str
+
+
 ALL = [block for page in PAGES for block in blocks(page)]
 CHECKED = [block for block in ALL if exception_of(block)]
 RUN_PAGES = sorted({block.page for block in ALL if exception_of(block) is None})
@@ -45,7 +55,7 @@ def test_a_block_that_is_not_run_is_checked(block: Block) -> None:
 @pytest.fixture(scope="module")
 def runs(
     stack: Stack, demo: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[list[Job]]]]:
+) -> Iterator[dict[str, Future[Ran]]]:
     """The run of each page. Pages run at the same time; the blocks of one page run in order."""
     with ThreadPoolExecutor(len(RUN_PAGES)) as pool:
         yield {
@@ -55,15 +65,15 @@ def runs(
 
 
 @pytest.mark.parametrize("page", RUN_PAGES)
-def test_the_blocks_of_a_page_run_in_order(page: str, runs: dict[str, Future[list[Job]]]) -> None:
-    for job in runs[page].result(timeout=110):
+def test_the_blocks_of_a_page_run_in_order(page: str, runs: dict[str, Future[Ran]]) -> None:
+    for job in runs[page].result(timeout=110).jobs:
         assert job["status"] == "succeeded", job["message"]
 
 
 def test_the_readme_writes_the_dataset_and_the_file_it_names(
-    stack: Stack, runs: dict[str, Future[list[Job]]]
+    stack: Stack, runs: dict[str, Future[Ran]]
 ) -> None:
-    for job in runs["README.md"].result(timeout=110):
+    for job in runs["README.md"].result(timeout=110).jobs:
         assert [row["name"] for row in job["result"]["datasets"]] == ["warmest-by-month"]
         stack.assert_whole_log(job["id"])
         assert "48 months" in stack.log(job["id"]).text
@@ -71,10 +81,32 @@ def test_the_readme_writes_the_dataset_and_the_file_it_names(
         assert "warmest.csv" in [row["name"] for row in files]
 
 
-def _run(stack: Stack, demo: str, page: str, folder: Path) -> list[Job]:
-    """Run the blocks of a page and return its ended jobs.
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        ("csv-training", "flat,prediction\nF1,"),
+        ("sql-pipeline", "month,country,revenue,orders\n2026-01,DE,"),
+        ("digital-twin", "P2: 1.9 bar, reported: 0.0\n"),
+    ],
+)
+def test_an_example_prints_its_result(
+    example: str, expected: str, runs: dict[str, Future[Ran]]
+) -> None:
+    output = runs[f"examples/{example}/README.md"].result(timeout=110).output
+    assert expected in output.replace("\r", "")
 
-    JSON is submitted to the demo's project; shell blocks share a folder and their variables.
+
+def test_every_example_has_a_page_that_runs_its_script() -> None:
+    for script in (ROOT / "examples").glob("*/run.py"):
+        page = f"examples/{script.parent.name}/README.md"
+        assert f"python3 {script.relative_to(ROOT)}" in (ROOT / page).read_text()
+        assert page in RUN_PAGES
+
+
+def _run(stack: Stack, demo: str, page: str, folder: Path) -> Ran:
+    """Run the blocks of a page.
+
+    Pages of examples/ run in the repository, as they say. JSON is submitted to the demo's project; shell blocks share a folder and their variables.
     """
     for name in ("weather.csv", sample.FILE.name):
         (folder / name).write_bytes(sample.FILE.read_bytes())
@@ -88,17 +120,18 @@ def _run(stack: Stack, demo: str, page: str, folder: Path) -> list[Job]:
         else:
             assert block.language == "bash", block
             script += block.text.replace("http://localhost:3000", stack.described["frontend_url"])
-    environment = {"PATH": os.environ["PATH"], "TOKEN": stack.described["token"]}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # python3 with httpx
+    environment = {"PATH": path, "TOKEN": stack.described["token"], "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run(
         ["bash", "-c", script],
-        cwd=folder,
+        cwd=ROOT if page.startswith("examples/") else folder,
         env=environment,
         capture_output=True,
         text=True,
         timeout=100,
     )
     assert ran.returncode == 0, ran.stderr + ran.stdout[-2000:]
-    return jobs + [stack.end_of(job) for job in _saved_jobs(folder)]
+    return Ran(jobs + [stack.end_of(job) for job in _saved_jobs(folder)], ran.stdout)
 
 
 def _submit(stack: Stack, demo: str, block: Block, folder: Path) -> list[Job]:
