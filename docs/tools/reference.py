@@ -60,7 +60,7 @@ def settings() -> str:
         rows = [
             (
                 code(setting.name.upper()),
-                _default(setting.metadata["default"]),
+                _default(setting.name, setting.metadata["default"]),
                 text(setting.metadata["doc"]),
             )
             for setting in roles[role]
@@ -69,10 +69,10 @@ def settings() -> str:
     return "".join(parts)
 
 
-def _default(default: str | None) -> str:
+def _default(name: str, default: str | None) -> str:
     if default is None:
         return "required"
-    if default.isdigit() and int(default) >= 1024 and int(default) % 1024 == 0:
+    if "_bytes" in name and int(default) >= 1024 and int(default) % 1024 == 0:
         size, unit = int(default), 0
         while size % 1024 == 0 and unit < 4:
             size, unit = size // 1024, unit + 1
@@ -124,14 +124,17 @@ def metrics() -> str:
 
 
 def failure_reasons() -> str:
-    """Each failure reason with its remedy."""
-    from jobs.contract import FailureReason
-    from jobs.diagnosis.job import remedy
+    """Each failure reason with its origin, retry policy and remedy, from the registry."""
+    from jobs.reasons import REASONS
 
-    rows = [(code(reason.value), text(remedy(reason.value))) for reason in FailureReason]
+    rows = [
+        (code(name.value), reason.origin.value, reason.retry.value, text(reason.remedy))
+        for name, reason in REASONS.items()
+    ]
     return (
         "# Failure reasons\n\n"
         + _GENERATED
-        + "The values of `reason` of a job and an attempt. Clients can match on them.\n\n"
-        + table(("reason", "what to do"), rows)
+        + "The values of `reason` of a job and an attempt. Clients can match on them. What each "
+        "retry policy means: [Retry](../explanation/jobs.md#retry).\n\n"
+        + table(("reason", "origin", "retry", "what to do"), rows)
     )

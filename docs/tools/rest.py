@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from docs.tools.markdown import code, table, text
-from docs.tools.schemas import Schema, description_of, fields_table, type_of
+from docs.tools.schemas import Resolve, Schema, description_of, fields_table, type_of
 
 _HEAD = """\
 # REST API
@@ -28,9 +28,45 @@ def page(document: dict[str, Any]) -> str:
             if method in ("get", "post", "put", "patch", "delete"):
                 parts = "".join(_operation(document, method, path, operation))
                 tags.setdefault(_section(path, operation), []).append(parts)
-    return _HEAD + "".join(
-        f"## {title}\n\n{''.join(operations)}" for title, operations in sorted(tags.items())
-    )
+    sections = [f"## {title}\n\n{''.join(parts)}" for title, parts in sorted(tags.items())]
+    return _HEAD + _statuses(document) + "".join(sections) + _answers(document)
+
+
+def _statuses(document: dict[str, Any]) -> str:
+    """Return a table of the status codes of errors, each with its first description."""
+    found: dict[str, str] = {}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation.get("responses", {}).items():
+                if not status.startswith("2") and answer.get("description"):
+                    found.setdefault(status, text(answer["description"]))
+    rows = [(code(status), found[status]) for status in sorted(found)]
+    return "## Status codes\n\n" + table(("status", "meaning"), rows) + "\n"
+
+
+def _answers(document: dict[str, Any]) -> str:
+    """Return a section with the fields of every object in answers."""
+    resolve = _resolver(document)
+    parts = ["## Answers\n\n"]
+    for name, schema in sorted(document["components"]["schemas"].items()):
+        if schema.get("properties"):
+            parts += [f"### {name}\n\n", fields_table(schema, resolve), "\n"]
+    return "".join(parts)
+
+
+def _resolver(document: dict[str, Any]) -> Resolve:
+    """Return a function that follows `$ref` within the document."""
+
+    def resolve(schema: Schema) -> Schema:
+        found: Any = schema
+        while "$ref" in found:
+            target: Any = document
+            for part in str(found["$ref"]).removeprefix("#/").split("/"):
+                target = target[part]
+            found = target
+        return dict(found)
+
+    return resolve
 
 
 def _section(path: str, operation: dict[str, Any]) -> str:
@@ -43,15 +79,7 @@ def _section(path: str, operation: dict[str, Any]) -> str:
 def _operation(
     document: dict[str, Any], method: str, path: str, operation: dict[str, Any]
 ) -> Iterator[str]:
-    def resolve(schema: Schema) -> Schema:
-        found: Any = schema
-        while "$ref" in found:
-            found = document
-            for part in str(schema["$ref"]).removeprefix("#/").split("/"):
-                found = found[part]
-            schema = found
-        return dict(found)
-
+    resolve = _resolver(document)
     yield f"### {method.upper()} {path}\n\n"
     if operation.get("description"):
         yield text(str(operation["description"])) + "\n\n"
@@ -70,8 +98,11 @@ def _operation(
         schema = resolve(body["schema"])
         if schema.get("properties"):
             yield f"Body (`{media}`):\n\n" + fields_table(schema, resolve) + "\n"
-    answers = [
-        (code(status), text(str(answer.get("description") or "")))
-        for status, answer in operation["responses"].items()
-    ]
-    yield "Answers: " + ", ".join(" ".join(filter(None, each)) for each in answers) + "\n\n"
+    for status, answer in operation["responses"].items():
+        for body in answer.get("content", {}).values():
+            name = str(body.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+            if status.startswith("2") and name:
+                yield f"Answer `{status}`: [{name}](#{name.lower()})\n\n"
+    others = [code(status) for status in operation["responses"] if not status.startswith("2")]
+    if others:
+        yield f"Other answers: {', '.join(others)}\n\n"

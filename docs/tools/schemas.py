@@ -51,7 +51,8 @@ def default_of(schema: Schema) -> str:
 
 def description_of(schema: Schema) -> str:
     """Return title, description and limits as one sentence list."""
-    parts = [str(schema.get("description") or schema.get("title") or "").strip()]
+    said = str(schema.get("description") or schema.get("title") or "")
+    parts = [said.partition("\n\n* `")[0].strip()]  # drf-spectacular appends the choices
     limits = {
         "minimum": "at least {}",
         "maximum": "at most {}",
@@ -60,9 +61,9 @@ def description_of(schema: Schema) -> str:
         "minItems": "at least {} items",
         "maxItems": "at most {} items",
     }
-    said = [words.format(schema[key]) for key, words in limits.items() if key in schema]
-    if said:
-        parts.append(f"({', '.join(said)})")
+    bounds = [words.format(schema[key]) for key, words in limits.items() if key in schema]
+    if bounds:
+        parts.append(f"({', '.join(bounds)})")
     return text(" ".join(part for part in parts if part))
 
 
