@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.orders import WorkFailed
-from jobs.worker.pipelines.tables import Table, Tables, in_our_words
+from jobs.worker.pipelines.tables import Table, Tables, short_message
 from mimir.lib.tables import identifier, quoted
 
 FLOAT_MAX = 3.4e38  # trees calculate in 32 bits
@@ -74,7 +74,7 @@ def batches(
     except duckdb.OutOfMemoryException as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except duckdb.Error as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, in_our_words(str(error))) from error
+        raise WorkFailed(FailureReason.INVALID_INPUT, short_message(str(error))) from error
     finally:
         connection.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
-from mimir.lib.schemas.sql import BadQuery, parse_query
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.sqlguard import text_complaint
 from projects import storage
 from projects.parsing import definitions, process
