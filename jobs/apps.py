@@ -6,22 +6,22 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jobs.selectors.origins import jobs_of_versions
-        from jobs.selectors.usage import artifact_bytes
-        from jobs.selectors.uses import job_uses_of_datasets
-        from projects.selectors import register_version_origins
-        from projects.selectors.quota import register_artifact_bytes
-        from projects.selectors.uses import register_job_uses
+        from jobs.lifecycle.uses import job_uses_of_datasets
+        from jobs.queries.origins import jobs_of_versions
+        from jobs.queries.usage import artifact_bytes
+        from projects.core.origins import register_version_origins
+        from projects.core.uses import register_uses
+        from projects.storage.quota import register_artifact_bytes
 
         register_version_origins(jobs_of_versions)
-        register_job_uses(job_uses_of_datasets)
+        register_uses(job_uses_of_datasets)
         register_artifact_bytes(artifact_bytes)
         _check_profiles()
 
 
 def _check_profiles() -> None:
     """Raises: BadEnvironment. At the start, not at somebody's first submit."""
-    from jobs.services.submit import profiles
+    from jobs.lifecycle.submit import profiles
     from mimir.env import BadEnvironment
     from mimir.lib.errors import Invalid
 

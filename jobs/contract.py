@@ -326,6 +326,7 @@ class ArtifactRole(StrEnum):
 ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
 HEARTBEAT_SECONDS = 2.0
+WORKER_USER_ID = 10001  # of the worker's container; the image is built for it
 LOG_LINE_BYTES_MAX = (
     16 * 1024
 )  # one stored (CRI) line, its prefix included; longer ones are cut into P lines

@@ -20,8 +20,8 @@ except BadEnvironment as error:
 from channels.layers import get_channel_layer  # noqa: E402 - apps must be loaded first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from jobs.answering import beat_forever  # noqa: E402
-from jobs.routing import websocket_application  # noqa: E402
+from jobs.live.routing import websocket_application  # noqa: E402
+from jobs.liveness.answering import beat_forever  # noqa: E402
 from mimir.api.entrance import Entrance, rules  # noqa: E402
 from mimir.api.limits import with_limits  # noqa: E402
 from mimir.lib.beating import Beating  # noqa: E402

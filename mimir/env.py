@@ -298,7 +298,7 @@ class Env:
         "a loop touches it when its heartbeat row is written: what a liveness probe reads; empty: none",
     )
     channel_layer: str = _setting(
-        _text, "jobs.layer.SealedPubSubChannelLayer", "the class that carries live hints"
+        _text, "jobs.core.layer.SealedPubSubChannelLayer", "the class that carries live hints"
     )
     orchestrator_url: str = _setting(
         _url("http", "https"), "http://127.0.0.1:8080", "this orchestrator, as workers reach it"

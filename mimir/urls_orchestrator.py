@@ -8,7 +8,7 @@ from mimir.api.documents import DocumentationView, SchemaView
 urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocumentationView.as_view(url_name="schema"), name="docs"),
-    path("api/v1/", include("projects.api.urls")),
+    path("api/v1/", include("projects.urls")),
     path("api/v1/", include("jobs.api.urls")),
     path("api/v1/", include("monitoring.api.urls")),
     path("worker/v1/", include("jobs.api.worker_urls")),

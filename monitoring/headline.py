@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.diagnosis import ADMINISTRATORS, remedy
+from jobs.diagnosis.job import ADMINISTRATORS, remedy
 
 STORAGE_FREE_SHARE_LEAST = 0.05
 LAG_SECONDS_MOST = 60.0

@@ -18,9 +18,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from jobs.contract import JobStatus, JobType, Priority
+from jobs.core.metrics import DURATION_BOUNDS, LAUNCH_BOUNDS
+from jobs.core.states import is_terminal
 from jobs.models import Metric as Kind
-from jobs.services.metrics import DURATION_BOUNDS, LAUNCH_BOUNDS
-from jobs.states import is_terminal
 from monitoring.selectors.metrics import Counted, Row, counted
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from mimir.lib.disks import write_problem
-from projects import storage
+from projects.storage import files as storage
 
 DATABASE_SECONDS = 2  # the least that libpq keeps to
 REDIS_SECONDS = 0.5

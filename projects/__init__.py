@@ -1,6 +1,9 @@
-"""Projects and what they hold: members, datasets, pipelines and their versions, and who may see them.
+"""Projects and their contents: members, datasets, pipelines, models and twins.
 
-Law: everything guarded is fetched through `access.py`. Knows nothing of jobs: what links a version to the job that made or read it
-lives in `jobs`. Anybody above may import services, selectors and access; models are for services, selectors, admin and API here, and
-for foreign keys of `jobs`.
+One package per noun over a core. In each package `read` holds queries, `write` the writes,
+`api` the REST views and `shapes` the bodies. `models/` holds the Django models of all packages;
+the noun "model" (a trained model) is in `model_registry`.
+
+Guarded objects are fetched through `core.access` alone. This app does not know jobs: jobs
+register what links a version to the job that made or read it.
 """

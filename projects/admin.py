@@ -12,6 +12,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from mimir.lib.errors import Invalid, MimirError
+from projects.core.admin_tables import LongTable, ReadOnly
+from projects.core.names import check_slug
+from projects.members.write import member_remove, member_set
 from projects.models import (
     AccessToken,
     AuditEvent,
@@ -31,9 +34,7 @@ from projects.models import (
     TwinRevision,
 )
 from projects.models import Model as TrainedModel
-from projects.names import check_slug
-from projects.services import member_remove, member_set, project_create, project_update
-from projects.tables import LongTable, ReadOnly
+from projects.project.write import project_create, project_update
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -7,8 +7,11 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from mimir.api.authentication import register_token_lookup
-        from projects import signals
-        from projects.services.tokens import token_identify
+        from projects.core.uses import register_uses
+        from projects.pipelines.uses import pipeline_uses_of_datasets
+        from projects.tokens.write import token_identify
+        from projects.users import signals
 
         register_token_lookup(token_identify)
+        register_uses(pipeline_uses_of_datasets)
         signals.register()

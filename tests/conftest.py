@@ -10,7 +10,7 @@ from tests.support.storages import bucket, each_storage  # noqa: F401 - fixtures
 @pytest.fixture(autouse=True)
 def _redis_is_there() -> None:
     """A test that took Redis away must not make the next one's hints wait: each begins with the sender believing in it."""
-    from jobs import queue
+    from jobs.core import queue
 
     queue._away_until = 0.0
 

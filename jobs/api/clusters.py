@@ -9,22 +9,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers_clusters as serializers
-from jobs.models import Cluster
-from jobs.resources import parse_cpu, parse_memory
-from jobs.selectors.clusters import cluster_get, cluster_list, clusters_as_dicts
-from jobs.services.clusters_edit import (
+from jobs.clusters.edit import (
     cluster_change,
     cluster_create,
     cluster_delete,
     cluster_etag,
     cluster_faults,
 )
+from jobs.clusters.listing import cluster_get, cluster_list, clusters_as_dicts
+from jobs.core.resources import parse_cpu, parse_memory
+from jobs.models import Cluster
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, demand_administrator, validated
 from mimir.lib.errors import Invalid
-from projects.access import project_for
+from projects.core.access import project_for
 
 _ONLY = "Clusters are for site administrators."
 _COLUMNS = {

@@ -9,19 +9,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
+from jobs.clusters.machine import clamped
+from jobs.core.resources import from_dict
 from jobs.models import Attempt, Job
-from jobs.resources import from_dict
-from jobs.selectors.events import event_dict, event_page
-from jobs.selectors.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
-from jobs.selectors.machine import clamped
-from jobs.selectors.usage import usage_points
+from jobs.queries.events import event_dict, event_page
+from jobs.queries.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
+from jobs.queries.usage import usage_points
 from mimir.api.downloads import Representation, download, file_sender, is_text
 from mimir.api.pagination import paginate
 from mimir.api.query import whole_number
 from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import MimirError
-from projects import storage
+from projects.storage import files as storage
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = whole_number(

@@ -13,19 +13,19 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.contract import TERMINAL, JobStatus, JobType, Priority
+from jobs.core.resources import format_cpu, format_memory
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
+from jobs.lifecycle.retry import job_retry
+from jobs.lifecycle.submit import JobRequest, job_check, job_submit
 from jobs.models import Job
-from jobs.resources import format_cpu, format_memory
-from jobs.selectors.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
-from jobs.services.cancel import job_cancel
-from jobs.services.dismiss import failure_dismiss, failure_restore
-from jobs.services.retry import job_retry
-from jobs.services.submit import JobRequest, job_check, job_submit
+from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from mimir.api.pagination import paginate
 from mimir.api.query import flag
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
-from projects.access import project_for
+from projects.core.access import project_for
 from projects.models import Role
 
 WAIT_SECONDS_MAX = 30.0

@@ -4,9 +4,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.admission.limits import limit_set, limits_etag
 from jobs.api import serializers
 from jobs.models import Limit
-from jobs.services.limits import limit_set, limits_etag
 from mimir.api.etags import preconditions
 from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors

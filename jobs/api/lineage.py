@@ -7,11 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.selectors.lineage import NODES_MAX, NodeKind, lineage_of
+from jobs.queries.lineage import NODES_MAX, NodeKind, lineage_of
 from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
-from projects.access import project_for
+from projects.core.access import project_for
 
 _RULE = "has to be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
 _OF = re.compile(r"(dataset|model|twin):([^@\u0000]{1,200})@(latest|[0-9]{1,9})")

@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.api.details import ATTEMPT
+from jobs.logs.read import LogSlice, Stream, log_read, log_read_raw
+from jobs.logs.search import QUERY_CHARS_MAX, log_search
 from jobs.models import Attempt
-from jobs.selectors.jobs import attempt_of, job_for
-from jobs.selectors.logs import LogSlice, Stream, log_read, log_read_raw
-from jobs.selectors.logs_search import QUERY_CHARS_MAX, log_search
+from jobs.queries.jobs import attempt_of, job_for
 from mimir.api.downloads import Representation, download
 from mimir.api.query import flag, whole_number
 from mimir.api.schema import DOWNLOAD, download_responses, errors

@@ -4,13 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers the request's shapes with the OpenAPI generator
 from jobs.api.serializers_results import ResultField
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
+from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
 from jobs.models import Limit
-from jobs.selectors.lineage import NodeKind
-from jobs.services.limits import MAX_JOBS
-from jobs.services.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
+from jobs.queries.lineage import NodeKind
 from mimir.api.fields import WholeNumberField
 
 _Any = serializers.Serializer[Any]

@@ -5,10 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from jobs.models import ModelCache
-from jobs.resources import parse_cpu, parse_memory
-from jobs.selectors.clusters import Health
-from jobs.services.clusters_check import (
+from jobs.clusters.check import (
     CAPACITIES,
     ENTRIES_MAX,
     GRACE_SECONDS,
@@ -18,6 +15,9 @@ from jobs.services.clusters_check import (
     VALUE_RULE,
     Launch,
 )
+from jobs.clusters.listing import Health
+from jobs.core.resources import parse_cpu, parse_memory
+from jobs.models import ModelCache
 from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 
 _Any = serializers.Serializer[Any]

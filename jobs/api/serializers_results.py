@@ -1,4 +1,4 @@
-"""What a job of each type comes to. For the OpenAPI document: outcomes make them, see `jobs/outcomes/`."""
+"""What a job of each type comes to. For the OpenAPI document: outcomes make them, see `jobs/types/`."""
 
 from typing import Any
 

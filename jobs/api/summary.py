@@ -5,10 +5,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers_summary
-from jobs.selectors.summary import project_summary
+from jobs.queries.summary import project_summary
 from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
-from projects.access import project_for
+from projects.core.access import project_for
 
 
 class SummaryView(ApiView):

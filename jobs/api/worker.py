@@ -25,26 +25,26 @@ from jobs.contract import (
     FailureReason,
     FinishStatus,
 )
-from jobs.models import ARTIFACTS, Artifact, Attempt
-from jobs.selectors.inputs import input_content
-from jobs.services.claim import attempt_claim
-from jobs.services.finish import attempt_finish
-from jobs.services.logs import log_append
-from jobs.services.report import (
+from jobs.core.tokens import is_launch_token, is_session_token
+from jobs.lifecycle.claim import attempt_claim
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.inputs_read import input_content
+from jobs.lifecycle.report import (
     artifact_record,
     artifact_room_check,
     events_record,
     heartbeat_record,
 )
-from jobs.services.storagewait import storage_watched
-from jobs.services.tokens import is_launch_token, is_session_token
-from jobs.services.values import FinishReport, WorkerEvent
+from jobs.lifecycle.storagewait import storage_watched
+from jobs.lifecycle.values import FinishReport, WorkerEvent
+from jobs.logs.append import log_append
+from jobs.models import ARTIFACTS, Artifact, Attempt
 from mimir.api.parsers import WorkerJSONParser
 from mimir.api.responses import FileStream, attachment
 from mimir.api.views import ApiView, validated
 from mimir.lib.crash import crash_point
 from mimir.lib.errors import Gone, Invalid, MimirError, NotAuthenticated, TooLarge
-from projects import storage
+from projects.storage import files as storage
 
 EVENTS_PER_REQUEST = 200
 _Any = serializers.Serializer[Any]

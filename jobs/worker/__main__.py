@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from jobs.worker import environment as _environment
-from jobs.worker import family
+from jobs.worker import process_tree
 from jobs.worker.environment import (
     EXIT_ENVIRONMENT,
     EXIT_STOPPED,
@@ -35,11 +35,11 @@ def main() -> int:
         return EXIT_ENVIRONMENT
     if environment.lock_descriptor is not None:
         _fork_off(environment)
-    family.become_supervisor()
-    family.forget_token("JOB_TOKEN")
+    process_tree.become_supervisor()
+    process_tree.forget_token("JOB_TOKEN")
     if environment.lock_descriptor is not None:
         stand_guard()
-        family.become_subreaper()  # a fork does not inherit that
+        process_tree.become_subreaper()  # a fork does not inherit that
     crash_point("worker.before_claim")
     workload = start_workload(environment)
     from jobs.worker.attempt import run_attempt

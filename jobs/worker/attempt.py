@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from jobs.worker import family
+from jobs.worker import process_tree
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
 from jobs.worker.environment import (
     EXIT_ACCEPTED,
@@ -37,7 +37,7 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
     try:
         claim = _claim(client)
     except (Refused, Unreachable) as error:
-        family.kill_all()
+        process_tree.kill_all()
         print(f"worker: not claimed: {error}", file=sys.stderr)
         return _refused_code(error)
     client.token = str(claim["session_token"])
@@ -57,7 +57,7 @@ def _supervise(
         import traceback  # takes a while: only where it is needed
 
         traceback.print_exc()
-        family.kill_all()
+        process_tree.kill_all()
         code, verdict = EXIT_GAVE_UP, broken("supervisor", error)
     ended = _ended(supervisor, code, verdict)
     if environment.worker_dir is not None:

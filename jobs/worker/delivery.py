@@ -6,7 +6,7 @@ from typing import Any
 from jobs.contract import FailureReason, FinishStatus
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
 from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP, EXIT_STOPPED
-from jobs.worker.memory import MemoryWatch
+from jobs.worker.memory_watch import MemoryWatch
 from jobs.worker.reporting import Reporter
 from jobs.worker.shipping import LogShipper
 from jobs.worker.spool import Spool

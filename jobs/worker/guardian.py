@@ -7,7 +7,7 @@ bears no mark by which anybody else would find it. But it then becomes the child
 import os
 import signal
 
-from jobs.worker import family
+from jobs.worker import process_tree
 
 
 def stand_guard() -> None:
@@ -16,7 +16,7 @@ def stand_guard() -> None:
     Both hold the worker's lock, so that it is free only when nothing is left. SIGTERM is passed on.
     """
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    family.become_subreaper()
+    process_tree.become_subreaper()
     supervisor = os.fork()
     if supervisor:
         signal.signal(signal.SIGTERM, lambda *_: os.kill(supervisor, signal.SIGTERM))
@@ -24,7 +24,7 @@ def stand_guard() -> None:
     if not supervisor:
         return
     _wait_for(supervisor)
-    family.kill_all()
+    process_tree.kill_all()
     os._exit(0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.contract import EventKind
 from jobs.worker.joblog import log
-from jobs.worker.orders import Orders
+from jobs.worker.workload_context import Orders
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 

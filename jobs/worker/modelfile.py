@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
+from jobs.worker.workload_context import WorkFailed
 
 # Beyond what skops trusts by itself (scikit-learn's estimators, NumPy's arrays): all that models of `training/estimators.py` hold.
 # `partial` only ever wraps a function that is itself trusted: HistGradientBoosting checks its categories with one.

@@ -14,7 +14,7 @@ from jobs.worker.client import (
     Refused,
     Unreachable,
 )
-from jobs.worker.memory import CpuMeter, MemoryWatch
+from jobs.worker.memory_watch import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
 from jobs.worker.storable import storable
 from jobs.worker.watched import Watched

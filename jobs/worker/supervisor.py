@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import WORKER_EVENT_KINDS, EventKind, FailureReason, FinishStatus, WorkerLimits
-from jobs.worker import family
+from jobs.worker import process_tree
 from jobs.worker.channel import MessageTooLarge
 from jobs.worker.client import Client
 from jobs.worker.delivery import Delivery
 from jobs.worker.environment import WorkerEnvironment
-from jobs.worker.memory import MemoryWatch
+from jobs.worker.memory_watch import MemoryWatch
 from jobs.worker.modelcache import ModelCache
 from jobs.worker.output import FLUSH_SECONDS, Output
 from jobs.worker.process import WorkloadProcess
@@ -104,7 +104,7 @@ class Supervisor:
         self._send({key: self._claim[key] for key in ("job", "limits", "inputs", "read_url_allow")})
         self._pump()
         self.memory.ended.set()
-        family.kill_all()
+        process_tree.kill_all()
         self._drain()
         delivery = Delivery(
             self._client,
@@ -168,7 +168,7 @@ class Supervisor:
                 output.flush_stale()
             self._check_deadline()
             self._obey_stop()
-            family.reap(keep=self._workload.process.pid)
+            process_tree.reap(keep=self._workload.process.pid)
 
     def _read_or_wait(self) -> None:
         """A full spool stops the reading, so that the workload waits instead of the log being lost."""
@@ -253,12 +253,12 @@ class Supervisor:
         if self.stop.fenced.is_set() or (
             self.stop.verdict is not None and not self.stop.verdict.patient
         ):
-            family.kill_all()
+            process_tree.kill_all()
         elif self._kill_at is None:
             self._kill_at = time.monotonic() + ASK_SECONDS
-            family.signal_all(signal.SIGTERM)
+            process_tree.signal_all(signal.SIGTERM)
         elif time.monotonic() > self._kill_at:
-            family.kill_all()
+            process_tree.kill_all()
 
     def _drain(self) -> None:
         """What is left in the pipes and in the channel. Nobody writes any more: all descendants are gone."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables, short_message
+from jobs.worker.workload_context import WorkFailed
 from mimir.lib.tables import identifier, quoted
 
 FLOAT_MAX = 3.4e38  # trees calculate in 32 bits

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import FailureReason, JobType
-from jobs.worker import family
+from jobs.worker import process_tree
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
-from jobs.worker.orders import Orders, Terminated, WorkFailed
+from jobs.worker.workload_context import Orders, Terminated, WorkFailed
 
 
 def main() -> int:
     """Wait for the job, do it, say what came of it."""
-    family.die_with_parent()
+    process_tree.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
     with contextlib.suppress(

@@ -1,4 +1,4 @@
-"""Lines of the audit log: who did what, from where. What changes access is a row too: `projects.services.audit`."""
+"""Lines of the audit log: who did what, from where. What changes access is a row too: `projects.core.audit`."""
 
 from typing import Any
 

@@ -86,14 +86,14 @@ TEMPLATES = [
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "projects.backends.PasswordBackend",
+    "projects.users.backends.PasswordBackend",
 ]
 # Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours; `projects.lockout` says so
-AXES_LOCKOUT_CALLABLE = "projects.lockout.locked_out"
-AXES_CLIENT_IP_CALLABLE = "projects.lockout.client_network"
+AXES_COOLOFF_TIME = 0.25  # hours; `projects.users.lockout` says so
+AXES_LOCKOUT_CALLABLE = "projects.users.lockout.locked_out"
+AXES_CLIENT_IP_CALLABLE = "projects.users.lockout.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -166,7 +166,7 @@ _folder = {
     },
 }
 _bucket = {
-    "BACKEND": "projects.objects.Bucket",
+    "BACKEND": "projects.storage.objects.Bucket",
     "OPTIONS": {
         "bucket": _artifacts.netloc,
         "prefix": f"{_artifacts.path.strip('/')}/".lstrip("/"),

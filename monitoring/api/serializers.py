@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.clusters.listing import Health
 from jobs.contract import FailureReason, JobType, Priority
 from jobs.models import Limit
-from jobs.selectors.clusters import Health
 
 _Any = serializers.Serializer[Any]
 

@@ -7,12 +7,12 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from jobs.admission.waiting import DISPATCHER_AWAY_SECONDS
+from jobs.liveness.beats import instance_name
 from jobs.models import LoopBeat
-from jobs.selectors.waiting import DISPATCHER_AWAY_SECONDS
-from jobs.services.beats import instance_name
 from mimir.lib.clock import utc_now
 from monitoring.readiness import REDIS_SECONDS
-from projects import storage
+from projects.storage import files as storage
 
 LOOPS = ("dispatcher", "reconciler")
 LATE_SECONDS = 6.0  # three rounds of either loop

@@ -6,11 +6,11 @@ from typing import Any
 from django.db.models import Count, F, Min, OuterRef, Subquery, Sum
 from django.db.models.functions import JSONObject
 
+from jobs.clusters.listing import health_of
+from jobs.clusters.machine import clamped
 from jobs.contract import JobStatus, Priority
+from jobs.core.resources import from_dict
 from jobs.models import Attempt, Cluster, Job, Limit, UsageSample
-from jobs.resources import from_dict
-from jobs.selectors.clusters import health_of
-from jobs.selectors.machine import clamped
 from mimir.lib.clock import utc_now
 
 WORKERS_MAX = 100

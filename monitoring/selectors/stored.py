@@ -10,8 +10,8 @@ from typing import Any
 from django.db import connection
 
 from mimir.lib.version import VERSION
-from projects import storage
 from projects.models import VersionSource
+from projects.storage import files as storage
 
 # What a job wrote lies where its artifact was put: only uploads come on top. One pass over two narrow columns, not for each viewer.
 _SIZES = """

@@ -121,7 +121,7 @@ class StagedUpload(models.Model):
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
     options = models.JSONField(default=dict)  # what the user chose
-    reading = models.JSONField(null=True)  # what was found, see projects/services/uploads.py
+    reading = models.JSONField(null=True)  # what was found, see projects/datasets/uploads.py
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

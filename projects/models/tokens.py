@@ -30,7 +30,7 @@ class AccessToken(models.Model):
     last_used_at = models.DateTimeField(null=True)
     # The API token it was made with: it ends with that one.
     parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
-    # Of the password it was made under (`projects.services.passwords`); empty: made by an earlier release, stamped at its next use.
+    # Of the password it was made under (`projects.users.passwords`); empty: made by an earlier release, stamped at its next use.
     password_stamp = models.CharField(max_length=64, db_default="", default="")
     # Of a session, where it was begun: what its user tells it by.
     address = models.CharField(max_length=45, db_default="", default="")

@@ -181,7 +181,9 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
             },
             query=query,
         )
-        faults.append(Fault(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500]))
+        faults.append(
+            Fault(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
+        )
         tables.unknown[step.id] = f"step {step.id} has an error"
         return FAILED, message
     schema = [(str(row[0]), str(row[1])) for row in described]

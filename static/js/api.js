@@ -11,10 +11,18 @@ export class ApiError extends Error {
 
 export const csrf = () => document.querySelector('meta[name="csrf-token"]')?.content || "";
 
-const unlike = (field) => (field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
+const unlike = (field) =>
+  field.type === "checkbox" || field.type === "radio"
+    ? field.checked !== field.defaultChecked
+    : field.value !== field.defaultValue;
 
 // Whether somebody changed a field of the page that is not sent yet.
-const typed = () => [...document.querySelectorAll("form[method=post] input:not([type=hidden]), form[method=post] textarea")].some(unlike);
+const typed = () =>
+  [
+    ...document.querySelectorAll(
+      "form[method=post] input:not([type=hidden]), form[method=post] textarea",
+    ),
+  ].some(unlike);
 
 // The session has ended: sign in in a dialog where typed text would be lost, else on the sign-in page, which leads back.
 export async function toSignIn() {
@@ -32,7 +40,13 @@ export async function request(path, { method = "GET", json, headers = {}, signal
   if (json !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers: sent, body: json === undefined ? undefined : JSON.stringify(json), credentials: "same-origin", signal });
+    response = await fetch(path, {
+      method,
+      headers: sent,
+      body: json === undefined ? undefined : JSON.stringify(json),
+      credentials: "same-origin",
+      signal,
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0);
@@ -41,5 +55,9 @@ export async function request(path, { method = "GET", json, headers = {}, signal
   return response;
 }
 
-export async function getJson(path, options) { return (await request(path, options)).json(); }
-export async function postJson(path, json, options = {}) { return (await request(path, { ...options, method: "POST", json })).json(); }
+export async function getJson(path, options) {
+  return (await request(path, options)).json();
+}
+export async function postJson(path, json, options = {}) {
+  return (await request(path, { ...options, method: "POST", json })).json();
+}

@@ -22,20 +22,29 @@ export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
-  } catch { // no permission, or not a secure page
+  } catch {
+    // no permission, or not a secure page
     return false;
   }
 }
 
 function toggleTheme() {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  try { localStorage.setItem("mimir-theme", root.dataset.theme); } catch { /* storage may be off */ }
+  try {
+    localStorage.setItem("mimir-theme", root.dataset.theme);
+  } catch {
+    /* storage may be off */
+  }
 }
 
 async function copyFrom(button) {
-  const source = button.dataset.copyFrom ? document.getElementById(button.dataset.copyFrom)?.textContent : button.dataset.copy;
+  const source = button.dataset.copyFrom
+    ? document.getElementById(button.dataset.copyFrom)?.textContent
+    : button.dataset.copy;
   const done = await copy(source || "");
   say(done ? "Copied" : "This browser does not let the page copy: select the text instead.");
 }
@@ -64,7 +73,10 @@ export function confirmed({ title, body, yes, no, kind }) {
   dialog.append(heading, text, row);
   document.body.append(dialog);
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
     dialog.showModal();
     safe.focus();
   });
@@ -72,14 +84,23 @@ export function confirmed({ title, body, yes, no, kind }) {
 
 async function submitAfterAsking(button) {
   const form = button.form;
-  const { confirm: title, confirmBody: body, confirmYes: yes, confirmNo: no, confirmKind: kind } = button.dataset;
+  const {
+    confirm: title,
+    confirmBody: body,
+    confirmYes: yes,
+    confirmNo: no,
+    confirmKind: kind,
+  } = button.dataset;
   if (!(await confirmed({ title, body, yes, no, kind })) || !form) return;
   button.dataset.asked = "1";
   form.requestSubmit(button);
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target instanceof Element ? event.target.closest("[data-theme-toggle],[data-copy],[data-copy-from],[data-confirm]") : null;
+  const target =
+    event.target instanceof Element
+      ? event.target.closest("[data-theme-toggle],[data-copy],[data-copy-from],[data-confirm]")
+      : null;
   if (!target) return;
   if ("themeToggle" in target.dataset) toggleTheme();
   else if ("copy" in target.dataset || "copyFrom" in target.dataset) copyFrom(target);
@@ -96,8 +117,12 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "1";
 });
-window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
 
-document.querySelectorAll("[data-filters] select").forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
+for (const select of document.querySelectorAll("[data-filters] select")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
 document.querySelector("[data-focus]")?.focus();
 keepTicking();

@@ -7,7 +7,10 @@ import { morph } from "./morph.js";
 const PARTS = ["profile-state", "heads", "columns"];
 
 const place = document.querySelector("[data-profile]");
-const tell = (text) => { const words = document.querySelector("[data-profile-text]"); if (words) words.textContent = text; };
+const tell = (text) => {
+  const words = document.querySelector("[data-profile-text]");
+  if (words) words.textContent = text;
+};
 
 async function load(address) {
   tell("The columns are being counted, all rows of them.");
@@ -15,7 +18,10 @@ async function load(address) {
   try {
     await getJson(address);
   } catch (error) {
-    if (error.status === 401) { toSignIn(); return; }
+    if (error.status === 401) {
+      toSignIn();
+      return;
+    }
     if (!error.status || error.status === 429 || error.status >= 500) throw error;
   } // what the API refuses the page says, with its reason
   const again = new URL(document.querySelector("[data-profile-link]").href);
@@ -39,7 +45,8 @@ if (place) {
 
 // A menu closes when one looks elsewhere.
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" ? document.querySelector("details.menu[open]") : null;

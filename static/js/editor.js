@@ -48,38 +48,44 @@ function goTo(line) {
 // `faults`: [{path, message, line, detail?}].
 function showFaults(faults) {
   marked = new Set(faults.map((fault) => fault.line));
-  list.replaceChildren(...faults.map((fault) => {
-    const item = document.createElement("li");
-    item.className = "errm";
-    item.dataset.path = fault.path;
-    item.dataset.line = fault.line;
-    const words = document.createElement("span");
-    const link = document.createElement("a");
-    link.href = "#f-definition";
-    link.textContent = `Line ${fault.line}`;
-    link.addEventListener("click", (event) => { event.preventDefault(); goTo(fault.line); });
-    words.append(link, ": ");
-    if (fault.path) {
-      const code = document.createElement("code");
-      code.textContent = fault.path;
-      words.append(code, " ");
-    }
-    words.append(fault.message);
-    if (fault.detail) {
-      const details = document.createElement("details");
-      const head = document.createElement("summary");
-      head.textContent = "Message of the SQL engine";
-      details.append(head, fault.detail);
-      words.append(details);
-    }
-    item.append(icon("failed"), words);
-    return item;
-  }));
+  list.replaceChildren(
+    ...faults.map((fault) => {
+      const item = document.createElement("li");
+      item.className = "errm";
+      item.dataset.path = fault.path;
+      item.dataset.line = fault.line;
+      const words = document.createElement("span");
+      const link = document.createElement("a");
+      link.href = "#f-definition";
+      link.textContent = `Line ${fault.line}`;
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        goTo(fault.line);
+      });
+      words.append(link, ": ");
+      if (fault.path) {
+        const code = document.createElement("code");
+        code.textContent = fault.path;
+        words.append(code, " ");
+      }
+      words.append(fault.message);
+      if (fault.detail) {
+        const details = document.createElement("details");
+        const head = document.createElement("summary");
+        head.textContent = "Message of the SQL engine";
+        details.append(head, fault.detail);
+        words.append(details);
+      }
+      item.append(icon("failed"), words);
+      return item;
+    }),
+  );
   list.hidden = !faults.length;
   okay.hidden = true;
   summary.hidden = true;
   text.closest(".f").classList.toggle("bad", faults.length > 0);
-  if (faults.length) text.setAttribute("aria-invalid", "true"); else text.removeAttribute("aria-invalid");
+  if (faults.length) text.setAttribute("aria-invalid", "true");
+  else text.removeAttribute("aria-invalid");
   drawGutter();
 }
 
@@ -101,7 +107,12 @@ async function check(button) {
   data.set("then", "check");
   button.disabled = true;
   try {
-    const response = await fetch(location.href, { method: "POST", body: data, credentials: "same-origin", headers: { "X-CSRFToken": csrf(), Accept: "text/html" } });
+    const response = await fetch(location.href, {
+      method: "POST",
+      body: data,
+      credentials: "same-origin",
+      headers: { "X-CSRFToken": csrf(), Accept: "text/html" },
+    });
     if (response.status === 401) {
       button.disabled = false;
       if (await signInAgain()) await check(button);
@@ -115,7 +126,8 @@ async function check(button) {
     summary.textContent = page.querySelector("[data-summary]").textContent;
     summary.hidden = !summary.textContent.trim();
     const drawn = page.querySelector("#graph:not([hidden]) svg.dag");
-    if (drawn) { // while there are faults the last graph that was right stays
+    if (drawn) {
+      // while there are faults the last graph that was right stays
       document.querySelector("[data-graph]").replaceChildren(document.importNode(drawn, true));
       document.getElementById("graph").hidden = false;
     }
@@ -128,7 +140,14 @@ async function check(button) {
 
 // What the server said, at the lines of the text.
 function placeServed(items, lines) {
-  showFaults(items.map(({ dataset }) => ({ path: dataset.path, message: dataset.message, detail: dataset.detail, line: lineOf(lines, dataset.path) })));
+  showFaults(
+    items.map(({ dataset }) => ({
+      path: dataset.path,
+      message: dataset.message,
+      detail: dataset.detail,
+      line: lineOf(lines, dataset.path),
+    })),
+  );
 }
 
 function insert(from, to, words, selectFrom, selectTo) {
@@ -139,17 +158,36 @@ function insert(from, to, words, selectFrom, selectTo) {
 
 function indent(back) {
   const { selectionStart: start, selectionEnd: end, value } = text;
-  if (start === end && !back) { insert(start, end, "  ", start + 2, start + 2); return; }
+  if (start === end && !back) {
+    insert(start, end, "  ", start + 2, start + 2);
+    return;
+  }
   const from = value.lastIndexOf("\n", start - 1) + 1;
   const lines = value.slice(from, end).split("\n");
   const changed = lines.map((line) => (back ? line.replace(/^ {1,2}/, "") : `  ${line}`));
   const first = changed[0].length - lines[0].length;
-  insert(from, end, changed.join("\n"), Math.max(from, start + first), from + changed.join("\n").length);
+  insert(
+    from,
+    end,
+    changed.join("\n"),
+    Math.max(from, start + first),
+    from + changed.join("\n").length,
+  );
 }
 
 text.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") { leaving = true; return; }
-  if (event.key === "Tab" && !leaving && !text.readOnly && !event.ctrlKey && !event.altKey && !event.metaKey) {
+  if (event.key === "Escape") {
+    leaving = true;
+    return;
+  }
+  if (
+    event.key === "Tab" &&
+    !leaving &&
+    !text.readOnly &&
+    !event.ctrlKey &&
+    !event.altKey &&
+    !event.metaKey
+  ) {
     event.preventDefault();
     indent(event.shiftKey);
   } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !text.readOnly) {
@@ -164,16 +202,29 @@ text.addEventListener("keydown", (event) => {
   }
   if (event.key !== "Shift") leaving = false;
 });
-text.addEventListener("input", () => { okay.hidden = true; summary.hidden = true; drawGutter(); });
-text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
+text.addEventListener("input", () => {
+  okay.hidden = true;
+  summary.hidden = true;
+  drawGutter();
+});
+text.addEventListener("scroll", () => {
+  gutter.scrollTop = text.scrollTop;
+});
 
 const button = form.querySelector("[data-check-now]");
-button.addEventListener("click", (event) => { event.preventDefault(); check(button); });
+button.addEventListener("click", (event) => {
+  event.preventDefault();
+  check(button);
+});
 
 const written = text.value;
 let saving = false;
-form.addEventListener("submit", () => { saving = true; });
-window.addEventListener("beforeunload", (event) => { if (!saving && text.value !== written) event.preventDefault(); });
+form.addEventListener("submit", () => {
+  saving = true;
+});
+window.addEventListener("beforeunload", (event) => {
+  if (!saving && text.value !== written) event.preventDefault();
+});
 
 drawGutter();
 const served = [...list.querySelectorAll("li")];

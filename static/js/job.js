@@ -15,12 +15,24 @@ const id = root.dataset.job;
 const position = { seq: Number(root.dataset.after) };
 const panel = new LogPanel(document.getElementById("log"));
 let job = null; // as the socket told last
-let reading = null, wanted = false, lastRead = 0, timer = 0, silent = 0, figures = 0, figuresRead = 0;
+let reading = null,
+  wanted = false,
+  lastRead = 0,
+  timer = 0,
+  silent = 0,
+  figures = 0,
+  figuresRead = 0;
 
 function refreshSoon() {
   wanted = true;
   if (reading || timer) return;
-  timer = setTimeout(() => { timer = 0; refresh(); }, Math.max(0, lastRead + SPACING_MS - Date.now()));
+  timer = setTimeout(
+    () => {
+      timer = 0;
+      refresh();
+    },
+    Math.max(0, lastRead + SPACING_MS - Date.now()),
+  );
 }
 
 async function refresh() {
@@ -30,7 +42,8 @@ async function refresh() {
   reading = readPage();
   try {
     await reading;
-  } catch { // the socket's banner says that nothing answers; it asks again when it is back
+  } catch {
+    // the socket's banner says that nothing answers; it asks again when it is back
     wanted = true;
   }
   reading = null;
@@ -38,13 +51,20 @@ async function refresh() {
 }
 
 async function readPage() {
-  const response = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-  if (response.redirected && new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+  const response = await fetch(location.pathname + location.search, {
+    headers: { Accept: "text/html" },
+    credentials: "same-origin",
+  });
+  if (response.redirected && new URL(response.url).pathname === "/signin/") {
+    toSignIn();
+    return;
+  }
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const next = page.getElementById("job");
   if (!next) return;
-  const before = root.dataset.status, whyBefore = why()?.dataset.why;
+  const before = root.dataset.status,
+    whyBefore = why()?.dataset.why;
   morph(root, next);
   fold(whyBefore);
   document.title = page.title;
@@ -65,9 +85,12 @@ function fold(before) {
   const card = why();
   if (!card || root.dataset.opened !== "live") return;
   if (card.dataset.why !== before) {
-    if (card.classList.contains("why")) card.dataset.folded = "1"; else delete card.dataset.folded;
+    if (card.classList.contains("why")) card.dataset.folded = "1";
+    else delete card.dataset.folded;
   }
-  card.querySelector("[data-unfold]")?.setAttribute("aria-expanded", String(card.dataset.folded !== "1"));
+  card
+    .querySelector("[data-unfold]")
+    ?.setAttribute("aria-expanded", String(card.dataset.folded !== "1"));
 }
 
 root.addEventListener("click", (event) => {
@@ -80,10 +103,17 @@ root.addEventListener("click", (event) => {
 // A worker's heartbeats tell of no event: while it runs, the page is read again from time to time.
 function readFiguresLater() {
   if (figures || root.dataset.status !== "running") return;
-  figures = setTimeout(() => {
-    figures = 0;
-    if (document.hidden) readFiguresLater(); else { figuresRead += 1; refreshSoon(); }
-  }, FIGURES_MS[Math.min(figuresRead, FIGURES_MS.length - 1)]);
+  figures = setTimeout(
+    () => {
+      figures = 0;
+      if (document.hidden) readFiguresLater();
+      else {
+        figuresRead += 1;
+        refreshSoon();
+      }
+    },
+    FIGURES_MS[Math.min(figuresRead, FIGURES_MS.length - 1)],
+  );
 }
 
 function lookAgainWhileSilent() {
@@ -130,9 +160,12 @@ async function start() {
   try {
     await panel.open(shown);
     if (shown !== attempt) await endOf(attempt);
-  } catch { /* the log is read again when the connection is back */ }
+  } catch {
+    /* the log is read again when the connection is back */
+  }
   new Live({
-    address: () => `/ws/jobs/${id}/?after=${position.seq}&attempt=${panel.liveAt.attempt}&offset=${panel.liveAt.offset}`,
+    address: () =>
+      `/ws/jobs/${id}/?after=${position.seq}&attempt=${panel.liveAt.attempt}&offset=${panel.liveAt.offset}`,
     onMessage: told,
     compare,
   });

@@ -3,24 +3,35 @@
 
 import { getJson } from "./api.js";
 import { Live } from "./live.js";
+import { pieces } from "./logtext.js";
 import { morph } from "./morph.js";
 import { about, span } from "./time.js";
-import { pieces } from "./logtext.js";
 
 const list = document.querySelector("[data-joblist]");
 const slug = list?.dataset.joblist;
 const PARTS_MS = 2500;
 const OPEN = ["launching", "running", "cancelling"];
 const ENDED = ["succeeded", "failed", "cancelled"];
-const WORDS = { queued: "Waiting", launching: "Starting", running: "Running", cancelling: "Cancelling", succeeded: "Succeeded", failed: "Failed", cancelled: "Cancelled" };
-const rows = new Map([...document.querySelectorAll("[data-job]")].map((row) => [row.dataset.job, row]));
+const WORDS = {
+  queued: "Waiting",
+  launching: "Starting",
+  running: "Running",
+  cancelling: "Cancelling",
+  succeeded: "Succeeded",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+const rows = new Map(
+  [...document.querySelectorAll("[data-job]")].map((row) => [row.dataset.job, row]),
+);
 const asked = Date.parse(list?.dataset.asked || "") || 0; // when the page asked for its rows
 const known = new Set(rows.keys()); // jobs that are no news: shown here, or older than this page
 const fresh = new Set();
 const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
 
 function statusWord(job) {
-  if (job.status === "queued" && job.attempt > 1) return `Retrying, attempt ${job.attempt}${job.attempt <= job.max_attempts ? ` of ${job.max_attempts}` : ""}`;
+  if (job.status === "queued" && job.attempt > 1)
+    return `Retrying, attempt ${job.attempt}${job.attempt <= job.max_attempts ? ` of ${job.max_attempts}` : ""}`;
   if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, after ${job.attempt} tries`;
   return WORDS[job.status] || job.status;
 }
@@ -31,10 +42,12 @@ function why(job) {
   if (job.away) return job.away.detail;
   if (job.status === "queued") return waiting(job.waiting) || job.message;
   if (job.status === "launching") return job.message || "The worker is starting.";
-  if (job.status === "running") return job.diagnosis?.summary || job.progress?.message || job.message;
+  if (job.status === "running")
+    return job.diagnosis?.summary || job.progress?.message || job.message;
   if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
-  if (job.status === "succeeded") return made(job) || job.message || "Done. It wrote nothing to the project.";
+  if (job.status === "succeeded")
+    return made(job) || job.message || "Done. It wrote nothing to the project.";
   return `${cancelled(job)}. Nothing was written.`;
 }
 
@@ -47,29 +60,49 @@ function cancelled(job) {
 function waiting(found) {
   if (!found) return "";
   if (found.blocked_by === "back_off") return found.detail || ""; // it says when
-  return found.detail && found.estimate_seconds >= 1 ? `${found.detail} In about ${about(found.estimate_seconds)}.` : found.detail || "";
+  return found.detail && found.estimate_seconds >= 1
+    ? `${found.detail} In about ${about(found.estimate_seconds)}.`
+    : found.detail || "";
 }
 
 function made(job) {
   const result = job.result || {};
-  if ("model" in result && "version" in result) return `Made model ${result.model} v${result.version}.`;
+  if ("model" in result && "version" in result)
+    return `Made model ${result.model} v${result.version}.`;
   if ("twin" in result) return twinMade(result);
   const datasets = Array.isArray(result.datasets) ? result.datasets : [];
   if (!datasets.length) return "";
-  const names = datasets.slice(0, 3).map((row) => `${row.name} v${row.version}`).join(", ");
+  const names = datasets
+    .slice(0, 3)
+    .map((row) => `${row.name} v${row.version}`)
+    .join(", ");
   const rows = Number.isInteger(result.rows) ? `, ${result.rows.toLocaleString("en")} rows` : "";
   return `Wrote ${names}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}${rows}.`;
 }
 
 function twinMade(result) {
-  const counts = [[result.created, "new"], [result.changed, "changed"], [result.removed, "removed"]];
-  const told = counts.filter(([count]) => Number.isInteger(count) && count).map(([count, word]) => `${count.toLocaleString("en")} ${word}`).join(", ");
-  return told ? `Made revision ${result.revision} of twin ${result.twin}: ${told}.` : `Twin ${result.twin} is as it was: nothing differed.`;
+  const counts = [
+    [result.created, "new"],
+    [result.changed, "changed"],
+    [result.removed, "removed"],
+  ];
+  const told = counts
+    .filter(([count]) => Number.isInteger(count) && count)
+    .map(([count, word]) => `${count.toLocaleString("en")} ${word}`)
+    .join(", ");
+  return told
+    ? `Made revision ${result.revision} of twin ${result.twin}: ${told}.`
+    : `Twin ${result.twin} is as it was: nothing differed.`;
 }
 
-const visible = (text) => pieces(String(text || "")).map((piece) => piece.text).join("");
+const visible = (text) =>
+  pieces(String(text || ""))
+    .map((piece) => piece.text)
+    .join("");
 
-function put(element, text) { if (element && element.textContent !== text) element.textContent = text; }
+function put(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
 
 function statusCell(cell, job) {
   const shown = cell.querySelector(".st");
@@ -112,18 +145,24 @@ function progressCell(cell, job) {
 
 function timeCell(cell, job) {
   if (job.finished_at) {
-    cell.textContent = job.started_at ? span((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : "";
+    cell.textContent = job.started_at
+      ? span((new Date(job.finished_at) - new Date(job.started_at)) / 1000)
+      : "";
     return;
   }
   const since = job.status === "queued" ? job.created_at : job.started_at;
   let element = cell.querySelector("[data-since]");
-  if (!since) { cell.replaceChildren(); return; }
+  if (!since) {
+    cell.replaceChildren();
+    return;
+  }
   if (!element) {
     element = document.createElement("span");
     cell.replaceChildren(element);
   }
   element.dataset.since = since;
-  if (job.status === "queued") element.dataset.before = "waits "; else delete element.dataset.before;
+  if (job.status === "queued") element.dataset.before = "waits ";
+  else delete element.dataset.before;
 }
 
 function show(row, job) {
@@ -164,10 +203,21 @@ function tellFresh() {
 
 function count(numbersOf) {
   const of = (...names) => names.reduce((sum, name) => sum + (numbersOf[name] || 0), 0);
-  const numbers = { running: of(...OPEN), queued: of("queued"), waiting: of("queued"), failed: of("failed"), succeeded: of("succeeded"), cancelled: of("cancelled") };
+  const numbers = {
+    running: of(...OPEN),
+    queued: of("queued"),
+    waiting: of("queued"),
+    failed: of("failed"),
+    succeeded: of("succeeded"),
+    cancelled: of("cancelled"),
+  };
   for (const element of document.querySelectorAll("[data-count]")) {
     const number = numbers[element.dataset.count];
-    if (number !== undefined) put(element, number > 1000 && element.closest(".seg") ? "over 1,000" : number.toLocaleString("en"));
+    if (number !== undefined)
+      put(
+        element,
+        number > 1000 && element.closest(".seg") ? "over 1,000" : number.toLocaleString("en"),
+      );
   }
 }
 
@@ -180,31 +230,49 @@ function readPartsSoon() {
   again = setTimeout(async () => {
     again = 0;
     try {
-      const response = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      const response = await fetch(location.href, {
+        headers: { Accept: "text/html" },
+        credentials: "same-origin",
+      });
       if (!response.ok || response.redirected) return;
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       for (const id of ["story", "usage", "new-results", "latest"]) {
         const [shown, next] = [document.getElementById(id), page.getElementById(id)];
         if (shown && next) morph(shown, next);
       }
-    } catch { /* the next change asks again */ }
+    } catch {
+      /* the next change asks again */
+    }
   }, PARTS_MS);
 }
 
 function told(message) {
   if (message.kind === "snapshot") {
     for (const job of message.jobs) take(job);
-    if (message.counts) { count(message.counts); last = JSON.stringify(message.counts); }
+    if (message.counts) {
+      count(message.counts);
+      last = JSON.stringify(message.counts);
+    }
     lookAfterOld(new Set(message.jobs.map((job) => job.id)));
   } else if (message.kind === "job") take(message.job);
-  else if (message.kind === "counts") { count(message.counts); last = JSON.stringify(message.counts); readPartsSoon(); }
+  else if (message.kind === "counts") {
+    count(message.counts);
+    last = JSON.stringify(message.counts);
+    readPartsSoon();
+  }
 }
 
 // Rows further down than the snapshot reaches may have changed while nothing came.
 async function lookAfterOld(known) {
-  const missing = [...rows].filter(([id, row]) => !known.has(id) && !ENDED.includes(row.querySelector(".st")?.dataset.status));
+  const missing = [...rows].filter(
+    ([id, row]) => !known.has(id) && !ENDED.includes(row.querySelector(".st")?.dataset.status),
+  );
   for (const [id, row] of missing.slice(0, 50)) {
-    try { show(row, await getJson(`/api/v1/jobs/${id}/`)); } catch { return; }
+    try {
+      show(row, await getJson(`/api/v1/jobs/${id}/`));
+    } catch {
+      return;
+    }
   }
 }
 
@@ -213,7 +281,9 @@ if (slug) {
     address: () => `/ws/projects/${encodeURIComponent(slug)}/`,
     onMessage: told,
     compare: async () => {
-      const now = JSON.stringify(await getJson(`/api/v1/projects/${encodeURIComponent(slug)}/jobs/counts/`));
+      const now = JSON.stringify(
+        await getJson(`/api/v1/projects/${encodeURIComponent(slug)}/jobs/counts/`),
+      );
       return last !== "" && now !== last;
     },
   });

@@ -14,17 +14,23 @@ export function readJson(text) {
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   const lineAt = (position) => {
-    let low = 0, high = starts.length - 1;
+    let low = 0,
+      high = starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (starts[middle] <= position) low = middle; else high = middle - 1;
+      if (starts[middle] <= position) low = middle;
+      else high = middle - 1;
     }
     return low + 1;
   };
-  const fail = (message, position) => { throw new JsonFault(message, position, lineAt(position)); };
+  const fail = (message, position) => {
+    throw new JsonFault(message, position, lineAt(position));
+  };
   let at = 0;
 
-  const space = () => { while (at < text.length && " \t\r\n".includes(text[at])) at += 1; };
+  const space = () => {
+    while (at < text.length && " \t\r\n".includes(text[at])) at += 1;
+  };
 
   function value(path, begin) {
     space();
@@ -37,7 +43,9 @@ export function readJson(text) {
   }
 
   function literal() {
-    const found = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(text.slice(at, at + 400));
+    const found = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(
+      text.slice(at, at + 400),
+    );
     if (!found) fail(`a value should be here, not ${text[at]}`, at);
     at += found[0].length;
     return JSON.parse(found[0]);
@@ -47,7 +55,8 @@ export function readJson(text) {
     const begin = at;
     at += 1;
     while (at < text.length && text[at] !== '"') {
-      if (text[at] === "\n") fail("a text has to end with a quote on its line; write a line end as \\n", begin);
+      if (text[at] === "\n")
+        fail("a text has to end with a quote on its line; write a line end as \\n", begin);
       at += text[at] === "\\" ? 2 : 1;
     }
     if (at >= text.length) fail("this text has no closing quote", begin);
@@ -55,7 +64,10 @@ export function readJson(text) {
     try {
       return JSON.parse(text.slice(begin, at));
     } catch {
-      return fail("this text holds an escape or a control character that JSON does not know", begin);
+      return fail(
+        "this text holds an escape or a control character that JSON does not know",
+        begin,
+      );
     }
   }
 
@@ -63,19 +75,34 @@ export function readJson(text) {
     const made = {};
     at += 1;
     space();
-    if (text[at] === "}") { at += 1; return made; }
+    if (text[at] === "}") {
+      at += 1;
+      return made;
+    }
     for (;;) {
       space();
       const begin = at;
-      if (text[at] !== '"') fail(text[at] === "}" ? "a comma stands before this bracket" : "a name in quotes should be here", at);
+      if (text[at] !== '"')
+        fail(
+          text[at] === "}"
+            ? "a comma stands before this bracket"
+            : "a name in quotes should be here",
+          at,
+        );
       const key = string();
       space();
       if (text[at] !== ":") fail(`a colon should follow "${key}"`, at);
       at += 1;
       made[key] = value(path ? `${path}.${key}` : key, begin);
       space();
-      if (text[at] === ",") { at += 1; continue; }
-      if (text[at] === "}") { at += 1; return made; }
+      if (text[at] === ",") {
+        at += 1;
+        continue;
+      }
+      if (text[at] === "}") {
+        at += 1;
+        return made;
+      }
       fail("a comma or } should be here", Math.min(at, text.length));
     }
   }
@@ -84,14 +111,23 @@ export function readJson(text) {
     const made = [];
     at += 1;
     space();
-    if (text[at] === "]") { at += 1; return made; }
+    if (text[at] === "]") {
+      at += 1;
+      return made;
+    }
     for (;;) {
       space();
       if (text[at] === "]") fail("a comma stands before this bracket", at);
       made.push(value(`${path}[${made.length}]`));
       space();
-      if (text[at] === ",") { at += 1; continue; }
-      if (text[at] === "]") { at += 1; return made; }
+      if (text[at] === ",") {
+        at += 1;
+        continue;
+      }
+      if (text[at] === "]") {
+        at += 1;
+        return made;
+      }
       fail("a comma or ] should be here", Math.min(at, text.length));
     }
   }

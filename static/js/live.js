@@ -16,10 +16,16 @@ export class Live {
     this.lostAt = null;
     document.querySelector("[data-lost-now]")?.addEventListener("click", () => this.now());
     window.addEventListener("online", () => this.now());
-    window.addEventListener("offline", () => { this.lost(); });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.wake(); });
+    window.addEventListener("offline", () => {
+      this.lost();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.wake();
+    });
     window.addEventListener("pagehide", () => this.socket?.close());
-    window.addEventListener("pageshow", (event) => { if (event.persisted) this.now(); });
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) this.now();
+    });
     this.show("connecting");
     this.open();
   }
@@ -27,10 +33,14 @@ export class Live {
   open() {
     clearTimeout(this.timer);
     if (this.ended) return;
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.address()}`);
+    const socket = new WebSocket(
+      `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.address()}`,
+    );
     this.socket = socket;
     this.opened = false;
-    socket.onopen = () => { this.opened = true; }; // says nothing yet: the proxy opens it also to close it with a code
+    socket.onopen = () => {
+      this.opened = true;
+    }; // says nothing yet: the proxy opens it also to close it with a code
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
       this.heard(); // the first message comes at once: every socket begins with what is known
@@ -39,7 +49,9 @@ export class Live {
       if (message.kind === "end") this.finish();
       this.onMessage(message);
     };
-    socket.onclose = (event) => { if (socket === this.socket) this.closed(event); };
+    socket.onclose = (event) => {
+      if (socket === this.socket) this.closed(event);
+    };
   }
 
   heard() {
@@ -65,8 +77,14 @@ export class Live {
   closed(event) {
     clearTimeout(this.quiet);
     if (this.ended) return;
-    if (event.code === 4401) { toSignIn(); return; }
-    if (event.code === 4403 || event.code === 4404) { this.refuse(); return; }
+    if (event.code === 4401) {
+      toSignIn();
+      return;
+    }
+    if (event.code === 4403 || event.code === 4404) {
+      this.refuse();
+      return;
+    }
     this.lost();
     if (!this.opened && this.tries > 0) this.ask();
     this.again();
@@ -87,7 +105,10 @@ export class Live {
     clearTimeout(this.timer);
     clearTimeout(this.bannerTimer);
     this.show("off");
-    this.banner("You may not see this any more, or it is gone. Ask a maintainer of the project.", false);
+    this.banner(
+      "You may not see this any more, or it is gone. Ask a maintainer of the project.",
+      false,
+    );
   }
 
   lost() {
@@ -96,7 +117,10 @@ export class Live {
     this.show("off");
     this.bannerTimer = setTimeout(() => {
       const at = this.lostAt?.toLocaleTimeString("en-GB");
-      if (at) this.banner(`Live updates are lost since ${at}, trying again. What you see is from that moment.`);
+      if (at)
+        this.banner(
+          `Live updates are lost since ${at}, trying again. What you see is from that moment.`,
+        );
     }, BANNER_MS);
   }
 
@@ -132,8 +156,14 @@ export class Live {
     try {
       behind = await this.compare();
     } catch (error) {
-      if (error.status === 401) { toSignIn(); return; }
-      if (error.status === 403 || error.status === 404) { this.refuse(); return; }
+      if (error.status === 401) {
+        toSignIn();
+        return;
+      }
+      if (error.status === 403 || error.status === 404) {
+        this.refuse();
+        return;
+      }
       behind = true;
       this.lost();
     }
@@ -146,7 +176,12 @@ export class Live {
 
   show(state) {
     this.shownUp = state === "live";
-    const words = { live: "Live", off: "Reconnecting", connecting: "Connecting", ended: "Up to date" };
+    const words = {
+      live: "Live",
+      off: "Reconnecting",
+      connecting: "Connecting",
+      ended: "Up to date",
+    };
     for (const element of document.querySelectorAll("[data-live]")) {
       element.hidden = false;
       element.dataset.live = state;

@@ -1,9 +1,9 @@
 // The window on a log. It holds a run of whole rows around what is looked at and draws at most ROWS_MAX of them between two spacers.
 // The scrollbar stands for bytes; wheel and keys move by real rows, because near the view the rows are really there.
 
+import { isTarget, rowElement } from "./logrow.js";
 import { LogStore } from "./logstore.js";
 import { addRows, LINE_MAX, parseLines } from "./logtext.js";
-import { isTarget, rowElement } from "./logrow.js";
 
 const WINDOW = 256 * 1024; // bytes of one read
 const KEPT = 8 * WINDOW; // bytes of rows in memory
@@ -20,14 +20,19 @@ export class LogView extends EventTarget {
     super();
     this.job = job;
     this.box = root.querySelector("[data-log-lines]");
-    [this.top, this.list, this.bottom] = ["top", "rows", "bottom"].map((name) => root.querySelector(`[data-log-${name}]`));
+    [this.top, this.list, this.bottom] = ["top", "rows", "bottom"].map((name) =>
+      root.querySelector(`[data-log-${name}]`),
+    );
     this.query = "";
     this.mark = null;
     this.follow = false;
     this.live = false; // more may come
     this.reset(0);
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    new ResizeObserver(() => { if (this.follow) this.toBottom(); else this.settle(); }).observe(this.box);
+    new ResizeObserver(() => {
+      if (this.follow) this.toBottom();
+      else this.settle();
+    }).observe(this.box);
   }
 
   reset(attempt) {
@@ -41,23 +46,45 @@ export class LogView extends EventTarget {
     this.draw(0, 0);
   }
 
-  get end() { return this.store.end; }
-  get atStart() { return this.first === 0 && this.from === 0; }
-  get atEnd() { return this.last === this.rows.length && this.to >= this.end; }
-  get look() { return { query: this.query, mark: this.mark, onWhole: (row) => { row.whole = true; this.redraw(row); } }; }
+  get end() {
+    return this.store.end;
+  }
+  get atStart() {
+    return this.first === 0 && this.from === 0;
+  }
+  get atEnd() {
+    return this.last === this.rows.length && this.to >= this.end;
+  }
+  get look() {
+    return {
+      query: this.query,
+      mark: this.mark,
+      onWhole: (row) => {
+        row.whole = true;
+        this.redraw(row);
+      },
+    };
+  }
 
   // How many lines there are by now.
-  get lineCount() { return this.store.lineCount; }
+  get lineCount() {
+    return this.store.lineCount;
+  }
 
-  changed() { this.dispatchEvent(new Event("change")); }
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
 
   // ---- opening a place ----
 
-  async openEnd() { return this.openAt(Number.MAX_SAFE_INTEGER, "bottom"); }
+  async openEnd() {
+    return this.openAt(Number.MAX_SAFE_INTEGER, "bottom");
+  }
 
   // Show the row that holds byte `offset`: at the "top", in the "center", or the log's end at the "bottom".
   async openAt(offset, where, mark = null) {
-    const generation = (this.generation += 1);
+    this.generation += 1;
+    const generation = this.generation;
     this.mark = mark;
     this.reading = false;
     const held = this.rows.length && offset >= this.from && offset < this.to;
@@ -66,7 +93,9 @@ export class LogView extends EventTarget {
       if (generation !== this.generation) return false;
       const at = Math.min(offset, this.end);
       const from = Math.max(0, where === "bottom" ? this.end - WINDOW : at - WINDOW / 2);
-      const lines = this.end ? await this.store.lines(from, Math.min(this.end, from + WINDOW + LINE_MAX)) : [];
+      const lines = this.end
+        ? await this.store.lines(from, Math.min(this.end, from + WINDOW + LINE_MAX))
+        : [];
       if (generation !== this.generation) return false;
       this.rows = [];
       addRows(this.rows, lines);
@@ -80,10 +109,12 @@ export class LogView extends EventTarget {
   }
 
   indexOf(offset) {
-    let low = 0, high = this.rows.length - 1;
+    let low = 0,
+      high = this.rows.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.rows[middle].end > offset) high = middle; else low = middle + 1;
+      if (this.rows[middle].end > offset) high = middle;
+      else low = middle + 1;
     }
     return Math.max(0, low);
   }
@@ -97,7 +128,8 @@ export class LogView extends EventTarget {
     this.draw(Math.max(0, index - ROWS_MAX / 2), Math.min(this.rows.length, index + ROWS_MAX / 2));
     const row = this.rows[index]?.element;
     if (!row) return;
-    const above = where === "center" ? Math.max(0, (this.box.clientHeight - row.offsetHeight) / 2) : 0;
+    const above =
+      where === "center" ? Math.max(0, (this.box.clientHeight - row.offsetHeight) / 2) : 0;
     this.scrollTo(this.topPixels + row.offsetTop - this.list.offsetTop - above);
     this.settle();
   }
@@ -132,11 +164,20 @@ export class LogView extends EventTarget {
   // Draw again what is drawn (another query, another mark), without moving.
   refresh() {
     for (const row of this.rows.slice(this.first, this.last)) this.redraw(row);
-    this.list.querySelectorAll(".target").forEach((element) => element.setAttribute("aria-current", "true"));
+    for (const element of this.list.querySelectorAll(".target")) {
+      element.setAttribute("aria-current", "true");
+    }
   }
 
-  idealTop() { return this.atStart || !this.rows.length ? 0 : this.rows[this.first].offset * this.pixelsPerByte; }
-  setTop(pixels) { this.topPixels = Math.max(0, pixels); this.top.style.height = `${this.topPixels}px`; }
+  idealTop() {
+    return this.atStart || !this.rows.length
+      ? 0
+      : this.rows[this.first].offset * this.pixelsPerByte;
+  }
+  setTop(pixels) {
+    this.topPixels = Math.max(0, pixels);
+    this.top.style.height = `${this.topPixels}px`;
+  }
 
   setBottom() {
     const last = this.rows[this.last - 1];
@@ -165,24 +206,35 @@ export class LogView extends EventTarget {
     }
     this.own = undefined;
     this.seen = position;
-    if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.settle(); });
+    if (!this.frame)
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.settle();
+      });
     clearTimeout(this.idle);
     this.idle = setTimeout(() => this.align(), IDLE_MS);
   }
 
-  atBottom() { return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4; }
+  atBottom() {
+    return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
+  }
 
   // Have rows drawn wherever the view is: further ones near an edge, other ones after a jump of the scrollbar.
   settle() {
     if (!this.rows.length) return;
     for (let round = 0; round < 12; round += 1) {
-      const view = this.box.scrollTop, height = this.box.clientHeight;
+      const view = this.box.scrollTop,
+        height = this.box.clientHeight;
       const end = this.topPixels + this.list.offsetHeight;
-      if ((view > end + NEAR && !this.atEnd) || (view + height < this.topPixels - NEAR && !this.atStart)) {
+      if (
+        (view > end + NEAR && !this.atEnd) ||
+        (view + height < this.topPixels - NEAR && !this.atStart)
+      ) {
         this.jump();
         return;
       }
-      const moved = (end - view - height < NEAR && this.down()) || (view - this.topPixels < NEAR && this.up());
+      const moved =
+        (end - view - height < NEAR && this.down()) || (view - this.topPixels < NEAR && this.up());
       if (!moved) return;
     }
   }
@@ -264,8 +316,10 @@ export class LogView extends EventTarget {
         ? await this.store.lines(this.to, Math.min(this.end, this.to + WINDOW + LINE_MAX))
         : await this.store.lines(Math.max(0, this.from - WINDOW), this.from);
       if (generation !== this.generation) return;
-      if (below) this.append(lines); else this.prepend(lines);
-    } catch { // the next scroll asks again
+      if (below) this.append(lines);
+      else this.prepend(lines);
+    } catch {
+      // the next scroll asks again
       return;
     } finally {
       if (generation === this.generation) this.reading = false;
@@ -328,7 +382,13 @@ export class LogView extends EventTarget {
     this.store.lineCount += count;
     const next = this.rows.length ? this.rows[this.rows.length - 1] : null;
     const number = next ? next.number + next.count : 1;
-    if (reachedEnd && offset === this.to && bytes.length === end - offset && end - this.from < KEPT * 2) this.append(parseLines(bytes, offset, number));
+    if (
+      reachedEnd &&
+      offset === this.to &&
+      bytes.length === end - offset &&
+      end - this.from < KEPT * 2
+    )
+      this.append(parseLines(bytes, offset, number));
     if (!this.follow) {
       this.fresh += count;
       this.setBottom();
@@ -375,6 +435,7 @@ export class LogView extends EventTarget {
 
   markAt(offset) {
     this.mark = offset;
-    for (const row of this.rows.slice(this.first, this.last)) row.element?.classList.toggle("target", isTarget(row, offset));
+    for (const row of this.rows.slice(this.first, this.last))
+      row.element?.classList.toggle("target", isTarget(row, offset));
   }
 }

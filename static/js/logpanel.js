@@ -5,8 +5,20 @@ import { LogView } from "./log.js";
 import { LogSearch } from "./logsearch.js";
 import { size } from "./logtext.js";
 
-const stored = (name, fallback) => { try { return localStorage.getItem(`mimir-log-${name}`) ?? fallback; } catch { return fallback; } };
-const store = (name, value) => { try { localStorage.setItem(`mimir-log-${name}`, value); } catch { /* storage may be off */ } };
+const stored = (name, fallback) => {
+  try {
+    return localStorage.getItem(`mimir-log-${name}`) ?? fallback;
+  } catch {
+    return fallback;
+  }
+};
+const store = (name, value) => {
+  try {
+    localStorage.setItem(`mimir-log-${name}`, value);
+  } catch {
+    /* storage may be off */
+  }
+};
 
 const SHORT_LINES = 10;
 
@@ -19,7 +31,23 @@ export class LogPanel {
     this.errors = null;
     const part = (name) => root.querySelector(`[data-log-${name}]`);
     this.part = Object.fromEntries(
-      ["lines", "find", "hits", "count", "prev", "next", "times", "wrap", "follow", "error", "new", "empty", "lines-count", "size", "state"].map((name) => [name, part(name)]),
+      [
+        "lines",
+        "find",
+        "hits",
+        "count",
+        "prev",
+        "next",
+        "times",
+        "wrap",
+        "follow",
+        "error",
+        "new",
+        "empty",
+        "lines-count",
+        "size",
+        "state",
+      ].map((name) => [name, part(name)]),
     );
     this.input = this.part.find.querySelector("input");
     this.liveAt = { attempt: Number(root.dataset.latest), offset: 0 };
@@ -27,7 +55,9 @@ export class LogPanel {
     this.view.addEventListener("change", () => this.foot());
   }
 
-  get ended() { return ["succeeded", "failed", "cancelled"].includes(this.root.dataset.status); }
+  get ended() {
+    return ["succeeded", "failed", "cancelled"].includes(this.root.dataset.status);
+  }
 
   // Open where the address says, else at the first error of a failed job, else at the end of what is live, else at the top.
   async open(attempt) {
@@ -42,8 +72,11 @@ export class LogPanel {
     else if (this.view.live) {
       await this.view.openEnd();
       this.view.setFollow(true);
-    } else if (this.root.dataset.status === "failed" && latest && (await this.firstError())) { /* shown */ } else await this.view.openAt(0, "top");
-    if (latest && this.liveAt.offset < this.view.end) this.liveAt = { attempt, offset: this.view.end };
+    } else if (this.root.dataset.status === "failed" && latest && (await this.firstError())) {
+      /* shown */
+    } else await this.view.openAt(0, "top");
+    if (latest && this.liveAt.offset < this.view.end)
+      this.liveAt = { attempt, offset: this.view.end };
     this.foot();
     if (this.root.dataset.status === "failed" && !this.errors) this.firstError(false);
   }
@@ -59,24 +92,46 @@ export class LogPanel {
     const { part, view } = this;
     this.setTimes(stored("times", "1") === "1");
     this.setWrap(stored("wrap", "1") === "1");
-    part.times.addEventListener("click", () => this.setTimes(part.times.getAttribute("aria-pressed") !== "true"));
-    part.wrap.addEventListener("click", () => this.setWrap(part.wrap.getAttribute("aria-pressed") !== "true"));
+    part.times.addEventListener("click", () =>
+      this.setTimes(part.times.getAttribute("aria-pressed") !== "true"),
+    );
+    part.wrap.addEventListener("click", () =>
+      this.setWrap(part.wrap.getAttribute("aria-pressed") !== "true"),
+    );
     part.follow.addEventListener("click", () => this.toggleFollow());
     part.error.addEventListener("click", (event) => this.stepError(event.shiftKey ? -1 : 1));
     part.new.addEventListener("click", () => this.toEnd());
-    part.find.addEventListener("submit", (event) => { event.preventDefault(); this.find(1); });
+    part.find.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.find(1);
+    });
     part.prev.addEventListener("click", () => this.step(-1));
     part.next.addEventListener("click", () => this.step(1));
     this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); this.find(-1); }
-      if (event.key === "Escape") { this.input.value = ""; this.stopSearch(); part.lines.focus(); }
+      if (event.key === "Enter" && event.shiftKey) {
+        event.preventDefault();
+        this.find(-1);
+      }
+      if (event.key === "Escape") {
+        this.input.value = "";
+        this.stopSearch();
+        part.lines.focus();
+      }
     });
-    this.input.addEventListener("input", () => { if (!this.input.value) this.stopSearch(); });
+    this.input.addEventListener("input", () => {
+      if (!this.input.value) this.stopSearch();
+    });
     part.lines.addEventListener("keydown", (event) => this.key(event));
     part.lines.addEventListener("click", (event) => this.clicked(event));
     document.addEventListener("selectionchange", () => {
       const selection = document.getSelection();
-      if (view.follow && selection && !selection.isCollapsed && part.lines.contains(selection.anchorNode)) view.setFollow(false);
+      if (
+        view.follow &&
+        selection &&
+        !selection.isCollapsed &&
+        part.lines.contains(selection.anchorNode)
+      )
+        view.setFollow(false);
     });
     window.addEventListener("live", () => this.foot());
     window.addEventListener("hashchange", () => {
@@ -95,7 +150,8 @@ export class LogPanel {
     this.part.wrap.setAttribute("aria-pressed", String(wanted));
     this.part.lines.classList.toggle("nowrap", !wanted);
     store("wrap", wanted ? "1" : "0");
-    if (this.view.follow) this.view.toBottom(); else this.view.settle();
+    if (this.view.follow) this.view.toBottom();
+    else this.view.settle();
   }
 
   toggleFollow() {
@@ -104,7 +160,10 @@ export class LogPanel {
   }
 
   async toEnd() {
-    if (this.waitingAttempt) { await this.open(this.waitingAttempt); return; }
+    if (this.waitingAttempt) {
+      await this.open(this.waitingAttempt);
+      return;
+    }
     if (this.view.live) this.view.setFollow(true);
     else await this.view.openEnd();
   }
@@ -119,10 +178,16 @@ export class LogPanel {
       t: () => this.part.times.click(),
       n: () => this.step(1),
       N: () => this.step(-1),
-      g: () => { this.view.setFollow(false); this.view.openAt(0, "top"); },
+      g: () => {
+        this.view.setFollow(false);
+        this.view.openAt(0, "top");
+      },
       G: () => this.toEnd(),
       "/": () => this.input.focus(),
-      Home: () => { this.view.setFollow(false); this.view.openAt(0, "top"); },
+      Home: () => {
+        this.view.setFollow(false);
+        this.view.openAt(0, "top");
+      },
       End: () => this.toEnd(),
     }[event.key];
     if (!act) return;
@@ -161,7 +226,10 @@ export class LogPanel {
   async find(by) {
     const text = this.input.value;
     if (!text) return;
-    if (this.search?.text === text) { await this.step(by); return; }
+    if (this.search?.text === text) {
+      await this.step(by);
+      return;
+    }
     this.stopSearch();
     const search = new LogSearch(this.job, this.view.attempt, { q: text });
     search.text = text;
@@ -173,7 +241,11 @@ export class LogPanel {
     let shown = false;
     try {
       await search.run(() => {
-        if (!shown && search.matches.length && (search.done || search.matches.some((match) => match.offset >= from))) {
+        if (
+          !shown &&
+          search.matches.length &&
+          (search.done || search.matches.some((match) => match.offset >= from))
+        ) {
           shown = true;
           search.begin(from);
           this.showMatch();
@@ -183,7 +255,8 @@ export class LogPanel {
       if (!shown && search.begin(0)) this.showMatch();
       if (!search.matches.length) this.view.refresh();
     } catch (error) {
-      if (error.name !== "AbortError") this.part.count.textContent = error.detail?.q || error.message;
+      if (error.name !== "AbortError")
+        this.part.count.textContent = error.detail?.q || error.message;
       return;
     }
     this.part.count.textContent = search.words;
@@ -208,7 +281,9 @@ export class LogPanel {
     const errors = new LogSearch(this.job, this.view.attempt, { errors: "1" });
     this.errors = errors;
     try {
-      await errors.run(() => { this.part.error.hidden = !errors.matches.length; });
+      await errors.run(() => {
+        this.part.error.hidden = !errors.matches.length;
+      });
     } catch {
       return false;
     }
@@ -218,7 +293,10 @@ export class LogPanel {
   }
 
   async stepError(by) {
-    if (!this.errors) { await this.firstError(true); return; }
+    if (!this.errors) {
+      await this.firstError(true);
+      return;
+    }
     const match = this.errors.step(by);
     if (!match) return;
     this.view.setFollow(false);
@@ -229,7 +307,11 @@ export class LogPanel {
 
   // Bytes of a log came over the socket; those that were told before are passed over.
   told({ attempt, offset, end, text }) {
-    if (attempt < this.liveAt.attempt || (attempt === this.liveAt.attempt && end <= this.liveAt.offset)) return;
+    if (
+      attempt < this.liveAt.attempt ||
+      (attempt === this.liveAt.attempt && end <= this.liveAt.offset)
+    )
+      return;
     const newer = attempt > this.liveAt.attempt;
     this.liveAt = { attempt, offset: end };
     if (attempt === this.view.attempt) {
@@ -277,12 +359,19 @@ export class LogPanel {
     part.lines.hidden = !view.end;
     part.lines.classList.toggle("short", !view.live && view.lineCount <= SHORT_LINES); // no empty box below a few lines
     part.state.parentElement.parentElement.hidden = !view.end;
-    if (!view.end) part.empty.textContent = this.ended || !view.live ? "This attempt wrote nothing." : this.root.dataset.empty;
+    if (!view.end)
+      part.empty.textContent =
+        this.ended || !view.live ? "This attempt wrote nothing." : this.root.dataset.empty;
     const lines = view.lineCount;
-    part["lines-count"].textContent = view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";
+    part["lines-count"].textContent =
+      view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";
     part.size.textContent = view.end ? size(view.end) : "";
     part.state.textContent = this.stateWords();
-    const pill = this.waitingAttempt ? `Attempt ${this.waitingAttempt} writes now` : view.fresh && view.live && !view.follow ? `${view.fresh.toLocaleString("en")} new ${view.fresh === 1 ? "line" : "lines"}` : "";
+    const pill = this.waitingAttempt
+      ? `Attempt ${this.waitingAttempt} writes now`
+      : view.fresh && view.live && !view.follow
+        ? `${view.fresh.toLocaleString("en")} new ${view.fresh === 1 ? "line" : "lines"}`
+        : "";
     part.new.hidden = !pill;
     part.new.querySelector("span").textContent = pill;
   }
@@ -293,6 +382,8 @@ export class LogPanel {
     if (view.live && document.documentElement.dataset.lost) return "waits for the connection";
     if (view.live) return view.follow ? "live, follows the end" : "live";
     if (!view.end) return "";
-    return this.closed || this.ended || view.attempt < Number(this.root.dataset.latest) ? "ends early: its last lines may be missing" : "";
+    return this.closed || this.ended || view.attempt < Number(this.root.dataset.latest)
+      ? "ends early: its last lines may be missing"
+      : "";
   }
 }

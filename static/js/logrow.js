@@ -1,7 +1,7 @@
 // One row of a log as an element. Everything that a log holds becomes text nodes; nothing of it is ever parsed as HTML.
 
-import { clock, exact } from "./time.js";
 import { pieces, segments, shownText, size } from "./logtext.js";
+import { clock, exact } from "./time.js";
 
 const LINK = /https?:\/\/[A-Za-z0-9._~:/?#[\]@!$&'()*+,;=%-]*[A-Za-z0-9/_~=#%-]/g;
 
@@ -20,7 +20,8 @@ export function rowElement(row, look) {
 // What Mimir itself says stands in the log on stderr, so that stdout is what the work wrote: it is no error.
 const isOurs = (row) => row.stream === "stderr" && row.text.startsWith("mimir: ");
 
-export const isTarget = (row, offset) => offset !== null && offset !== undefined && row.offset <= offset && offset < row.end;
+export const isTarget = (row, offset) =>
+  offset !== null && offset !== undefined && row.offset <= offset && offset < row.end;
 
 function numberOf(row) {
   const link = document.createElement("a");
@@ -89,7 +90,8 @@ function appendMarked(parent, text, query) {
     return;
   }
   const low = text.toLowerCase();
-  if (low.length !== text.length) { // lower case changed lengths: positions would be wrong
+  if (low.length !== text.length) {
+    // lower case changed lengths: positions would be wrong
     appendLinked(parent, text);
     return;
   }

@@ -27,9 +27,13 @@ export class LogSearch {
     }
   }
 
-  stop() { this.stopped.abort(); }
+  stop() {
+    this.stopped.abort();
+  }
 
-  get current() { return this.matches[this.at] ?? null; }
+  get current() {
+    return this.matches[this.at] ?? null;
+  }
 
   // The match to begin with: the first one at or after `offset`.
   begin(offset) {
@@ -45,8 +49,14 @@ export class LogSearch {
   }
 
   get words() {
-    const many = this.matches.length >= MATCHES_MAX ? `over ${MATCHES_MAX.toLocaleString("en")}` : this.matches.length.toLocaleString("en");
-    const part = this.done || this.matches.length >= MATCHES_MAX ? "" : `, ${Math.floor(this.fraction * 100)} % searched`;
+    const many =
+      this.matches.length >= MATCHES_MAX
+        ? `over ${MATCHES_MAX.toLocaleString("en")}`
+        : this.matches.length.toLocaleString("en");
+    const part =
+      this.done || this.matches.length >= MATCHES_MAX
+        ? ""
+        : `, ${Math.floor(this.fraction * 100)} % searched`;
     if (!this.matches.length) return this.done ? "no match" : `none yet${part}`;
     return `${(this.at + 1).toLocaleString("en")} of ${many}${part}`;
   }

@@ -13,11 +13,18 @@ export class LogStore {
   }
 
   async bytes(offset, limit) {
-    const response = await request(`${this.path}?attempt=${this.attempt}&offset=${offset}&limit=${limit}`, { headers: { Accept: "text/plain" } });
+    const response = await request(
+      `${this.path}?attempt=${this.attempt}&offset=${offset}&limit=${limit}`,
+      { headers: { Accept: "text/plain" } },
+    );
     const number = (name) => Number(response.headers.get(name) || 0);
     this.end = Math.max(this.end, number("Log-End"));
     this.complete = response.headers.get("Log-Complete") === "true";
-    return { data: new Uint8Array(await response.arrayBuffer()), offset: number("Log-Offset"), line: number("Log-Line") || 1 };
+    return {
+      data: new Uint8Array(await response.arrayBuffer()),
+      offset: number("Log-Offset"),
+      line: number("Log-Line") || 1,
+    };
   }
 
   // The stored lines that begin at or after `from` and end at or before `to`; at least one if there is one.
@@ -45,17 +52,34 @@ export class LogStore {
   // Where line `number` begins, or the last line when there are fewer. By interpolation: a few short reads.
   async offsetOf(number) {
     await this.look();
-    let low = 0, lowLine = 1, high = this.end, highLine = null;
+    let low = 0,
+      lowLine = 1,
+      high = this.end,
+      highLine = null;
     for (let round = 0; round < 40 && low < high; round += 1) {
       const share = highLine === null ? 0.5 : (number - lowLine) / Math.max(1, highLine - lowLine);
-      const guess = number <= lowLine ? low : Math.floor(low + (high - low) * Math.min(Math.max(share, 0), 1));
-      const from = Math.max(low, Math.min(guess, high - 1) - (round % 3 === 2 ? Math.floor((high - low) / 4) : 4 * LINE_MAX));
+      const guess =
+        number <= lowLine ? low : Math.floor(low + (high - low) * Math.min(Math.max(share, 0), 1));
+      const from = Math.max(
+        low,
+        Math.min(guess, high - 1) - (round % 3 === 2 ? Math.floor((high - low) / 4) : 4 * LINE_MAX),
+      );
       const lines = await this.lines(from, Math.min(from + 8 * LINE_MAX, this.end));
-      if (!lines.length) { high = from; continue; }
+      if (!lines.length) {
+        high = from;
+        continue;
+      }
       const last = lines[lines.length - 1];
-      if (number >= lines[0].number && number <= last.number) return lines[number - lines[0].number].offset;
-      if (number < lines[0].number) { high = lines[0].offset; highLine = lines[0].number; }
-      else { low = last.end; lowLine = last.number + 1; if (low >= this.end) return last.offset; }
+      if (number >= lines[0].number && number <= last.number)
+        return lines[number - lines[0].number].offset;
+      if (number < lines[0].number) {
+        high = lines[0].offset;
+        highLine = lines[0].number;
+      } else {
+        low = last.end;
+        lowLine = last.number + 1;
+        if (low >= this.end) return last.offset;
+      }
     }
     return low;
   }

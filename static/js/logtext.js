@@ -12,7 +12,14 @@ export function parseLines(bytes, offset, number) {
   for (;;) {
     const end = bytes.indexOf(10, at);
     if (end < 0) return lines;
-    lines.push(storedLine(utf8.decode(bytes.subarray(at, end)), offset + at, offset + end + 1, number + lines.length));
+    lines.push(
+      storedLine(
+        utf8.decode(bytes.subarray(at, end)),
+        offset + at,
+        offset + end + 1,
+        number + lines.length,
+      ),
+    );
     at = end + 1;
   }
 }
@@ -20,7 +27,15 @@ export function parseLines(bytes, offset, number) {
 function storedLine(raw, offset, end, number) {
   const found = /^(\S+) (stdout|stderr) ([FP]) ?/.exec(raw);
   if (!found) return { offset, end, number, at: "", stream: "stdout", part: false, text: raw };
-  return { offset, end, number, at: found[1], stream: found[2], part: found[3] === "P", text: raw.slice(found[0].length) };
+  return {
+    offset,
+    end,
+    number,
+    at: found[1],
+    stream: found[2],
+    part: found[3] === "P",
+    text: raw.slice(found[0].length),
+  };
 }
 
 // Rows from stored lines. Parts of one line are joined while they are short, so that a progress bar is one row; a part that is
@@ -29,14 +44,31 @@ export function addRows(rows, lines) {
   let changed = null;
   for (const line of lines) {
     const last = rows[rows.length - 1];
-    if (last && last.open && last.stream === line.stream && last.text.length < SHOWN_MAX && last.end === line.offset) {
+    if (
+      last?.open &&
+      last.stream === line.stream &&
+      last.text.length < SHOWN_MAX &&
+      last.end === line.offset
+    ) {
       last.text = lastState(last.text + line.text);
       last.end = line.end;
       last.count += 1;
       last.open = line.part;
       changed = last;
     } else {
-      rows.push({ offset: line.offset, end: line.end, number: line.number, count: 1, at: line.at, stream: line.stream, open: line.part, more: Boolean(last?.open && last.stream === line.stream && last.end === line.offset), text: lastState(line.text), element: null, whole: false });
+      rows.push({
+        offset: line.offset,
+        end: line.end,
+        number: line.number,
+        count: 1,
+        at: line.at,
+        stream: line.stream,
+        open: line.part,
+        more: Boolean(last?.open && last.stream === line.stream && last.end === line.offset),
+        text: lastState(line.text),
+        element: null,
+        whole: false,
+      });
     }
   }
   return changed;
@@ -51,7 +83,7 @@ export function lastState(text) {
 
 const COLOURS = ["k", "r", "g", "y", "bl", "m", "c", ""];
 // CSI sequences, OSC sequences with their text, and any other escape of two characters.
-// eslint-disable-next-line no-control-regex
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are control characters
 const ESCAPE = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?/g;
 
 // [{text, kinds}] of a line; `kinds` are class names. Only colours and weights are kept of escape codes, everything else goes.
@@ -59,7 +91,9 @@ export function segments(line) {
   const made = [];
   const state = { colour: "", b: false, d: false, i: false, u: false, v: false };
   let at = 0;
-  const push = (text) => { if (text) made.push({ text, kinds: kindsOf(state) }); };
+  const push = (text) => {
+    if (text) made.push({ text, kinds: kindsOf(state) });
+  };
   for (const found of line.matchAll(ESCAPE)) {
     push(line.slice(at, found.index));
     at = found.index + found[0].length;
@@ -79,26 +113,31 @@ function rendition(state, parameters) {
   const codes = parameters.split(/[;:]/).map(Number);
   for (let index = 0; index < codes.length; index += 1) {
     const code = codes[index] || 0;
-    if (code === 0) Object.assign(state, { colour: "", b: false, d: false, i: false, u: false, v: false });
+    if (code === 0)
+      Object.assign(state, { colour: "", b: false, d: false, i: false, u: false, v: false });
     else if (code === 1) state.b = true;
     else if (code === 2) state.d = true;
     else if (code === 3) state.i = true;
     else if (code === 4) state.u = true;
     else if (code === 7) state.v = true;
-    else if (code === 22) { state.b = false; state.d = false; }
-    else if (code === 23) state.i = false;
+    else if (code === 22) {
+      state.b = false;
+      state.d = false;
+    } else if (code === 23) state.i = false;
     else if (code === 24) state.u = false;
     else if (code === 27) state.v = false;
     else if (code === 39) state.colour = "";
     else if (code >= 30 && code <= 37) state.colour = COLOURS[code - 30];
     else if (code >= 90 && code <= 97) state.colour = COLOURS[code - 90];
-    else if (code === 38 || code === 48) index += codes[index + 1] === 5 ? 2 : codes[index + 1] === 2 ? 4 : 0;
+    else if (code === 38 || code === 48)
+      index += codes[index + 1] === 5 ? 2 : codes[index + 1] === 2 ? 4 : 0;
   }
 }
 
 // Characters that would not be seen, or would turn the text around, as in mimir/frontend/text.py.
-// eslint-disable-next-line no-control-regex
-const HIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+const HIDDEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it finds control characters
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 
 // [{text, hidden}]: `hidden` pieces stand for one such character each.
 export function pieces(text) {
@@ -125,13 +164,17 @@ export function shownText(row) {
   return { text: row.text.slice(0, SHOWN_MAX), cut: row.text.length - SHOWN_MAX };
 }
 
-export const plain = (text) => segments(text).map((segment) => segment.text).join("");
+export const plain = (text) =>
+  segments(text)
+    .map((segment) => segment.text)
+    .join("");
 
 export function size(bytes) {
   const units = ["B", "KB", "MB", "GB", "TB"];
   let amount = bytes;
   for (const unit of units) {
-    if (amount < 999.5 || unit === "TB") return `${unit === "B" || amount >= 100 ? Math.round(amount) : Number(amount.toPrecision(3))} ${unit}`;
+    if (amount < 999.5 || unit === "TB")
+      return `${unit === "B" || amount >= 100 ? Math.round(amount) : Number(amount.toPrecision(3))} ${unit}`;
     amount /= 1000;
   }
   return "";

@@ -1,7 +1,15 @@
 // Make one part of the page like another, changing only what differs: focus, selection, scroll and open details stay.
 // Elements with `data-keep` are left alone; those with an id or a data-seq are recognised when their place changed.
 
-const OWN = new Set(["open", "data-live", "data-lost", "data-sent", "data-asked", "data-opened", "data-folded"]); // attributes that the page's script or the reader sets
+const OWN = new Set([
+  "open",
+  "data-live",
+  "data-lost",
+  "data-sent",
+  "data-asked",
+  "data-opened",
+  "data-folded",
+]); // attributes that the page's script or the reader sets
 
 export function morph(from, to) {
   if ("keep" in from.dataset) {
@@ -13,7 +21,8 @@ export function morph(from, to) {
 }
 
 function attributes(from, to) {
-  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !OWN.has(name) && !own(from, name)) from.removeAttribute(name);
+  for (const { name } of [...from.attributes])
+    if (!to.hasAttribute(name) && !OWN.has(name) && !own(from, name)) from.removeAttribute(name);
   for (const { name, value } of [...to.attributes]) {
     if (OWN.has(name) || own(from, name)) continue;
     if (from.getAttribute(name) !== value) from.setAttribute(name, value);
@@ -24,9 +33,12 @@ function attributes(from, to) {
 const own = (element, name) => element.localName === "time" && name === "title";
 
 // Texts that the script keeps true.
-const ticking = (element) => (element.localName === "time" && element.hasAttribute("datetime")) || "since" in (element.dataset || {});
+const ticking = (element) =>
+  (element.localName === "time" && element.hasAttribute("datetime")) ||
+  "since" in (element.dataset || {});
 
-const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset?.seq || node.dataset?.step || "" : "");
+const keyOf = (node) =>
+  node.nodeType === 1 ? node.id || node.dataset?.seq || node.dataset?.step || "" : "";
 
 function same(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
@@ -45,9 +57,13 @@ function find(at, wanted, list, index) {
   while (found && found.nodeType !== 1) found = found.nextSibling;
   const first = found;
   let gone = 0;
-  for (; found && !same(found, wanted); found = found.nextSibling) if (found.nodeType === 1) gone += 1;
+  for (; found && !same(found, wanted); found = found.nextSibling)
+    if (found.nodeType === 1) gone += 1;
   if (!found || !gone) return found;
-  const come = list.slice(index).filter((one) => one.nodeType === 1).findIndex((one) => same(first, one));
+  const come = list
+    .slice(index)
+    .filter((one) => one.nodeType === 1)
+    .findIndex((one) => same(first, one));
   return come < 0 || gone <= come ? found : null;
 }
 

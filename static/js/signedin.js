@@ -10,7 +10,8 @@ let asking = null; // the open dialog's answer: one dialog at a time
 // Every form and script of the page uses this token from now on.
 function useToken(token) {
   document.querySelector('meta[name="csrf-token"]')?.setAttribute("content", token);
-  for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = token;
+  for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]"))
+    input.value = token;
 }
 
 function element(name, attributes = {}, ...children) {
@@ -21,14 +22,24 @@ function element(name, attributes = {}, ...children) {
 }
 
 function field(label, id, attributes) {
-  return element("div", { class: "f" }, element("label", { for: id }, label), element("input", { id, required: "", ...attributes }));
+  return element(
+    "div",
+    { class: "f" },
+    element("label", { for: id }, label),
+    element("input", { id, required: "", ...attributes }),
+  );
 }
 
 async function signIn(form, told) {
   const body = new URLSearchParams(new FormData(form));
   const state = await sessionState();
   const headers = { Accept: "application/json", "X-CSRFToken": state?.csrf || "" };
-  const response = await fetch("/signin/", { method: "POST", body, headers, credentials: "same-origin" });
+  const response = await fetch("/signin/", {
+    method: "POST",
+    body,
+    headers,
+    credentials: "same-origin",
+  });
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
   told.textContent = answer.message || `The server answered ${response.status}.`;
@@ -44,12 +55,30 @@ function ask() {
   const submit = element("button", { class: "btn pri", type: "submit" }, "Sign in");
   const cancel = element("button", { class: "btn", type: "button" }, "Cancel");
   const form = element(
-    "form", { class: "form", method: "dialog" },
-    field("User name", "again-username", { name: "username", autocomplete: "username", autocapitalize: "none", value: name }),
-    field("Password", "again-password", { name: "password", type: "password", autocomplete: "current-password", "aria-describedby": "again-error" }),
-    told, element("div", { class: "row" }, cancel, submit),
+    "form",
+    { class: "form", method: "dialog" },
+    field("User name", "again-username", {
+      name: "username",
+      autocomplete: "username",
+      autocapitalize: "none",
+      value: name,
+    }),
+    field("Password", "again-password", {
+      name: "password",
+      type: "password",
+      autocomplete: "current-password",
+      "aria-describedby": "again-error",
+    }),
+    told,
+    element("div", { class: "row" }, cancel, submit),
   );
-  const dialog = element("dialog", { "aria-labelledby": "again-title", class: "again" }, element("h2", { id: "again-title" }, "Sign in again"), element("p", {}, MESSAGE), form);
+  const dialog = element(
+    "dialog",
+    { "aria-labelledby": "again-title", class: "again" },
+    element("h2", { id: "again-title" }, "Sign in again"),
+    element("p", {}, MESSAGE),
+    form,
+  );
   document.body.append(dialog);
   let result = null;
   cancel.addEventListener("click", () => dialog.close());
@@ -66,7 +95,10 @@ function ask() {
     if (result) dialog.close();
   });
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => { dialog.remove(); resolve(result); });
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(result);
+    });
     dialog.showModal();
     form.elements[name ? "password" : "username"].focus();
   });
@@ -83,7 +115,11 @@ export async function signInAgain() {
 }
 
 async function signInByDialog() {
-  asking ||= ask().then((state) => (state ? taken(state) : false)).finally(() => { asking = null; });
+  asking ||= ask()
+    .then((state) => (state ? taken(state) : false))
+    .finally(() => {
+      asking = null;
+    });
   return asking; // one answer for all callers, so no form is sent as another user
 }
 
@@ -95,7 +131,11 @@ function taken(state) {
 // {username, csrf} of this browser's session, null when the server refuses to say. Rejects when it does not answer.
 async function sessionState() {
   const signal = AbortSignal.timeout(CHECK_MS);
-  const response = await fetch("/session/", { headers: { Accept: "application/json" }, credentials: "same-origin", signal });
+  const response = await fetch("/session/", {
+    headers: { Accept: "application/json" },
+    credentials: "same-origin",
+    signal,
+  });
   if (response.status === 503) throw new Error("unavailable");
   return response.ok ? response.json() : null;
 }
@@ -105,7 +145,9 @@ async function sameUser(username) {
   if (!before || before === username) return true;
   document.body.dataset.user = username;
   const { say } = await import("./app.js");
-  say(`You are signed in as ${username} now, not as ${before}. Nothing was sent. Check the page, then send it again.`);
+  say(
+    `You are signed in as ${username} now, not as ${before}. Nothing was sent. Check the page, then send it again.`,
+  );
   return false;
 }
 
@@ -126,26 +168,41 @@ async function mayPost() {
 
 async function tellNothingSent() {
   const { say } = await import("./app.js");
-  say("The server does not answer. Nothing was sent; your text is kept on this page. Try again in a moment.");
+  say(
+    "The server does not answer. Nothing was sent; your text is kept on this page. Try again in a moment.",
+  );
 }
 
-const checked = new WeakSet(), checking = new WeakSet();
+const checked = new WeakSet(),
+  checking = new WeakSet();
 
-document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  const button = event.submitter;
-  const address = new URL(button?.getAttribute("formaction") || form.getAttribute("action") || "", location.href);
-  if (form.getAttribute("method")?.toLowerCase() !== "post" || OWN.includes(address.pathname) || !document.body.dataset.user) return;
-  if (checked.delete(form)) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  if (checking.has(form) || form.dataset.sent) return;
-  checking.add(form);
-  const may = await mayPost();
-  checking.delete(form);
-  if (button) delete button.dataset.asked; // the confirmation was for this try only
-  if (!may) return;
-  checked.add(form);
-  form.requestSubmit(button?.form === form ? button : undefined); // the page may have replaced the button meanwhile
-  checked.delete(form); // a form that the browser finds invalid is not sent, and its next try is checked again
-}, true);
+document.addEventListener(
+  "submit",
+  async (event) => {
+    const form = event.target;
+    const button = event.submitter;
+    const address = new URL(
+      button?.getAttribute("formaction") || form.getAttribute("action") || "",
+      location.href,
+    );
+    if (
+      form.getAttribute("method")?.toLowerCase() !== "post" ||
+      OWN.includes(address.pathname) ||
+      !document.body.dataset.user
+    )
+      return;
+    if (checked.delete(form)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (checking.has(form) || form.dataset.sent) return;
+    checking.add(form);
+    const may = await mayPost();
+    checking.delete(form);
+    if (button) delete button.dataset.asked; // the confirmation was for this try only
+    if (!may) return;
+    checked.add(form);
+    form.requestSubmit(button?.form === form ? button : undefined); // the page may have replaced the button meanwhile
+    checked.delete(form); // a form that the browser finds invalid is not sent, and its next try is checked again
+  },
+  true,
+);

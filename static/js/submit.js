@@ -13,19 +13,35 @@ let leads = false; // something changed that other fields depend on
 const typed = () => new URLSearchParams(new FormData(form)).toString();
 
 async function look(signedIn = false) {
-  const turn = (asked += 1);
+  asked += 1;
+  const turn = asked;
   const sent = typed();
   const body = new URLSearchParams(`${sent}&then=look`);
   let response;
   try {
-    response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" }, credentials: "same-origin" });
-  } catch { return; } // the next change asks again
+    response = await fetch(form.action, {
+      method: "POST",
+      body,
+      headers: { Accept: "text/html" },
+      credentials: "same-origin",
+    });
+  } catch {
+    return;
+  } // the next change asks again
   if (turn !== asked) return;
-  if (response.status === 401) { if (!signedIn && (await signInAgain())) look(true); return; }
+  if (response.status === 401) {
+    if (!signedIn && (await signInAgain())) look(true);
+    return;
+  }
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (turn !== asked) return;
-  if (typed() !== sent) { setTimeout(() => { if (turn === asked) look(); }, AGAIN_MS); return; }
+  if (typed() !== sent) {
+    setTimeout(() => {
+      if (turn === asked) look();
+    }, AGAIN_MS);
+    return;
+  }
   take(page);
 }
 
@@ -35,11 +51,11 @@ function take(page) {
   const fields = page.getElementById("fields");
   if (!leads || !fields) return;
   leads = false;
-  fields.querySelectorAll("noscript").forEach((one) => one.remove()); // a page read by script takes them for what they hold
+  for (const one of fields.querySelectorAll("noscript")) one.remove(); // a page read by script takes them for what they hold
   const shown = document.getElementById("fields");
   morph(shown, fields); // the field in hand stays the same element: focus, an open list, what is typed to find in it
   const answered = [...fields.elements];
-  [...shown.elements].forEach((one, at) => give(one, answered[at]));
+  for (const [at, one] of [...shown.elements].entries()) give(one, answered[at]);
 }
 
 // What is typed in a field is no attribute of it.
@@ -63,5 +79,7 @@ if (form) {
     if (event.target.type === "checkbox") countPicked(event.target);
     look();
   });
-  form.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
 }

@@ -9,11 +9,21 @@ const WAIT_MS = 15_000; // for an answer
 
 const root = document.getElementById("system");
 const banner = document.getElementById("lost");
-let reading = false, timer = 0, readAt = Date.now(), lostAt = null;
+let reading = false,
+  timer = 0,
+  readAt = Date.now(),
+  lostAt = null;
 
 async function read() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin", signal: AbortSignal.timeout(WAIT_MS) });
-  if (response.redirected && new URL(response.url).pathname === "/signin/") { toSignIn(); return; }
+  const response = await fetch(location.href, {
+    headers: { Accept: "text/html" },
+    credentials: "same-origin",
+    signal: AbortSignal.timeout(WAIT_MS),
+  });
+  if (response.redirected && new URL(response.url).pathname === "/signin/") {
+    toSignIn();
+    return;
+  }
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const next = page.getElementById("system");
@@ -23,7 +33,9 @@ async function read() {
   morph(root, next);
   document.title = page.title;
   tick(root);
-  if (root.dataset.level !== before) document.getElementById("say").textContent = root.querySelector(".st.pill, .why h2").textContent;
+  if (root.dataset.level !== before)
+    document.getElementById("say").textContent =
+      root.querySelector(".st.pill, .why h2").textContent;
 }
 
 // Under the pointer and around the focus no row comes or goes: those that are there only change.
@@ -32,10 +44,17 @@ function hold(next) {
   for (const rows of root.querySelectorAll("[data-rows]")) {
     if (!rows.matches(":hover, :focus-within")) continue;
     const label = rows.closest("section").getAttribute("aria-labelledby");
-    const other = nexts.find((one) => one.closest("section").getAttribute("aria-labelledby") === label);
-    if (!other) { keep(rows.closest("section"), next.querySelector(`section[aria-labelledby="${label}"]`)); continue; }
+    const other = nexts.find(
+      (one) => one.closest("section").getAttribute("aria-labelledby") === label,
+    );
+    if (!other) {
+      keep(rows.closest("section"), next.querySelector(`section[aria-labelledby="${label}"]`));
+      continue;
+    }
     const fresh = new Map([...other.children].map((row) => [row.dataset.seq, row]));
-    other.replaceChildren(...[...rows.children].map((row) => fresh.get(row.dataset.seq) || gone(row)));
+    other.replaceChildren(
+      ...[...rows.children].map((row) => fresh.get(row.dataset.seq) || gone(row)),
+    );
   }
 }
 
@@ -77,12 +96,18 @@ function show() {
   }
   banner.hidden = !lostAt;
   const at = lostAt?.toLocaleTimeString("en-GB");
-  if (at) banner.querySelector("[data-lost-text]").textContent = `There is no answer. What you see is from ${at}; the page goes on asking.`;
+  if (at)
+    banner.querySelector("[data-lost-text]").textContent =
+      `There is no answer. What you see is from ${at}; the page goes on asking.`;
 }
 
 banner.querySelector("[data-lost-now]").addEventListener("click", refresh);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) refresh();
+});
 window.addEventListener("pagehide", () => clearTimeout(timer));
-window.addEventListener("pageshow", (event) => { if (event.persisted) refresh(); });
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) refresh();
+});
 show();
 timer = setTimeout(refresh, EVERY_MS);

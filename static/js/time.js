@@ -9,14 +9,19 @@ export function span(seconds) {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const two = (value) => String(value).padStart(2, "0");
-  if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole / 60} min`;
+  if (whole < 3600)
+    return whole % 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole / 60} min`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 2880) return minutes % 60 ? `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min` : `${minutes / 60} h`;
+  if (minutes < 2880)
+    return minutes % 60
+      ? `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
+      : `${minutes / 60} h`;
   return `${Math.floor(minutes / 1440)} days`;
 }
 
 // A running clock shows whole seconds: tenths that race say nothing.
-export const running = (seconds) => (seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : span(Math.floor(seconds)));
+export const running = (seconds) =>
+  seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : span(Math.floor(seconds));
 
 export function about(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
@@ -37,7 +42,11 @@ export function ago(at, now = Date.now()) {
   const gone = (now - at.getTime()) / 1000;
   if (Math.abs(gone) >= 7 * DAY) {
     const other = at.getFullYear() !== new Date(now).getFullYear();
-    return at.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(other ? { year: "numeric" } : {}) });
+    return at.toLocaleDateString("en-GB", {
+      day: "numeric",
+      month: "short",
+      ...(other ? { year: "numeric" } : {}),
+    });
   }
   const words = distance(Math.abs(gone));
   if (words === "now") return words;
@@ -52,7 +61,9 @@ export function clock(at) {
 const ZONE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
 export const exact = (at) => ZONE.format(at);
 
-const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+const put = (element, text) => {
+  if (element.textContent !== text) element.textContent = text;
+};
 
 // Bring every time below `root` up to date.
 export function tick(root = document) {
@@ -63,16 +74,25 @@ export function tick(root = document) {
     const title = exact(at);
     if (element.title !== title) element.title = title;
     if ("rel" in element.dataset) put(element, ago(at, now));
-    if ("clock" in element.dataset) put(element, element.dataset.clock === "seconds" ? clock(at).slice(0, 8) : clock(at));
+    if ("clock" in element.dataset)
+      put(element, element.dataset.clock === "seconds" ? clock(at).slice(0, 8) : clock(at));
   }
   for (const element of root.querySelectorAll("[data-since]")) {
     const at = new Date(element.dataset.since).getTime();
-    if (!Number.isNaN(at)) put(element, (element.dataset.before || "") + running((now - at) / 1000) + (element.dataset.after || ""));
+    if (!Number.isNaN(at))
+      put(
+        element,
+        (element.dataset.before || "") + running((now - at) / 1000) + (element.dataset.after || ""),
+      );
   }
 }
 
 export function keepTicking() {
   tick();
-  setInterval(() => { if (!document.hidden) tick(); }, 1000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+  setInterval(() => {
+    if (!document.hidden) tick();
+  }, 1000);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) tick();
+  });
 }

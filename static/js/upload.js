@@ -14,7 +14,11 @@ function fieldError(name, message) {
   const field = input.closest(".f");
   field.classList.toggle("bad", Boolean(message));
   let text = field.querySelector(".errm");
-  if (!message) { text?.remove(); input.removeAttribute("aria-invalid"); return; }
+  if (!message) {
+    text?.remove();
+    input.removeAttribute("aria-invalid");
+    return;
+  }
   if (!text) {
     text = document.createElement("p");
     text.className = "errm";
@@ -31,8 +35,14 @@ function show(sent, total, began) {
   const bar = form.querySelector("[data-progress] progress");
   bar.value = total ? (100 * sent) / total : 0;
   const seconds = (Date.now() - began) / 1000;
-  const left = seconds > 2 && sent > 0 && sent < total ? `, about ${about(((total - sent) * seconds) / sent)} left` : "";
-  form.querySelector("[data-progress-text]").textContent = sent < total ? `${size(sent)} of ${size(total)}${left}` : "Sent. The file is being read and checked.";
+  const left =
+    seconds > 2 && sent > 0 && sent < total
+      ? `, about ${about(((total - sent) * seconds) / sent)} left`
+      : "";
+  form.querySelector("[data-progress-text]").textContent =
+    sent < total
+      ? `${size(sent)} of ${size(total)}${left}`
+      : "Sent. The file is being read and checked.";
 }
 
 function busy(on) {
@@ -42,13 +52,29 @@ function busy(on) {
 }
 
 function refused(status, text) {
-  if (status === 401) { signInAgain().then((again) => { if (again) send(); }); return; }
+  if (status === 401) {
+    signInAgain().then((again) => {
+      if (again) send();
+    });
+    return;
+  }
   let body = null;
-  try { body = JSON.parse(text); } catch { /* no answer of the API */ }
+  try {
+    body = JSON.parse(text);
+  } catch {
+    /* no answer of the API */
+  }
   const detail = body?.detail && typeof body.detail === "object" ? body.detail : {};
   const known = ["name", "file"].filter((name) => typeof detail[name] === "string");
   for (const name of known) fieldError(name, detail[name]);
-  if (!known.length) fieldError("file", body?.message || (status ? `The server answered ${status}.` : "The connection broke. Nothing was saved: try again."));
+  if (!known.length)
+    fieldError(
+      "file",
+      body?.message ||
+        (status
+          ? `The server answered ${status}.`
+          : "The connection broke. Nothing was saved: try again."),
+    );
   form.querySelector(".bad input")?.focus();
 }
 
@@ -68,7 +94,9 @@ function send() {
     delete form.dataset.sent;
     if (request.status === 201) {
       const made = JSON.parse(request.responseText);
-      location.assign(`${form.dataset.done}import/${made.id}/?name=${encodeURIComponent(form.elements.name.value.trim())}`);
+      location.assign(
+        `${form.dataset.done}import/${made.id}/?name=${encodeURIComponent(form.elements.name.value.trim())}`,
+      );
     } else if (request.stopped) fieldError("file", "Stopped. Nothing was saved.");
     else refused(request.status, request.responseText);
   };
@@ -80,8 +108,14 @@ function send() {
 form?.addEventListener("submit", (event) => {
   event.preventDefault();
   if (running) return;
-  fieldError("name", form.elements.name.value.trim() ? "" : "Give the dataset a name, for example trips.");
-  fieldError("file", form.elements.file.files.length ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.");
+  fieldError(
+    "name",
+    form.elements.name.value.trim() ? "" : "Give the dataset a name, for example trips.",
+  );
+  fieldError(
+    "file",
+    form.elements.file.files.length ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.",
+  );
   if (!form.querySelector(".bad")) send();
 });
 form?.querySelector("[data-upload-stop]").addEventListener("click", () => {
@@ -94,7 +128,12 @@ form?.elements.file.addEventListener("change", () => {
   const name = form.elements.name;
   const file = form.elements.file.files[0];
   if (!file || (name.value && !name.dataset.suggested)) return;
-  name.value = file.name.replace(/\.[A-Za-z0-9]+$/, "").replace(/[^A-Za-z0-9_.-]+/g, "_").replace(/^[^A-Za-z0-9]+/, "");
+  name.value = file.name
+    .replace(/\.[A-Za-z0-9]+$/, "")
+    .replace(/[^A-Za-z0-9_.-]+/g, "_")
+    .replace(/^[^A-Za-z0-9]+/, "");
   name.dataset.suggested = "1";
 });
-window.addEventListener("beforeunload", (event) => { if (running) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => {
+  if (running) event.preventDefault();
+});

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import Client
 
-from projects.services import session_create
+from projects.tokens.write import session_create
 
 
 class Caller:

@@ -16,12 +16,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from jobs.core.tokens import launch_token, session_token
+from jobs.live.routing import websocket_application, websocket_routes
 from jobs.models import Artifact, Attempt, Job
-from jobs.routing import websocket_application, websocket_routes
-from jobs.services.tokens import launch_token, session_token
-from projects import storage
 from projects.models import AccessToken, Project, Role
-from projects.services import session_create, token_create
+from projects.storage import files as storage
+from projects.tokens.write import session_create, token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]

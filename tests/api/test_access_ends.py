@@ -11,10 +11,10 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from jobs.routing import websocket_application
+from jobs.live.routing import websocket_application
 from projects.models import AccessToken, AuditEvent, AuditKind, Membership, Role
-from projects.services import session_create, token_create
-from projects.services.passwords import password_stamp
+from projects.tokens.write import session_create, token_create
+from projects.users.passwords import password_stamp
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(60)]
@@ -110,7 +110,7 @@ def test_it_ends_sessions_tokens_and_the_admin_for_good(name: str) -> None:
 
 
 def test_a_user_deactivated_past_the_models_is_swept() -> None:
-    from projects.services import expired_tokens_sweep
+    from projects.storage.sweep import expired_tokens_sweep
 
     user = make.user()
     tokens = _both(user)

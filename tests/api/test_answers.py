@@ -4,7 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from projects.services import session_create
+from projects.tokens.write import session_create
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,12 +9,13 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test import Client
 
-from jobs import queue
+from jobs.admission.admit import admit_once
+from jobs.admission.waiting import job_waiting
+from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
+from jobs.core import queue
+from jobs.core.locks import ADMISSION_LOCK
+from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
-from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import ADMISSION_LOCK, admit_once
-from jobs.services.beats import beat_record
-from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
 from tests.api.caller import Caller
 from tests.support import make
 

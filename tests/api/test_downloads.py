@@ -11,7 +11,7 @@ import pytest
 
 from jobs.models import Artifact
 from mimir.api.downloads import accepts_gzip
-from projects import storage
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 

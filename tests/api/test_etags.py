@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.models import Limit
-from jobs.services.clusters import cluster_ensure
 from projects.models import Membership, Project, Role
 from tests.api.caller import Caller
 from tests.support import make

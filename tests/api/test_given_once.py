@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from projects.api.serializers_uploads import UploadRequest
+from projects.datasets.upload_shapes import UploadRequest
 from tests.api.caller import Caller
 from tests.support import make
 

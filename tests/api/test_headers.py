@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from projects.services import session_create
+from projects.tokens.write import session_create
 from tests.support import make
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def test_no_answer_of_the_api_is_kept_or_shared(boss: User, path: str, signed_in
 def test_the_documentation_and_the_admin_need_no_inline_script_or_style(boss: User) -> None:
     make.job(make.project(owner=boss))
     client = Client()
-    client.force_login(boss, backend="projects.backends.PasswordBackend")
+    client.force_login(boss, backend="projects.users.backends.PasswordBackend")
     index = client.get("/admin/").content.decode()
     pages = [
         "/admin/login/",

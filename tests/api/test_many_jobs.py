@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobStatus
 from jobs.models import Job
-from jobs.services.clusters import cluster_ensure
 from projects.models import Project
 from tests.api.caller import Caller
 from tests.support import make, many

@@ -6,8 +6,8 @@ import pytest
 from django.core.files.base import ContentFile
 
 from jobs.models import JobOutput
-from projects import storage
 from projects.models import Project
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 

@@ -16,7 +16,7 @@ from jobs.api.document import in_openapi
 from jobs.contract import JobType
 from mimir.api.autoschema import NOT_BLANK
 from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
-from projects.services import session_create
+from projects.tokens.write import session_create
 from tests.contract.document import Document
 
 pytestmark = pytest.mark.django_db

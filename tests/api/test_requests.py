@@ -7,8 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from jobs.lifecycle.cancel import job_cancel
 from jobs.models import Job
-from jobs.services.cancel import job_cancel
 from mimir.api.views import ApiView
 from projects.models import Dataset
 from tests.api.caller import Caller
@@ -82,7 +82,7 @@ def test_no_write_to_the_admin_is_redirected_to_a_slash(method: str, path: str) 
     client = Client(raise_request_exception=False)
     client.force_login(
         make.user("boss", is_superuser=True, is_staff=True),
-        backend="projects.backends.PasswordBackend",
+        backend="projects.users.backends.PasswordBackend",
     )
     answer = client.generic(method, path, b"a=b", content_type="application/x-www-form-urlencoded")
     assert answer.status_code not in (301, 307, 308), answer.headers

@@ -18,8 +18,8 @@ from django.test import Client, RequestFactory
 from mimir.api.limits import with_limits
 from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
-from projects import backends, hashing, lockout
-from projects.services import session_create
+from projects.tokens.write import session_create
+from projects.users import backends, hashing, lockout
 from tests.support import make
 
 pytestmark = pytest.mark.timeout(60)

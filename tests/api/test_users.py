@@ -10,8 +10,8 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from mimir.lib.clock import utc_now
 from mimir.lib.redaction import redact
 from projects.models import AccessToken, AuditEvent, Membership, Role
-from projects.services import token_create
-from projects.services.users import user_change
+from projects.tokens.write import token_create
+from projects.users.write import user_change
 from tests.api.caller import Caller
 from tests.support import make
 

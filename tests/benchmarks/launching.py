@@ -21,8 +21,8 @@ import psutil
 import psycopg
 from kubernetes import client, config
 
+from jobs.clusters.launchers.manifest import worker_job
 from jobs.contract import worker_name
-from jobs.launchers.manifest import worker_job
 from tests.benchmarks.cpu import cpu_seconds, cpu_shown
 from tests.benchmarks.figures import head, percentile, row, verdict
 from tests.benchmarks.joblist import ECHO, orchestrator_environment

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from jobs.resources import parse_cpu, parse_memory
+from jobs.core.resources import parse_cpu, parse_memory
 from tests.browser.conftest import Visit
 from tests.browser.watch import Watch
 from tests.support.browser import PHONE

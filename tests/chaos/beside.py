@@ -24,8 +24,8 @@ import os, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
 import django
 django.setup()
-from jobs.reconciler import reconcile_once
-from jobs.services.clusters import cluster_ensure, launcher_of
+from jobs.reconcile import reconcile_once
+from jobs.clusters.rows import cluster_ensure, launcher_of
 while True:
     cluster = cluster_ensure()
     reconcile_once(cluster, launcher_of(cluster))

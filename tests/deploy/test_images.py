@@ -23,8 +23,8 @@ ORCHESTRATOR = {
 }
 REQUIREMENTS = {
     "orchestrator": "requirements.txt",
-    "frontend": "requirements-frontend.txt",
-    "worker": "requirements-worker.txt",
+    "frontend": "requirements/frontend.txt",
+    "worker": "requirements/worker.txt",
 }
 STARTS = {
     "orchestrator": ["python", "-m", "mimir.serve", "orchestrator"],

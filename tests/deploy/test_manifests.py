@@ -9,16 +9,16 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from jobs.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
-from jobs.resources import parse_cpu, parse_memory, profiles_with
+from jobs.clusters.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
+from jobs.core.resources import parse_cpu, parse_memory, profiles_with
 from mimir import env
 from mimir.lib.addresses import SPECIAL_IPV4
 from mimir.lib.bodies import spool_budget
 from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
-from projects import storage
+from projects.datasets.read import CONVERSIONS_AT_ONCE
 from projects.parsing.runner import FILE_BYTES_MAX
-from projects.selectors.datasets import CONVERSIONS_AT_ONCE
+from projects.storage import files as storage
 from tests.support import rbac
 from tests.support.images import lay_out
 from tests.support.manifests import (

@@ -12,8 +12,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import DataError, OperationalError, connection, connections
 
+from jobs.liveness.beats import beat_record
 from jobs.models import LoopBeat
-from jobs.services.beats import beat_record
 from mimir.lib import beat
 from monitoring.readiness import own_connection
 from projects.management.commands.migrate_locked import LOCK

@@ -64,7 +64,7 @@ def test_what_the_installation_takes_is_said_before_it_begins() -> None:
     """The Makefile prints it before it is silent for some seconds; the README names the disk."""
     makefile, readme = (ROOT / "Makefile").read_text(), (ROOT / "README.md").read_text()
     rule = (
-        makefile[makefile.index("$(VENV)/.laptop: requirements-laptop.txt") :]
+        makefile[makefile.index("$(VENV)/.laptop: requirements/laptop.txt") :]
         .split("\n\n")[0]
         .splitlines()
     )

@@ -37,7 +37,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             "--require-hashes",
             "--python",
             folder / "bin/python",
-            ROOT / f"requirements-{role}.txt",
+            ROOT / f"requirements/{role}.txt",
         ]
         # What `make test` installed with is in uv's cache; a machine whose cache was emptied asks the package index as `make` does.
         if subprocess.run(

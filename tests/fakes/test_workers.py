@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from jobs.launchers.base import LaunchSpec
-from jobs.launchers.manifest import WorkerTemplate, worker_job
+from jobs.clusters.launchers.base import LaunchSpec
+from jobs.clusters.launchers.manifest import WorkerTemplate, worker_job
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.support import Jobs
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.admission import Candidate, Decision, Held, Limits, Room, Snapshot, admit, effective_class
+from jobs.admission.decide import (
+    Candidate,
+    Decision,
+    Held,
+    Limits,
+    Room,
+    Snapshot,
+    admit,
+    effective_class,
+)
 from jobs.contract import PRIORITIES, Priority, WaitRule
 
 ROOM = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0)

@@ -6,15 +6,17 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from jobs import dispatcher, queue
+from jobs.admission.admit import admit_once
+from jobs.admission.limits import limit_set
+from jobs.admission.waiting import job_waiting
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobStatus, Priority, WaitRule
+from jobs.core import queue
+from jobs.core.locks import ADMISSION_LOCK
+from jobs.dispatch import dispatcher
+from jobs.dispatch.launch import attempts_launch
+from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job, Limit
-from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import ADMISSION_LOCK, admit_once
-from jobs.services.beats import beat_record
-from jobs.services.clusters import cluster_ensure
-from jobs.services.launch import attempts_launch
-from jobs.services.limits import limit_set
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

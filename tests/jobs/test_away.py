@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason, JobStatus
+from jobs.core.transition import attempt_lock
+from jobs.lifecycle.claim import attempt_claim
+from jobs.lifecycle.report import heartbeat_record
 from jobs.models import Attempt, Cluster, Job, JobEvent, WebUptime
-from jobs.selectors.away import due_away, job_away
-from jobs.services import away
-from jobs.services.claim import attempt_claim
-from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
-from jobs.services.reconcile import times
-from jobs.services.report import heartbeat_record
-from jobs.services.transition import attempt_lock
+from jobs.reconcile import away
+from jobs.reconcile.apply import times
+from jobs.reconcile.silence import due_away, job_away
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Gone
 from tests.support import make

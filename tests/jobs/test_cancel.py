@@ -2,11 +2,11 @@
 
 import pytest
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import EventKind, FinishStatus, JobStatus
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.report import heartbeat_record
 from jobs.models import Attempt, Job, JobEvent
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_ensure
-from jobs.services.report import heartbeat_record
 from mimir.lib.errors import Conflict
 from projects.models import DatasetVersion
 from tests.support import make
@@ -74,7 +74,7 @@ def test_a_worker_that_does_not_heed_is_ended_after_the_grace(settings: object) 
 def test_cancel_before_the_launch_lets_nothing_start() -> None:
     attempt = make.admitted()
     job_cancel(job_id=attempt.job_id, actor="test")
-    from jobs.services.launch import attempts_launch
+    from jobs.dispatch.launch import attempts_launch
 
     attempts_launch([attempt.id])
     assert make.launcher().workers == {}

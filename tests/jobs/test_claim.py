@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from jobs.contract import EventKind, FailureReason, JobStatus
+from jobs.lifecycle.cancel import job_cancel
 from jobs.models import JobEvent
-from jobs.services.cancel import job_cancel
 from mimir.lib.errors import Conflict, Gone
 from tests.support import make
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from jobs.clusters.rows import DEFAULT, cluster_configure, cluster_ensure
 from jobs.models import Cluster
-from jobs.services.clusters import DEFAULT, cluster_configure, cluster_ensure
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,7 +1,7 @@
 """What a diagnosis tells people."""
 
 from jobs.contract import FailureReason
-from jobs.diagnosis import diagnose
+from jobs.diagnosis.job import diagnose
 
 RESOURCES = {"requests": {"memory_bytes": 2**28}, "limits": {"memory_bytes": 2**28}}
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobs import dispatcher
+from jobs.dispatch import dispatcher
 from jobs.models import Cluster
 
 pytestmark = pytest.mark.django_db(transaction=True)

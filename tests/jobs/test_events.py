@@ -6,8 +6,8 @@ import pytest
 from django.db import connections, transaction
 
 from jobs.contract import EventKind
+from jobs.core.transition import event_add
 from jobs.models import Job, JobEvent
-from jobs.services.transition import event_add
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,9 +8,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.lifecycle import finish
+from jobs.logs.read import log_read
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput
-from jobs.selectors.logs import log_read
-from jobs.services import finish as finish_service
 from mimir.lib.errors import Conflict, Gone
 from projects.models import DatasetVersion
 from tests.support import make
@@ -65,7 +65,7 @@ def test_nothing_of_an_outcome_stays_when_its_transaction_fails(
         if name == "finish.before_commit":
             raise ConnectionError("the process died here")
 
-    monkeypatch.setattr(finish_service, "crash_point", broken)
+    monkeypatch.setattr(finish, "crash_point", broken)
     with pytest.raises(ConnectionError):
         make.finish(attempt, result=result)
     versions = DatasetVersion.objects.count()
@@ -113,7 +113,7 @@ def test_a_fenced_attempt_cannot_finish() -> None:
     make.reconcile()
     refused = None
     try:
-        finish_service.attempt_finish(attempt_id=attempt.id, report=report)
+        finish.attempt_finish(attempt_id=attempt.id, report=report)
     except Gone as gone:
         refused = gone.code
     assert refused == "fenced"

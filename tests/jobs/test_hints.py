@@ -17,8 +17,8 @@ from rq import Callback, Queue
 from rq.command import send_shutdown_command
 from rq.serializers import JSONSerializer
 
-from jobs import queue
-from jobs.hints import Operation, RejectedHint, Verifier, sealed
+from jobs.core import queue
+from jobs.core.hints import Operation, RejectedHint, Verifier, sealed
 
 KEYS = ("k" * 40, "o" * 40)
 FIELDS = ("operation", "arguments", "sent_at", "nonce", "proof")
@@ -78,7 +78,7 @@ REASONS = {
 FORGED: dict[str, Callable[[Redis, str], None]] = {
     "a function of the system": lambda redis, path: _enqueue(redis, "os.system", f"touch {path}"),
     "the operation of an earlier release": lambda redis, path: _enqueue(
-        redis, "jobs.dispatcher.wake", "critical"
+        redis, "jobs.dispatch.dispatcher.wake", "critical"
     ),
     "callbacks": lambda redis, path: _enqueue(
         redis, "wake", "{}", on_success=Callback("os.remove"), on_failure=Callback("os.remove")

@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from jobs.contract import JobType
+from jobs.lifecycle.submit import job_submit
 from jobs.models import Job
-from jobs.services.submit import job_submit
 from tests.support import make
 
 pytestmark = pytest.mark.django_db

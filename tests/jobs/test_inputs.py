@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from jobs.admission.admit import admit_once
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobType
+from jobs.dispatch.launch import attempts_launch
+from jobs.lifecycle.retry import job_retry
+from jobs.lifecycle.submit import job_submit
 from jobs.models import Attempt, Cluster, Job, JobInput
-from jobs.services.admit import admit_once
-from jobs.services.clusters import cluster_ensure
-from jobs.services.launch import attempts_launch
-from jobs.services.retry import job_retry
-from jobs.services.submit import job_submit
 from mimir.lib.errors import Invalid
 from projects.models import (
     Dataset,

@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from django.db import connection
 
-from jobs.services import lease
-from jobs.services.lease import lease_release, lease_take
+from jobs.reconcile import lease
+from jobs.reconcile.lease import lease_release, lease_take
 from mimir.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,17 +6,17 @@ from uuid import uuid4
 
 import pytest
 
+from jobs.admission.admit import admit_once
+from jobs.clusters.launchers.base import LaunchRefused, LaunchUncertain, Observed
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, JobStatus
-from jobs.launchers.base import LaunchRefused, LaunchUncertain, Observed
+from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.lifecycle.cancel import job_cancel
+from jobs.logs.append import log_append
 from jobs.models import Attempt, Job
-from jobs.reconciler import reconcile_once
-from jobs.services.admit import admit_once
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_ensure
-from jobs.services.launch import attempts_launch, attempts_to_launch
-from jobs.services.logs import log_append
-from jobs.services.reconcile import log_rest_append
-from jobs.services.release import attempts_release
+from jobs.reconcile.apply import log_rest_append
+from jobs.reconcile.once import reconcile_once
+from jobs.reconcile.release import attempts_release
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
-from jobs.reconciliation import AttemptView, Sight, Silence, Times, Verb, decide, decide_away
+from jobs.reconcile.decide import AttemptView, Sight, Silence, Times, Verb, decide, decide_away
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)

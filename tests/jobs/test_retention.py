@@ -8,13 +8,13 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
 
+from jobs.clusters.rows import cluster_unreachable
 from jobs.contract import FinishStatus
+from jobs.lifecycle import retention
+from jobs.lifecycle.retention import retention_apply
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
-from jobs.services import retention
-from jobs.services.clusters import cluster_unreachable
-from jobs.services.retention import retention_apply
 from mimir.lib.clock import utc_now
-from projects import storage
+from projects.storage import files as storage
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.contract import JobType
 from jobs.models import Job
-from jobs.selectors.jobs import job_list
+from jobs.queries.jobs import job_list
 from mimir.frontend.pages.joblook import TYPES, job_title
 from tests.support import make
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.contract import TERMINAL, JobStatus
-from jobs.states import MOVES, is_terminal, may_move, place
+from jobs.core.states import MOVES, is_terminal, may_move, place
 
 
 def test_every_status_is_in_the_table_and_the_terminal_ones_lead_nowhere() -> None:

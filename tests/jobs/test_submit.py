@@ -6,16 +6,17 @@ import pytest
 from django.db import connection, transaction
 from redis.exceptions import ConnectionError as RedisAway
 
-from jobs import queue
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobType
+from jobs.core import queue
+from jobs.core.resources import Amounts, profiles_with
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.retry import job_retry
+from jobs.lifecycle.submit import job_submit
 from jobs.models import Cluster, Job, JobEvent
-from jobs.resources import Amounts, profiles_with
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_ensure
-from jobs.services.retry import job_retry
-from jobs.services.submit import job_submit
 from mimir.lib.errors import Conflict, Invalid, TooMany
-from projects.services import pipeline_save, project_update
+from projects.pipelines.write import pipeline_save
+from projects.project.write import project_update
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

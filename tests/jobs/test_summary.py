@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from jobs.admission.limits import limit_set
 from jobs.contract import JobStatus, JobType
 from jobs.models import Job, JobOutput, producer
-from jobs.selectors.producers import producer_of
-from jobs.services.limits import limit_set
+from jobs.queries.producers import producer_of
 from mimir.lib.clock import utc_now
 from projects.models import Project, RevisionKind, Role, Twin, TwinRevision
 from tests.api.caller import Caller

@@ -10,17 +10,18 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
+from jobs.admission.admit import admit_once
+from jobs.admission.waiting import job_waiting
 from jobs.contract import ArtifactRole, FailureReason, JobStatus, JobType, WaitRule
-from jobs.diagnosis import diagnose
+from jobs.diagnosis.job import diagnose
+from jobs.lifecycle.inputs_read import input_content
+from jobs.lifecycle.retry import job_retry
+from jobs.liveness.beats import beat_record
 from jobs.models import Artifact, Attempt, Job, JobOutput
-from jobs.selectors.inputs import input_content
-from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import admit_once
-from jobs.services.beats import beat_record
-from jobs.services.retry import job_retry
 from projects.models import Change, Entity, EntityStatus, Project, Twin, TwinRevision
-from projects.selectors.twins import entity_detail
-from projects.services.twins import overlay_edit, twin_create, twin_definition_change
+from projects.twins.definitions import twin_create, twin_definition_change
+from projects.twins.edits import overlay_edit
+from projects.twins.entities import entity_detail
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

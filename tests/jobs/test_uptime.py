@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from jobs.liveness.uptime import GAP_SECONDS, SETTLE_SECONDS, web_beat
 from jobs.models import WebUptime
-from jobs.services.uptime import GAP_SECONDS, SETTLE_SECONDS, web_beat
 from tests.scenarios.clock import VirtualClock, virtual_time
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,13 +5,13 @@ import datetime as dt
 import pytest
 from django.db.models import F
 
+from jobs.admission.admit import admit_once
+from jobs.admission.waiting import job_waiting
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobStatus, WaitRule
+from jobs.lifecycle.submit import job_submit
+from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
-from jobs.selectors.waiting import job_waiting
-from jobs.services.admit import admit_once
-from jobs.services.beats import beat_record
-from jobs.services.clusters import cluster_ensure
-from jobs.services.submit import job_submit
 from mimir.lib.clock import utc_now
 from tests.support import make
 

@@ -7,13 +7,13 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
+from jobs.clusters.launchers.base import Observed
+from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.kubernetes import observation
+from jobs.clusters.launchers.manifest import ATTEMPT_ID
 from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, FailureReason, JobStatus
-from jobs.launchers.base import Observed
-from jobs.launchers.kubernetes import sight
-from jobs.launchers.manifest import ATTEMPT_ID
-from jobs.launchers.memory import MemoryLauncher
-from jobs.reconciliation import Action, AttemptView, Sight, Times, Verb, decide
-from jobs.services import sights
+from jobs.reconcile import observe
+from jobs.reconcile.decide import Action, AttemptView, Sight, Times, Verb, decide
 
 FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = (
     "FAIL",
@@ -52,15 +52,15 @@ def observed(
     job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None
 ) -> Observed | None:
     """What the launcher's mirrors show of the one worker; None where it shows neither Job nor pod."""
-    jobs = [sight.cut_job(_marked(job))] if job else []
-    own_pods = [sight.cut_pod(_marked(pod)) for pod in pods]
+    jobs = [observation.cut_job(_marked(job))] if job else []
+    own_pods = [observation.cut_pod(_marked(pod)) for pod in pods]
     own_events = [
         kept
         for event in events
-        if (kept := sight.cut_event(event, lambda _name: False)) is not None
+        if (kept := observation.cut_event(event, lambda _name: False)) is not None
     ]
     lost = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    found = sight.observed(
+    found = observation.observed(
         jobs, own_pods, own_events, tuple(nodes) if nodes is not None else None, lost_before=lost
     )
     return found[0] if found else None
@@ -70,7 +70,7 @@ def _marked(each: Mapping[str, Any]) -> dict[str, Any]:
     """The object as one of our workers'."""
     meta = each.get("metadata") or {}
     labels = {
-        sight.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0],
+        observation.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0],
         **(meta.get("labels") or {}),
     }
     return {
@@ -96,8 +96,8 @@ def decided(
     now = dt.datetime.now(dt.UTC)
     row = row_of(claimed=claimed, created_at=now - dt.timedelta(seconds=seconds))
     seen = observed(job, pods, events, nodes)
-    with patch.object(sights, "resources_of", lambda _id: None):
-        shown, _told = sights.explained(row, seen, MemoryLauncher(), tuple)
+    with patch.object(observe, "resources_of", lambda _id: None):
+        shown, _told = observe.explained(row, seen, MemoryLauncher(), tuple)
     if shown is not None:
         shown = replace(shown, placed_at=None)
     return decide(row, shown, now=now, times=TIMES), shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis import (
+from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
     diagnose,
     remember,

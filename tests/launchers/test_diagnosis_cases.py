@@ -3,9 +3,9 @@
 import pytest
 
 from jobs.contract import CLUSTER, FINAL, INFRASTRUCTURE, FailureReason
-from jobs.diagnosis import diagnose as diagnose_attempt
-from jobs.diagnosis import remedy
-from jobs.launchers.diagnosis import (
+from jobs.diagnosis.job import diagnose as diagnose_attempt
+from jobs.diagnosis.job import remedy
+from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
     diagnose,
     heartbeat_lost,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.contract import FailureReason as R
-from jobs.launchers.diagnosis import (
+from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
     diagnose,
     remember,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.contract import FailureReason
-from jobs.launchers.diagnosis import (
+from jobs.diagnosis.kubernetes import (
     diagnose,
     diagnose_refusal,
     remember,

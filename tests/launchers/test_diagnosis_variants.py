@@ -9,7 +9,7 @@ import pytest
 
 from jobs.contract import FINAL, SHORTAGE
 from jobs.contract import FailureReason as R
-from jobs.launchers.diagnosis import (
+from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
     diagnose,
     remember,

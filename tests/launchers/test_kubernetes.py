@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.contract import FailureReason, worker_name
-from jobs.launchers.base import (
+from jobs.clusters.launchers.base import (
     LaunchLater,
     LaunchRefused,
     LaunchSpec,
@@ -16,10 +15,11 @@ from jobs.launchers.base import (
     Observed,
     Target,
 )
-from jobs.launchers.diagnosis import diagnose
-from jobs.launchers.kubernetes.api import Answer, Unconfigured
-from jobs.launchers.kubernetes.launcher import KubernetesLauncher
-from jobs.launchers.manifest import WorkerTemplate
+from jobs.clusters.launchers.kubernetes.client import Answer, Unconfigured
+from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.clusters.launchers.manifest import WorkerTemplate
+from jobs.contract import FailureReason, worker_name
+from jobs.diagnosis.kubernetes import diagnose
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act, Start
@@ -370,8 +370,8 @@ def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:
 def test_a_watch_that_breaks_goes_on(
     fake: FakeKubernetes, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("jobs.clusters.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("jobs.clusters.launchers.kubernetes.mirror.RETRY_SECONDS", 0.05)
     launcher = _launcher(fake, follow=True)
     launcher.observe()
     wait_for(lambda: sorted(fake.open_watches()) == ["events", "jobs", "pods"], "three watches")
@@ -423,7 +423,8 @@ def test_an_answer_that_is_none_of_kubernetes_says_nothing(
     _launch(launcher, spec)
     launcher.observe()
     monkeypatch.setattr(
-        "jobs.launchers.kubernetes.api.Api.request", lambda *_given, **_more: Answer(200, body)
+        "jobs.clusters.launchers.kubernetes.client.Api.request",
+        lambda *_given, **_more: Answer(200, body),
     )
     with pytest.raises(OSError, match="something that is no"):
         launcher.observe()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.launchers.lastword import LastWord, read_last_word
+from jobs.diagnosis.termination import LastWord, read_last_word
 
 
 def _said(**more: Any) -> str:

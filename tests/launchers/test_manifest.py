@@ -8,9 +8,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from jobs.clusters.launchers.base import LaunchSpec
+from jobs.clusters.launchers.manifest import WorkerTemplate, worker_job
 from jobs.contract import JobType, Priority, worker_name
-from jobs.launchers.base import LaunchSpec
-from jobs.launchers.manifest import WorkerTemplate, worker_job
 
 GOLDEN = Path(__file__).parent / "golden"
 JOB_ID = "0199f3c2-7a10-7cc3-9d7e-0a4c5b6d7e8f"

@@ -13,9 +13,9 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from jobs.launchers import processes
-from jobs.launchers.base import LaunchRefused, LaunchSpec, LaunchUncertain
-from jobs.launchers.process import ProcessLauncher
+from jobs.clusters.launchers import processes
+from jobs.clusters.launchers.base import LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.clusters.launchers.process import ProcessLauncher
 from tests.support.stack import wait_for
 
 # A stand-in for the supervisor: notes that it was started, forks itself off as it does, starts a workload, waits.
@@ -260,7 +260,7 @@ def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from jobs.launchers.process import ProcessLauncher
+from jobs.clusters.launchers.process import ProcessLauncher
 from tests.launchers.test_process import _WORKER, _spec
 ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executable, "-c", _WORKER]).launch(_spec(), still_wanted=lambda: True)
 """

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.launchers.kubernetes.tail import LOST_LINES, joined
-from jobs.selectors.logs import JOIN_BYTES
+from jobs.clusters.launchers.kubernetes.tail import LOST_LINES, joined
+from jobs.logs.read import JOIN_BYTES
 
 
 def _line(number: int, text: bytes = b"x") -> bytes:

@@ -7,8 +7,8 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 
-from jobs.routing import websocket_application
-from projects.services import token_create
+from jobs.live.routing import websocket_application
+from projects.tokens.write import token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
@@ -48,7 +48,7 @@ async def test_the_end_is_found_within_six_seconds_without_any_message() -> None
     await _messages(socket, "queued", 3)
 
     def cancel() -> None:
-        from jobs.services.cancel import job_cancel
+        from jobs.lifecycle.cancel import job_cancel
 
         job_cancel(job_id=job.id, actor="test")
 

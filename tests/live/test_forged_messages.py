@@ -11,9 +11,9 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from redis import Redis
 
-from jobs import feed
-from jobs.routing import websocket_application
-from projects.services import token_create
+from jobs.core import feed
+from jobs.live.routing import websocket_application
+from projects.tokens.write import token_create
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]

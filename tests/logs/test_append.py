@@ -3,9 +3,9 @@
 import pytest
 
 from jobs.contract import LOG_CHUNK_BYTES_MAX
+from jobs.logs.append import log_append
+from jobs.logs.read import log_read, log_read_raw, log_sha256
 from jobs.models import Attempt, LogChunk
-from jobs.selectors.logs import log_read, log_read_raw, log_sha256
-from jobs.services.logs import log_append
 from mimir.lib.errors import Conflict, Gone, Invalid, TooLarge
 from tests.support import make
 

@@ -6,11 +6,11 @@ import pytest
 from django.core.files.storage import storages
 from django.db import connections
 
+from jobs.logs import seal as sealing
+from jobs.logs.append import log_append
+from jobs.logs.read import log_read
+from jobs.logs.seal import log_objects_sweep, log_seal
 from jobs.models import Attempt, LogChunk
-from jobs.selectors.logs import log_read
-from jobs.services import logs_seal
-from jobs.services.logs import log_append
-from jobs.services.logs_seal import log_objects_sweep, log_seal
 from mimir.lib.errors import Gone
 from tests.support import make
 
@@ -51,7 +51,7 @@ def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(logs_seal, "_write_durably", broken)
+    monkeypatch.setattr(sealing, "_write_durably", broken)
     with pytest.raises(OSError, match="no space"):
         log_seal(attempt_id=attempt.id)
     attempt.refresh_from_db()
@@ -65,13 +65,13 @@ def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) ->
 def test_rows_are_deleted_after_the_object_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     attempt, _text = _closed()
     seen: list[int] = []
-    real = logs_seal._write_durably
+    real = sealing._write_durably
 
     def watched(name: str, blocks: object) -> None:
         real(name, blocks)  # type: ignore[arg-type]
         seen.append(LogChunk.objects.filter(attempt=attempt).count())
 
-    monkeypatch.setattr(logs_seal, "_write_durably", watched)
+    monkeypatch.setattr(sealing, "_write_durably", watched)
     log_seal(attempt_id=attempt.id)
     assert seen == [3]
 
@@ -80,14 +80,14 @@ def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPa
     """Both write before either points: under one name the loser's clean-up would remove what the winner points to."""
     attempt, text = _closed()
     both = threading.Barrier(2, timeout=10)
-    real = logs_seal._point_to
+    real = sealing._point_to
     outcomes: list[object] = []
 
     def together(*arguments: object) -> bool:
         both.wait()
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(logs_seal, "_point_to", together)
+    monkeypatch.setattr(sealing, "_point_to", together)
 
     def seal() -> None:
         try:
@@ -132,7 +132,7 @@ def test_an_append_between_the_sealers_read_and_its_pointer_is_refused(
             except Gone as gone:
                 refused.append(gone.code)
 
-    monkeypatch.setattr(logs_seal, "crash_point", meanwhile)
+    monkeypatch.setattr(sealing, "crash_point", meanwhile)
     assert log_seal(attempt_id=attempt.id) is True
     assert refused == ["log_closed"]
     attempt.refresh_from_db()
@@ -147,7 +147,7 @@ def test_a_second_sealer_after_the_first_does_nothing() -> None:
 def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
     attempt, text = _closed()
     log_seal(attempt_id=attempt.id)
-    stray = logs_seal._object_name(attempt.id)
+    stray = sealing._object_name(attempt.id)
     from django.core.files.base import ContentFile
 
     storages["artifacts"].save(stray, ContentFile(b"x"))

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.models import Artifact, Attempt, Job, JobEvent
-from jobs.services.clusters import cluster_ensure
 from projects.models import Membership, Project
 from tests.support import make, many
 

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from django.test import Client
 
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, FinishStatus
+from jobs.core.metrics import deltas_fold
+from jobs.lifecycle.cancel import job_cancel
 from jobs.models import Cluster, Job, Metric, MetricDelta, MetricTotal
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_ensure
-from jobs.services.metrics import deltas_fold
 from mimir.dev.places import ROOT
 from tests.support import make
 from tests.support.metrics import Samples, backwards, disagreements, figure, samples, unbalanced
@@ -137,8 +137,8 @@ def test_bounds_of_an_earlier_release_stay_beside_those_of_this_one() -> None:
 _START = "import django; django.setup()\n"
 _WRITER = """
 from django.contrib.auth.models import User
-from jobs.services.cancel import job_cancel
-from jobs.services.submit import job_submit
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.submit import job_submit
 from projects.models import Project
 project, user = Project.objects.get(), User.objects.get()
 for number in range(40):
@@ -147,7 +147,7 @@ for number in range(40):
         job_cancel(job_id=job.id, actor="user:ada")
 """
 _FOLDER = """
-from jobs.services import metrics
+from jobs.core import metrics
 metrics.FOLD_ROWS = 7
 while True:
     metrics.deltas_fold()

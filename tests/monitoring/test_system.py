@@ -10,12 +10,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jobs.admission.limits import limit_set
+from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason, FinishStatus, JobType
-from jobs.diagnosis import ADMINISTRATORS, remedy
+from jobs.diagnosis.job import ADMINISTRATORS, remedy
+from jobs.liveness.beats import beat_record
 from jobs.models import Cluster, Job, LoopBeat, UsageSample
-from jobs.services.beats import beat_record
-from jobs.services.clusters import cluster_ensure, cluster_reached, cluster_unreachable
-from jobs.services.limits import limit_set
 from mimir.lib.clock import utc_now
 from mimir.lib.version import VERSION
 from monitoring import headline as headlines

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 AWAY = (
     Mutant(
         "a worker that is heard of is given up with its cluster",
-        "jobs/reconciliation.py",
+        "jobs/reconcile/decide.py",
         """        return min(self.cluster_seconds, self.worker_seconds) >= self.grace_seconds
 """,
         """        return self.cluster_seconds >= self.grace_seconds
@@ -14,7 +14,7 @@ AWAY = (
     ),
     Mutant(
         "a heartbeat in the moment of the end is overlooked",
-        "jobs/selectors/away.py",
+        "jobs/reconcile/silence.py",
         """    worker_seconds = (
         web_seconds - noted_from
         if noted_from is not None and last is not None and noted == last
@@ -27,7 +27,7 @@ AWAY = (
     ),
     Mutant(
         "an absence that nobody looked at counts",
-        "jobs/services/clusters.py",
+        "jobs/clusters/rows.py",
         """        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s THEN web.counted - away_web_seconds ELSE 0 END
 """,
         """        WHEN web.counted - away_web_seconds >= 0 THEN web.counted - away_web_seconds ELSE 0 END
@@ -36,7 +36,7 @@ AWAY = (
     ),
     Mutant(
         "time in which web was down is silence",
-        "jobs/services/uptime.py",
+        "jobs/liveness/uptime.py",
         """            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
         THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
 """,
@@ -49,7 +49,7 @@ AWAY = (
     ),
     Mutant(
         "a cancel waits for a cluster that never comes back",
-        "jobs/reconciliation.py",
+        "jobs/reconcile/decide.py",
         """        return Action(Verb.GONE) if gone else NOTHING
     if row.job_status in TERMINAL or row.job_attempt != row.number:
         return Action(Verb.FENCE)
@@ -64,7 +64,7 @@ AWAY = (
     ),
     Mutant(
         "a worker that was given up is left alone when its cluster is back",
-        "jobs/reconciliation.py",
+        "jobs/reconcile/decide.py",
         """        if seen is not None and not seen.gone:
             return Action(Verb.TERMINATE)  # its cluster was away, and it was given up
 """,

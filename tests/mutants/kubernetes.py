@@ -5,17 +5,17 @@ from tests.mutants.mutant import Mutant
 KUBERNETES = (
     Mutant(
         "what a late look does not show is gone",
-        "jobs/launchers/kubernetes/launcher.py",
+        "jobs/clusters/launchers/kubernetes/launcher.py",
         """        jobs, pods = self._asked(name, attempt_id)
-        return sight.has_ended(jobs, pods, lost_before=lost_before)
+        return observation.has_ended(jobs, pods, lost_before=lost_before)
 """,
-        """        return sight.has_ended(jobs, pods, lost_before=lost_before)
+        """        return observation.has_ended(jobs, pods, lost_before=lost_before)
 """,
         "tests/launchers/test_kubernetes.py::test_what_a_late_look_does_not_show_is_asked_for",
     ),
     Mutant(
         "a 403 is believed without a look",
-        "jobs/launchers/kubernetes/launcher.py",
+        "jobs/clusters/launchers/kubernetes/launcher.py",
         """        found = self._adopted(spec)
         if found is not None:
             return found
@@ -27,8 +27,8 @@ KUBERNETES = (
     ),
     Mutant(
         "any Job of the name is adopted",
-        "jobs/launchers/kubernetes/launcher.py",
-        """        if sight.attempt_id(job) != spec.attempt_id:
+        "jobs/clusters/launchers/kubernetes/launcher.py",
+        """        if observation.attempt_id(job) != spec.attempt_id:
 """,
         """        if False:
 """,
@@ -36,7 +36,7 @@ KUBERNETES = (
     ),
     Mutant(
         "orphans are left",
-        "jobs/reconciler/once.py",
+        "jobs/reconcile/once.py",
         """    orphans = [
         seen
         for seen in observed
@@ -49,7 +49,7 @@ KUBERNETES = (
     ),
     Mutant(
         "a node away holds its room for ever",
-        "jobs/launchers/kubernetes/sight.py",
+        "jobs/clusters/launchers/kubernetes/observation.py",
         """    return due is not None and due < lost_before
 """,
         """    return False
@@ -58,7 +58,7 @@ KUBERNETES = (
     ),
     Mutant(
         "a pod's log is appended without its joint",
-        "jobs/launchers/kubernetes/tail.py",
+        "jobs/clusters/launchers/kubernetes/tail.py",
         """    if place is None:
         yield from _newer(read(), _stamp(last[-1]))
         return
@@ -71,7 +71,7 @@ KUBERNETES = (
     ),
     Mutant(
         "a watch that breaks is not made good by a list",
-        "jobs/launchers/kubernetes/mirror.py",
+        "jobs/clusters/launchers/kubernetes/mirror.py",
         """                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
                 )
                 self._list_again()
@@ -84,7 +84,7 @@ KUBERNETES = (
     ),
     Mutant(
         "who waits for room is launched anew as often as who does not start",
-        "jobs/reconciliation.py",
+        "jobs/reconcile/decide.py",
         """    if reason in SHORTAGE:
         limit = room_wait(row.number, limit)
     elif""",
@@ -93,7 +93,7 @@ KUBERNETES = (
     ),
     Mutant(
         "who had room at last is ended for the time it waited",
-        "jobs/services/sights.py",
+        "jobs/reconcile/observe.py",
         """    sight = _placed(sight, evidence)
 """,
         "",
@@ -101,7 +101,7 @@ KUBERNETES = (
     ),
     Mutant(
         "a launch that is never allowed counts",
-        "jobs/reconciliation.py",
+        "jobs/reconcile/decide.py",
         """    reason = (
         _lost_reason(seen)
         if seen is not None and seen.reason
@@ -116,7 +116,7 @@ KUBERNETES = (
     ),
     Mutant(
         "a launch that hangs holds up the sweep",
-        "jobs/dispatcher.py",
+        "jobs/dispatch/dispatcher.py",
         """            thread.start()
 """,
         """            thread.start()

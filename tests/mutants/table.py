@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 TABLE = (
     Mutant(
         "a stale base is taken",
-        "projects/services/twins/updates.py",
+        "projects/twins/updates.py",
         """    if twin.base_revision != base_revision:
         raise StaleBase""",
         """    if False:
@@ -16,7 +16,7 @@ TABLE = (
     ),
     Mutant(
         "an update overwrites an edit",
-        "projects/services/twins/revision.py",
+        "projects/twins/revision.py",
         """        return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
 """,
         """        self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, None)
@@ -26,7 +26,7 @@ TABLE = (
     ),
     Mutant(
         "a job runs where it did not ask to",
-        "jobs/admission.py",
+        "jobs/admission/decide.py",
         """            if room.open
             and may_use(room, job)
             and room.cluster not in self.reserved
@@ -38,7 +38,7 @@ TABLE = (
     ),
     Mutant(
         "jobs that ask for different clusters fail as one",
-        "jobs/admission.py",
+        "jobs/admission/decide.py",
         """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), (job.cluster, job.region)
 """,
         """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), ()
@@ -47,7 +47,7 @@ TABLE = (
     ),
     Mutant(
         "a cluster goes under a pass that places work on it",
-        "jobs/services/clusters_edit.py",
+        "jobs/clusters/edit.py",
         """        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
 """,
         """        cursor.execute("SELECT 1")
@@ -56,7 +56,7 @@ TABLE = (
     ),
     Mutant(
         "workers are moved away under their attempts",
-        "jobs/services/clusters_edit.py",
+        "jobs/clusters/edit.py",
         """        if moved and Attempt.objects.filter(cluster=row, cleaned_up_at__isnull=True).exists():
 """,
         """        if False:
@@ -74,7 +74,7 @@ TABLE = (
     ),
     Mutant(
         "no adopt on AlreadyExists",
-        "jobs/launchers/process.py",
+        "jobs/clusters/launchers/process.py",
         """        with _lock(folder) as descriptor:
             if descriptor is None:
                 return Launched(self._uid_of_living(folder), adopted=True)
@@ -87,7 +87,7 @@ TABLE = (
     ),
     Mutant(
         "no fence",
-        "jobs/services/finish.py",
+        "jobs/lifecycle/finish.py",
         """        if attempt.fenced_at or attempt.claim_id is None:
             raise Gone(
                 "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
@@ -99,7 +99,7 @@ TABLE = (
         "tests/jobs/test_finish.py::test_a_fenced_attempt_cannot_finish",
         more=(
             (
-                "jobs/services/finish.py",
+                "jobs/lifecycle/finish.py",
                 "    if attempt.ended_at or attempt.fenced_at:\n",
                 "    if False:\n",
             ),
@@ -107,14 +107,14 @@ TABLE = (
     ),
     Mutant(
         "no advisory lock",
-        "jobs/services/admit.py",
+        "jobs/admission/admit.py",
         '            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])\n',
         '            cursor.execute("SELECT 1")\n',
         "tests/jobs/test_admit.py::test_two_passes_at_once_give_a_slot_away_once",
     ),
     Mutant(
         "seq from a database sequence",
-        "jobs/services/transition.py",
+        "jobs/core/transition.py",
         """    Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
     last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
 """,
@@ -128,41 +128,41 @@ TABLE = (
     ),
     Mutant(
         "a second claim_id accepted",
-        "jobs/services/claim.py",
+        "jobs/lifecycle/claim.py",
         "        elif attempt.claim_id != claim_id:\n",
         "        elif False:\n",
         "tests/jobs/test_claim.py::test_another_worker_with_the_same_token_is_refused",
     ),
     Mutant(
         "the same claim_id refused",
-        "jobs/services/claim.py",
+        "jobs/lifecycle/claim.py",
         "        elif attempt.claim_id != claim_id:\n",
         "        else:\n",
         "tests/jobs/test_claim.py::test_the_same_claim_again_gets_the_same_answer",
     ),
     Mutant(
         "wake inside the transaction",
-        "jobs/services/transition.py",
+        "jobs/core/transition.py",
         "    transaction.on_commit(lambda: queue.wake(priority), robust=True)\n",
         "    queue.wake(priority)\n",
         "tests/jobs/test_submit.py::test_the_dispatcher_is_woken_after_the_commit_and_not_before",
     ),
     Mutant(
         "a failing wake fails the POST",
-        "jobs/services/transition.py",
+        "jobs/core/transition.py",
         "    transaction.on_commit(lambda: queue.wake(priority), robust=True)\n",
         "    transaction.on_commit(lambda: queue.connection().ping())\n",
         "tests/jobs/test_submit.py::test_a_wake_that_fails_does_not_fail_the_submit",
     ),
     Mutant(
         "vanished before the list is newer than the row",
-        "jobs/reconciler/once.py",
+        "jobs/reconcile/once.py",
         "        if earlier is None or earlier.fence() != row.fence():\n            continue",
         "        if False:\n            continue",
         "tests/jobs/test_reconcile.py::test_a_worker_that_claims_while_the_list_is_made_is_left_alone",
         more=(
             (
-                "jobs/reconciler/once.py",
+                "jobs/reconcile/once.py",
                 "        if not shown and not launcher.is_gone(row.name, str(row.id)):\n",
                 "        if False:\n",
             ),
@@ -170,21 +170,21 @@ TABLE = (
     ),
     Mutant(
         "attempt + 1 before the old is gone",
-        "jobs/admission.py",
+        "jobs/admission/decide.py",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)\n",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, True)\n",
         "tests/jobs/test_reconcile.py::test_the_next_attempt_waits_until_the_one_before_is_seen_gone",
     ),
     Mutant(
         "finish accepted before the log is whole",
-        "jobs/services/finish.py",
+        "jobs/lifecycle/finish.py",
         "        if attempt.log_end < report.log_end:\n",
         "        if False:\n",
         "tests/jobs/test_finish.py::test_finish_waits_until_the_log_is_whole",
     ),
     Mutant(
         "outcome outside the transaction",
-        "jobs/services/finish.py",
+        "jobs/lifecycle/finish.py",
         "    whole = _log_matches(attempt_id, report)\n",
         """    whole = _log_matches(attempt_id, report)
     if report.status is FinishStatus.SUCCEEDED:
@@ -196,14 +196,14 @@ TABLE = (
     ),
     Mutant(
         "chunk accepted past the end",
-        "jobs/services/logs.py",
+        "jobs/logs/append.py",
         "        if offset != attempt.log_end:\n",
         "        if offset < attempt.log_end:\n",
         "tests/logs/test_append.py::test_a_chunk_past_the_end_is_refused",
     ),
     Mutant(
         "seal deletes rows before the object is durable",
-        "jobs/services/logs_seal.py",
+        "jobs/logs/seal.py",
         '        _write_durably(name, index.blocks_of(attempt_id, row["log_end"]))\n',
         """        made = list(index.blocks_of(attempt_id, row["log_end"]))
         LogChunk.objects.filter(attempt_id=attempt_id).delete()
@@ -213,14 +213,14 @@ TABLE = (
     ),
     Mutant(
         "two sealers, one object name",
-        "jobs/services/logs_seal.py",
+        "jobs/logs/seal.py",
         '    return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.{uuid.uuid4().hex}.cri.gz"\n',
         '    return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.cri.gz"\n',
         "tests/logs/test_seal.py::test_two_sealers_at_once_leave_one_whole_object",
     ),
     Mutant(
         "snapshot before the advisory lock",
-        "jobs/services/admit.py",
+        "jobs/admission/admit.py",
         """        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         if not _worth_a_look():
@@ -237,13 +237,13 @@ TABLE = (
     ),
     Mutant(
         "room freed when the job ends",
-        "jobs/selectors/admission.py",
+        "jobs/admission/snapshot.py",
         '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
         '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
         "tests/jobs/test_admit.py::test_room_is_held_until_the_worker_is_seen_gone",
         (
             (
-                "jobs/selectors/admission.py",
+                "jobs/admission/snapshot.py",
                 'gone_at__isnull=True).values_list("cluster_id", flat=True):',
                 'gone_at__isnull=True, ended_at__isnull=True).values_list("cluster_id", flat=True):',
             ),
@@ -251,7 +251,7 @@ TABLE = (
     ),
     Mutant(
         "success applied in cancelling",
-        "jobs/services/finish.py",
+        "jobs/lifecycle/finish.py",
         "    if job.status == JobStatus.CANCELLING:\n",
         "    if job.status == JobStatus.CANCELLING and report.status is FinishStatus.SUCCEEDED:\n"
         "        Job.objects.filter(id=job.id).update(result=outcome_apply(job=job, attempt=attempt, prepared=outcome))\n"
@@ -260,7 +260,7 @@ TABLE = (
     ),
     Mutant(
         "lease by the local clock",
-        "jobs/services/lease.py",
+        "jobs/reconcile/lease.py",
         """            WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
             \"\"\",
             {"name": name, "holder": holder, "seconds": seconds},
@@ -285,7 +285,7 @@ TABLE = (
     ),
     Mutant(
         "a consumer that never compares itself with the store",
-        "jobs/consumers.py",
+        "jobs/live/consumers.py",
         "COMPARE_SECONDS = 5.0\n",
         "COMPARE_SECONDS = 3600.0\n",
         "tests/live/test_compare.py::test_the_end_is_found_within_six_seconds_without_any_message",
@@ -293,7 +293,7 @@ TABLE = (
     # Beyond the list of the issue: what chaos tests found.
     Mutant(
         "a starter that holds the lock counts as gone",
-        "jobs/launchers/process.py",
+        "jobs/clusters/launchers/process.py",
         """        folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and _is_locked(folder):
             return False
@@ -306,14 +306,14 @@ TABLE = (
     ),
     Mutant(
         "a signal to the pid of an earlier start",
-        "jobs/launchers/process.py",
+        "jobs/clusters/launchers/process.py",
         '        (folder / "pid").unlink(missing_ok=True)\n',
         "",
         "tests/launchers/test_process.py::test_a_start_never_leaves_the_pid_of_the_one_before_it",
     ),
     Mutant(
         "the rest of a lost log is given up when somebody else appends",
-        "jobs/services/reconcile.py",
+        "jobs/reconcile/apply.py",
         "        except WrongOffset as moved:\n            end = moved.end\n",
         "",
         "tests/jobs/test_reconcile.py::test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored",
@@ -327,7 +327,7 @@ TABLE = (
     ),
     Mutant(
         "a fold that leaves what it has added",
-        "jobs/services/metrics.py",
+        "jobs/core/metrics.py",
         "    DELETE FROM jobs_metricdelta WHERE id IN (SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)\n"
         "    RETURNING metric, type, status, label, count, amount\n",
         "    SELECT metric, type, status, label, count, amount FROM jobs_metricdelta LIMIT %s\n",

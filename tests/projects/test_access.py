@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from mimir.lib.errors import NotFound, PermissionDenied
-from projects.access import (
+from projects.core.access import (
     ProjectArchived,
     demand_active,
     fetched_role,
@@ -131,7 +131,7 @@ def test_a_longer_list_asks_no_more_queries(
 
 
 def _pipeline(name: str) -> None:
-    from projects.services import pipeline_save
+    from projects.pipelines.write import pipeline_save
 
     project = Project.objects.get(slug="demo")
     assert project.created_by is not None
@@ -139,6 +139,6 @@ def _pipeline(name: str) -> None:
 
 
 def _token(name: str) -> None:
-    from projects.services import token_create
+    from projects.tokens.write import token_create
 
     token_create(user=User.objects.get(username="ada"), name=name, expires_at=None)

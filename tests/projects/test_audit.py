@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from projects.datasets.uploads import dataset_upload
 from projects.models import AuditEvent, AuditKind, Role
-from projects.services import dataset_upload, session_create
+from projects.tokens.write import session_create
 from tests.support import make
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +134,7 @@ def test_the_trail_outlives_the_user_and_cannot_be_changed_in_the_admin() -> Non
     row = AuditEvent.objects.get(kind=AuditKind.TOKEN_CREATED)
     assert (row.actor, row.actor_name) == (None, "ada")
     client = Client()
-    client.force_login(boss, backend="projects.backends.PasswordBackend")
+    client.force_login(boss, backend="projects.users.backends.PasswordBackend")
     page = client.get("/admin/projects/auditevent/?q=ada")
     assert page.status_code == 200
     assert b"Token created" in page.content

@@ -9,16 +9,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from jobs.contract import JobStatus, JobType
+from jobs.lifecycle.retry import job_retry
+from jobs.lifecycle.submit import job_submit
 from jobs.models import Job, JobInput, JobOutput
-from jobs.services.retry import job_retry
-from jobs.services.submit import job_submit
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, MimirError
-from projects import storage
+from projects.datasets.read import dataset_version_find
+from projects.datasets.versions import InUse, dataset_version_delete
 from projects.models import Dataset, DatasetVersion, Project, Role
-from projects.selectors import dataset_version_find
-from projects.services import pipeline_save
-from projects.services.dataset_versions import InUse, dataset_version_delete
+from projects.pipelines.write import pipeline_save
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 

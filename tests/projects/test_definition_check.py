@@ -7,12 +7,12 @@ from typing import Any
 import psutil
 import pytest
 
-from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.sqlguard import text_complaint
-from projects import storage
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from projects.parsing import definitions, process
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import Busy, Kind, Owner, Slots
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from mimir.lib.errors import Conflict
+from projects.members.write import member_remove
 from projects.models import Membership, Project, Role
-from projects.services import member_remove
 from tests.api.caller import Caller
 from tests.support import make
 

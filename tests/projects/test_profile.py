@@ -17,11 +17,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.tables import Column, NotATable
-from projects import storage
+from projects.datasets.profiles import dataset_profile
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import profile, runner
 from projects.parsing.slots import Kind, Slots
-from projects.services import dataset_profile
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 

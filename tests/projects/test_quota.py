@@ -8,12 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from jobs.contract import ArtifactRole
+from jobs.lifecycle.report import artifact_room_check
 from jobs.models import Artifact
-from jobs.services.report import artifact_room_check
 from mimir.lib.errors import TooLarge
 from projects.models import Project
-from projects.selectors import quota
-from projects.services import project_update
+from projects.project.write import project_update
+from projects.storage import quota
 from tests.api.caller import Caller
 from tests.support import make
 

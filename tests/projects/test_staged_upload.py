@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from jobs.services import housekeeping
+from jobs.reconcile import housekeeping
 from mimir.lib.clock import utc_now
-from projects import storage
 from projects.models import DatasetVersion, Role, StagedUpload
 from projects.parsing import runner
-from projects.selectors import quota
-from projects.services import unreferenced_objects_sweep
+from projects.storage import files as storage
+from projects.storage import quota
+from projects.storage.sweep import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
 

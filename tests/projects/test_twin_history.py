@@ -29,22 +29,16 @@ from projects.models import (
     TwinDefinition,
     TwinRevision,
 )
-from projects.selectors.twins import (
+from projects.twins.definitions import twin_create, twin_definition_change, twin_etag
+from projects.twins.edits import overlay_edit
+from projects.twins.states import (
     EntityState,
     entities_between,
     entities_until,
     states_at,
     states_differ,
 )
-from projects.services.twins import (
-    EntityReport,
-    StaleBase,
-    overlay_edit,
-    twin_create,
-    twin_definition_change,
-    twin_etag,
-    twin_update_apply,
-)
+from projects.twins.updates import EntityReport, StaleBase, twin_update_apply
 from tests.support import make
 
 Name = tuple[str, str]

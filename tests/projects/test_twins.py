@@ -9,16 +9,10 @@ from django.db import connections, transaction
 
 from mimir.lib.errors import Conflict, Invalid, NotFound
 from projects.models import Change, Entity, Twin, TwinRevision
-from projects.selectors.twins import entities_between, states_at
-from projects.services.twins import (
-    EntityReport,
-    StaleBase,
-    UnitChanges,
-    overlay_edit,
-    twin_create,
-    twin_definition_change,
-    twin_update_apply,
-)
+from projects.twins.definitions import UnitChanges, twin_create, twin_definition_change
+from projects.twins.edits import overlay_edit
+from projects.twins.states import entities_between, states_at
+from projects.twins.updates import EntityReport, StaleBase, twin_update_apply
 from tests.support import make
 
 DEFINITION: dict[str, Any] = {

@@ -19,11 +19,11 @@ from django.db import connection
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.tables import NotATable
-from projects import storage
+from projects.datasets.uploads import dataset_upload
 from projects.models import Dataset, DatasetVersion
 from projects.parsing import runner
 from projects.parsing.slots import Kind, Slots
-from projects.services import dataset_upload
+from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
 from tests.support.reading import read_bytes

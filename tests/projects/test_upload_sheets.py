@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from projects import storage
 from projects.models import Dataset, DatasetVersion, StagedUpload
 from projects.parsing import runner
-from projects.selectors import quota
-from projects.services import unreferenced_objects_sweep
+from projects.storage import files as storage
+from projects.storage import quota
+from projects.storage.sweep import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
 from tests.support.workbooks import xls, xlsx_of

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from jobs.launchers.base import Target
-from jobs.launchers.kubernetes.launcher import KubernetesLauncher
-from jobs.launchers.manifest import WorkerTemplate
+from jobs.clusters.launchers.base import Target
+from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.models import Attempt, Cluster
-from jobs.reconciler import Memory, reconcile_once
+from jobs.reconcile.known_state import Memory
+from jobs.reconcile.once import reconcile_once
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.contract import FailureReason, JobStatus
 from jobs.models import Cluster, Job, JobEvent
-from jobs.selectors.jobs import jobs_as_dicts
+from jobs.queries.jobs import jobs_as_dicts
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.oracle import judge
 from tests.scenarios.places import Place
@@ -207,7 +207,7 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
 
 def test_web_down_for_longer_than_the_grace_gives_up_nobody(running: World) -> None:
     """No worker gets through and no cluster answers, but nobody was there to hear them; then they have the time to come back."""
-    with mock.patch("jobs.services.uptime.GAP_SECONDS", 100):
+    with mock.patch("jobs.liveness.uptime.GAP_SECONDS", 100):
         _place(running).cut_off(silent=True)
         running.rounds_of(2, seconds=30)
         running.web_is_up = False

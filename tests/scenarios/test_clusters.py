@@ -5,14 +5,15 @@ from unittest import mock
 
 import pytest
 
+from jobs.admission.waiting import job_waiting
+from jobs.clusters.launchers.base import Target
+from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.contract import JobStatus, WaitRule
-from jobs.launchers.base import Target
-from jobs.launchers.kubernetes.launcher import KubernetesLauncher
-from jobs.launchers.manifest import WorkerTemplate
+from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconciler import Memory, reconcile_once
-from jobs.selectors.waiting import job_waiting
-from jobs.services.beats import beat_record
+from jobs.reconcile.known_state import Memory
+from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
@@ -72,7 +73,7 @@ def two(fakes: tuple[FakeKubernetes, FakeKubernetes]) -> Iterator[Two]:
         both = Two(run, fakes[1])
         launchers = {"local": run.launcher, "eu": both.launcher}
         with mock.patch(
-            "jobs.services.launch.launcher_of", lambda cluster: launchers[cluster.name]
+            "jobs.dispatch.launch.launcher_of", lambda cluster: launchers[cluster.name]
         ):  # noqa: PT008 - it depends on the cluster
             both.rounds(12, seconds=2)
             yield both

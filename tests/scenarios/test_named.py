@@ -7,15 +7,15 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 
+from jobs.clusters.launchers.base import Launched
 from jobs.contract import FailureReason, FinishStatus, JobStatus
-from jobs.launchers.base import Launched
+from jobs.dispatch import launch
+from jobs.lifecycle.cancel import job_cancel
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.values import FinishReport
+from jobs.logs.read import log_sha256
 from jobs.models import Attempt
-from jobs.selectors.away import job_away
-from jobs.selectors.logs import log_sha256
-from jobs.services import launch
-from jobs.services.cancel import job_cancel
-from jobs.services.finish import attempt_finish
-from jobs.services.values import FinishReport
+from jobs.reconcile.silence import job_away
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act, Start
@@ -135,7 +135,7 @@ def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) 
 def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
     """The first object was deleted and the attempt launched again, when the first answer is recorded: presence is judged by the attempt."""
     answers: list[dict[UUID, Launched]] = []
-    with mock.patch("jobs.services.launch._record", answers.append):
+    with mock.patch("jobs.dispatch.launch._record", answers.append):
         run.rounds_of(1, workers_act=False)
         run.fake.delete_job(run.attempt().name)
         run.rounds_of(1, workers_act=False)

@@ -6,13 +6,13 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 from jobs.contract import FailureReason, FinishStatus, JobStatus
+from jobs.lifecycle.claim import attempt_claim
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.report import heartbeat_record
+from jobs.lifecycle.values import FinishReport
+from jobs.logs.append import log_append
+from jobs.logs.read import log_sha256
 from jobs.models import Attempt
-from jobs.selectors.logs import log_sha256
-from jobs.services.claim import attempt_claim
-from jobs.services.finish import attempt_finish
-from jobs.services.logs import log_append
-from jobs.services.report import heartbeat_record
-from jobs.services.values import FinishReport
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.ledger import Run

@@ -12,16 +12,17 @@ from uuid import UUID
 
 from django.conf import settings
 
+from jobs.admission.admit import admit_once
+from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import TERMINAL
-from jobs.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.dispatch import launch
+from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.lifecycle.cancel import job_cancel
+from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconciler import Memory, reconcile_once
-from jobs.services import launch
-from jobs.services.admit import admit_once
-from jobs.services.cancel import job_cancel
-from jobs.services.clusters import cluster_ensure
-from jobs.services.launch import attempts_launch, attempts_to_launch
-from jobs.services.uptime import web_beat
+from jobs.reconcile.known_state import Memory
+from jobs.reconcile.once import reconcile_once
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock, virtual_time
@@ -344,8 +345,12 @@ def world(
     with ExitStack() as stack:
         stack.enter_context(virtual_time(clock))
         stack.enter_context(mock.patch.object(settings, "ENV", env))
-        stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.3))
-        stack.enter_context(mock.patch("jobs.launchers.kubernetes.mirror.RETRY_SECONDS", 0.02))
+        stack.enter_context(
+            mock.patch("jobs.clusters.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.3)
+        )
+        stack.enter_context(
+            mock.patch("jobs.clusters.launchers.kubernetes.mirror.RETRY_SECONDS", 0.02)
+        )
         cluster = cluster_ensure()
         Cluster.objects.filter(name=cluster.name).update(
             launcher="kubernetes", capacity_jobs=10_000
@@ -354,10 +359,10 @@ def world(
         launcher = launcher_at(fake, cluster, clock, follow=follow)
         stack.callback(launcher.close)
         made = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
-        stack.enter_context(mock.patch("jobs.services.launch.launcher_of", made.launcher_of))
-        for gap in ("jobs.services.uptime.GAP_SECONDS", "jobs.services.clusters.ASKED_GAP_SECONDS"):
+        stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", made.launcher_of))
+        for gap in ("jobs.liveness.uptime.GAP_SECONDS", "jobs.clusters.rows.ASKED_GAP_SECONDS"):
             stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
-        stack.enter_context(mock.patch("jobs.services.launch._record", _forgetful(made)))
+        stack.enter_context(mock.patch("jobs.dispatch.launch._record", _forgetful(made)))
         _submit(made)
         yield made
 

@@ -12,14 +12,15 @@ from botocore.retries.standard import ExponentialBackoff
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
+from jobs.logs.read import log_read
+from jobs.logs.seal import log_seal
 from jobs.models import Attempt, LogChunk
-from jobs.selectors.logs import log_read
-from jobs.services.logs_seal import log_seal
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import StorageAway, TooLarge
-from projects import objects, storage
-from projects.bucket_faults import fault_sentence
-from projects.objects import Bucket
+from projects.storage import files as storage
+from projects.storage import objects
+from projects.storage.bucket_faults import fault_sentence
+from projects.storage.objects import Bucket
 from tests.support import buckets, make
 
 PART = 5 * 1024**2

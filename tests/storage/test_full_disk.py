@@ -13,8 +13,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploaded
 from django.db import OperationalError
 from django.http import HttpRequest
 
-from jobs.launchers.base import LaunchLater
-from jobs.launchers.process import ProcessLauncher
+from jobs.clusters.launchers.base import LaunchLater
+from jobs.clusters.launchers.process import ProcessLauncher
 from mimir import health
 from mimir.api import errors as api_errors
 from mimir.api.errors import as_mimir_error
@@ -192,9 +192,9 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
         if place == "mkdir":
             patched.setattr(Path, "mkdir", _raising(errno.ENOSPC))
         elif place == "identity":
-            patched.setattr("jobs.launchers.process._write_json", _raising(errno.ENOSPC))
+            patched.setattr("jobs.clusters.launchers.process._write_json", _raising(errno.ENOSPC))
         else:  # the worker's first stage ends: it could not write
-            patched.setattr("jobs.launchers.process._code_of", lambda _starter: 1)
+            patched.setattr("jobs.clusters.launchers.process._code_of", lambda _starter: 1)
             patched.setattr(disks.tempfile, "TemporaryFile", _raising(errno.ENOSPC))
         with pytest.raises(LaunchLater) as caught:
             launcher.launch(spec, still_wanted=lambda: True)

@@ -13,11 +13,11 @@ from django.http import HttpResponse
 from django.test import Client
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.core.tokens import session_token
 from jobs.models import Attempt, Job, JobEvent
-from jobs.services.tokens import session_token
 from mimir.lib import disks
 from mimir.lib.errors import StorageAway
-from projects import storage
+from projects.storage import files as storage
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,17 +11,14 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError
 
 from jobs.models import ARTIFACTS, Artifact
-from jobs.services import housekeeping
-from jobs.services.housekeeping import artifact_keys_referenced
+from jobs.reconcile import housekeeping
+from jobs.reconcile.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
-from projects import storage
+from projects.datasets import upload_versions
+from projects.datasets.uploads import dataset_upload
 from projects.models import DatasetVersion
-from projects.services import (
-    dataset_upload,
-    scratch_files_sweep,
-    unreferenced_objects_sweep,
-    upload_versions,
-)
+from projects.storage import files as storage
+from projects.storage.sweep import scratch_files_sweep, unreferenced_objects_sweep
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_storage")]

@@ -6,19 +6,19 @@ from uuid import UUID, uuid4
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from jobs.admission.admit import admit_once
+from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.rows import cluster_ensure, launcher_of
 from jobs.contract import FinishStatus, JobType
-from jobs.launchers.memory import MemoryLauncher
+from jobs.dispatch.launch import attempts_launch
+from jobs.lifecycle.claim import attempt_claim
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.submit import job_submit
+from jobs.lifecycle.values import FinishReport
+from jobs.logs.append import log_append
+from jobs.logs.read import log_sha256
 from jobs.models import Attempt, Job
-from jobs.reconciler import reconcile_once
-from jobs.selectors.logs import log_sha256
-from jobs.services.admit import admit_once
-from jobs.services.claim import attempt_claim
-from jobs.services.clusters import cluster_ensure, launcher_of
-from jobs.services.finish import attempt_finish
-from jobs.services.launch import attempts_launch
-from jobs.services.logs import log_append
-from jobs.services.submit import job_submit
-from jobs.services.values import FinishReport
+from jobs.reconcile.once import reconcile_once
 from projects.models import (
     Dataset,
     DatasetVersion,
@@ -29,8 +29,10 @@ from projects.models import (
     Role,
     Twin,
 )
-from projects.services import pipeline_save, project_create
-from projects.services.twins import EntityReport, twin_create, twin_update_apply
+from projects.pipelines.write import pipeline_save
+from projects.project.write import project_create
+from projects.twins.definitions import twin_create
+from projects.twins.updates import EntityReport, twin_update_apply
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
 LINE = b"2026-01-01T00:00:00.000000000Z stdout F "

@@ -11,7 +11,7 @@ GIB = 2**30
 
 
 class KeptOrders:
-    """The surface of `jobs.worker.orders.Orders`, in this process."""
+    """The surface of `jobs.worker.workload_context.Orders`, in this process."""
 
     def __init__(
         self, folder: Path, *, type: str, parameters: dict[str, Any], memory_bytes: int = 2 * GIB

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.contract import EventKind
-from jobs.launchers.diagnosis import never_claimed
+from jobs.diagnosis.kubernetes import never_claimed
 from jobs.worker import attempt
 from jobs.worker.client import Client, Unreachable
 from jobs.worker.supervisor import Supervisor

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.runner import run_pipeline
+from jobs.worker.workload_context import WorkFailed
 from mimir.dev.places import ROOT
 from mimir.lib.schemas.pipeline import check_definition, graph
 from tests.support.orders import KeptOrders

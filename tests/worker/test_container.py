@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs.launchers.lastword import LastWord, read_last_word
+from jobs.diagnosis.termination import LastWord, read_last_word
 from jobs.worker import cgroup
 from tests.support.images import lay_out
 from tests.support.orchestrator import Orchestrator

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.contract import LOG_LINE_BYTES_MAX
-from jobs.selectors.logs import raw_text
-from jobs.services.logs import _LINES
+from jobs.logs.append import _LINES
+from jobs.logs.read import raw_text
 from jobs.worker.crilog import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789

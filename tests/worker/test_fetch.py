@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines import fetch
 from jobs.worker.pipelines.fetch import fetch_url, is_allowed
+from jobs.worker.workload_context import WorkFailed
 from mimir.lib.addresses import SPECIAL_IPV4, SPECIAL_IPV6
 
 pytestmark = pytest.mark.timeout(60)

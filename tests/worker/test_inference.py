@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from jobs.contract import EventKind, FailureReason
 from jobs.worker.modelfile import TRUSTED_TYPES, load_model
-from jobs.worker.orders import WorkFailed
+from jobs.worker.workload_context import WorkFailed
 from tests.worker.learning import infer, train
 
 pytestmark = pytest.mark.timeout(120)

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.tables import Tables, copy_to, view_sql
+from jobs.worker.workload_context import WorkFailed
 
 SECRET = "only-for-its-owner"
 MIB = 1024 * 1024

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.clusters.launchers.process import spooled
 from jobs.contract import LOG_CHUNK_BYTES_MAX
-from jobs.launchers.process import spooled
 from jobs.worker import spool as spool_module
 from jobs.worker.spool import Spool
 

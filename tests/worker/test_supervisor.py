@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.launchers.process import SOURCE_DIR, spooled
+from jobs.clusters.launchers.process import SOURCE_DIR, spooled
 from tests.support.orchestrator import Orchestrator
 
 pytestmark = pytest.mark.timeout(90)
@@ -190,7 +190,7 @@ def test_a_thread_that_breaks_ends_the_attempt_and_is_told(start: Start, part: s
     broken = {
         "log": "from jobs.worker.shipping import LogShipper as P\nP._ship_one",
         "report": "from jobs.worker.reporting import Reporter as P\nP._beat",
-        "memory": "from jobs.worker.memory import MemoryWatch as P\nP.used",
+        "memory": "from jobs.worker.memory_watch import MemoryWatch as P\nP.used",
         "transfers": "from jobs.worker.transfers import Transfers as P\nP._deliver",
     }[part]
     prelude = f"def broken(*_): raise KeyError('what nobody thought of')\n{broken} = broken"
@@ -224,7 +224,7 @@ def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
 
 
 def _of(worker: Worker) -> list[str]:
-    from jobs.launchers.processes import bearers
+    from jobs.clusters.launchers.processes import bearers
 
     return [str(pid) for pid in bearers().get(f"attempt-{worker.folder.name}", [])]
 

@@ -23,8 +23,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jobs.contract import EventKind, FailureReason
-from jobs.outcomes.training import _report_fault
-from jobs.worker.orders import WorkFailed
+from jobs.types.training import _report_fault
+from jobs.worker.workload_context import WorkFailed
 from tests.worker.learning import train
 
 pytestmark = pytest.mark.timeout(120)

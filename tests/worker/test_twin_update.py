@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.contract import EventKind, FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.twins.run import ARTIFACT, run_update
+from jobs.worker.workload_context import WorkFailed
 from tests.support.orders import KeptOrders
 
 DEFINITION = {

@@ -17,6 +17,6 @@ def test_a_time_with_a_zone_can_be_fetched() -> None:
 
 
 def test_images_bring_what_duckdb_needs_for_it() -> None:
-    for name in ("requirements.txt", "requirements-worker.txt", "requirements-laptop.txt"):
+    for name in ("requirements.txt", "requirements/worker.txt", "requirements/laptop.txt"):
         with open(name) as file:
             assert "\npytz==" in file.read(), name

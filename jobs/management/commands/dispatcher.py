@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs import dispatcher
+from jobs.dispatch import dispatcher
 
 
 class Command(BaseCommand):

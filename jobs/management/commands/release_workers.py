@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from jobs.clusters.rows import cluster_ensure, launcher_of
 from jobs.models import Attempt
-from jobs.reconciler import reconcile_once
-from jobs.services.clusters import cluster_ensure, launcher_of
-from jobs.services.release import attempts_release
+from jobs.reconcile.once import reconcile_once
+from jobs.reconcile.release import attempts_release
 
 
 class Command(BaseCommand):

@@ -10,12 +10,12 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
 from jobs.worker.training.columns import notice
 from jobs.worker.training.estimators import MISSING_TEXT
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.signature import (
     absent,
     kind_of,

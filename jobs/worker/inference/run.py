@@ -10,11 +10,11 @@ from jobs.worker.inference.columns import as_known, category_names, read_feature
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
 from jobs.worker.modelfile import load_model
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.inputs import read_dataset
-from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.pipelines.run import PARQUET_MEDIA_TYPE
+from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, frame_of, stored_sql
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import prediction_columns
 
@@ -144,7 +144,7 @@ class _Predicting:
         columns = [*self._readings, *(stored_sql(key["name"], key["type"]) for key in self._keys)]
         writer, done = None, 0
         try:
-            for batch in batches(self._tables, self._tables.made[INPUT], columns, or_empty=True):
+            for batch in batches(self._tables, self._tables.by_name[INPUT], columns, or_empty=True):
                 made = self._predicted(batch, done)
                 writer = writer or pyarrow.parquet.ParquetWriter(
                     path, made.schema, compression="zstd"

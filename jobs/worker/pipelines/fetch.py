@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import quote, urljoin, urlsplit
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
+from jobs.worker.workload_context import WorkFailed
 from mimir.lib.addresses import is_public, plain
 
 REDIRECTS_MAX = 5

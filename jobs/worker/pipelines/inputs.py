@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables, copy_to
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.inspection import NoRoom, read_head
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.read import read_table

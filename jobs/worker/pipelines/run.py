@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.worker.orders import Orders
 from jobs.worker.pipelines.tables import Tables
+from jobs.worker.workload_context import Orders
 
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.contract import EventKind, FailureReason
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.run import Run, dataset_artifact_name
 from jobs.worker.pipelines.tables import Tables
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 
 

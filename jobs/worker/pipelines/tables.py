@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
+from jobs.worker.workload_context import WorkFailed
 from mimir.lib.tables import identifier, quoted
 
 MEMORY_SHARE = 0.7  # of the job's limit: the process uses more memory than DuckDB counts

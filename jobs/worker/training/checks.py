@@ -6,11 +6,11 @@ Nothing is dropped because of a warning.
 import time
 from typing import Any
 
-from jobs.worker.orders import Orders
 from jobs.worker.tabular import Feature
 from jobs.worker.training.classes import alike
 from jobs.worker.training.columns import notice
 from jobs.worker.training.reading import Learning
+from jobs.worker.workload_context import Orders
 from mimir.lib.schemas.metrics import REGRESSION
 
 CONSTANT_SHARE_MIN, CONSTANT_ROWS_MIN = 0.99, 100

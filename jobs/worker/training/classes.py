@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.worker.orders import Orders
 from jobs.worker.training.columns import notice
 from jobs.worker.training.reading import Learning
 from jobs.worker.training.target import unfit
+from jobs.worker.workload_context import Orders
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
 from mimir.lib.tables import identifier
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from jobs.contract import EventKind, FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import identifier, quoted
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jobs.contract import EventKind
-from jobs.worker.orders import Orders
+from jobs.worker.workload_context import Orders
 
 STAGES = 10
 LOOK_SECONDS = 0.5

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.contract import EventKind
-from jobs.worker.orders import Orders
+from jobs.worker.workload_context import Orders
 from mimir.lib.schemas.metrics import REGRESSION
 
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS, IMPORTANCE_SECONDS = 1000, 3, 30.0

@@ -6,12 +6,12 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, feature_sql, frame_of
 from jobs.worker.training.columns import Reading, choose_columns, notice
 from jobs.worker.training.target import Target, read_target
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.signature import kind_of
 
 ROWS_MIN = 10

@@ -9,7 +9,6 @@ from typing import Any
 from jobs.contract import ArtifactRole, EventKind, FailureReason
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.tabular import Feature
 from jobs.worker.training.checks import warn_about_columns
 from jobs.worker.training.classes import class_text, prepare_classes
@@ -17,6 +16,7 @@ from jobs.worker.training.columns import notice
 from jobs.worker.training.estimators import DEFAULT_ALGORITHM, hyperparameters_of, make_model
 from jobs.worker.training.reading import Learning, read_learning
 from jobs.worker.training.splitting import Parts, split
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 
 ARTIFACT, REPORT = "model.skops", "model.json"

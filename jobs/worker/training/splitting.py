@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.training.columns import notice
 from jobs.worker.training.reading import Learning
 from jobs.worker.training.target import unfit
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION
 
 FEW_VALUES = 10

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import Orders, WorkFailed
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
 from jobs.worker.training.columns import notice
+from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 from mimir.lib.schemas.signature import kind_of, text_target_fault
 from mimir.lib.tables import identifier

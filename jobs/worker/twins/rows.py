@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.orders import WorkFailed
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.twins.compare import Row
+from jobs.worker.workload_context import WorkFailed
 from mimir.lib.schemas.twin import BadValue, Field, checked_key, checked_value
 from mimir.lib.tables import identifier, quoted
 

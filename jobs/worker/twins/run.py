@@ -7,11 +7,11 @@ from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind
 from jobs.worker.joblog import log
-from jobs.worker.orders import Orders
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.twins.compare import Base, compare
 from jobs.worker.twins.rows import Source, open_source
+from jobs.worker.workload_context import Orders
 
 ARTIFACT = "changes.jsonl"
 PROGRESS_SECONDS = 0.5

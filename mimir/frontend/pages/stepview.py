@@ -59,9 +59,7 @@ def _options(definition: Any, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _reads(
-    job: Mapping[str, Any], name: str, options: Mapping[str, Any]
-) -> tuple[str, str, str]:
+def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
     versions = [
         one.get("version")
         for one in job.get("inputs") or []

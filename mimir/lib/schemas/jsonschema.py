@@ -139,10 +139,8 @@ def _is_not(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        text = f'"{value}"'
-    else:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = f'"{text}"' if isinstance(value, str) else text
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"
 
 

@@ -263,7 +263,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 def check_parameters(job_type: str, parameters: Any) -> list[Fault]:
     """Everything wrong with a request's parameters by themselves, with paths that begin with `parameters`.
 
-    What they name (a dataset, its columns) is checked where the project is known: `jobs/services/inputs.py`.
+    What they name (a dataset, its columns) is checked where the project is known: `jobs/lifecycle/inputs.py`.
     """
     faults = jsonschema.check(PARAMETERS[str(job_type)], parameters, "parameters")
     if not faults and str(job_type) == "ml_training":

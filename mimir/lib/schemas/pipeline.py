@@ -201,8 +201,7 @@ def _no_such_table(step_id: str, uses: str) -> str:
     step_type = STEP_TYPES[uses]
     if step_type.makes is Makes.NOTHING:
         return (
-            f"names {step_id}, a {uses} step: it makes no table."
-            " Name the step that makes the table"
+            f"names {step_id}, a {uses} step: it makes no table. Name the step that makes the table"
         )
     field = next(iter(step_type.names("new-tables")), "tables")
     return (

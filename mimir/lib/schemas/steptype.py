@@ -92,12 +92,12 @@ class StepType:
         """Names of the tables that a step with these options makes."""
         if self.makes is Makes.STEP_TABLE:
             return (step_id,)
-        return tuple(
-            table for name in self.names("new-tables") for table in options.get(name, ())
-        )
+        return tuple(table for name in self.names("new-tables") for table in options.get(name, ()))
 
 
-def fields(properties: dict[str, dict[str, Any]], *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+def fields(
+    properties: dict[str, dict[str, Any]], *, required: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The JSON Schema of a step's `with`: these properties and no others."""
     return {
         "type": "object",

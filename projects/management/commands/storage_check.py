@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import StorageAway
-from projects import storage
-from projects.objects import PART_BYTES, Bucket
+from projects.storage import files as storage
+from projects.storage.objects import PART_BYTES, Bucket
 
 CHECKS = "checks"  # the folder of its objects
 

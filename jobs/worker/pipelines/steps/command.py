@@ -14,9 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
 from jobs.contract import ArtifactRole, FailureReason
-from jobs.worker.orders import Terminated, WorkFailed
 from jobs.worker.pipelines.run import Run
+from jobs.worker.workload_context import Terminated, WorkFailed
 from mimir.lib.schemas.pipeline import Step
 
 _PASSED_VARIABLES: tuple[str, ...] = (

@@ -1,0 +1,77 @@
+"""Administrators' limits and pauses. A change wakes admission: what it allows starts at once."""
+
+import hashlib
+import json
+
+from django.db import connection, transaction
+
+from jobs.contract import JobType
+from jobs.core import queue
+from jobs.models import Limit
+from mimir.api.etags import Preconditions, check_etag
+from mimir.lib.errors import Invalid
+from projects.models import Project
+
+MAX_JOBS = 1_000_000
+
+
+def limits_etag() -> str:
+    """Of all limits together, which is what the API's resource is: changes with each change of any of them."""
+    rows = Limit.objects.order_by("scope", "key").values_list("scope", "key", "max_jobs", "paused")
+    return f'"{hashlib.sha256(json.dumps(list(rows)).encode()).hexdigest()[:32]}"'
+
+
+def limit_set(
+    *,
+    scope: str,
+    key: str,
+    actor: str,
+    max_jobs: int | None,
+    paused: bool,
+    etags: Preconditions | None = None,
+) -> Limit:
+    """Set one limit: `scope` global (key empty), type or project (key: its slug). `max_jobs` None: no limit.
+
+    `etags` is of all limits, as they were read. Raises: Invalid, PreconditionFailed.
+    """
+    limit_check(scope=scope, key=key, max_jobs=max_jobs)
+    with transaction.atomic():
+        if etags is not None and (etags.match is not None or etags.none_match is not None):
+            with (
+                connection.cursor() as cursor
+            ):  # two conditional changes come one after the other, also of a limit that is not there yet
+                cursor.execute(f'LOCK TABLE "{Limit._meta.db_table}" IN SHARE ROW EXCLUSIVE MODE')
+            check_etag(limits_etag(), etags)
+        row, _ = Limit.objects.update_or_create(
+            scope=scope,
+            key=key,
+            defaults={"max_jobs": max_jobs, "paused": paused, "changed_by": actor[:160]},
+        )
+        transaction.on_commit(queue.wake_all, robust=True)
+    return row
+
+
+def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
+    """Raises: Invalid with each bad field. Writes nothing."""
+    faults: dict[str, str] = {}
+    if scope == Limit.Scope.GLOBAL and key:
+        faults["key"] = "has to be empty for global"
+    elif scope == Limit.Scope.TYPE and key not in {kind.value for kind in JobType}:
+        faults["key"] = f"has to be one of {', '.join(JobType)}"
+    elif scope == Limit.Scope.PROJECT and (
+        "\x00" in key or not Project.objects.filter(slug=key).exists()
+    ):
+        faults["key"] = "has to be the slug of a project"
+    elif scope not in Limit.Scope.values:
+        faults["scope"] = f"has to be one of {', '.join(Limit.Scope.values)}"
+    if max_jobs is not None and not 0 <= max_jobs <= MAX_JOBS:
+        faults["max_jobs"] = f"has to be from 0 to {MAX_JOBS}, or null for no limit"
+    if faults:
+        raise Invalid("The limit cannot be set: see the fields.", detail=faults)
+
+
+def limits_delete(*, ids: list[int]) -> None:
+    """Lift limits. What they held back starts at once."""
+    with transaction.atomic():
+        Limit.objects.filter(id__in=ids).delete()
+        transaction.on_commit(queue.wake_all, robust=True)

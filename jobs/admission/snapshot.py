@@ -1,0 +1,207 @@
+"""The snapshot that admission decides over. Read inside a transaction that holds the admission lock, or for an explanation without it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Extract, JSONObject, Now
+
+from jobs.admission.decide import Candidate, Held, Limits, Room, Snapshot
+from jobs.contract import INFRASTRUCTURE, JobStatus, Priority
+from jobs.models import Attempt, Cluster, Job, Limit
+from projects.models import ProjectStatus
+
+
+def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
+    """Rooms, held room, waiting jobs, limits and the database's time: three queries, two with `clusters` that `clusters_seen` brought."""
+    seen = list(clusters_seen()) if clusters is None else clusters
+    return Snapshot(
+        now=getattr(seen[0], "seen_at").timestamp() if seen else 0.0,  # noqa: B009 - an annotation of the query
+        rooms=tuple(_room(row) for row in seen),
+        held=held(),
+        waiting=_waiting(),
+        limits=limits(getattr(seen[0], "limits") if seen else ()),  # noqa: B009
+        ageing_seconds=settings.ENV.ageing_seconds,
+        reserve_after_seconds=settings.ENV.reserve_after_seconds,
+    )
+
+
+def clusters_seen() -> "QuerySet[Cluster, Cluster]":
+    """Every cluster by name, each with `seen_at`, the database's time, and `limits`, the rows of all limits: what is small, in one query."""
+    rows = Limit.objects.order_by("id").values(
+        row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
+    )
+    return Cluster.objects.annotate(seen_at=Now(), limits=ArraySubquery(rows)).order_by("name")
+
+
+def has_free_slot() -> bool:
+    """Whether any open cluster has a slot; a cheap look before the whole snapshot is read."""
+    used: dict[str, int] = {}
+    for name in Attempt.objects.filter(gone_at__isnull=True).values_list("cluster_id", flat=True):
+        used[name] = used.get(name, 0) + 1
+    rooms = [_room(row) for row in Cluster.objects.all()]
+    return any(room.open and used.get(room.cluster, 0) < room.jobs for room in rooms)
+
+
+def _room(row: Cluster) -> Room:
+    """A cluster's capacity. Zero CPU or memory in the row means that this amount is not limited there."""
+    return Room(
+        cluster=row.name,
+        jobs=row.capacity_jobs,
+        cpu_millicores=row.capacity_cpu_millicores or None,
+        memory_bytes=row.capacity_memory_bytes or None,
+        gpus=row.capacity_gpus,
+        open=row.enabled and row.unreachable_since is None,
+        enabled=row.enabled,
+        region=row.region,
+    )
+
+
+def held() -> tuple[Held, ...]:
+    """What attempts hold: until their worker is seen gone, whatever their job's status."""
+    launch_fails = ExpressionWrapper(
+        Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
+    )
+    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(
+        "job_id",
+        "cluster_id",
+        "job__project__slug",
+        "job__type",
+        "cpu_millicores",
+        "memory_bytes",
+        "gpus",
+        "job__exclusive_key",
+        _epoch("created_at"),
+        "job__status",
+        launch_fails,
+    )
+    return tuple(
+        Held(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]])
+        for row in rows
+    )
+
+
+def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
+    """The administrators' limits and pauses, of rows {"scope", "key", "max_jobs", "paused"}."""
+    by_type: dict[str, int] = {}
+    by_project: dict[str, int] = {}
+    paused_types: set[str] = set()
+    paused_projects: set[str] = set()
+    jobs_global, paused = None, False
+    for row in rows:
+        if row["scope"] == Limit.Scope.GLOBAL:
+            jobs_global, paused = row["max_jobs"], row["paused"]
+            continue
+        amounts, pauses = (
+            (by_type, paused_types)
+            if row["scope"] == Limit.Scope.TYPE
+            else (by_project, paused_projects)
+        )
+        if row["max_jobs"] is not None:
+            amounts[row["key"]] = row["max_jobs"]
+        if row["paused"]:
+            pauses.add(row["key"])
+    return Limits(
+        jobs_global,
+        by_type,
+        by_project,
+        paused,
+        frozenset(paused_types),
+        frozenset(paused_projects),
+    )
+
+
+def queued_count(*, project_id: UUID) -> int:
+    """Waiting jobs of a project, for the limit at submit."""
+    return Job.objects.filter(project_id=project_id, status=JobStatus.QUEUED).count()
+
+
+def _waiting() -> tuple[Candidate, ...]:
+    alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
+    lost = Attempt.objects.filter(
+        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE
+    )
+    # Asked for those alone that have been tried: with thousands waiting for their first worker it costs nothing.
+    lost_on = Case(
+        When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField()
+    )
+    rows = (
+        Job.objects.filter(status=JobStatus.QUEUED)
+        .annotate(
+            since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive)
+        )
+        .annotate(
+            lost_on=lost_on,
+            cpu=_asked("cpu_millicores"),
+            memory=_asked("memory_bytes"),
+            gpus=_asked("gpus"),
+        )
+        .values_list(
+            "id",
+            "project__slug",
+            "type",
+            "priority",
+            "since",
+            "cpu",
+            "memory",
+            "gpus",
+            "exclusive_key",
+            "until",
+            "previous_alive",
+            "project__status",
+            "cluster",
+            "region",
+            "lost_on",
+        )
+        .order_by("queued_at", "id")
+    )
+    return tuple(
+        Candidate(
+            job_id=job_id,
+            project=project,
+            type=kind,
+            priority=Priority(priority),
+            queued_at=since,
+            cpu_millicores=cpu,
+            memory_bytes=memory,
+            gpus=gpus,
+            exclusive_key=key,
+            not_before=until or 0.0,
+            previous_alive=previous_alive,
+            archived=status == ProjectStatus.ARCHIVED,
+            cluster=cluster,
+            region=region,
+            lost_on=lost_on or "",
+        )
+        for job_id, project, kind, priority, since, cpu, memory, gpus, key, until, previous_alive, status, cluster, region, lost_on in rows
+    )
+
+
+# Amounts and times come from the server as numbers: with thousands waiting, parsing JSON and dates here took half of a pass.
+
+
+def _epoch(field: str) -> Cast:
+    """A time as Unix seconds."""
+    return Cast(Extract(field, "epoch"), FloatField())
+
+
+def _asked(amount: str) -> Cast:
+    """An amount of the job's request."""
+    return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())

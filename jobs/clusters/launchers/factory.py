@@ -1,0 +1,41 @@
+"""Which launcher a cluster's row names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.clusters.launchers.base import Launcher, Target
+from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
+from jobs.clusters.launchers.manifest import WorkerTemplate
+from jobs.clusters.launchers.process import ProcessLauncher
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherSettings:
+    """What the launchers need to know, each its part of it."""
+
+    installation: str
+    workers_dir: str
+    target: Target
+    template: WorkerTemplate
+    node_grace_seconds: float = 120.0
+    reads_nodes: bool = False
+
+
+def launcher_for(kind: str, settings: LauncherSettings) -> Launcher:
+    """The launcher of `kind` (kubernetes, process, memory).
+
+    Raises: ValueError for a kind this release has not.
+    """
+    if kind == "process":
+        return ProcessLauncher(Path(settings.workers_dir), installation=settings.installation)
+    if kind == "kubernetes":
+        return KubernetesLauncher(
+            settings.target,
+            settings.template,
+            node_grace_seconds=settings.node_grace_seconds,
+            reads_nodes=settings.reads_nodes,
+        )
+    if kind == "memory":
+        return MemoryLauncher()
+    raise ValueError(f"{kind!r} is not a launcher of this release: use kubernetes or process")

@@ -1,0 +1,160 @@
+"""A launcher without a cluster: tests of services and of the reconciler say what its workers do.
+
+It keeps the promises of `base.Launcher`: idempotent by name, adopts, refuses another attempt's name, forgets only what is gone.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from jobs.clusters.launchers.base import (
+    Evidence,
+    Launched,
+    LaunchRefused,
+    LaunchSpec,
+    LaunchUncertain,
+    Observed,
+)
+
+
+@dataclass(slots=True)
+class FakeWorker:
+    """One worker object and what it left."""
+
+    spec: LaunchSpec
+    seen: Observed
+    spool: bytes = b""
+    terminations: int = 0
+
+
+class MemoryLauncher:
+    """Workers in a dict. `fail_next` queues what the next launches raise; `created_though` makes the failing one create it all the same."""
+
+    def __init__(self) -> None:
+        self.workers: dict[str, FakeWorker] = {}
+        self.launches: list[str] = []
+        self.shows: dict[str, Evidence] = {}  # what a cluster with pods would say of a worker
+        self.obeys = True  # whether a worker ends when asked to
+        self._failures: deque[tuple[Exception, bool]] = deque()
+        self._lock = threading.RLock()
+        self._changed = threading.Event()
+
+    def fail_next(
+        self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False
+    ) -> None:
+        """Let the next launch raise `error`, perhaps after it has made the worker."""
+        self._failures.append((error, created_though))
+
+    def end(
+        self,
+        name: str,
+        *,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        reason: str = "",
+        message: str = "",
+    ) -> None:
+        """The worker ends; its object stays until it is cleaned up."""
+        with self._lock:
+            worker = self.workers[name]
+            worker.seen = replace(
+                worker.seen,
+                alive=False,
+                processes=0,
+                exit_code=exit_code,
+                signal=signal,
+                reason=reason,
+                message=message,
+            )
+            self._changed.set()
+
+    def vanish(self, name: str) -> None:
+        """The worker and its object are gone."""
+        with self._lock:
+            del self.workers[name]
+            self._changed.set()
+
+    def leave_processes(self, name: str, count: int) -> None:
+        """The supervisor is dead, `count` processes of its workload are left."""
+        with self._lock:
+            self.workers[name].seen = replace(self.workers[name].seen, alive=False, processes=count)
+            self._changed.set()
+
+    def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
+        with self._lock:
+            self.launches.append(spec.name)
+            error, created_though = self._failures.popleft() if self._failures else (None, False)
+            if error is not None and not created_though:
+                raise error
+            there = self.workers.get(spec.name)
+            if there is not None and there.spec.attempt_id != spec.attempt_id:
+                raise LaunchRefused(f"A worker named {spec.name} of another attempt is there.")
+            if there is None:
+                if not still_wanted():
+                    raise LaunchRefused("This attempt is not wanted any more.")
+                seen = Observed(
+                    name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
+                )
+                self.workers[spec.name] = FakeWorker(spec, seen)
+                self._changed.set()
+            if error is not None:
+                raise error
+            return Launched(self.workers[spec.name].seen.uid, adopted=there is not None)
+
+    def observe(self) -> list[Observed]:
+        with self._lock:
+            return [worker.seen for worker in self.workers.values()]
+
+    def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
+        with self._lock:
+            worker = self.workers.get(name)
+            if worker is None or worker.spec.attempt_id != attempt_id:
+                return
+            worker.terminations += 1
+            if self.obeys or grace_seconds == 0:
+                worker.seen = replace(worker.seen, alive=False, processes=0)
+                self._changed.set()
+
+    def is_gone(self, name: str, attempt_id: str) -> bool:
+        with self._lock:
+            worker = self.workers.get(name)
+            ours = worker is not None and worker.spec.attempt_id == attempt_id
+            return not ours or (
+                worker is not None and not worker.seen.alive and worker.seen.processes == 0
+            )
+
+    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
+        with self._lock:
+            worker = self.workers.get(name)
+            rest = (
+                b""
+                if worker is None or worker.spec.attempt_id != attempt_id
+                else worker.spool[offset:]
+            )
+        if rest:
+            yield rest
+
+    def evidence(self, name: str) -> Evidence | None:
+        return self.shows.get(name)
+
+    def clean_up(self, name: str, attempt_id: str) -> None:
+        with self._lock:
+            if (
+                name in self.workers
+                and self.workers[name].spec.attempt_id == attempt_id
+                and self.is_gone(name, attempt_id)
+            ):
+                del self.workers[name]
+
+    def prepare(self) -> None:
+        """Nothing to wait for."""
+
+    def close(self) -> None:
+        """Nothing goes on in the background."""
+
+    def wait_for_change(self, timeout_seconds: float) -> bool:
+        changed = self._changed.wait(timeout_seconds)
+        self._changed.clear()
+        return changed

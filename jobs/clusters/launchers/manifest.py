@@ -1,0 +1,211 @@
+"""A worker's Job object: the one place it is made. Pure.
+
+`docs/worker-protocol.md` says what the container finds; `LaunchSpec` is one worker, `WorkerTemplate` what all workers of a cluster share.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.clusters.launchers.base import LaunchSpec
+from jobs.contract import WORKER_USER_ID
+from jobs.core.resources import format_cpu, format_memory
+
+Object = dict[str, Any]
+
+APP, COMPONENT, CONTAINER = "mimir-aip", "worker", "worker"
+ATTEMPT_ID, INSTALLATION = "mimir-aip/attempt-id", "mimir-aip/installation"
+SERVICE_ACCOUNT = "mimir-worker"
+MODEL_CACHE_CLAIM = "model-cache-pvc"
+DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - a mount of the container's own
+TMP_BYTES = 512 * 2**20
+LOG_BYTES = 2**30  # of a container's log files on its node, which count as its ephemeral storage
+DISK_REQUEST_BYTES = 128 * 2**20
+STOP_SECONDS = 30  # between SIGTERM and SIGKILL
+KEPT_SECONDS = 300  # a finished Job, if nobody cleans up
+GPU, DISK = "nvidia.com/gpu", "ephemeral-storage"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTemplate:
+    """What the workers of one cluster share. Sizes in bytes."""
+
+    installation: str
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    data_bytes: int = 20 * 2**30
+    model_cache_bytes: int = 10 * 2**30
+    shared_model_cache: bool = False
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
+    gpu_tolerations: tuple[Mapping[str, Any], ...] = ()
+    priority_classes: Mapping[str, str] = field(default_factory=dict)
+    pod_annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def selector(installation: str) -> str:
+    """The label selector of every worker object of this installation."""
+    return f"app={APP},component={COMPONENT},{INSTALLATION}={installation}"
+
+
+def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+    """The Job (batch/v1) of one attempt, without a namespace.
+
+    One pod and no second one: nothing but the orchestrator retries. A disruption fails the Job: with `Ignore` its controller would start
+    a pod in our back, whose claim is refused.
+    """
+    labels = _labels(spec, template)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": spec.name,
+            "labels": labels,
+            "annotations": {ATTEMPT_ID: spec.attempt_id},
+        },
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": 0,
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    }
+                ]
+            },
+            "podReplacementPolicy": "Failed",
+            "activeDeadlineSeconds": spec.active_deadline_seconds,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "template": {
+                "metadata": {
+                    "labels": labels,
+                    "annotations": {
+                        **template.pod_annotations,
+                        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                        ATTEMPT_ID: spec.attempt_id,
+                    },
+                },
+                "spec": _pod(spec, template),
+            },
+        },
+    }
+
+
+def _labels(spec: LaunchSpec, template: WorkerTemplate) -> dict[str, str]:
+    return {
+        "app": APP,
+        "component": COMPONENT,
+        "job-type": spec.job_type.replace("_", "-"),
+        "mimir-aip/job-id": spec.job_id,
+        "mimir-aip/attempt": str(spec.attempt),
+        ATTEMPT_ID: spec.attempt_id,
+        "mimir-aip/project": spec.project_id,
+        INSTALLATION: template.installation,
+    }
+
+
+def _pod(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+    pod: Object = {
+        "restartPolicy": "Never",
+        "serviceAccountName": SERVICE_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": STOP_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": WORKER_USER_ID,
+            "runAsGroup": WORKER_USER_ID,
+            "fsGroup": WORKER_USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(spec, template)],
+        "volumes": [
+            {"name": "job-data", "emptyDir": {"sizeLimit": format_memory(template.data_bytes)}},
+            {"name": "model-cache", **_model_cache(template)},
+            {"name": "tmp", "emptyDir": {"sizeLimit": format_memory(TMP_BYTES)}},
+        ],
+    }
+    nodes, tolerations = dict(template.node_selector), list(template.tolerations)
+    if spec.gpu_count:
+        nodes |= template.gpu_node_selector
+        tolerations += template.gpu_tolerations
+    optional = {
+        "nodeSelector": nodes,
+        "tolerations": [dict(each) for each in tolerations],
+        "priorityClassName": template.priority_classes.get(spec.priority, ""),
+        "imagePullSecrets": [{"name": name} for name in template.image_pull_secrets],
+    }
+    return pod | {name: value for name, value in optional.items() if value}
+
+
+def _container(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+    return {
+        "name": CONTAINER,
+        "image": template.image,
+        "imagePullPolicy": template.image_pull_policy,
+        "env": [{"name": name, "value": value} for name, value in _environment(spec).items()],
+        "resources": _resources(spec, template),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "job-data", "mountPath": DATA_DIR},
+            {"name": "model-cache", "mountPath": MODELS_DIR, "subPath": spec.project_id},
+            {"name": "tmp", "mountPath": TMP_DIR},
+        ],
+    }
+
+
+def _environment(spec: LaunchSpec) -> dict[str, str]:
+    return {
+        "JOB_ID": spec.job_id,
+        "JOB_TYPE": spec.job_type,
+        "ATTEMPT_ID": spec.attempt_id,
+        "JOB_TOKEN": spec.token,
+        "ORCHESTRATOR_URL": spec.orchestrator_url,
+        **spec.extra_env,
+    }
+
+
+def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+    """Requests and limits. The disk limit is named, and as large as all its folders: a LimitRange's default could be smaller than they are.
+
+    Little disk is requested, so that a node need not have room for the largest job that a worker could run.
+    """
+    folders = (
+        template.data_bytes
+        + TMP_BYTES
+        + (0 if template.shared_model_cache else max(template.model_cache_bytes, 2**20))
+    )
+    requests = {
+        "cpu": format_cpu(
+            min(spec.requested_cpu_millicores or spec.cpu_millicores, spec.cpu_millicores)
+        ),
+        "memory": format_memory(
+            min(spec.requested_memory_bytes or spec.memory_bytes, spec.memory_bytes)
+        ),
+        DISK: format_memory(DISK_REQUEST_BYTES),
+    }
+    limits = {
+        "cpu": format_cpu(spec.cpu_millicores),
+        "memory": format_memory(spec.memory_bytes),
+        DISK: format_memory(folders + LOG_BYTES),
+    }
+    if spec.gpu_count:
+        requests[GPU] = limits[GPU] = str(spec.gpu_count)
+    return {"requests": requests, "limits": limits}
+
+
+def _model_cache(template: WorkerTemplate) -> Object:
+    """The claim that all workers share, each its project's folder of it, or a folder that goes with the worker."""
+    if template.shared_model_cache:
+        return {"persistentVolumeClaim": {"claimName": MODEL_CACHE_CLAIM}}
+    return {"emptyDir": {"sizeLimit": format_memory(max(template.model_cache_bytes, 2**20))}}

@@ -1,0 +1,1 @@
+"""The dispatcher process: admit queued jobs and launch their workers."""

@@ -1,0 +1,165 @@
+"""The dispatcher: RQ's hints on the main thread, and a sweep beside them that needs none.
+
+`wake` and `launch` are the two operations that a hint can name. With every hint lost the sweep does the same, a little later.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from redis.exceptions import RedisError
+
+from jobs.admission.admit import admit_once
+from jobs.clusters.rows import cluster_configure, launchers_prepare
+from jobs.core import queue
+from jobs.core.hints import Operation
+from jobs.dispatch.launch import attempts_launch, attempts_to_launch, slow_launches_told
+from jobs.liveness.beats import beat_record, beats_sweep
+from jobs.models import Cluster
+
+log = structlog.get_logger(__name__)
+COMPONENT = "dispatcher"
+LOOK_SECONDS = 0.5
+STOP_SECONDS = (
+    5.0  # launches under way at a stop are waited for; what then has no answer is found by its name
+)
+FIRST = 256  # of a long line, those that are launched while the others are admitted
+SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
+
+
+def wake(_priority: str) -> None:
+    """A hint that something waits or room came free. One pass looks at every class, and launches without a detour over Redis."""
+    close_old_connections()
+    first = admit_once(hint=False, limit=FIRST)
+    attempts_launch(first, more=(lambda: admit_once(hint=False)) if len(first) == FIRST else None)
+
+
+def launch(attempt_ids: Sequence[str]) -> None:
+    """A hint that these attempts are admitted."""
+    close_old_connections()
+    attempts_launch([UUID(attempt_id) for attempt_id in attempt_ids])
+
+
+class Launches:
+    """The launches of a sweep, on a thread for each cluster: one that hangs holds up neither another nor the sweep."""
+
+    def __init__(self) -> None:
+        self._threads: dict[str, threading.Thread] = {}
+
+    def begin(self, cluster: str) -> None:
+        """Launch what no hint has brought there, unless its last ones are still under way.
+
+        Attempts younger than a sweep are left to their own hint: launching them here too would only meet it at the same name.
+        """
+        before = self._threads.get(cluster)
+        if before is not None and before.is_alive():
+            return
+        if waiting := attempts_to_launch(
+            cluster=cluster, older_than_seconds=settings.ENV.sweep_seconds
+        ):
+            self._threads[cluster] = thread = threading.Thread(
+                target=_launch_swept, args=(waiting,), name=f"sweep {cluster}", daemon=True
+            )
+            thread.start()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait until all have their answers, but no longer than that."""
+        until = time.monotonic() + timeout_seconds
+        for thread in self._threads.values():
+            thread.join(timeout=max(0.0, until - time.monotonic()))
+
+
+def _launch_swept(waiting: Sequence[UUID]) -> None:
+    try:
+        attempts_launch(waiting)
+    except Exception:
+        log.exception("a sweep's launches failed: the next one tries again")
+    finally:
+        connection.close()
+
+
+def sweep_once(launches: Launches) -> None:
+    """Admit and launch whatever no hint has brought."""
+    admit_once()
+    for name in Cluster.objects.values_list("name", flat=True):
+        launches.begin(name)
+
+
+def sweep_forever(stop: threading.Event) -> None:
+    """`sweep_once` every SWEEP_SECONDS until `stop`. What a pass raises is logged; the next one comes."""
+    launches = Launches()
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            sweep_once(launches)
+            beat_record(component=COMPONENT)
+            beats_sweep()
+        except Exception:
+            log.exception("a sweep failed: the next one tries again")
+            connection.close()
+        _rest(stop, settings.ENV.sweep_seconds)
+    launches.join(STOP_SECONDS)
+
+
+def _rest(stop: threading.Event, seconds: float) -> None:
+    """Wait, and tell meanwhile of launches that take long."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, LOOK_SECONDS)):
+        try:
+            slow_launches_told()
+        except Exception:
+            log.exception("that a launch takes long could not be told")
+            connection.close()
+
+
+def run(stop: threading.Event) -> None:
+    """Both loops, until `stop` or a signal to the RQ worker. Redis away: the sweep goes on, RQ is tried again each second."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    _ensure(stop)
+    threading.Thread(target=_prepare, name="prepare", daemon=True).start()
+    sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
+    sweep.start()
+    worker = None
+    while not stop.is_set() and not (worker and worker.asked_to_stop):
+        try:
+            worker = queue.worker({Operation.WAKE: wake, Operation.LAUNCH: launch})
+            worker.work(logging_level="WARNING")
+            if not worker.asked_to_stop:
+                stop.wait(1.0)
+        except (RedisError, OSError) as error:
+            log.warning(
+                "Redis does not answer: the sweep works without it", error=type(error).__name__
+            )
+            stop.wait(1.0)
+        except queue.StopAsked:
+            break
+    stop.set()
+    sweep.join(timeout=2 * STOP_SECONDS)
+
+
+def _prepare() -> None:
+    """Beside the loops: credentials may come from a program that takes its time."""
+    try:
+        launchers_prepare()
+    except Exception:
+        log.exception("the launchers could not be prepared: the first launches do it")
+    finally:
+        connection.close()
+
+
+def _ensure(stop: threading.Event) -> None:
+    """The default cluster's row; the database may still be starting."""
+    while not stop.is_set():
+        try:
+            cluster_configure()
+        except Error:
+            log.warning("the database does not answer yet")
+            connection.close()
+            stop.wait(1.0)
+        else:
+            return

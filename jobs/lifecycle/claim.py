@@ -1,0 +1,102 @@
+"""A worker takes its job. The claim, not the launcher's reply, makes a job `running`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from jobs.clusters.machine import clamped
+from jobs.contract import HEARTBEAT_SECONDS, EventKind, JobStatus, WorkerLimits
+from jobs.core.metrics import launch_count
+from jobs.core.resources import from_dict
+from jobs.core.tokens import cache_key, session_token
+from jobs.core.transition import attempt_lock, job_move
+from jobs.lifecycle.inputs_read import claim_inputs
+from jobs.models import Attempt, Job
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Gone, NotFound
+
+
+def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
+    """Claim `attempt_id` under `claim_id`; the answer of docs/worker-protocol.md. The same `claim_id` again: the same answer.
+
+    Raises: NotFound; Gone when fenced or ended (asked first); Conflict `already_claimed` for another claim_id.
+    """
+    with transaction.atomic():
+        try:
+            job, attempt = attempt_lock(attempt_id=attempt_id)
+        except Attempt.DoesNotExist:
+            raise NotFound("There is no such attempt.") from None
+        if attempt.fenced_at or attempt.ended_at:
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
+        if attempt.claim_id is None:
+            _claim(job, attempt, claim_id, host)
+        elif attempt.claim_id != claim_id:
+            raise Conflict("Another worker has claimed this attempt.", code="already_claimed")
+    return _answer(job, attempt)
+
+
+def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
+    now = utc_now()
+    moved = job.attempt == attempt.number and job_move(
+        job=job,
+        sources=[JobStatus.LAUNCHING],
+        target=JobStatus.RUNNING,
+        kind=EventKind.CLAIMED,
+        actor=f"worker:{attempt.id}",
+        data={"host": host[:200]},
+        started_at=job.started_at or now,
+        message="",
+        diagnosis=None,
+    )
+    if not moved:
+        raise Gone("This attempt is fenced: its job does not wait for it.", code="fenced")
+    attempt.claim_id = claim_id
+    attempt.claimed_at = attempt.heartbeat_at = now
+    attempt.save(update_fields=["claim_id", "claimed_at", "heartbeat_at"])
+    launch_count(job=job, attempt=attempt)
+
+
+def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
+    assert attempt.claim_id is not None
+    inputs = claim_inputs(job)
+    reads_model = any(item["kind"] == "model" for item in inputs)
+    return {
+        "session_token": session_token(attempt.id, attempt.claim_id),
+        "job": {
+            "id": str(job.id),
+            "type": job.type,
+            "name": job.name,
+            "attempt": attempt.number,
+            "parameters": job.parameters,
+        },
+        "limits": worker_limits(job=job, attempt=attempt)._asdict(),
+        "inputs": inputs,
+        "read_url_allow": list(settings.ENV.read_url_allow),
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "log_end": attempt.log_end,
+        **({"cache_key": cache_key(job.project_id)} if reads_model else {}),
+    }
+
+
+def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
+    """What this attempt may use; on the process launcher no more than the machine has."""
+    env = settings.ENV
+    limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
+    return WorkerLimits(
+        cpu_millicores=limits.cpu_millicores,
+        memory_bytes=limits.memory_bytes,
+        timeout_seconds=job.timeout_seconds,
+        grace_seconds=env.worker_grace,
+        log_bytes=env.log_bytes_max,
+        spool_bytes=env.spool_bytes_max,
+        artifact_bytes=env.artifact_bytes_max,
+        artifact_count=env.artifact_count_max,
+        event_bytes=env.event_bytes_max,
+        event_count=env.event_count_max,
+        result_bytes=env.result_bytes_max,
+        model_cache_bytes=env.model_cache_bytes_max,
+    )

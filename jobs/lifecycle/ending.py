@@ -1,0 +1,189 @@
+"""How an attempt ends without success, and what that makes of its job: cancelled, failed, or in the line again.
+
+Only the orchestrator retries. Causes that are not the job's fault do not use up the user's attempts but are bounded as well; an orderly
+stop of Mimir itself is neither, nor is a cluster that has no room: who waits in the line does not fail by waiting.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from jobs.contract import (
+    FINAL,
+    INFRASTRUCTURE,
+    SHORTAGE,
+    EventKind,
+    FailureReason,
+    FinishStatus,
+    JobStatus,
+)
+from jobs.core.transition import job_move
+from jobs.diagnosis.job import diagnose
+from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
+from jobs.models import Attempt, Job
+from mimir.lib.clock import utc_now
+from mimir.lib.words import told_span
+
+MESSAGE_MAX = 2000
+
+
+def attempt_end(
+    *,
+    job: Job,
+    attempt: Attempt,
+    reason: FailureReason,
+    actor: str,
+    message: str = "",
+    detail: dict[str, Any] | None = None,
+    by_worker: FinishStatus | None = None,
+    ready: Mapping[str, Any] | None = None,
+) -> JobStatus:
+    """End the live `attempt` (both rows locked by the caller) and move its job; returns the job's status.
+
+    `by_worker`: the worker's own finish says so; otherwise the attempt is fenced: whatever its worker still says is refused.
+    `ready`: what the cluster's diagnosis tells, for the same reason.
+    """
+    now = utc_now()
+    reason, message = _while_storage_waits(job, attempt, reason, message)
+    clean = message.replace("\x00", "�")[:MESSAGE_MAX]
+    diagnosis = diagnose(
+        reason,
+        message=clean,
+        detail=detail,
+        resources=job.resources,
+        timeout_seconds=job.timeout_seconds,
+        ready=ready,
+    )
+    # What ended before its worker took the job has run nothing of the user's.
+    counts = (
+        reason not in INFRASTRUCTURE
+        and attempt.claimed_at is not None
+        and job.status != JobStatus.CANCELLING
+    )
+    attempt.ended_at = now
+    attempt.reason = reason
+    attempt.message = diagnosis["summary"]
+    attempt.counts = counts
+    attempt.end_status = by_worker or ""
+    if by_worker is None:
+        attempt.fenced_at = now
+    attempt.save(
+        update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"]
+    )
+    if job.status == JobStatus.CANCELLING:
+        # The worker's own end, or the sight of it gone, makes it cancelled; a fence alone does not say that nothing runs any more.
+        if by_worker is not None:
+            job_finish_cancelled(job=job, actor=actor)
+        return JobStatus(job.status)
+    if _tries_again(job, reason, counts=counts):
+        _requeue(job, attempt, reason, diagnosis, actor, counts=counts)
+    else:
+        _fail(job, reason, diagnosis, actor, counts=counts)
+    return JobStatus(job.status)
+
+
+def _while_storage_waits(
+    job: Job, attempt: Attempt, reason: FailureReason, message: str
+) -> tuple[FailureReason, str]:
+    """Reason and message of an attempt that ends while its worker cannot store its files: a time limit that passes meanwhile is not its fault."""
+    if not storage_waits(attempt):
+        return reason, message
+    if reason is FailureReason.DEADLINE_EXCEEDED:
+        limit = f"Its time limit of {told_span(job.timeout_seconds)} passed"
+        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
+    if reason is FailureReason.WORKER_LOST:
+        return reason, storage_wait_told(
+            attempt, before=message.removesuffix(".") or "Its worker vanished"
+        )
+    return reason, message
+
+
+def job_finish_cancelled(*, job: Job, actor: str) -> None:
+    """cancelling -> cancelled. `job` is locked."""
+    job_move(
+        job=job,
+        sources=[JobStatus.CANCELLING],
+        target=JobStatus.CANCELLED,
+        kind=EventKind.CANCELLED,
+        actor=actor,
+        reason=FailureReason.CANCELLED,
+    )
+
+
+def back_off_seconds(failures: int) -> float:
+    """The wait before the retry after `failures` ended attempts (1 or more), in seconds: doubling, bounded."""
+    return float(
+        min(settings.ENV.retry_back_off * 2 ** (failures - 1), settings.ENV.retry_back_off_max)
+    )
+
+
+def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
+    if reason in FINAL:
+        return False
+    if reason is FailureReason.SHUTDOWN or reason in SHORTAGE:
+        return True
+    if not counts:
+        return job.infrastructure_failures < settings.ENV.infrastructure_retries
+    return job.attempts_used + 1 < job.max_attempts
+
+
+def _requeue(
+    job: Job,
+    attempt: Attempt,
+    reason: FailureReason,
+    diagnosis: dict[str, Any],
+    actor: str,
+    *,
+    counts: bool,
+) -> None:
+    shutdown = reason is FailureReason.SHUTDOWN
+    infrastructure = job.infrastructure_failures + (
+        0 if counts or shutdown or reason in SHORTAGE else 1
+    )
+    used = job.attempts_used + (1 if counts else 0)
+    wait = 0.0 if shutdown else back_off_seconds(max(1, infrastructure + used))
+    not_before = utc_now() + dt.timedelta(seconds=wait)
+    job_move(
+        job=job,
+        sources=[JobStatus.LAUNCHING, JobStatus.RUNNING],
+        target=JobStatus.QUEUED,
+        kind=EventKind.ATTEMPT_ENDED,
+        actor=actor,
+        next_attempt=True,
+        data={
+            "reason": reason,
+            "message": diagnosis["summary"],
+            "diagnosis": diagnosis,
+            "counts": counts,
+            "next_attempt": attempt.number + 1,
+            "not_before": not_before.isoformat(),
+        },
+        reason=reason,
+        message=diagnosis["summary"],
+        diagnosis=diagnosis,
+        not_before=not_before,
+        infrastructure_failures=infrastructure,
+        attempts_used=used,
+        progress_fraction=None,
+        progress_message="",
+    )
+
+
+def _fail(
+    job: Job, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
+) -> None:
+    job_move(
+        job=job,
+        sources=[JobStatus.LAUNCHING, JobStatus.RUNNING],
+        target=JobStatus.FAILED,
+        kind=EventKind.FAILED,
+        actor=actor,
+        data={"reason": reason, "message": diagnosis["summary"]},
+        reason=reason,
+        message=diagnosis["summary"],
+        diagnosis=diagnosis,
+        attempts_used=job.attempts_used + (1 if counts else 0),
+        infrastructure_failures=job.infrastructure_failures + (0 if counts else 1),
+    )

@@ -1,0 +1,171 @@
+"""The end a worker reports. Idempotent; accepted only when the log is whole; success and what it does to the project are one transaction."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs.clusters.check import Launch
+from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.core.transition import attempt_lock, event_add, job_move
+from jobs.lifecycle.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
+from jobs.lifecycle.values import FinishReport
+from jobs.logs.append import log_close
+from jobs.logs.read import log_sha256
+from jobs.models import Attempt, Job
+from jobs.types import OutcomeRefused, outcome_apply, outcome_prepare
+from mimir.lib.clock import utc_now
+from mimir.lib.crash import crash_point
+from mimir.lib.errors import Conflict, Gone
+
+
+def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
+    """Accept the end of an attempt; returns its job's status. The same report again after it was accepted: the same answer.
+
+    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone when the attempt is fenced.
+    """
+    whole = _log_matches(attempt_id, report)
+    outcome = _prepared(attempt_id, report)
+    crash_point("finish.before_transaction")
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=attempt_id)
+        if attempt.fenced_at or attempt.claim_id is None:
+            raise Gone(
+                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+            )
+        if attempt.ended_at:
+            if attempt.end_status != report.status:
+                raise Gone("This attempt has ended otherwise.", code="fenced")
+            return JobStatus(job.status)
+        if attempt.end_status:
+            return JobStatus(job.status)  # a repeated finish of a worker that was asked to stop
+        if attempt.log_end < report.log_end:
+            raise Conflict(
+                "The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end}
+            )
+        _close(
+            job,
+            attempt,
+            complete=whole and attempt.log_end == report.log_end,
+            missing=report.log_missing,
+        )
+        _keep_exit(attempt, report)
+        status = _apply(job, attempt, report, outcome)
+        crash_point("finish.before_commit")
+    return status
+
+
+def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
+    """Whether the stored bytes are the reported ones. Read before the transaction: a log is long, and what is stored does not change."""
+    attempt = Attempt.objects.get(id=attempt_id)
+    return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
+
+
+def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
+    """What a success would apply, or the refusal of it. Files are read before the transaction: what was uploaded does not change."""
+    if report.status is not FinishStatus.SUCCEEDED:
+        return None
+    attempt = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
+    if attempt.ended_at or attempt.fenced_at:
+        return None
+    try:
+        return outcome_prepare(job=attempt.job, attempt=attempt, result=report.result)
+    except OutcomeRefused as refused:
+        return refused
+
+
+def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
+    marker = missing or (
+        None if complete else "The stored log is not what the worker sent: its checksum differs."
+    )
+    log_close(attempt=attempt, complete=marker is None, marker=marker)
+    event_add(
+        job=job,
+        attempt=attempt.number,
+        kind=EventKind.LOG_CLOSED,
+        actor=f"worker:{attempt.id}",
+        data={"end": attempt.log_end, "complete": attempt.log_complete},
+    )
+
+
+def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
+    attempt.exit_code = report.exit_code
+    attempt.exit_signal = report.exit_signal
+    if report.peak_memory_bytes is not None:
+        attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, report.peak_memory_bytes)
+    attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])
+
+
+def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
+    actor = f"worker:{attempt.id}"
+    if job.status == JobStatus.CANCELLING:
+        # Whatever it came to: its artifacts stay, its outcome is not applied.
+        attempt.ended_at = utc_now()
+        attempt.end_status = report.status
+        attempt.reason = FailureReason.CANCELLED
+        attempt.save(update_fields=["ended_at", "end_status", "reason"])
+        job_finish_cancelled(job=job, actor=actor)
+        return JobStatus(job.status)
+    if report.status is FinishStatus.SUCCEEDED:
+        return _succeed(job, attempt, report, outcome)
+    reason = report.reason or FailureReason.WORKLOAD_FAILED
+    if report.status is FinishStatus.CANCELLED:
+        reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
+    if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == Launch.KUBERNETES:
+        return _interrupted(job, attempt, report)
+    return attempt_end(
+        job=job,
+        attempt=attempt,
+        reason=reason,
+        actor=actor,
+        message=report.message,
+        detail=report.detail,
+        by_worker=report.status,
+    )
+
+
+def _interrupted(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
+    """Who stopped it, the cluster knows: an eviction, a preemption, a person. The reconciler ends the attempt with that once it is gone."""
+    attempt.end_status = report.status
+    attempt.message = report.message.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:MESSAGE_MAX]
+    attempt.save(update_fields=["end_status", "message"])
+    return JobStatus(job.status)
+
+
+def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
+    actor = f"worker:{attempt.id}"
+    try:
+        if isinstance(outcome, OutcomeRefused):
+            raise outcome
+        with transaction.atomic():  # a savepoint: a refused outcome leaves nothing half-written
+            result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, prepared=outcome)
+            crash_point("outcome.inside")
+    except OutcomeRefused as refused:
+        return attempt_end(
+            job=job,
+            attempt=attempt,
+            reason=refused.reason,
+            actor=actor,
+            message=refused.message,
+            detail=refused.detail,
+            by_worker=report.status,
+        )
+    attempt.ended_at = utc_now()
+    attempt.end_status = report.status
+    attempt.counts = True
+    attempt.save(update_fields=["ended_at", "end_status", "counts"])
+    job_move(
+        job=job,
+        sources=[JobStatus.RUNNING],
+        target=JobStatus.SUCCEEDED,
+        kind=EventKind.SUCCEEDED,
+        actor=actor,
+        data={"result": result},
+        result=result,
+        reason="",
+        message="",
+        diagnosis=None,
+        progress_fraction=1.0,
+        attempts_used=job.attempts_used + 1,
+    )
+    return JobStatus(job.status)

@@ -1,0 +1,194 @@
+"""What a running worker reports: heartbeats, events, artifacts. Untrusted and limited; its token can harm its own attempt only."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce, Greatest, Now
+
+from jobs.contract import WORKER_EVENT_KINDS, ArtifactRole, EventKind, JobStatus
+from jobs.core.transition import attempt_lock, events_add
+from jobs.lifecycle.values import WorkerEvent
+from jobs.models import Artifact, Attempt, Job, UsageSample
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
+from projects.models import Project
+from projects.storage.quota import QuotaExceeded, storage_demand
+
+_LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
+
+
+def _fenced() -> Gone:
+    return Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+
+
+def heartbeat_record(
+    *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
+) -> dict[str, Any]:
+    """Record a heartbeat; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone.
+
+    Its time is the database's, by whose clock its age is told.
+    """
+    live = Attempt.objects.filter(_LIVE, id=attempt_id)
+    if not live.update(
+        heartbeat_at=Now(),
+        peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes),
+    ):
+        raise _fenced()
+    UsageSample.objects.create(
+        attempt_id=attempt_id,
+        at=utc_now(),
+        memory_bytes=memory_bytes,
+        cpu_millicores=cpu_millicores,
+    )
+    row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(
+        id=attempt_id
+    )
+    assert row["claimed_at"] is not None
+    timeout_at = row["claimed_at"] + dt.timedelta(seconds=row["job__timeout_seconds"])
+    return {
+        "cancel": row["job__status"] == JobStatus.CANCELLING,
+        "timeout_at": timeout_at.isoformat(),
+    }
+
+
+def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
+    """Store the events past those already stored; returns the highest `n` stored.
+
+    Raises: Gone; Conflict `gap` with the last stored `n` in its detail; TooLarge over a limit; Invalid for a kind that is not a worker's.
+    """
+    _check_events(events)
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=attempt_id)
+        if attempt.fenced_at or attempt.ended_at or attempt.claim_id is None:
+            raise _fenced()
+        new = [event for event in events if event.n > attempt.event_n]
+        for index, event in enumerate(new, start=attempt.event_n + 1):
+            if event.n != index:
+                raise Conflict(
+                    "Events are missing before this one.",
+                    code="gap",
+                    detail={"last": attempt.event_n},
+                )
+        if not new:
+            return attempt.event_n
+        if new[-1].n > settings.ENV.event_count_max:
+            raise TooLarge(
+                f"An attempt may report {settings.ENV.event_count_max} events (EVENT_COUNT_MAX)."
+            )
+        _set_progress(job, new)
+        events_add(
+            job=job,
+            attempt=attempt.number,
+            actor=f"worker:{attempt.id}",
+            events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
+        )
+        attempt.event_n = new[-1].n
+        attempt.save(update_fields=["event_n"])
+    return attempt.event_n
+
+
+def _check_events(events: Sequence[WorkerEvent]) -> None:
+    for event in events:
+        if event.kind not in WORKER_EVENT_KINDS:
+            raise Invalid(
+                f"A worker does not report {event.kind}.",
+                detail={"kind": "is not one of a worker's kinds"},
+            )
+        if len(json.dumps(event.data)) > settings.ENV.event_bytes_max:
+            raise TooLarge(
+                f"An event's data may have {settings.ENV.event_bytes_max} bytes (EVENT_BYTES_MAX)."
+            )
+
+
+def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
+    """A worker's clock may be wrong: its events lie between the claim and now."""
+    now = utc_now()
+    return max(min(at, now), attempt.claimed_at or now)
+
+
+def _set_progress(job: Job, events: Sequence[WorkerEvent]) -> None:
+    latest = next(
+        (event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None
+    )
+    if latest is None:
+        return
+    fraction = latest.get("fraction")
+    valid = (
+        isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 <= fraction <= 1
+    )
+    job.progress_fraction = float(fraction) if valid and fraction is not None else None
+    job.progress_message = str(latest.get("message") or "")[:500]
+    job.save(update_fields=["progress_fraction", "progress_message"])
+
+
+def artifact_record(
+    *,
+    attempt_id: UUID,
+    name: str,
+    role: ArtifactRole,
+    storage_key: str,
+    size_bytes: int,
+    sha256: str,
+    media_type: str,
+) -> tuple[Artifact, bool]:
+    """Record a stored file as an artifact of a live attempt; (artifact, whether it is new).
+
+    The same name and sha256 again gives the stored one: the caller then deletes the file it has just written.
+    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a limit.
+    """
+    with transaction.atomic():
+        _job, attempt = attempt_lock(attempt_id=attempt_id)
+        if attempt.fenced_at or attempt.ended_at or attempt.claim_id is None:
+            raise _fenced()
+        stored = Artifact.objects.filter(attempt=attempt, name=name).first()
+        if stored is not None:
+            if stored.sha256 != sha256 or stored.role != role:
+                raise Conflict(
+                    f"The artifact {name} is stored with other bytes.", code="artifact_exists"
+                )
+            return stored, False
+        artifact_room_check(attempt_id=attempt_id, size_bytes=size_bytes)
+        try:
+            artifact = Artifact.objects.create(
+                attempt=attempt,
+                name=name,
+                role=role,
+                storage_key=storage_key,
+                size_bytes=size_bytes,
+                sha256=sha256,
+                media_type=media_type[:200],
+            )
+        except IntegrityError as error:  # the attempt is locked: only a defect leads here
+            raise MimirError(
+                "The artifact could not be recorded.", status=500, code="internal"
+            ) from error
+    return artifact, True
+
+
+def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
+    """Refuse what would go over the attempt's artifact limits. Raises: TooLarge `artifact_limit_exceeded`."""
+    env = settings.ENV
+    held = Artifact.objects.filter(attempt_id=attempt_id).aggregate(
+        count=Count("id"), size=Coalesce(Sum("size_bytes"), 0)
+    )
+    if (
+        held["count"] >= env.artifact_count_max
+        or held["size"] + size_bytes > env.artifact_bytes_max
+    ):
+        raise TooLarge(
+            f"An attempt may leave {env.artifact_count_max} artifacts of {env.artifact_bytes_max} bytes together"
+            " (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
+            code="artifact_limit_exceeded",
+        )
+    try:
+        storage_demand(Project.objects.get(jobs__attempts=attempt_id), size_bytes)
+    except QuotaExceeded as error:
+        raise TooLarge(
+            error.message, code="artifact_limit_exceeded", detail=error.detail
+        ) from error

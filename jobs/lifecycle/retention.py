@@ -1,0 +1,114 @@
+"""What an administrator does not want to keep for ever: events and usage of ended jobs, and ended jobs whole. Off by default."""
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError, Q, RestrictedError
+
+from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
+from mimir.lib.clock import utc_now
+from projects.storage import files as storage
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+SKIP_SECONDS = 3600.0
+_skipped: dict[
+    UUID, float
+] = {}  # jobs that something protects, and until when they are not tried again
+
+
+def retention_apply() -> int:
+    """Delete one batch of what is past its time; returns how many jobs or event lists went."""
+    env = settings.ENV
+    gone = 0
+    if env.retention_jobs_days:
+        gone += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
+    if env.retention_events_days:
+        gone += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
+    return gone
+
+
+def _jobs(before: dt.datetime) -> int:
+    """Whole jobs, but not those that made a version of anything (lineage) nor those a worker object is left of.
+
+    A worker that counts as gone since its cluster stays away is no reason to keep its job: where the cluster comes back after all, its object
+    has no attempt any more, and is removed as that.
+
+    Rows first: a file without a row is swept later, a row without its file would be a broken promise.
+    """
+    _forget_skipped()
+    given_up = Q(
+        gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before
+    )
+    ids = list(
+        Job.objects.filter(finished_at__lt=before)
+        .exclude(id__in=JobOutput.objects.values("job_id"))
+        .exclude(
+            id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id")
+        )
+        .exclude(id__in=list(_skipped))
+        .order_by("finished_at")
+        .values_list("id", flat=True)[:BATCH]
+    )
+    try:
+        _delete(ids)
+    except (ProtectedError, RestrictedError, IntegrityError):
+        ids = [job_id for job_id in ids if _deleted_alone(job_id)]
+    if ids:
+        log.info("ended jobs deleted by retention", jobs=len(ids))
+    return len(ids)
+
+
+def _delete(ids: Sequence[UUID]) -> None:
+    """Delete jobs, then their files. Raises: ProtectedError, RestrictedError, IntegrityError when a row still needs one of them."""
+    keys = list(
+        Artifact.objects.filter(attempt__job_id__in=ids).values_list("storage_key", flat=True)
+    )
+    keys += [
+        key
+        for key in Attempt.objects.filter(job_id__in=ids).values_list("log_object", flat=True)
+        if key is not None
+    ]
+    with transaction.atomic():
+        Job.objects.filter(id__in=ids).delete()
+    for key in keys:
+        storage.object_discard(key)
+
+
+def _deleted_alone(job_id: UUID) -> bool:
+    """Whether the job could be deleted by itself. One that cannot be is skipped for a while, so that it does not hold up the others."""
+    try:
+        _delete([job_id])
+    except (ProtectedError, RestrictedError, IntegrityError) as error:
+        log.warning(
+            "an ended job is kept: other rows need it",
+            job_id=str(job_id),
+            error=type(error).__name__,
+            detail=str(error)[:300],
+        )
+        _skipped[job_id] = time.monotonic() + SKIP_SECONDS
+        return False
+    return True
+
+
+def _forget_skipped() -> None:
+    now = time.monotonic()
+    for job_id in [job_id for job_id, until in _skipped.items() if until < now]:
+        del _skipped[job_id]
+
+
+def _events(before: dt.datetime) -> int:
+    ids = list(
+        Job.objects.filter(finished_at__lt=before, events__isnull=False)
+        .order_by("finished_at")
+        .values_list("id", flat=True)
+        .distinct()[:BATCH]
+    )
+    JobEvent.objects.filter(job_id__in=ids).delete()
+    UsageSample.objects.filter(attempt__job_id__in=ids).delete()
+    return len(ids)

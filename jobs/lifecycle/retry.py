@@ -1,0 +1,43 @@
+"""Running an ended job again: a new job with the same request and the same fixed inputs."""
+
+from typing import TYPE_CHECKING
+
+from jobs.contract import JobStatus, JobType, Priority
+from jobs.core.resources import format_cpu, format_memory, from_dict
+from jobs.core.states import is_terminal
+from jobs.lifecycle.submit import job_submit
+from jobs.models import Job
+from mimir.lib.errors import Conflict
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Job:
+    """A new job like `job`, with `retry_of` set. Raises: Conflict while `job` is not ended; what `job_submit` raises."""
+    if not is_terminal(JobStatus(job.status)):
+        raise Conflict("The job has not ended: cancel it first, or submit another one.")
+    limits = from_dict(job.resources).limits
+    asked = {
+        "cpu": format_cpu(limits.cpu_millicores),
+        "memory": format_memory(limits.memory_bytes),
+        "gpu": limits.gpus,
+    }
+    submitted = job_submit(
+        project=job.project,
+        user=user,
+        idempotency_key=idempotency_key,
+        retry_of=job,
+        fixed_inputs=job.inputs,
+        type=JobType(job.type),
+        parameters=job.parameters,
+        name=job.name,
+        labels=job.labels,
+        priority=Priority(job.priority),
+        resources=asked,
+        timeout_seconds=job.timeout_seconds,
+        max_attempts=job.max_attempts,
+        cluster=job.cluster,
+        region=job.region,
+    )
+    return submitted.job

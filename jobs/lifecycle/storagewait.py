@@ -1,0 +1,112 @@
+"""A running job that waits for the artifact storage: it is full, read-only or does not answer, and the worker retries.
+
+The wait stands at the attempt (`waits_for`) and at the job (`message`, `diagnosis`) while it lasts. The worker cannot say it: a request that is
+refused before its body is read may look like a broken connection to it.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import Error, transaction
+
+from jobs.contract import EventKind, FailureReason, JobStatus
+from jobs.core import feed
+from jobs.core.transition import attempt_lock, event_add
+from jobs.diagnosis.job import storage_wait
+from jobs.models import Attempt, Job
+from mimir.api.errors import as_mimir_error
+from mimir.lib.clock import utc_now
+from mimir.lib.words import told_at
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "orchestrator"
+PROBLEMS = {  # code of the error -> what is wrong, without a full stop
+    "storage_full": "the disk for files is full",
+    "storage_read_only": "the disk for files cannot be written",
+    "storage_unavailable": "the storage for files does not answer",
+}
+AGAIN = "The storage takes files again: the job continues."
+
+
+@contextmanager
+def storage_watched(attempt: Attempt) -> Iterator[None]:
+    """Record that `attempt` waits for the storage when the block fails because of it, and that the wait is over when the block succeeds."""
+    try:
+        yield
+    except Exception as error:
+        known = as_mimir_error(error)
+        if known is not None and known.code in PROBLEMS:
+            with suppress(
+                Error
+            ):  # the database may be on the same disk; the worker's next try records it
+                _wait_record(attempt.id, PROBLEMS[known.code])
+        raise
+    if storage_waits(attempt):
+        _wait_end(attempt.id)
+
+
+def storage_waits(attempt: Attempt) -> bool:
+    """Whether the worker of `attempt` waits for the storage."""
+    return _wait_of(attempt) is not None
+
+
+def storage_wait_told(attempt: Attempt, *, before: str) -> str:
+    """Why an attempt ended that waited for the storage: `before` is what ended it, without a full stop."""
+    wait = _wait_of(attempt)
+    assert wait is not None
+    since = told_at(dt.datetime.fromisoformat(wait["since"]), utc_now())
+    return f"{before} while it waited for the storage since {since}: {wait['problem']}."
+
+
+def _wait_of(attempt: Attempt) -> dict[str, Any] | None:
+    """The stored wait: the diagnosis with "since" and "problem"; None when the attempt does not wait for the storage."""
+    found: dict[str, Any] | None = attempt.waits_for
+    return found if found and found["category"] == FailureReason.STORAGE_UNAVAILABLE else None
+
+
+def _wait_record(attempt_id: UUID, problem: str) -> None:
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=attempt_id)
+        if not _runs(job, attempt):
+            return
+        before = _wait_of(attempt)
+        if before is not None and before["problem"] == problem:
+            return
+        told = storage_wait(problem)
+        since = utc_now().isoformat() if before is None else before["since"]
+        attempt.waits_for = {**told, "since": since, "problem": problem}
+        attempt.save(update_fields=["waits_for"])
+        Job.objects.filter(id=job.id).update(message=told["summary"], diagnosis=told)
+        if before is not None:
+            feed.publish_job(job_id=job.id, project_id=job.project_id)
+        else:
+            data = {"category": told["category"], "summary": told["summary"]}
+            event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
+    log.warning("a job waits for the artifact storage", attempt_id=str(attempt_id), problem=problem)
+
+
+def _wait_end(attempt_id: UUID) -> None:
+    with transaction.atomic():
+        job, attempt = attempt_lock(attempt_id=attempt_id)
+        if not (_runs(job, attempt) and storage_waits(attempt)):
+            return
+        attempt.waits_for = None
+        attempt.save(update_fields=["waits_for"])
+        Job.objects.filter(id=job.id).update(message="", diagnosis=None)
+        event_add(
+            job=job,
+            attempt=attempt.number,
+            kind=EventKind.NOTICE,
+            actor=ACTOR,
+            data={"message": AGAIN},
+        )
+
+
+def _runs(job: Job, attempt: Attempt) -> bool:
+    open_still = attempt.claim_id is not None and not (attempt.fenced_at or attempt.ended_at)
+    return job.status == JobStatus.RUNNING and job.attempt == attempt.number and open_still

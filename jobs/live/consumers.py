@@ -1,0 +1,179 @@
+"""The sockets: one job followed event by event and byte by byte; a project's list, latest wins.
+
+The store is the truth. A hint on the channel layer only says "look again"; every 5 s a follower looks anyway, since the last message has no
+successor to reveal its loss. Accepted first, then closed with a code a browser can read: 4400, 4401, 4403, 4404.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import structlog
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from jobs.core import feed
+from mimir.api.authentication import identify
+from mimir.lib.errors import MimirError, NotAuthenticated, NotFound, PermissionDenied
+
+log = structlog.get_logger(__name__)
+
+COMPARE_SECONDS = 5.0
+HINTED_MAX = 10_000  # jobs that wait to be looked at; of more, the comparison finds the rest
+ACCEPTED_TYPES = ("websocket.connect", "websocket.receive", "websocket.disconnect", "feed.hint")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CODES: dict[type[MimirError], int] = {
+    NotAuthenticated: 4401,
+    PermissionDenied: 4403,
+    NotFound: 4404,
+}
+BAD_REQUEST, FAILED = 4400, 1011
+
+
+class Follower(AsyncJsonWebsocketConsumer):
+    """What both sockets share: who asks, the groups, the wake, the loop, the close."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.wake = asyncio.Event()
+        self.hinted: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._groups: tuple[str, ...] = ()
+        self._joined = False
+        self._compared_at = 0.0
+
+    async def connect(self) -> None:
+        await self.accept()
+        self._task = asyncio.create_task(self._run())
+
+    async def disconnect(self, code: int) -> None:
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._task
+        for group in self._groups:
+            with contextlib.suppress(Exception):
+                await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """Clients have nothing to say."""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle the server's messages and our hint. Channels would call any method that a message names, `send_json` included."""
+        if message.get("type") in ACCEPTED_TYPES:
+            await super().dispatch(message)
+        else:
+            log.warning(
+                "a message on the channel layer was rejected: it is no hint",
+                type=str(message.get("type"))[:40],
+            )
+
+    async def feed_hint(self, message: dict[str, Any]) -> None:
+        """The channel layer: look again. What is no list of job ids is ignored: the comparison every 5 s finds what it was about."""
+        jobs = message.get("jobs")
+        if (
+            isinstance(jobs, list)
+            and jobs
+            and all(isinstance(job, str) and UUID_TEXT.fullmatch(job) for job in jobs)
+        ):
+            self.hinted.update(jobs[: max(0, HINTED_MAX - len(self.hinted))])
+            self.wake.set()
+
+    async def _run(self) -> None:
+        try:
+            await self.open()
+            await self._follow()
+        except MimirError as error:
+            await self._close(CODES.get(type(error), BAD_REQUEST), error.message)
+        except asyncio.CancelledError:
+            raise
+        except OSError:
+            return  # the client is gone: that is how most of them leave
+        except Exception:
+            log.exception("a follower failed: its client comes again")
+            await self._close(FAILED, "")
+
+    async def _close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(Exception):  # the client may be gone already
+            await self.close(code=code, reason=reason[:120])
+
+    async def _follow(self) -> None:
+        """Rounds until there is no more to say: at each hint, and every COMPARE_SECONDS."""
+        while True:
+            self.wake.clear()
+            compare = time.monotonic() - self._compared_at >= COMPARE_SECONDS
+            if compare:
+                await self.check_right()
+                await self._join()
+            if await self.round(compare=compare):
+                return
+            if compare:
+                self._compared_at = time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self.wake.wait(),
+                    max(0.05, self._compared_at + COMPARE_SECONDS - time.monotonic()),
+                )
+
+    async def _join(self) -> None:
+        """Join the groups, again after it failed: Redis may be away, and then the comparing alone has to do."""
+        if self._joined:
+            return
+        try:
+            for group in self._groups:
+                await asyncio.wait_for(self.channel_layer.group_add(group, self.channel_name), 1.0)
+            self._joined = True
+        except Exception as error:  # whatever the layer and its client library raise
+            log.warning(
+                "no hints for a follower: it compares every 5 s", error=type(error).__name__
+            )
+
+    def join(self, *groups: str) -> None:
+        """The groups to be in from the first round on: joined before the store is read, so that nothing falls between."""
+        self._groups = groups
+
+    async def open(self) -> None:
+        """Read what the client asked for. Raises: MimirError."""
+        raise NotImplementedError
+
+    async def check_right(self) -> None:
+        """Raises: MimirError when the client may not see this, or not any more."""
+        raise NotImplementedError
+
+    async def round(self, *, compare: bool) -> bool:
+        """Send what is new; whether that was the end. `compare`: trust no hint, look at the store."""
+        raise NotImplementedError
+
+    def user(self) -> Any:
+        """Who asks, by `Authorization: Bearer`. Cookies are the frontend's business. Raises: NotAuthenticated."""
+        headers = dict(self.scope["headers"])
+        kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+        if kind.lower() != b"bearer" or not token.isascii():
+            raise NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
+        return identify(token.strip().decode("ascii")).user
+
+    def asked(self) -> dict[str, str]:
+        """The query's values."""
+        return {
+            key: values[-1]
+            for key, values in parse_qs(
+                self.scope.get("query_string", b"").decode("latin-1")
+            ).items()
+        }
+
+    def path_id(self, name: str) -> UUID:
+        """A UUID of the path. Raises: NotFound."""
+        try:
+            return UUID(str(self.scope["url_route"]["kwargs"][name]))
+        except ValueError:
+            raise NotFound("There is nothing here.") from None
+
+
+in_database = database_sync_to_async
+JOB_GROUP, PROJECT_GROUP = feed.job_group, feed.project_group

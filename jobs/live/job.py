@@ -1,0 +1,133 @@
+"""`/ws/jobs/<id>/?after=<seq>&attempt=<n>&offset=<bytes>`: every event once and in order, every log byte once, then `end`."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from jobs.live.consumers import JOB_GROUP, PROJECT_GROUP, Follower, in_database
+from jobs.live.counters import LiveLog, LiveState, live_state
+from jobs.logs.read import log_read
+from jobs.models import Attempt
+from jobs.queries.events import event_dict, event_page
+from jobs.queries.jobs import job_for, jobs_as_dicts
+from mimir.lib.errors import Invalid
+
+EVENTS_AT_ONCE = 200
+FRAME_BYTES = 128 * 1024
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a client has come. `attempt` None: the latest, whichever that is when the first round looks."""
+
+    after: int = 0
+    attempt: int | None = None
+    offset: int = 0
+
+
+class JobFollower(Follower):
+    """Follows one job."""
+
+    async def open(self) -> None:
+        self.job_id = self.path_id("job_id")
+        asked = self.asked()
+        self.position = Position(
+            _whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0
+        )
+        self.shown: dict[str, Any] | None = None
+        self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
+
+    async def feed_hint(self, message: dict[str, Any]) -> None:
+        """The project's hints are about any of its jobs."""
+        jobs = message.get("jobs")
+        if isinstance(jobs, list) and str(self.job_id) in jobs:
+            await super().feed_hint(message)
+
+    async def check_right(self) -> None:
+        await in_database(self._project_id)()
+
+    def _project_id(self) -> UUID:
+        """Raises: MimirError, where this user may not see the job."""
+        return job_for(self.user(), self.job_id).project_id
+
+    async def round(self, *, compare: bool) -> bool:
+        """Events, then the log, then the job: who hears that it ended has what came before."""
+        state = await in_database(live_state)(job_id=self.job_id, attempt=self.position.attempt)
+        await self._events(state.event_seq)
+        await self._logs(state)
+        await self._job(compare)
+        if not self._at_end(state):
+            return False
+        await self.send_json({"kind": "end"})
+        await self.close(code=1000)
+        return True
+
+    async def _events(self, last: int) -> None:
+        while self.position.after < last:
+            page = await in_database(event_page)(
+                job_id=self.job_id, after=self.position.after, limit=EVENTS_AT_ONCE
+            )
+            for event in page.events:
+                shown = event_dict(event)
+                await self.send_json({**shown, "kind": "event", "event": shown["kind"]})
+                self.position.after = event.seq
+            if not page.events:
+                self.position.after = last  # retention took them
+
+    async def _logs(self, state: LiveState) -> None:
+        """The attempt it is at, then each later one from its beginning."""
+        for live in state.logs:
+            if self.position.attempt is not None and live.number < self.position.attempt:
+                continue
+            if self.position.attempt is not None and live.number > self.position.attempt:
+                self.position.offset = 0
+            self.position.attempt = live.number
+            await self._log(live)
+            if not live.closed:
+                return  # a later attempt begins when this one's log has its end
+
+    async def _log(self, live: LiveLog) -> None:
+        while self.position.offset < live.end:
+            offset = self.position.offset
+            text, end = await in_database(_frame)(live.attempt_id, offset)
+            if end <= offset:
+                return
+            await self.send_json(
+                {"kind": "log", "attempt": live.number, "offset": offset, "end": end, "text": text}
+            )
+            self.position.offset = end
+
+    async def _job(self, compare: bool) -> None:
+        shown = await in_database(self._shown)()
+        if shown != self.shown:
+            self.shown = shown
+            await self.send_json({"kind": "job", "job": shown})
+
+    def _shown(self) -> dict[str, Any]:
+        return jobs_as_dicts([job_for(self.user(), self.job_id)])[0]
+
+    def _at_end(self, state: LiveState) -> bool:
+        if not state.ended or self.position.after < state.event_seq:
+            return False
+        if not state.logs:
+            return True
+        last = state.logs[-1]
+        delivered = self.position.attempt == last.number and self.position.offset >= last.end
+        return delivered and all(live.closed and live.sealed and live.gone for live in state.logs)
+
+
+def _frame(attempt_id: UUID, offset: int) -> tuple[str, int]:
+    """Whole lines from `offset` on as text, and where they end. Bytes that are no UTF-8 are shown as U+FFFD."""
+    part = log_read(attempt=Attempt(id=attempt_id), offset=offset, limit=FRAME_BYTES)
+    data = b"".join(part.chunks)
+    data = data[: data.rfind(b"\n") + 1]
+    return data.decode("utf-8", "replace"), offset + len(data)
+
+
+def _whole(asked: dict[str, str], name: str) -> int | None:
+    text = asked.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid(f"{name} has to be a whole number.")
+    return int(text)

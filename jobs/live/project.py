@@ -1,0 +1,103 @@
+"""`/ws/projects/<slug>/`: a snapshot of the newest jobs, then each one that changed. Latest wins: what came between is not told."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from jobs.contract import JobStatus
+from jobs.live.consumers import PROJECT_GROUP, Follower, in_database
+from jobs.queries.jobs import job_counts, job_list, jobs_as_dicts, jobs_by_id, recent_positions
+from projects.core.access import project_for
+
+SNAPSHOT_JOBS = 100
+WAITING_SHOWN = 100  # queued jobs whose place is told anew at each comparison
+GATHER_SECONDS = 0.2  # changes that come together are sent together
+
+
+class ProjectFollower(Follower):
+    """Follows the jobs of one project."""
+
+    async def open(self) -> None:
+        self.slug = str(self.scope["url_route"]["kwargs"]["slug"])
+        self.positions: dict[UUID, int] = {}
+        self.waiting: dict[UUID, Any] = {}
+        self.away: dict[UUID, Any] = {}
+        self.counts: dict[str, int] = {}
+        self.told = False
+        project = await in_database(self._project)()
+        self.project_id = project.id
+        self.join(PROJECT_GROUP(project.id))
+
+    def _project(self) -> Any:
+        return project_for(self.user(), self.slug)
+
+    async def check_right(self) -> None:
+        await in_database(self._project)()
+
+    async def round(self, *, compare: bool) -> bool:
+        if not self.told:
+            await self.send_json(await in_database(self._snapshot)())
+            self.told = True
+            return False
+        if not compare:
+            await asyncio.sleep(GATHER_SECONDS)
+        hinted, self.hinted = self.hinted, set()
+        jobs = await in_database(self._changed)(hinted, compare)
+        for job in jobs:
+            await self.send_json({"kind": "job", "job": job})
+        if jobs:
+            await self._tell_counts()
+        return False
+
+    async def _tell_counts(self) -> None:
+        counts = await in_database(self._counts)()
+        if counts != self.counts:
+            self.counts = counts
+            await self.send_json({"kind": "counts", "counts": counts})
+
+    def _counts(self) -> dict[str, int]:
+        return job_counts(project=project_for(self.user(), self.slug))
+
+    def _snapshot(self) -> dict[str, Any]:
+        project = project_for(self.user(), self.slug)
+        self.positions = recent_positions(project_id=project.id, limit=SNAPSHOT_JOBS)
+        self.counts = job_counts(project=project)
+        jobs = list(job_list(project=project).order_by("-created_at", "-id")[:SNAPSHOT_JOBS])
+        shown = jobs_as_dicts(jobs)
+        self.waiting = {
+            UUID(job["id"]): job["waiting"] for job in shown if job["status"] == JobStatus.QUEUED
+        }
+        self.away = {UUID(job["id"]): job["away"] for job in shown if job["away"]}
+        return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
+
+    def _changed(self, hinted: set[str], compare: bool) -> list[dict[str, Any]]:
+        """The jobs to tell of: hinted ones, and at a comparison those whose row has moved on, or whose place in the line has."""
+        ids = {UUID(text) for text in hinted if text}
+        if compare:
+            now = recent_positions(project_id=self.project_id, limit=SNAPSHOT_JOBS)
+            ids |= {job_id for job_id, seq in now.items() if self.positions.get(job_id) != seq}
+            ids |= set(list(self.waiting)[:WAITING_SHOWN]) | set(list(self.away)[:WAITING_SHOWN])
+        if not ids:
+            return []
+        jobs = jobs_by_id(project_id=self.project_id, ids=list(ids))
+        moved = {job.id for job in jobs if self.positions.get(job.id) != job.event_seq}
+        self.positions.update({job.id: job.event_seq for job in jobs})
+        shown = jobs_as_dicts(jobs)
+        told = [job for job in shown if UUID(job["id"]) in moved or self._told_otherwise(job)]
+        for job in shown:
+            if job["away"]:
+                self.away[UUID(job["id"])] = job["away"]
+            else:
+                self.away.pop(UUID(job["id"]), None)
+            if job["status"] == JobStatus.QUEUED:
+                self.waiting[UUID(job["id"])] = job["waiting"]
+            else:
+                self.waiting.pop(UUID(job["id"]), None)
+        return told
+
+    def _told_otherwise(self, job: dict[str, Any]) -> bool:
+        """Whether its place in the line, or what is not heard of, is another than was told."""
+        job_id = UUID(job["id"])
+        return bool(
+            job["waiting"] != self.waiting.get(job_id) or job["away"] != self.away.get(job_id)
+        )

@@ -1,0 +1,27 @@
+"""Sockets by path. An unknown one is accepted and closed with 4404, like one that may not be seen."""
+
+from typing import Any
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from jobs.live.consumers import Follower
+from jobs.live.job import JobFollower
+from jobs.live.project import ProjectFollower
+from mimir.lib.errors import NotFound
+
+
+class Nowhere(Follower):
+    """No such socket."""
+
+    async def open(self) -> None:
+        raise NotFound("There is nothing here.")
+
+
+_routes: list[Any] = [
+    path("ws/jobs/<str:job_id>/", JobFollower.as_asgi()),
+    path("ws/projects/<str:slug>/", ProjectFollower.as_asgi()),
+    re_path(r"^.*$", Nowhere.as_asgi()),
+]
+websocket_routes = _routes
+websocket_application = URLRouter(_routes)

@@ -1,0 +1,1 @@
+"""Heartbeats of our own processes: web, dispatcher and reconciler."""

@@ -1,0 +1,1 @@
+"""Log of an attempt: append, seal into storage, read, search, checksum."""

@@ -1,0 +1,196 @@
+"""Sealing: a closed log's chunk rows become one seekable object, and sweeping what a dead sealer left.
+
+Each try writes an object under its own name, makes it durable, then one transaction sets the pointer where it is null and deletes the
+rows. Two sealers therefore never write to one name, and the loser removes only what it wrote itself.
+"""
+
+import datetime as dt
+import gzip
+import itertools
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.core.files.base import File
+from django.db import transaction
+from django.db.models import Q
+
+from jobs.core import feed
+from jobs.logs.store import WINDOW_BYTES, LogDamaged, chunk_pieces
+from jobs.models import Attempt, LogChunk
+from mimir.lib.clock import utc_now
+from mimir.lib.crash import crash_point
+from projects.storage import files as storage
+
+log = structlog.get_logger(__name__)
+
+ROOT = "logs"
+POINT_WITHIN_SECONDS = (
+    1800  # an object is pointed to at once or never: the sweep waits twice as long
+)
+RETRY_SECONDS = 60  # a log that could not be sealed is left alone this long, so that it does not stop those behind it
+_GZIP_LEVEL = 6
+_BATCH = 500
+
+
+def logs_seal_due(limit: int) -> list[UUID]:
+    """At most `limit` attempts whose closed log is not sealed yet, the longest closed first."""
+    due = Attempt.objects.filter(
+        Q(log_seal_not_before__isnull=True) | Q(log_seal_not_before__lte=utc_now()),
+        log_closed_at__isnull=False,
+        log_object__isnull=True,
+    )
+    return list(due.order_by("log_closed_at").values_list("id", flat=True)[:limit])
+
+
+def log_seal(*, attempt_id: UUID) -> bool:
+    """Seal a closed log; whether this call did it. False: it is open, or sealed already.
+
+    Memory is bounded by one block. Raises: what the storage raises (OSError), LogDamaged; the log then stays in its rows and is tried
+    again after a while.
+    """
+    row = Attempt.objects.values("log_end", "log_closed_at", "log_object").get(id=attempt_id)
+    if row["log_closed_at"] is None or row["log_object"] is not None:
+        return False
+    crash_point("log.after_close_before_seal")
+    name = _object_name(attempt_id)
+    index = _Index()
+    try:
+        _write_durably(name, index.blocks_of(attempt_id, row["log_end"]))
+        crash_point("log.seal_reader")
+        crash_point("log.after_object_before_pointer")
+        won = _point_to(attempt_id, name, index)
+    except (OSError, LogDamaged):
+        storage.object_discard(name)
+        if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
+            return False  # another sealer was faster, and the rows went away under this one
+        Attempt.objects.filter(id=attempt_id).update(
+            log_seal_not_before=utc_now() + dt.timedelta(seconds=RETRY_SECONDS)
+        )
+        raise
+    if not won:
+        storage.object_discard(name)
+    return won
+
+
+def log_objects_sweep(older_than_seconds: float) -> int:
+    """Remove objects that no attempt points to and that were last written so long ago; returns how many."""
+    names = storage.keys_older_than(
+        utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT
+    )
+    removed = 0
+    while batch := list(itertools.islice(names, _BATCH)):
+        referenced = set(
+            Attempt.objects.filter(log_object__in=batch).values_list("log_object", flat=True)
+        )
+        removed += sum(_remove_unreferenced(name) for name in batch if name not in referenced)
+    return removed
+
+
+class _Index:
+    """Collects where each block of the object begins, while the blocks are written."""
+
+    def __init__(self) -> None:
+        self.blocks: list[list[int]] = []
+        self.size = 0
+        self.end = 0
+
+    def blocks_of(self, attempt_id: UUID, end: int) -> Iterator[bytes]:
+        """The gzip members of the log [0, end), about 1 MiB of log each."""
+        while self.end < end:
+            pieces = chunk_pieces(attempt_id, self.end, min(end, self.end + WINDOW_BYTES))
+            if not pieces:
+                raise LogDamaged(f"attempt {attempt_id}: there are no rows after {self.end}")
+            member = gzip.compress(b"".join(piece.data for piece in pieces), _GZIP_LEVEL, mtime=0)
+            self.blocks.append([self.end, self.size, pieces[0].first_line])
+            self.size += len(member)
+            self.end = pieces[-1].end
+            yield member
+
+    def as_json(self) -> dict[str, Any]:
+        return {"version": 1, "size": self.size, "blocks": self.blocks}
+
+
+class _Stream(File):  # type: ignore[type-arg]
+    """Blocks that a storage writes as they are made, so that no log stands whole in memory or in a temporary file."""
+
+    def __init__(self, blocks: Iterator[bytes], name: str) -> None:
+        super().__init__(None, name)
+        self._blocks = blocks
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        return self._blocks
+
+
+def _object_name(attempt_id: UUID) -> str:
+    """A name no other try has. Attempt ids begin with their time: their end spreads over 256 folders."""
+    return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.{uuid.uuid4().hex}.cri.gz"
+
+
+def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
+    saved = storage.artifacts().save(name, _Stream(blocks, name))
+    if saved != name:
+        storage.object_discard(saved)
+        raise OSError(f"the object {name} was there before it was written")
+    try:
+        path = Path(storage.artifacts().path(name))
+    except NotImplementedError:
+        return  # an object store: what it has answered is durable
+    root = Path(storage.artifacts().path(""))
+    for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
+        _fsync(entry)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _point_to(attempt_id: UUID, name: str, index: _Index) -> bool:
+    """Set the pointer where it is null and delete the rows, in one transaction; whether this call did it."""
+    with transaction.atomic():
+        won = Attempt.objects.filter(
+            id=attempt_id, log_object__isnull=True, log_closed_at__isnull=False, log_end=index.end
+        ).update(log_object=name, log_index=index.as_json())
+        if not won:
+            return False
+        _check_object(name, index)
+        LogChunk.objects.filter(attempt_id=attempt_id).delete()
+        feed.publish_log(job_id=Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id))
+    return True
+
+
+def _check_object(name: str, index: _Index) -> None:
+    """The object is there, whole, and too young for the sweep to have begun on it. One question to a bucket, of a few seconds at most.
+
+    Raises: OSError.
+    """
+    found = storage.object_facts(name)
+    if found.size_bytes != index.size:
+        raise OSError(
+            f"the object {name} has {found.size_bytes} bytes and {index.size} were written"
+        )
+    if found.modified_at < utc_now() - dt.timedelta(seconds=POINT_WITHIN_SECONDS):
+        raise OSError(f"the object {name} is so old that the sweep may be about to remove it")
+
+
+def _remove_unreferenced(name: str) -> bool:
+    """Remove the object unless its attempt points to it, which is asked under the row's lock. Nobody points to it later: it is too old."""
+    try:
+        attempt_id = UUID(Path(name).name.partition(".")[0])
+    except ValueError:
+        return False  # not ours
+    with transaction.atomic():
+        row = Attempt.objects.select_for_update().filter(id=attempt_id).values("log_object").first()
+        if row is not None and row["log_object"] == name:
+            return False
+    storage.object_delete(name)
+    log.info("an unreferenced log object was removed", object=name)
+    return True

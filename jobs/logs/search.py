@@ -1,0 +1,196 @@
+"""Searching a log: a literal, or what looks like an error, without case, over what people read (not over the prefixes).
+
+Bounded work a request: so many bytes, so many matches, so much time; the answer says where to go on. A long line is stored in parts
+(`P`); a literal that lies over such a cut is found at the part in which it begins.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from jobs.contract import LOG_LINE_BYTES_MAX
+from jobs.logs.store import LogState, Piece, log_pieces, log_state
+from jobs.models import Attempt
+
+BYTES_MAX = 64 * 1024 * 1024
+MATCHES_MAX = 200
+SECONDS_MAX = 0.5
+QUERY_CHARS_MAX = 200
+TEXT_CHARS_MAX = 400  # of a line in an answer, around its match
+_BEFORE_CHARS = 80
+
+_LINE = re.compile(rb"^[^ \n]* (stdout|stderr) ([FP]) ([^\n]*)\n", re.MULTILINE)
+# What people look for when something failed: heads of tracebacks, levels, `SomethingError: …` at the start of a line.
+_ERRORS = re.compile(
+    r"Traceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b|^(?:\w+\.)*\w*(?:Error|Exception)\b"
+)
+_ERROR_HINTS = re.compile(
+    rb"Traceback \(|ERROR|FATAL|CRITICAL|PANIC|Error|Exception"
+)  # every match of _ERRORS holds one
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One stored line that matches: where it begins (bytes), its number from 1, its text around the match, the match in that text (characters)."""
+
+    offset: int
+    line: int
+    text: str
+    match_start: int
+    match_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """`next_offset` is where to go on, or None when the end of the log, as it was, is reached."""
+
+    matches: list[Match]
+    next_offset: int | None
+    searched_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    offset: int
+    number: int
+    stream: bytes
+    partial: bool
+    text: bytes
+
+
+def log_search(*, attempt: Attempt, query: str | None, offset: int = 0) -> SearchPage:
+    """Lines that hold `query` (None: that look like errors), from the line at or after `offset` on.
+
+    Raises: LogDamaged.
+    """
+    state = log_state(attempt.id)
+    finder = _Finder(query)
+    began, at = time.monotonic(), min(offset, state.end)
+    begin = at
+    # The lines just before are read again for the case that the last one was a part of a longer line.
+    for piece in log_pieces(state, max(at - 2 * LOG_LINE_BYTES_MAX, 0), state.end):
+        stopped_at = finder.search(piece, begin)
+        at = piece.end if stopped_at is None else stopped_at
+        if (
+            len(finder.matches) >= MATCHES_MAX
+            or at - begin >= BYTES_MAX
+            or time.monotonic() - began > SECONDS_MAX
+        ):
+            break
+    return _page(finder.matches, at, state)
+
+
+def _page(matches: list[Match], at: int, state: LogState) -> SearchPage:
+    done = at >= state.end
+    return SearchPage(
+        matches=matches,
+        next_offset=None if done else at,
+        searched_fraction=1.0 if done else round(at / state.end, 4),
+    )
+
+
+class _Finder:
+    """Goes through pieces in order; keeps what a match over the cut of a long line needs: the last part of each stream."""
+
+    def __init__(self, query: str | None) -> None:
+        self.matches: list[Match] = []
+        self._open: dict[bytes, _Line] = {}
+        self._overlap = len(query) - 1 if query else 0
+        self._needle = query.lower().encode() if query is not None and query.isascii() else None
+        if query is None:
+            self._pattern = _ERRORS
+        else:
+            # In ASCII alone case keeps lengths, so that a piece can be searched in lower case as bytes first.
+            self._pattern = re.compile(
+                re.escape(query), re.IGNORECASE | (re.ASCII if query.isascii() else re.UNICODE)
+            )
+
+    def search(self, piece: Piece, begin: int) -> int | None:
+        """Search the lines of `piece` that begin at or after `begin`; where it stopped because there are enough matches, or None."""
+        for line in self._candidates(piece):
+            if len(self.matches) >= MATCHES_MAX:
+                return line.offset
+            before = self._open.pop(line.stream, None)
+            if before is not None and line.offset >= begin:
+                self._over_the_cut(before, line)
+            matched = line.offset >= begin and self._in_line(line)
+            if line.partial and not matched:
+                self._open[line.stream] = line
+        return None
+
+    def _candidates(self, piece: Piece) -> Iterator[_Line]:
+        """The lines that may match: all of them only where lines are cut, or where case does not keep lengths."""
+        if self._open or b" P " in piece.data:
+            return _lines(piece)
+        if self._needle is not None:
+            return _lines_at(piece, _hits(piece.data.lower(), self._needle))
+        if self._pattern is _ERRORS:
+            return _lines_at(
+                piece,
+                (
+                    lambda at: (
+                        found.start() if (found := _ERROR_HINTS.search(piece.data, at)) else -1
+                    )
+                ),
+            )
+        return _lines(piece)
+
+    def _in_line(self, line: _Line) -> bool:
+        text = line.text.decode(errors="replace")
+        found = self._pattern.search(text)
+        if found is not None:
+            self._add(line, text, found)
+        return found is not None
+
+    def _over_the_cut(self, before: _Line, line: _Line) -> None:
+        """A match that begins in the part before and ends in this one."""
+        if not self._overlap:
+            return
+        width = 4 * self._overlap  # bytes of so many characters at most
+        tail = before.text[-width:]
+        joined = (tail + line.text[:width]).decode(errors="replace")
+        cut = len(tail.decode(errors="ignore"))
+        for found in self._pattern.finditer(joined):
+            if found.start() < cut < found.end():
+                self._add(before, joined, found)
+                return
+
+    def _add(self, line: _Line, text: str, found: re.Match[str]) -> None:
+        first = max(found.start() - _BEFORE_CHARS, 0)
+        clipped = text[first : first + TEXT_CHARS_MAX]
+        start = found.start() - first
+        self.matches.append(
+            Match(
+                line.offset,
+                line.number,
+                clipped,
+                start,
+                min(found.end() - first, len(clipped)) - start,
+            )
+        )
+
+
+def _hits(data: bytes, needle: bytes) -> Callable[[int], int]:
+    return lambda at: data.find(needle, at)
+
+
+def _lines(piece: Piece) -> Iterator[_Line]:
+    """Every line of a piece."""
+    for number, found in enumerate(_LINE.finditer(piece.data), start=piece.first_line + 1):
+        yield _Line(piece.start + found.start(), number, found[1], found[2] == b"P", found[3])
+
+
+def _lines_at(piece: Piece, next_hit: Callable[[int], int]) -> Iterator[_Line]:
+    """The lines whose text, not prefix, has a hit. `next_hit(at)`: the position of the first one from `at` on, or -1."""
+    data, number, counted, at = piece.data, piece.first_line + 1, 0, 0
+    while (hit := next_hit(at)) >= 0:
+        found = _LINE.match(data, data.rfind(b"\n", 0, hit) + 1)
+        if found is None:
+            return
+        if hit < found.start(3):
+            at = found.start(3)
+            continue
+        number += data.count(b"\n", counted, found.start())
+        counted, at = found.start(), found.end()
+        yield _Line(piece.start + found.start(), number, found[1], found[2] == b"P", found[3])

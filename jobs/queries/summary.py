@@ -1,0 +1,201 @@
+"""The state of a project at a glance: what needs a person, what the last 24 hours brought, what is used.
+
+Law: a constant number of queries, each by an index, however many jobs there are.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, QuerySet, Sum
+from django.db.models.functions import Extract, Floor
+
+from jobs.contract import LIVE, JobStatus
+from jobs.models import Attempt, DismissedFailure, Job, JobOutput, Limit, producer
+from jobs.queries.jobs import jobs_as_dicts
+from jobs.queries.producers import Producer, kept_up_to_date, producer_title
+from mimir.lib.clock import utc_now
+from projects.models import Project
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+ATTENTION_MAX, ATTENTION_DAYS = 5, 7
+FAILURES_LOOKED_AT, PRODUCERS_LOOKED_AT = 1000, 20
+RESULTS_MAX, SUCCESSES_LOOKED_AT = 8, 200
+HOURS = 24
+
+
+def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
+    """The body of `GET …/summary/`. Failures that `user` has dismissed are not among those that need attention."""
+    now = utc_now()
+    hourly = _hourly(project, now)
+    return {
+        "counts": {**_ended(hourly), **_open(project)},
+        "attention": _attention(project, user, now),
+        "hourly": hourly,
+        "results": _results(project),
+        "usage": _usage(project),
+        "producers": kept_up_to_date(project=project),
+    }
+
+
+def _hourly(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
+    """What ended in each of the last 24 hours, which end now and not with the clock's: so their sum is what ended in 24 hours."""
+    began = now - dt.timedelta(hours=HOURS)
+    ended = Job.objects.filter(project=project, finished_at__gt=began, finished_at__lte=now)
+    hours = ended.annotate(
+        hour=Floor((Extract("finished_at", "epoch") - began.timestamp()) / 3600.0)
+    )
+    found = {
+        (int(hour), status): count
+        for hour, status, count in hours.values_list("hour", "status")
+        .annotate(Count("id"))
+        .order_by()
+    }
+    return [
+        {
+            "at": began + dt.timedelta(hours=hour),
+            **{
+                status.value: found.get((hour, status.value), 0)
+                for status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+            },
+        }
+        for hour in range(HOURS)
+    ]
+
+
+def _ended(hourly: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {
+        status: sum(hour[status] for hour in hourly)
+        for status in ("succeeded", "failed", "cancelled")
+    }
+
+
+def _open(project: Project) -> dict[str, int]:
+    """What runs and what waits now."""
+    rows = (
+        Job.objects.filter(project=project, status__in=[JobStatus.QUEUED, *LIVE])
+        .values_list("status")
+        .annotate(Count("id"))
+        .order_by()
+    )
+    found = Counter(dict(rows))
+    return {"running": sum(found[status] for status in LIVE), "waiting": found[JobStatus.QUEUED]}
+
+
+def _attention(project: Project, user: "User", now: dt.datetime) -> list[dict[str, Any]]:
+    """The newest failure of each producer that has not succeeded since, unless the user dismissed it."""
+    failures = _failures(project, now)
+    dismissed = DismissedFailure.objects.filter(
+        user=user, job__in=[failure["id"] for failure in failures]
+    )
+    hidden = set(dismissed.values_list("job_id", flat=True)) if failures else set()
+    failures = [failure for failure in failures if failure["id"] not in hidden]
+    mended = _mended(project, failures)
+    left = [failure for failure in failures if _producer(failure) not in mended][:ATTENTION_MAX]
+    rows = Job.objects.select_related("project", "created_by").in_bulk(
+        [failure["id"] for failure in left]
+    )
+    jobs = [rows[failure["id"]] for failure in left if failure["id"] in rows]
+    return [_needs(job, shown) for job, shown in zip(jobs, jobs_as_dicts(jobs), strict=True)]
+
+
+def _needs(job: Job, shown: dict[str, Any]) -> dict[str, Any]:
+    diagnosis = job.diagnosis or {}
+    return {
+        "kind": "failed_job",
+        "job": shown,
+        "title": job.name or producer_title(job.type, job.parameters),
+        "summary": diagnosis.get("summary") or job.message,
+        "next_steps": diagnosis.get("next_steps", []),
+    }
+
+
+def _failures(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
+    """The newest failure of each producer, newest first, among the latest ones."""
+    since = now - dt.timedelta(days=ATTENTION_DAYS)
+    jobs = Job.objects.filter(
+        project=project, status=JobStatus.FAILED, created_at__gt=since
+    ).annotate(producer=producer())
+    newest: dict[Producer, dict[str, Any]] = {}
+    rows: Iterable[Any] = jobs.order_by("-created_at").values(
+        "id", "type", "producer", "created_at"
+    )[:FAILURES_LOOKED_AT]
+    for row in rows:
+        newest.setdefault(_producer(row), row)
+    return list(newest.values())[:PRODUCERS_LOOKED_AT]
+
+
+def _producer(row: dict[str, Any]) -> Producer:
+    return row["type"], row["producer"]
+
+
+def _mended(project: Project, failures: Sequence[dict[str, Any]]) -> set[Producer]:
+    """Those whose same request succeeded later."""
+    if not failures:
+        return set()
+    first, *others = (_successes(project, failure) for failure in failures)
+    return set(first.union(*others, all=True) if others else first)
+
+
+def _successes(project: Project, failure: dict[str, Any]) -> "QuerySet[Job, Any]":
+    jobs = (
+        Job.objects.filter(project=project, type=failure["type"])
+        .annotate(producer=producer())
+        .filter(producer=failure["producer"])
+    )
+    later = jobs.filter(created_at__gt=failure["created_at"], status=JobStatus.SUCCEEDED)
+    return later.order_by("-created_at").values_list("type", "producer")[:1]
+
+
+def _results(project: Project) -> list[dict[str, Any]]:
+    """What the latest successes made, newest first."""
+    latest = (
+        Job.objects.filter(project=project, status=JobStatus.SUCCEEDED)
+        .order_by("-created_at")
+        .values("id")[:SUCCESSES_LOOKED_AT]
+    )
+    named = {
+        f"its_{kind}_{field}": F(f"{column}__{path}")
+        for kind, column, owner in _OUTPUTS
+        for field, path in (("name", f"{owner}__name"), ("version", "number"), ("at", "created_at"))
+    }
+    rows: Iterable[Any] = (
+        JobOutput.objects.filter(job__in=latest)
+        .order_by("-id")
+        .values("job_id", **named)[:RESULTS_MAX]
+    )
+    return [_result(row) for row in rows]
+
+
+_OUTPUTS = (
+    ("dataset", "dataset_version", "dataset"),
+    ("model", "model_version", "model"),
+    ("twin", "twin_revision", "twin"),
+)
+
+
+def _result(row: dict[str, Any]) -> dict[str, Any]:
+    kind = next(kind for kind, _, _ in _OUTPUTS if row[f"its_{kind}_name"] is not None)
+    return {
+        "kind": kind,
+        **{field: row[f"its_{kind}_{field}"] for field in ("name", "version", "at")},
+        "job": row["job_id"],
+    }
+
+
+def _usage(project: Project) -> dict[str, Any]:
+    """What the project's workers hold until they are seen gone, and how many of its jobs an administrator lets run."""
+    held = Attempt.objects.filter(gone_at__isnull=True, job__project=project).aggregate(
+        running=Count("id"),
+        cpu_millicores=Sum("cpu_millicores", default=0),
+        memory_bytes=Sum("memory_bytes", default=0),
+    )
+    limit = (
+        Limit.objects.filter(scope=Limit.Scope.PROJECT, key=project.slug)
+        .values_list("max_jobs", flat=True)
+        .first()
+    )
+    return {**held, "limit": limit}

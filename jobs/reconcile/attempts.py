@@ -1,0 +1,122 @@
+"""The attempts the reconciler looks at: every one whose worker may still be there, or is not cleaned up."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from jobs.contract import JobStatus
+from jobs.models import Attempt, Cluster
+from jobs.reconcile.decide import AttemptView
+
+_COLUMNS = (
+    "id",
+    "job_id",
+    "number",
+    "name",
+    "job__status",
+    "job__attempt",
+    "job__timeout_seconds",
+    "created_at",
+    "uid",
+    "claim_id",
+    "launched_at",
+    "claimed_at",
+    "heartbeat_at",
+    "fenced_at",
+    "ended_at",
+    "gone_at",
+    "terminate_asked_at",
+    "job__cancel_requested_at",
+    "log_object",
+    "waits_for",
+    "end_status",
+    "log_closed_at",
+)
+_STATUSES = {status.value: status for status in JobStatus}
+
+
+def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
+    """Attempts of a cluster that are not cleaned up, by id. Columns and not rows: with thousands of workers each pass reads them twice."""
+    found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(
+        *_COLUMNS
+    )
+    return {
+        row[0]: AttemptView(
+            *[
+                *row[:4],
+                _STATUSES[row[4]],
+                *row[5:-4],
+                row[-4] is not None,
+                row[-3],
+                _interrupted_at(row[-2], row[14], row[-1]),
+            ]
+        )
+        for row in found.iterator(chunk_size=1000)
+    }
+
+
+def _interrupted_at(
+    end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None
+) -> dt.datetime | None:
+    """A finish that has not ended its attempt is one of a worker that was asked to stop; it closed the log."""
+    return log_closed_at if end_status and ended_at is None else None
+
+
+def view_of(row: Attempt) -> AttemptView:
+    """An attempt (with its job) as the pure decision takes it."""
+    return AttemptView(
+        id=row.id,
+        job_id=row.job_id,
+        number=row.number,
+        name=row.name,
+        job_status=JobStatus(row.job.status),
+        job_attempt=row.job.attempt,
+        timeout_seconds=row.job.timeout_seconds,
+        created_at=row.created_at,
+        uid=row.uid,
+        claim_id=row.claim_id,
+        launched_at=row.launched_at,
+        claimed_at=row.claimed_at,
+        heartbeat_at=row.heartbeat_at,
+        fenced_at=row.fenced_at,
+        ended_at=row.ended_at,
+        gone_at=row.gone_at,
+        terminate_asked_at=row.terminate_asked_at,
+        cancel_requested_at=row.job.cancel_requested_at,
+        sealed=row.log_object is not None,
+        waits_for=row.waits_for,
+        interrupted_at=_interrupted_at(row.end_status, row.ended_at, row.log_closed_at),
+    )
+
+
+def pods_seen(attempt_id: UUID) -> list[Mapping[str, Any]]:
+    """The last state seen of each pod of an attempt, as its row keeps it."""
+    found: list[Mapping[str, Any]] = Attempt.objects.values_list("pods_seen", flat=True).get(
+        id=attempt_id
+    )
+    return found
+
+
+def resources_of(attempt_id: UUID) -> dict[str, Any]:
+    """What the attempt's job asks for, as `resources.as_dict` made it."""
+    found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(
+        id=attempt_id
+    )
+    return found
+
+
+def database_now() -> dt.datetime:
+    """The database's clock: what is compared with times in rows. Asked by a statement of its own, outside a transaction."""
+    row = Cluster.objects.annotate(now=Now()).values_list("now", flat=True).first()
+    return row or dt.datetime.now(dt.UTC)
+
+
+def live_attempts() -> QuerySet[Attempt]:
+    """Attempts that may still change their job."""
+    return Attempt.objects.filter(
+        fenced_at__isnull=True, ended_at__isnull=True, gone_at__isnull=True
+    )

@@ -1,0 +1,158 @@
+"""Attempts whose cluster does not answer: how long it and their workers have been silent, and what people are told of it."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from jobs.contract import JobStatus
+from jobs.models import Attempt, Cluster, Job, WebUptime
+from jobs.reconcile.attempts import database_now, open_attempts
+from jobs.reconcile.decide import Silence, Times, Verb, decide_away
+from mimir.lib.words import told_at, told_span
+
+ABOUT_SECONDS = 30.0
+FRESH_SECONDS = 30.0  # a heartbeat comes each 2 s; a worker's request may hang for that long
+
+
+class Heard(NamedTuple):
+    """What an attempt's row knows of its worker's last heartbeat, and what was noted when that was found old."""
+
+    heartbeat_at: dt.datetime | None
+    unheard_heartbeat_at: dt.datetime | None
+    unheard_from_seconds: float | None
+
+
+def heard_of(row: Attempt) -> Heard:
+    """Of one attempt."""
+    return Heard(row.heartbeat_at, row.unheard_heartbeat_at, row.unheard_from_seconds)
+
+
+def web_seconds() -> float:
+    """For how long web has been up, as `services.uptime` counts."""
+    return (
+        WebUptime.objects.filter(name="web").values_list("counted_seconds", flat=True).first()
+        or 0.0
+    )
+
+
+def silence_of(cluster: Cluster, heard: Heard, *, web_seconds: float, now: dt.datetime) -> Silence:
+    """Of one worker of `cluster`. What was noted of another heartbeat than its last says nothing."""
+    last, noted, noted_from = heard
+    worker_seconds = (
+        web_seconds - noted_from
+        if noted_from is not None and last is not None and noted == last
+        else 0.0
+    )
+    return Silence(
+        cluster_seconds=cluster.away_seconds,
+        worker_seconds=max(0.0, worker_seconds),
+        grace_seconds=cluster.away_grace_seconds,
+        heard=last is not None and abs((now - last).total_seconds()) < FRESH_SECONDS,
+    )
+
+
+def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
+    """Attempts of a cluster that does not answer that something has to be done about; decided again under their locks."""
+    now, row = database_now(), Cluster.objects.get(name=cluster.name)
+    signs = ("heartbeat_at", "unheard_heartbeat_at", "unheard_from_seconds")
+    rows = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True).values_list("id", *signs)
+    web = web_seconds()
+    silences = {
+        attempt_id: silence_of(row, Heard(*heard), web_seconds=web, now=now)
+        for attempt_id, *heard in rows.iterator(chunk_size=1000)
+    }
+    views = open_attempts(cluster=cluster)
+    return [
+        attempt_id
+        for attempt_id, silence in silences.items()
+        if attempt_id in views
+        and decide_away(views[attempt_id], silence, now=now, times=times).verb is not Verb.NOTHING
+    ]
+
+
+def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
+    """The `away` object of each live job whose cluster, or whose worker's node, does not answer and whose worker is silent, too.
+
+    {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time in which web is not up does not count.
+    """
+    live = [
+        job.id
+        for job in jobs
+        if job.status in (JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING)
+    ]
+    if not live:
+        return {}
+    silent = Q(cluster__unreachable_since__isnull=False) | Q(unheard_heartbeat_at=F("heartbeat_at"))
+    rows = Attempt.objects.filter(
+        silent, job_id__in=live, number=F("job__attempt"), gone_at__isnull=True
+    ).select_related("cluster", "job")
+    found = list(rows)
+    if not found:
+        return {}
+    now, web = database_now(), web_seconds()
+    return {row.job_id: told for row in found if (told := _told(row, web, now)) is not None}
+
+
+def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
+    cluster = row.cluster
+    silence = silence_of(cluster, heard_of(row), web_seconds=web, now=now)
+    if silence.heard:
+        return None
+    if cluster.unreachable_since is None:
+        return _of_node(row, silence, now)
+    left = silence.grace_seconds - min(silence.cluster_seconds, silence.worker_seconds)
+    lost_at = (
+        _about(now + dt.timedelta(seconds=max(0.0, left))) if row.claimed_at is not None else None
+    )
+    return {
+        "what": "cluster",
+        "cluster": cluster.name,
+        "since": cluster.unreachable_since.isoformat(),
+        "heard_at": row.heartbeat_at.isoformat() if row.heartbeat_at else None,
+        "lost_at": lost_at.isoformat() if lost_at else None,
+        "detail": _sentence(row, lost_at, now),
+    }
+
+
+def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any] | None:
+    """The cluster answers, and reports that the node of a silent worker does not; noted by `services.away.node_step`."""
+    if row.heartbeat_at is None or row.ended_at is not None:
+        return None
+    left = max(0.0, silence.grace_seconds - silence.worker_seconds)
+    lost_at = _about(now + dt.timedelta(seconds=left))
+    heard = told_at(row.heartbeat_at, now)
+    detail = (
+        f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that its node does not answer. If the node comes back"
+        f" the worker continues. Otherwise the cluster removes it after some minutes, or it is ended at about {told_at(lost_at, now)}."
+    )
+    return {
+        "what": "node",
+        "cluster": row.cluster_id,
+        "since": row.heartbeat_at.isoformat(),
+        "heard_at": row.heartbeat_at.isoformat(),
+        "lost_at": lost_at.isoformat(),
+        "detail": detail,
+    }
+
+
+def _about(at: dt.datetime) -> dt.datetime:
+    """The next half minute: who follows a job is not told of each second that an estimate moves."""
+    seconds = -(-at.timestamp() // ABOUT_SECONDS) * ABOUT_SECONDS
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> str:
+    """Since when, and until when. The cluster's own words hold addresses: they are the administrators'."""
+    since = row.cluster.unreachable_since
+    assert since is not None
+    away = f"The cluster {row.cluster_id} has not answered since {told_at(since, now)}"
+    if lost_at is None or row.heartbeat_at is None:
+        return f"{away}, and the worker has not reported. It is given up when its time to start is over."
+    heard = f"{away}, and the worker was last heard of at {told_at(row.heartbeat_at, now)}."
+    if row.job.status == JobStatus.CANCELLING:
+        return f"{heard} Counts as stopped at about {told_at(lost_at, now)}, if neither comes back before."
+    grace = told_span(row.cluster.away_grace_seconds)
+    return f"{heard} It is given up at about {told_at(lost_at, now)}, {grace} after both fell silent, if neither comes back before."

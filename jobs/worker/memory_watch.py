@@ -1,0 +1,77 @@
+"""Watches what the workload uses, and ends it before the machine, or the kernel, has to."""
+
+import threading
+import time
+
+from jobs.contract import FailureReason
+from jobs.worker import cgroup, process_tree
+from jobs.worker.stopping import Stop, failed
+from jobs.worker.watched import Watched
+
+KILL_AT = (
+    0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
+)
+FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
+SHARE_OF_TIME = 25  # a look may cost one part in so many
+
+
+class MemoryWatch(Watched):
+    """Looks at the memory of all descendants, or of our own cgroup where it has a limit. Bytes; CPU in thousandths of a core."""
+
+    def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
+        super().__init__("memory", stop)
+        self.limit_bytes = limit_bytes
+        self._group = cgroup.own_group() if own_cgroup else None
+        self._kills_before = self._group.kills() if self._group else 0
+        self.ended = threading.Event()
+        self.now_bytes = 0
+        self.peak_bytes = 0
+        self.step = ""  # what runs now, for the sentence
+
+    def work(self) -> None:
+        """Look until `ended`, or until the limit is reached: then nothing of the workload is left."""
+        while not self.ended.is_set():
+            began = time.monotonic()
+            used, limit = self.used()
+            self.now_bytes, self.peak_bytes = used, max(self.peak_bytes, used)
+            if used >= KILL_AT * limit:
+                # One that is asked to stop already has its cause; it may not take the machine with it meanwhile.
+                peak = self.peak_bytes
+                self.halt.ask(
+                    failed(
+                        FailureReason.OUT_OF_MEMORY,
+                        "",
+                        limit_bytes=limit,
+                        peak_bytes=peak,
+                        step=self.step or None,
+                    )
+                )
+                process_tree.kill_all()
+                return
+            cost = time.monotonic() - began
+            self.ended.wait(min(max(FASTEST_SECONDS, SHARE_OF_TIME * cost), SLOWEST_SECONDS))
+
+    def used(self) -> tuple[int, int]:
+        """Now, and the limit."""
+        counted = self._group.read() if self._group else None
+        if counted is not None:
+            return counted[0], min(counted[1], self.limit_bytes)
+        return process_tree.memory_bytes(), self.limit_bytes
+
+    def kernel_killed(self) -> bool:
+        """Whether the kernel killed something of ours for want of memory, before we could: a leap between two looks."""
+        return self._group is not None and self._group.kills() > self._kills_before
+
+
+class CpuMeter:
+    """CPU of the workload between two readings, in thousandths of a core."""
+
+    def __init__(self) -> None:
+        self._at, self._seconds = time.monotonic(), 0.0
+
+    def read(self) -> int:
+        """Since the last reading."""
+        now, seconds = time.monotonic(), process_tree.cpu_seconds()
+        passed, used = now - self._at, seconds - self._seconds
+        self._at, self._seconds = now, seconds
+        return max(0, round(1000 * used / passed)) if passed > 0 else 0

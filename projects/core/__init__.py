@@ -1,0 +1,1 @@
+"""What every other package of projects needs: access, audit, names, uses and origins of versions."""

@@ -1,0 +1,227 @@
+"""Bodies of datasets and their versions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from mimir.api.fields import WholeNumberField
+from mimir.lib.schemas.column_changes import ChangeKind, column_changes
+from projects.core.uses import Use
+from projects.models import (
+    DataFormat,
+    DatasetVersion,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class ColumnShape(_Any):
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB names it.")
+    empty = serializers.BooleanField(
+        required=False, help_text="true: the column has no values, so its type is a guess."
+    )
+
+
+class DatasetVersionShape(_Any):
+    number = serializers.IntegerField()
+    format = serializers.ChoiceField(choices=DataFormat.choices)
+    row_count = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    schema = ColumnShape(many=True)
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    job = serializers.UUIDField(
+        allow_null=True, help_text="The job that made it; null for an upload."
+    )
+    current = serializers.BooleanField(help_text="Whether jobs that name no version read this one.")
+
+
+class DatasetShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    version = DatasetVersionShape(help_text="The current one.")
+
+
+class ColumnChangeShape(_Any):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in ChangeKind])
+    column = serializers.CharField()
+    before = serializers.CharField(
+        allow_blank=True, help_text="Type in the version before; empty for a new column."
+    )
+    after = serializers.CharField(
+        allow_blank=True, help_text="Type in this version; empty for a column that is missing."
+    )
+    message = serializers.CharField()
+
+
+class UseShape(_Any):
+    kind = serializers.ChoiceField(choices=["job", "pipeline", "dataset", "model", "twin"])
+    name = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField()
+
+
+class WarningShape(_Any):
+    code = serializers.CharField()
+    params = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    message = serializers.CharField(help_text="The sentence for people.")
+
+
+class DatasetVersionDetail(DatasetVersionShape):
+    name = serializers.CharField(help_text="Of the dataset.")
+    packing = serializers.CharField(
+        allow_blank=True,
+        help_text="gzip, zstd, bzip2, xz or zip; empty: the file was sent unpacked.",
+    )
+    reading = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        help_text="The options that the file was read with.",
+    )
+    warnings = WarningShape(
+        many=True, help_text="What was changed or noticed when the file was read."
+    )
+    compared_with = serializers.IntegerField(
+        allow_null=True, help_text="The version before this one; null for the first."
+    )
+    column_changes = ColumnChangeShape(
+        many=True, help_text="Columns that differ from the version before."
+    )
+    uses = UseShape(
+        many=True,
+        allow_null=True,
+        help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.",
+    )
+
+
+class DatasetChange(_Any):
+    current_version = WholeNumberField(1, 10**9)
+
+
+class DatasetMade(_Any):
+    name = serializers.CharField()
+    version = DatasetVersionDetail()
+
+
+class DatasetVersions(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    current_version = serializers.IntegerField()
+    versions = DatasetVersionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+@extend_schema_field({"type": "string", "format": "binary"})
+class UploadedFile(serializers.FileField):
+    """In a request: bytes. drf-spectacular would describe what an answer has, a URL."""
+
+
+class FormBoolean(serializers.BooleanField):
+    """A truth value in a multipart form: absent means the default, not false as in an HTML form with a tick box."""
+
+    default_empty_html = empty
+
+
+class Rows(_Any):
+    columns = ColumnShape(many=True)
+    rows = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True))
+    )
+    truncated = serializers.BooleanField(help_text="There are more rows.")
+
+
+class Histogram(_Any):
+    edges = serializers.ListField(
+        child=serializers.JSONField(), help_text="One more than counts: numbers, or times as text."
+    )
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class CommonValue(_Any):
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class ColumnProfile(_Any):
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB names it.")
+    kind = serializers.ChoiceField(choices=["number", "category", "time", "boolean", "other"])
+    missing = serializers.IntegerField(allow_null=True, help_text="Empty cells and NaN.")
+    distinct = serializers.IntegerField(allow_null=True, help_text="Different values.")
+    min = serializers.JSONField(allow_null=True, help_text="A number, or a time as text.")
+    max = serializers.JSONField(allow_null=True)
+    mean = serializers.FloatField(allow_null=True)
+    std = serializers.FloatField(allow_null=True, help_text="Of a sample.")
+    histogram = Histogram(allow_null=True, help_text="Of numbers and times: at most 20 bins.")
+    top = CommonValue(
+        many=True, allow_null=True, help_text="Of text and truth values: the 10 most common."
+    )
+
+
+class ProfileShape(_Any):
+    row_count = serializers.IntegerField()
+    columns = ColumnProfile(many=True)
+    fault = serializers.CharField(
+        allow_blank=True, help_text="What could not be described, and why; empty when all could."
+    )
+
+
+def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """One version; `origins` names the jobs that made versions."""
+    return {
+        "number": row.number,
+        "format": row.format,
+        "row_count": row.row_count,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "schema": row.schema,
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+        "job": origins.get(row.id),
+        "current": row.number == row.dataset.current,
+    }
+
+
+def dataset_version_detail(
+    row: DatasetVersion,
+    origins: Mapping[UUID, UUID],
+    *,
+    before: DatasetVersion | None,
+    uses: Sequence[Use] | None,
+) -> dict[str, Any]:
+    """The same, with the column changes since version `before` and what needs it; `uses` is None where nobody looked."""
+    changes = column_changes(before.schema, row.schema) if before else []
+    return {
+        **dataset_version(row, origins),
+        "name": row.dataset.name,
+        "packing": row.packing,
+        "reading": row.reading,
+        "warnings": row.warnings,
+        "compared_with": before.number if before else None,
+        "column_changes": [
+            {
+                "kind": change.kind.value,
+                "column": change.column,
+                "before": change.before,
+                "after": change.after,
+                "message": change.message,
+            }
+            for change in changes
+        ],
+        "uses": None
+        if uses is None
+        else [
+            {"kind": use.kind, "name": use.name, "version": use.version, "message": use.message}
+            for use in uses
+        ],
+    }
+
+
+def version_ref(row: DatasetVersion) -> dict[str, Any]:
+    """A dataset version by its name."""
+    return {"name": row.dataset.name, "version": row.number}

@@ -1,0 +1,321 @@
+"""Bodies of uploads: reading options, staged uploads, and versions with what was noticed when they were read."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from mimir.api.fields import CommaField, PatternField, WholeNumberField
+from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
+from mimir.lib.tables import COLUMN_NAME_MAX
+from projects.core.names import NAME_PATTERN, NAME_RULE
+from projects.datasets.shapes import (
+    ColumnShape,
+    DatasetMade,
+    FormBoolean,
+    UploadedFile,
+    WarningShape,
+)
+from projects.models import (
+    DataFormat,
+    StagedUpload,
+)
+
+_Any = serializers.Serializer[Any]
+_SHEETS_HELP = "Names of sheets that become one table, with a first column `sheet`; other columns are joined by name."
+_HEADER_CHARS_MAX = 20
+_HELP = {
+    "format": "Default: by the content.",
+    "encoding": "Such as utf-8, cp1252, utf-16, shift_jis.",
+    "delimiter": "One character, or tab, comma, semicolon, pipe, space.",
+    "quote": "A double quote, a single quote, or none.",
+    "header_row": "Number of the row that names the columns, counted after skip_rows; none: no row does.",
+    "skip_rows": "Rows before the header row to leave out. 0: none. Default: lines that are not part of the table.",
+    "decimal_mark": "comma or point (or the character).",
+    "thousands_mark": "none, comma, point, space or apostrophe (or the character).",
+    "sheet": "Name of the sheet of a workbook.",
+    "range": "Cells of the sheet, such as A4:I3048, A4:I, A:I or 4:3048. Default: all.",
+    "records_path": "Path of the list of rows in a JSON document, such as data.stations; $: the document itself.",
+    "bad_cells": "What to do with cells that do not fit a type in `types`: refuse (default) or missing.",
+    "nested": "JSON objects in a cell: keep (default), columns (one for each field) or text.",
+    "lists": "JSON lists in a cell: keep (default), text, first (the first item) or rows (one row for each item).",
+    "list_column": "The column whose lists become rows, where several have lists. Only with lists rows.",
+}
+_DATE_FORMATS = (
+    "year-first, day-first, month-first, or patterns such as %d.%m.%Y; for columns with a type of time in `types` also unix-seconds, "
+    "unix-milliseconds, unix-microseconds and unix-nanoseconds."
+)
+
+
+def _text(name: str, length: int = 200) -> serializers.CharField:
+    return serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=length,
+        trim_whitespace=False,
+        help_text=_HELP[name],
+    )
+
+
+def _choice(name: str, choices: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(
+        required=False, allow_blank=True, choices=choices, help_text=_HELP[name]
+    )
+
+
+@extend_schema_field({"type": ["integer", "string"]})
+class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
+    """A number, as answers have it, or text, as a form sends it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises: ValidationError."""
+        if (
+            isinstance(data, bool)
+            or not isinstance(data, int | str)
+            or "\x00" in str(data)
+            or len(str(data)) > _HEADER_CHARS_MAX
+        ):
+            raise serializers.ValidationError(
+                "must be the number of a row, or none.", code="invalid"
+            )
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """As it is kept."""
+        return value
+
+
+class _Options(_Any):
+    format = _choice("format", DataFormat.choices)
+    encoding = _text("encoding", 40)
+    delimiter = _text("delimiter", 20)
+    quote = _text("quote", 10)
+    header_row = HeaderRowField(required=False, help_text=_HELP["header_row"])
+    skip_rows = serializers.IntegerField(
+        required=False, min_value=0, max_value=1_000_000, help_text=_HELP["skip_rows"]
+    )
+    decimal_mark = _text("decimal_mark", 10)
+    thousands_mark = _text("thousands_mark", 20)
+    bad_cells = _choice("bad_cells", BAD_CELLS)
+    sheet = _text("sheet", SHEET_NAME_MAX)
+    range = _text("range", 40)
+    records_path = _text("records_path", 500)
+    nested = _choice("nested", NESTED)
+    lists = _choice("lists", LISTS)
+    list_column = _text("list_column", COLUMN_NAME_MAX)
+
+
+class ReadOptionsShape(_Options):
+    """Reading options. What is not given is detected."""
+
+    date_formats = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        max_length=100,
+        help_text=_DATE_FORMATS,
+    )
+    missing_values = serializers.ListField(
+        child=serializers.CharField(max_length=100, allow_blank=True, trim_whitespace=False),
+        required=False,
+        max_length=100,
+        help_text="Words that mean a missing value, in every column. Default: common ones, beside numbers, dates and truth values only.",
+    )
+    types = serializers.DictField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        help_text="Column name to type: text, integer, decimal, boolean, date, datetime, timestamptz, time, skip.",
+    )
+    sheets = serializers.ListField(
+        child=serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False),
+        required=False,
+        max_length=SHEETS_MAX,
+        help_text=f"{_SHEETS_HELP} Instead of `sheet`.",
+    )
+
+
+_COMMAS = "Separated by commas, or given several times."
+
+
+class _FormOptions(_Options):
+    date_formats = CommaField(
+        required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS
+    )
+    missing_values = CommaField(
+        required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS
+    )
+    types = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=500_000,
+        help_text="A JSON object: column name to type.",
+    )
+    sheets = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100_000,
+        help_text=f"A JSON list. {_SHEETS_HELP}",
+    )
+
+
+class StageRequest(_FormOptions):
+    file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
+
+
+_APPEND_TO = "Number of the current version: its rows come first in the new version, those of the file below them. 409 if another one is current."
+_MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
+
+
+class UploadRequest(StageRequest):
+    name = PatternField(NAME_PATTERN, NAME_RULE)
+    make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
+
+
+class UploadChange(_Any):
+    options = ReadOptionsShape(help_text="All options: they replace the ones given before.")
+    sample = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="true: read only the beginning, for a quick preview.",
+    )
+
+
+class UploadAccept(_Any):
+    name = PatternField(
+        NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version."
+    )
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
+    append_to = WholeNumberField(
+        1, 10**9, required=False, allow_null=True, default=None, help_text=_APPEND_TO
+    )
+
+
+class SheetDatasetRequest(_Any):
+    """A sheet of a workbook, and the dataset that it becomes a version of."""
+
+    sheet = serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False)
+    name = PatternField(
+        NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version."
+    )
+
+
+class UploadAcceptSheets(_Any):
+    datasets = serializers.ListField(
+        child=SheetDatasetRequest(),
+        min_length=1,
+        max_length=SHEETS_MAX,
+        help_text="Each sheet with a dataset name of its own.",
+    )
+    types = serializers.DictField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        help_text="Column name to type, for the sheets that have the column. Default: those of the upload's options.",
+    )
+    make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
+
+
+class DatasetsMade(_Any):
+    datasets = DatasetMade(many=True)
+
+
+class SheetShape(_Any):
+    name = serializers.CharField()
+    rows = serializers.IntegerField(help_text="0: the sheet has no cells.")
+    columns = serializers.IntegerField()
+    hidden = serializers.BooleanField()
+
+
+class ListShape(_Any):
+    path = serializers.CharField()
+    count = serializers.IntegerField()
+    chosen = serializers.BooleanField()
+
+
+@extend_schema_field({"type": ["number", "string"]})
+class LimitField(serializers.Field[Any, Any, Any, Any]):
+    """The least or the greatest value of a column: a number, or a date or time as text."""
+
+    def to_representation(self, value: Any) -> Any:
+        """As it is."""
+        return value
+
+
+class ReadColumnShape(ColumnShape):
+    """A column of a staged upload. The facts are exact, over all rows; they are absent where only the beginning was read, and from large tables."""
+
+    missing = serializers.IntegerField(required=False, help_text="Rows without a value.")
+    distinct = serializers.IntegerField(required=False, help_text="Different values.")
+    min = LimitField(required=False, help_text="Of numbers, dates and times.")
+    max = LimitField(required=False)
+
+
+class ListColumnShape(_Any):
+    name = serializers.CharField()
+
+
+class UploadReading(_Any):
+    """What was found in a staged upload."""
+
+    format = serializers.ChoiceField(choices=DataFormat.choices)
+    packing = serializers.CharField(
+        allow_blank=True, help_text="gzip, zstd, bzip2, xz or zip; empty: not packed."
+    )
+    options = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        help_text="The options in effect, detected or given.",
+    )
+    columns = ReadColumnShape(many=True)
+    row_count = serializers.IntegerField(help_text="Of the rows that were read.")
+    complete = serializers.BooleanField(
+        help_text="false: only the beginning was read, so counts and types may change."
+    )
+    warnings = WarningShape(many=True)
+    rows = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        help_text="As they will be stored.",
+    )
+    cells = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        help_text="As in the file.",
+    )
+    lines = serializers.ListField(
+        child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file."
+    )
+    sheets = SheetShape(many=True, help_text="Of a workbook.")
+    lists = ListShape(many=True, help_text="Lists of objects in a JSON document.")
+    list_columns = ListColumnShape(
+        many=True, help_text="Columns of a JSON file that have lists, before `lists` changes them."
+    )
+
+
+class StagedUploadShape(_Any):
+    id = serializers.UUIDField()
+    file_name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    options = ReadOptionsShape(help_text="The options that were given.")
+    fault = serializers.CharField(
+        allow_blank=True,
+        help_text="Why the file cannot be read with these options; empty if it can.",
+    )
+    sheets = SheetShape(
+        many=True, help_text="Of a workbook, also where the chosen sheet cannot be read."
+    )
+    reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")
+
+
+def staged_upload(row: StagedUpload) -> dict[str, Any]:
+    """A staged upload with what was found in it."""
+    return {
+        "id": row.id,
+        "file_name": row.file_name,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "options": row.options,
+        "fault": row.fault,
+        "sheets": (row.reading or {}).get("sheets", []),
+        "reading": None if row.fault else row.reading,
+    }

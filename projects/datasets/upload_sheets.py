@@ -1,0 +1,112 @@
+"""A staged workbook becomes several datasets, one for each chosen sheet."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mimir.lib.errors import Invalid
+from mimir.lib.ids import uuid7
+from projects.core.access import demand_active
+from projects.core.connection import connection_release
+from projects.core.names import check_name
+from projects.datasets.upload_versions import (
+    NewVersion,
+    file_facts,
+    reading_facts,
+    table_facts,
+    table_save,
+    upload_file,
+    versions_commit,
+)
+from projects.models import DatasetVersion, StagedUpload
+from projects.parsing import runner
+from projects.storage import files as storage
+from projects.storage.quota import storage_demand
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class SheetDataset:
+    """A sheet, and the dataset that it becomes a version of."""
+
+    sheet: str
+    name: str
+
+
+def upload_accept_sheets(
+    *,
+    upload: StagedUpload,
+    datasets: Sequence[SheetDataset],
+    types: dict[str, str] | None,
+    user: "User",
+    make_current: bool = True,
+) -> list[DatasetVersion]:
+    """The next version of each dataset, from its sheet: all of them or none. In the order of `datasets`.
+
+    Each sheet is read with the upload's options; `types`, or else those of the options, hold for the sheets that have the column. Every version
+    owns a copy of the file as sent, so that each can be downloaded, counted and deleted alone.
+    Raises: Invalid, QuotaExceeded, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
+    """
+    _check(datasets)
+    project = upload.project
+    demand_active(project)
+    storage_demand(project, upload.size_bytes * (len(datasets) - 1))
+    owner = runner.Owner(str(user.pk), str(project.id))
+    readings = [_options(upload, one.sheet, types) for one in datasets]
+    connection_release()
+    with (
+        upload_file(upload) as path,
+        runner.imported_each(
+            path, readings, scratch_dir=storage.scratch_dir(), owner=owner
+        ) as found,
+    ):
+        stored = _stored(upload, path, found)
+    made = []
+    for index, (one, reading) in enumerate(zip(datasets, found, strict=True)):
+        copy, table = stored[index]
+        facts = {**reading_facts(reading), **file_facts(copy or upload), **table_facts(table)}
+        made.append(NewVersion(one.name, uuid7() if index else upload.id, facts))
+    discard = [one for pair in stored for one in pair]
+    return versions_commit(
+        project, made, user, discard=discard, make_current=make_current, staged=upload.id
+    )
+
+
+def _check(datasets: Sequence[SheetDataset]) -> None:
+    for one in datasets:
+        check_name(one.name)
+    name, count = Counter(one.name for one in datasets).most_common(1)[0]
+    if count > 1:
+        message = f"{count} sheets have the dataset name {name}. Give each a name of its own, or read them into one table with the option sheets."
+        raise Invalid(message, detail={"datasets": message})
+
+
+def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> dict[str, Any]:
+    kept = {name: value for name, value in upload.options.items() if name != "sheets"}
+    return {**kept, "sheet": sheet, **({} if types is None else {"types": types})}
+
+
+def _stored(
+    upload: StagedUpload, path: str, found: Sequence[runner.ReadFile]
+) -> list[tuple[storage.Stored | None, storage.Stored | None]]:
+    """Store a table for each sheet, and a copy of the file for each but the first one, which takes the upload's own."""
+    stored: list[tuple[storage.Stored | None, storage.Stored | None]] = []
+    kept: list[str] = []
+    for index, reading in enumerate(found):
+        table = table_save(upload.project, reading, also=kept)
+        kept += [table.key] if table else []
+        copy = None
+        if index:
+            try:
+                with open(path, "rb") as file:
+                    copy = storage.object_save(storage.object_key(upload.project_id, uuid7()), file)
+            except BaseException:
+                for key in kept:
+                    storage.object_discard(key)
+                raise
+            kept.append(copy.key)
+        stored.append((copy, table))
+    return stored

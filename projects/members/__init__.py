@@ -1,0 +1,1 @@
+"""Members of a project and their roles."""

@@ -1,0 +1,174 @@
+"""The members of a project."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.etags import preconditions
+from mimir.api.pagination import paginate
+from mimir.api.schema import (
+    CURSOR,
+    IF_MATCH,
+    IF_NEW,
+    IF_NONE_MATCH,
+    LIMIT,
+    NOT_MODIFIED,
+    errors,
+    listing,
+)
+from mimir.api.views import ApiView, caller, validated
+from mimir.lib.errors import Invalid, NotFound
+from projects.core.access import project_for
+from projects.members import shapes
+from projects.members.write import (
+    member_add,
+    member_change,
+    member_etag,
+    member_get,
+    member_remove,
+    member_set,
+)
+from projects.models import Membership, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def _user(username: str) -> "User":
+    """The user of an address. Raises: NotFound."""
+    found = _user_or_none(username)
+    if found is None:
+        raise NotFound(_no_user(username), detail={"username": "does not exist"})
+    return found
+
+
+def _user_of_body(username: str) -> "User":
+    """Raises: Invalid: 404 would say that the project is not there."""
+    found = _user_or_none(username)
+    if found is None:
+        raise Invalid(_no_user(username), detail={"username": _no_user(username)})
+    return found
+
+
+def _user_or_none(username: str) -> "User | None":
+    return (
+        get_user_model().objects.filter(username=username).first()
+        if "\x00" not in username
+        else None
+    )
+
+
+def _no_user(username: str) -> str:
+    return f"There is no user {username[:150]}. An administrator creates users under System, Users."
+
+
+class MembersView(ApiView):
+    """Everybody who may do something here."""
+
+    @extend_schema(
+        operation_id="members_list",
+        parameters=[CURSOR, LIMIT],
+        responses={200: listing("MemberList", shapes.Member), **errors(400, 404)},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Who may what here, by user name."""
+        project = project_for(caller(request), slug)
+        page = paginate(
+            Membership.objects.filter(project=project).select_related("user"),
+            request,
+            keys=("user__username",),
+        )
+        return Response(
+            {"results": [shapes.member(row) for row in page.results], "next": page.next}
+        )
+
+    @extend_schema(
+        operation_id="members_add",
+        request=shapes.MemberAddRequest,
+        responses={201: shapes.Member, **errors(400, 403, 404, 409)},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Make a user a member. 400 for a user who does not exist, 409 for one who is a member already."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        body = validated(shapes.MemberAddRequest, request)
+        return Response(
+            shapes.member(
+                member_add(
+                    project=project, user=_user_of_body(body["username"]), role=Role(body["role"])
+                )
+            ),
+            status=201,
+        )
+
+
+class MemberView(ApiView):
+    """One member. The last maintainer can be taken away, or given a lesser role, by a site administrator alone: 409 for everybody else."""
+
+    @extend_schema(
+        operation_id="members_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: shapes.Member, **NOT_MODIFIED, **errors(404)},
+    )
+    def get(self, request: Request, slug: str, username: str) -> Response:
+        """The member's role."""
+        project = project_for(caller(request), slug)
+        return _member(member_get(project=project, user=_user(username)))
+
+    @extend_schema(
+        operation_id="members_set",
+        parameters=[IF_MATCH, IF_NEW],
+        request=shapes.MemberRequest,
+        responses={200: shapes.Member, **errors(400, 403, 404, 409, 412)},
+    )
+    def put(self, request: Request, slug: str, username: str) -> Response:
+        """Make a user a member, or change their role."""
+        return self._write(request, slug, username, member_set)
+
+    @extend_schema(
+        operation_id="members_change",
+        parameters=[IF_MATCH],
+        request=shapes.MemberRequest,
+        responses={200: shapes.Member, **errors(400, 403, 404, 409, 412)},
+    )
+    def patch(self, request: Request, slug: str, username: str) -> Response:
+        """Change a member's role."""
+        return self._write(request, slug, username, member_change)
+
+    def _write(
+        self, request: Request, slug: str, username: str, write: Callable[..., Membership]
+    ) -> Response:
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        role = Role(validated(shapes.MemberRequest, request)["role"])
+        return _member(
+            write(
+                project=project,
+                user=_user(username),
+                role=role,
+                by=caller(request),
+                etags=preconditions(request),
+            )
+        )
+
+    @extend_schema(
+        operation_id="members_remove",
+        parameters=[IF_MATCH],
+        request=None,
+        responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404, 409, 412)},
+    )
+    def delete(self, request: Request, slug: str, username: str) -> Response:
+        """End a membership; harmless when there is none."""
+        project = project_for(caller(request), slug, Role.MAINTAINER)
+        user = get_user_model().objects.filter(username=username).first()
+        if user is not None:
+            member_remove(
+                project=project, user=user, by=caller(request), etags=preconditions(request)
+            )
+        return Response(status=204)
+
+
+def _member(membership: Membership) -> Response:
+    return Response(shapes.member(membership), headers={"ETag": member_etag(membership)})

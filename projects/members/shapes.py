@@ -1,0 +1,32 @@
+"""Bodies of members."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from projects.models import (
+    Membership,
+    Role,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class MemberRequest(_Any):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberAddRequest(_Any):
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class Member(_Any):
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    created_at = serializers.DateTimeField()
+
+
+def member(row: Membership) -> dict[str, Any]:
+    """A member and what they may."""
+    return {"username": row.user.get_username(), "role": row.role, "created_at": row.created_at}

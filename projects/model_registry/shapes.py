@@ -1,0 +1,107 @@
+"""Bodies of models and their versions."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+from projects.datasets.shapes import version_ref
+from projects.models import (
+    ModelVersion,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class VersionRef(_Any):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+class ModelVersionShape(_Any):
+    number = serializers.IntegerField()
+    task = serializers.CharField(help_text="regression or classification")
+    algorithm = serializers.CharField()
+    target = serializers.CharField()
+    metrics = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+    )
+    baseline = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="The same metrics of a trivial model.",
+    )
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    training_data = VersionRef(help_text="The dataset version it learnt from.")
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    job = serializers.UUIDField(
+        allow_null=True, help_text="The job that trained it; null when that job is kept no longer."
+    )
+
+
+class Importance(_Any):
+    feature = serializers.CharField()
+    value = serializers.FloatField()
+
+
+class ModelVersionDetail(ModelVersionShape):
+    name = serializers.CharField()
+    hyperparameters = serializers.DictField(help_text="As in scikit-learn.")
+    signature = serializers.DictField(
+        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task", "classes"?}'
+    )
+    plots = serializers.DictField(
+        help_text="As data. Regression: predicted_actual, residuals. Classification: confusion, roc, precision_recall, calibration."
+    )
+    training = serializers.DictField(help_text="Rows, split, seed, seconds.")
+    libraries = serializers.DictField(
+        child=serializers.CharField(), help_text="Versions of what trained it."
+    )
+    importance = Importance(many=True, help_text="How much each feature matters, most first.")
+
+
+class ModelShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    version = ModelVersionShape(help_text="The newest one.")
+
+
+class ModelVersions(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    versions = ModelVersionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """One version of a model; `origins` names the jobs that made versions."""
+    return {
+        "number": row.number,
+        "task": row.task,
+        "algorithm": row.algorithm,
+        "target": row.target,
+        "metrics": row.metrics,
+        "baseline": row.baseline,
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "training_data": version_ref(row.training_data),
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+        "job": origins.get(row.id),
+    }
+
+
+def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+    """The same with all that is known of it. Importance is kept among the plots and shown beside them."""
+    return {
+        **model_version(row, origins),
+        "name": row.model.name,
+        "hyperparameters": row.hyperparameters,
+        "signature": row.signature,
+        "plots": {name: plot for name, plot in row.plots.items() if name != "importance"},
+        "training": row.training,
+        "libraries": row.libraries,
+        "importance": row.plots.get("importance", []),
+    }

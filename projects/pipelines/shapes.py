@@ -1,0 +1,130 @@
+"""Bodies of pipelines and their versions."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mimir.api.fields import ObjectField, PatternField
+from mimir.lib.schemas.steptype import Makes
+from projects.core.names import NAME_PATTERN, NAME_RULE
+from projects.models import (
+    PipelineVersion,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class PipelineRequest(_Any):
+    name = PatternField(NAME_PATTERN, NAME_RULE)
+    definition = ObjectField()
+
+
+class DefinitionRequest(_Any):
+    definition = serializers.JSONField(
+        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+    )
+
+
+class PipelineVersionShape(_Any):
+    number = serializers.IntegerField()
+    definition = serializers.JSONField()
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+
+
+class PipelineShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    version = PipelineVersionShape(help_text="The newest one.")
+
+
+class PipelineVersions(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    versions = PipelineVersionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class StepTypeShape(_Any):
+    """One type of pipeline step."""
+
+    name = serializers.CharField(help_text="The value of `uses` in a step.")
+    title = serializers.CharField()
+    help = serializers.CharField(help_text="What the step does, in one or two sentences.")
+    fields = serializers.DictField(help_text="The JSON Schema of `with` in a step.")  # type: ignore[assignment]
+    example = serializers.DictField(help_text="An example of `with`.")
+    makes = serializers.ChoiceField(
+        choices=[kind.value for kind in Makes],
+        help_text="step_table: one table, named by the id of the step. declared: the tables that"
+        " a field with format new-tables lists. nothing: no table.",
+    )
+
+
+class StepTypes(_Any):
+    results = StepTypeShape(many=True)
+
+
+class FaultShape(_Any):
+    path = serializers.CharField(help_text="Of the bad field, such as steps[1].with.query.")
+    message = serializers.CharField()
+    detail = serializers.CharField(
+        required=False, help_text="The SQL engine's own words, where the message translates them."
+    )
+
+
+class GraphNode(_Any):
+    id = serializers.CharField()
+    uses = serializers.CharField()
+
+
+class Graph(_Any):
+    nodes = GraphNode(many=True)
+    edges = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
+    )
+
+
+class CheckFault(FaultShape):
+    kind = serializers.ChoiceField(
+        choices=["definition", "data"],
+        help_text="definition: forbids saving. data: does not fit the datasets and columns of now; it can be saved, a job would fail.",
+    )
+
+
+class CheckedStep(_Any):
+    id = serializers.CharField()
+    uses = serializers.CharField()
+    status = serializers.ChoiceField(choices=["checked", "failed", "not_checked"])
+    message = serializers.CharField(
+        help_text="What was checked, what is wrong, or why it is not checked."
+    )
+
+
+class DefinitionCheck(_Any):
+    valid = serializers.BooleanField(help_text="No error of either kind.")
+    can_be_saved = serializers.BooleanField(help_text="No error of kind definition.")
+    errors = CheckFault(many=True)  # type: ignore[assignment]
+    steps = CheckedStep(
+        many=True, help_text="In the order of the run; empty while an error forbids saving."
+    )
+    summary = serializers.CharField(help_text="What was checked and what was not, in words.")
+    graph = Graph()
+
+
+class PipelineSavedShape(PipelineShape):
+    created = serializers.BooleanField(
+        help_text="False: the definition is that of the current version already, and no version was created."
+    )
+    warnings = FaultShape(
+        many=True, help_text="What does not fit the datasets and columns of now: a job would fail."
+    )
+
+
+def pipeline_version(row: PipelineVersion) -> dict[str, Any]:
+    """One version of a pipeline."""
+    return {
+        "number": row.number,
+        "definition": row.definition,
+        "created_at": row.created_at,
+        "created_by": row.created_by.get_username() if row.created_by else None,
+    }

@@ -1,0 +1,59 @@
+"""Bodies of projects."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mimir.api.fields import PatternField
+from projects.core.names import SLUG_PATTERN, SLUG_RULE
+from projects.models import (
+    Project,
+    ProjectStatus,
+    Role,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class ProjectRequest(_Any):
+    slug = PatternField(SLUG_PATTERN, SLUG_RULE)
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(
+        max_length=10_000, required=False, allow_blank=True, default=""
+    )
+
+
+class ProjectChange(_Any):
+    name = serializers.CharField(max_length=200, required=False)
+    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=ProjectStatus.choices, required=False)
+
+
+class ProjectShape(_Any):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(choices=ProjectStatus.choices)
+    role = serializers.ChoiceField(choices=Role.choices, help_text="Yours.")
+    created_at = serializers.DateTimeField()
+
+
+class ProjectDetail(ProjectShape):
+    stored_bytes = serializers.IntegerField(
+        help_text="Of uploaded dataset versions and of all artifacts of jobs."
+    )
+    stored_bytes_max = serializers.IntegerField(
+        allow_null=True, help_text="The quota; null: no limit. An administrator can change it."
+    )
+
+
+def project(row: Project, role: str) -> dict[str, Any]:
+    """A project, with the caller's role in it."""
+    return {
+        "slug": row.slug,
+        "name": row.name,
+        "description": row.description,
+        "status": row.status,
+        "role": role,
+        "created_at": row.created_at,
+    }

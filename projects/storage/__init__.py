@@ -1,0 +1,1 @@
+"""Artifact storage: a folder or a bucket, its keys, quota and clean-up."""

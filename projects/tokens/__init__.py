@@ -1,0 +1,1 @@
+"""Sessions and API tokens: sign in and out, one's own password and sessions."""

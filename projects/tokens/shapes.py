@@ -1,0 +1,98 @@
+"""Bodies of sessions, passwords and API tokens."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from projects.models import (
+    AccessToken,
+)
+
+_Any = serializers.Serializer[Any]
+
+
+class SessionRequest(_Any):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class SessionMade(_Any):
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class SessionInfo(_Any):
+    username = serializers.CharField()
+    is_staff = serializers.BooleanField(help_text="May open the admin.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class Session(_Any):
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    address = serializers.CharField(help_text="Of whoever signed in.")
+    client = serializers.CharField(help_text="Its User-Agent.")
+    current = serializers.BooleanField(help_text="The one of this request.")
+
+
+class SessionsEnded(_Any):
+    ended_sessions = serializers.IntegerField()
+
+
+class PasswordRequest(_Any):
+    current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    new_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, help_text="At least 12 characters."
+    )
+    end_tokens = serializers.BooleanField(
+        required=False, default=True, help_text="End your API tokens too."
+    )
+
+
+class PasswordChanged(SessionsEnded):
+    ended_tokens = serializers.IntegerField()
+
+
+class TokenRequest(_Any):
+    name = serializers.CharField(max_length=200)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class Token(_Any):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    hint = serializers.CharField(help_text="Its last characters.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class TokenMade(Token):
+    token = serializers.CharField(help_text="Shown once.")
+
+
+def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
+    """A session as its user sees it."""
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "address": row.address,
+        "client": row.client,
+        "current": row.id == current.id,
+    }
+
+
+def token(row: AccessToken) -> dict[str, Any]:
+    """An API token, without the token."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "hint": row.hint,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+    }

@@ -1,0 +1,56 @@
+"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/worker-protocol.md)."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+from uuid import UUID
+
+from django.db import transaction
+
+from projects.models import Entity, EntityStatus, Twin, TwinDefinition
+from projects.storage import files as storage
+
+_BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class StateDocument:
+    """An open file that is gone when it is closed, its size and its SHA-256 in hex."""
+
+    file: IO[bytes]
+    size_bytes: int
+    sha256: str
+
+
+def twin_state_document(*, twin_id: UUID, type: str) -> StateDocument:
+    """The entities of `type`, by key, under one line that names the revision and the definition they stand at.
+
+    Not held in memory, and of one moment: the twin's row is shared-locked while its entities are read, so that no revision comes between.
+    """
+    file: IO[bytes] = tempfile.TemporaryFile(dir=storage.scratch_dir(), prefix="mimir-twin-")  # noqa: SIM115 - the answer closes it
+    digest = hashlib.sha256()
+    with transaction.atomic():
+        for line in _lines(twin_id, type):
+            data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            digest.update(data)
+            file.write(data)
+    size = file.tell()
+    file.seek(0)
+    return StateDocument(file, size, digest.hexdigest())
+
+
+def _lines(twin_id: UUID, type: str) -> Iterator[dict[str, Any]]:
+    twin = Twin.objects.select_for_update(of=("self",), no_key=True).get(id=twin_id)
+    definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
+    yield {"revision": twin.base_revision, "definition": definition, "type": type}
+    rows = (
+        Entity.objects.filter(twin=twin, type=type)
+        .exclude(status=EntityStatus.REMOVED)
+        .order_by("key")
+    )
+    for entity in rows.iterator(chunk_size=_BATCH):
+        reported = {name: held["value"] for name, held in entity.reported.items()}
+        yield {"key": entity.key, "status": entity.status, "reported": reported}

@@ -1,0 +1,81 @@
+"""What an operator knows better: values over the reported ones, which no update overwrites."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from mimir.api.etags import Preconditions, check_etag
+from mimir.lib.errors import Invalid, NotFound
+from mimir.lib.schemas.twin import BadValue, checked_value, entity_type, fields_of
+from projects.core.access import demand_active
+from projects.models import Entity, EntityStatus, RevisionKind, Twin, TwinDefinition
+from projects.twins.revision import Draft, twin_lock
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+NOTE_CHARACTERS_MAX = 1000
+
+
+def entity_etag(entity: Entity) -> str:
+    """Changes with each revision that changes anything of the entity, edits included."""
+    return f'"{entity.id}.{entity.changed_revision}"'
+
+
+def overlay_edit(
+    *,
+    twin: Twin,
+    type: str,
+    key: str,
+    values: dict[str, Any],
+    note: str = "",
+    user: "User",
+    etags: Preconditions | None = None,
+) -> Entity:
+    """Set values over what updates report; None takes an edit away. One revision, or none when nothing differs.
+
+    Raises: PreconditionFailed; NotFound for an entity that is not there, Invalid with `values.<property>` of each fault, ProjectArchived.
+    """
+    demand_active(twin.project)
+    if "\x00" in note or len(note) > NOTE_CHARACTERS_MAX:
+        rule = f"has to have at most {NOTE_CHARACTERS_MAX} characters and no U+0000"
+        raise Invalid(f"note: {rule}.", detail={"note": rule})
+    with transaction.atomic():
+        locked = twin_lock(twin.id)
+        entity = (
+            Entity.objects.filter(twin=locked, type=type, key=key)
+            .exclude(status=EntityStatus.REMOVED)
+            .first()
+        )
+        if entity is None:
+            raise NotFound(f"There is no {type} {key} in {twin.name}.")
+        check_etag(entity_etag(entity), etags)
+        draft = Draft(locked)
+        for name, value in _checked(locked, type, values).items():
+            draft.overlay(entity, name, value)
+        if not draft.empty:
+            draft.changed = 1
+            draft.write(kind=RevisionKind.EDIT, user=user, note=note)
+    return entity
+
+
+def _checked(twin: Twin, type: str, values: dict[str, Any]) -> dict[str, Any]:
+    definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
+    kind = entity_type(definition, type)
+    fields = fields_of(kind) if kind else {}
+    checked: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, value in values.items():
+        if name not in fields:
+            faults[f"values.{name}"] = f"is no property of {type}: it has {', '.join(fields)}"
+            continue
+        try:
+            checked[name] = None if value is None else checked_value(fields[name], value)
+        except BadValue as error:
+            faults[f"values.{name}"] = str(error)
+    if faults or not values:
+        detail = faults or {"values": "has to name at least one property"}
+        raise Invalid(
+            " ".join(f"{path}: {message}." for path, message in detail.items()), detail=detail
+        )
+    return checked

@@ -1,0 +1,183 @@
+"""Bodies of twins. Output serializers are the OpenAPI document's; `shapes_twins.py` builds the dicts."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mimir.api.fields import ObjectField, PatternField
+from projects.core.names import NAME_PATTERN, NAME_RULE
+from projects.model_registry.shapes import VersionRef
+from projects.models import ChangeLayer, EntityStatus, RevisionKind
+
+_Any = serializers.Serializer[Any]
+_VALUE = "As the property's type has it; null: no value."
+
+
+class TwinRequest(_Any):
+    name = PatternField(NAME_PATTERN, NAME_RULE)
+    definition = ObjectField(
+        help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}'
+    )
+
+
+class TwinDefinitionRequest(_Any):
+    definition = serializers.JSONField(
+        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+    )
+
+
+class TwinDefinitionChange(_Any):
+    definition = ObjectField()
+    unit_changes = serializers.ChoiceField(
+        choices=["keep", "remove"],
+        required=False,
+        help_text="For values whose property gets another unit: keep the numbers, or remove the values. Needed only then (409 unit_changed).",
+    )
+
+
+class TwinFault(_Any):
+    path = serializers.CharField(allow_blank=True)
+    message = serializers.CharField()
+
+
+class TwinDefinitionCheck(_Any):
+    valid = serializers.BooleanField()
+    errors = TwinFault(many=True)  # type: ignore[assignment]
+
+
+class TwinTypeShape(_Any):
+    name = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    entities = serializers.IntegerField()
+
+
+class TwinShape(_Any):
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    types = TwinTypeShape(many=True)
+    revision = serializers.IntegerField(help_text="The newest; 0: nothing is known of it yet.")
+    definition_number = serializers.IntegerField()
+    updated_at = serializers.DateTimeField(allow_null=True)
+
+
+class TwinDetail(TwinShape):
+    definition = serializers.DictField()
+
+
+class EntityShape(_Any):
+    type = serializers.CharField()
+    key = serializers.CharField()
+    status = serializers.ChoiceField(choices=EntityStatus.choices)
+    changed_revision = serializers.IntegerField()
+    values = serializers.DictField(
+        help_text="{property: what holds: an operator's edit, where there is one}"
+    )
+    overlay = serializers.ListField(
+        child=serializers.CharField(), help_text="The properties with an edit."
+    )
+
+
+class SourceShape(_Any):
+    revision = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=RevisionKind.choices)
+    at = serializers.DateTimeField()
+    by = serializers.CharField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+    job = serializers.UUIDField(allow_null=True)
+    dataset = VersionRef(allow_null=True)
+
+
+class EditShape(SourceShape):
+    value = serializers.JSONField(allow_null=True)
+
+
+class ValueShape(_Any):
+    property = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    type = serializers.CharField(
+        help_text="number, integer, string, boolean, date, datetime or relation"
+    )
+    unit = serializers.CharField(allow_blank=True)
+    to = serializers.CharField(allow_blank=True, help_text="Of a relation: the type it leads to.")
+    value = serializers.JSONField(allow_null=True, help_text=_VALUE)
+    reported = serializers.JSONField(allow_null=True, help_text=_VALUE)
+    source = SourceShape(allow_null=True)  # type: ignore[assignment]
+    overlay = EditShape(allow_null=True)
+
+
+class EntityDetailShape(_Any):
+    type = serializers.CharField()
+    key = serializers.CharField()
+    status = serializers.ChoiceField(choices=EntityStatus.choices)
+    created_revision = serializers.IntegerField()
+    changed_revision = serializers.IntegerField()
+    values = ValueShape(many=True)
+
+
+class OverlayRequest(_Any):
+    values = serializers.DictField(
+        help_text="{property: value over the reported one; null takes the edit away}"
+    )
+    note = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, default="", help_text="Why, for others."
+    )
+
+
+class ChangeShape(SourceShape):
+    property = serializers.CharField(allow_blank=True)
+    layer = serializers.ChoiceField(choices=ChangeLayer.choices)
+    present = serializers.BooleanField()
+    value = serializers.JSONField(allow_null=True)
+
+
+class RevisionShape(_Any):
+    number = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=RevisionKind.choices)
+    created = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    note = serializers.CharField(allow_blank=True)
+    at = serializers.DateTimeField()
+    by = serializers.CharField(allow_null=True)
+    job = serializers.UUIDField(allow_null=True)
+    dataset = VersionRef(allow_null=True)
+    definition_number = serializers.IntegerField()
+
+
+class EntityStateShape(_Any):
+    type = serializers.CharField()
+    key = serializers.CharField()
+    status = serializers.ChoiceField(choices=EntityStatus.choices)
+    reported = serializers.DictField()
+    overlay = serializers.DictField()
+
+
+class StateShape(_Any):
+    revision = serializers.IntegerField()
+    results = EntityStateShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class FieldChangeShape(_Any):
+    layer = serializers.ChoiceField(choices=ChangeLayer.choices)
+    property = serializers.CharField(allow_blank=True)
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+
+
+class EntityDiffShape(_Any):
+    type = serializers.CharField()
+    key = serializers.CharField()
+    change = serializers.ChoiceField(choices=["created", "changed", "removed"])
+    fields = FieldChangeShape(many=True)  # type: ignore[assignment]
+
+
+class DiffShape(_Any):
+    results = EntityDiffShape(many=True)
+    next = serializers.CharField(allow_null=True)
+    to = serializers.IntegerField()
+
+    def get_fields(self) -> Any:
+        """`from` is a word of Python's."""
+        return {"from": serializers.IntegerField(), **super().get_fields()}

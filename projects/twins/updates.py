@@ -1,0 +1,127 @@
+"""What a job reports of entities becomes a revision, in the transaction that ends the job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from mimir.lib.errors import Conflict, Invalid
+from projects.models import DatasetVersion, Entity, EntityStatus, RevisionKind, TwinRevision
+from projects.twins.revision import Draft, twin_lock
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import User
+
+_BATCH = 5000
+
+
+class StaleBase(Conflict):
+    """The twin has moved on since the update read it."""
+
+    code = "stale_base"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityReport:
+    """What is new of one entity: values by property (None: no value any more), or else its status."""
+
+    key: str
+    values: dict[str, Any]
+    status: EntityStatus = EntityStatus.PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class TwinUpdated:
+    """The revision that was made, None when nothing differed, and the newest number after it."""
+
+    revision: TwinRevision | None
+    number: int
+
+
+def twin_update_apply(
+    *,
+    twin_id: "UUID",
+    type: str,
+    base_revision: int,
+    reports: Sequence[EntityReport],
+    dataset_version: DatasetVersion,
+    user: "User | None",
+) -> TwinUpdated:
+    """One revision with what differs, or none, inside the caller's transaction. Keys are unique among `reports`; values are checked.
+
+    Raises: StaleBase when a revision other than an edit came after `base_revision`; Invalid for more entities than a twin may have.
+    """
+    twin = twin_lock(twin_id)
+    if twin.base_revision != base_revision:
+        raise StaleBase(_what_came(twin.base_revision, base_revision, twin_id))
+    draft = Draft(twin)
+    rest = iter(reports)
+    while batch := list(islice(rest, _BATCH)):
+        there = {
+            entity.key: entity
+            for entity in Entity.objects.filter(
+                twin=twin, type=type, key__in=[report.key for report in batch]
+            )
+        }
+        for report in batch:
+            _apply(draft, type, there.get(report.key), report)
+    if draft.empty:
+        return TwinUpdated(None, twin.latest_revision)
+    _check_count(draft)
+    revision = draft.write(kind=RevisionKind.UPDATE, user=user, dataset_version=dataset_version)
+    return TwinUpdated(revision, revision.number)
+
+
+def _apply(draft: Draft, type: str, entity: Entity | None, report: EntityReport) -> None:
+    if report.status != EntityStatus.PRESENT:
+        _gone(draft, entity, report.status)
+        return
+    came = entity is None or entity.status == EntityStatus.REMOVED
+    if entity is None:
+        entity = draft.create(type, report.key)
+    elif came:
+        draft.created += draft.status(entity, EntityStatus.PRESENT)
+    touched = False if came else draft.status(entity, EntityStatus.PRESENT)
+    for name, value in report.values.items():
+        touched |= draft.report(entity, name, value)
+    draft.changed += touched and not came
+
+
+def _gone(draft: Draft, entity: Entity | None, status: EntityStatus) -> None:
+    if entity is None or entity.status == EntityStatus.REMOVED:
+        return
+    if draft.status(entity, status):
+        draft.removed += status == EntityStatus.REMOVED
+        draft.changed += status == EntityStatus.MISSING
+
+
+def _check_count(draft: Draft) -> None:
+    limit: int = settings.ENV.twin_entities_max
+    count = (
+        Entity.objects.filter(twin=draft.twin).exclude(status=EntityStatus.REMOVED).count()
+        + draft.created
+        - draft.removed
+    )
+    if draft.created and count > limit:
+        raise Invalid(
+            f"The twin would have {count:,} entities, and {limit:,} is the most (TWIN_ENTITIES_MAX). Update it from fewer rows.",
+            detail={"twin": f"at most {limit} entities"},
+        )
+
+
+def _what_came(newest: int, base: int, twin_id: "UUID") -> str:
+    made = (
+        TwinRevision.objects.filter(twin_id=twin_id, number=newest)
+        .values_list("kind", flat=True)
+        .first()
+    )
+    what = (
+        "its definition was changed"
+        if made == RevisionKind.DEFINITION
+        else "another update came first"
+    )
+    return f"The twin changed while this job worked on it: {what} (it stands at revision {newest}, this job began from {base}). Run it again."

@@ -1,0 +1,1 @@
+"""Users: administration, passwords, sign-in backends, lockout and hashing."""

@@ -1,0 +1,192 @@
+"""Users, for site administrators, and the public end of the link with which a user sets a password."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mimir.api.etags import preconditions
+from mimir.api.pagination import paginate
+from mimir.api.parsers import SmallJSONParser
+from mimir.api.query import flag
+from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
+from mimir.api.views import ApiView, caller, demand_administrator, validated
+from projects.models import Membership
+from projects.users import shapes
+from projects.users.lockout import client_network
+from projects.users.write import (
+    ONLY_ADMINISTRATORS,
+    PasswordLink,
+    password_link_check,
+    password_link_create,
+    password_link_use,
+    user_change,
+    user_create,
+    user_etag,
+    user_get,
+)
+
+SEARCH = OpenApiParameter(
+    "q",
+    {"type": "string", "maxLength": 150},
+    description="A part of the user name or e-mail address.",
+)
+
+
+def _user_dict(user: User) -> dict[str, Any]:
+    """A user as administrators see it. `project_count` is there on rows of `_with_projects`."""
+    known: int | None = getattr(user, "project_count", None)
+    return {
+        "username": user.username,
+        "email": user.email,
+        "is_active": user.is_active,
+        "is_superuser": user.is_superuser,
+        "has_password": user.has_usable_password(),
+        "last_sign_in_at": user.last_login,
+        "created_at": user.date_joined,
+        "projects": known if known is not None else Membership.objects.filter(user=user).count(),
+    }
+
+
+def _with_projects() -> "QuerySet[User, User]":
+    counted = (
+        Membership.objects.filter(user=OuterRef("pk"))
+        .order_by()
+        .values("user")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return User.objects.annotate(
+        project_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    )
+
+
+def _answer(user: User, status: int = 200) -> Response:
+    return Response(_user_dict(user), status=status, headers={"ETag": user_etag(user)})
+
+
+def _link_dict(link: PasswordLink) -> dict[str, Any]:
+    return {"uid": link.uid, "token": link.token, "path": link.path, "expires_at": link.expires_at}
+
+
+class UsersView(ApiView):
+    """Everybody who can sign in, or could."""
+
+    @extend_schema(
+        operation_id="users_list",
+        parameters=[
+            CURSOR,
+            LIMIT,
+            SEARCH,
+            flag("active", "true: only active users; false: only deactivated ones."),
+            flag("administrator", "true: only site administrators; false: only others."),
+        ],
+        responses={200: listing("UserList", shapes.UserShape), **errors(400, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """Users by name. For site administrators."""
+        demand_administrator(request, ONLY_ADMINISTRATORS)
+        rows = _with_projects()
+        if self.query.get("q"):
+            rows = rows.filter(
+                Q(username__icontains=self.query["q"]) | Q(email__icontains=self.query["q"])
+            )
+        for name, column in (("active", "is_active"), ("administrator", "is_superuser")):
+            if name in self.query:
+                rows = rows.filter(**{column: self.query[name]})
+        page = paginate(rows, request, keys=("username",))
+        return Response({"results": [_user_dict(row) for row in page.results], "next": page.next})
+
+    @extend_schema(
+        operation_id="users_create",
+        request=shapes.UserRequest,
+        responses={201: shapes.UserCreated, **errors(400, 403, 409)},
+    )
+    def post(self, request: Request) -> Response:
+        """Create a user. The answer holds, once, a link with which the user sets a password within 24 hours."""
+        demand_administrator(request, ONLY_ADMINISTRATORS)
+        user = user_create(**validated(shapes.UserRequest, request))
+        link = password_link_create(user=user)
+        return Response(
+            {**_user_dict(user), "password_link": _link_dict(link)},
+            status=201,
+            headers={"ETag": user_etag(user)},
+        )
+
+
+class UserView(ApiView):
+    """One user."""
+
+    @extend_schema(
+        operation_id="users_read",
+        parameters=[IF_NONE_MATCH],
+        responses={200: shapes.UserShape, **NOT_MODIFIED, **errors(403, 404)},
+    )
+    def get(self, request: Request, username: str) -> Response:
+        """One user. For site administrators."""
+        demand_administrator(request, ONLY_ADMINISTRATORS)
+        return _answer(user_get(username=username))
+
+    @extend_schema(
+        operation_id="users_update",
+        parameters=[IF_MATCH],
+        request=shapes.UserChange,
+        responses={200: shapes.UserShape, **errors(400, 403, 404, 409, 412)},
+    )
+    def patch(self, request: Request, username: str) -> Response:
+        """Change what is given. Taking access away ends sessions and API tokens. 409 for your own deactivation and the last administrator."""
+        demand_administrator(request, ONLY_ADMINISTRATORS)
+        changes = validated(shapes.UserChange, request)
+        return _answer(
+            user_change(
+                username=username,
+                changes=changes,
+                actor=caller(request),
+                etags=preconditions(request),
+            )
+        )
+
+
+class ResetLinkView(ApiView):
+    """A new password for a user who has none or forgot it."""
+
+    @extend_schema(
+        operation_id="users_reset_link",
+        request=None,
+        responses={201: shapes.PasswordLinkShape, **errors(400, 403, 404, 409)},
+    )
+    def post(self, request: Request, username: str) -> Response:
+        """Make a one-time link, shown once and valid for 24 hours. Password, sessions and tokens remain until it is used."""
+        demand_administrator(request, ONLY_ADMINISTRATORS)
+        return Response(
+            _link_dict(password_link_create(user=user_get(username=username))), status=201
+        )
+
+
+class PasswordLinkView(ApiView):
+    """The link itself, for whoever was given it."""
+
+    parser_classes = (SmallJSONParser,)
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+
+    @extend_schema(
+        operation_id="password_link_use",
+        request=shapes.PasswordLinkRequest,
+        responses={200: shapes.PasswordLinkAnswer, **errors(400, 403, 429)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Set a password with a one-time link; sessions and API tokens of the user end. Without `new_password`: only check the link."""
+        body = validated(shapes.PasswordLinkRequest, request)
+        uid, token, new_password = body["uid"], body["token"], body.get("new_password")
+        user = password_link_check(uid=uid, token=token)
+        if new_password is not None:
+            address = client_network(request._request) or ""
+            password_link_use(uid=uid, token=token, new_password=new_password, address=address)
+        return Response({"username": user.username, "changed": new_password is not None})

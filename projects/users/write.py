@@ -1,0 +1,234 @@
+"""Users as site administrators manage them, and the one-time links with which a user sets a password.
+
+A link is Django's password reset token: signed over the stored password, the e-mail address, the last sign-in and the number of times the user
+was deactivated. No table stores it, and it ends when one of these changes. Nobody sets another user's password.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from mimir.api.etags import Preconditions, check_etag
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Invalid, NotFound, PermissionDenied
+from projects.core.audit import audit_record
+from projects.models import AuditKind, Deactivation
+from projects.users.hashing import hashed
+from projects.users.passwords import Ended, demand_strong, password_store
+
+ONLY_ADMINISTRATORS = "Users are managed by site administrators."
+
+
+class _Links(PasswordResetTokenGenerator):
+    """Tokens that end for good when the user is deactivated."""
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        count = Deactivation.objects.filter(user_id=user.pk).values_list("count", flat=True).first()
+        value = super()._make_hash_value(user, timestamp)
+        return value if count is None else f"{value} deactivated {count}"
+
+
+_tokens = _Links()
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordLink:
+    """The parts of a one-time link. Only the person who is given it may read it: it is never stored."""
+
+    uid: str
+    token: str
+    expires_at: dt.datetime
+
+    @property
+    def path(self) -> str:
+        """The page where the password is set."""
+        return f"/password/{self.uid}/{self.token}/"
+
+
+def user_get(*, username: str) -> User:
+    """Raises: NotFound."""
+    found = User.objects.filter(username=username).first()
+    if found is None:
+        raise _no_user(username)
+    return found
+
+
+def user_etag(user: User) -> str:
+    """Changes with what `user_change` can change."""
+    state = f"{user.pk} {user.is_active} {user.is_superuser} {user.email}"
+    return f'"{sha256(state.encode()).hexdigest()[:16]}"'
+
+
+def user_create(*, username: str, email: str = "", is_superuser: bool = False) -> User:
+    """Create a user without a password; `password_link_create` makes the link to set one.
+
+    Raises: Invalid for a name that is not allowed, Conflict for one that exists, in whatever case.
+    """
+    name = User.normalize_username(username)
+    try:
+        User._meta.get_field("username").run_validators(name)
+    except ValidationError as error:
+        raise Invalid(
+            f"username: {' '.join(error.messages)}", detail={"username": " ".join(error.messages)}
+        ) from error
+    if name in (".", ".."):
+        fault = "must contain a letter or a digit"
+        raise Invalid(f"username: {fault}.", detail={"username": fault})
+    exists = Conflict(
+        f"There is already a user {name}. Choose another name.",
+        code="user_exists",
+        detail={"username": "exists already"},
+    )
+    if User.objects.filter(username__iexact=name).exists():
+        raise exists
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(
+                name, email, None, is_superuser=is_superuser, is_staff=is_superuser
+            )
+            audit_record(AuditKind.USER_CREATED, subject=name, is_superuser=is_superuser)
+    except IntegrityError as error:  # another request created it a moment ago
+        raise exists from error
+    return user
+
+
+def user_change(
+    *, username: str, changes: Mapping[str, Any], actor: User, etags: Preconditions | None = None
+) -> User:
+    """Change `is_active`, `is_superuser` or `email`. What takes access away ends sessions and tokens at once (`projects.users.signals`).
+
+    The rows of all administrators are locked, in one order: two administrators cannot remove each other at the same time.
+    Raises: NotFound, Conflict for the last administrator and for one's own account, PermissionDenied, PreconditionFailed.
+    """
+    with transaction.atomic():
+        concerned = Q(username=username) | Q(is_superuser=True) | Q(pk=actor.pk)
+        rows = list(User.objects.select_for_update().filter(concerned).order_by("pk"))
+        user = next((row for row in rows if row.username == username), None)
+        if user is None:
+            raise _no_user(username)
+        if not any(row.pk == actor.pk and _is_administrator(row) for row in rows):
+            raise PermissionDenied(ONLY_ADMINISTRATORS)
+        check_etag(user_etag(user), etags)
+        before = {
+            name: getattr(user, name)
+            for name, value in changes.items()
+            if getattr(user, name) != value
+        }
+        if not before:
+            return user
+        _change(
+            user,
+            changes,
+            is_self=user.pk == actor.pk,
+            others=[row for row in rows if row.pk != user.pk],
+        )
+        fields = [*before, "is_staff"] if "is_superuser" in before else list(before)
+        user.save(update_fields=fields)
+        audit_record(
+            AuditKind.USER_CHANGED,
+            subject=username,
+            before=before,
+            after={name: changes[name] for name in before},
+        )
+    return user
+
+
+def _change(user: User, changes: Mapping[str, Any], *, is_self: bool, others: list[User]) -> None:
+    """Apply `changes` to the row in memory. Raises: Conflict."""
+    was_administrator = _is_administrator(user)
+    for name, value in changes.items():
+        if name == "is_superuser" and value != user.is_superuser:
+            user.is_staff = value  # Django admin opens for administrators only
+        setattr(user, name, value)
+    if is_self and not user.is_active:
+        raise Conflict(
+            "You cannot deactivate your own account. Another administrator can.", code="own_account"
+        )
+    if (
+        was_administrator
+        and not _is_administrator(user)
+        and not any(_is_administrator(row) for row in others)
+    ):
+        message = f"{user.username} is the last active administrator. Make somebody else an administrator first."
+        raise Conflict(message, code="last_administrator")
+
+
+def _is_administrator(user: User) -> bool:
+    return user.is_active and user.is_superuser
+
+
+def password_link_create(*, user: User) -> PasswordLink:
+    """Make a one-time link to set a password. The present password and the sessions remain until it is used.
+
+    Raises: Conflict for a deactivated user, who cannot sign in.
+    """
+    if not user.is_active:
+        raise Conflict(
+            f"{user.username} is deactivated and cannot sign in. Activate the user first.",
+            code="user_inactive",
+        )
+    expires_at = utc_now() + dt.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    audit_record(AuditKind.PASSWORD_LINK_CREATED, subject=user.username)
+    return PasswordLink(
+        urlsafe_base64_encode(force_bytes(user.pk)), _tokens.make_token(user), expires_at
+    )
+
+
+def password_links_end(*, user: User) -> None:
+    """End the open links of a user who was deactivated, for good."""
+    Deactivation.objects.get_or_create(user=user, defaults={"count": 0})
+    Deactivation.objects.filter(user=user).update(count=F("count") + 1)
+
+
+def password_link_check(*, uid: str, token: str) -> User:
+    """The user of a link that is valid. Raises: Invalid, with one sentence for every reason."""
+    try:
+        key = urlsafe_base64_decode(uid).decode("ascii")
+    except ValueError:
+        key = ""
+    user = User.objects.filter(pk=int(key)).first() if key.isdigit() and len(key) < 10 else None
+    if user is None or not _opens(user, token):
+        raise _dead_link()
+    return user
+
+
+def password_link_use(*, uid: str, token: str, new_password: str, address: str = "") -> Ended:
+    """Set the password with a link. All sessions and tokens of the user end, and the link.
+
+    Two requests with one link: the second finds it used. Raises: Invalid for a dead link or a weak password, TooMany.
+    """
+    user = password_link_check(uid=uid, token=token)
+    demand_strong(new_password, user)
+    encoded = hashed(address, make_password, new_password)
+    with transaction.atomic():
+        locked = User.objects.select_for_update().filter(pk=user.pk).first()
+        if locked is None or not _opens(locked, token):
+            raise _dead_link()
+        return password_store(user=locked, encoded=encoded)
+
+
+def _opens(user: User, token: str) -> bool:
+    return user.is_active and _tokens.check_token(user, token)
+
+
+def _dead_link() -> Invalid:
+    return Invalid(
+        "This link is not valid. It was used, has expired or is incomplete. Ask an administrator for a new one.",
+        code="link_invalid",
+    )
+
+
+def _no_user(username: str) -> NotFound:
+    return NotFound(f"There is no user {username[:150]}.", detail={"username": "does not exist"})
