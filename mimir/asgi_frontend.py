@@ -22,7 +22,7 @@ except BadEnvironment as error:
     sys.exit(str(error))
 
 from mimir.frontend import readiness  # noqa: E402 - settings are checked above
-from mimir.frontend.proxy import ProxySettings, in_front_of  # noqa: E402
+from mimir.frontend.proxy.application import ProxySettings, in_front_of  # noqa: E402
 
 readiness.register()
 application = in_front_of(

@@ -1,4 +1,4 @@
-"""What the frontend's Django answers: pages. `/api`, `/ws` and `/admin` never come here: `mimir.frontend.proxy` is in front."""
+"""What the frontend's Django answers: pages. `/api`, `/ws` and `/admin` never come here: `mimir.frontend.proxy.application` is in front."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -10,7 +10,7 @@ urlpatterns = [
             url="/admin/", permanent=True, http_method_names=["get", "head", "options"]
         ),
     ),
-    path("", include("mimir.frontend.urls")),
+    path("", include("mimir.frontend.page_urls")),
 ]
 
 handler400 = "mimir.frontend.errors.bad_request"

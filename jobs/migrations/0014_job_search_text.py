@@ -1,7 +1,7 @@
 """Search in the title that lists show: the given name, or else the title derived from type and parameters.
 
 The text is derived by the index, not stored: no backfill, and rows that the previous release inserts meanwhile are found as well.
-The titles are those of `mimir/frontend/pages/joblook.py`; a test compares the two.
+The titles are those of `mimir/frontend/pages/jobs/present.py`; a test compares the two.
 """
 
 import django.contrib.postgres.indexes

@@ -1,5 +1,5 @@
 // A list of jobs: rows that are in view change in place; new ones wait behind a button, so that nothing moves under the pointer.
-// Sentences as in mimir/frontend/pages/joblook.py.
+// Sentences as in mimir/frontend/pages/jobs/present.py.
 
 import { getJson } from "./api.js";
 import { Live } from "./live.js";

@@ -4,7 +4,7 @@ const name = document.getElementById("f-name");
 const slug = document.getElementById("f-slug");
 let typed = slug.value !== "";
 
-// Lower-case letters, digits and single dashes; accents are dropped. As in mimir/frontend/pages/projects.py.
+// Lower-case letters, digits and single dashes; accents are dropped. As in mimir/frontend/pages/projects/views.py.
 export const slugOf = (text) =>
   text
     .replaceAll("ß", "ss")

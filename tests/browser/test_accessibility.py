@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from mimir.frontend import urls
+from mimir.frontend import page_urls
 from mimir.lib.sample import DATASET, HISTORY, MODEL, PIPELINE, PROJECT, TWIN
 from tests.browser.conftest import Visit
 from tests.browser.overlap import overlaps
@@ -180,7 +180,7 @@ def test_a_text_that_covers_another_is_found(page: Page) -> None:
 
 
 def test_every_page_is_looked_at() -> None:
-    names = {pattern.name for pattern in urls.urlpatterns} - WITHOUT_A_FACE
+    names = {pattern.name for pattern in page_urls.urlpatterns} - WITHOUT_A_FACE
     assert names == {word.split()[0] for word in PAGES} - {"not"}
 
 

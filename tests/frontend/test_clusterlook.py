@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend import jobrequest
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.clusterlook import FIELDS, body_of, form_of, look
-from mimir.frontend.pages.submitlook import offers_of, with_places
+from mimir.frontend.pages.clusters.present import FIELDS, body_of, form_of, look
+from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.pages.submit.present import offers_of, with_places
 
 ROW: dict[str, Any] = {
     "name": "eu-1",
@@ -123,14 +123,14 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
 
 def test_a_next_step_that_frees_the_place_empties_the_field_and_marks_it() -> None:
     texts = {"cluster": ["eu-1"], "name": ["n"]}
-    after, changed = jobrequest.patched(
+    after, changed = request_schema.patched(
         "pipeline_execution", texts, '{"cluster": null, "region": null}'
     )
     assert (after["cluster"], "region" in after, changed) == ([""], False, {"cluster"})
-    assert jobrequest.body_of("pipeline_execution", after) == {
+    assert request_schema.body_of("pipeline_execution", after) == {
         "type": "pipeline_execution",
         "parameters": {},
         "name": "n",
     }
-    after, changed = jobrequest.patched("pipeline_execution", texts, '{"cluster": "us-1"}')
+    after, changed = request_schema.patched("pipeline_execution", texts, '{"cluster": "us-1"}')
     assert (after["cluster"], changed) == (["us-1"], {"cluster"})

@@ -6,7 +6,7 @@ import pytest
 
 from mimir.frontend import text
 from mimir.frontend.drawing import profiles
-from mimir.frontend.pages import columns
+from mimir.frontend.pages.datasets import present as columns
 
 
 def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:

@@ -5,19 +5,19 @@ import time
 
 import pytest
 
-from mimir.frontend import fileview
-from mimir.frontend.fileview import Kind, kind_of, media_type, view_of
+from mimir.frontend.pages.job import file_preview
+from mimir.frontend.pages.job.file_preview import Kind, kind_of, media_type, view_of
 
 PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n....", b"GIF89a....", b"\xff\xd8\xff\xe0...."
-K64 = fileview.MARKDOWN_BYTES_MAX
+K64 = file_preview.MARKDOWN_BYTES_MAX
 
 
-def _view(name: str, content: bytes | str, size: int | None = None) -> fileview.View:
+def _view(name: str, content: bytes | str, size: int | None = None) -> file_preview.View:
     head = content.encode() if isinstance(content, str) else content
     size = len(head) if size is None else size
     return view_of(
         name,
-        head[: fileview.READ_BYTES_MAX],
+        head[: file_preview.READ_BYTES_MAX],
         size,
         lambda source: f"/raw/{source}" if source == "plot.png" else "",
     )
@@ -129,13 +129,13 @@ def test_markdown_of_any_content_is_rendered_quickly(piece: str) -> None:
 )
 def test_json_of_any_content_is_shown_within_bounds(text: str) -> None:
     view = _view("a.json", text)
-    assert len(view.text) <= fileview.SHOWN_CHARS_MAX
+    assert len(view.text) <= file_preview.SHOWN_CHARS_MAX
     assert view.text
 
 
 def test_deep_json_does_not_grow_by_its_indentation() -> None:
     deep = "[" + ",".join(["[" * 400 + "]" * 400] * 250) + "]"
-    assert len(_view("a.json", deep).text) <= fileview.SHOWN_CHARS_MAX
+    assert len(_view("a.json", deep).text) <= file_preview.SHOWN_CHARS_MAX
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_a_table_shows_its_cells(text: str, header: list[str], first: list[str])
 )
 def test_a_table_of_any_content_stays_within_bounds(text: str) -> None:
     view = _view("a.csv", text)
-    assert len(view.rows) <= fileview.ROWS_MAX
-    assert all(len(row) <= fileview.COLUMNS_MAX for row in [view.header, *view.rows])
+    assert len(view.rows) <= file_preview.ROWS_MAX
+    assert all(len(row) <= file_preview.COLUMNS_MAX for row in [view.header, *view.rows])
     assert all(
-        len(cell) <= fileview.CELL_CHARS_MAX + 1
+        len(cell) <= file_preview.CELL_CHARS_MAX + 1
         for row in [view.header, *view.rows]
         for cell in row
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.homelook import (
+from mimir.frontend.pages.home.present import (
     attention_row,
     hour_bars,
     producer_row,

@@ -8,8 +8,8 @@ from django.test import RequestFactory
 from mimir.frontend import client
 from mimir.frontend.client import Api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages import imports
-from mimir.frontend.pages.importsheets import sheets_of
+from mimir.frontend.pages.imports import views as imports
+from mimir.frontend.pages.imports.sheet_fields import sheets_of
 from projects.parsing import runner
 
 PATH = "projects/demo/uploads/1/"

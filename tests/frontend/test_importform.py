@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.importform import Select, form_of, options_of, with_labels
+from mimir.frontend.pages.imports.form import Select, form_of, options_of, with_labels
 from mimir.lib.reading.options import OPTION_NAMES
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from mimir.frontend.pages.importfacts import fact_line
-from mimir.frontend.pages.importsheets import sheets_of
+from mimir.frontend.pages.imports.column_facts import fact_line
+from mimir.frontend.pages.imports.sheet_fields import sheets_of
 
 NAMES = ("Trips 2025", 'Söhne & "Co"', "שלום", "Empty", "trips-2025")
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages import jobresult, metricplot
-from mimir.frontend.pages.joblook import job_title, why
+from mimir.frontend.pages.job import metric_plot
+from mimir.frontend.pages.job import result as jobresult
+from mimir.frontend.pages.jobs.present import job_title, why
 
 JOB: dict[str, Any] = {
     "project": "p",
@@ -159,7 +160,7 @@ def test_reported_figures_become_a_line_each() -> None:
         _metric(name="log_loss", value=float("nan"), step=30),
         {"kind": "progress", "attempt": 1, "data": {}},
     ]
-    loss, rows = metricplot.curves(events, 1)
+    loss, rows = metric_plot.curves(events, 1)
     assert (loss.title, loss.last, loss.rows, loss.steps) == (
         "Log loss",
         "0.5",
@@ -168,12 +169,12 @@ def test_reported_figures_become_a_line_each() -> None:
     )
     assert loss.path == "M52.0 12.0L290.0 68.0L290.0 96.0"
     assert (rows.name, rows.rows) == ("rows", [("1", "5"), ("2", "7")])
-    assert metricplot.curves([_metric(name="rows", value=5)], 1)[0].path == ""
+    assert metric_plot.curves([_metric(name="rows", value=5)], 1)[0].path == ""
 
 
 def test_a_long_course_is_thinned_and_keeps_its_end() -> None:
     many = [_metric(name="log_loss", value=float(number), step=number) for number in range(5000)]
-    (curve,) = metricplot.curves(many, 1)
-    assert curve.path.count("L") <= metricplot.POINTS_MAX
+    (curve,) = metric_plot.curves(many, 1)
+    assert curve.path.count("L") <= metric_plot.POINTS_MAX
     assert (curve.last, curve.end) == ("4,999", (290.0, 12.0))
-    assert len(curve.rows) == metricplot.NUMBERS_MAX
+    assert len(curve.rows) == metric_plot.NUMBERS_MAX

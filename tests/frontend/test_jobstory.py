@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from mimir.frontend import text
-from mimir.frontend.pages.joblook import status_shape, status_word, why
-from mimir.frontend.pages.jobstory import attempts, grouped, history, rules
+from mimir.frontend.pages.job.history import attempts, grouped, history, rules
+from mimir.frontend.pages.jobs.present import status_shape, status_word, why
 
 JOB: dict[str, Any] = {
     "status": "queued",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mimir.frontend.pages.job import _diagnosis
-from mimir.frontend.pages.joblook import why
+from mimir.frontend.pages.job.views import _diagnosis
+from mimir.frontend.pages.jobs.present import why
 
 
 def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:

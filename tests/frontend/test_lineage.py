@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mimir.frontend.pages.lineage import NOTHING, SHOWN, lineage_of
+from mimir.frontend.pages.lineage.present import NOTHING, SHOWN, lineage_of
 from tests.frontend.shelf import AT, lineage
 
 

@@ -1,6 +1,6 @@
 """The last lines of a log beside the reason of a failure."""
 
-from mimir.frontend.pages.logtail import last_lines, plain
+from mimir.frontend.pages.job.log_tail import last_lines, plain
 
 TIME = b"2026-11-25T07:18:18.371Z "
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mimir.frontend.pages.job import LOGS_OFFERED, _attempts, _events, _with_log
+from mimir.frontend.pages.job.views import LOGS_OFFERED, _attempts, _events, _with_log
 
 JOB = "11111111-1111-1111-1111-111111111111"
 

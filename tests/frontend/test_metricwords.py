@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.metricwords import (
+from mimir.frontend.pages.models.metric_text import (
     against_baseline,
     against_version,
     best_of,
@@ -13,7 +13,7 @@ from mimir.frontend.pages.metricwords import (
     ordered,
     verdict,
 )
-from mimir.frontend.pages.modellook import (
+from mimir.frontend.pages.models.present import (
     compared,
     compared_plots,
     list_row,

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimir.frontend.proxy_rules import Target, target
+from mimir.frontend.proxy.rules import Target, target
 from mimir.urls_frontend import urlpatterns
 from tests.frontend.process import Frontend
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from mimir.frontend.proxy_slots import TOTAL, Rank, Slots
+from mimir.frontend.proxy.slots import TOTAL, Rank, Slots
 from mimir.lib.clients import PerClient, client_of
 from mimir.lib.errors import MimirError, TooMany
 from tests.frontend.process import Frontend

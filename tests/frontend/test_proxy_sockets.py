@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from mimir.frontend.proxy_ws import PING_SECONDS, PONG_SECONDS
+from mimir.frontend.proxy.websocket import PING_SECONDS, PONG_SECONDS
 from tests.frontend.process import Frontend, session_cookie
 from tests.frontend.upstream import Upstream, free_port, running_upstream
 

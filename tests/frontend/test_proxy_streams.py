@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mimir.frontend.proxy_http import HttpProxy, ProxyBody
-from mimir.frontend.proxy_rules import Target
+from mimir.frontend.proxy.http import HttpProxy, ProxyBody
+from mimir.frontend.proxy.rules import Target
 from mimir.lib.bodies import Pieces
 from tests.frontend.process import Frontend, seen_headers
 from tests.frontend.upstream import CONTENT, Upstream, free_port, running_upstream

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-from mimir.frontend.pages.samplestory import sample_story
+from mimir.frontend.pages.home.sample_steps import sample_story
 from mimir.lib import sample
 
 MADE = [

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimir.frontend import jobrequest, schemaform
+from mimir.frontend import schemaform
 from mimir.frontend.client import ApiError
-from mimir.frontend.pages.submitlook import preselected, refusals
+from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.pages.submit.present import preselected, refusals
 from mimir.frontend.schemaform import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
@@ -36,7 +37,7 @@ OFFERS = Offers(
 def _fields(
     job_type: str, texts: dict[str, list[str]], offers: Offers = OFFERS, **more: Any
 ) -> dict[str, Field]:
-    schema = jobrequest.request_schema(job_type, texts)
+    schema = request_schema.request_schema(job_type, texts)
     made = schemaform.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
     return {field.name: field for field in schemaform.names_of(made)}
 
@@ -173,7 +174,7 @@ REQUESTS: list[dict[str, Any]] = [
 def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     request_: dict[str, Any],
 ) -> None:
-    texts = jobrequest.texts_of_request(request_["type"], request_)
+    texts = request_schema.texts_of_request(request_["type"], request_)
     defaults = {
         name: schema.get("default")
         for name, schema in PARAMETERS[request_["type"]]["properties"].items()
@@ -181,7 +182,7 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     parameters = {
         name: value for name, value in request_["parameters"].items() if value != defaults[name]
     }
-    assert jobrequest.body_of(request_["type"], texts) == {**request_, "parameters": parameters}
+    assert request_schema.body_of(request_["type"], texts) == {**request_, "parameters": parameters}
 
 
 def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -208,8 +209,8 @@ def test_any_hyperparameters_come_back_or_are_the_defaults(data: st.DataObject) 
         "algorithm": algorithm,
         "hyperparameters": asked,
     }
-    texts = jobrequest.texts_of_request("ml_training", {"parameters": parameters})
-    read = jobrequest.body_of("ml_training", texts)["parameters"]
+    texts = request_schema.texts_of_request("ml_training", {"parameters": parameters})
+    read = request_schema.body_of("ml_training", texts)["parameters"]
     assert check_parameters("ml_training", read) == []
     defaults = {name: schema["default"] for name, schema in properties.items()}
     assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **asked}
@@ -410,19 +411,23 @@ def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
         "max_attempts": 1,
         "labels": {},
     }
-    texts = jobrequest.texts_of_job(job)
-    patched, changed = jobrequest.patched(job["type"], texts, '{"resources": {"memory": "512Mi"}}')
+    texts = request_schema.texts_of_job(job)
+    patched, changed = request_schema.patched(
+        job["type"], texts, '{"resources": {"memory": "512Mi"}}'
+    )
     assert (patched["resources.memory"], patched["resources.cpu"], changed) == (
         ["512Mi"],
         ["1"],
         {"resources.memory"},
     )
-    assert jobrequest.patched(job["type"], texts, '{"resources": {}}') == (
+    assert request_schema.patched(job["type"], texts, '{"resources": {}}') == (
         texts,
         {"resources.cpu", "resources.memory"},
     )
     for nonsense in ("", "{", "[]", '{"resources": 3}', '{"parameters": "x"}', '{"unknown": 1}'):
-        assert jobrequest.patched(job["type"], texts, nonsense)[0]["resources.memory"] == ["256Mi"]
+        assert request_schema.patched(job["type"], texts, nonsense)[0]["resources.memory"] == [
+            "256Mi"
+        ]
 
 
 def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> None:
@@ -430,16 +435,16 @@ def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> Non
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.min_samples_leaf": ["20"],
     }
-    assert jobrequest.settled(form, "hist_gradient_boosting") == {
+    assert request_schema.settled(form, "hist_gradient_boosting") == {
         "parameters.algorithm": ["random_forest"]
     }
-    assert jobrequest.settled(form, "random_forest") == form
+    assert request_schema.settled(form, "random_forest") == form
     typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
-    assert jobrequest.settled(typed, "hist_gradient_boosting") == typed
+    assert request_schema.settled(typed, "hist_gradient_boosting") == typed
 
 
 def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
-    shown = jobrequest.curl("http://h/api/", {"name": "it's \u202e mine"})
+    shown = request_schema.curl("http://h/api/", {"name": "it's \u202e mine"})
     assert shown.startswith("curl -X POST http://h/api/ \\\n")
     assert shown.endswith("""-d '{\n  "name": "it'\\''s \\u202e mine"\n}'""")
 

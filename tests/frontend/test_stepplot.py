@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mimir.frontend.pages.stepplot import PHONE, WIDE, draw, points_of
+from mimir.frontend.pages.job.step_plot import PHONE, WIDE, draw, points_of
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.systemlook import BAR_WIDTH, look
+from mimir.frontend.pages.system.present import BAR_WIDTH, look
 
 SYSTEM: dict[str, Any] = {
     "headline": {"level": "ok", "message": "", "remedy": ""},

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.entity import _given
-from mimir.frontend.pages.twinlook import (
+from mimir.frontend.pages.twins.entity_views import _given
+from mimir.frontend.pages.twins.present import (
     columns,
     diff_row,
     entity_row,
@@ -17,7 +17,7 @@ from mimir.frontend.pages.twinlook import (
     value_row,
     value_shown,
 )
-from mimir.frontend.pages.twins import example
+from mimir.frontend.pages.twins.views import example
 from mimir.lib.schemas.twin import check_twin_definition
 
 DEFINITION: dict[str, Any] = {

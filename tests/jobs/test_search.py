@@ -5,7 +5,7 @@ import pytest
 from jobs.contract import JobType
 from jobs.models import Job
 from jobs.queries.jobs import job_list
-from mimir.frontend.pages.joblook import TYPES, job_title
+from mimir.frontend.pages.jobs.present import TYPES, job_title
 from tests.support import make
 
 pytestmark = pytest.mark.django_db

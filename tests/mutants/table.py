@@ -273,7 +273,7 @@ TABLE = (
     ),
     Mutant(
         "cookie accepted on a foreign Origin",
-        "mimir/frontend/proxy.py",
+        "mimir/frontend/proxy/application.py",
         """            foreign = (
                 self._has_session_cookie(scope)
                 and origin_of(header(scope, b"origin")) not in self._origins

@@ -353,7 +353,7 @@ def test_a_program_that_is_not_there_is_told_by_name(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["no-such-program", "x"])])
     assert (job["reason"], job["message"]) == (
         "invalid_input",
-        "Step make failed: the program no-such-program is not there",
+        "Step make failed: the program no-such-program does not exist",
     )
 
 

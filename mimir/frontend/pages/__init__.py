@@ -1,1 +1,5 @@
-"""The pages. Each module holds the views of one part of the product; all data comes from the API."""
+"""Pages, one package per feature.
+
+`views` fetches from the API and renders; `present` (and other pure modules) turns API data into
+what templates show. Templates are in `templates/<feature>/`.
+"""

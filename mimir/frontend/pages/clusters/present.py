@@ -1,0 +1,163 @@
+"""Clusters as their pages show them, and what was typed of one as the API's request. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.system.present import bar
+
+Row = Mapping[str, Any]
+STATES = {
+    "ok": ("succeeded", "answers"),
+    "unreachable": ("failed", "does not answer"),
+    "disabled": ("skipped", "switched off"),
+    "unknown": ("warn", "not looked at lately"),
+}
+ROOM = ("jobs", "cpu", "memory", "gpu")
+TEXTS = ("region", "context", "namespace", "orchestrator_url", "model_cache")
+PAIRS = ("node_selector", "gpu_node_selector")
+OBJECTS = ("tolerations", "gpu_tolerations")
+GRACE = "away_grace_seconds"
+FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *ROOM, GRACE, "etag")
+PATHS = (
+    {name: name for name in FIELDS}
+    | {f"capacity.{name}": name for name in ROOM}
+    | {"capacity": "jobs"}
+)  # the API's paths to our fields
+_EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
+
+
+def look(row: Row) -> dict[str, Any]:
+    """A cluster with its state in words and its room in numbers and bars."""
+    shape, word = STATES.get(row["health"]["state"], ("warn", str(row["health"]["state"])))
+    used, most = row["used"], row["capacity"]
+    rooms = [
+        _room(
+            "Jobs", used["jobs"], most["jobs"], text.number(used["jobs"]), text.number(most["jobs"])
+        ),
+        _room(
+            "CPU",
+            _cores(used["cpu"]),
+            _cores(most["cpu"]),
+            _shown(used["cpu"]),
+            _shown(most["cpu"]),
+        ),
+        _room(
+            "Memory",
+            text.quantity(used["memory"]),
+            text.quantity(most["memory"]),
+            text.limit(used["memory"]),
+            _limit(most["memory"]),
+        ),
+    ]
+    if most["gpu"] or used["gpu"]:
+        rooms.append(
+            _room(
+                "GPUs", used["gpu"], most["gpu"], text.number(used["gpu"]), text.number(most["gpu"])
+            )
+        )
+    return {**row, "shape": shape, "word": word, "rooms": rooms}
+
+
+def _room(
+    word: str, used: float | None, most: float | None, used_words: str, most_words: str
+) -> dict[str, Any]:
+    return {"word": word, "bar": bar(used, most), "used": used_words, "most": most_words}
+
+
+def _cores(value: object) -> float | None:
+    """Of `16` or `500m`."""
+    words = str(value)
+    try:
+        return (
+            None
+            if value is None
+            else float(words.removesuffix("m")) / (1000 if words.endswith("m") else 1)
+        )
+    except ValueError:
+        return None
+
+
+def _shown(value: object) -> str:
+    cores = _cores(value)
+    return "" if cores is None else f"{cores:.3g}" if cores < 1000 else text.number(round(cores))
+
+
+def _limit(value: object) -> str:
+    return "" if value is None else text.limit(value)
+
+
+def form_of(row: Row | None, etag: str = "") -> Form:
+    """The form of a cluster; of a new one without `row`."""
+    if row is None:
+        return Form({name: _EMPTY.get(name, "") for name in FIELDS})
+    capacity = {
+        name: "" if row["capacity"][name] is None else str(row["capacity"][name]) for name in ROOM
+    }
+    pairs = {
+        name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items()))
+        for name in PAIRS
+    }
+    objects = {name: "\n".join(json.dumps(one) for one in row[name]) for name in OBJECTS}
+    return Form(
+        {
+            "name": row["name"],
+            "etag": etag,
+            GRACE: str(row[GRACE]),
+            **{name: row[name] for name in TEXTS},
+            **capacity,
+            **pairs,
+            **objects,
+        }
+    )
+
+
+def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
+    """The API's request; what cannot be read gets its message in the form. Where there are no pods: the region and the room alone."""
+    body: dict[str, Any] = {"capacity": _capacity(form), "region": form.value("region")}
+    if kubernetes:
+        body |= {name: form.value(name) for name in TEXTS}
+        body |= {name: _pairs(form, name) for name in PAIRS}
+        body |= {name: _objects(form, name) for name in OBJECTS}
+        body |= {GRACE: _whole(form, GRACE)}
+    return body
+
+
+def _capacity(form: Form) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "cpu": form.value("cpu") or None,
+        "memory": form.value("memory") or None,
+    }
+    return made | {name: _whole(form, name) for name in ("jobs", "gpu")}
+
+
+def _whole(form: Form, name: str) -> int:
+    typed = form.value(name) or _EMPTY.get(name if name == GRACE else "", "0")
+    if typed.isascii() and typed.isdigit() and len(typed) < 10:
+        return int(typed)
+    form.errors[name] = f"Give a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    return 0
+
+
+def _pairs(form: Form, name: str) -> dict[str, str]:
+    made = {}
+    for line in filter(None, map(str.strip, form.value(name).splitlines())):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals:
+            form.errors[name] = f"{line[:60]} is no label=value."
+        made[key] = value
+    return made
+
+
+def _objects(form: Form, name: str) -> list[Any]:
+    made = []
+    for line in filter(None, map(str.strip, form.value(name).splitlines())):
+        try:
+            made.append(json.loads(line))
+        except (ValueError, RecursionError):
+            form.errors[name] = (
+                f"{line[:60]} is no JSON object: write each toleration on a line of its own."
+            )
+    return made

@@ -1,0 +1,1 @@
+"""Pages of datasets: list, one dataset, its versions and columns."""

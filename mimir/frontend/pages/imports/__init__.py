@@ -1,0 +1,1 @@
+"""Import of an uploaded file: reading options, preview, dataset."""

@@ -1,0 +1,250 @@
+"""Import of an uploaded file, step 2 of 2: how the file is read, a preview, and the dataset it becomes a version of."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.imports.form import form_of, options_of, with_labels
+from mimir.frontend.pages.imports.sheet_fields import Sheets, sheets_of
+from mimir.frontend.pages.shell import optional, page, project_path, together
+from mimir.frontend.session import signed_in
+from mimir.lib.schemas.column_changes import ChangeKind, column_changes
+
+REPLACE, APPEND = "replace", "append"  # what an import does with the rows of the current version
+_FIELDS = {"name": "name"}
+_REFUSED = (400, 404, 409, 413)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResponse:
+    """`/projects/<slug>/datasets/import/<upload>/?name=`. POST with `then`: read (again), show (nothing is read), import, cancel.
+
+    `sample=1` reads only the beginning of the file: the page's script asks for it first, then for all rows.
+    """
+    path = project_path(slug, "uploads", str(upload_id))
+    form = Form({"name": request.GET.get("name", ""), "how": REPLACE})
+    current = True
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        upload=lambda client: client.get(path),
+    )
+    upload: dict[str, Any] = got["upload"]
+    errors: dict[str, str] = {}
+    sheets, kept = sheets_of(upload), dict[str, str]()
+    if request.method == "POST":
+        form, current = (
+            Form.posted(request.POST, "name", "how", "append_to"),
+            bool(request.POST.get("make_current")),
+        )
+        then = request.POST.get("then", "read")
+        client = api(request)
+        if then == "cancel":
+            client.delete(path)
+            return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
+        sheets, kept = sheets_of(upload, request.POST), _chosen_types(request)
+        if then != "show":
+            upload, errors = _read(
+                client,
+                request,
+                path,
+                upload,
+                sheets,
+                sample=then == "import" or "sample" in request.POST,
+            )
+            sheets.known = upload["sheets"]
+        if then == "import":
+            ready = not (errors or upload["fault"])
+            accept = _accept_sheets if sheets.each else _accept
+            if (
+                ready
+                and (done := accept(client, slug, path, form, sheets, current=current, types=kept))
+                is not None
+            ):
+                return done
+        if not sheets.chosen:
+            sheets = sheets_of(upload)
+    context = {
+        "upload": upload,
+        "reading": upload["reading"],
+        "options": form_of(upload, errors, request.POST),
+        "sheets": sheets,
+        "kept": _not_shown(kept, upload) if sheets.each else {},
+        "form": form,
+        "make_current": current,
+        "faults": [with_labels(fault) for fault in errors.values()],
+        "as_in_file": request.POST.get("view") == "file",
+        "appends": form.value("how") == APPEND and not sheets.each,
+        **_target(request, slug, "" if sheets.each else form.value("name"), upload),
+    }
+    return page(
+        request,
+        "datasets/import.html",
+        context,
+        project=got["project"],
+        here="datasets",
+        status=400 if form.bad or errors else 200,
+    )
+
+
+def _chosen_types(request: HttpRequest) -> dict[str, str]:
+    """The types that were chosen for columns of any sheet."""
+    kept = dict(
+        zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False)
+    )
+    kept |= dict(zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False))
+    return {name: kind for name, kind in kept.items() if kind}
+
+
+def _not_shown(kept: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
+    """The chosen types of columns that the shown sheet does not have."""
+    shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(
+        upload["options"].get("types", {})
+    )
+    return {name: kind for name, kind in kept.items() if name not in shown}
+
+
+def _read(
+    client: Api,
+    request: HttpRequest,
+    path: str,
+    upload: dict[str, Any],
+    sheets: Sheets,
+    *,
+    sample: bool,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The upload, read again when its options changed or not all rows were read; messages by option when the API refuses them."""
+    names, kinds = request.POST.getlist("column"), request.POST.getlist("type")
+    posted = {
+        name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")
+    }
+    given = options_of({**posted, **sheets.options()}, names, kinds, upload["options"])
+    complete = (upload["reading"] or {}).get("complete", True)
+    if given == upload["options"] and (sample or complete):
+        return upload, {}
+    try:
+        upload = client.patch(path, {"options": given, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
+        columns = {column["name"] for column in (upload["reading"] or {}).get("columns", [])}
+        types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
+        if (
+            sheets.each and types and "types" not in given
+        ):  # another sheet, with columns of the same names
+            upload = client.patch(
+                path,
+                {"options": {**given, "types": types}, "sample": sample},
+                timeout=UPLOAD_TIMEOUTS,
+            )
+        return upload, {}
+    except ApiError as error:
+        if error.status != 400:
+            raise
+        found = {
+            name.removeprefix("options."): str(message) for name, message in error.detail.items()
+        }
+        return upload, found or {"format": error.message}
+
+
+def _accept_sheets(
+    client: Api,
+    slug: str,
+    path: str,
+    form: Form,
+    sheets: Sheets,
+    *,
+    current: bool,
+    types: dict[str, str],
+) -> HttpResponse | None:
+    """The list of datasets, with one for each chosen sheet; None when the form must be shown again."""
+    for target in sheets.targets:
+        if not target.field.value.strip():
+            form.errors[target.field.name] = "Give the dataset a name, for example trips."
+    if not form.bad:
+        try:
+            body = {"datasets": sheets.datasets(), "types": types, "make_current": current}
+            client.post(f"{path}accept-sheets/", body, timeout=UPLOAD_TIMEOUTS)
+            return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
+        except ApiError as error:
+            if error.status not in _REFUSED:
+                raise
+            if "datasets" in error.detail:
+                form.general.append(error.message)
+            else:
+                form.refused(
+                    error,
+                    {
+                        f"datasets.{index}.name": target.field.name
+                        for index, target in enumerate(sheets.targets)
+                    },
+                )
+    sheets.errors = form.errors
+    return None
+
+
+def _accept(
+    client: Api,
+    slug: str,
+    path: str,
+    form: Form,
+    sheets: Sheets,
+    *,
+    current: bool,
+    types: dict[str, str],
+) -> HttpResponse | None:
+    """The new version's page; None when the form must be shown again."""
+    form.require("name", "Give the dataset a name, for example trips.")
+    if form.bad:
+        return None
+    try:
+        body = {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)}
+        made = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
+    except ApiError as error:
+        if error.status not in _REFUSED:
+            raise
+        if "append_to" in error.detail:
+            form.general.append(error.message)
+        else:
+            form.refused(error, _FIELDS)
+        return None
+    return HttpResponseRedirect(
+        f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}"
+    )
+
+
+def _append_to(form: Form) -> int | None:
+    """The version whose rows the reader saw the choice for, not whichever is current by now."""
+    number = form.value("append_to")
+    return (
+        int(number)
+        if form.value("how") == APPEND and number.isascii() and number.isdigit()
+        else None
+    )
+
+
+def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
+    """What the import does to the dataset of this name: its present version, and the columns that differ from it.
+
+    `unlike`: those that rows of the present version cannot have; a type that differs is chosen by that version when rows are added.
+    """
+    if not name:
+        return {"present": None}
+    read = optional(
+        lambda client: client.get(project_path(slug, "datasets", name, "versions", "latest")), {}
+    )
+    present = read(api(request))
+    if not present:
+        return {"present": None}
+    reading = upload["reading"] or {"columns": [], "row_count": 0}
+    changes = column_changes(present["schema"], reading["columns"]) if reading["columns"] else []
+    unlike = [change for change in changes if change.kind is not ChangeKind.TYPE]
+    return {
+        "present": present,
+        "changes": changes,
+        "breaking": any(change.before for change in changes),
+        "unlike": unlike,
+        "total": present["row_count"] + reading["row_count"],
+    }

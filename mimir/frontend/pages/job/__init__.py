@@ -1,0 +1,1 @@
+"""Page of one job: status, diagnosis, steps, log, files and results."""

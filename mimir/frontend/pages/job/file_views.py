@@ -1,0 +1,121 @@
+"""A file that a job left, shown in the page; images and documents come from a response of their own that runs nothing."""
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.http import require_GET
+
+from mimir.frontend.client import ApiError, api
+from mimir.frontend.pages.job import file_preview
+from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.shell import job_path, page, project_path, together
+from mimir.frontend.session import signed_in
+
+FILES_LISTED = 200
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+# Nothing runs and nothing is loaded from anywhere; styles and images inside the document itself are allowed.
+DOCUMENT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
+
+
+@require_GET
+@signed_in
+def job_file(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponse:
+    """`/jobs/<id>/files/<name>/`: the file as far as it can be shown."""
+    with _opened(request, job_id, name) as answer:
+        head, size = _head(answer, file_preview.READ_BYTES_MAX), _size(answer)
+    row = api(request).get(job_path(job_id))
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(row["project"])),
+        files=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": FILES_LISTED}),
+    )
+    view = file_preview.view_of(name, head, size, lambda source: _raw_url(job_id, source))
+    context = {
+        "job": row,
+        "look": job_look(row),
+        "name": name,
+        "size": size,
+        "view": view,
+        "files": got["files"]["results"],
+        "raw_url": _raw_url(job_id, name),
+        "download_url": f"/api/v1/{job_path(job_id, 'artifacts', name)}",
+    }
+    return page(request, "jobs/file.html", context, project=got["project"], here="jobs")
+
+
+@require_GET
+@signed_in
+def job_file_raw(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponseBase:
+    """`/jobs/<id>/files/<name>/raw/`: an image by its first bytes, or a document that runs nothing. Raises: ApiError 404 for anything else."""
+    stack = contextlib.ExitStack()
+    answer = stack.enter_context(_opened(request, job_id, name))
+    try:
+        pieces = answer.iter_bytes()
+        head = next(pieces, b"")
+        media_type = file_preview.media_type(name, head[: file_preview.READ_BYTES_MAX])
+        if not media_type or _size(answer) > file_preview.FRAME_BYTES_MAX:
+            raise ApiError(404, "not_found", "This file cannot be shown. Download it instead.")
+    except BaseException:
+        stack.close()
+        raise
+    response = _Passed(head, pieces, stack, content_type=media_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = DOCUMENT_POLICY
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+class _Passed(StreamingHttpResponse):
+    """Passes an answer of the API on, piece by piece, and closes it at the end."""
+
+    def __init__(
+        self, head: bytes, pieces: Iterator[bytes], stack: contextlib.ExitStack, content_type: str
+    ) -> None:
+        self._head, self._pieces = head, pieces
+        super().__init__(streaming_content=(), content_type=content_type)
+        self._resource_closers.append(stack.close)  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self._pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._head
+        while piece := await asyncio.to_thread(next, self._pieces, b""):
+            yield piece
+
+
+def _opened(
+    request: HttpRequest, job_id: uuid.UUID, name: str
+) -> contextlib.AbstractContextManager[httpx.Response]:
+    """The file's answer, its body not read yet. Raises: ApiError."""
+    if not _NAME.fullmatch(name):
+        raise ApiError(404, "not_found", "There is nothing here.")
+    return api(request).stream(job_path(job_id, "artifacts", name))
+
+
+def _head(answer: httpx.Response, limit: int) -> bytes:
+    """The first `limit` bytes."""
+    head = bytearray()
+    for piece in answer.iter_bytes():
+        head += piece
+        if len(head) >= limit:
+            break
+    return bytes(head[:limit])
+
+
+def _size(answer: httpx.Response) -> int:
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else 0
+
+
+def _raw_url(job_id: uuid.UUID, name: str) -> str:
+    """The address of another file of the job for an image; "" for what is no file's name."""
+    name = name.removeprefix("./")
+    return f"/jobs/{job_id}/files/{name}/raw/" if _NAME.fullmatch(name) else ""

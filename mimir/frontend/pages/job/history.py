@@ -1,0 +1,311 @@
+"""What happened to a job, from its events: the state of each step, the history with its gaps, attempts, the rules it waits for. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.pages.jobs.present import ENDED
+
+Event = Mapping[str, Any]
+
+_STEP_STATES = {
+    "step.started": "running",
+    "step.progress": "running",
+    "step.succeeded": "succeeded",
+    "step.failed": "failed",
+    "step.skipped": "skipped",
+}
+_STEP_ENDS = ("step.succeeded", "step.failed", "step.skipped")
+_PLACE = re.compile(r"^[\d,]+(st|nd|rd|th) in line: ")
+_QUIET = ("step.progress", "progress", "metric")  # too many for the history; the page counts them
+_SHOWN_MAX = 300
+RULES = {
+    "ready": "Ready",
+    "back_off": "Retry delay is over",
+    "previous_attempt": "Worker of the previous attempt is gone",
+    "exclusive": "No other job updates the same twin",
+    "jobs_global": "Limit of jobs at once, all projects",
+    "jobs_type": "Limit of jobs at once, this type",
+    "jobs_project": "Limit of jobs at once, this project",
+    "capacity": "Enough free capacity",
+    "reserved": "No capacity reserved for a larger job",
+    "never_fits": "A cluster is large enough",
+    "paused": "Starts are not paused",
+    "project_paused": "Starts of this project are not paused",
+    "project_archived": "The project is active",
+    "cluster_unknown": "The requested cluster exists",
+    "cluster_disabled": "A cluster is switched on",
+    "cluster_unreachable": "A cluster answers",
+    "dispatcher_away": "The dispatcher runs",
+}
+_ICONS = {
+    "job.submitted": "clock",
+    "job.admitted": "check",
+    "job.launched": "bolt",
+    "job.waits": "clock",
+    "job.claimed": "key",
+    "job.attempt_ended": "retrying",
+    "job.cancel_requested": "cancelling",
+    "job.cancelled": "cancelled",
+    "job.succeeded": "succeeded",
+    "job.failed": "failed",
+    "job.worker_gone": "out",
+    "job.log_closed": "file",
+    "step.started": "right",
+    "step.succeeded": "check",
+    "step.failed": "failed",
+    "step.skipped": "skipped",
+    "notice": "info",
+}
+_LABELS = {
+    "job.submitted": "Submitted",
+    "job.admitted": "Admitted",
+    "job.launched": "Worker created",
+    "job.waits": "The worker waits",
+    "job.claimed": "Claimed",
+    "job.attempt_ended": "Attempt ended, another follows",
+    "job.cancel_requested": "Asked to stop",
+    "job.cancelled": "Cancelled",
+    "job.succeeded": "Succeeded",
+    "job.failed": "Failed",
+    "job.worker_gone": "Worker gone, its room is free",
+    "job.log_closed": "Log closed",
+}
+
+
+def steps_of(
+    events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Each step of the job's present attempt: {"id", "status", "rows", "seconds", "message", "fraction", "started_at", …}.
+
+    `order`: ids of the definition; steps that no event tells of yet come as `queued`, or `skipped` once the job has ended.
+    """
+    attempt = job["attempt"]
+    steps: dict[str, dict[str, Any]] = {name: _step(name) for name in order}
+    for event in events:
+        state = _STEP_STATES.get(event["kind"])
+        name = event["data"].get("step")
+        if state is None or not isinstance(name, str) or event["attempt"] != attempt:
+            continue
+        step = steps.setdefault(name, _step(name))
+        step["status"] = state
+        if event["kind"] == "step.started":
+            step["started_at"], step["ended_at"] = event["at"], None
+        elif event["kind"] in _STEP_ENDS:
+            step["ended_at"] = event["at"]
+        for key in ("uses", "rows", "bytes", "seconds", "message", "fraction"):
+            if event["data"].get(key) is not None:
+                step[key] = event["data"][key]
+    for step in steps.values():
+        _close(step, str(job["status"]))
+    return list(steps.values())
+
+
+def _step(name: str) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(("rows", "seconds", "fraction", "started_at", "ended_at"))
+    return {"id": name, "uses": "", "status": "queued", "message": "", **empty}
+
+
+def _close(step: dict[str, Any], job_status: str) -> None:
+    """No step runs once the job has ended, and none is still to come."""
+    if job_status not in ENDED:
+        step["percent"] = (
+            int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
+        )
+        return
+    if step["status"] == "running":
+        step["status"] = (
+            "cancelled"
+            if job_status == "cancelled"
+            else "failed"
+            if job_status == "failed"
+            else "succeeded"
+        )
+    elif step["status"] == "queued":
+        step["status"] = "skipped"
+
+
+def step_line(step: Mapping[str, Any]) -> str:
+    """The second line of a step in the graph: rows and time."""
+    parts = []
+    if isinstance(step["rows"], int):
+        parts.append(f"{text.number(step['rows'])} rows")
+    if isinstance(step["seconds"], int | float):
+        parts.append(text.span(step["seconds"]))
+    return " · ".join(parts)
+
+
+def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
+    """{"rows": events people care about with the gap to the one before, "quiet": how many were left out, "cut": how many older ones}.
+
+    A step's end tells of its start too. `by`: who submitted it.
+    """
+    rows: list[dict[str, Any]] = []
+    before: object = None
+    shown = [event for event in events if event["kind"] not in _QUIET]
+    places = {
+        _step_key(event): _place(event["data"])
+        for event in shown
+        if event["kind"] == "step.started"
+    }
+    ended = {_step_key(event) for event in shown if event["kind"] in _STEP_ENDS}
+    shown = [
+        event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended
+    ]
+    for event in shown:
+        gap = text.seconds_between(before, event["at"])
+        rows.append(
+            {
+                **_told(event, by, places.get(_step_key(event), "")),
+                "seq": event["seq"],
+                "at": event["at"],
+                "attempt": event["attempt"],
+                "gap": "" if gap is None else f"+{text.span(gap)}",
+            }
+        )
+        before = event["at"]
+    return {
+        "rows": rows[-_SHOWN_MAX:],
+        "cut": max(0, len(rows) - _SHOWN_MAX),
+        "quiet": len(events) - len(shown),
+    }
+
+
+def _step_key(event: Event) -> tuple[int, str]:
+    return int(event["attempt"]), str(event["data"].get("step"))
+
+
+def _place(data: Mapping[str, Any]) -> str:
+    """Which of how many steps it is, as its start told."""
+    return (
+        f"{data['index'] + 1} of {data['count']}"
+        if isinstance(data.get("index"), int) and data.get("count")
+        else ""
+    )
+
+
+def _told(event: Event, by: str, place: str) -> dict[str, Any]:
+    kind, data = str(event["kind"]), event["data"]
+    label = _LABELS.get(kind, kind)
+    detail = str(data.get("message") or "")
+    if kind.startswith("step."):
+        label, detail = _step_told(kind, data)
+        detail = ", ".join(part for part in (place, detail) if part)
+    elif kind == "notice":
+        label, detail = "Notice", detail
+    elif kind == "job.launched":
+        detail = "found, not started twice" if data.get("adopted") else ""
+    elif kind == "job.waits":
+        detail = str(data.get("summary") or "")
+    elif kind == "job.worker_gone" and data.get("unseen"):
+        label, detail = (
+            "Worker counts as gone, its room is free",
+            f"{data.get('cluster') or 'its cluster'} does not answer",
+        )
+    elif kind in ("job.admitted", "job.claimed"):
+        place = data.get("cluster") or data.get("host")
+        detail = f"on {place}" if place else ""
+    elif kind == "job.log_closed":
+        whole = "whole" if data.get("complete") else "its last lines may be missing"
+        detail = f"{text.size(data.get('end'))}, {whole}"
+    elif kind == "job.attempt_ended" and data.get("next_attempt"):
+        label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
+    elif kind == "job.submitted":
+        again = f"again after {text.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
+    return {
+        "icon": _ICONS.get(kind, "info"),
+        "label": label,
+        "detail": detail,
+        "bad": kind in ("job.failed", "step.failed"),
+        "kind": kind,
+    }
+
+
+def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
+    name = str(data.get("step") or "?")
+    if kind == "step.started":
+        return f"Step {name} started", ""
+    if kind == "step.succeeded":
+        rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        took = (
+            f"took {text.span(data['seconds'])}"
+            if isinstance(data.get("seconds"), int | float)
+            else ""
+        )
+        return f"Step {name} done", ", ".join(part for part in (rows, took) if part)
+    if kind == "step.skipped":
+        return f"Step {name} skipped", ""
+    return f"Step {name} failed", str(data.get("message") or "")
+
+
+def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each attempt with a status of its own and how it ended."""
+    made = []
+    for row in rows:
+        last = row["number"] == job["attempt"]
+        running = last and job["status"] not in ENDED and row["ended_at"] is None
+        ended = (
+            "failed" if row["claimed_at"] else "retrying"
+        )  # one that never ran has not failed at anything
+        status = job["status"] if last and (running or job["status"] in ENDED) else ended
+        made.append(
+            {
+                **row,
+                "status": status,
+                "current": last,
+                "ended": _ended(row),
+                "seconds": text.seconds_between(row["claimed_at"], row["ended_at"]),
+                "start_seconds": text.seconds_between(row["created_at"], row["claimed_at"]),
+            }
+        )
+    return made
+
+
+def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The attempts as they are told: several in a row that never ran, for one reason, are one line with "first" and "count"."""
+    lines: list[dict[str, Any]] = []
+    for one in tries:
+        before = lines[-1] if lines else None
+        alike = (
+            before is not None
+            and _idle(before)
+            and _idle(one)
+            and before["reason"] == one["reason"]
+        )
+        if before is not None and alike:
+            lines[-1] = {**one, "first": before["first"], "count": before["count"] + 1}
+        else:
+            lines.append({**one, "first": one["number"], "count": 1})
+    return lines
+
+
+def _idle(one: Mapping[str, Any]) -> bool:
+    """Whether it ended before its worker had taken the job."""
+    return not one["current"] and one["ended_at"] is not None and one["claimed_at"] is None
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    """How it came to its end, in words; empty while it runs."""
+    if row["ended_at"] is None:
+        return ""
+    if row.get("message"):
+        return str(row["message"])
+    if row.get("exit_signal"):
+        return f"Ended by signal {row['exit_signal']}."
+    reason = str(row.get("reason") or "")
+    return f"Ended: {reason.replace('_', ' ')}." if reason else ""
+
+
+def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every rule that decides about a waiting job, in words; those that block it first. Its place stands in the headline already."""
+    told = [
+        {
+            **rule,
+            "label": RULES.get(rule["rule"], rule["rule"]),
+            "detail": _PLACE.sub("", str(rule.get("detail") or "")),
+        }
+        for rule in waiting.get("rules") or []
+    ]
+    return sorted(told, key=lambda rule: bool(rule["passes"]))

@@ -1,0 +1,211 @@
+"""What a job came to and what it was asked, for its page: versions and revisions with their links, figures beside the baseline. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from mimir.frontend import text
+from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.lib.schemas.metrics import METRICS
+from mimir.lib.schemas.parameters import PARAMETERS
+
+Job = Mapping[str, Any]
+_SHOWN_ITEMS = 20
+_PAGES = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
+
+
+def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
+    """The page of a dataset, a model or a pipeline at a version, or of a twin at a revision."""
+    base = f"/projects/{quote(slug, safe='')}/{_PAGES[kind]}/{quote(name, safe='')}/"
+    if version is None:
+        return base
+    return f"{base}revisions/{version}/" if kind == "twin" else f"{base}?version={version}"
+
+
+def made(job: Job) -> list[dict[str, Any]]:
+    """What it wrote to the project: {"icon", "name", "url", "told", "tag"}."""
+    slug, result = str(job["project"]), job.get("result") or {}
+    rows = [
+        _made(
+            "dataset",
+            slug,
+            row["name"],
+            row["version"],
+            f"dataset, version {row['version']}{_rows(result)}",
+        )
+        for row in datasets_made(job)
+    ]
+    if isinstance(result.get("model"), str) and result.get("version"):
+        rows.append(
+            _made(
+                "model",
+                slug,
+                result["model"],
+                result["version"],
+                f"model, version {result['version']}",
+            )
+        )
+    if isinstance(result.get("twin"), str):
+        rows.append(_twin(slug, result))
+    return rows
+
+
+def _made(kind: str, slug: str, name: str, version: object, told: str) -> dict[str, Any]:
+    return {
+        "icon": kind,
+        "name": name,
+        "url": thing_url(slug, kind, name, version),
+        "told": told,
+        "tag": f"v{version}",
+    }
+
+
+def _rows(result: Mapping[str, Any]) -> str:
+    return f", {text.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
+
+
+def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Its revision, with what differs from the one before; the twin itself where nothing did."""
+    counts = [
+        (result.get("created"), "new"),
+        (result.get("changed"), "changed"),
+        (result.get("removed"), "removed"),
+    ]
+    told = ", ".join(
+        f"{text.number(count)} {word}" for count, word in counts if isinstance(count, int) and count
+    )
+    return {
+        "icon": "digital_twin_update",
+        "name": result["twin"],
+        "url": thing_url(slug, "twin", result["twin"], result.get("revision") if told else None),
+        "told": f"twin, entities: {told}" if told else "twin, as it was: nothing differed",
+        "tag": f"revision {result['revision']}" if result.get("revision") is not None else "",
+    }
+
+
+def figures(job: Job) -> list[dict[str, Any]]:
+    """A training's metrics on the rows it never saw, beside those of the trivial baseline: {"title", "hint", "value", "baseline", "better"}."""
+    result = job.get("result") or {}
+    metrics, baseline = result.get("metrics"), result.get("baseline")
+    if not isinstance(metrics, Mapping):
+        return []
+    before: Mapping[str, Any] = baseline if isinstance(baseline, Mapping) else {}
+    order = [name for name in METRICS if name in metrics] + sorted(
+        name for name in metrics if name not in METRICS
+    )
+    return [_figure(name, metrics[name], before.get(name)) for name in order]
+
+
+def _figure(name: str, value: Any, baseline: Any) -> dict[str, Any]:
+    about = METRICS.get(name)
+    both = _is_number(value) and _is_number(baseline)
+    word = ""
+    if about is not None and both and value != baseline:
+        word = "better" if (value > baseline) == about.higher_is_better else "worse"
+    return {
+        "title": about.title if about else name,
+        "hint": about.description if about else "",
+        "value": _told(value),
+        "baseline": _told(baseline),
+        "word": word,
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _told(value: Any) -> str:
+    return f"{value:,.4g}" if _is_number(value) else ""
+
+
+def asked(job: Job) -> list[dict[str, Any]]:
+    """The parameters in their schema's order, those that are named by links: {"title", "text", "url"}. Versions are those it was fixed on."""
+    slug, parameters = str(job["project"]), job.get("parameters") or {}
+    properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
+    fixed = {
+        (one["kind"], one[one["kind"]]): one.get("version")
+        for one in job.get("inputs") or []
+        if one.get("kind") in _PAGES and one["kind"] in one
+    }
+    rows = []
+    for name in [
+        *(name for name in properties if name in parameters),
+        *(name for name in parameters if name not in properties),
+    ]:
+        schema, value = properties.get(name, {}), parameters[name]
+        kind = str(schema.get("format", ""))
+        if kind == "version":
+            continue  # it stands beside what it is of
+        row = {
+            "title": schema.get("title") or name,
+            "text": _value(value),
+            "url": "",
+            "version": None,
+        }
+        if kind in _PAGES and isinstance(value, str):
+            row |= {
+                "url": thing_url(
+                    slug, kind, value, fixed.get((kind, value)) if kind != "twin" else None
+                ),
+                "version": fixed.get((kind, value)),
+            }
+        rows.append(row)
+    return rows
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        more = f" and {len(value) - _SHOWN_ITEMS} more" if len(value) > _SHOWN_ITEMS else ""
+        return (", ".join(str(item) for item in value[:_SHOWN_ITEMS]) or "none") + more
+    if isinstance(value, Mapping):
+        shown = [
+            (key, inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False))
+            for key, inner in value.items()
+        ]
+        more = f" and {len(shown) - _SHOWN_ITEMS} more" if len(shown) > _SHOWN_ITEMS else ""
+        return (
+            ", ".join(f"{key} = {inner}" for key, inner in shown[:_SHOWN_ITEMS]) or "none"
+        ) + more
+    return json.dumps(value)
+
+
+def reads(job: Job) -> list[dict[str, Any]]:
+    """Every version it was fixed on but the pipeline's: {"name", "version", "url", "kind"}."""
+    slug = str(job["project"])
+    return [
+        {
+            "name": one[one["kind"]],
+            "version": one.get("version"),
+            "kind": one["kind"],
+            "url": thing_url(slug, one["kind"], one[one["kind"]], one.get("version")),
+        }
+        for one in job.get("inputs") or []
+        if one.get("kind") in _PAGES and one["kind"] != "pipeline"
+    ]
+
+
+def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
+    names = {
+        "pipeline_execution": "pipeline",
+        "ml_training": "model",
+        "ml_inference": "model",
+        "digital_twin_update": "twin",
+    }
+    kind = names.get(str(job["type"]))
+    name = (job.get("parameters") or {}).get(kind) if kind else None
+    if kind is None or not isinstance(name, str):
+        return None
+    version = next(
+        (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
+    )
+    there = job["type"] != "ml_training" or bool(made_rows)
+    return {
+        "name": name,
+        "version": version,
+        "url": thing_url(str(job["project"]), kind, name, version) if there else "",
+    }

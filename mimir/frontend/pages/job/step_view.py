@@ -1,0 +1,80 @@
+"""One step of a pipeline's run, as the job's page shows it when it is chosen: what it does, what it read and wrote. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend.pages.job.result import thing_url
+from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.lib.schemas.steps import STEP_TYPES
+
+Step = Mapping[str, Any]
+
+
+def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]:
+    """{"step", "query", "argv", "facts": [(word, text, url)]} of a step; `definition`: the version that the job runs, if known."""
+    options = _options(definition, str(step["id"]))
+    step_type = STEP_TYPES.get(str(step["uses"]))
+    view: dict[str, Any] = {"step": step, "query": "", "argv": [], "facts": []}
+    for name, schema in (step_type.properties if step_type is not None else {}).items():
+        value = options.get(name)
+        match schema.get("format"):
+            case "sql" if isinstance(value, str):
+                view["query"] = value
+            case "argv" if isinstance(value, list):
+                view["argv"] = [str(one) for one in value]
+            case "version":
+                continue  # shown with its dataset
+            case kind if value not in (None, "", []):
+                view["facts"].append(_fact(job, str(kind), schema, value, options))
+    return view
+
+
+def _fact(
+    job: Mapping[str, Any],
+    kind: str,
+    schema: Mapping[str, Any],
+    value: Any,
+    options: Mapping[str, Any],
+) -> tuple[str, str, str]:
+    """(label, text, URL) of one field of a step."""
+    if kind == "dataset" and isinstance(value, str):
+        return (
+            _writes(job, value)
+            if schema.get("x-access") == "write"
+            else _reads(job, value, options)
+        )
+    text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    return ("Reads" if kind == "uri" else str(schema["title"]), text, "")
+
+
+def _options(definition: Any, name: str) -> Mapping[str, Any]:
+    steps = definition.get("steps") if isinstance(definition, Mapping) else None
+    for step in steps if isinstance(steps, list) else []:
+        if (
+            isinstance(step, Mapping)
+            and step.get("id") == name
+            and isinstance(step.get("with"), Mapping)
+        ):
+            return dict(step["with"])
+    return {}
+
+
+def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
+    versions = [
+        one.get("version")
+        for one in job.get("inputs") or []
+        if one.get("kind") == "dataset" and one.get("dataset") == name
+    ]
+    version = options.get("version") or (versions[0] if len(versions) == 1 else None)
+    return (
+        "Reads",
+        f"{name} v{version}" if version else name,
+        thing_url(str(job["project"]), "dataset", name, version),
+    )
+
+
+def _writes(job: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+    version = next((row["version"] for row in datasets_made(job) if row["name"] == name), None)
+    if version is None:
+        return ("Writes", f"{name}, when the job succeeds", "")
+    return ("Wrote", f"{name} v{version}", thing_url(str(job["project"]), "dataset", name, version))

@@ -1,0 +1,1 @@
+"""List of a project's jobs."""

@@ -1,0 +1,117 @@
+"""The list of a project's jobs. Its filters are in the address; the list is one page of the API, by cursor."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_look
+from mimir.frontend.pages.shell import cursor_of, page, project_path, together
+from mimir.frontend.session import signed_in
+from mimir.lib.clock import utc_now
+
+PAGE_JOBS = 50
+_SEGMENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("All", "", ()),
+    ("Running", "running", ("launching", "running", "cancelling")),
+    ("Waiting", "queued", ("queued",)),
+    ("Failed", "failed", ("failed",)),
+    ("Succeeded", "succeeded", ("succeeded",)),
+    ("Cancelled", "cancelled", ("cancelled",)),
+)
+_SHOWN_UP_TO = 1000  # counts above are "over 1,000"
+
+
+@require_GET
+@signed_in
+def jobs(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/projects/<slug>/jobs/?status=&type=&q=&label=&cursor=`."""
+    statuses = [status for status in request.GET.getlist("status") if status]
+    asked = {name: request.GET.get(name, "").strip() for name in ("type", "q", "label")}
+    given = {name: value for name, value in asked.items() if value}
+    cursor = request.GET.get("cursor", "")
+    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        counts=lambda client: client.get(project_path(slug, "jobs", "counts")),
+        jobs=lambda client: client.get(
+            project_path(slug, "jobs"),
+            {**given, "status": statuses or None, "cursor": cursor or None, "limit": PAGE_JOBS},
+        ),
+    )
+    following = cursor_of(got["jobs"]["next"])
+    rows = [job_look(job) for job in got["jobs"]["results"]]
+    context = {
+        "rows": rows,
+        "groups": _groups(rows) if not statuses else [],
+        "segments": _segments(statuses, given, got["counts"]),
+        "statuses": statuses,
+        "asked": asked,
+        "asked_at": asked_at,
+        "types": TYPES.items(),
+        "filtered": bool(statuses or given),
+        "chips": _chips(statuses, given),
+        "newest": _query(statuses, given) if cursor else "",
+        "older": _query(statuses, {**given, "cursor": following}) if following else "",
+        "first_page": not cursor,
+        "active_jobs": sum(
+            got["counts"].get(status, 0)
+            for status in ("queued", "launching", "running", "cancelling")
+        ),
+    }
+    return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
+
+
+def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What still moves before what has ended, each newest first; no headings where all are of one kind."""
+    moving = [row for row in rows if row["status"] not in ENDED]
+    ended = [row for row in rows if row["status"] in ENDED]
+    return (
+        [{"word": "Now", "rows": moving}, {"word": "Ended", "rows": ended}]
+        if moving and ended
+        else []
+    )
+
+
+def _query(statuses: list[str], given: Mapping[str, str]) -> str:
+    return "?" + urlencode([("status", status) for status in statuses] + list(given.items()))
+
+
+def _segments(
+    statuses: list[str], given: Mapping[str, str], counts: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    made = []
+    for word, icon, wanted in _SEGMENTS:
+        count = sum(counts.get(status, 0) for status in wanted)
+        made.append(
+            {
+                "word": word,
+                "icon": icon,
+                "query": _query(list(wanted), given),
+                "current": set(statuses) == set(wanted),
+                "key": icon or "all",
+                "count": ""
+                if not wanted
+                else f"{count:,}"
+                if count <= _SHOWN_UP_TO
+                else "over 1,000",
+            }
+        )
+    return made
+
+
+def _chips(statuses: list[str], given: Mapping[str, str]) -> list[dict[str, str]]:
+    """The filters that the row of segments does not show, each with the address of the list without it."""
+    words = {"q": "with", "label": "label", "type": "only"}
+    return [
+        {
+            "text": f"{words[name]} {TYPES.get(value, value) if name == 'type' else value}",
+            "query": _query(
+                statuses, {other: text for other, text in given.items() if other != name}
+            ),
+        }
+        for name, value in given.items()
+    ]

@@ -1,0 +1,147 @@
+"""Where a thing comes from and what was made of it, as `templates/_lineage.html` shows it. Pure.
+
+`graph` is what the API's lineage answers: nodes, and edges in the direction of the data.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from mimir.frontend import text
+from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.pages.pipelines import graph_layout
+from mimir.frontend.pages.shell import job_path, project_path
+
+SHOWN = 8  # of one group in the line
+_LIBRARY = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
+_ICONS = {
+    "dataset": "dataset",
+    "model": "model",
+    "pipeline": "pipeline_execution",
+    "twin": "digital_twin_update",
+}
+_KINDS = {"dataset": "Dataset", "model": "Model", "pipeline": "Pipeline", "twin": "Twin"}
+NOTHING: dict[str, Any] = {"of": "", "nodes": [], "edges": [], "truncated": False}
+
+
+def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
+    """The direct neighbours as a line, everything as a graph and as two lists; None where nothing is known."""
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    here = graph["of"]
+    if here not in nodes:
+        return None
+    sources, targets = _neighbours(graph["edges"], nodes)
+    makers, users = sources.get(here, []), targets.get(here, [])
+    items = {name: _item(node, slug) for name, node in nodes.items()}
+    before = _beyond(makers, sources, nodes)
+    after = [name for name in _beyond(users, targets, nodes) if name != here]
+    return {
+        "inputs": _group(before, items),
+        "makers": _group(_jobs(makers, nodes), items),
+        "here": items[here],
+        "users": _group(_jobs(users, nodes), items),
+        "outputs": _group(after, items),
+        "upstream": [items[name] for name in _reached(here, sources)],
+        "downstream": [items[name] for name in _reached(here, targets)],
+        "drawing": _drawing(graph, nodes, items),
+        "truncated": graph["truncated"],
+    }
+
+
+def _drawing(
+    graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The whole lineage as a graph; None where it is one edge only, or too large to be read as a picture."""
+    if len(nodes) < 3:
+        return None
+    drawn = graph_layout.draw(
+        [{"id": name, "uses": ""} for name in nodes],
+        [(edge["from"], edge["to"]) for edge in graph["edges"]],
+    )
+    if drawn is None:
+        return None
+    shown = [
+        {"x": node.x, "y": node.y, "item": items[node.id], "here": node.id == graph["of"]}
+        for node in drawn.nodes
+    ]
+    return {
+        "width": drawn.width,
+        "height": drawn.height,
+        "nodes": shown,
+        "edges": [path for _, _, path in drawn.edges],
+    }
+
+
+Neighbours = dict[str, list[str]]
+
+
+def _neighbours(
+    edges: Iterable[Mapping[str, str]], nodes: Mapping[str, Any]
+) -> tuple[Neighbours, Neighbours]:
+    """(what leads to each, what each leads to)."""
+    sources: Neighbours = {}
+    targets: Neighbours = {}
+    for edge in edges:
+        if edge["from"] in nodes and edge["to"] in nodes:
+            sources.setdefault(edge["to"], []).append(edge["from"])
+            targets.setdefault(edge["from"], []).append(edge["to"])
+    return sources, targets
+
+
+def _jobs(names: Iterable[str], nodes: Mapping[str, Any]) -> list[str]:
+    return [name for name in names if nodes[name]["kind"] == "job"]
+
+
+def _beyond(names: Sequence[str], further: Neighbours, nodes: Mapping[str, Any]) -> list[str]:
+    """The things at the other side of the jobs among `names`, and those of `names` that are things themselves; each once."""
+    found = [name for name in names if nodes[name]["kind"] != "job"]
+    for job in _jobs(names, nodes):
+        found += [name for name in further.get(job, []) if nodes[name]["kind"] != "job"]
+    return list(dict.fromkeys(found))
+
+
+def _reached(start: str, further: Neighbours) -> list[str]:
+    """Everything in one direction, nearest first."""
+    seen = [start]
+    for one in seen:  # it grows while it is read
+        seen += [name for name in dict.fromkeys(further.get(one, [])) if name not in seen]
+    return seen[1:]
+
+
+def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"items": [items[name] for name in names[:SHOWN]], "more": max(0, len(names) - SHOWN)}
+
+
+def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
+    """What one node shows, and where it leads."""
+    if node["kind"] == "job":
+        word = TYPES.get(str(node.get("job_type")), "Job")
+        return {
+            **_common(node),
+            "icon": node.get("job_type") or "jobs",
+            "kind": word,
+            "name": node.get("name") or word,
+            "version": "",
+            "short": text.short_id(str(node["id"]).partition(":")[2]),
+            "url": f"/{job_path(str(node['id']).partition(':')[2])}",
+        }
+    kind, version = node["kind"], node.get("version")
+    parts = [_LIBRARY.get(kind, "datasets"), str(node["name"])]
+    asked = ""
+    if version is not None and kind == "twin":
+        parts += ["revisions", str(version)]
+    elif version is not None:
+        asked = f"?version={quote(str(version))}"
+    return {
+        **_common(node),
+        "icon": _ICONS.get(kind, "dataset"),
+        "kind": _KINDS.get(kind, kind),
+        "name": node["name"],
+        "version": "" if version is None else f"rev {version}" if kind == "twin" else f"v{version}",
+        "short": "",
+        "url": f"/{project_path(slug, *parts)}{asked}",
+    }
+
+
+def _common(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {"status": node.get("status") or "", "at": node.get("at"), "by": node.get("by") or ""}

@@ -1,0 +1,311 @@
+"""A model version of the API as its pages show it: words, facts, plots, and two of them side by side. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from mimir.frontend import text
+from mimir.frontend.drawing import classification, importance, regression
+from mimir.frontend.drawing.scales import figure
+from mimir.frontend.pages.models.metric_text import (
+    Version,
+    against_version,
+    best_of,
+    comparable,
+    main_of,
+    ordered,
+    title_of,
+    verdict,
+)
+from mimir.frontend.pages.shell import project_path
+from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
+
+ALGORITHMS = {
+    "linear": "linear regression",
+    "logistic": "logistic regression",
+    "random_forest": "random forest",
+    "hist_gradient_boosting": "histogram gradient boosting",
+}
+_KINDS = {"number": "number", "category": "text", "time": "time", "boolean": "true or false"}
+
+
+def algorithm(version: Version) -> str:
+    """What it is called."""
+    return ALGORITHMS.get(version["algorithm"], str(version["algorithm"]))
+
+
+def does(version: Version) -> str:
+    """What it predicts, in words."""
+    what = "predicts the class" if version["task"] == "classification" else "predicts"
+    return f"{what} {text.visible(version['target'])}"
+
+
+def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A model in the list, by its newest version."""
+    version = row["version"]
+    name = main_of(version)
+    return {
+        "name": row["name"],
+        "version": version,
+        "algorithm": algorithm(version),
+        "does": does(version),
+        "metric": title_of(name) if name else "",
+        "value": figure(version["metrics"][name]) if name else "",
+        "verdict": verdict(version),
+    }
+
+
+def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]]:
+    """The versions, newest first, each against the one before it."""
+    rows = []
+    for version, before in zip(versions, [*versions[1:], None], strict=True):
+        name = main_of(version)
+        same = before is not None and comparable(version, before)
+        change = (
+            against_version(name, version["metrics"].get(name), before["metrics"].get(name))
+            if before is not None and same
+            else None
+        )
+        rows.append(
+            {
+                "version": version,
+                "algorithm": algorithm(version),
+                "metric": title_of(name) if name else "",
+                "value": figure(version["metrics"][name]) if name else "",
+                "change": change,
+                "other_target": before is not None and not same,
+                "shown": version["number"] == shown,
+            }
+        )
+    return rows
+
+
+def details(version: Version) -> dict[str, Any]:
+    """Signature, training, libraries and hyperparameters of a version, as pairs of words."""
+    signature = version["signature"]
+    features = signature.get("features") or []
+    return {
+        "features": [
+            {
+                "name": one["name"],
+                "kind": _KINDS.get(one["kind"], one["kind"]),
+                "type": str(one["type"]).lower(),
+            }
+            for one in features
+        ],
+        "target": signature.get("target") or {},
+        "classes": signature.get("classes") or [],
+        "training": training_facts(version["training"]),
+        "libraries": sorted(version["libraries"].items()),
+        "hyperparameters": hyperparameter_rows(version),
+    }
+
+
+def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How it was trained; what is not known is left out."""
+    facts = []
+    held = f"{text.number(training.get('train_rows'))} to learn from, {text.number(training.get('test_rows'))} held out"
+    if training.get("train_rows") is not None:
+        share = training.get("test_size")
+        of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
+        facts.append(("Rows", held + of_all))
+    if training.get("dropped_rows"):
+        facts.append(
+            (
+                "Not used",
+                f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices",
+            )
+        )
+    if "stratified" in training:
+        by_time = training.get("split") == "time"
+        facts.append(
+            (
+                "Split",
+                "time: the latest rows are held out"
+                if by_time
+                else "random, stratified"
+                if training["stratified"]
+                else "random",
+            )
+        )
+    if training.get("seed") is not None:
+        facts.append(("Seed", str(training["seed"])))
+    if isinstance(training.get("features"), int):
+        facts.append(("Features", text.number(training["features"])))
+    if isinstance(training.get("seconds"), int | float):
+        facts.append(("Time", text.span(training["seconds"])))
+    return facts
+
+
+def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
+    """Each hyperparameter with its title, and whether it is the default."""
+    known = HYPERPARAMETERS.get(version["algorithm"], {}).get("properties", {})
+    given = version["hyperparameters"]
+    return [
+        {
+            "name": name,
+            "title": known.get(name, {}).get("title", ""),
+            "value": "scikit-learn's default"
+            if name == "max_features" and given[name] is None
+            else value_words(given[name]),
+            "default": name in known
+            and _is_default(name, version["task"], given[name], known[name].get("default")),
+        }
+        for name in given
+    ]
+
+
+def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
+    """Whether a hyperparameter has its default; that of `max_features` depends on the task."""
+    if name == "max_features" and value is not None:
+        return bool(value == ("sqrt" if task == "classification" else 1.0))
+    return bool(value == default)
+
+
+def value_words(value: object) -> str:
+    """A value of JSON for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return text.number(value)
+    return (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else str(value)
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )
+
+
+def plots(version: Version) -> dict[str, Any]:
+    """Every plot that this version's data gives."""
+    data = version["plots"]
+    if version["task"] == "regression":
+        drawn: dict[str, Any] = {
+            "predicted_actual": regression.predicted_actual([("", data)]),
+            "residuals": regression.residuals([("", data)]),
+        }
+    else:
+        found = {
+            name: classification.chosen(data, name)
+            for name in ("roc", "precision_recall", "calibration")
+        }
+        classes = len(version["signature"].get("classes") or [])
+        drawn = {
+            "confusion": classification.confusion(data),
+            "roc": classification.roc(found["roc"]),
+            "precision_recall": classification.precision_recall(found["precision_recall"]),
+            "calibration": classification.calibration(found["calibration"]),
+            "classes_left_out": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
+        }
+    return {**drawn, "importance": importance.importance([("", version["importance"])])}
+
+
+def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
+    """The plots of two versions over each other. Curves are of one class: `asked`, or the most frequent that both have."""
+    pair = [(f"version {version['number']}", version) for version in (one, two)]
+    drawn: dict[str, Any] = {
+        "importance": importance.importance(
+            [(name, version["importance"]) for name, version in pair]
+        )
+    }
+    if one["task"] != two["task"]:
+        return {**drawn, "classes": [], "curves": []}
+    data = [(name, version["plots"]) for name, version in pair]
+    if one["task"] == "regression":
+        points, errors = regression.predicted_actual(data), regression.residuals(data)
+        return {
+            **drawn,
+            "predicted_actual": points,
+            "residuals": errors,
+            "classes": [],
+            "curves": [],
+        }
+    theirs = set(classification.classes_of(two["plots"]))
+    classes = [name for name in classification.classes_of(one["plots"]) if name in theirs]
+    shown = asked if asked in classes else classes[0] if classes else ""
+    return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
+
+
+def _compared_curves(
+    data: Sequence[tuple[str, Mapping[str, Any]]], shown: str
+) -> list[dict[str, Any]]:
+    """The curves of one class, each with a line for each version; without those that a version has not."""
+    curves = []
+    for key, title, draw in (
+        ("roc", "ROC", classification.roc),
+        ("precision_recall", "Precision and recall", classification.precision_recall),
+        ("calibration", "Calibration", classification.calibration),
+    ):
+        entries = [
+            (label, entry)
+            for label, plot in data
+            if (entry := classification.entry_of(plot, key, shown)) is not None
+        ]
+        chart = draw(entries) if len(entries) == len(data) else None
+        if chart:
+            curves.append({"title": title, "chart": chart})
+    return curves
+
+
+def compared(one: Version, two: Version) -> list[dict[str, Any]]:
+    """Everything of two versions in rows: {"title", "cells", "best", "differs"}, those that differ first."""
+    rows = [_metric_row(name, one, two) for name in ordered(one["metrics"], two["metrics"])]
+    if one["baseline"] or two["baseline"]:
+        rows += [
+            _metric_row(name, one, two, of="baseline")
+            for name in ordered(one["baseline"], two["baseline"])
+        ]
+    rows += [
+        _row(title, [facts.get(title, "") for facts in both])
+        for both in [[_facts(one), _facts(two)]]
+        for title in dict.fromkeys([*both[0], *both[1]])
+    ]
+    return [row for row in rows if row["differs"]] + [row for row in rows if not row["differs"]]
+
+
+def _metric_row(name: str, one: Version, two: Version, of: str = "metrics") -> dict[str, Any]:
+    values = [version[of].get(name) for version in (one, two)]
+    title = title_of(name) if of == "metrics" else f"{title_of(name)} of the baseline"
+    row = _row(title, [figure(value) if value is not None else "" for value in values])
+    if of == "metrics" and comparable(one, two):
+        row["best"] = best_of(name, values)
+        row["change"] = against_version(name, values[1], values[0])
+    return {**row, "differs": values[0] != values[1]}
+
+
+def _row(title: str, cells: Sequence[str]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "cells": list(cells),
+        "best": None,
+        "change": None,
+        "differs": cells[0] != cells[1],
+    }
+
+
+def _facts(version: Version) -> dict[str, str]:
+    """What else can differ, by title."""
+    data = version["training_data"]
+    features = version["signature"].get("features") or []
+    facts = {
+        "Task": version["task"],
+        "Target": version["target"],
+        "Algorithm": algorithm(version),
+        "Data": f"{data['name']} v{data['version']}",
+        "Features used": ", ".join(one["name"] for one in features),
+        **{row["title"] or row["name"]: row["value"] for row in hyperparameter_rows(version)},
+        **dict(training_facts(version["training"])),
+        **{f"{name} (library)": str(value) for name, value in sorted(version["libraries"].items())},
+        "File size": text.size(version["size_bytes"]),
+        "Trained by": version["created_by"] or "the system",
+    }
+    return {title: text.visible(value) for title, value in facts.items()}
+
+
+def predict_url(slug: str, name: str, number: int) -> str:
+    """The form that predicts with this version."""
+    return f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'ml_inference', 'model': name, 'version': number})}"

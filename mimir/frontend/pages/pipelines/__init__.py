@@ -1,0 +1,1 @@
+"""Pages of pipelines: list, editor and graph."""

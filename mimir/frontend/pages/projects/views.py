@@ -1,0 +1,155 @@
+"""The projects one may see, a new one, and one project's settings."""
+
+import re
+import unicodedata
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.http import require_GET, require_http_methods
+
+from mimir.frontend.client import ApiError, Unavailable, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.session.views import sign_in_page
+from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
+from mimir.frontend.session import current, signed_in
+from mimir.lib.clock import utc_now
+
+_FIELDS = {"slug": "slug", "name": "name", "description": "description", "status": "status"}
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponseBase:
+    """`/` answers whatever happens: sign-in, the projects, or that the orchestrator is away."""
+    if current(request) is None:
+        return sign_in_page(request)
+    try:
+        return _listing(request)
+    except Unavailable:
+        return page(
+            request, "projects/away.html", {"retry_after": 5, "now": utc_now()}, here="projects"
+        )
+
+
+@require_GET
+@signed_in
+def projects(request: HttpRequest) -> HttpResponse:
+    """`/projects/`."""
+    return _listing(request)
+
+
+def _listing(request: HttpRequest) -> HttpResponse:
+    found = api(request).get("projects/", {"cursor": request.GET.get("cursor"), "limit": 60})
+    rows = found["results"]
+    counts = together(
+        request,
+        **{row["slug"]: optional(_counts(row["slug"]), {}) for row in rows},
+    )
+    cards = [{**row, **_numbers(counts[row["slug"]])} for row in rows]
+    return page(
+        request,
+        "projects/list.html",
+        {"cards": cards, "older": cursor_of(found["next"])},
+        here="projects",
+    )
+
+
+def _counts(slug: str) -> Any:
+    return lambda client: client.get(project_path(slug, "jobs", "counts"))
+
+
+def _numbers(counts: dict[str, int]) -> dict[str, Any]:
+    """What a card and the tiles show; nothing where the counts could not be had."""
+    return {
+        "counted": bool(counts),
+        "running": sum(counts.get(name, 0) for name in ("launching", "running", "cancelling")),
+        "waiting": counts.get("queued", 0),
+        "failed": counts.get("failed", 0),
+        "succeeded": counts.get("succeeded", 0),
+        "cancelled": counts.get("cancelled", 0),
+    }
+
+
+def slug_of(name: str) -> str:
+    """An address from a name: lower-case letters, digits and single dashes; accents are dropped. As in static/js/slug.js."""
+    plain = (
+        unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        .encode("ascii", "ignore")
+        .decode()
+        .lower()
+    )
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def project_new(request: HttpRequest) -> HttpResponse:
+    """A new project; who makes it is its maintainer."""
+    form = Form.posted(request.POST, "slug", "name", "description")
+    if request.method == "POST":
+        form.require("name", "Give the project a name.")
+        form.values["slug"] = form.value("slug") or slug_of(form.value("name"))
+        form.require(
+            "slug",
+            "Give it an address of lower-case letters, digits and dashes, for example seattle-bikes.",
+        )
+        if not form.bad:
+            try:
+                made = api(request).post("projects/", form.values)
+                return HttpResponseRedirect(f"/{project_path(made['slug'])}")
+            except ApiError as error:
+                if error.status not in (400, 409, 413):
+                    raise
+                form.refused(error, _FIELDS)
+                if error.status == 409 and not form.errors:
+                    form.errors, form.general = {"slug": error.message}, []
+    return page(
+        request,
+        "projects/new.html",
+        {"form": form},
+        here="projects",
+        status=400 if form.bad else 200,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Name, description, archive. Whoever changed it meanwhile is not overwritten: the form carries the ETag it was read with."""
+    row, etag = api(request).get_with_etag(project_path(slug))
+    form = Form({"name": row["name"], "description": row["description"], "etag": etag})
+    if request.method == "POST":
+        form = Form.posted(request.POST, "name", "description", "etag")
+        change: dict[str, Any] = {
+            "name": form.value("name"),
+            "description": form.value("description"),
+        }
+        if request.POST.get("status") in ("active", "archived"):
+            change = {"status": request.POST["status"]}
+        else:
+            form.require("name", "Give the project a name.")
+        if not form.bad:
+            try:
+                api(request).patch(
+                    project_path(slug),
+                    change,
+                    headers={"If-Match": form.value("etag")} if form.value("etag") else None,
+                )
+                return HttpResponseRedirect(f"/{project_path(slug, 'settings')}")
+            except ApiError as error:
+                if error.status not in (400, 409, 412):
+                    raise
+                if error.status == 412:
+                    form.general = [
+                        "Somebody changed the project while this form was open. Save again to replace what they saved."
+                    ]
+                    form.values["etag"] = etag
+                else:
+                    form.refused(error, _FIELDS)
+    return page(
+        request,
+        "projects/settings.html",
+        {"form": form, "row": row},
+        project=row,
+        here="settings",
+        status=400 if form.bad else 200,
+    )

@@ -1,0 +1,1 @@
+"""Form that submits a job."""

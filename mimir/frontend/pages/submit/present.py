@@ -1,0 +1,253 @@
+"""What the form that runs a job has to choose from, what the request would do, and where a refusal stands. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mimir.frontend import schemaform, text
+from mimir.frontend.client import ApiError
+from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
+from mimir.lib.schemas.parameters import PARAMETERS
+from mimir.lib.schemas.signature import kind_of
+from mimir.lib.schemas.twin import entity_type, fields_of
+
+Got = Mapping[str, Any]
+
+
+def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
+    """The choices, from the API's lists (`got["dataset"]` and so on, None or cut where there are too many), versions and definition."""
+    properties = PARAMETERS[job_type]["properties"]
+    names: dict[str, Sequence[Choice]] = {}
+    newest: dict[str, int | None] = {}
+    for name, schema in properties.items():
+        kind = schema.get("format")
+        if kind in got and kind in ("dataset", "model", "pipeline", "twin"):
+            rows = got[kind]["results"]
+            if got[kind]["next"] is None:
+                names[kind] = [Choice(row["name"], _told(kind, row)) for row in rows]
+            chosen = next(
+                (row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None
+            )
+            newest[f"parameters.{name}"] = (
+                chosen["version"]["number"] if chosen and "version" in chosen else None
+            )
+    names |= _places(got)
+    columns = _columns(texts, got)
+    return Offers(
+        names,
+        newest,
+        columns=columns,
+        usable=frozenset(
+            str(one["name"]) for one in columns or () if kind_of(str(one["type"])) is not None
+        ),
+        types=_types(texts, got),
+        properties=_properties(texts, got),
+    )
+
+
+def _places(got: Got) -> dict[str, Sequence[Choice]]:
+    """Clusters and regions, where there are few enough to choose from."""
+    rows = got["places"]["results"] if got["places"]["next"] is None else []
+    clusters = [Choice(row["name"], _place(row)) for row in rows]
+    regions = sorted({row["region"] for row in rows if row["region"]})
+    return (
+        {"cluster": clusters, "region": [Choice(region, region) for region in regions]}
+        if rows
+        else {}
+    )
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    facts = [row["region"]] if row["region"] else []
+    facts += [] if row["enabled"] else ["switched off: it would wait"]
+    return f"{row['name']} ({', '.join(facts)})" if facts else str(row["name"])
+
+
+def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, Any]:
+    """The request's schema without the cluster and the region where there is nothing to choose and nothing was chosen."""
+    rows = got["places"]["results"]
+    offered = {
+        "cluster": len(rows) > 1,
+        "region": len(rows) > 1 and any(row["region"] for row in rows),
+    }
+    idle = {
+        name for name, is_offered in offered.items() if not is_offered and not given(texts, name)
+    }
+    return {
+        **schema,
+        "properties": {name: one for name, one in schema["properties"].items() if name not in idle},
+    }
+
+
+def _told(kind: str, row: Mapping[str, Any]) -> str:
+    version = row.get("version") or {}
+    if kind == "dataset":
+        rows, columns = text.number(version["row_count"]), len(version["schema"])
+        return f"{row['name']} (v{version['number']}, {rows} rows, {columns} columns)"
+    if kind == "twin":
+        return f"{row['name']} (revision {row['revision']})"
+    return f"{row['name']} (v{version['number']})"
+
+
+def _columns(texts: Texts, got: Got) -> Sequence[Mapping[str, Any]] | None:
+    """Of the chosen version of the chosen dataset."""
+    name, asked = given(texts, "parameters.dataset"), given(texts, "parameters.version")
+    if not name:
+        return ()
+    if "versions" in got:
+        found = next(
+            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == asked),
+            None,
+        )
+        return found["schema"] if found else None
+    row = next(
+        (row for row in got.get("dataset", {}).get("results", ()) if row["name"] == name), None
+    )
+    return row["version"]["schema"] if row else None
+
+
+def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
+    """Of the chosen twin."""
+    if not given(texts, "parameters.twin"):
+        return ()
+    definition = got.get("definition", {}).get("definition")
+    return (
+        [Choice(one["name"], one.get("title") or one["name"]) for one in definition["types"]]
+        if definition
+        else None
+    )
+
+
+def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
+    """The form of a twin update with the twin's only entity type, and the column that is called like its key, unless others were chosen."""
+    found = {name: list(values) for name, values in texts.items()}
+    definition = (
+        got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
+    )
+    if not definition:
+        return found
+    if len(definition["types"]) == 1 and not given(found, "parameters.type"):
+        found["parameters.type"] = [str(definition["types"][0]["name"])]
+    kind = entity_type(definition, given(found, "parameters.type"))
+    if kind is not None and not given(found, "parameters.key"):
+        key = str(kind["key"]["name"]).casefold()
+        columns = [
+            str(one["name"])
+            for one in _columns(found, got) or ()
+            if str(one["name"]).casefold() == key
+        ]
+        found |= {"parameters.key": columns} if len(columns) == 1 else {}
+    return found
+
+
+def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
+    """Of the chosen type of the chosen twin."""
+    definition = got.get("definition", {}).get("definition")
+    kind = entity_type(definition, given(texts, "parameters.type")) if definition else None
+    if kind is None:
+        return ()
+    shown = fields_of(kind).values()
+    return [
+        Choice(one.name, (one.title or one.name) + (f", {one.unit}" if one.unit else ""))
+        for one in shown
+    ]
+
+
+def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, str], list[str]]:
+    """What the API says to a request: messages by field, and those of none."""
+    schema = request_schema.request_schema(job_type, texts)
+    names = list(_paths(schema, texts))  # asked for each message
+    errors = schemaform.misread(schema, texts)
+    general: list[str] = []
+    for path, message in error.detail.items():
+        at = schemaform.field_at(path, names)
+        if not isinstance(message, str):
+            general.append(error.message)
+        elif at is None:
+            general.append(f"{path}: {message}")
+        else:
+            errors.setdefault(at, _sentence(message))
+    return errors, general or ([] if errors else [error.message])
+
+
+def _paths(schema: Mapping[str, Any], texts: Texts) -> Iterable[str]:
+    """Every field the form can show a message at."""
+    nothing = Offers({}, {}, columns=(), types=(), properties=())
+    lines = {
+        name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)
+    }
+    for field in schemaform.names_of(schemaform.fields(schema, texts, nothing, errors={})):
+        yield field.name
+    yield from lines
+    yield from texts
+
+
+def _sentence(message: str) -> str:
+    shown = message[:1].upper() + message[1:]
+    return shown if shown.endswith((".", "!", "?")) else f"{shown}."
+
+
+def dry_facts(
+    found: Mapping[str, Any], job_type: str, texts: Texts, made: Sequence[Field]
+) -> dict[str, Any] | None:
+    """What would run: {"facts": [(word, text)]}, or why nothing would: {"refused": [{"title", "message"}]}; None where nothing was asked."""
+    if "refused" in found:
+        errors, general = refusals(job_type, texts, found["refused"])
+        titles = {
+            field.name.removesuffix(schemaform.LINES): field.title
+            for field in schemaform.names_of(made)
+        }
+        rows = [
+            {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
+            for name, message in errors.items()
+        ]
+        return {
+            "refused": rows + [{"title": "", "message": message} for message in general],
+            "facts": [],
+        }
+    answer = found.get("answer")
+    if answer is None:
+        return None
+    return {
+        "refused": [],
+        "facts": [(word, words) for word, words in _facts(answer, job_type, texts) if words],
+    }
+
+
+def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple[str, str]]:
+    inputs: dict[str, list[str]] = {}
+    for one in answer["inputs"]:
+        version = f" v{one['version']}" if "version" in one else ""
+        inputs.setdefault(one["kind"], []).append(f"{one[one['kind']]}{version}")
+    resources, asked = answer["resources"], answer["resources"]["requests"]
+    gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
+    return [
+        ("Runs", ", ".join(inputs.get("pipeline", []))),
+        ("Uses", ", ".join(inputs.get("model", []))),
+        ("Reads", ", ".join(inputs.get("dataset", [])) or "no dataset"),
+        ("Makes", _makes(job_type, texts)),
+        ("Updates", ", ".join(inputs.get("twin", []))),
+        (
+            "Resources",
+            f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}",
+        ),
+        ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
+        ("Attempts", f"at most {answer['max_attempts']}"),
+        ("Priority", answer["priority"]),
+        ("Cluster", answer.get("cluster") or ""),
+        ("Region", answer.get("region") or ""),
+    ]
+
+
+def _makes(job_type: str, texts: Texts) -> str:
+    if job_type == "ml_training":
+        return f"a version of model {given(texts, 'parameters.model')}"
+    return (
+        f"a version of dataset {given(texts, 'parameters.output')}"
+        if job_type == "ml_inference"
+        else ""
+    )
+
+
+def _range(low: str, high: str) -> str:
+    return high if low == high else f"{low} to {high}"

@@ -1,0 +1,263 @@
+"""The form that runs a job of any type: empty, filled from the address, or from an earlier job with the changes that a diagnosis proposes.
+
+What the page shows beside the form (what would run, the same request as curl) is made here from what was typed, with script or without:
+`static/js/submit.js` posts the form with `then=look` and takes over the answer's fields and rail.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from mimir.frontend import schemaform
+from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.pages.jobs.present import TYPES, job_title
+from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
+from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.pages.submit.present import (
+    dry_facts,
+    offers_of,
+    preselected,
+    refusals,
+    with_places,
+)
+from mimir.frontend.pages.submit.request_schema import KINDS
+from mimir.frontend.schemaform import Texts
+from mimir.frontend.session import signed_in
+from mimir.lib.schemas.parameters import PARAMETERS
+
+LISTED_MAX = 200  # names to choose from; where there are more, the name is typed
+VERSIONS_MAX = 200
+_LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
+_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
+_OURS = ("type", "from", "patch")  # in the address
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def submit(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…` (any parameter), or `?from=<job>&patch=<JSON>`."""
+    asked = _uuid(request.GET.get("from", ""))
+    source = api(request).get(job_path(asked)) if asked else None
+    job_type = _type(request, source)
+    texts, changed = _texts(request, job_type, source)
+    errors: dict[str, str] = {}
+    general: list[str] = []
+    if request.method == "POST" and request.POST.get("then") != "look":
+        refused = _submitted(request, slug, job_type, texts)
+        if isinstance(refused, HttpResponse):
+            return refused
+        errors, general = refusals(job_type, texts, refused)
+    got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
+    texts = preselected(job_type, texts, got)
+    schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
+    made = schemaform.fields(
+        schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
+    )
+    context = {
+        **_shown(made),
+        "job_type": job_type,
+        "kinds": [
+            {"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type}
+            for kind, words in KINDS.items()
+        ],
+        "heading": KINDS[job_type][1],
+        "button": KINDS[job_type][2],
+        "faults": _faults(made, errors),
+        "general": general,
+        "fault_count": len(errors) + len(general),
+        "key": str(uuid.uuid4()),
+        "shown_algorithm": next(
+            (
+                field.value
+                for field in schemaform.names_of(made)
+                if field.name == "parameters.algorithm"
+            ),
+            "",
+        ),
+        "source": source,
+        "source_title": job_title(source) if source else "",
+        "changed": changed,
+        "dry": dry_facts(got["dry"], job_type, texts, made),
+        "curl": request_schema.curl(
+            f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
+            request_schema.body_of(job_type, texts),
+        ),
+    }
+    return page(
+        request,
+        "jobs/submit.html",
+        context,
+        project=got["project"],
+        here="jobs",
+        status=400 if errors or general else 200,
+    )
+
+
+def _uuid(value: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        return None
+
+
+def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
+    """The type chosen, asked for, or of the job that is run again."""
+    wanted = (
+        request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
+    )
+    return wanted if wanted in PARAMETERS else request_schema.FIRST_TYPE
+
+
+def _texts(
+    request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
+) -> tuple[dict[str, list[str]], set[str]]:
+    """What stands in the form, and the fields that a patch changed."""
+    texts: dict[str, list[str]] = {}
+    changed: set[str] = set()
+    if source is not None and source["type"] == job_type:
+        texts, changed = request_schema.patched(
+            job_type, request_schema.texts_of_job(source), request.GET.get("patch", "")
+        )
+    if request.method == "POST":
+        lists = request.POST.lists()
+        texts = {
+            name: [str(one).replace("\r\n", "\n") for one in values]
+            for name, values in lists
+            if name not in _NO_TEXTS
+        }
+        return request_schema.settled(texts, request.POST.get("shown_algorithm", "")), changed
+    for name, values in request.GET.lists():
+        if name.startswith("parameters."):
+            texts[name] = [str(one) for one in values]
+        elif name in PARAMETERS[job_type]["properties"] and name not in _OURS:
+            texts[f"parameters.{name}"] = [str(one) for one in values]
+    return texts, changed
+
+
+def _submitted(
+    request: HttpRequest, slug: str, job_type: str, texts: Texts
+) -> HttpResponse | ApiError:
+    """To the new job's page; else why not."""
+    key = request.POST.get("idempotency_key", "")
+    headers = {
+        "Idempotency-Key": key
+        if 1 <= len(key) <= 200 and key.isascii() and key.isprintable()
+        else str(uuid.uuid4())
+    }
+    try:
+        made = api(request).post(
+            project_path(slug, "jobs"), request_schema.body_of(job_type, texts), headers=headers
+        )
+    except ApiError as error:
+        if error.status not in (400, 409, 413, 429):
+            raise
+        return error
+    return HttpResponseRedirect(f"/{job_path(made['id'])}")
+
+
+def _calls(
+    slug: str, job_type: str, texts: Texts, *, bare: bool
+) -> dict[str, Callable[[Api], Any]]:
+    """What the page asks the API for, side by side; `bare`: not what the request would do, since it was refused just now."""
+    properties = PARAMETERS[job_type]["properties"]
+    formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
+    calls: dict[str, Callable[[Api], Any]] = {
+        "project": lambda client: client.get(project_path(slug))
+    }
+    calls["places"] = optional(_list(slug, "clusters"), {"results": [], "next": None})
+    for name in sorted(formats):
+        calls[name] = _list(slug, _LISTS[name])
+    dataset, twin = (
+        schemaform.given(texts, "parameters.dataset"),
+        schemaform.given(texts, "parameters.twin"),
+    )
+    if (
+        dataset
+        and "dataset" in formats
+        and properties.get("version", {}).get("x-of") == "dataset"
+        and texts.get("parameters.version", [""]) != [""]
+    ):
+        calls["versions"] = _or_nothing(
+            lambda client: client.get(
+                project_path(slug, "datasets", dataset), {"limit": VERSIONS_MAX}
+            )
+        )
+    if twin and "twin" in formats:
+        calls["definition"] = _or_nothing(
+            lambda client: client.get(project_path(slug, "twins", twin))
+        )
+    lacks = [
+        name
+        for name in PARAMETERS[job_type]["required"]
+        if not schemaform.given(texts, f"parameters.{name}")
+    ]
+    body = request_schema.body_of(job_type, texts)
+    calls["dry"] = (
+        (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
+    )
+    return calls
+
+
+def _list(slug: str, name: str) -> Callable[[Api], Any]:
+    return lambda client: client.get(project_path(slug, name), {"limit": LISTED_MAX})
+
+
+def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
+    """What a name that somebody typed leads to; nothing where there is no such thing."""
+
+    def made(client: Api) -> dict[str, Any]:
+        try:
+            return call(client)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return {}
+
+    return made
+
+
+def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """{"answer"} or {"refused"}; nothing for who may not submit."""
+    try:
+        return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
+    except Unavailable:
+        raise
+    except ApiError as error:
+        if error.status in (400, 413, 429):
+            return {"refused": error}
+        if error.status in (403, 409):
+            return {}
+        raise
+
+
+def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
+    """The form's fields, by where they stand."""
+    by_name = {field.name: field for field in made}
+    parameters = by_name["parameters"].fields
+    folded = [field for field in parameters if field.advanced]
+    common = [field for field in made if field.advanced]
+    return {
+        "fields": [field for field in parameters if not field.advanced],
+        "folded": folded,
+        "folded_summary": schemaform.summary(folded) if folded else "",
+        "folded_open": any(field.opened for field in folded),
+        "name": by_name["name"],
+        "resources": by_name["resources"],
+        "common": common,
+        "common_summary": schemaform.summary(common),
+        "common_open": any(
+            field.opened or (field.value and field.value != field.default) for field in common
+        ),
+    }
+
+
+def _faults(made: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+    """The messages at fields, for the box above the form."""
+    titles = {field.name: field.title for field in schemaform.names_of(made)}
+    return [
+        {"name": name, "title": titles.get(name, name), "message": message}
+        for name, message in errors.items()
+    ]

@@ -1,0 +1,1 @@
+"""State of the installation, for administrators."""

@@ -1,0 +1,162 @@
+"""The state of the installation as its page shows it: bars with their numbers, words for parts, limits and causes. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimir.frontend import text
+from mimir.frontend.pages.jobs.present import TYPES
+
+BAR_WIDTH = 132  # of a bar, in pixels of its drawing
+Row = Mapping[str, Any]
+
+PARTS = {
+    "web": "Web",
+    "frontend": "Frontend",
+    "dispatcher": "Dispatcher",
+    "reconciler": "Reconciler",
+    "database": "PostgreSQL",
+    "redis": "Valkey",
+    "storage": "Artifact storage",
+}
+STATES = {"alive": ("succeeded", "well"), "late": ("warn", "late"), "away": ("failed", "away")}
+SCOPES = {"global": "All jobs", "type": "Type", "project": "Project"}
+
+
+def look(system: Row) -> dict[str, Any]:
+    """The page's context from `GET /api/v1/system/`."""
+    headline = system["headline"]
+    workers = [_worker(row) for row in system["workers"]]
+    queues = [{**row, "word": str(row["priority"])} for row in system["queues"]]
+    return {
+        "headline": headline,
+        "well": headline["level"] == "ok",
+        "queues": queues,
+        "waiting": sum(row["length"] for row in queues),
+        "workers": workers,
+        "workers_total": system["workers_total"],
+        "workers_cut": max(system["workers_total"] - len(workers), 0),
+        "capacity": [_cluster(row) for row in system["capacity"]],
+        "failures": [{**row, "word": _words(row["reason"])} for row in system["failures"]],
+        "failures_total": sum(row["count"] for row in system["failures"]),
+        "parts": [_part(row) for row in system["components"]],
+        "limits": [_limit(row) for row in system["limits"]],
+        "storage": system["storage"],
+        "storage_bar": bar(_used(system["storage"]), system["storage"].get("artifact_total_bytes")),
+        "versions": system["versions"],
+        "version_list": list(system["versions"].items()),
+        "lag_seconds": system["reconcile"]["lag_seconds"],
+    }
+
+
+def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
+    """How much of a limit is used, as a bar; None where one of the two is not known."""
+    if used is None or not most:
+        return None
+    share = used / most
+    return {
+        "width": BAR_WIDTH,
+        "filled": round(min(max(share, 0), 1) * BAR_WIDTH, 1),
+        "percent": round(share * 100),
+        "tone": "failed" if share >= 0.95 else "warn" if share >= 0.85 else "run",
+    }
+
+
+def _worker(row: Row) -> dict[str, Any]:
+    """A running worker with its use against its limits."""
+    kind = TYPES.get(row["type"], row["type"])
+    return {
+        **row,
+        "title": row["name"] or f"{kind} {text.short_id(row['job'])}",
+        "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
+        "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
+        "cpu": _cpu(row["cpu_millicores"]),
+        "cpu_limit": _cpu(row["cpu_limit_millicores"]),
+    }
+
+
+def _cluster(row: Row) -> dict[str, Any]:
+    """A cluster's room: what its jobs asked for against what it has."""
+    rooms = [
+        (
+            "Jobs",
+            _counted(row["used_jobs"]),
+            _counted(row["jobs"]),
+            bar(row["used_jobs"], row["jobs"]),
+        ),
+        (
+            "CPU",
+            _cpu(row["used_cpu_millicores"]),
+            _cpu(row["cpu_millicores"]),
+            bar(row["used_cpu_millicores"], row["cpu_millicores"]),
+        ),
+        (
+            "Memory",
+            text.memory(row["used_memory_bytes"]),
+            text.memory(row["memory_bytes"]),
+            bar(row["used_memory_bytes"], row["memory_bytes"]),
+        ),
+    ]
+    if row["gpus"]:
+        rooms.append(
+            (
+                "GPUs",
+                _counted(row["used_gpus"]),
+                _counted(row["gpus"]),
+                bar(row["used_gpus"], row["gpus"]),
+            )
+        )
+    return {
+        **row,
+        "rooms": [
+            {"word": word, "used": used, "most": most, "bar": bar}
+            for word, used, most, bar in rooms
+        ],
+    }
+
+
+def _part(row: Row) -> dict[str, Any]:
+    """A part of the installation and its last beat."""
+    shape, word = STATES.get(row["state"], ("warn", str(row["state"])))
+    return {
+        **row,
+        "title": PARTS.get(row["component"], str(row["component"]).capitalize()),
+        "shape": shape,
+        "word": word,
+    }
+
+
+def _limit(row: Row) -> dict[str, Any]:
+    """How many jobs may run at once somewhere, and whether anything may."""
+    scope, key = row["scope"], str(row["key"] or "")
+    name = TYPES.get(key, key) if scope == "type" else key
+    return {
+        **row,
+        "word": f"{SCOPES.get(scope, scope)} {name}".strip()
+        if scope != "type"
+        else f"{name or 'Each type'} jobs",
+    }
+
+
+def _words(reason: str) -> str:
+    """A cause in words: out_of_memory is Out of memory."""
+    return reason.replace("_", " ").capitalize()
+
+
+def _used(storage: Row) -> int | None:
+    total, free = storage.get("artifact_total_bytes"), storage.get("artifact_free_bytes")
+    return None if total is None or free is None else total - free
+
+
+def _counted(value: int | None) -> str:
+    return "any number" if value is None else text.number(value)
+
+
+def _cpu(millicores: int | None) -> str:
+    """Cores: 1.7, 2."""
+    return (
+        ""
+        if millicores is None
+        else f"{millicores / 1000:.2g}"
+        if millicores < 10_000
+        else f"{millicores / 1000:.0f}"
+    )

@@ -1,0 +1,1 @@
+"""Pages of digital twins and their entities."""

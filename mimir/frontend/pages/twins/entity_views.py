@@ -1,0 +1,252 @@
+"""One entity of a twin: its values and where each comes from, edits, the history of a property, what it is related to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages.job import step_plot
+from mimir.frontend.pages.shell import cursor_of, page, project_path, together
+from mimir.frontend.pages.twins.present import (
+    NUMBERS,
+    entity_url,
+    source_shown,
+    touched,
+    typed,
+    value_row,
+    value_shown,
+)
+from mimir.frontend.session import signed_in
+from mimir.lib.clock import utc_now
+
+HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of everything
+REVISIONS = 8
+NOTE_CHARS_MAX = 1000
+Value = Mapping[str, Any]  # one of an entity's, as the API gives it
+_PREFIX = "v-"  # of the fields that hold values: a property may have any name
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """`/projects/<slug>/twins/<name>/entity/?type=&key=&property=&edit=1`. POST sets values over what updates report, or takes them away."""
+    kind, key = request.GET.get("type", ""), request.GET.get("key", "")
+    path, named = _path(slug, name, kind, key)
+    found = api(request).get(path, named)
+    form = Form()
+    if request.method == "POST":
+        form = _posted(request, found["values"])
+        made = _changed(
+            request,
+            found["values"],
+            form,
+            f"{path}overlay/?{urlencode(named)}",
+            entity_url(slug, name, kind, key),
+        )
+        if made is not None:
+            return made
+    chosen = _chosen(found["values"], request.GET.get("property", ""))
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        twin=lambda client: client.get(project_path(slug, "twins", name)),
+        changes=lambda client: client.get(f"{path}history/", {**named, "limit": CHANGES}),
+        history=_history(f"{path}history/", named, chosen, request.GET.get("cursor")),
+    )
+    rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
+    changes = touched(
+        got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None
+    )
+    editing = bool(form.values) or "edit" in request.GET
+    context = {
+        "twin": got["twin"],
+        "entity": found,
+        "kind": next(
+            (one for one in got["twin"]["types"] if one["name"] == kind),
+            {"name": kind, "title": ""},
+        ),
+        "here_url": entity_url(slug, name, kind, key),
+        "edit_url": entity_url(slug, name, kind, key, edit="1"),
+        "properties": [row for row in rows if not row["relation"]],
+        "relations": [row for row in rows if row["relation"]],
+        "revisions": changes[:REVISIONS],
+        "more_revisions": len(changes) > REVISIONS or got["changes"]["next"] is not None,
+        "chosen": _course(chosen, got["history"], slug, entity_url(slug, name, kind, key))
+        if chosen
+        else None,
+        "form": form,
+        "fields": _fields(found["values"], form) if editing else [],
+        "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
+    }
+    return page(
+        request,
+        "twins/entity.html",
+        context,
+        project=got["project"],
+        here="twins",
+        status=400 if form.bad else 200,
+    )
+
+
+def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
+    """The API's address by query: keys are free text, and a path cannot carry them all. Raises: ApiError 404 for one that names no entity."""
+    if not kind or not key:
+        raise ApiError(
+            404, "not_found", "The address names no entity: it has to say its type and its key."
+        )
+    return project_path(slug, "twins", name, "entity"), {"type": kind, "key": key}
+
+
+def _chosen(values: Sequence[Value], asked: str) -> Value | None:
+    """The property whose history is shown: the one asked for, else the first number that has a value. Raises: ApiError 404."""
+    if asked:
+        found = next((value for value in values if value["property"] == asked), None)
+        if found is None:
+            raise ApiError(
+                404, "not_found", f"Entities of this type have no property {asked[:100]}."
+            )
+        return found
+    known = [value for value in values if value["value"] is not None]
+    return next((value for value in known if value["type"] in NUMBERS), known[0] if known else None)
+
+
+def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: str | None) -> Any:
+    def call(client: Api) -> dict[str, Any]:
+        if chosen is None:
+            return {}
+        return client.get(
+            path, {**named, "property": chosen["property"], "limit": HISTORY, "cursor": cursor}
+        )
+
+    return call
+
+
+def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> dict[str, Any]:
+    """How the chosen property went: a plot of numbers, and each value with where it came from."""
+    changes = history["results"]
+    plots: list[step_plot.StepPlot | None] = []
+    if chosen["type"] in NUMBERS:
+        courses = {
+            "reported": step_plot.points_of(changes, "reported"),
+            "edited": step_plot.points_of(changes, "overlay"),
+        }
+        plots = [
+            step_plot.draw(courses, utc_now(), width=width)
+            for width in (step_plot.WIDE, step_plot.PHONE)
+        ]
+    older = cursor_of(history["next"])
+    return {
+        "name": chosen["property"],
+        "title": chosen["title"] or chosen["property"],
+        "unit": chosen["unit"],
+        "plots": list(zip(("only-wide", "only-phone"), plots, strict=False)) if any(plots) else [],
+        "rows": [
+            {
+                "value": value_shown(
+                    change["value"] if change["present"] else None, chosen["type"], chosen["unit"]
+                ),
+                "edit": change["layer"] == "overlay",
+                "present": change["present"],
+                "source": source_shown(change, slug),
+            }
+            for change in changes
+        ],
+        "older": f"{here}&{urlencode({'property': chosen['property'], 'cursor': older})}"
+        if older
+        else "",
+    }
+
+
+def _posted(request: HttpRequest, values: Sequence[Value]) -> Form:
+    """What was typed. A button beside a value (`take`) takes only its edit away."""
+    names = [_PREFIX + value["property"] for value in values]
+    taken = request.POST.get("take")
+    if taken is None:
+        form = Form.posted(request.POST, *names, "note")
+        form.values = {name: value.replace("\r\n", "\n") for name, value in form.values.items()}
+        return form
+    before = _edits(values)
+    return Form(
+        {**before, _PREFIX + taken: "", "note": ""}
+        if _PREFIX + taken in before
+        else {**before, "note": ""}
+    )
+
+
+def _edits(values: Sequence[Value]) -> dict[str, str]:
+    """The edits there are, as the fields of the form hold them; empty where what updates report stands."""
+    return {
+        _PREFIX + value["property"]: typed(value["overlay"]["value"]).strip()
+        if value["overlay"]
+        else ""
+        for value in values
+    }
+
+
+def _changed(
+    request: HttpRequest, values: Sequence[Value], form: Form, path: str, here: str
+) -> HttpResponse | None:
+    """Back to the entity once its edits are as the form has them; None when the form has to be shown again."""
+    before = _edits(values)
+    wanted = {
+        value["property"]: _given(form.value(name), value["type"]) if form.value(name) else None
+        for value in values
+        if form.value(name := _PREFIX + value["property"]) != before[name]
+    }
+    if not wanted:
+        if not form.value("note"):
+            return HttpResponseRedirect(here)
+        form.errors["note"] = "No value differs, so there is nothing that this note would explain."
+        return None
+    body = {"values": wanted, **({"note": form.value("note")} if form.value("note") else {})}
+    try:
+        api(request).patch(path, body)
+    except ApiError as error:
+        if error.status not in (400, 409):
+            raise
+        form.refused(
+            error, {"note": "note", **{f"values.{name}": _PREFIX + name for name in wanted}}
+        )
+        return None
+    return HttpResponseRedirect(here)
+
+
+def _given(words: str, kind: str) -> Any:
+    """What was typed as JSON; words that do not fit stay words, and the API says what would."""
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(words, words)
+    if kind not in NUMBERS:
+        return words
+    try:
+        return int(words)
+    except ValueError:
+        pass  # not a whole one
+    try:
+        number = float(words)
+    except ValueError:
+        return words
+    return number if math.isfinite(number) else words
+
+
+def _fields(values: Sequence[Value], form: Form) -> list[dict[str, Any]]:
+    """The form's fields, with what is reported beside each."""
+    if not form.values:
+        form.values = {**_edits(values), "note": ""}
+    return [
+        {
+            "field": form[_PREFIX + value["property"]],
+            "label": value["title"] or value["property"],
+            "type": value["type"],
+            "unit": value["unit"],
+            "mode": "decimal" if value["type"] in NUMBERS else "",
+            "long": "\n" in form.value(_PREFIX + value["property"]),
+            "reported": value_shown(value["reported"], value["type"], value["unit"]),
+            "edited": value["overlay"] is not None,
+        }
+        for value in values
+    ]

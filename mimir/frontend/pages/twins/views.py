@@ -1,0 +1,245 @@
+"""Twins: what there is, a new one, and the definition of one, from an example made from a dataset's columns."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_GET, require_http_methods
+
+from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.forms import Form
+from mimir.frontend.pages import editor
+from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
+from mimir.frontend.pages.twins.present import twin_url
+from mimir.frontend.session import signed_in
+
+EXAMPLE_COLUMNS_MAX = 40
+_FIELDS = {"name": "name"}
+_KEY_NAMES = re.compile(r"(^|_)(id|key|code|name|number)$", re.IGNORECASE)
+_TYPES = (  # of columns as DuckDB names them, and of properties
+    (re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?", re.IGNORECASE), "integer"),
+    (re.compile(r"DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE), "number"),
+    (re.compile(r"BOOLEAN", re.IGNORECASE), "boolean"),
+    (re.compile(r"DATE", re.IGNORECASE), "date"),
+    (re.compile(r"TIMESTAMP.*", re.IGNORECASE), "datetime"),
+)
+_PLAIN: dict[str, Any] = {
+    "types": [
+        {
+            "name": "station",
+            "title": "Station",
+            "key": {"name": "station_id"},
+            "properties": [
+                {"name": "label", "type": "string"},
+                {"name": "temperature", "type": "number", "unit": "°C"},
+                {"name": "in_service", "type": "boolean"},
+            ],
+            "relations": [{"name": "next_station", "title": "Next station", "to": "station"}],
+        }
+    ]
+}
+
+
+@require_GET
+@signed_in
+def twins(request: HttpRequest, slug: str) -> HttpResponse:
+    """The list, by name."""
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        twins=lambda client: client.get(
+            project_path(slug, "twins"), {"cursor": request.GET.get("cursor"), "limit": 50}
+        ),
+    )
+    context = {"rows": got["twins"]["results"], "older": cursor_of(got["twins"]["next"])}
+    return page(request, "twins/list.html", context, project=got["project"], here="twins")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/projects/<slug>/twins/new/?dataset=`: the editor begins with a definition that can be used."""
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": 50}),
+    )
+    asked = request.GET.get("dataset", "")
+    if request.method == "POST":
+        form = Form.posted(request.POST, "name", "definition", "etag")
+        if request.POST.get("then") != "check":
+            form.require("name", "Give the twin a name, for example stations.")
+        made = _saved(
+            request,
+            slug,
+            form,
+            lambda client, body: client.post(
+                project_path(slug, "twins"), {"name": form.value("name"), **body}
+            ),
+        )
+        if made is not None:
+            return made
+    else:
+        columns = _columns(request, slug, asked)
+        form = Form(
+            {
+                "name": "",
+                "definition": editor.written(example(asked, columns) if columns else _PLAIN),
+                "etag": "",
+            }
+        )
+    context = {
+        "new": True,
+        "asked": asked,
+        "datasets": [row["name"] for row in got["datasets"]["results"]],
+    }
+    return _editor(request, got["project"], form, context)
+
+
+def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, Any]]:
+    """The columns of a dataset's newest version; none without such a dataset."""
+    if not dataset:
+        return []
+    found = together(
+        request,
+        dataset=optional(
+            lambda client: client.get(project_path(slug, "datasets", dataset), {"limit": 1}), {}
+        ),
+    )["dataset"]
+    versions = found.get("versions") or [{"schema": []}]
+    return list(versions[0]["schema"])
+
+
+def example(dataset: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """A definition with one entity type whose properties are a dataset's columns; the key is the column that looks most like one."""
+    fitting = [
+        column for column in columns if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", column["name"])
+    ]
+    keys = [column for column in fitting if _KEY_NAMES.search(column["name"])] or fitting
+    key = keys[0]["name"] if keys else "id"
+    kind = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:99].rstrip("_") or "entity"
+    return {
+        "types": [
+            {
+                "name": kind if not kind[0].isdigit() else f"t_{kind}",
+                "key": {"name": key},
+                "properties": [
+                    {"name": column["name"], "type": _property_type(column["type"])}
+                    for column in fitting[:EXAMPLE_COLUMNS_MAX]
+                    if column["name"] != key
+                ],
+            }
+        ]
+    }
+
+
+def _property_type(column_type: str) -> str:
+    return next((name for pattern, name in _TYPES if pattern.fullmatch(column_type)), "string")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """`/projects/<slug>/twins/<name>/definition/`. Whoever saved meanwhile is not overwritten: the form carries the ETag it was read with."""
+    form = Form.posted(request.POST, "definition", "etag", "unit_changes")
+    form.values["name"] = name
+    path = project_path(slug, "twins", name)
+    if request.method == "POST":
+        headers = {"If-Match": form.value("etag")} if form.value("etag") else None
+        made = _saved(
+            request,
+            slug,
+            form,
+            lambda client, body: client.put(f"{path}definition/", body, headers=headers),
+        )
+        if made is not None:
+            return made
+    got = together(
+        request,
+        project=lambda client: client.get(project_path(slug)),
+        twin=lambda client: client.get_with_etag(path),
+    )
+    found, etag = got["twin"]
+    context: dict[str, Any] = {"new": False, "twin": found, "newest": found["definition_number"]}
+    if request.method != "POST":
+        form.values |= {"definition": editor.written(found["definition"]), "etag": etag}
+    elif "changed_meanwhile" in form.values:
+        form.general.append(
+            f"Somebody saved definition {found['definition_number']} while you edited. See both below, then save yours as the next one."
+        )
+        form.values["etag"] = etag
+        context["theirs"] = editor.written(found["definition"])
+    return _editor(request, got["project"], form, context)
+
+
+def _editor(
+    request: HttpRequest, project: dict[str, Any], form: Form, context: Mapping[str, Any]
+) -> HttpResponse:
+    """The page around the editor."""
+    only_checked = bool(form.values.get("checked"))
+    shown = {
+        "form": form,
+        "refused": form.bad and not only_checked,
+        "faults": editor.faults(form),
+        "okay": only_checked and not form.bad,
+        "unit_changed": bool(form.values.get("unit_changed")),
+        "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"]
+        and project["status"] == "active",
+        "unchanged": not context["new"] and request.GET.get("unchanged") == str(context["newest"]),
+        **context,
+    }
+    return page(
+        request,
+        "twins/definition.html",
+        shown,
+        project=project,
+        here="twins",
+        status=400 if shown["refused"] else 200,
+    )
+
+
+def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpResponse | None:
+    """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
+    definition = editor.read(request, form)
+    if request.POST.get("then") == "check":
+        form.values["checked"] = "1"
+        if not form.bad:
+            _check(api(request), slug, form, definition)
+        return None
+    if form.bad:
+        return None
+    try:
+        choice = request.POST.get("unit_changes", "")
+        made = send(
+            api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})}
+        )
+    except ApiError as error:
+        if error.status not in (400, 409, 412, 413):
+            raise
+        if error.status == 412:
+            form.values["changed_meanwhile"] = "1"
+        else:
+            editor.refused(form, error, _FIELDS)
+            form.values["unit_changed"] = "1" if error.code == "unit_changed" else ""
+        return None
+    if _base_number(form.value("etag")) == str(made["definition_number"]):
+        return HttpResponseRedirect(
+            f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}"
+        )
+    return HttpResponseRedirect(twin_url(slug, made["name"]))
+
+
+def _base_number(etag: str) -> str:
+    """The number of the definition that was edited: `"3"` or `"3~<hash of its representation>"`."""
+    return etag.removeprefix("W/").strip('"').partition("~")[0]
+
+
+def _check(client: Api, slug: str, form: Form, definition: Any) -> None:
+    """Put what the API finds wrong with a definition at its paths; nothing is saved."""
+    found = client.post(project_path(slug, "twins", "validate"), {"definition": definition})
+    for fault in found["errors"]:
+        path = str(fault["path"])
+        form.errors[path if path.startswith("definition") else f"definition.{path}".rstrip(".")] = (
+            str(fault["message"])
+        )

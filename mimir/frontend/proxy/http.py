@@ -1,0 +1,204 @@
+"""One HTTP request through to the orchestrator and back, streamed both ways: never more of a body in memory than a few pieces."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import structlog
+
+from mimir.frontend.proxy.rules import Target, proof_of, request_headers, response_headers
+from mimir.frontend.proxy.slots import TOTAL
+from mimir.lib.asgi import Header, Scope, Send, header, send_json_error
+from mimir.lib.bodies import (
+    SMALL_BYTES,
+    STRANGER_BYTES_MAX,
+    ClientGone,
+    Pieces,
+    body_length,
+    too_large,
+)
+from mimir.lib.errors import MimirError
+
+_log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 120.0  # of silence; the API's own long reads end at 30, an upload is checked before it is answered
+UPLOAD_READ_SECONDS = 600.0
+WRITE_SECONDS = 60.0  # of an orchestrator that does not read
+RETRY_SECONDS = 2
+_LIMITS = httpx.Limits(
+    max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0
+)  # uvicorn hangs up after 5 s idle
+_BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class ProxyBody:
+    """A request's body for the orchestrator. `length`: None when it is not known, 0 when there is none; `start`: what has come of it."""
+
+    def __init__(self, pieces: Pieces, length: int | None, start: bytes) -> None:
+        self.length, self._pieces, self._start = length, pieces, start
+        self._done = asyncio.Event()
+        if pieces.complete:
+            self._done.set()
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Its pieces: the next is taken from the client only when the last has been passed on. Raises: ClientGone, MimirError."""
+        try:
+            if self._start:
+                yield self._start
+            async for piece in self._pieces:
+                yield piece
+        finally:
+            self._done.set()
+
+    async def client_gone(self) -> None:
+        """Returns when the client has hung up. Takes over the body's reading once nobody wants more of it."""
+        await self._done.wait()
+        while (await self._pieces.receive())["type"] != "http.disconnect":
+            pass
+
+
+async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> ProxyBody:
+    """The body of a request, whole where it is small: a slow client gets no slot before that. Raises: ClientGone, MimirError."""
+    length = body_length(scope)
+    limit = SMALL_BYTES if has_credentials else STRANGER_BYTES_MAX
+    if length is not None and length > pieces.max_bytes:
+        raise too_large(pieces.max_bytes)
+    if length is not None and length > limit and has_credentials:
+        return ProxyBody(pieces, length, b"")
+    if length is not None and length > limit:
+        raise too_large(limit)
+    start = await pieces.collect(limit)
+    if pieces.complete:
+        return ProxyBody(pieces, len(start), start)
+    if not has_credentials:
+        raise too_large(limit)
+    return ProxyBody(pieces, None, start)
+
+
+class HttpProxy:
+    """The connections to one orchestrator."""
+
+    def __init__(
+        self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS
+    ) -> None:
+        self._url = httpx.URL(url)
+        self._keys = keys
+        self._read_seconds = read_seconds
+        self._transport: httpx.AsyncHTTPTransport | None = None
+
+    async def close(self) -> None:
+        """Close every connection; a later request opens new ones."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
+
+    async def forward(
+        self, scope: Scope, body: ProxyBody, send: Send, *, where: Target, credentials: list[Header]
+    ) -> None:
+        """Pass the request on with `credentials` (Authorization or Cookie), and the answer back. A client that hangs up ends both."""
+        relay = asyncio.create_task(self._relay(scope, body, send, where, credentials))
+        watch = asyncio.create_task(body.client_gone())
+        try:
+            await asyncio.wait((relay, watch), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (watch, relay):
+                task.cancel()
+            await asyncio.gather(relay, watch, return_exceptions=True)
+        if (
+            not relay.cancelled()
+            and (error := relay.exception()) is not None
+            and not isinstance(error, ClientGone)
+        ):
+            raise error
+
+    async def _relay(
+        self, scope: Scope, body: ProxyBody, send: Send, where: Target, credentials: list[Header]
+    ) -> None:
+        try:
+            response = await self._ask(scope, body, credentials)
+        except MimirError as error:
+            await send_json_error(send, error, close=False)
+            return
+        except httpx.TransportError as error:
+            _log.warning("orchestrator_away", path=scope["path"], error=type(error).__name__)
+            await send_json_error(send, _unavailable(error))
+            return
+        try:
+            headers = response_headers(response.headers.raw, where)
+            await send(
+                {"type": "http.response.start", "status": response.status_code, "headers": headers}
+            )
+            async for part in response.aiter_raw():
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except httpx.TransportError as error:
+            # Without the last message the server breaks the connection: the client sees that the answer is not whole.
+            _log.warning("answer_broken", path=scope["path"], error=type(error).__name__)
+        finally:
+            await response.aclose()
+
+    async def _ask(
+        self, scope: Scope, body: ProxyBody, credentials: list[Header]
+    ) -> httpx.Response:
+        """The answer's head. A request without a body is tried once more when a kept connection turns out to be closed."""
+        transport = self._transport = self._transport or self._new_transport()
+        try:
+            return await transport.handle_async_request(self._request(scope, body, credentials))
+        except _BROKEN:
+            if scope["method"] not in _REPEATABLE or body.length != 0:
+                raise
+        return await transport.handle_async_request(self._request(scope, body, credentials))
+
+    def _new_transport(self) -> httpx.AsyncHTTPTransport:
+        # Certificates take a fifth of a second to load: not where none will be looked at.
+        return httpx.AsyncHTTPTransport(
+            limits=_LIMITS, trust_env=False, verify=self._url.scheme == "https"
+        )
+
+    def _request(self, scope: Scope, body: ProxyBody, credentials: list[Header]) -> httpx.Request:
+        headers = [
+            *request_headers(scope["headers"]),
+            *credentials,
+            (b"host", header(scope, b"host").encode("latin-1")),
+        ]
+        headers.append(proof_of(scope, self._keys))
+        if body.length or _declares_length(scope):
+            headers.append((b"content-length", str(body.length).encode()))
+        query = scope.get("query_string", b"")
+        read_seconds = (
+            self._read_seconds if body.length == 0 else max(self._read_seconds, UPLOAD_READ_SECONDS)
+        )
+        return httpx.Request(
+            scope["method"],
+            self._url,
+            headers=headers,
+            content=body.parts() if body.length != 0 else None,
+            extensions={
+                # The request line as it was checked: httpx would spell it its own way.
+                "target": scope["raw_path"] + (b"?" + query if query else b""),
+                "timeout": {
+                    "connect": CONNECT_SECONDS,
+                    "pool": CONNECT_SECONDS,
+                    "read": read_seconds,
+                    "write": WRITE_SECONDS,
+                },
+            },
+        )
+
+
+def _declares_length(scope: Scope) -> bool:
+    names = {name.lower() for name, _ in scope["headers"]}
+    return b"content-length" in names and b"transfer-encoding" not in names
+
+
+def _unavailable(error: httpx.TransportError) -> MimirError:
+    late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+    what = "did not answer in time" if late else "does not answer"
+    return MimirError(
+        f"The orchestrator {what}. Try again in a moment; jobs that run go on.",
+        code="unavailable",
+        status=504 if late else 503,
+        retry_after_seconds=RETRY_SECONDS,
+    )
