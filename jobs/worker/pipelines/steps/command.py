@@ -161,7 +161,7 @@ def _check_exit(code: int) -> None:
 def _shell_signal(code: int) -> str:
     """Name the signal of an exit code above 128: a shell returns 128 plus the signal's number."""
     try:
-        return f" (its program was ended by {signal.Signals(code - 128).name})"
+        return f" (signal {signal.Signals(code - 128).name})"
     except ValueError:
         return ""
 
