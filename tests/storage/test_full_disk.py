@@ -20,7 +20,7 @@ from mimir.api import errors as api_errors
 from mimir.api.errors import as_mimir_error
 from mimir.lib import disks
 from monitoring import readiness
-from projects.parsing import process as parsing_process
+from projects.parsing import child_process
 from tests.api.caller import Caller
 from tests.launchers.test_process import _spec, launcher  # noqa: F401 - a fixture
 from tests.support import make
@@ -83,7 +83,7 @@ def test_an_upload_onto_such_a_disk_is_told_and_works_afterwards(
         elif place == "spool":
             patched.setattr(TemporaryUploadedFile, "__init__", _raising(number))
         else:
-            patched.setattr(parsing_process.tempfile, "mkdtemp", _raising(number))
+            patched.setattr(child_process.tempfile, "mkdtemp", _raising(number))
         _told(_upload(caller), status, code)
     assert _upload(caller).status_code == 201
 
@@ -96,7 +96,7 @@ def test_a_preview_without_scratch_space_is_told(
     assert _upload(caller).status_code == 201
     path = "projects/demo/datasets/t/versions/1/rows/"
     with monkeypatch.context() as patched:
-        patched.setattr(parsing_process.tempfile, "mkdtemp", _raising(number))
+        patched.setattr(child_process.tempfile, "mkdtemp", _raising(number))
         _told(caller.get(path), status, code)
     assert caller.get(path).status_code == 200
 
@@ -108,10 +108,10 @@ def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
     """The parsing child cannot write its answer: seen from here it just ends."""
     with monkeypatch.context() as patched:
         patched.setattr(
-            parsing_process,
+            child_process,
             "_outcome",
-            lambda scratch, limits, _code, _breach, cpu: parsing_process.Outcome(
-                parsing_process.End.CRASH, 1, cpu, {}, ""
+            lambda scratch, limits, _code, _breach, cpu: child_process.Outcome(
+                child_process.End.CRASH, 1, cpu, {}, ""
             ),
         )
         patched.setattr(disks.tempfile, "TemporaryFile", _raising(errno.ENOSPC))
