@@ -349,7 +349,7 @@ def test_a_version_that_came_meanwhile_is_not_passed_over(
 def test_a_project_without_room_takes_no_joined_table(caller: Caller, settings: Any) -> None:
     _accepted(caller, b"n\n1\n")
     staged = _stage(caller, b"n\n2\n").json()
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     settings.ENV = dataclasses.replace(
         settings.ENV, project_bytes_max=caller.get("projects/demo/").json()["stored_bytes"] + 5
     )

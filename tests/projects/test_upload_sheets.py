@@ -175,7 +175,7 @@ def test_a_refused_transaction_leaves_the_staged_file_alone(
 
 def test_copies_count_before_they_are_stored(caller: Caller, settings: Any) -> None:
     staged = _stage(caller)
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=2 * len(BOOK))
     answer = _accept(caller, staged, (TRIPS, "a"), (ODD, "b"), ("Notes", "c"))
     assert (answer.status_code, answer.json()["code"]) == (413, "quota_exceeded")

@@ -76,7 +76,7 @@ def test_no_writer_holds_more_than_a_part_and_a_piece(
             ahead.append(given - sent)
             yield b"x" * 1024**2
 
-    def put(name: str, upload_id: str, number: int, part: bytes) -> dict[str, Any]:
+    def put(name: str, upload_id: str, number: int, part: bytes) -> Any:
         nonlocal sent
         sent += len(part)
         return real(name, upload_id, number, part)
@@ -123,7 +123,7 @@ def test_a_write_that_cannot_be_made_says_so_and_leaves_nothing(
     assert len([one for one in buckets.requests() if one[0] == "PUT"]) <= 3, "tries are bounded"
     buckets.order()
     assert _listed(store) == []
-    assert store.unfinished_abort(utc_now().replace(year=9999)) == 0, "its parts are left"
+    assert store.abort_unfinished(utc_now().replace(year=9999)) == 0, "its parts are left"
 
 
 def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Bucket) -> None:
@@ -135,7 +135,7 @@ def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Buck
     with pytest.raises(TooLarge):
         artifacts.write("datasets/p/x", Broken(b""))
     assert _listed(store) == []
-    assert store.unfinished_abort(utc_now().replace(year=9999)) == 0
+    assert store.abort_unfinished(utc_now().replace(year=9999)) == 0
 
 
 def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on(
