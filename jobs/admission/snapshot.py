@@ -28,8 +28,9 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from jobs.admission.decide import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
-from jobs.contract import INFRASTRUCTURE, JobStatus, Priority
+from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
+from jobs.reasons import UNCOUNTED_REASONS
 from projects.models import ProjectStatus
 
 
@@ -153,7 +154,7 @@ def queued_count(*, project_id: UUID) -> int:
 def _waiting() -> tuple[Candidate, ...]:
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     lost = Attempt.objects.filter(
-        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE
+        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS
     )
     # Read only for retried jobs: free for thousands that wait for their first worker.
     lost_on = Case(
