@@ -52,15 +52,18 @@ def snap(
     *waiting: Candidate,
     now: float = 100.0,
     capacities: tuple[ClusterCapacity, ...] = (CAPACITY,),
-    **fields: object,
+    allocations: tuple[Allocation, ...] = (),
+    limits: Limits | None = None,
+    **seconds: float,
 ) -> Snapshot:
     return Snapshot(
         now=now,
         capacities=capacities,
-        allocations=fields.pop("allocations", ()),
+        allocations=allocations,
         waiting=waiting,
-        **fields,
-    )  # type: ignore[arg-type]
+        limits=limits or Limits(),
+        **seconds,
+    )
 
 
 def names(decision_ids: object) -> list[int]:
