@@ -7,8 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mimir.lib.schemas.sql import BadQuery, parse_query
 from mimir.lib.schemas.sqlguard import text_complaint
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from projects.parsing import child_process, definition_check
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.slots import Busy, Kind, Owner, Slots
