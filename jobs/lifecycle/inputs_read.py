@@ -7,7 +7,7 @@ from uuid import UUID
 from jobs.models import Job
 from mimir.lib.errors import Conflict, NotFound
 from projects.models import DatasetVersion, ModelVersion, PipelineVersion
-from projects.storage import files as storage
+from projects.storage import artifacts
 from projects.twins.document import twin_state_document
 
 
@@ -50,8 +50,8 @@ def input_content(job: Job, name: str) -> InputContent:
         version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
         key, size_bytes, sha256 = _stored(version)
         try:
-            size = storage.object_size(key)
-            file = storage.object_open(key)
+            size = artifacts.size(key)
+            file = artifacts.open_file(key)
         except FileNotFoundError as error:
             raise Conflict(
                 "The file of this input is not in the artifact storage.", code="content_missing"

@@ -7,7 +7,7 @@ from typing import Any
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.read import Reading
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier
-from projects.parsing.profile import Budget
+from projects.parsing.column_profile import Budget
 
 CELLS_MAX, COLUMNS_MAX = (
     12_000_000,

@@ -7,7 +7,7 @@ from projects.core.connection import connection_release
 from projects.datasets.read import dataset_version_table, reader_of
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import runner
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -44,7 +44,7 @@ def dataset_profile(
 
 def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[dict[str, object]], str]:
     try:
-        profile = runner.profile(table, scratch_dir=storage.scratch_dir(), owner=owner)
+        profile = runner.profile(table, scratch_dir=artifacts.scratch_dir(), owner=owner)
     except runner.Interrupted as error:
         raise runner.Busy(
             f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60

@@ -17,7 +17,7 @@ from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.datasets.read import dataset_version_get, dataset_version_table
-from projects.datasets.upload_versions import (
+from projects.datasets.upload_storage import (
     NewVersion,
     file_facts,
     reading_facts,
@@ -29,7 +29,7 @@ from projects.datasets.upload_versions import (
 from projects.datasets.write import current_version_changed
 from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.parsing import runner
-from projects.storage import files as storage
+from projects.storage import artifacts
 from projects.storage.quota import QuotaExceeded, storage_demand
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def dataset_upload(
     with (
         _at_file(),
         runner.imported(
-            path, options=options.given(), scratch_dir=storage.scratch_dir(), owner=owner
+            path, options=options.given(), scratch_dir=artifacts.scratch_dir(), owner=owner
         ) as found,
     ):
-        stored = storage.object_save(storage.object_key(project.id, version_id), file)
+        stored = artifacts.put(artifacts.object_key(project.id, version_id), file)
         table = table_save(project, found, also=[stored.key])
     made = NewVersion(
         name, version_id, {**reading_facts(found), **file_facts(stored), **table_facts(table)}
@@ -124,7 +124,7 @@ def upload_stage(
     reading, fault = _inspected(
         upload.path, options, runner.Owner(str(user.pk), str(project.id)), sample=False
     )
-    stored = storage.object_save(storage.object_key(project.id, upload_id), upload.file)
+    stored = artifacts.put(artifacts.object_key(project.id, upload_id), upload.file)
     return StagedUpload.objects.create(
         id=upload_id,
         project=project,
@@ -167,7 +167,7 @@ def upload_accept(
     with (
         upload_file(upload) as path,
         runner.imported(
-            path, options=upload.options, scratch_dir=storage.scratch_dir(), owner=owner
+            path, options=upload.options, scratch_dir=artifacts.scratch_dir(), owner=owner
         ) as found,
     ):
         table = table_save(upload.project, found)
@@ -193,7 +193,7 @@ def upload_append(
     base = dataset_version_get(project=project, name=name)
     if base.number != to:
         raise current_version_changed(name, to)
-    scratch, owner = storage.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
+    scratch, owner = artifacts.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
     connection_release()
     with (
         upload_file(upload) as path,
@@ -211,7 +211,7 @@ def upload_append(
         ):
             storage_demand(project, whole.stat().st_size)
             with whole.open("rb") as file:
-                stored = storage.object_save(storage.object_key(project.id, uuid7()), file)
+                stored = artifacts.put(artifacts.object_key(project.id, uuid7()), file)
     warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
     facts = {
         "format": DataFormat.PARQUET,
@@ -230,7 +230,7 @@ def upload_append(
         make_current=make_current,
         follows=to,
     )
-    storage.object_discard(upload.storage_key)
+    artifacts.discard(upload.storage_key)
     return versions[0]
 
 
@@ -276,7 +276,7 @@ def upload_delete(*, upload: StagedUpload) -> None:
     """Remove a staged upload and its file, unless it was accepted meanwhile."""
     deleted, _ = StagedUpload.objects.filter(id=upload.id).delete()
     if deleted and not DatasetVersion.objects.filter(id=upload.id).exists():
-        storage.object_discard(upload.storage_key)
+        artifacts.discard(upload.storage_key)
 
 
 def expired_uploads_sweep() -> int:
@@ -317,7 +317,7 @@ def _inspected(
     path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool
 ) -> tuple[dict[str, Any] | None, str]:
     """What was found, as `reading` of a staged upload, or why it cannot be read; then the sheets stay, so that another one can be chosen."""
-    scratch = storage.scratch_dir()
+    scratch = artifacts.scratch_dir()
     try:
         found = runner.inspect(
             path,

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
-class Remembered(Generic[Value]):
+class ExpiringCache(Generic[Value]):
     """The newest values by key, at most `entries` of them and `weight` in all, each for `seconds`. Safe for threads."""
 
     entries: int

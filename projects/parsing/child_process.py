@@ -25,7 +25,7 @@ _WATCH_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one child may use. `resident_bytes` is watched from outside; the child sets the others itself (`confine.py`)."""
+    """What one child may use. `resident_bytes` is watched from outside; the child sets the others itself (`sandbox.py`)."""
 
     seconds: float
     cpu_seconds: int

@@ -12,8 +12,8 @@ from typing import Any
 
 from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.sqlguard import definition_complaints
-from projects.parsing.process import End, Limits, Outcome, run_child
-from projects.parsing.remembered import Remembered
+from projects.parsing.cache import ExpiringCache
+from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
 
 SECONDS_MAX = 30
@@ -30,7 +30,9 @@ LIMITS = Limits(
 _REMEMBERED_BYTES = 8 * _MIB
 _NOBODY = Owner()
 _slots = definition_slots()
-_answers: Remembered["Checked"] = Remembered(entries=500, weight=_REMEMBERED_BYTES, seconds=3600)
+_answers: ExpiringCache["Checked"] = ExpiringCache(
+    entries=500, weight=_REMEMBERED_BYTES, seconds=3600
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which stored objects some version still needs."""
+"""Look up which stored objects a version or a staged upload still refers to."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,10 @@ from projects.models import DatasetVersion, ModelVersion, StagedUpload
 
 
 def storage_keys_referenced(keys: Collection[str]) -> set[str]:
-    """Those of `keys` that a version points at. Whoever sweeps objects asks here first: an artifact may be a version too."""
+    """Return those of `keys` that a version or a staged upload refers to.
+
+    Every sweep of objects must ask this first: the artifact of a job can be a version, too.
+    """
     found: set[str] = set()
     for rows in (DatasetVersion.objects, ModelVersion.objects, StagedUpload.objects):
         found |= set(rows.filter(storage_key__in=keys).values_list("storage_key", flat=True))

@@ -14,7 +14,7 @@ from projects.core.access import demand_active
 from projects.datasets.write import version_create
 from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
 from projects.parsing import runner
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -34,7 +34,7 @@ def upload_file(upload: StagedUpload) -> Iterator[str]:
     """The path of a staged file on this machine. Raises: Conflict."""
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(storage.local_path(upload.storage_key))
+            path = stack.enter_context(artifacts.local_path(upload.storage_key))
             with open(path, "rb"):
                 pass
         except FileNotFoundError as error:
@@ -47,16 +47,16 @@ def upload_file(upload: StagedUpload) -> Iterator[str]:
 
 def table_save(
     project: Project, found: runner.ReadFile, *, also: Sequence[str] = ()
-) -> storage.Stored | None:
+) -> artifacts.Stored | None:
     """Store the table under a key of its own; where that fails, the objects `also` are discarded too."""
     if found.table is None:
         return None
     try:
         with found.table.open("rb") as file:
-            return storage.object_save(storage.object_key(project.id, uuid7()), file)
+            return artifacts.put(artifacts.object_key(project.id, uuid7()), file)
     except BaseException:
         for key in also:
-            storage.object_discard(key)
+            artifacts.discard(key)
         raise
 
 
@@ -72,13 +72,13 @@ def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
     }
 
 
-def file_facts(file: storage.Stored | StagedUpload) -> dict[str, Any]:
+def file_facts(file: artifacts.Stored | StagedUpload) -> dict[str, Any]:
     """The fields of a version that name its file as sent."""
     key = file.storage_key if isinstance(file, StagedUpload) else file.key
     return {"size_bytes": file.size_bytes, "sha256": file.sha256, "storage_key": key}
 
 
-def table_facts(table: storage.Stored | None) -> dict[str, Any]:
+def table_facts(table: artifacts.Stored | None) -> dict[str, Any]:
     """The fields of a version that name its table."""
     if table is None:
         return {}
@@ -94,7 +94,7 @@ def versions_commit(
     made: Sequence[NewVersion],
     user: "User",
     *,
-    discard: Sequence[storage.Stored | None],
+    discard: Sequence[artifacts.Stored | None],
     make_current: bool,
     staged: UUID | None = None,
     follows: int = 0,
@@ -122,6 +122,6 @@ def versions_commit(
     except MimirError:
         for stored in discard:
             if stored is not None:
-                storage.object_discard(stored.key)
+                artifacts.discard(stored.key)
         raise
     return [by_id[one.id] for one in made]

@@ -11,7 +11,7 @@ from mimir.lib.errors import Conflict, NotFound
 from projects.core.access import demand_active
 from projects.core.uses import USES_MAX, Use, dataset_uses, dataset_version_uses
 from projects.models import Dataset, DatasetVersion, VersionSource
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 
 class InUse(Conflict):
@@ -121,7 +121,7 @@ def _delete(versions: Sequence[DatasetVersion]) -> None:
 
     def discard() -> None:
         for key in keys:
-            storage.object_discard(key)
+            artifacts.discard(key)
 
     transaction.on_commit(discard, robust=True)
 
