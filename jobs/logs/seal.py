@@ -25,7 +25,7 @@ from jobs.logs.store import WINDOW_BYTES, LogDamaged, chunk_pieces
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ def log_seal(*, attempt_id: UUID) -> bool:
         crash_point("log.after_object_before_pointer")
         won = _point_to(attempt_id, name, index)
     except (OSError, LogDamaged):
-        storage.object_discard(name)
+        artifacts.discard(name)
         if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
             return False  # another sealer was faster and deleted the rows
         Attempt.objects.filter(id=attempt_id).update(
@@ -75,13 +75,13 @@ def log_seal(*, attempt_id: UUID) -> bool:
         )
         raise
     if not won:
-        storage.object_discard(name)
+        artifacts.discard(name)
     return won
 
 
 def log_objects_sweep(older_than_seconds: float) -> int:
     """Remove unreferenced objects not written for the given time; return the number removed."""
-    names = storage.keys_older_than(
+    names = artifacts.keys_older_than(
         utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT
     )
     removed = 0
@@ -137,15 +137,15 @@ def _object_name(attempt_id: UUID) -> str:
 
 
 def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
-    saved = storage.artifacts().save(name, _Stream(blocks, name))
+    saved = artifacts.backend().save(name, _Stream(blocks, name))
     if saved != name:
-        storage.object_discard(saved)
+        artifacts.discard(saved)
         raise OSError(f"the object {name} already exists")
     try:
-        path = Path(storage.artifacts().path(name))
+        path = Path(artifacts.backend().path(name))
     except NotImplementedError:
         return  # an object store's answer means that the object is durable
-    root = Path(storage.artifacts().path(""))
+    root = Path(artifacts.backend().path(""))
     for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
         _fsync(entry)
 

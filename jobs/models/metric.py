@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Metric(StrEnum):
-    """Quantities counted for `/metrics`; docs/metrics.md lists their Prometheus names."""
+    """Quantities counted for `/metrics`; docs/how-to/monitor.md lists their Prometheus names."""
 
     SUBMITTED = "submitted"
     FINISHED = "finished"  # jobs by final status; label: the reason
