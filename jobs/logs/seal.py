@@ -177,7 +177,7 @@ def _check_object(name: str, index: _Index) -> None:
 
     Costs one request to a bucket, at most a few seconds. Raises: OSError.
     """
-    found = storage.object_facts(name)
+    found = artifacts.metadata(name)
     if found.size_bytes != index.size:
         raise OSError(
             f"the object {name} has {found.size_bytes} bytes and {index.size} were written"
@@ -199,6 +199,6 @@ def _remove_unreferenced(name: str) -> bool:
         row = Attempt.objects.select_for_update().filter(id=attempt_id).values("log_object").first()
         if row is not None and row["log_object"] == name:
             return False
-    storage.object_delete(name)
+    artifacts.delete(name)
     log.info("unreferenced log object removed", object=name)
     return True
