@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
-from mimir.frontend import kept, session
+from mimir.frontend import saved_form, session
 from mimir.frontend.client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 from mimir.lib.disks import as_storage_error
@@ -96,13 +96,19 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
     A form of our own page, by the browser's Origin header, keeps its fields; one from elsewhere is never offered again.
     """
-    if kept.from_our_page(request) and not request.path.startswith(("/signin/", "/signout/")):
+    if saved_form.is_same_origin(request) and not request.path.startswith(
+        ("/signin/", "/signout/")
+    ):
         if session.current(request) is None:
             return session.to_sign_in(request)
-        form = kept.of_request(request)
-        if kept.written(form):
-            return kept.offer(
-                request, form, kept.page_of(request), "This form was out of date", status=403
+        form = saved_form.from_request(request)
+        if saved_form.to_json(form):
+            return saved_form.resend_page(
+                request,
+                form,
+                saved_form.referring_page(request),
+                "This form was out of date",
+                status=403,
             )
     return page(
         request,

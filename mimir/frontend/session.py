@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 
-from mimir.frontend import kept
+from mimir.frontend import saved_form
 from mimir.frontend.client import ApiError, SignedOut, api
 from mimir.lib.clock import utc_now
 
@@ -146,8 +146,8 @@ def posted_by_script(request: HttpRequest) -> bool:
 
 
 def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
-    form = kept.of_request(request)
-    text = kept.written(form)
+    form = saved_form.from_request(request)
+    text = saved_form.to_json(form)
     if form.fields and not text:
         notice = "Your session has ended. This form is too large to keep: sign in in another tab, then send it again from here."
     elif request.FILES:
@@ -157,7 +157,7 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
     context = {
         "message": "",
         "username": "",
-        "next": kept.page_of(request),
+        "next": saved_form.referring_page(request),
         "kept": text,
         "notice": notice,
     }
@@ -171,7 +171,7 @@ def safe_next(request: HttpRequest, default: str = HOME_PATH) -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     return (
         wanted
-        if kept.is_our_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/"))
+        if saved_form.is_site_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/"))
         else default
     )
 

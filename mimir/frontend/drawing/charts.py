@@ -51,7 +51,7 @@ class Bar:
     y: float
     width: float
     height: float
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Numbers:
 class Chart:
     """One plot. `told` says it in a sentence."""
 
-    told: str
+    description: str
     x: Axis
     y: Axis
     left: int
@@ -110,13 +110,13 @@ class Frame:
     floor: int = HEIGHT - BOTTOM
 
 
-def frame(y_words: Iterable[str], names: Sequence[str] = ()) -> Frame:
+def frame(y_labels: Iterable[str], names: Sequence[str] = ()) -> Frame:
     """Room for the words of the y axis, and at the right for the names of the series."""
-    longest = max((len(word) for word in y_words), default=1)
-    names_room = max((len(shortened(name)) for name in names), default=0)
+    longest = max((len(word) for word in y_labels), default=1)
+    names_width = max((len(shortened(name)) for name in names), default=0)
     return Frame(
         round(14 + longest * _CHARACTER),
-        WIDTH - RIGHT - (round(names_room * _CHARACTER) + 26 if names_room else 0),
+        WIDTH - RIGHT - (round(names_width * _CHARACTER) + 26 if names_width else 0),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing.charts import (
     BOTTOM,
     HEIGHT,
@@ -45,10 +45,10 @@ class Cell:
 class Confusion:
     """A table: a line for each actual class, a column for each predicted one."""
 
-    told: str
+    description: str
     classes: list[str]
     rows: list[tuple[str, list[Cell], str]]  # (class, its cells, the share that is right)
-    left_out: int
+    omitted: int
 
 
 def confusion(plots: Mapping[str, Any]) -> Confusion | None:
@@ -57,9 +57,9 @@ def confusion(plots: Mapping[str, Any]) -> Confusion | None:
     if found is None:
         return None
     classes, counts = found
-    told = _told_confusion(classes, counts)
-    left_out = max(0, len(classes) - CLASSES_DRAWN)
-    if left_out:
+    description = _describe_confusion(classes, counts)
+    omitted = max(0, len(classes) - CLASSES_DRAWN)
+    if omitted:
         classes, counts = _gathered(classes, counts)
     rows = []
     for number, (name, row) in enumerate(zip(classes, counts, strict=True)):
@@ -70,7 +70,7 @@ def confusion(plots: Mapping[str, Any]) -> Confusion | None:
         rows.append(
             (name, cells, f"{row[number] / total:.0%}".replace("%", " %") if total else "none")
         )
-    return Confusion(told, classes, rows, left_out)
+    return Confusion(description, classes, rows, omitted)
 
 
 def _matrix(plot: object) -> tuple[list[str], list[list[int]]] | None:
@@ -117,7 +117,7 @@ def _gathered(
     ]
 
 
-def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def _describe_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     total, right = (
         sum(map(sum, counts)),
         sum(counts[number][number] for number in range(len(classes))),
@@ -128,12 +128,14 @@ def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> 
         for column, count in enumerate(line)
         if row != column
     ]
-    told = f"{text.number(right)} of {text.number(total)} held-out rows are in their class"
+    description = (
+        f"{formatting.number(right)} of {formatting.number(total)} held-out rows are in their class"
+    )
     count, row, column = max(mistakes, default=(0, 0, 0))
     return (
-        f"{told}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {text.number(count)} times."
+        f"{description}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {formatting.number(count)} times."
         if count
-        else f"{told}."
+        else f"{description}."
     )
 
 
@@ -181,19 +183,23 @@ def entry_of(plots: Mapping[str, Any], name: str, label: str) -> Mapping[str, An
 def roc(curves: Curves) -> Chart | None:
     """How many of a class are found at which rate of false alarms."""
 
-    def told(name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, Any]
+    ) -> str:
         area = entry.get("auc")
         return f"{name}: area {figure(area)}" if isinstance(area, int | float) else name
 
     return _curves(
-        curves, ("fpr", "false positives"), ("tpr", "found"), "ROC curves", told, ideal=True
+        curves, ("fpr", "false positives"), ("tpr", "found"), "ROC curves", describe, ideal=True
     )
 
 
 def precision_recall(curves: Curves) -> Chart | None:
     """How many of those reported are right, at which share found."""
 
-    def told(name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+    ) -> str:
         recall, precision = min(points, key=lambda point: abs(point[0] - 0.5))
         return f"{name}: precision {figure(precision)} at recall {figure(recall)}"
 
@@ -202,14 +208,16 @@ def precision_recall(curves: Curves) -> Chart | None:
         ("recall", "found (recall)"),
         ("precision", "right (precision)"),
         "Precision and recall",
-        told,
+        describe,
     )
 
 
 def calibration(curves: Curves) -> Chart | None:
     """Whether a probability means what it says: on the diagonal it does."""
 
-    def told(name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+    ) -> str:
         predicted, observed = max(points, key=lambda point: abs(point[1] - point[0]))
         return f"{name}: farthest off at {figure(predicted)}, where it is {figure(observed)}"
 
@@ -218,13 +226,13 @@ def calibration(curves: Curves) -> Chart | None:
         ("predicted", "predicted probability"),
         ("observed", "observed share"),
         "Calibration",
-        told,
+        describe,
         ideal=True,
         corners=True,
     )
 
 
-Told = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
+Describe = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
 
 
 def _curves(
@@ -232,7 +240,7 @@ def _curves(
     across: tuple[str, str],
     up: tuple[str, str],
     title: str,
-    told: Told,
+    describe: Describe,
     *,
     ideal: bool = False,
     corners: bool = False,
@@ -247,7 +255,7 @@ def _curves(
         return None
     names = [name for name, _, _ in found]
     y = scale([0.0, 1.0], _FLOOR, TOP, most=4)
-    place = frame([words for _, words in y.ticks()], names)
+    place = frame([label for _, label in y.ticks()], names)
     x = scale([0.0, 1.0], place.left, place.right, most=4)
     lines, ends = [], []
     for number, (_, points, _) in enumerate(found, start=1):
@@ -256,7 +264,7 @@ def _curves(
         ends.append(max(places)[1])
     x_axis, y_axis = axes(x, across[1], y, up[1])
     return Chart(
-        told=f"{title}. {'; '.join(told(name, points, entry) for name, points, entry in found)}.",
+        description=f"{title}. {'; '.join(describe(name, points, entry) for name, points, entry in found)}.",
         x=x_axis,
         y=y_axis,
         left=place.left,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing.scales import figure, finite
 
 WIDTH, HEIGHT = 132, 34
@@ -21,7 +21,7 @@ _TOP_ROW, _TOP_THICK = 12, 9
 class Head:
     """`bars`: (x, y, width, height); `tracks` what a bar could be at most, of the same shape. `lines` are the words below."""
 
-    told: str
+    description: str
     bars: list[tuple[float, float, float, float]]
     tracks: list[tuple[float, float, float, float]]
     lines: list[str]
@@ -124,7 +124,7 @@ def value_of(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return figure(value)
-    shown = text.visible(value)
+    shown = formatting.visible(value)
     try:
         at = dt.datetime.fromisoformat(shown)
     except ValueError:
@@ -145,7 +145,7 @@ def share(count: float, total: int) -> str:
 def _missing(count: object, row_count: int) -> str:
     if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
         return ""
-    return f"{text.number(count)} missing ({share(count, row_count)})"
+    return f"{formatting.number(count)} missing ({share(count, row_count)})"
 
 
 def _columns(counts: Sequence[float]) -> list[tuple[float, float, float, float]]:
@@ -174,7 +174,7 @@ def _top(rows: object) -> list[tuple[str, int]]:
 def _top_lines(top: Sequence[tuple[str, int]], distinct: object, row_count: int) -> list[str]:
     named = [f"{_cut(value)} {share(count, row_count)}" for value, count in top[:2]]
     more = distinct - len(named) if isinstance(distinct, int) else 0
-    return [", ".join(named), *([f"{text.number(more)} more"] if more > 0 else [])]
+    return [", ".join(named), *([f"{formatting.number(more)} more"] if more > 0 else [])]
 
 
 def _cut(value: str) -> str:
@@ -185,4 +185,4 @@ def _cut(value: str) -> str:
 def _distinct(count: object) -> str:
     if not isinstance(count, int) or isinstance(count, bool):
         return ""
-    return f"{text.number(count)} different value" + ("" if count == 1 else "s")
+    return f"{formatting.number(count)} different value" + ("" if count == 1 else "s")

@@ -29,7 +29,7 @@ def optional(
 ) -> Callable[[Api], dict[str, Any]]:
     """A call whose failure leaves a part of the page out, not the page: the orchestrator is there, but this thing is not."""
 
-    def made(client: Api) -> dict[str, Any]:
+    def guarded(client: Api) -> dict[str, Any]:
         try:
             return call(client)
         except Unavailable:
@@ -39,7 +39,7 @@ def optional(
                 raise
             return dict(default)
 
-    return made
+    return guarded
 
 
 def project_path(slug: str, *parts: str) -> str:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, form_of, look
+from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, cluster_row, form_of
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
 
@@ -23,7 +23,10 @@ _CHANGED = (
 def clusters(request: HttpRequest) -> HttpResponse:
     """`/system/clusters/`. The API refuses who is no administrator; that answer is the page then."""
     got = api(request).get("clusters/", {"cursor": request.GET.get("cursor"), "limit": 50})
-    context = {"rows": [look(row) for row in got["results"]], "older": cursor_of(got["next"])}
+    context = {
+        "rows": [cluster_row(row) for row in got["results"]],
+        "older": cursor_of(got["next"]),
+    }
     return page(request, "system/clusters.html", context, here="system")
 
 
@@ -36,8 +39,8 @@ def cluster_new(request: HttpRequest) -> HttpResponse:
         form = Form.posted(request.POST, *FIELDS)
         form.require("name", "Give the cluster a name.")
         body = body_of(form, kubernetes=True) | {"name": form.value("name")}
-        if not form.bad and (made := _sent(request, form, "POST", "clusters/", body)):
-            return HttpResponseRedirect(f"/system/clusters/{made['name']}/")
+        if not form.bad and (created := _sent(request, form, "POST", "clusters/", body)):
+            return HttpResponseRedirect(f"/system/clusters/{created['name']}/")
     else:
         api(request).get("clusters/", {"limit": 1})  # who may not add one sees no form
     context = {"form": form, "caches": CACHES, "kubernetes": True, "row": None}
@@ -71,7 +74,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
             is not None
         ):
             return HttpResponseRedirect(back)
-    context = {"form": form, "caches": CACHES, "kubernetes": kubernetes, "row": look(row)}
+    context = {"form": form, "caches": CACHES, "kubernetes": kubernetes, "row": cluster_row(row)}
     return page(
         request, "system/cluster.html", context, here="system", status=400 if form.bad else 200
     )

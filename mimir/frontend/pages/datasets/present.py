@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import profiles
 from mimir.frontend.drawing.scales import figure
 
@@ -24,8 +24,8 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
     row_count = profile["row_count"] if profile else 0
     columns = [
         {
-            "name": text.visible(column["name"]),
-            "type": text.visible(column["type"]).lower(),
+            "name": formatting.visible(column["name"]),
+            "type": formatting.visible(column["type"]).lower(),
             "right": is_number(str(column["type"])),
             "head": profiles.head(known[column["name"]], row_count)
             if column["name"] in known
@@ -78,10 +78,10 @@ def _facts(column: Column, row_count: int) -> dict[str, str]:
     return {
         "missing": ""
         if missing is None
-        else f"{text.number(missing)} ({profiles.share(missing, row_count)})"
+        else f"{formatting.number(missing)} ({profiles.share(missing, row_count)})"
         if missing
         else "none",
-        "distinct": text.number(column.get("distinct")),
+        "distinct": formatting.number(column.get("distinct")),
         "min": profiles.value_of(column.get("min")),
         "max": profiles.value_of(column.get("max")),
         "mean": figure(column["mean"]) if isinstance(column.get("mean"), int | float) else "",
@@ -94,11 +94,11 @@ def _numbers(column: Column) -> list[tuple[str, str]]:
     bins = profiles.bins_of(column)
     if bins:
         return [
-            (low if low == high else f"{low} to {high}", text.number(round(count)))
+            (low if low == high else f"{low} to {high}", formatting.number(round(count)))
             for low, high, count in bins
         ]
     return [
-        (profiles.value_of(row["value"]) or "empty", text.number(row["count"]))
+        (profiles.value_of(row["value"]) or "empty", formatting.number(row["count"]))
         for row in column.get("top") or []
     ]
 
@@ -118,8 +118,14 @@ def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
     if pure_date or isinstance(value, float):
-        whole = text.visible(value)
-        short = whole[:10] if pure_date else text.rounded(value) if math.isfinite(value) else whole
+        whole = formatting.visible(value)
+        short = (
+            whole[:10]
+            if pure_date
+            else formatting.rounded(value)
+            if math.isfinite(value)
+            else whole
+        )
         return {
             "text": short,
             "null": False,
@@ -129,7 +135,7 @@ def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
     shown = (
         ("true" if value else "false")
         if isinstance(value, bool)
-        else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+        else formatting.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
     )
     cut = len(shown) > CELL_CHARS_MAX
     return {

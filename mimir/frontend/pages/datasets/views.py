@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.datasets import present as columns
-from mimir.frontend.pages.datasets import version_views as dataset_versions
+from mimir.frontend.pages.datasets import version_views as version_views
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -26,9 +26,9 @@ def datasets(request: HttpRequest, slug: str) -> HttpResponse:
     """The list; POST stages an upload for a browser without script (with it, the file goes straight to the API)."""
     form = Form.posted(request.POST, "name")
     if request.method == "POST":
-        made = _upload(request, slug, form)
-        if made is not None:
-            return made
+        response = _upload(request, slug, form)
+        if response is not None:
+            return response
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -86,7 +86,7 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     form = Form()
     if (
         request.method == "POST"
-        and (done := dataset_versions.change(request, slug, name, form)) is not None
+        and (done := version_views.change(request, slug, name, form)) is not None
     ):
         return done
     got = together(
@@ -98,8 +98,8 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         ),
     )
     versions = got["dataset"]["versions"]
-    asked = request.GET.get("version", "") or str(got["dataset"]["current_version"])
-    version = _version(api(request), slug, name, versions, asked)
+    number_text = request.GET.get("version", "") or str(got["dataset"]["current_version"])
+    version = _version(api(request), slug, name, versions, number_text)
     number = version["number"]
     tab = request.GET.get("tab", "") if request.GET.get("tab") in TABS else ""
     context = {
@@ -144,7 +144,7 @@ def _content(
         profile=partial(_profile, f"{path}profile/", "profile" in request.GET)
         if tab in ("", "columns")
         else lambda client: None,
-        detail=optional(lambda client: client.get(path), dataset_versions.NOTHING),
+        detail=optional(lambda client: client.get(path), version_views.NOTHING),
         lineage=optional(
             lambda client: client.get(
                 project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}
@@ -173,15 +173,15 @@ def _tab_url(number: int, tab: str) -> str:
 
 
 def _version(
-    client: Api, slug: str, name: str, versions: list[dict[str, Any]], asked: str
+    client: Api, slug: str, name: str, versions: list[dict[str, Any]], number_text: str
 ) -> dict[str, Any]:
     """The version asked for, by another call when it is not among those listed. Raises: ApiError."""
     for version in versions:
-        if str(version["number"]) == asked:
+        if str(version["number"]) == number_text:
             return version
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
+    if not (number_text.isascii() and number_text.isdigit() and len(number_text) < 10):
         raise ApiError(404, "not_found", "A version is a number.")
-    return client.get(project_path(slug, "datasets", name, "versions", asked))
+    return client.get(project_path(slug, "datasets", name, "versions", number_text))
 
 
 def _rows(path: str, client: Api) -> dict[str, Any]:
@@ -207,11 +207,11 @@ def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
 
 
 def _downloads(base: str, stored: str) -> list[dict[str, str]]:
-    words = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
-    made = [{"word": words[kind], "url": f"{base}?as={kind}"} for kind in ("csv", "parquet")]
+    labels = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
+    downloads = [{"word": labels[kind], "url": f"{base}?as={kind}"} for kind in ("csv", "parquet")]
     if stored not in ("csv", "parquet"):
-        made.append({"word": f"{words.get(stored, stored)}, as stored", "url": base})
-    return made
+        downloads.append({"word": f"{labels.get(stored, stored)}, as stored", "url": base})
+    return downloads
 
 
 def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:

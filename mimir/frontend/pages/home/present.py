@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 
@@ -78,12 +78,15 @@ def hour_bars(hourly: Sequence[Row]) -> dict[str, Any]:
         "bars": bars,
         "crosses": crosses,
         "rows": [hour for hour in hourly if any(hour[name] for name in _TONES)],
-        "label": _told({name: sum(hour[name] for hour in hourly) for name in _TONES}) or "none",
+        "label": _describe_counts({name: sum(hour[name] for hour in hourly) for name in _TONES})
+        or "none",
     }
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{text.number(count)} {word}" for word, count in counts.items() if count)
+def _describe_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{formatting.number(count)} {word}" for word, count in counts.items() if count
+    )
 
 
 def producer_row(row: Row, slug: str) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         word = run["status"] if tone != "run" else "open"
         counts[word] = counts.get(word, 0) + 1
         height = 6 if tone == "run" else 8 + round((run["seconds"] or 0) / longest * 8)
-        took = f", took {text.span(run['seconds'])}" if run["seconds"] is not None else ""
+        took = f", took {formatting.span(run['seconds'])}" if run["seconds"] is not None else ""
         x, y = at * _RUN_STEP, _RUN_HEIGHT - height
         bars.append(
             {
@@ -133,13 +136,13 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         "height": _RUN_HEIGHT,
         "bar": _RUN_WIDTH,
         "bars": bars,
-        "label": _runs_told(last, counts),
+        "label": _describe_runs(last, counts),
     }
 
 
-def _runs_told(last: Sequence[Row], counts: Mapping[str, int]) -> str:
+def _describe_runs(last: Sequence[Row], counts: Mapping[str, int]) -> str:
     if len(last) < 2:
         return f"One run: {next(iter(counts))}" if last else "No run"
     if len(counts) == 1:
         return f"Last {len(last)} runs: all {next(iter(counts))}"
-    return f"Last {len(last)} runs: {_told(counts)}; the last {last[-1]['status']}"
+    return f"Last {len(last)} runs: {_describe_counts(counts)}; the last {last[-1]['status']}"

@@ -37,9 +37,9 @@ _MAKES = (
 )
 
 
-def sample_story(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def sample_steps(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """{"title", "does", "action", "url", "done", "next"} of each step; nothing once all are done. `producers`: of the project's summary."""
-    made = {(row["kind"], row["name"]) for row in producers}
+    existing = {(row["kind"], row["name"]) for row in producers}
     steps: list[dict[str, Any]] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):
         texts = texts_of_request(job["type"], {"parameters": job["parameters"]})
@@ -50,7 +50,7 @@ def sample_story(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict
                 "does": does,
                 "action": action,
                 "url": form,
-                "done": makes in made,
+                "done": makes in existing,
                 "next": False,
             }
         )

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
 _DAYS = ("DATE", "TIMESTAMP")  # how the types begin that have a day
 
@@ -31,7 +31,7 @@ def _values(column: Mapping[str, Any], values: int) -> str:
         return ""
     if distinct == 1:
         return "one value"
-    return "all different" if distinct == values else f"{text.number(distinct)} different"
+    return "all different" if distinct == values else f"{formatting.number(distinct)} different"
 
 
 def _ends(kind: str, low: Any, high: Any) -> tuple[str, str]:
@@ -66,5 +66,5 @@ def _missing(missing: int, row_count: int) -> str:
     if not missing:
         return ""
     if share < 0.1:
-        return f"{text.number(missing)} missing"
+        return f"{formatting.number(missing)} missing"
     return f"{int(share * 10) / 10:.1f} % missing" if share < 10 else f"{int(share)} % missing"

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.forms import Field
 
 EACH, ONE = "each", "one"  # what several sheets become
@@ -59,7 +59,7 @@ class Sheets:
         return [
             {
                 "place": place,
-                "name": text.visible(sheet["name"]),
+                "name": formatting.visible(sheet["name"]),
                 "size": f"{_count(sheet['rows'], 'row')}, {_count(sheet['columns'], 'column')}"
                 if sheet["rows"]
                 else "no cells",
@@ -72,7 +72,7 @@ class Sheets:
         ]
 
     @property
-    def left_out(self) -> int:
+    def omitted(self) -> int:
         """How many sheets the form does not show."""
         return len(self.known) - len(self.rows)
 
@@ -90,7 +90,7 @@ class Sheets:
             found.append(
                 Target(
                     place,
-                    text.visible(sheet),
+                    formatting.visible(sheet),
                     Field(name, value, self.errors.get(name, "")),
                     place == self.shown,
                 )
@@ -101,7 +101,7 @@ class Sheets:
     def title(self) -> str:
         """The sheet whose preview is shown, where the workbook has several."""
         one = self.each or (len(self.known) > 1 and len(self.chosen) == 1)
-        return text.visible(self.known[self.shown]["name"]) if one else ""
+        return formatting.visible(self.known[self.shown]["name"]) if one else ""
 
     def options(self) -> dict[str, Any]:
         """The reading options that say what is chosen."""
@@ -159,7 +159,7 @@ def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> She
 
 
 def _count(number: int, word: str) -> str:
-    return f"{text.number(number)} {word}{'' if number == 1 else 's'}"
+    return f"{formatting.number(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _proposed(sheet: str, place: int, taken: Sequence[str]) -> str:

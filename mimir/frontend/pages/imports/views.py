@@ -36,7 +36,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     )
     upload: dict[str, Any] = got["upload"]
     errors: dict[str, str] = {}
-    sheets, kept = sheets_of(upload), dict[str, str]()
+    sheets, chosen_types = sheets_of(upload), dict[str, str]()
     if request.method == "POST":
         form, current = (
             Form.posted(request.POST, "name", "how", "append_to"),
@@ -47,7 +47,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         if then == "cancel":
             client.delete(path)
             return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
-        sheets, kept = sheets_of(upload, request.POST), _chosen_types(request)
+        sheets, chosen_types = sheets_of(upload, request.POST), _chosen_types(request)
         if then != "show":
             upload, errors = _read(
                 client,
@@ -63,7 +63,11 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
             accept = _accept_sheets if sheets.each else _accept
             if (
                 ready
-                and (done := accept(client, slug, path, form, sheets, current=current, types=kept))
+                and (
+                    done := accept(
+                        client, slug, path, form, sheets, current=current, types=chosen_types
+                    )
+                )
                 is not None
             ):
                 return done
@@ -74,7 +78,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         "reading": upload["reading"],
         "options": form_of(upload, errors, request.POST),
         "sheets": sheets,
-        "kept": _not_shown(kept, upload) if sheets.each else {},
+        "kept": _not_shown(chosen_types, upload) if sheets.each else {},
         "form": form,
         "make_current": current,
         "faults": [with_labels(fault) for fault in errors.values()],
@@ -94,19 +98,21 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
 
 def _chosen_types(request: HttpRequest) -> dict[str, str]:
     """The types that were chosen for columns of any sheet."""
-    kept = dict(
+    chosen_types = dict(
         zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False)
     )
-    kept |= dict(zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False))
-    return {name: kind for name, kind in kept.items() if kind}
+    chosen_types |= dict(
+        zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False)
+    )
+    return {name: kind for name, kind in chosen_types.items() if kind}
 
 
-def _not_shown(kept: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
+def _not_shown(chosen_types: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
     """The chosen types of columns that the shown sheet does not have."""
     shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(
         upload["options"].get("types", {})
     )
-    return {name: kind for name, kind in kept.items() if name not in shown}
+    return {name: kind for name, kind in chosen_types.items() if name not in shown}
 
 
 def _read(
@@ -201,7 +207,7 @@ def _accept(
         return None
     try:
         body = {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)}
-        made = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
+        accepted = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
     except ApiError as error:
         if error.status not in _REFUSED:
             raise
@@ -211,7 +217,7 @@ def _accept(
             form.refused(error, _FIELDS)
         return None
     return HttpResponseRedirect(
-        f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}"
+        f"/{project_path(slug, 'datasets', accepted['name'])}?version={accepted['version']['number']}"
     )
 
 

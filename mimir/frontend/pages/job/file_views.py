@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.pages.job import file_preview
-from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.shell import job_path, page, project_path, together
 from mimir.frontend.session import signed_in
 
@@ -37,7 +37,7 @@ def job_file(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponse
     view = file_preview.view_of(name, head, size, lambda source: _raw_url(job_id, source))
     context = {
         "job": row,
-        "look": job_look(row),
+        "summary": job_summary(row),
         "name": name,
         "size": size,
         "view": view,

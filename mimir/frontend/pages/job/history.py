@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import ENDED
 
 Event = Mapping[str, Any]
@@ -130,9 +130,9 @@ def step_line(step: Mapping[str, Any]) -> str:
     """The second line of a step in the graph: rows and time."""
     parts = []
     if isinstance(step["rows"], int):
-        parts.append(f"{text.number(step['rows'])} rows")
+        parts.append(f"{formatting.number(step['rows'])} rows")
     if isinstance(step["seconds"], int | float):
-        parts.append(text.span(step["seconds"]))
+        parts.append(formatting.span(step["seconds"]))
     return " · ".join(parts)
 
 
@@ -154,14 +154,14 @@ def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
         event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended
     ]
     for event in shown:
-        gap = text.seconds_between(before, event["at"])
+        gap = formatting.seconds_between(before, event["at"])
         rows.append(
             {
-                **_told(event, by, places.get(_step_key(event), "")),
+                **_describe(event, by, places.get(_step_key(event), "")),
                 "seq": event["seq"],
                 "at": event["at"],
                 "attempt": event["attempt"],
-                "gap": "" if gap is None else f"+{text.span(gap)}",
+                "gap": "" if gap is None else f"+{formatting.span(gap)}",
             }
         )
         before = event["at"]
@@ -185,12 +185,12 @@ def _place(data: Mapping[str, Any]) -> str:
     )
 
 
-def _told(event: Event, by: str, place: str) -> dict[str, Any]:
+def _describe(event: Event, by: str, place: str) -> dict[str, Any]:
     kind, data = str(event["kind"]), event["data"]
     label = _LABELS.get(kind, kind)
     detail = str(data.get("message") or "")
     if kind.startswith("step."):
-        label, detail = _step_told(kind, data)
+        label, detail = _describe_step(kind, data)
         detail = ", ".join(part for part in (place, detail) if part)
     elif kind == "notice":
         label, detail = "Notice", detail
@@ -208,11 +208,13 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
         detail = f"on {place}" if place else ""
     elif kind == "job.log_closed":
         whole = "whole" if data.get("complete") else "its last lines may be missing"
-        detail = f"{text.size(data.get('end'))}, {whole}"
+        detail = f"{formatting.size(data.get('end'))}, {whole}"
     elif kind == "job.attempt_ended" and data.get("next_attempt"):
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
     elif kind == "job.submitted":
-        again = f"again after {text.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        again = (
+            f"again after {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        )
         detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
     return {
         "icon": _ICONS.get(kind, "info"),
@@ -223,14 +225,16 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
     }
 
 
-def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
+def _describe_step(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     name = str(data.get("step") or "?")
     if kind == "step.started":
         return f"Step {name} started", ""
     if kind == "step.succeeded":
-        rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        rows = (
+            f"{formatting.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        )
         took = (
-            f"took {text.span(data['seconds'])}"
+            f"took {formatting.span(data['seconds'])}"
             if isinstance(data.get("seconds"), int | float)
             else ""
         )
@@ -242,7 +246,7 @@ def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
 
 def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each attempt with a status of its own and how it ended."""
-    made = []
+    shown = []
     for row in rows:
         last = row["number"] == job["attempt"]
         running = last and job["status"] not in ENDED and row["ended_at"] is None
@@ -250,17 +254,17 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
             "failed" if row["claimed_at"] else "retrying"
         )  # one that never ran has not failed at anything
         status = job["status"] if last and (running or job["status"] in ENDED) else ended
-        made.append(
+        shown.append(
             {
                 **row,
                 "status": status,
                 "current": last,
                 "ended": _ended(row),
-                "seconds": text.seconds_between(row["claimed_at"], row["ended_at"]),
-                "start_seconds": text.seconds_between(row["created_at"], row["claimed_at"]),
+                "seconds": formatting.seconds_between(row["claimed_at"], row["ended_at"]),
+                "start_seconds": formatting.seconds_between(row["created_at"], row["claimed_at"]),
             }
         )
-    return made
+    return shown
 
 
 def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -300,7 +304,7 @@ def _ended(row: Mapping[str, Any]) -> str:
 
 def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every rule that decides about a waiting job, in words; those that block it first. Its place stands in the headline already."""
-    told = [
+    rows = [
         {
             **rule,
             "label": RULES.get(rule["rule"], rule["rule"]),
@@ -308,4 +312,4 @@ def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for rule in waiting.get("rules") or []
     ]
-    return sorted(told, key=lambda rule: bool(rule["passes"]))
+    return sorted(rows, key=lambda rule: bool(rule["passes"]))

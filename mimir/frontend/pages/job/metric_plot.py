@@ -61,9 +61,9 @@ def _is_number(value: Any) -> bool:
 
 def _curve(name: str, course: Sequence[tuple[float, float]]) -> Curve:
     about = METRICS.get(name)
-    rows = [(_told(step), _told(value)) for step, value in course[-NUMBERS_MAX:]]
+    rows = [(_figure(step), _figure(value)) for step, value in course[-NUMBERS_MAX:]]
     path, end, ticks = _line(_thinned(course))
-    steps = (_told(min(step for step, _ in course)), _told(max(step for step, _ in course)))
+    steps = (_figure(min(step for step, _ in course)), _figure(max(step for step, _ in course)))
     return Curve(name, about.title if about else name, rows[-1][1], path, end, ticks, steps, rows)
 
 
@@ -89,9 +89,9 @@ def _line(
         )
         for step, value in course
     ]
-    ticks = [(float(floor), _told(low))] + ([(float(TOP), _told(high))] if high > low else [])
+    ticks = [(float(floor), _figure(low))] + ([(float(TOP), _figure(high))] if high > low else [])
     return "M" + "L".join(f"{x} {y}" for x, y in places), places[-1], ticks
 
 
-def _told(value: float) -> str:
+def _figure(value: float) -> str:
     return f"{value:,.4g}"

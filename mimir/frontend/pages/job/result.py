@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mimir.frontend import text
-from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.frontend import formatting
+from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.lib.schemas.metrics import METRICS
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -23,22 +23,22 @@ def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
     return f"{base}revisions/{version}/" if kind == "twin" else f"{base}?version={version}"
 
 
-def made(job: Job) -> list[dict[str, Any]]:
-    """What it wrote to the project: {"icon", "name", "url", "told", "tag"}."""
+def outputs(job: Job) -> list[dict[str, Any]]:
+    """What it wrote to the project: {"icon", "name", "url", "description", "tag"}."""
     slug, result = str(job["project"]), job.get("result") or {}
     rows = [
-        _made(
+        _output(
             "dataset",
             slug,
             row["name"],
             row["version"],
             f"dataset, version {row['version']}{_rows(result)}",
         )
-        for row in datasets_made(job)
+        for row in written_datasets(job)
     ]
     if isinstance(result.get("model"), str) and result.get("version"):
         rows.append(
-            _made(
+            _output(
                 "model",
                 slug,
                 result["model"],
@@ -51,18 +51,20 @@ def made(job: Job) -> list[dict[str, Any]]:
     return rows
 
 
-def _made(kind: str, slug: str, name: str, version: object, told: str) -> dict[str, Any]:
+def _output(kind: str, slug: str, name: str, version: object, description: str) -> dict[str, Any]:
     return {
         "icon": kind,
         "name": name,
         "url": thing_url(slug, kind, name, version),
-        "told": told,
+        "description": description,
         "tag": f"v{version}",
     }
 
 
 def _rows(result: Mapping[str, Any]) -> str:
-    return f", {text.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
+    return (
+        f", {formatting.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
+    )
 
 
 def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,14 +74,20 @@ def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
         (result.get("changed"), "changed"),
         (result.get("removed"), "removed"),
     ]
-    told = ", ".join(
-        f"{text.number(count)} {word}" for count, word in counts if isinstance(count, int) and count
+    description = ", ".join(
+        f"{formatting.number(count)} {word}"
+        for count, word in counts
+        if isinstance(count, int) and count
     )
     return {
         "icon": "digital_twin_update",
         "name": result["twin"],
-        "url": thing_url(slug, "twin", result["twin"], result.get("revision") if told else None),
-        "told": f"twin, entities: {told}" if told else "twin, as it was: nothing differed",
+        "url": thing_url(
+            slug, "twin", result["twin"], result.get("revision") if description else None
+        ),
+        "description": f"twin, entities: {description}"
+        if description
+        else "twin, as it was: nothing differed",
         "tag": f"revision {result['revision']}" if result.get("revision") is not None else "",
     }
 
@@ -106,8 +114,8 @@ def _figure(name: str, value: Any, baseline: Any) -> dict[str, Any]:
     return {
         "title": about.title if about else name,
         "hint": about.description if about else "",
-        "value": _told(value),
-        "baseline": _told(baseline),
+        "value": _figure_text(value),
+        "baseline": _figure_text(baseline),
         "word": word,
     }
 
@@ -116,11 +124,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _told(value: Any) -> str:
+def _figure_text(value: Any) -> str:
     return f"{value:,.4g}" if _is_number(value) else ""
 
 
-def asked(job: Job) -> list[dict[str, Any]]:
+def request_rows(job: Job) -> list[dict[str, Any]]:
     """The parameters in their schema's order, those that are named by links: {"title", "text", "url"}. Versions are those it was fixed on."""
     slug, parameters = str(job["project"]), job.get("parameters") or {}
     properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
@@ -173,7 +181,7 @@ def _value(value: Any) -> str:
     return json.dumps(value)
 
 
-def reads(job: Job) -> list[dict[str, Any]]:
+def input_rows(job: Job) -> list[dict[str, Any]]:
     """Every version it was fixed on but the pipeline's: {"name", "version", "url", "kind"}."""
     slug = str(job["project"])
     return [
@@ -188,7 +196,7 @@ def reads(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
     names = {
         "pipeline_execution": "pipeline",
@@ -203,7 +211,7 @@ def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] 
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(made_rows)
+    there = job["type"] != "ml_training" or bool(output_rows)
     return {
         "name": name,
         "version": version,

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.client import Api, checked
 from mimir.frontend.pages.job.log_tail import plain
 from mimir.frontend.pages.shell import job_path
@@ -23,7 +23,7 @@ def lines_between(
     job_id: str, attempt: int, start: str, end: str | None, client: Api
 ) -> dict[str, Any]:
     """{"lines": the first lines from `start` to `end` as {"number", "text", "stderr"}, "more": whether there are more}."""
-    first, last = text.parsed(start), text.parsed(end)
+    first, last = formatting.parsed(start), formatting.parsed(end)
     if first is None:
         return {"lines": [], "more": False}
     low, high = 0, _end(client, job_id, attempt)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
 WIDE, PHONE, HEIGHT = 720, 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
@@ -45,7 +45,7 @@ def points_of(changes: Sequence[Mapping[str, Any]], layer: str) -> list[Point]:
     """The course of one layer of one property, oldest first, from its history (newest first)."""
     course: list[Point] = []
     for change in reversed(changes):
-        at, value = text.parsed(change["at"]), change["value"] if change["present"] else None
+        at, value = formatting.parsed(change["at"]), change["value"] if change["present"] else None
         if change["layer"] == layer and at is not None and (value is None or _is_number(value)):
             course.append((at, value))
     return course
@@ -85,8 +85,8 @@ def draw(
     ]
     middle = first + (now - first) / 2
     times = [
-        (float(LEFT), text.ago(first, now)),
-        (across(middle), text.ago(middle, now)),
+        (float(LEFT), formatting.ago(first, now)),
+        (across(middle), formatting.ago(middle, now)),
         (across(now), "now"),
     ]
     return StepPlot(
@@ -95,7 +95,7 @@ def draw(
         LEFT,
         width - RIGHT,
         _apart(lines),
-        [(up(tick), _told(tick)) for tick in ticks],
+        [(up(tick), _figure(tick)) for tick in ticks],
         times,
     )
 
@@ -141,5 +141,5 @@ def _ticks(low: float, high: float) -> list[float]:
     return [max(-LARGEST, min(LARGEST, number * step)) for number in range(first, last + 1)]
 
 
-def _told(value: float) -> str:
+def _figure(value: float) -> str:
     return f"{value:,.6g}"

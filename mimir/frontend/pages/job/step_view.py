@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend.pages.job.result import thing_url
-from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.frontend.pages.jobs.present import written_datasets
 
 Step = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ def _writes(
     name = options.get("dataset")
     if step["uses"] != "write" or not isinstance(name, str):
         return None
-    version = next((row["version"] for row in datasets_made(job) if row["name"] == name), None)
+    version = next((row["version"] for row in written_datasets(job) if row["name"] == name), None)
     if version is None:
         return ("Writes", f"{name}, when the job succeeds", "")
     return ("Wrote", f"{name} v{version}", thing_url(str(job["project"]), "dataset", name, version))

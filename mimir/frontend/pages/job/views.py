@@ -9,17 +9,21 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages.job import history, metric_plot, step_log, step_view
-from mimir.frontend.pages.job import result as jobresult
+from mimir.frontend.pages.job import history, metric_plot, result, step_log, step_view
 from mimir.frontend.pages.job.log_tail import log_tail
-from mimir.frontend.pages.jobs import present as joblook
-from mimir.frontend.pages.jobs.present import ENDED, cancelled, job_look, status_shape
+from mimir.frontend.pages.jobs.present import (
+    ENDED,
+    cancelled,
+    empty_log,
+    job_summary,
+    status_shape,
+)
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
-from mimir.frontend.ui import WORDS
+from mimir.frontend.template_tags import STATUS_LABELS
 
 NOTHING_TO_DO = "Nothing to do"  # how the API says that there is no next step; a page has none then
 CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the definition mends
@@ -53,7 +57,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
-    attempt = _attempt_asked(request, row)
+    attempt = _requested_attempt(request, row)
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -75,65 +79,67 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
 
-def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str) -> dict[str, Any]:
+def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) -> dict[str, Any]:
     events = got["events"]["results"]
     diagnosis = _diagnosis(row)
     tries = history.attempts(got["attempts"]["results"], row)
     shown = next((one for one in tries if one["number"] == attempt), None)
     starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
-    made = jobresult.made(row)
+    outputs = result.outputs(row)
     usage = _usage(got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved)
     return {
         "job": row,
-        "look": job_look(row),
+        "summary": job_summary(row),
         "ended": row["status"] in ENDED,
         "may_act": RANKS.get(got["project"]["role"], 0) >= RANKS["operator"],
         "waiting": row["waiting"],
         "rules": history.rules(row["waiting"] or {}),
-        "estimate": text.about((row["waiting"] or {}).get("estimate_seconds")),
+        "estimate": formatting.about((row["waiting"] or {}).get("estimate_seconds")),
         "diagnosis": diagnosis,
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
         "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
-        "log_state": joblook.empty_log(row),
+        "log_state": empty_log(row),
         "launching_since": _launching_since(row, events),
-        "status_word": WORDS.get(row["status"], row["status"]),
+        "status_word": STATUS_LABELS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
-        **_steps(row, events, got["graph"], asked),
+        **_steps(row, events, got["graph"], view),
         "attempt": attempt,
         "attempts": tries,
-        "attempts_told": history.grouped(tries),
+        "attempt_groups": history.grouped(tries),
         "attempts_with_log": _with_log(tries, attempt),
         "history": history.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
-        "events_cut": text.number(events[0]["seq"] - 1) if events and events[0]["seq"] > 1 else "",
+        "events_cut": formatting.number(events[0]["seq"] - 1)
+        if events and events[0]["seq"] > 1
+        else "",
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
-        "made": made,
-        "figures": jobresult.figures(row),
+        "outputs": outputs,
+        "figures": result.figures(row),
         "curves": metric_plot.curves(events, attempt),
         "usage": usage,
         "memory_is_evidence": starved and bool(usage and usage["plot"]),
-        "subject": jobresult.subject(row, made),
-        "reads": jobresult.reads(row),
-        "asked": jobresult.asked(row),
+        "subject": result.subject(row, outputs),
+        "reads": result.input_rows(row),
+        "request_rows": result.request_rows(row),
         "cancels_at_once": row["status"] == "queued",
         "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
     }
 
 
 def _steps(
-    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], asked: str
+    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], view: str
 ) -> dict[str, Any]:
     """How far each step is, as the table and the drawing show it."""
     steps = history.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
     for step in steps:
         step["uses"] = step["uses"] or uses.get(step["id"], "")
-    steps_as = _steps_as(asked, len(steps))
+    steps_as = _steps_as(view, len(steps))
     return {
         "steps": steps,
-        "steps_told": _steps_told(steps),
+        "steps_text": _steps_text(steps),
         "steps_as": steps_as,
         "drawing": _drawing(graph, steps) if steps_as == "graph" else None,
         "may_draw": len(graph["nodes"]) in range(2, graph_layout.DRAWN_MAX + 1),
@@ -157,9 +163,9 @@ def _chosen(
     return {**step_view.shown(row, step, definition), "log": lines}
 
 
-def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
-    asked = request.GET.get("attempt", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
+def _requested_attempt(request: HttpRequest, row: dict[str, Any]) -> int:
+    given = request.GET.get("attempt", "")
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     if 1 <= number <= row["attempt"]:
         return number
     between = row["status"] == "queued" and row["attempt"] > 1  # the next one has no worker yet
@@ -168,8 +174,8 @@ def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
     """All events, of very many the last: what is going on now is told by those."""
-    asked = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
-    return _all(client, job_path(job_id, "events"), asked, pages=EVENT_PAGES_MAX)
+    params = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
+    return _all(client, job_path(job_id, "events"), params, pages=EVENT_PAGES_MAX)
 
 
 def _attempts(job_id: str, client: Api) -> dict[str, Any]:
@@ -179,8 +185,8 @@ def _attempts(job_id: str, client: Api) -> dict[str, Any]:
     )
 
 
-def _all(client: Api, path: str, asked: dict[str, Any], *, pages: int) -> dict[str, Any]:
-    found = client.get(path, asked)
+def _all(client: Api, path: str, params: dict[str, Any], *, pages: int) -> dict[str, Any]:
+    found = client.get(path, params)
     rows = list(found["results"])
     while found["next"] and (pages := pages - 1):
         found = client.get(found["next"])
@@ -198,7 +204,9 @@ def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
     """The end of a failed job's log; nothing for others, and where it cannot be read."""
     if row["status"] != "failed":
         return {"lines": []}
-    return optional(lambda asked: log_tail(asked, row["id"], row["attempt"]), {"lines": []})(client)
+    return optional(lambda caller: log_tail(caller, row["id"], row["attempt"]), {"lines": []})(
+        client
+    )
 
 
 def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
@@ -248,11 +256,11 @@ def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
     )
 
 
-def _steps_as(asked: str, count: int) -> str:
+def _steps_as(view: str, count: int) -> str:
     """What was asked for; else a graph, but a table where a graph says less."""
     return (
-        asked
-        if asked in ("graph", "table")
+        view
+        if view in ("graph", "table")
         else "table"
         if count > graph_layout.NODES_MAX
         else "graph"
@@ -283,11 +291,11 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
     }
 
 
-def _steps_told(steps: list[dict[str, Any]]) -> str:
+def _steps_text(steps: list[dict[str, Any]]) -> str:
     counts: dict[str, int] = {}
     for step in steps:
         counts[step["status"]] = counts.get(step["status"], 0) + 1
-    words = {
+    labels = {
         "succeeded": "done",
         "running": "running",
         "failed": "failed",
@@ -296,7 +304,7 @@ def _steps_told(steps: list[dict[str, Any]]) -> str:
         "cancelled": "stopped",
     }
     return ", ".join(
-        f"{counts[status]} {word}" for status, word in words.items() if status in counts
+        f"{counts[status]} {word}" for status, word in labels.items() if status in counts
     )
 
 
@@ -340,7 +348,8 @@ def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict
         return None
     start = points[0]["at"]
     curve = [
-        (text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points
+        (formatting.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"])
+        for point in points
     ]
     peak = max([value for _, value in curve] + [peak_bytes or 0])
     limit = found["limit_bytes"]
@@ -374,13 +383,13 @@ def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The same request as a new job; pressed twice it is one job."""
     key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
-    made = api(request).post(
+    created = api(request).post(
         job_path(job_id, "retry"),
         headers={
             "Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())
         },
     )
-    return HttpResponseRedirect(f"/{job_path(made['id'])}")
+    return HttpResponseRedirect(f"/{job_path(created['id'])}")
 
 
 @require_POST

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
 TYPES = {
     "pipeline_execution": "Pipeline",
@@ -34,7 +34,7 @@ MARKS = {  # of a window's title, beside the icon of the same status
 Job = Mapping[str, Any]
 
 
-def job_look(job: Job) -> dict[str, Any]:
+def job_summary(job: Job) -> dict[str, Any]:
     """What a row of a list shows of a job."""
     fraction = (job.get("progress") or {}).get("fraction")
     return {
@@ -46,12 +46,12 @@ def job_look(job: Job) -> dict[str, Any]:
         "word": status_word(job),
         "shape": status_shape(job),
         "mark": MARKS.get(status_shape(job), ""),
-        "why": why(job),
+        "why": reason_text(job),
         "percent": percent(job, fraction),
         "created_at": job["created_at"],
         "started_at": job["started_at"],
         "finished_at": job["finished_at"],
-        "seconds": text.seconds_between(job["started_at"], job["finished_at"]),
+        "seconds": formatting.seconds_between(job["started_at"], job["finished_at"]),
         "by": job["created_by"] or "the system",
         "labels": sorted((job.get("labels") or {}).items()),
         "project": job["project"],
@@ -96,7 +96,7 @@ def percent(job: Job, fraction: object) -> int | None:
     return min(99, max(0, int(fraction * 100)))
 
 
-def why(job: Job) -> str:
+def reason_text(job: Job) -> str:
     """One sentence: where it is, what it waits for, why it failed, what it made."""
     status = job["status"]
     if (away := job.get("away")) and status not in ENDED:
@@ -106,17 +106,19 @@ def why(job: Job) -> str:
     if status == "launching":
         return str(job["message"] or "The worker is starting.")
     if status == "running":
-        return _waits(job) or str((job.get("progress") or {}).get("message") or job["message"])
+        return _blocked_text(job) or str(
+            (job.get("progress") or {}).get("message") or job["message"]
+        )
     if status == "cancelling":
         return "Stopping. It is killed if it does not stop soon."
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
-        return made(job) or str(job["message"]) or "Done. It wrote nothing to the project."
+        return output_text(job) or str(job["message"]) or "Done. It wrote nothing to the project."
     return f"{cancelled(job)}. Nothing was written."
 
 
-def _waits(job: Job) -> str:
+def _blocked_text(job: Job) -> str:
     """What keeps a running job from going on; empty when nothing does."""
     return str((job.get("diagnosis") or {}).get("summary") or "")
 
@@ -140,27 +142,29 @@ def empty_log(job: Job) -> str:
 def cancelled(job: Job) -> str:
     """Who cancelled it, and after how long."""
     who = str(job["message"]).removesuffix(".") or "Cancelled"
-    seconds = text.seconds_between(job["started_at"], job["finished_at"])
-    return f"{who} before it started" if seconds is None else f"{who} after {text.span(seconds)}"
+    seconds = formatting.seconds_between(job["started_at"], job["finished_at"])
+    return (
+        f"{who} before it started" if seconds is None else f"{who} after {formatting.span(seconds)}"
+    )
 
 
 def _waiting(waiting: Mapping[str, Any]) -> str:
     detail = str(waiting.get("detail") or "")
     estimate = waiting.get("estimate_seconds")
-    told = waiting.get("blocked_by") == "back_off"  # its detail says when
-    if detail and not told and isinstance(estimate, int | float) and estimate >= 1:
-        return f"{detail} In about {text.about(estimate)}."
+    counts_text = waiting.get("blocked_by") == "back_off"  # its detail says when
+    if detail and not counts_text and isinstance(estimate, int | float) and estimate >= 1:
+        return f"{detail} In about {formatting.about(estimate)}."
     return detail
 
 
-def made(job: Job) -> str:
+def output_text(job: Job) -> str:
     """What a succeeded job wrote."""
     result = job.get("result") or {}
     if "model" in result and "version" in result:
         return f"Made model {result['model']} v{result['version']}."
     if "twin" in result:
-        return _twin_made(result)
-    datasets = datasets_made(job)
+        return _twin_text(result)
+    datasets = written_datasets(job)
     if not datasets:
         return ""
     names = [f"{row['name']} v{row['version']}" for row in datasets[:3]]
@@ -169,22 +173,22 @@ def made(job: Job) -> str:
     return f"Wrote {', '.join(names)}{more}{rows}."
 
 
-def _twin_made(result: Job) -> str:
+def _twin_text(result: Job) -> str:
     """A revision with how many entities it touched, or that nothing differed."""
     counts = [
         (result.get("created"), "new"),
         (result.get("changed"), "changed"),
         (result.get("removed"), "removed"),
     ]
-    told = ", ".join(
+    counts_text = ", ".join(
         f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count
     )
-    if not told:
+    if not counts_text:
         return f"Twin {result['twin']} is as it was: nothing differed."
-    return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}."
+    return f"Made revision {result.get('revision')} of twin {result['twin']}: {counts_text}."
 
 
-def datasets_made(job: Job) -> list[dict[str, Any]]:
+def written_datasets(job: Job) -> list[dict[str, Any]]:
     """{"name", "version"} of each dataset version in its result."""
     rows = (job.get("result") or {}).get("datasets")
     return (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import TYPES
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import job_path, project_path
@@ -102,10 +102,10 @@ def _beyond(names: Sequence[str], further: Neighbours, nodes: Mapping[str, Any])
 
 def _reached(start: str, further: Neighbours) -> list[str]:
     """Everything in one direction, nearest first."""
-    seen = [start]
-    for one in seen:  # it grows while it is read
-        seen += [name for name in dict.fromkeys(further.get(one, [])) if name not in seen]
-    return seen[1:]
+    reached = [start]
+    for one in reached:  # it grows while it is read
+        reached += [name for name in dict.fromkeys(further.get(one, [])) if name not in reached]
+    return reached[1:]
 
 
 def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,16 +122,16 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
             "kind": word,
             "name": node.get("name") or word,
             "version": "",
-            "short": text.short_id(str(node["id"]).partition(":")[2]),
+            "short": formatting.short_id(str(node["id"]).partition(":")[2]),
             "url": f"/{job_path(str(node['id']).partition(':')[2])}",
         }
     kind, version = node["kind"], node.get("version")
     parts = [_LIBRARY.get(kind, "datasets"), str(node["name"])]
-    asked = ""
+    query = ""
     if version is not None and kind == "twin":
         parts += ["revisions", str(version)]
     elif version is not None:
-        asked = f"?version={quote(str(version))}"
+        query = f"?version={quote(str(version))}"
     return {
         **_common(node),
         "icon": _ICONS.get(kind, "dataset"),
@@ -139,7 +139,7 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
         "name": node["name"],
         "version": "" if version is None else f"rev {version}" if kind == "twin" else f"v{version}",
         "short": "",
-        "url": f"/{project_path(slug, *parts)}{asked}",
+        "url": f"/{project_path(slug, *parts)}{query}",
     }
 
 

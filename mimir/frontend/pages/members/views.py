@@ -21,7 +21,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
     """The list; POST adds a member, with `change` changes a role, with `remove` ends a membership."""
     form = Form({"username": "", "role": "operator"})
     if request.method == "POST":
-        asked = Form.posted(request.POST, "username", "role")
+        posted = Form.posted(request.POST, "username", "role")
         done = (
             _remove
             if request.POST.get("remove")
@@ -29,15 +29,15 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
             if request.POST.get("change")
             else _add
         )
-        done(request, slug, asked)
-        if not asked.bad:
+        done(request, slug, posted)
+        if not posted.bad:
             return HttpResponseRedirect(
-                "/projects/" if _left(request, asked) else f"/{project_path(slug, 'members')}"
+                "/projects/" if _left(request, posted) else f"/{project_path(slug, 'members')}"
             )
         form = (
-            asked
+            posted
             if done is _add
-            else Form(form.values, general=[*asked.errors.values(), *asked.general])
+            else Form(form.values, general=[*posted.errors.values(), *posted.general])
         )
     got = together(
         request,

@@ -18,7 +18,7 @@ Version = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Verdict:
     """A few words and their tone."""
 
     text: str
@@ -49,7 +49,7 @@ def main_of(version: Version) -> str:
     )
 
 
-def against_baseline(name: str, value: object, baseline: object) -> Said | None:
+def against_baseline(name: str, value: object, baseline: object) -> Verdict | None:
     """`63 % better than the baseline`; None where one of them is missing or nobody knows which way is better."""
     metric, one, two = METRICS.get(name), number_of(value), number_of(baseline)
     if metric is None or one is None or two is None:
@@ -58,41 +58,41 @@ def against_baseline(name: str, value: object, baseline: object) -> Said | None:
         return _above(one, two)
     if two <= 0:
         return (
-            Said("as good as the baseline")
+            Verdict("as good as the baseline")
             if one <= two
-            else Said("worse than the baseline, which is never wrong", BAD)
+            else Verdict("worse than the baseline, which is never wrong", BAD)
         )
     part = 1 - one / two
     if abs(part) < 0.005:
-        return Said("no better than the baseline")
+        return Verdict("no better than the baseline")
     if part <= -1:
-        return Said(f"{figure(one / two)} times the error of the baseline", BAD)
-    return Said(
+        return Verdict(f"{figure(one / two)} times the error of the baseline", BAD)
+    return Verdict(
         f"{abs(part) * 100:.0f} % {'better' if part > 0 else 'worse'} than the baseline",
         OK if part > 0 else BAD,
     )
 
 
-def _above(value: float, baseline: float) -> Said:
+def _above(value: float, baseline: float) -> Verdict:
     if abs(value - baseline) < 0.0005:
-        return Said("no better than the baseline")
+        return Verdict("no better than the baseline")
     higher = value > baseline
-    return Said(
+    return Verdict(
         f"{_apart(value, baseline)} {'above' if higher else 'below'} the baseline",
         OK if higher else BAD,
     )
 
 
-def against_version(name: str, value: object, before: object) -> Said | None:
+def against_version(name: str, value: object, before: object) -> Verdict | None:
     """`−35 better`; None where there is nothing to compare."""
     metric, one, two = METRICS.get(name), number_of(value), number_of(before)
     if metric is None or one is None or two is None:
         return None
     if figure(one) == figure(two):
-        return Said("the same")
+        return Verdict("the same")
     sign = "+" if one > two else MINUS
     good = better(metric, one, two)
-    return Said(f"{sign}{_apart(one, two)} {'better' if good else 'worse'}", OK if good else BAD)
+    return Verdict(f"{sign}{_apart(one, two)} {'better' if good else 'worse'}", OK if good else BAD)
 
 
 def better(metric: Metric, one: float, two: float) -> bool:
@@ -139,7 +139,7 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
     return rows
 
 
-def verdict(version: Version) -> Said | None:
+def verdict(version: Version) -> Verdict | None:
     """The one sentence about a version, by its main metric."""
     name = main_of(version)
     return (

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import classification, importance, regression
 from mimir.frontend.drawing.scales import figure
 from mimir.frontend.pages.models.metric_text import (
@@ -35,10 +35,10 @@ def algorithm(version: Version) -> str:
     return ALGORITHMS.get(version["algorithm"], str(version["algorithm"]))
 
 
-def does(version: Version) -> str:
+def prediction_text(version: Version) -> str:
     """What it predicts, in words."""
     what = "predicts the class" if version["task"] == "classification" else "predicts"
-    return f"{what} {text.visible(version['target'])}"
+    return f"{what} {formatting.visible(version['target'])}"
 
 
 def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "version": version,
         "algorithm": algorithm(version),
-        "does": does(version),
+        "does": prediction_text(version),
         "metric": title_of(name) if name else "",
         "value": figure(version["metrics"][name]) if name else "",
         "verdict": verdict(version),
@@ -105,7 +105,7 @@ def details(version: Version) -> dict[str, Any]:
 def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How it was trained; what is not known is left out."""
     facts = []
-    held = f"{text.number(training.get('train_rows'))} to learn from, {text.number(training.get('test_rows'))} held out"
+    held = f"{formatting.number(training.get('train_rows'))} to learn from, {formatting.number(training.get('test_rows'))} held out"
     if training.get("train_rows") is not None:
         share = training.get("test_size")
         of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
@@ -114,7 +114,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             (
                 "Not used",
-                f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices",
+                f"{formatting.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices",
             )
         )
     if "stratified" in training:
@@ -132,9 +132,9 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     if training.get("seed") is not None:
         facts.append(("Seed", str(training["seed"])))
     if isinstance(training.get("features"), int):
-        facts.append(("Features", text.number(training["features"])))
+        facts.append(("Features", formatting.number(training["features"])))
     if isinstance(training.get("seconds"), int | float):
-        facts.append(("Time", text.span(training["seconds"])))
+        facts.append(("Time", formatting.span(training["seconds"])))
     return facts
 
 
@@ -148,7 +148,7 @@ def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
             "title": known.get(name, {}).get("title", ""),
             "value": "scikit-learn's default"
             if name == "max_features" and given[name] is None
-            else value_words(given[name]),
+            else value_text(given[name]),
             "default": name in known
             and _is_default(name, version["task"], given[name], known[name].get("default")),
         }
@@ -163,14 +163,14 @@ def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
     return bool(value == default)
 
 
-def value_words(value: object) -> str:
+def value_text(value: object) -> str:
     """A value of JSON for people."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return text.number(value)
+        return formatting.number(value)
     return (
         f"{value:.6g}"
         if isinstance(value, float)
@@ -199,12 +199,12 @@ def plots(version: Version) -> dict[str, Any]:
             "roc": classification.roc(found["roc"]),
             "precision_recall": classification.precision_recall(found["precision_recall"]),
             "calibration": classification.calibration(found["calibration"]),
-            "classes_left_out": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
+            "classes_omitted": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
         }
     return {**drawn, "importance": importance.importance([("", version["importance"])])}
 
 
-def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
+def compared_plots(one: Version, two: Version, requested: str) -> dict[str, Any]:
     """The plots of two versions over each other. Curves are of one class: `asked`, or the most frequent that both have."""
     pair = [(f"version {version['number']}", version) for version in (one, two)]
     drawn: dict[str, Any] = {
@@ -226,7 +226,7 @@ def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
         }
     theirs = set(classification.classes_of(two["plots"]))
     classes = [name for name in classification.classes_of(one["plots"]) if name in theirs]
-    shown = asked if asked in classes else classes[0] if classes else ""
+    shown = requested if requested in classes else classes[0] if classes else ""
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
@@ -300,10 +300,10 @@ def _facts(version: Version) -> dict[str, str]:
         **{row["title"] or row["name"]: row["value"] for row in hyperparameter_rows(version)},
         **dict(training_facts(version["training"])),
         **{f"{name} (library)": str(value) for name, value in sorted(version["libraries"].items())},
-        "File size": text.size(version["size_bytes"]),
+        "File size": formatting.size(version["size_bytes"]),
         "Trained by": version["created_by"] or "the system",
     }
-    return {title: text.visible(value) for title, value in facts.items()}
+    return {title: formatting.visible(value) for title, value in facts.items()}
 
 
 def predict_url(slug: str, name: str, number: int) -> str:

@@ -16,10 +16,10 @@ from mimir.frontend.pages.models.present import (
     compared,
     compared_plots,
     details,
-    does,
     list_row,
     plots,
     predict_url,
+    prediction_text,
     version_rows,
 )
 from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
@@ -86,7 +86,7 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "before": before,
         "before_compares": before is not None and comparable(version, before),
         "algorithm": algorithm(version),
-        "does": does(version),
+        "does": prediction_text(version),
         "figures": figures(version, before),
         "verdict": verdict(version),
         "old_verdict": verdict(before) if before and comparable(version, before) else None,
@@ -141,11 +141,11 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "models/compare.html", context, project=got["project"], here="models")
 
 
-def _version(slug: str, name: str, asked: str, client: Api) -> dict[str, Any]:
+def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any]:
     """One version with everything; the newest when none is asked for. Raises: ApiError."""
-    if asked and not (asked.isascii() and asked.isdigit() and len(asked) < 10):
-        raise ApiError(404, "not_found", f"A version is a whole number: {asked[:20]} is none.")
-    return client.get(project_path(slug, "models", name, "versions", asked or "latest"))
+    if requested and not (requested.isascii() and requested.isdigit() and len(requested) < 10):
+        raise ApiError(404, "not_found", f"A version is a whole number: {requested[:20]} is none.")
+    return client.get(project_path(slug, "models", name, "versions", requested or "latest"))
 
 
 def _compare_url(slug: str, name: str, one: int, two: int) -> str:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
-from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -70,15 +70,15 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
             form.require("name", "Give the pipeline a name, for example daily-summary.")
-        made = _saved(request, slug, form)
-        if made is not None:
-            return made
+        response = _saved(request, slug, form)
+        if response is not None:
+            return response
     else:
-        asked = request.GET.get("dataset", "")
+        requested = request.GET.get("dataset", "")
         form = Form(
             {
                 "name": "",
-                "definition": _example(asked or (names[0] if names else "")),
+                "definition": _example(requested or (names[0] if names else "")),
                 "etag": '"0"',
             }
         )
@@ -124,9 +124,9 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     form = Form.posted(request.POST, "definition", "etag")
     form.values["name"] = name
     if request.method == "POST":
-        made = _saved(request, slug, form)
-        if made is not None:
-            return made
+        response = _saved(request, slug, form)
+        if response is not None:
+            return response
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -151,29 +151,29 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "is_newest": version["number"] == found["versions"][0]["number"],
         "newest": found["versions"][0]["number"],
         "diff": _diff(version, found["versions"], request.GET.get("compare", "")),
-        "jobs": [job_look(job) for job in jobs],
+        "jobs": [job_summary(job) for job in jobs],
         "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",
     }
     return _editor(request, got["project"], form, context)
 
 
-def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
+def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
     """Raises: ApiError 404."""
     for version in versions:
-        if not asked or str(version["number"]) == asked:
+        if not requested or str(version["number"]) == requested:
             return version
     raise ApiError(
         404,
         "not_found",
-        f"This pipeline has no version {asked[:20]} among its last {len(versions)}.",
+        f"This pipeline has no version {requested[:20]} among its last {len(versions)}.",
     )
 
 
 def _diff(
-    version: dict[str, Any], versions: list[dict[str, Any]], asked: str
+    version: dict[str, Any], versions: list[dict[str, Any]], requested: str
 ) -> dict[str, Any] | None:
     """The changes from `version` to the version whose number was asked for; None without one."""
-    other = next((one for one in versions if str(one["number"]) == asked), None)
+    other = next((one for one in versions if str(one["number"]) == requested), None)
     if other is None:
         return None
     return {
@@ -259,7 +259,7 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     etag = form.value("etag")
     headers = {"If-Match": etag} if etag and etag != '"0"' else None
     try:
-        made = api(request).post(
+        pipeline = api(request).post(
             project_path(slug, "pipelines"),
             {"name": form.value("name"), "definition": definition},
             headers=headers,
@@ -270,14 +270,14 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
         _refused(form, error)
         return None
     if request.POST.get("then") == "run":
-        return _run(request, slug, made)
-    return _to_pipeline(slug, made, _after_saving(made))
+        return _run(request, slug, pipeline)
+    return _to_pipeline(slug, pipeline, _after_saving(pipeline))
 
 
-def _after_saving(made: dict[str, Any]) -> str:
+def _after_saving(pipeline: dict[str, Any]) -> str:
     """What there is to say of a version that is saved; empty for one that is new and fits its data."""
-    number, warnings = made["version"]["number"], made.get("warnings", [])
-    if not made.get("created", True):
+    number, warnings = pipeline["version"]["number"], pipeline.get("warnings", [])
+    if not pipeline.get("created", True):
         return f"No changes: version {number} is current."
     if not warnings:
         return ""
@@ -286,9 +286,9 @@ def _after_saving(made: dict[str, Any]) -> str:
     return f"Version {number} is saved. A job would fail on the data of now: {first}{more}."
 
 
-def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
+def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpResponse:
     """Submit a job of the saved version and lead to it; where the API refuses the job, lead to the pipeline with the reason."""
-    number = made["version"]["number"]
+    number = pipeline["version"]["number"]
     key = request.POST.get("idempotency_key", "")
     headers = {
         "Idempotency-Key": key
@@ -297,33 +297,33 @@ def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
     }
     body = {
         "type": "pipeline_execution",
-        "parameters": {"pipeline": made["name"], "version": number},
+        "parameters": {"pipeline": pipeline["name"], "version": number},
     }
     try:
         job = api(request).post(project_path(slug, "jobs"), body, headers=headers)
     except ApiError as error:
         if error.status not in (400, 403, 409, 413, 429):
             raise
-        said = next(
+        reason = next(
             (text for text in error.detail.values() if isinstance(text, str)), error.message
         )
-        saved = (
+        outcome = (
             f"Version {number} is saved"
-            if made.get("created", True)
+            if pipeline.get("created", True)
             else f"No changes: version {number} is current"
         )
-        return _to_pipeline(slug, made, f"{saved}. The job was not started: {said}.")
+        return _to_pipeline(slug, pipeline, f"{outcome}. The job was not started: {reason}.")
     return HttpResponseRedirect(f"/jobs/{job['id']}/")
 
 
-def _to_pipeline(slug: str, made: dict[str, Any], notice: str) -> HttpResponse:
+def _to_pipeline(slug: str, pipeline: dict[str, Any], notice: str) -> HttpResponse:
     """The pipeline's page; the notice travels signed, so that nobody can make a link that shows words of their own."""
     query = (
         f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}"
         if notice
         else ""
     )
-    return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', made['name'])}{query}")
+    return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', pipeline['name'])}{query}")
 
 
 def _notice(request: HttpRequest) -> str:

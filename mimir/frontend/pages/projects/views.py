@@ -94,8 +94,8 @@ def project_new(request: HttpRequest) -> HttpResponse:
         )
         if not form.bad:
             try:
-                made = api(request).post("projects/", form.values)
-                return HttpResponseRedirect(f"/{project_path(made['slug'])}")
+                created = api(request).post("projects/", form.values)
+                return HttpResponseRedirect(f"/{project_path(created['slug'])}")
             except ApiError as error:
                 if error.status not in (400, 409, 413):
                     raise

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mimir.frontend import kept, session
+from mimir.frontend import saved_form, session
 from mimir.frontend.client import ApiError, SignedOut, Unavailable, api
 
 
@@ -16,7 +16,7 @@ def sign_in_page(
     """The form, or its JSON answer for a script; `message` says why the last try failed. A kept form stays kept."""
     if _wants_json(request) and request.method == "POST":
         return JsonResponse({"message": message}, status=status)
-    text = kept.written(kept.read(request.POST.get("kept", "")))
+    text = saved_form.to_json(saved_form.from_json(request.POST.get("kept", "")))
     context = {
         "message": message,
         "username": username,
@@ -59,9 +59,9 @@ def signin(request: HttpRequest) -> HttpResponse:
         )
     if _wants_json(request):
         return _state(request)
-    form = kept.read(request.POST.get("kept", ""))
+    form = saved_form.from_json(request.POST.get("kept", ""))
     return (
-        kept.offer(request, form, back, "You are signed in again")
+        saved_form.resend_page(request, form, back, "You are signed in again")
         if form
         else HttpResponseRedirect(back)
     )

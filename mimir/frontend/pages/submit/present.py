@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import schemaform, text
+from mimir.frontend import formatting, schemaform
 from mimir.frontend.client import ApiError
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
@@ -24,7 +24,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
         if kind in got and kind in ("dataset", "model", "pipeline", "twin"):
             rows = got[kind]["results"]
             if got[kind]["next"] is None:
-                names[kind] = [Choice(row["name"], _told(kind, row)) for row in rows]
+                names[kind] = [Choice(row["name"], _choice_label(kind, row)) for row in rows]
             chosen = next(
                 (row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None
             )
@@ -79,10 +79,10 @@ def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, 
     }
 
 
-def _told(kind: str, row: Mapping[str, Any]) -> str:
+def _choice_label(kind: str, row: Mapping[str, Any]) -> str:
     version = row.get("version") or {}
     if kind == "dataset":
-        rows, columns = text.number(version["row_count"]), len(version["schema"])
+        rows, columns = formatting.number(version["row_count"]), len(version["schema"])
         return f"{row['name']} (v{version['number']}, {rows} rows, {columns} columns)"
     if kind == "twin":
         return f"{row['name']} (revision {row['revision']})"
@@ -91,12 +91,12 @@ def _told(kind: str, row: Mapping[str, Any]) -> str:
 
 def _columns(texts: Texts, got: Got) -> Sequence[Mapping[str, Any]] | None:
     """Of the chosen version of the chosen dataset."""
-    name, asked = given(texts, "parameters.dataset"), given(texts, "parameters.version")
+    name, number = given(texts, "parameters.dataset"), given(texts, "parameters.version")
     if not name:
         return ()
     if "versions" in got:
         found = next(
-            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == asked),
+            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == number),
             None,
         )
         return found["schema"] if found else None
@@ -157,7 +157,7 @@ def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, st
     """What the API says to a request: messages by field, and those of none."""
     schema = request_schema.request_schema(job_type, texts)
     names = list(_paths(schema, texts))  # asked for each message
-    errors = schemaform.misread(schema, texts)
+    errors = schemaform.number_errors(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():
         at = schemaform.field_at(path, names)
@@ -188,14 +188,14 @@ def _sentence(message: str) -> str:
 
 
 def dry_facts(
-    found: Mapping[str, Any], job_type: str, texts: Texts, made: Sequence[Field]
+    found: Mapping[str, Any], job_type: str, texts: Texts, fields: Sequence[Field]
 ) -> dict[str, Any] | None:
     """What would run: {"facts": [(word, text)]}, or why nothing would: {"refused": [{"title", "message"}]}; None where nothing was asked."""
     if "refused" in found:
         errors, general = refusals(job_type, texts, found["refused"])
         titles = {
             field.name.removesuffix(schemaform.LINES): field.title
-            for field in schemaform.names_of(made)
+            for field in schemaform.names_of(fields)
         }
         rows = [
             {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
@@ -210,7 +210,7 @@ def dry_facts(
         return None
     return {
         "refused": [],
-        "facts": [(word, words) for word, words in _facts(answer, job_type, texts) if words],
+        "facts": [(word, value) for word, value in _facts(answer, job_type, texts) if value],
     }
 
 
@@ -219,7 +219,8 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
     for one in answer["inputs"]:
         version = f" v{one['version']}" if "version" in one else ""
         inputs.setdefault(one["kind"], []).append(f"{one[one['kind']]}{version}")
-    resources, asked = answer["resources"], answer["resources"]["requests"]
+    resources, requests = answer["resources"], answer["resources"]["requests"]
+    memory = formatting.limit(requests["memory"]), formatting.limit(resources["memory"])
     gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
     return [
         ("Runs", ", ".join(inputs.get("pipeline", []))),
@@ -229,9 +230,9 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Updates", ", ".join(inputs.get("twin", []))),
         (
             "Resources",
-            f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}",
+            f"{_range(requests['cpu'], resources['cpu'])} CPU, {_range(*memory)}{gpus}",
         ),
-        ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
+        ("Time limit", f"{formatting.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),
         ("Cluster", answer.get("cluster") or ""),

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import schemaform, text
-from mimir.frontend.schemaform import LEFT_OUT, Texts
+from mimir.frontend import formatting, schemaform
+from mimir.frontend.schemaform import OMITTED, Texts
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -106,8 +106,8 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
     parameters = PARAMETERS[job_type]
     if "hyperparameters" in parameters["properties"]:
         properties = parameters["properties"]
-        asked = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
-        of_algorithm = HYPERPARAMETERS.get(asked, {"type": "object", "properties": {}})
+        algorithm = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
+        of_algorithm = HYPERPARAMETERS.get(algorithm, {"type": "object", "properties": {}})
         parameters = {
             **parameters,
             "properties": {
@@ -125,20 +125,20 @@ def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
         return kept
     for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
         path = f"parameters.hyperparameters.{name}"
-        if path in kept and schemaform.read(schema, kept, path) is LEFT_OUT:
+        if path in kept and schemaform.read(schema, kept, path) is OMITTED:
             del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
     """The API's request; what was left empty is left out."""
-    made = schemaform.read(request_schema(job_type, texts), texts)
-    return {"type": job_type, "parameters": {}, **({} if made is LEFT_OUT else made)}
+    request = schemaform.read(request_schema(job_type, texts), texts)
+    return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
 def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
     """The form of an earlier job's request."""
-    asked = {
+    request = {
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {
@@ -158,7 +158,7 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
     }
     return {
         name: values
-        for name, values in texts_of_request(str(job["type"]), asked).items()
+        for name, values in texts_of_request(str(job["type"]), request).items()
         if values != [""] or name.startswith("parameters.")
     }
 
@@ -167,9 +167,9 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
     """The form of a request, or of a part of one."""
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
-    asked = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
+    chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
     return schemaform.texts_of(
-        request_schema(job_type, asked),
+        request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )
 
@@ -197,9 +197,9 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
 
 def curl(address: str, body: Mapping[str, Any]) -> str:
     """The request for a shell. Characters that would not be seen are written by their number."""
-    words = json.dumps(body, indent=2, ensure_ascii=False)
-    words = words if text.visible(words) == words else json.dumps(body, indent=2)
-    quoted = words.replace("'", "'\\''")
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    text = text if formatting.visible(text) == text else json.dumps(body, indent=2)
+    quoted = text.replace("'", "'\\''")
     lines = [f"curl -X POST {address}"]
     lines += [
         f'  -H "{header}"'

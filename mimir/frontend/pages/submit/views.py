@@ -1,7 +1,7 @@
 """The form that runs a job of any type: empty, filled from the address, or from an earlier job with the changes that a diagnosis proposes.
 
 What the page shows beside the form (what would run, the same request as curl) is made here from what was typed, with script or without:
-`static/js/submit.js` posts the form with `then=look` and takes over the answer's fields and rail.
+`static/js/submit.js` posts the form with `then=preview` and takes over the answer's fields and rail.
 """
 
 import uuid
@@ -39,13 +39,13 @@ _OURS = ("type", "from", "patch")  # in the address
 @signed_in
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/jobs/new/?type=&dataset=&model=…` (any parameter), or `?from=<job>&patch=<JSON>`."""
-    asked = _uuid(request.GET.get("from", ""))
-    source = api(request).get(job_path(asked)) if asked else None
+    source_id = _uuid(request.GET.get("from", ""))
+    source = api(request).get(job_path(source_id)) if source_id else None
     job_type = _type(request, source)
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
-    if request.method == "POST" and request.POST.get("then") != "look":
+    if request.method == "POST" and request.POST.get("then") != "preview":
         refused = _submitted(request, slug, job_type, texts)
         if isinstance(refused, HttpResponse):
             return refused
@@ -53,26 +53,26 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
     texts = preselected(job_type, texts, got)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
-    made = schemaform.fields(
+    fields = schemaform.fields(
         schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
     )
     context = {
-        **_shown(made),
+        **_shown(fields),
         "job_type": job_type,
         "kinds": [
-            {"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type}
-            for kind, words in KINDS.items()
+            {"value": kind, "word": TYPES[kind], "does": value[0], "chosen": kind == job_type}
+            for kind, value in KINDS.items()
         ],
         "heading": KINDS[job_type][1],
         "button": KINDS[job_type][2],
-        "faults": _faults(made, errors),
+        "faults": _faults(fields, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
         "key": str(uuid.uuid4()),
         "shown_algorithm": next(
             (
                 field.value
-                for field in schemaform.names_of(made)
+                for field in schemaform.names_of(fields)
                 if field.name == "parameters.algorithm"
             ),
             "",
@@ -80,7 +80,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
-        "dry": dry_facts(got["dry"], job_type, texts, made),
+        "dry": dry_facts(got["dry"], job_type, texts, fields),
         "curl": request_schema.curl(
             f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
             request_schema.body_of(job_type, texts),
@@ -148,14 +148,14 @@ def _submitted(
         else str(uuid.uuid4())
     }
     try:
-        made = api(request).post(
+        job = api(request).post(
             project_path(slug, "jobs"), request_schema.body_of(job_type, texts), headers=headers
         )
     except ApiError as error:
         if error.status not in (400, 409, 413, 429):
             raise
         return error
-    return HttpResponseRedirect(f"/{job_path(made['id'])}")
+    return HttpResponseRedirect(f"/{job_path(job['id'])}")
 
 
 def _calls(
@@ -208,7 +208,7 @@ def _list(slug: str, name: str) -> Callable[[Api], Any]:
 def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
     """What a name that somebody typed leads to; nothing where there is no such thing."""
 
-    def made(client: Api) -> dict[str, Any]:
+    def guarded(client: Api) -> dict[str, Any]:
         try:
             return call(client)
         except ApiError as error:
@@ -216,7 +216,7 @@ def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[s
                 raise
             return {}
 
-    return made
+    return guarded
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,12 +233,12 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
+def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
     """The form's fields, by where they stand."""
-    by_name = {field.name: field for field in made}
+    by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields
     folded = [field for field in parameters if field.advanced]
-    common = [field for field in made if field.advanced]
+    common = [field for field in fields if field.advanced]
     return {
         "fields": [field for field in parameters if not field.advanced],
         "folded": folded,
@@ -254,9 +254,9 @@ def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
     }
 
 
-def _faults(made: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+def _faults(fields: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
     """The messages at fields, for the box above the form."""
-    titles = {field.name: field.title for field in schemaform.names_of(made)}
+    titles = {field.name: field.title for field in schemaform.names_of(fields)}
     return [
         {"name": name, "title": titles.get(name, name), "message": message}
         for name, message in errors.items()

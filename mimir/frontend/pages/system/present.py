@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import TYPES
 
 BAR_WIDTH = 132  # of a bar, in pixels of its drawing
@@ -22,21 +22,21 @@ STATES = {"alive": ("succeeded", "well"), "late": ("warn", "late"), "away": ("fa
 SCOPES = {"global": "All jobs", "type": "Type", "project": "Project"}
 
 
-def look(system: Row) -> dict[str, Any]:
+def page_context(system: Row) -> dict[str, Any]:
     """The page's context from `GET /api/v1/system/`."""
     headline = system["headline"]
     workers = [_worker(row) for row in system["workers"]]
     queues = [{**row, "word": str(row["priority"])} for row in system["queues"]]
     return {
         "headline": headline,
-        "well": headline["level"] == "ok",
+        "healthy": headline["level"] == "ok",
         "queues": queues,
         "waiting": sum(row["length"] for row in queues),
         "workers": workers,
         "workers_total": system["workers_total"],
         "workers_cut": max(system["workers_total"] - len(workers), 0),
         "capacity": [_cluster(row) for row in system["capacity"]],
-        "failures": [{**row, "word": _words(row["reason"])} for row in system["failures"]],
+        "failures": [{**row, "word": _reason_text(row["reason"])} for row in system["failures"]],
         "failures_total": sum(row["count"] for row in system["failures"]),
         "parts": [_part(row) for row in system["components"]],
         "limits": [_limit(row) for row in system["limits"]],
@@ -66,7 +66,7 @@ def _worker(row: Row) -> dict[str, Any]:
     kind = TYPES.get(row["type"], row["type"])
     return {
         **row,
-        "title": row["name"] or f"{kind} {text.short_id(row['job'])}",
+        "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
         "cpu": _cpu(row["cpu_millicores"]),
@@ -76,7 +76,7 @@ def _worker(row: Row) -> dict[str, Any]:
 
 def _cluster(row: Row) -> dict[str, Any]:
     """A cluster's room: what its jobs asked for against what it has."""
-    rooms = [
+    capacity = [
         (
             "Jobs",
             _counted(row["used_jobs"]),
@@ -91,13 +91,13 @@ def _cluster(row: Row) -> dict[str, Any]:
         ),
         (
             "Memory",
-            text.memory(row["used_memory_bytes"]),
-            text.memory(row["memory_bytes"]),
+            formatting.memory(row["used_memory_bytes"]),
+            formatting.memory(row["memory_bytes"]),
             bar(row["used_memory_bytes"], row["memory_bytes"]),
         ),
     ]
     if row["gpus"]:
-        rooms.append(
+        capacity.append(
             (
                 "GPUs",
                 _counted(row["used_gpus"]),
@@ -107,9 +107,9 @@ def _cluster(row: Row) -> dict[str, Any]:
         )
     return {
         **row,
-        "rooms": [
+        "capacity_rows": [
             {"word": word, "used": used, "most": most, "bar": bar}
-            for word, used, most, bar in rooms
+            for word, used, most, bar in capacity
         ],
     }
 
@@ -137,7 +137,7 @@ def _limit(row: Row) -> dict[str, Any]:
     }
 
 
-def _words(reason: str) -> str:
+def _reason_text(reason: str) -> str:
     """A cause in words: out_of_memory is Out of memory."""
     return reason.replace("_", " ").capitalize()
 
@@ -148,7 +148,7 @@ def _used(storage: Row) -> int | None:
 
 
 def _counted(value: int | None) -> str:
-    return "any number" if value is None else text.number(value)
+    return "any number" if value is None else formatting.number(value)
 
 
 def _cpu(millicores: int | None) -> str:

@@ -5,7 +5,7 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend.client import api
 from mimir.frontend.pages.shell import page
-from mimir.frontend.pages.system.present import look
+from mimir.frontend.pages.system.present import page_context
 from mimir.frontend.session import signed_in
 
 
@@ -13,4 +13,6 @@ from mimir.frontend.session import signed_in
 @signed_in
 def system(request: HttpRequest) -> HttpResponse:
     """`/system/`. The API refuses who is no administrator; that answer is the page then."""
-    return page(request, "system/system.html", look(api(request).get("system/")), here="system")
+    return page(
+        request, "system/system.html", page_context(api(request).get("system/")), here="system"
+    )

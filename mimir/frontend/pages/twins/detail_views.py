@@ -69,16 +69,16 @@ def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "twins/twin.html", context, project=got["project"], here="twins")
 
 
-def _type(found: dict[str, Any], asked: str) -> str:
+def _type(found: dict[str, Any], requested: str) -> str:
     """The entity type asked for, the first without one. Raises: ApiError 404."""
     names = [one["name"] for one in found["types"]]
-    if asked and asked not in names:
+    if requested and requested not in names:
         raise ApiError(
             404,
             "not_found",
-            f"This twin has no entity type {asked[:100]}. It has {', '.join(names)}.",
+            f"This twin has no entity type {requested[:100]}. It has {', '.join(names)}.",
         )
-    return asked or names[0]
+    return requested or names[0]
 
 
 def _entities(slug: str, name: str, kind: str, *, q: str, at: str, cursor: str | None) -> Any:

@@ -41,15 +41,15 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     form = Form()
     if request.method == "POST":
         form = _posted(request, found["values"])
-        made = _changed(
+        redirect = _changed(
             request,
             found["values"],
             form,
             f"{path}overlay/?{urlencode(named)}",
             entity_url(slug, name, kind, key),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     chosen = _chosen(found["values"], request.GET.get("property", ""))
     got = together(
         request,
@@ -102,13 +102,13 @@ def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str
     return project_path(slug, "twins", name, "entity"), {"type": kind, "key": key}
 
 
-def _chosen(values: Sequence[Value], asked: str) -> Value | None:
+def _chosen(values: Sequence[Value], requested: str) -> Value | None:
     """The property whose history is shown: the one asked for, else the first number that has a value. Raises: ApiError 404."""
-    if asked:
-        found = next((value for value in values if value["property"] == asked), None)
+    if requested:
+        found = next((value for value in values if value["property"] == requested), None)
         if found is None:
             raise ApiError(
-                404, "not_found", f"Entities of this type have no property {asked[:100]}."
+                404, "not_found", f"Entities of this type have no property {requested[:100]}."
             )
         return found
     known = [value for value in values if value["value"] is not None]
@@ -216,21 +216,21 @@ def _changed(
     return HttpResponseRedirect(here)
 
 
-def _given(words: str, kind: str) -> Any:
+def _given(text: str, kind: str) -> Any:
     """What was typed as JSON; words that do not fit stay words, and the API says what would."""
     if kind == "boolean":
-        return {"true": True, "false": False}.get(words, words)
+        return {"true": True, "false": False}.get(text, text)
     if kind not in NUMBERS:
-        return words
+        return text
     try:
-        return int(words)
+        return int(text)
     except ValueError:
         pass  # not a whole one
     try:
-        number = float(words)
+        number = float(text)
     except ValueError:
-        return words
-    return number if math.isfinite(number) else words
+        return text
+    return number if math.isfinite(number) else text
 
 
 def _fields(values: Sequence[Value], form: Form) -> list[dict[str, Any]]:

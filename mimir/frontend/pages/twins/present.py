@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.shell import project_path
 
 CELL_CHARS_MAX = 120
@@ -15,7 +15,7 @@ CHANGES = {
     "changed": ("pencil", "Changed"),
     "removed": ("x", "Removed"),
 }
-STATUS_WORDS = {"present": "present", "missing": "missing", "removed": "removed"}
+STATUS_LABELS = {"present": "present", "missing": "missing", "removed": "removed"}
 Row = Mapping[str, Any]
 
 
@@ -23,15 +23,20 @@ def value_shown(value: Any, type: str = "", unit: str = "") -> dict[str, Any]:
     """{"text", "unit", "null", "whole"}: a value for people; `whole` is what had to be cut or rounded away, else empty."""
     if value is None:
         return {"text": "", "unit": "", "null": True, "whole": ""}
-    words = _words(value, type)
-    whole = words if len(words) > CELL_CHARS_MAX else ""
-    if isinstance(value, float) and float(words.replace(",", "")) != value:
+    text = _value_text(value, type)
+    whole = text if len(text) > CELL_CHARS_MAX else ""
+    if isinstance(value, float) and float(text.replace(",", "")) != value:
         whole = repr(value)
-    shown = words if len(words) <= CELL_CHARS_MAX else f"{words[:CELL_CHARS_MAX]}…"
-    return {"text": text.visible(shown), "unit": unit, "null": False, "whole": text.visible(whole)}
+    shown = text if len(text) <= CELL_CHARS_MAX else f"{text[:CELL_CHARS_MAX]}…"
+    return {
+        "text": formatting.visible(shown),
+        "unit": unit,
+        "null": False,
+        "whole": formatting.visible(whole),
+    }
 
 
-def _words(value: Any, type: str) -> str:
+def _value_text(value: Any, type: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -44,7 +49,7 @@ def _words(value: Any, type: str) -> str:
             if 1e6 <= abs(value) < 1e15
             else f"{value:,.6g}"
         )
-    at = text.parsed(value) if type == "datetime" else None
+    at = formatting.parsed(value) if type == "datetime" else None
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
 
 
@@ -172,13 +177,14 @@ def revision_row(row: Row, slug: str) -> dict[str, Any]:
     """A revision in a list: what made it, and how many entities it touched."""
     dataset = row["dataset"]
     counts = [(row["created"], "new"), (row["changed"], "changed"), (row["removed"], "removed")]
-    told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    changes_text = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     return {
         "number": row["number"],
         "before": row["number"] - 1,
         "icon": KIND_ICONS.get(row["kind"], "info"),
-        "word": _made_by(row),
-        "counts": told or ("the definition" if row["kind"] == "definition" else "no entity"),
+        "word": _origin_text(row),
+        "counts": changes_text
+        or ("the definition" if row["kind"] == "definition" else "no entity"),
         "note": row["note"],
         "at": row["at"],
         "job": row["job"],
@@ -188,7 +194,7 @@ def revision_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def _made_by(row: Row) -> str:
+def _origin_text(row: Row) -> str:
     if row["kind"] == "update":
         return "Update"
     who = f" by {row['by']}" if row["by"] else ""
@@ -236,12 +242,12 @@ def touched(
     """
     about = {value["property"]: value for value in values}
     latest: dict[tuple[str, str], Row] = {}
-    told: list[tuple[int, dict[str, Any]]] = []
+    shown: list[tuple[int, dict[str, Any]]] = []
     for change in reversed(changes):
         field = (change["layer"], change["property"])
         earlier = latest.get(field)
         known = earlier is not None or complete
-        told.append(
+        shown.append(
             (
                 change["revision"],
                 _change(
@@ -256,7 +262,7 @@ def touched(
         latest[field] = change
     sources = {change["revision"]: change for change in changes}
     found: dict[int, dict[str, Any]] = {}
-    for number, field_shown in reversed(told):
+    for number, field_shown in reversed(shown):
         source = sources[number]
         row = {
             "number": number,

@@ -65,12 +65,12 @@ def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
         project=lambda client: client.get(project_path(slug)),
         datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": 50}),
     )
-    asked = request.GET.get("dataset", "")
+    dataset_name = request.GET.get("dataset", "")
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
             form.require("name", "Give the twin a name, for example stations.")
-        made = _saved(
+        redirect = _saved(
             request,
             slug,
             form,
@@ -78,20 +78,20 @@ def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
                 project_path(slug, "twins"), {"name": form.value("name"), **body}
             ),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     else:
-        columns = _columns(request, slug, asked)
+        columns = _columns(request, slug, dataset_name)
         form = Form(
             {
                 "name": "",
-                "definition": editor.written(example(asked, columns) if columns else _PLAIN),
+                "definition": editor.written(example(dataset_name, columns) if columns else _PLAIN),
                 "etag": "",
             }
         )
     context = {
         "new": True,
-        "asked": asked,
+        "dataset_name": dataset_name,
         "datasets": [row["name"] for row in got["datasets"]["results"]],
     }
     return _editor(request, got["project"], form, context)
@@ -147,14 +147,14 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     path = project_path(slug, "twins", name)
     if request.method == "POST":
         headers = {"If-Match": form.value("etag")} if form.value("etag") else None
-        made = _saved(
+        redirect = _saved(
             request,
             slug,
             form,
             lambda client, body: client.put(f"{path}definition/", body, headers=headers),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -211,7 +211,7 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
         return None
     try:
         choice = request.POST.get("unit_changes", "")
-        made = send(
+        twin = send(
             api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})}
         )
     except ApiError as error:
@@ -223,11 +223,11 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
             editor.refused(form, error, _FIELDS)
             form.values["unit_changed"] = "1" if error.code == "unit_changed" else ""
         return None
-    if _base_number(form.value("etag")) == str(made["definition_number"]):
+    if _base_number(form.value("etag")) == str(twin["definition_number"]):
         return HttpResponseRedirect(
-            f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}"
+            f"{twin_url(slug, twin['name'])}definition/?unchanged={twin['definition_number']}"
         )
-    return HttpResponseRedirect(twin_url(slug, made["name"]))
+    return HttpResponseRedirect(twin_url(slug, twin["name"]))
 
 
 def _base_number(etag: str) -> str:

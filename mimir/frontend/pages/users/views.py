@@ -60,13 +60,13 @@ def _list(request: HttpRequest) -> dict[str, Any]:
     text, shown = request.GET.get("q", "").strip()[:150], request.GET.get("show", "")
     if shown not in _SHOWN:
         shown = ""
-    asked: dict[str, Any] = {
+    params: dict[str, Any] = {
         "q": text or None,
         "cursor": request.GET.get("cursor"),
         "limit": 50,
         **_SHOWN[shown][1],
     }
-    found = api(request).get("users/", asked)
+    found = api(request).get("users/", params)
     kept = {name: value for name, value in (("q", text), ("show", shown)) if value}
     older = cursor_of(found["next"])
     return {
@@ -98,13 +98,13 @@ def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
         "is_superuser": form.value("is_superuser") == "on",
     }
     try:
-        made = api(request).post("users/", body)
+        created = api(request).post("users/", body)
     except ApiError as error:
         if error.status not in (400, 409):
             raise
         form.refused(error, _FIELDS)
         return None
-    return _shown(made["username"], made["password_link"], is_new=True)
+    return _shown(created["username"], created["password_link"], is_new=True)
 
 
 def _new_link(request: HttpRequest, form: Form) -> dict[str, Any] | None:
@@ -168,17 +168,17 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     return render(request, "password.html", context, status=400 if form.bad else 200)
 
 
-@sensitive_variables("asked", "body")
+@sensitive_variables("posted", "body")
 def _password_set(request: HttpRequest, form: Form, link: dict[str, str]) -> dict[str, Any] | None:
     """Send the new password; None when it is refused, with the reasons in `form`, which never holds the password itself."""
-    asked = Form({name: request.POST.get(name, "") for name in ("new_password", "repeated")})
-    asked.require("new_password", "Enter a new password of at least 12 characters.")
-    if asked.value("new_password") != asked.value("repeated"):
-        asked.errors["repeated"] = "The two entries of the new password differ."
-    form.errors = asked.errors
+    posted = Form({name: request.POST.get(name, "") for name in ("new_password", "repeated")})
+    posted.require("new_password", "Enter a new password of at least 12 characters.")
+    if posted.value("new_password") != posted.value("repeated"):
+        posted.errors["repeated"] = "The two entries of the new password differ."
+    form.errors = posted.errors
     if form.bad:
         return None
-    body = {**link, "new_password": asked.value("new_password")}
+    body = {**link, "new_password": posted.value("new_password")}
     try:
         return api(request).post("password-link/", body)
     except ApiError as error:

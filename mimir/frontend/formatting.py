@@ -128,10 +128,10 @@ def ago(at: dt.datetime, now: dt.datetime) -> str:
     gone = (now - at).total_seconds()
     if abs(gone) >= 7 * 86400:
         return f"{at.day} {at:%b}" + (f" {at.year}" if at.year != now.year else "")
-    words = _distance(abs(gone))
-    if words == "now":
-        return words
-    return f"{words} ago" if gone > 0 else f"in {words}"
+    distance = _distance(abs(gone))
+    if distance == "now":
+        return distance
+    return f"{distance} ago" if gone > 0 else f"in {distance}"
 
 
 def _distance(seconds: float) -> str:

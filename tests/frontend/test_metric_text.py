@@ -36,13 +36,13 @@ BASELINES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "baseline", "told", "tone"), BASELINES)
+@pytest.mark.parametrize(("name", "value", "baseline", "text", "tone"), BASELINES)
 def test_a_metric_against_the_baseline(
-    name: str, value: float, baseline: float, told: str, tone: str
+    name: str, value: float, baseline: float, text: str, tone: str
 ) -> None:
-    said = against_baseline(name, value, baseline)
-    assert said
-    assert (said.text, said.tone) == (told, tone)
+    verdict_found = against_baseline(name, value, baseline)
+    assert verdict_found
+    assert (verdict_found.text, verdict_found.tone) == (text, tone)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_nothing_is_said_where_nothing_can_be_said(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "before", "told"),
+    ("name", "value", "before", "text"),
     [
         ("root_mean_squared_error", 412.0, 447.0, "−35 better"),
         ("root_mean_squared_error", 477.0, 468.0, "+9 worse"),
@@ -72,11 +72,11 @@ def test_nothing_is_said_where_nothing_can_be_said(
     ],
 )
 def test_a_metric_against_the_version_before(
-    name: str, value: float, before: float, told: str
+    name: str, value: float, before: float, text: str
 ) -> None:
-    said = against_version(name, value, before)
-    assert said
-    assert said.text == told
+    verdict_found = against_version(name, value, before)
+    assert verdict_found
+    assert verdict_found.text == text
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_version_says_how_it_stands_to_the_baseline_and_to_the_one_before() ->
         ("Mean absolute error", "298", "871", "323"),
     ]
     assert [row["change"].text for row in rows] == ["−35 better", "+0.025 better", "−25.3 better"]
-    said = verdict(two)
-    assert said
-    assert said.text == "63 % better than the baseline"
+    verdict_found = verdict(two)
+    assert verdict_found
+    assert verdict_found.text == "63 % better than the baseline"
 
 
 def test_a_model_without_a_metric_we_know_still_has_its_row() -> None:

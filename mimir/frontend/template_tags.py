@@ -9,12 +9,12 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.lib.clock import utc_now
 
 register = Library()
 
-WORDS = {
+STATUS_LABELS = {
     "queued": "Waiting",
     "launching": "Starting",
     "running": "Running",
@@ -66,28 +66,28 @@ def status(value: str, kind: str = "pill", word: str = "", shape: str = "") -> S
         kind,
         value,
         icon(shape or value),
-        word or WORDS.get(value, value),
+        word or STATUS_LABELS.get(value, value),
     )
 
 
 @register.filter
 def when(value: object) -> SafeString:
     """How long ago, with the exact time on hover. The script keeps it true and turns the title to the reader's time zone."""
-    at = text.parsed(value)
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     return format_html(
         '<time datetime="{}" data-rel title="{}">{}</time>',
         at.isoformat(),
         _exact(at),
-        text.ago(at, utc_now()),
+        formatting.ago(at, utc_now()),
     )
 
 
 @register.filter
 def clock(value: object) -> SafeString:
     """The time of day with milliseconds; the script turns it to the reader's time zone."""
-    at = text.parsed(value)
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     shown = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
@@ -99,7 +99,7 @@ def clock(value: object) -> SafeString:
 @register.filter
 def clock_seconds(value: object) -> SafeString:
     """The time of day without parts of a second."""
-    at = text.parsed(value)
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     return format_html(
@@ -117,19 +117,19 @@ def _exact(at: dt.datetime) -> str:
 @register.filter
 def size(value: object) -> str:
     """Bytes."""
-    return text.size(value)
+    return formatting.size(value)
 
 
 @register.filter
 def memory(value: object) -> str:
     """Bytes of memory."""
-    return text.memory(value)
+    return formatting.memory(value)
 
 
 @register.filter
 def limit(value: object) -> str:
     """A Kubernetes quantity of memory."""
-    return text.limit(value)
+    return formatting.limit(value)
 
 
 @register.filter
@@ -141,41 +141,41 @@ def file_format(value: object) -> str:
 @register.filter
 def span(value: object) -> str:
     """Seconds."""
-    return text.span(value)
+    return formatting.span(value)
 
 
 @register.filter
 def number(value: object) -> str:
     """A count."""
-    return text.number(value)
+    return formatting.number(value)
 
 
 @register.filter
 def visible(value: object) -> str:
     """Foreign text."""
-    return text.visible(value)
+    return formatting.visible(value)
 
 
 @register.filter
 def short(value: object) -> str:
     """The end of an id."""
-    return text.short_id(value)
+    return formatting.short_id(value)
 
 
 @register.filter
 def ordinal(value: int) -> str:
     """1st, 2nd."""
-    return text.ordinal(value)
+    return formatting.ordinal(value)
 
 
 @register.filter
 def pretty(value: Any) -> str:
     """JSON over several lines."""
-    return text.visible(json.dumps(value, indent=2, ensure_ascii=False))
+    return formatting.visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @register.filter
-def plural(value: object, words: str) -> str:
+def plural(value: object, nouns: str) -> str:
     """`3|plural:"row,rows"`: the number with its noun."""
-    one, _, many = words.partition(",")
-    return f"{text.number(value)} {one if value == 1 else many}"
+    one, _, many = nouns.partition(",")
+    return f"{formatting.number(value)} {one if value == 1 else many}"

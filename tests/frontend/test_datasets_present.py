@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import profiles
-from mimir.frontend.pages.datasets import present as columns
+from mimir.frontend.pages.datasets import present
 
 
 def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
-    found = columns.table(
+    found = present.table(
         {
             "columns": [{"name": "c", "type": kind}],
             "rows": [[value] for value in values],
@@ -67,7 +67,7 @@ def _column(**more: Any) -> dict[str, Any]:
 
 def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     head = profiles.head(_column(), 1000)
-    assert (head.bars, head.lines[0], head.told) == (
+    assert (head.bars, head.lines[0], head.description) == (
         [],
         "all different",
         "All values are different.",
@@ -83,4 +83,4 @@ def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     [(2.5, "2.5"), (1e15, "1e+15"), (0.0001234567, "0.000123457"), (-2000000.55, "-2000000.5")],
 )
 def test_rounded(value: float, shown: str) -> None:
-    assert text.rounded(value) in (shown, shown.replace("0.5", "0.6"))
+    assert formatting.rounded(value) in (shown, shown.replace("0.5", "0.6"))

@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from mimir.frontend.text import visible
+from mimir.frontend.formatting import visible
 
-KEPT_BYTES_MAX = (
+SAVED_BYTES_MAX = (
     1536 * 1024
 )  # of JSON; a larger form must be sent again from the browser's own copy
 FIELDS_MAX = 2000
@@ -34,7 +34,7 @@ Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedForm:
     """Where a form was posted to (path and query), and its fields."""
 
     path: str
@@ -64,7 +64,7 @@ class Field:
         return visible(self.name.rpartition(".")[2].replace("_", " ").capitalize())
 
 
-def of_request(request: HttpRequest) -> Kept:
+def from_request(request: HttpRequest) -> SavedForm:
     """The posted form. Files cannot be kept, passwords are not."""
     fields = [
         (name, str(value))
@@ -72,20 +72,20 @@ def of_request(request: HttpRequest) -> Kept:
         if name not in _NEVER
         for value in values
     ]
-    return Kept(request.get_full_path(), fields)
+    return SavedForm(request.get_full_path(), fields)
 
 
-def written(form: Kept | None) -> str:
+def to_json(form: SavedForm | None) -> str:
     """The form as JSON for a hidden input; "" when it has no fields or they are too large."""
     if form is None or not form.fields or len(form.fields) > FIELDS_MAX:
         return ""
     text = json.dumps([form.path, form.fields], ensure_ascii=False)
-    return text if len(text.encode()) <= KEPT_BYTES_MAX else ""
+    return text if len(text.encode()) <= SAVED_BYTES_MAX else ""
 
 
-def read(text: str) -> Kept | None:
+def from_json(text: str) -> SavedForm | None:
     """The form that `written` wrote; None from any other text."""
-    if not text or len(text) > KEPT_BYTES_MAX:
+    if not text or len(text) > SAVED_BYTES_MAX:
         return None
     try:
         path, rows = json.loads(text)
@@ -93,7 +93,7 @@ def read(text: str) -> Kept | None:
         return None
     if (
         not isinstance(path, str)
-        or not is_our_path(path)
+        or not is_site_path(path)
         or not isinstance(rows, list)
         or len(rows) > FIELDS_MAX
     ):
@@ -103,37 +103,37 @@ def read(text: str) -> Kept | None:
         for row in rows
         if isinstance(row, list) and len(row) == 2 and all(isinstance(one, str) for one in row)
     ]
-    return Kept(path, [(name, value) for name, value in fields if name not in _NEVER])
+    return SavedForm(path, [(name, value) for name, value in fields if name not in _NEVER])
 
 
-def is_our_path(path: str) -> bool:
+def is_site_path(path: str) -> bool:
     """Whether it is a path of this site, not an address of another."""
     return path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
 
 
-def page_of(request: HttpRequest) -> str:
+def referring_page(request: HttpRequest) -> str:
     """The page that posted the form: path and query of a Referer of this site, else the path the form was posted to."""
     referer = urlsplit(request.headers.get("Referer", ""))
     path = referer.path + (f"?{referer.query}" if referer.query else "")
-    ours = (
+    own = (
         referer.netloc == request.get_host()
-        and is_our_path(path)
+        and is_site_path(path)
         and not path.startswith(("/signin/", "/signout/"))
     )
-    return path if ours else request.get_full_path()
+    return path if own else request.get_full_path()
 
 
-def from_our_page(request: HttpRequest) -> bool:
+def is_same_origin(request: HttpRequest) -> bool:
     """Whether the browser says that a page of this site posted the form."""
-    ours = urlsplit(settings.ENV.public_url)
+    own = urlsplit(settings.ENV.public_url)
     return request.headers.get("Origin", "") in (
-        f"{ours.scheme}://{ours.netloc}",
+        f"{own.scheme}://{own.netloc}",
         f"{request.scheme}://{request.get_host()}",
     )
 
 
-def offer(
-    request: HttpRequest, form: Kept, back: str, title: str, status: int = 200
+def resend_page(
+    request: HttpRequest, form: SavedForm, back: str, title: str, status: int = 200
 ) -> HttpResponse:
     """A page with the kept fields and a button that sends them, with a CSRF token that is valid now. `back`: the page they are from."""
     fields = [Field(name, value) for name, value in form.fields]
