@@ -15,6 +15,7 @@ Texts = Mapping[str, Sequence[str]]  # what was typed, by path; several for a li
 Schema = Mapping[str, Any]
 PICKED_MAX = 300  # columns to tick; more are written, one on a line
 RADIOS_MAX = 5
+DEFAULT = "default"  # summary of a field without a value
 LINES = ".lines"  # behind the path of a list that is written
 FIRST = {
     "column": "Choose the dataset first",
@@ -473,21 +474,23 @@ def field_at(path: str, names: Iterable[str]) -> str | None:
 
 
 def summary(fields: Sequence[Field]) -> str:
-    """Fields behind a fold, in a line: `Priority, time limit: low, as usual`."""
+    """Fields behind a fold, in a line: `Priority, time limit: low, default`."""
     titles = [
         field.title if not at else field.title[:1].lower() + field.title[1:]
         for at, field in enumerate(fields)
     ]
     parts = [_brief(field) for field in fields]
-    return f"{', '.join(titles)}: {', '.join(parts) if set(parts) - {'as usual', 'none'} else 'as usual'}"
+    if set(parts) <= {DEFAULT, "none"}:
+        return f"{', '.join(titles)} (defaults)"
+    return f"{', '.join(titles)}: {', '.join(parts)}"
 
 
 def _brief(field: Field) -> str:
     if field.kind is Kind.GROUP:
         parts = [f"{one.key} {_brief(one)}" for one in field.fields if one.value != one.default]
-        return "; ".join(parts) or "as usual"
+        return "; ".join(parts) or DEFAULT
     if field.kind in (Kind.SELECT, Kind.RADIOS):
-        return next((one.label for one in field.choices if one.chosen and one.value), "as usual")
+        return next((one.label for one in field.choices if one.chosen and one.value), DEFAULT)
     if field.kind is Kind.AREA:
         return str(len(field.value.splitlines())) if field.value.strip() else "none"
     value = (
@@ -495,7 +498,7 @@ def _brief(field: Field) -> str:
         if field.kind is Kind.CHECK
         else field.value
     )
-    return f"{value} {field.unit}".strip() if value else "as usual"
+    return f"{value} {field.unit}".strip() if value else DEFAULT
 
 
 def _shape(schema: Schema) -> _Shape:

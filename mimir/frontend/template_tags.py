@@ -1,4 +1,4 @@
-"""Template tags and filters of every page; `mimir.settings.frontend` makes them known to all templates."""
+"""Template tags and filters; `mimir.settings.frontend` makes them available in every template."""
 
 import datetime as dt
 import json
@@ -28,7 +28,7 @@ STATUS_LABELS = {
 
 FORMATS = {
     "csv": "CSV",
-    "jsonl": "JSON lines",
+    "jsonl": "JSON Lines",
     "parquet": "Parquet",
     "json": "JSON",
     "arrow": "Arrow",
@@ -38,7 +38,7 @@ FORMATS = {
 
 @register.simple_tag
 def icon(name: str, kind: str = "") -> SafeString:
-    """An icon of the sprite. It is hidden from readers: a word stands beside it, or its button has a name."""
+    """Render an icon of the sprite, hidden from screen readers: a label must stand beside it."""
     return format_html(
         '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>',
         kind,
@@ -49,7 +49,7 @@ def icon(name: str, kind: str = "") -> SafeString:
 
 @register.simple_tag
 def node_icon(name: str) -> SafeString:
-    """An icon inside a drawing: its place and size are attributes there."""
+    """Render an icon inside an SVG drawing, with its position as attributes."""
     return format_html(
         '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>',
         static("img/icons.svg"),
@@ -59,7 +59,10 @@ def node_icon(name: str) -> SafeString:
 
 @register.simple_tag
 def status(value: str, kind: str = "pill", word: str = "", shape: str = "") -> SafeString:
-    """A status three ways: shape, word and colour. `shape` is another status's look, as a job that tries again has it."""
+    """Render a status as icon, label and colour.
+
+    `shape` is the status whose icon and colour are used, such as `retrying` for a queued job.
+    """
     return format_html(
         '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>',
         shape or value,
@@ -72,7 +75,10 @@ def status(value: str, kind: str = "pill", word: str = "", shape: str = "") -> S
 
 @register.filter
 def when(value: object) -> SafeString:
-    """How long ago, with the exact time on hover. The script keeps it true and turns the title to the reader's time zone."""
+    """Render a relative time with the exact time on hover.
+
+    `static/js/time.js` updates it and shows the reader's time zone.
+    """
     at = formatting.parsed(value)
     if at is None:
         return SafeString("")
@@ -86,7 +92,10 @@ def when(value: object) -> SafeString:
 
 @register.filter
 def clock(value: object) -> SafeString:
-    """The time of day with milliseconds; the script turns it to the reader's time zone."""
+    """Render the time of day with milliseconds.
+
+    The script converts it to the reader's time zone.
+    """
     at = formatting.parsed(value)
     if at is None:
         return SafeString("")
@@ -98,7 +107,7 @@ def clock(value: object) -> SafeString:
 
 @register.filter
 def clock_seconds(value: object) -> SafeString:
-    """The time of day without parts of a second."""
+    """Render the time of day without milliseconds."""
     at = formatting.parsed(value)
     if at is None:
         return SafeString("")
@@ -116,55 +125,55 @@ def _exact(at: dt.datetime) -> str:
 
 @register.filter
 def size(value: object) -> str:
-    """Bytes."""
+    """Format bytes."""
     return formatting.size(value)
 
 
 @register.filter
 def memory(value: object) -> str:
-    """Bytes of memory."""
+    """Format bytes of memory."""
     return formatting.memory(value)
 
 
 @register.filter
 def limit(value: object) -> str:
-    """A Kubernetes quantity of memory."""
+    """Format a Kubernetes memory quantity."""
     return formatting.limit(value)
 
 
 @register.filter
 def file_format(value: object) -> str:
-    """What a dataset is stored as."""
+    """Label of a storage format."""
     return FORMATS.get(str(value), str(value))
 
 
 @register.filter
 def span(value: object) -> str:
-    """Seconds."""
+    """Format a duration in seconds."""
     return formatting.span(value)
 
 
 @register.filter
 def number(value: object) -> str:
-    """A count."""
+    """Format a count."""
     return formatting.number(value)
 
 
 @register.filter
 def visible(value: object) -> str:
-    """Foreign text."""
+    """Make invisible characters of user-supplied text visible."""
     return formatting.visible(value)
 
 
 @register.filter
 def short(value: object) -> str:
-    """The end of an id."""
+    """Last characters of an ID."""
     return formatting.short_id(value)
 
 
 @register.filter
 def ordinal(value: int) -> str:
-    """1st, 2nd."""
+    """Format an ordinal: 1st, 2nd."""
     return formatting.ordinal(value)
 
 
@@ -176,6 +185,6 @@ def pretty(value: Any) -> str:
 
 @register.filter
 def plural(value: object, nouns: str) -> str:
-    """`3|plural:"row,rows"`: the number with its noun."""
+    """Format a count with its noun: `3|plural:"row,rows"`."""
     one, _, many = nouns.partition(",")
     return f"{formatting.number(value)} {one if value == 1 else many}"

@@ -56,12 +56,12 @@ def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
 @pytest.mark.parametrize(
     ("name", "typed", "message"),
     [
-        ("jobs", "many", "Give a whole number"),
-        ("gpu", "1.5", "Give a whole number"),
-        ("away_grace_seconds", "10 min", "Give a whole number, for example 600."),
-        ("node_selector", "pool", "pool is no label=value."),
-        ("tolerations", "[", "[ is no JSON object"),
-        ("gpu_tolerations", "[" * 5000, "is no JSON object"),
+        ("jobs", "many", "Enter a whole number"),
+        ("gpu", "1.5", "Enter a whole number"),
+        ("away_grace_seconds", "10 min", "Enter a whole number, for example 600."),
+        ("node_selector", "pool", "pool is not label=value."),
+        ("tolerations", "[", "[ is not a JSON object"),
+        ("gpu_tolerations", "[" * 5000, "is not a JSON object"),
     ],
 )
 def test_what_cannot_be_read_is_told_at_its_field(name: str, typed: str, message: str) -> None:
@@ -80,7 +80,7 @@ def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
     ]
     assert (resources["Jobs"]["bar"]["percent"], resources["Memory"]["bar"]) == (3, None)
     away = cluster_row({**ROW, "health": {**ROW["health"], "state": "unreachable"}})
-    assert (away["shape"], away["word"]) == ("failed", "does not answer")
+    assert (away["shape"], away["word"]) == ("failed", "unreachable")
 
 
 def _places(*rows: tuple[str, str, bool]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
     ).names
     assert [choice.label for choice in names["cluster"]] == [
         "local",
-        "eu-1 (eu, switched off: it would wait)",
+        "eu-1 (eu, switched off: the job would wait)",
     ]
     assert [choice.value for choice in names["region"]] == ["eu"]
 

@@ -69,10 +69,10 @@ def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     head = profiles.head(_column(), 1000)
     assert (head.bars, head.lines[0], head.description) == (
         [],
-        "all different",
-        "All values are different.",
+        "all distinct",
+        "All values are distinct.",
     )
-    assert profiles.head(_column(missing=10, distinct=990), 1000).lines[0] == "all different"
+    assert profiles.head(_column(missing=10, distinct=990), 1000).lines[0] == "all distinct"
     repeated = [{"value": "a", "count": 500}, {"value": "b", "count": 1}]
     assert profiles.head(_column(top=repeated, distinct=501), 1000).bars
     assert profiles.head(_column(distinct=900), 1000).bars

@@ -69,7 +69,7 @@ SAME: dict[str, Any] = {
         (
             TRAINED,
             "Train demand on t",
-            "Made model demand v3.",
+            "Created model demand v3.",
             ["/projects/p/models/demand/?version=3"],
         ),
         (
@@ -81,16 +81,16 @@ SAME: dict[str, Any] = {
         (
             UPDATED,
             "Update s from o",
-            "Made revision 4 of twin s: 2 new, 1 removed.",
+            "Created revision 4 of twin s: 2 new, 1 removed.",
             ["/projects/p/twins/s/revisions/4/"],
         ),
         (
             SAME,
             "Update s from o",
-            "Twin s is as it was: nothing differed.",
+            "Twin s is unchanged: no values differ.",
             ["/projects/p/twins/s/"],
         ),
-        (JOB, "Pipeline", "Done. It wrote nothing to the project.", []),
+        (JOB, "Pipeline", "Done. Nothing was written to the project.", []),
     ],
 )
 def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: list[str]) -> None:

@@ -42,7 +42,7 @@ def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> N
 
 
 def test_a_success_says_how_many_tries_it_took() -> None:
-    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded, after 2 tries"
+    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
 
 
 def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
@@ -77,9 +77,9 @@ def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
 def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
     row, unseen = history(events)["rows"]
-    assert (row["label"], row["detail"]) == ("Worker gone, its room is free", "")
+    assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
     assert (unseen["label"], unseen["detail"]) == (
-        "Worker counts as gone, its room is free",
+        "Worker considered lost, its capacity is free",
         "eu does not answer",
     )
 

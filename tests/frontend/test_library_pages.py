@@ -75,7 +75,7 @@ def test_a_version_shows_every_plot_with_a_sentence_and_its_numbers(pages: httpx
         assert len(drawn) == count
         assert all(len(profile) > 20 for profile in drawn)
         assert answer.text.count("Show numbers") == count
-    assert "371 of 442 held-out rows are in their class" in _text(
+    assert "371 of 442 held-out rows are classified correctly" in _text(
         pages.get(f"{P}/models/weather-class/")
     )
 

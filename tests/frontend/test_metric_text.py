@@ -158,7 +158,7 @@ def test_curves_are_compared_class_by_class() -> None:
     plots = compared_plots(classification(1), classification(2), "rain")
     assert (plots["class"], [curve["title"] for curve in plots["curves"]]) == (
         "rain",
-        ["ROC", "Precision and recall", "Calibration"],
+        ["ROC", "Precision-recall", "Calibration"],
     )
     assert [one.text for one in plots["curves"][0]["chart"].labels] == ["version 1", "version 2"]
     assert (
@@ -171,6 +171,6 @@ def test_curves_are_compared_class_by_class() -> None:
 def test_training_facts_leave_out_what_is_not_known() -> None:
     assert training_facts({}) == []
     facts = dict(training_facts(classification(1)["training"]))
-    assert facts["Rows"] == "1,095 to learn from, 366 held out, 25\u00a0%"
+    assert facts["Rows"] == "1,095 for training, 366 held out, 25\u00a0%"
     assert facts["Split"] == "random, stratified"
     assert "Left out" not in facts

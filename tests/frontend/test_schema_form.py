@@ -399,7 +399,7 @@ def test_a_fold_says_what_it_hides() -> None:
     common = [fields[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
     assert (
         schemaform.summary(common)
-        == "Priority, time limit, attempts, labels: as usual, 60 seconds, as usual, none"
+        == "Priority, time limit, attempts, labels: default, 60 seconds, default, none"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a model looks at: a bar for each feature. Pure."""
+"""Feature importance: a bar for each feature. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _CHARACTER, _VALUE_WIDTH = 6.6, 62
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One line: the bars of each version one below the other."""
+    """One feature, with a bar for each version."""
 
     name: str
     whole: str
@@ -23,7 +23,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The whole plot. `left_out`: features that matter less than those shown."""
+    """Whole plot. `omitted`: number of less important features that are not drawn."""
 
     description: str
     width: int
@@ -37,7 +37,11 @@ class Bars:
 
 
 def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
-    """`versions`: (name of the series, [{"feature", "value"}]); in the order of the first that has any, greatest value first."""
+    """Draw the importance of features.
+
+    `versions`: (series name, [{"feature", "value"}]), sorted by the first version that has any,
+    descending.
+    """
     found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
     if not found:
         return None
@@ -114,7 +118,7 @@ def _offset(series: int, count: int, thick: int, row: float) -> float:
 def _bar(
     series: int, value: float | None, top: float, plot_width: float, y: float, thick: int
 ) -> tuple[int, float, float, float, str]:
-    """A value at or below 0 has no length, and its number says so."""
+    """Build one bar. A value at or below 0 has no length; its number shows it."""
     width = round(max(0.0, value) / top * plot_width, 1) if value is not None and top > 0 else 0.0
     return series, round(y, 1), width, thick, figure(value) if value is not None else "not used"
 

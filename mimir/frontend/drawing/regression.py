@@ -1,6 +1,6 @@
-"""The plots of a regression: predicted against actual values, and how the errors are spread. Pure.
+"""Plots of a regression: predicted against actual values, and residuals. Pure.
 
-`plots` is what the API answers for a model version; several, with a name each, are drawn over each other.
+`plots` is the API's data of a model version. Several versions are drawn over each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _FLOOR = HEIGHT - BOTTOM
 
 
 def predicted_actual(versions: Named) -> Chart | None:
-    """A point for each held-out row; on the diagonal the model is right."""
+    """Draw a point for each held-out row; exact predictions lie on the diagonal."""
     found = [
         (name, pairs)
         for name, plots in versions[:SERIES_MAX]
@@ -89,11 +89,14 @@ def _describe_pairs(name: str, pairs: Sequence[tuple[float, float]]) -> str:
     off = median(abs(predicted - actual) for actual, predicted in pairs)
     who = f"{name}: predicted" if name else "Predicted"
     rows = f"{formatting.number(len(pairs))} held-out row" + ("" if len(pairs) == 1 else "s")
-    return f"{who} against actual values of {rows}; half of them are off by {figure(off)} or less."
+    return f"{who} against actual values of {rows}; median absolute error {figure(off)}."
 
 
 def residuals(versions: Named) -> Chart | None:
-    """How many held-out rows have which error. Several versions: the share of the rows, as outlines, since their bins differ."""
+    """Draw a histogram of the residuals of held-out rows.
+
+    Several versions: shares of rows as outlines, because their bins differ.
+    """
     found = [
         (name, bins)
         for name, plots in versions[:SERIES_MAX]
@@ -108,7 +111,7 @@ Bins = tuple[list[float], list[float]]  # edges, one more than there are counts
 
 
 def histogram_of(plot: object) -> Bins | None:
-    """Edges that rise and a count for each bin; None for anything else."""
+    """Return increasing edges and a count for each bin; None if the data is invalid."""
     if not isinstance(plot, Mapping):
         return None
     edges, counts = finite(plot.get("edges")), finite(plot.get("counts"))
@@ -197,7 +200,7 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
 
 
 def _densities(edges: Sequence[float], counts: Sequence[float]) -> list[float]:
-    """The share of all rows for each unit of error: bins of another width can be laid over it."""
+    """Share of rows per unit of error, comparable between bins of different width."""
     total = sum(counts)
     return [
         count / total / (high - low)

@@ -1,4 +1,4 @@
-"""Clusters as their pages show them, and what was typed of one as the API's request. Pure."""
+"""Present clusters, and turn the cluster form into an API request. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from mimir.frontend.pages.system.present import bar
 
 Row = Mapping[str, Any]
 STATES = {
-    "ok": ("succeeded", "answers"),
-    "unreachable": ("failed", "does not answer"),
+    "ok": ("succeeded", "reachable"),
+    "unreachable": ("failed", "unreachable"),
     "disabled": ("skipped", "switched off"),
-    "unknown": ("warn", "not looked at lately"),
+    "unknown": ("warn", "not checked recently"),
 }
 CAPACITY = ("jobs", "cpu", "memory", "gpu")
 TEXTS = ("region", "context", "namespace", "orchestrator_url", "model_cache")
@@ -30,7 +30,7 @@ _EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
 def cluster_row(row: Row) -> dict[str, Any]:
-    """A cluster with its state in words and its room in numbers and bars."""
+    """Present a cluster: state, and capacity in numbers and bars."""
     shape, word = STATES.get(row["health"]["state"], ("warn", str(row["health"]["state"])))
     used, most = row["used"], row["capacity"]
     capacity = [
@@ -76,7 +76,7 @@ def _capacity_row(
 
 
 def _cores(value: object) -> float | None:
-    """Of `16` or `500m`."""
+    """Parse CPU cores such as `16` or `500m`."""
     text = str(value)
     try:
         return (
@@ -100,7 +100,7 @@ def _limit(value: object) -> str:
 
 
 def form_of(row: Row | None, etag: str = "") -> Form:
-    """The form of a cluster; of a new one without `row`."""
+    """Build the form of a cluster; an empty form without `row`."""
     if row is None:
         return Form({name: _EMPTY.get(name, "") for name in FIELDS})
     capacity = {
@@ -126,7 +126,10 @@ def form_of(row: Row | None, etag: str = "") -> Form:
 
 
 def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
-    """The API's request; what cannot be read gets its message in the form. Where there are no pods: the region and the room alone."""
+    """Build the API request. Values that cannot be read get a message in the form.
+
+    A cluster without Kubernetes has only region and capacity.
+    """
     body: dict[str, Any] = {"capacity": _capacity(form), "region": form.value("region")}
     if kubernetes:
         body |= {name: form.value(name) for name in TEXTS}
@@ -148,7 +151,9 @@ def _whole(form: Form, name: str) -> int:
     typed = form.value(name) or _EMPTY.get(name if name == GRACE else "", "0")
     if typed.isascii() and typed.isdigit() and len(typed) < 10:
         return int(typed)
-    form.errors[name] = f"Give a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    form.errors[name] = (
+        f"Enter a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    )
     return 0
 
 
@@ -157,7 +162,7 @@ def _pairs(form: Form, name: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, form.value(name).splitlines())):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            form.errors[name] = f"{line[:60]} is no label=value."
+            form.errors[name] = f"{line[:60]} is not label=value."
         pairs[key] = value
     return pairs
 
@@ -169,6 +174,6 @@ def _objects(form: Form, name: str) -> list[Any]:
             objects.append(json.loads(line))
         except (ValueError, RecursionError):
             form.errors[name] = (
-                f"{line[:60]} is no JSON object: write each toleration on a line of its own."
+                f"{line[:60]} is not a JSON object. Write each toleration on its own line."
             )
     return objects

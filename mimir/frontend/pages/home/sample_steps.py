@@ -1,4 +1,4 @@
-"""The sample's story: its steps in order, which of them are done, and the form of each next one, filled in. Pure."""
+"""Guided steps of the sample project: state and prefilled form of each. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,10 @@ _MAKES = (
 
 
 def sample_steps(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """{"title", "does", "action", "url", "done", "next"} of each step; nothing once all are done. `producers`: of the project's summary."""
+    """List the steps: {"title", "does", "action", "url", "done", "next"}; empty once all are done.
+
+    `producers`: from the project's summary.
+    """
     existing = {(row["kind"], row["name"]) for row in producers}
     steps: list[dict[str, Any]] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):

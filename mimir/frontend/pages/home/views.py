@@ -1,4 +1,4 @@
-"""One project's home: what needs a person, what runs, what the last day brought; how to begin where nothing has run; the sample."""
+"""Home page of a project: attention list, running jobs, the last day, results, first steps."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ RECENT = 10
 @signed_in
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/`."""
-    requested_at = utc_now().isoformat()  # what is created from now on is new to this page
+    requested_at = utc_now().isoformat()  # jobs created later are new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -70,7 +70,10 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @signed_in
 def sample_load(request: HttpRequest, slug: str) -> HttpResponse:
-    """Put the sample's data set, pipeline and twin into the project, as any maintainer could. What is there stays; pressed again it goes on."""
+    """Load the sample dataset, pipeline and twin with the user's rights.
+
+    Existing parts stay, so the button can be pressed again after an error.
+    """
     client = api(request)
     parts: tuple[tuple[str, str, Callable[[], Any]], ...] = (
         ("datasets", sample.DATASET, partial(_upload, client, slug)),
@@ -116,5 +119,5 @@ def _create(client: Api, slug: str, folder: str, name: str, definition: dict[str
     except ApiError as error:
         if (
             error.status != 409 or error.code == "project_archived"
-        ):  # somebody else has made it meanwhile
+        ):  # created meanwhile by someone else
             raise

@@ -1,4 +1,4 @@
-"""The last lines of a log, as evidence beside the reason why a job failed."""
+"""Last lines of a log, shown beside the reason of a failure."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _ESCAPE = re.compile("\x1b(\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(\x07|\x1b\\\\)?|
 
 
 def log_tail(client: Api, job_id: str, attempt: int) -> dict[str, Any]:
-    """{"lines": the last lines of an attempt's log as {"number", "text", "stderr"}}."""
+    """Fetch the last lines of an attempt's log: {"lines": [{"number", "text", "stderr"}]}."""
     params: dict[str, int] = {"attempt": attempt, "offset": -TAIL_BYTES, "limit": TAIL_BYTES}
     found = checked(client.request_raw("GET", job_path(job_id, "logs"), params=params))
     whole = found.headers.get("Log-Offset", "0") == "0"
@@ -25,7 +25,11 @@ def log_tail(client: Api, job_id: str, attempt: int) -> dict[str, Any]:
 
 
 def last_lines(stored: bytes, first: int, *, whole: bool) -> list[dict[str, Any]]:
-    """The last lines that say something. `first`: the number of the first line of `stored`; unless `whole`, it may begin inside one."""
+    """Return the last non-blank lines.
+
+    `first` is the number of the first line of `stored`. Unless `whole`, `stored` can begin inside a
+    line.
+    """
     lines = []
     for index, line in enumerate(stored.decode(errors="replace").split("\n")):
         found = _STORED.fullmatch(line) if index or whole else None
@@ -38,6 +42,9 @@ def last_lines(stored: bytes, first: int, *, whole: bool) -> list[dict[str, Any]
 
 
 def plain(line: str) -> str:
-    """A line's last state: without escapes, what a carriage return overwrote left out, what would not be seen shown, cut to size."""
+    """Final state of a line, shortened.
+
+    Escape codes and text overwritten by carriage returns are removed.
+    """
     shown = formatting.visible(_ESCAPE.sub("", line).rstrip("\r").rpartition("\r")[2])
     return shown if len(shown) <= LINE_CHARS_MAX else shown[:LINE_CHARS_MAX] + "…"

@@ -1,4 +1,4 @@
-"""What a job came to and what it was asked, for its page: versions and revisions with their links, figures beside the baseline. Pure."""
+"""Results and request of a job, with links to versions and revisions. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _PAGES = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "tw
 
 
 def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
-    """The page of a dataset, a model or a pipeline at a version, or of a twin at a revision."""
+    """Page of a dataset, model or pipeline version, or of a twin revision."""
     base = f"/projects/{quote(slug, safe='')}/{_PAGES[kind]}/{quote(name, safe='')}/"
     if version is None:
         return base
@@ -24,7 +24,7 @@ def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
 
 
 def outputs(job: Job) -> list[dict[str, Any]]:
-    """What it wrote to the project: {"icon", "name", "url", "description", "tag"}."""
+    """List what the job wrote: {"icon", "name", "url", "description", "tag"}."""
     slug, result = str(job["project"]), job.get("result") or {}
     rows = [
         _output(
@@ -68,7 +68,7 @@ def _rows(result: Mapping[str, Any]) -> str:
 
 
 def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Its revision, with what differs from the one before; the twin itself where nothing did."""
+    """Present the twin revision with its changes; without changes, the twin itself."""
     counts = [
         (result.get("created"), "new"),
         (result.get("changed"), "changed"),
@@ -85,15 +85,16 @@ def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "url": thing_url(
             slug, "twin", result["twin"], result.get("revision") if description else None
         ),
-        "description": f"twin, entities: {description}"
-        if description
-        else "twin, as it was: nothing differed",
+        "description": f"twin, entities: {description}" if description else "twin, no changes",
         "tag": f"revision {result['revision']}" if result.get("revision") is not None else "",
     }
 
 
 def figures(job: Job) -> list[dict[str, Any]]:
-    """A training's metrics on the rows it never saw, beside those of the trivial baseline: {"title", "hint", "value", "baseline", "better"}."""
+    """List training metrics on held-out rows with the baseline's.
+
+    Keys: {"title", "hint", "value", "baseline", "word"}.
+    """
     result = job.get("result") or {}
     metrics, baseline = result.get("metrics"), result.get("baseline")
     if not isinstance(metrics, Mapping):
@@ -129,7 +130,10 @@ def _figure_text(value: Any) -> str:
 
 
 def request_rows(job: Job) -> list[dict[str, Any]]:
-    """The parameters in their schema's order, those that are named by links: {"title", "text", "url"}. Versions are those it was fixed on."""
+    """List parameters in schema order: {"title", "text", "url", "version"}.
+
+    Names link to the version that was fixed at submit time.
+    """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
     properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
     fixed = {
@@ -182,7 +186,7 @@ def _value(value: Any) -> str:
 
 
 def input_rows(job: Job) -> list[dict[str, Any]]:
-    """Every version it was fixed on but the pipeline's: {"name", "version", "url", "kind"}."""
+    """List input versions except the pipeline's: {"name", "version", "url", "kind"}."""
     slug = str(job["project"])
     return [
         {
@@ -197,7 +201,7 @@ def input_rows(job: Job) -> list[dict[str, Any]]:
 
 
 def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
+    """Main object of the job: its pipeline, its model or its twin."""
     names = {
         "pipeline_execution": "pipeline",
         "ml_training": "model",

@@ -1,4 +1,4 @@
-"""One step of a pipeline's run, as the job's page shows it when it is chosen: what it does, what it read and wrote. Pure."""
+"""Details of one pipeline step of a job: definition, inputs and outputs. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,10 @@ Step = Mapping[str, Any]
 
 
 def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]:
-    """{"step", "query", "argv", "facts": [(word, text, url)]} of a step; `definition`: the version that the job runs, if known."""
+    """Present a step: {"step", "query", "argv", "facts": [(label, text, url)]}.
+
+    `definition`: the pipeline version of the job, if known.
+    """
     options = _options(definition, str(step["id"]))
     query, argv = options.get("query"), options.get("argv")
     return {

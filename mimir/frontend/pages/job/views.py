@@ -1,4 +1,4 @@
-"""One job: where it stands and why, its steps, its log, what it left; cancel and run again."""
+"""One job: status and reason, steps, log, results; cancel and run again."""
 
 import json
 import uuid
@@ -25,8 +25,8 @@ from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_tags import STATUS_LABELS
 
-NOTHING_TO_DO = "Nothing to do"  # how the API says that there is no next step; a page has none then
-CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the definition mends
+NOTHING_TO_DO = "Nothing to do"  # the API's label for "no next step"; the page shows none
+CHANGED_BY_PEOPLE = frozenset(  # causes fixed by a change of the request or the definition
     {
         "workload_failed",
         "invalid_input",
@@ -45,7 +45,9 @@ EVENT_PAGES_MAX, EVENT_PAGE = 5, 1000
 ATTEMPT_PAGES_MAX, ATTEMPT_PAGE = 5, 200
 LOGS_OFFERED = 12
 _GRAPHS_KEPT = 256
-_graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions, which never change
+_graphs: dict[
+    tuple[str, str, int], dict[str, Any]
+] = {}  # graphs of pipeline versions, which are immutable
 
 
 @require_GET
@@ -53,7 +55,7 @@ _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     """`/jobs/<id>/?attempt=&steps=graph|table`.
 
-    The page's script asks for it again when the socket tells of a change, and takes over what differs.
+    The page's script reloads it after a socket message and replaces the parts that differ.
     """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
@@ -131,7 +133,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) 
 def _steps(
     row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], view: str
 ) -> dict[str, Any]:
-    """How far each step is, as the table and the drawing show it."""
+    """Progress of each step, for the table and the graph."""
     steps = history.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
     for step in steps:
@@ -149,7 +151,7 @@ def _steps(
 def _chosen(
     request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any
 ) -> dict[str, Any] | None:
-    """The step that `?step=` names, with its definition and its log lines; None without one."""
+    """Step of `?step=` with its definition and log lines; None without one."""
     step = next((one for one in steps if one["id"] == request.GET.get("step")), None)
     if step is None:
         return None
@@ -168,18 +170,18 @@ def _requested_attempt(request: HttpRequest, row: dict[str, Any]) -> int:
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     if 1 <= number <= row["attempt"]:
         return number
-    between = row["status"] == "queued" and row["attempt"] > 1  # the next one has no worker yet
+    between = row["status"] == "queued" and row["attempt"] > 1  # the next attempt has no worker yet
     return int(row["attempt"]) - 1 if between else int(row["attempt"])
 
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
-    """All events, of very many the last: what is going on now is told by those."""
+    """Fetch all events; of very many the newest, which show the current state."""
     params = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
     return _all(client, job_path(job_id, "events"), params, pages=EVENT_PAGES_MAX)
 
 
 def _attempts(job_id: str, client: Api) -> dict[str, Any]:
-    """All attempts, up to a bound: one that waits for room is launched anew from time to time."""
+    """Fetch all attempts up to a limit: a job that waits for capacity is launched repeatedly."""
     return _all(
         client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX
     )
@@ -195,13 +197,13 @@ def _all(client: Api, path: str, params: dict[str, Any], *, pages: int) -> dict[
 
 
 def _with_log(tries: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
-    """The attempts whose logs are offered beside the one that is shown: the last of those that have run."""
+    """Attempts whose logs can be chosen: the newest that ran, and the shown one."""
     ran = [one for one in tries if one["current"] or one["claimed_at"] or one["number"] == attempt]
     return [one for one in ran[:-LOGS_OFFERED] if one["number"] == attempt] + ran[-LOGS_OFFERED:]
 
 
 def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
-    """The end of a failed job's log; nothing for others, and where it cannot be read."""
+    """End of a failed job's log; empty for other jobs or if it cannot be read."""
     if row["status"] != "failed":
         return {"lines": []}
     return optional(lambda caller: log_tail(caller, row["id"], row["attempt"]), {"lines": []})(
@@ -210,7 +212,7 @@ def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
 
 
 def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
-    """{"nodes", "edges"} of the pipeline version it runs, empty where there is none (any more)."""
+    """Graph of the job's pipeline version: {"nodes", "edges"}; empty without one."""
     nothing: dict[str, Any] = {"nodes": [], "edges": []}
     source = next((one for one in row["inputs"] if one.get("kind") == "pipeline"), None)
     if source is None:
@@ -236,7 +238,10 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
 
 
 def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
-    """The definition of one version; None when there is none. Versions come newest first, a page at a time."""
+    """Definition of one version; None if it does not exist.
+
+    Versions come newest first, by page.
+    """
     found = client.get(project_path(slug, "pipelines", name), {"limit": 200})
     while True:
         for version in found["versions"]:
@@ -248,7 +253,7 @@ def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
 
 
 def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
-    """When the attempt that is being started was admitted; empty in every other state."""
+    """Time when the starting attempt was admitted; empty in every other state."""
     if row["status"] != "launching":
         return ""
     return next(
@@ -257,7 +262,7 @@ def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
 
 
 def _steps_as(view: str, count: int) -> str:
-    """What was asked for; else a graph, but a table where a graph says less."""
+    """Requested view; by default a graph, or a table for many steps."""
     return (
         view
         if view in ("graph", "table")
@@ -309,7 +314,11 @@ def _steps_text(steps: list[dict[str, Any]]) -> str:
 
 
 def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The diagnosis with an address for each next step: {} runs again, a patch opens the form, null leads to what a person has to change."""
+    """Add an address to each next step.
+
+    An empty patch runs the job again, a patch opens the form, null leads to the pipeline or form to
+    change.
+    """
     found = row["diagnosis"]
     if not isinstance(found, dict):
         return None
@@ -335,14 +344,17 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _by_hand(diagnosis: dict[str, Any], pipeline: object) -> str:
-    """Who does what no request can do: a person in the pipeline or the form, or an administrator outside of both."""
+    """Where a person makes the change: pipeline, form, or outside of both (administrator)."""
     if diagnosis.get("category") not in CHANGED_BY_PEOPLE:
         return "administrator"
     return "pipeline" if isinstance(pipeline, str) else "form"
 
 
 def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:
-    """The memory plot and the words for those who do not see it. `peak_bytes`: what the worker saw between two measures."""
+    """Present the memory plot with its numbers.
+
+    `peak_bytes`: peak that the worker measured between two samples.
+    """
     points = found["results"]
     if not points:
         return None
@@ -369,7 +381,7 @@ def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict
 @require_POST
 @signed_in
 def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
-    """Ask it to stop. A job that ended meanwhile shows so on its page."""
+    """Request cancellation. A job that ended meanwhile shows its result."""
     try:
         api(request).post(job_path(job_id, "cancel"))
     except ApiError as error:
@@ -381,7 +393,10 @@ def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @signed_in
 def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    """The same request as a new job; pressed twice it is one job."""
+    """Submit the same request as a new job.
+
+    A second click with the same key returns the same job.
+    """
     key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
     created = api(request).post(
         job_path(job_id, "retry"),
@@ -395,11 +410,11 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def dismiss(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    """Hide a failure from the user's own "Needs attention", and back to the project's home."""
+    """Hide a failure from the user's "Needs attention" list and return to the project's home."""
     row = api(request).get(job_path(job_id))
     try:
         api(request).put(job_path(job_id, "dismissal"))
     except ApiError as error:
-        if error.status != 409:  # it did not fail: there is nothing to hide
+        if error.status != 409:  # the job did not fail: nothing to hide
             raise
     return HttpResponseRedirect(f"/{project_path(row['project'])}")

@@ -1,6 +1,6 @@
-"""A job of the API as lists and its own page show it: words for its status, one sentence of why, times. Pure.
+"""Present a job in lists and on its page: status, reason, times. Pure.
 
-`static/js/joblist.js` says the same about a job that changed while its list is open.
+`static/js/joblist.js` builds the same text for a job that changes while its list is open.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ Job = Mapping[str, Any]
 
 
 def job_summary(job: Job) -> dict[str, Any]:
-    """What a row of a list shows of a job."""
+    """Present a job as a row of a list."""
     fraction = (job.get("progress") or {}).get("fraction")
     return {
         "id": job["id"],
@@ -59,7 +59,7 @@ def job_summary(job: Job) -> dict[str, Any]:
 
 
 def job_title(job: Job) -> str:
-    """Its name, or what it does."""
+    """Name of the job, else a name made from its request."""
     if job["name"]:
         return str(job["name"])
     parameters = {
@@ -69,35 +69,35 @@ def job_title(job: Job) -> str:
     }
     try:
         return _DOES[str(job["type"])].format_map(parameters)
-    except KeyError:  # a type or a request that this page does not know
+    except KeyError:  # a job type or request that this release does not know
         return TYPES.get(job["type"], str(job["type"]))
 
 
 def status_word(job: Job) -> str:
-    """The word of its status, with the tries it took; empty where the status has a word of its own."""
+    """Status label with the number of attempts; empty if the default label fits."""
     if job["status"] == "queued" and job["attempt"] > 1:
         return f"Retrying, attempt {job['attempt']}" + (
             f" of {job['max_attempts']}" if job["attempt"] <= job["max_attempts"] else ""
         )
     if job["status"] == "succeeded" and job["attempt"] > 1:
-        return f"Succeeded, after {job['attempt']} tries"
+        return f"Succeeded on attempt {job['attempt']}"
     return ""
 
 
 def status_shape(job: Job) -> str:
-    """Whose icon and colour it has: a job that waits for another try does not look like one that never began."""
+    """Status whose icon and colour are used: `retrying` for a job between two attempts."""
     return "retrying" if job["status"] == "queued" and job["attempt"] > 1 else str(job["status"])
 
 
 def percent(job: Job, fraction: object) -> int | None:
-    """How far it is, never 100 before it succeeded; None when nobody knows."""
+    """Progress in percent, at most 99 before success; None if unknown."""
     if job["status"] not in ("running", "cancelling") or not isinstance(fraction, int | float):
         return None
     return min(99, max(0, int(fraction * 100)))
 
 
 def reason_text(job: Job) -> str:
-    """One sentence: where it is, what it waits for, why it failed, what it made."""
+    """One sentence: progress, waiting reason, failure or result."""
     status = job["status"]
     if (away := job.get("away")) and status not in ENDED:
         return str(away["detail"])
@@ -114,17 +114,19 @@ def reason_text(job: Job) -> str:
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
-        return output_text(job) or str(job["message"]) or "Done. It wrote nothing to the project."
+        return (
+            output_text(job) or str(job["message"]) or "Done. Nothing was written to the project."
+        )
     return f"{cancelled(job)}. Nothing was written."
 
 
 def _blocked_text(job: Job) -> str:
-    """What keeps a running job from going on; empty when nothing does."""
+    """Reason why a running job does not progress; empty if it does."""
     return str((job.get("diagnosis") or {}).get("summary") or "")
 
 
 def empty_log(job: Job) -> str:
-    """What the log panel says while there is no line."""
+    """Text of the log panel while there is no line."""
     status = job["status"]
     if status == "queued":
         return "Waiting to start. Log lines appear here when a worker prints them."
@@ -132,15 +134,14 @@ def empty_log(job: Job) -> str:
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
         now = str(
-            (job.get("progress") or {}).get("message")
-            or "The worker runs and is loading its program"
+            (job.get("progress") or {}).get("message") or "The worker is loading its program"
         ).removesuffix(".")
         return f"{now}. It has not printed anything yet."
     return "No output."
 
 
 def cancelled(job: Job) -> str:
-    """Who cancelled it, and after how long."""
+    """Name the user who cancelled the job, and after how long."""
     who = str(job["message"]).removesuffix(".") or "Cancelled"
     seconds = formatting.seconds_between(job["started_at"], job["finished_at"])
     return (
@@ -158,10 +159,10 @@ def _waiting(waiting: Mapping[str, Any]) -> str:
 
 
 def output_text(job: Job) -> str:
-    """What a succeeded job wrote."""
+    """Sentence about the results of a succeeded job."""
     result = job.get("result") or {}
     if "model" in result and "version" in result:
-        return f"Made model {result['model']} v{result['version']}."
+        return f"Created model {result['model']} v{result['version']}."
     if "twin" in result:
         return _twin_text(result)
     datasets = written_datasets(job)
@@ -174,7 +175,7 @@ def output_text(job: Job) -> str:
 
 
 def _twin_text(result: Job) -> str:
-    """A revision with how many entities it touched, or that nothing differed."""
+    """Name the new revision and its number of changed entities."""
     counts = [
         (result.get("created"), "new"),
         (result.get("changed"), "changed"),
@@ -184,12 +185,12 @@ def _twin_text(result: Job) -> str:
         f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count
     )
     if not counts_text:
-        return f"Twin {result['twin']} is as it was: nothing differed."
-    return f"Made revision {result.get('revision')} of twin {result['twin']}: {counts_text}."
+        return f"Twin {result['twin']} is unchanged: no values differ."
+    return f"Created revision {result.get('revision')} of twin {result['twin']}: {counts_text}."
 
 
 def written_datasets(job: Job) -> list[dict[str, Any]]:
-    """{"name", "version"} of each dataset version in its result."""
+    """List the dataset versions in the result: {"name", "version"}."""
     rows = (job.get("result") or {}).get("datasets")
     return (
         [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row]

@@ -1,4 +1,4 @@
-"""The list of a project's jobs. Its filters are in the address; the list is one page of the API, by cursor."""
+"""Job list of a project. Filters are in the address; one page of the API, by cursor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     filters = {name: request.GET.get(name, "").strip() for name in ("type", "q", "label")}
     active_filters = {name: value for name, value in filters.items() if value}
     cursor = request.GET.get("cursor", "")
-    requested_at = utc_now().isoformat()  # what is created from now on is new to this page
+    requested_at = utc_now().isoformat()  # jobs created later are new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -71,7 +71,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What still moves before what has ended, each newest first; no headings where all are of one kind."""
+    """Split into unfinished and ended jobs, each newest first; no headings for one kind only."""
     moving = [row for row in rows if row["status"] not in ENDED]
     ended = [row for row in rows if row["status"] in ENDED]
     return (
@@ -111,7 +111,7 @@ def _segments(
 
 
 def _chips(statuses: list[str], active_filters: Mapping[str, str]) -> list[dict[str, str]]:
-    """The filters that the row of segments does not show, each with the address of the list without it."""
+    """Filters without a segment, each with the address of the list without it."""
     labels = {"q": "with", "label": "label", "type": "only"}
     return [
         {

@@ -1,4 +1,4 @@
-"""Models: what there is, one version with its metrics drawn, and two versions side by side."""
+"""Models: list, one version with plots, comparison of two versions."""
 
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ VERSIONS_LISTED = 100
 @require_GET
 @signed_in
 def models(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/models/`: each by its newest version."""
+    """`/projects/<slug>/models/`: each model by its newest version."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -50,7 +50,7 @@ def models(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @signed_in
 def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/models/<name>/?version=`, the newest without one."""
+    """`/projects/<slug>/models/<name>/?version=`; without it the newest version."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -105,7 +105,7 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_GET
 @signed_in
 def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/models/<name>/compare/?a=1&b=2&class=`: without them the two newest."""
+    """`/projects/<slug>/models/<name>/compare/?a=1&b=2&class=`; by default the two newest."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -142,9 +142,14 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any]:
-    """One version with everything; the newest when none is asked for. Raises: ApiError."""
+    """Fetch one version, by default the newest.
+
+    Raises: ApiError.
+    """
     if requested and not (requested.isascii() and requested.isdigit() and len(requested) < 10):
-        raise ApiError(404, "not_found", f"A version is a whole number: {requested[:20]} is none.")
+        raise ApiError(
+            404, "not_found", f"The version must be a whole number, not {requested[:20]}."
+        )
     return client.get(project_path(slug, "models", name, "versions", requested or "latest"))
 
 

@@ -1,4 +1,4 @@
-"""Pipelines: what there is, one with its versions and editor, a new one from an example that works."""
+"""Pipelines: list, editor with graph, versions and runs, and a new pipeline."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
 
-RECENT_JOBS = 50  # of the project, among which those of this pipeline are shown
+RECENT_JOBS = 50  # fetched jobs of the project, filtered by this pipeline
 SHOWN_JOBS = 5
 _FIELDS = {"name": "name"}
 _NOTICE, _NOTICE_SECONDS = "pipeline-notice", 600
@@ -28,7 +28,7 @@ _NOTICE, _NOTICE_SECONDS = "pipeline-notice", 600
 @require_GET
 @signed_in
 def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list, by name."""
+    """List pipelines by name."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -49,7 +49,7 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _uses(definition: Any) -> str:
-    """The steps by name, in a line."""
+    """Names of the first steps."""
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
     return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (
         " …" if len(steps) > 8 else ""
@@ -59,7 +59,7 @@ def _uses(definition: Any) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
-    """A new pipeline; the editor begins with a definition that runs."""
+    """Create a pipeline. The editor starts with a definition that runs."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -69,7 +69,7 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
-            form.require("name", "Give the pipeline a name, for example daily-summary.")
+            form.require("name", "Enter a pipeline name, for example daily-summary.")
         response = _saved(request, slug, form)
         if response is not None:
             return response
@@ -86,7 +86,7 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _example(dataset: str) -> str:
-    """A definition that works in this project: over `dataset`, or without any data."""
+    """Example definition that runs in this project, on `dataset` or without data."""
     if dataset:
         table = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:40]
         table = table if re.match(r"[A-Za-z_]", table) else f"t_{table}"
@@ -120,7 +120,7 @@ def _example(dataset: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/pipelines/<name>/?version=`: its graph, editor, versions and last runs."""
+    """`/projects/<slug>/pipelines/<name>/?version=`: graph, editor, versions and last runs."""
     form = Form.posted(request.POST, "definition", "etag")
     form.values["name"] = name
     if request.method == "POST":
@@ -158,7 +158,10 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
-    """Raises: ApiError 404."""
+    """Return the requested version, by default the newest.
+
+    Raises: ApiError 404.
+    """
     for version in versions:
         if not requested or str(version["number"]) == requested:
             return version
@@ -172,7 +175,7 @@ def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
 def _diff(
     version: dict[str, Any], versions: list[dict[str, Any]], requested: str
 ) -> dict[str, Any] | None:
-    """The changes from `version` to the version whose number was asked for; None without one."""
+    """Compare `version` with the requested one; None without one."""
     other = next((one for one in versions if str(one["number"]) == requested), None)
     if other is None:
         return None
@@ -186,7 +189,7 @@ def _diff(
 def _editor(
     request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None
 ) -> HttpResponse:
-    """The page around the editor; `context` is None for a new pipeline."""
+    """Render the editor page. `context` is None for a new pipeline."""
     nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
     only_checked = bool(form.values.get("checked"))
     check = together(
@@ -233,14 +236,14 @@ def _drawing(drawn: graph_layout.Drawing) -> dict[str, Any]:
 
 
 def _summary(check: dict[str, Any]) -> str:
-    """What was checked and what was not, and whether errors keep it from being saved."""
+    """Summary of a check, and whether errors prevent saving."""
     if check["errors"] and check.get("can_be_saved"):
-        return f"It can be saved, and a job would fail unless the data change. {check.get('summary', '')}"
+        return f"You can save it, but a job fails with the current data. {check.get('summary', '')}"
     return str(check.get("summary", ""))
 
 
 def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
-    """The API's check of a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
+    """Check a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
     try:
         value = json.loads(definition)
     except ValueError:
@@ -249,7 +252,7 @@ def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
 
 
 def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
-    """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
+    """Save the definition. Returns the redirect; None if it was refused or only checked."""
     definition = editor.read(request, form)
     if request.POST.get("then") == "check":
         form.values["checked"] = "1"
@@ -275,7 +278,7 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
 
 
 def _after_saving(pipeline: dict[str, Any]) -> str:
-    """What there is to say of a version that is saved; empty for one that is new and fits its data."""
+    """Notice after saving; empty for a new version that fits its data."""
     number, warnings = pipeline["version"]["number"], pipeline.get("warnings", [])
     if not pipeline.get("created", True):
         return f"No changes: version {number} is current."
@@ -283,11 +286,14 @@ def _after_saving(pipeline: dict[str, Any]) -> str:
         return ""
     first = f"{warnings[0]['path']} {warnings[0]['message']}"
     more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
-    return f"Version {number} is saved. A job would fail on the data of now: {first}{more}."
+    return f"Version {number} is saved. A job fails with the current data: {first}{more}."
 
 
 def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpResponse:
-    """Submit a job of the saved version and lead to it; where the API refuses the job, lead to the pipeline with the reason."""
+    """Submit a job of the saved version.
+
+    If the API refuses, show the pipeline page with the reason.
+    """
     number = pipeline["version"]["number"]
     key = request.POST.get("idempotency_key", "")
     headers = {
@@ -317,7 +323,10 @@ def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpRespo
 
 
 def _to_pipeline(slug: str, pipeline: dict[str, Any], notice: str) -> HttpResponse:
-    """The pipeline's page; the notice travels signed, so that nobody can make a link that shows words of their own."""
+    """Redirect to the pipeline's page with a notice.
+
+    The notice is signed: nobody can craft a link that shows their own text.
+    """
     query = (
         f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}"
         if notice
@@ -338,7 +347,7 @@ def _notice(request: HttpRequest) -> str:
 def _refused(form: Form, error: ApiError) -> None:
     if error.status == 412:
         form.general.append(
-            "Somebody saved a newer version while you edited this one. Look at it in the list of versions; save again to put yours on top."
+            "Someone saved a newer version while you edited this one. Check it in the list of versions, then save again to add yours on top."
         )
         form.values["changed_meanwhile"] = "1"
         return

@@ -1,7 +1,7 @@
-"""The form that runs a job of any type: empty, filled from the address, or from an earlier job with the changes that a diagnosis proposes.
+"""Submit form for any job type: empty, prefilled from the address, or from an earlier job.
 
-What the page shows beside the form (what would run, the same request as curl) is made here from what was typed, with script or without:
-`static/js/submit.js` posts the form with `then=preview` and takes over the answer's fields and rail.
+The preview (dry run and curl command) is made here from the typed values. With script,
+`static/js/submit.js` posts the form with `then=preview` and replaces fields and rail.
 """
 
 import uuid
@@ -28,7 +28,7 @@ from mimir.frontend.schemaform import Texts
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.parameters import PARAMETERS
 
-LISTED_MAX = 200  # names to choose from; where there are more, the name is typed
+LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
 _NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
@@ -38,7 +38,7 @@ _OURS = ("type", "from", "patch")  # in the address
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…` (any parameter), or `?from=<job>&patch=<JSON>`."""
+    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…`, or `?from=<job>&patch=<JSON>`."""
     source_id = _uuid(request.GET.get("from", ""))
     source = api(request).get(job_path(source_id)) if source_id else None
     job_type = _type(request, source)
@@ -104,7 +104,7 @@ def _uuid(value: str) -> uuid.UUID | None:
 
 
 def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
-    """The type chosen, asked for, or of the job that is run again."""
+    """Job type from the form, the address or the earlier job."""
     wanted = (
         request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
     )
@@ -114,7 +114,7 @@ def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
 def _texts(
     request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
 ) -> tuple[dict[str, list[str]], set[str]]:
-    """What stands in the form, and the fields that a patch changed."""
+    """Return the typed values and the fields that a patch changed."""
     texts: dict[str, list[str]] = {}
     changed: set[str] = set()
     if source is not None and source["type"] == job_type:
@@ -140,7 +140,7 @@ def _texts(
 def _submitted(
     request: HttpRequest, slug: str, job_type: str, texts: Texts
 ) -> HttpResponse | ApiError:
-    """To the new job's page; else why not."""
+    """Redirect to the new job, or return the API's refusal."""
     key = request.POST.get("idempotency_key", "")
     headers = {
         "Idempotency-Key": key
@@ -161,7 +161,7 @@ def _submitted(
 def _calls(
     slug: str, job_type: str, texts: Texts, *, bare: bool
 ) -> dict[str, Callable[[Api], Any]]:
-    """What the page asks the API for, side by side; `bare`: not what the request would do, since it was refused just now."""
+    """API calls of the page. `bare`: without a dry run, because the request was just refused."""
     properties = PARAMETERS[job_type]["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {
@@ -206,7 +206,7 @@ def _list(slug: str, name: str) -> Callable[[Api], Any]:
 
 
 def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
-    """What a name that somebody typed leads to; nothing where there is no such thing."""
+    """Return a call that yields {} on 404: the typed name does not exist."""
 
     def guarded(client: Api) -> dict[str, Any]:
         try:
@@ -220,7 +220,7 @@ def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[s
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """{"answer"} or {"refused"}; nothing for who may not submit."""
+    """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit."""
     try:
         return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
     except Unavailable:
@@ -234,7 +234,7 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
-    """The form's fields, by where they stand."""
+    """Group the fields by section of the form."""
     by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields
     folded = [field for field in parameters if field.advanced]
@@ -255,7 +255,7 @@ def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
 
 
 def _faults(fields: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
-    """The messages at fields, for the box above the form."""
+    """Messages at fields, for the summary above the form."""
     titles = {field.name: field.title for field in schemaform.names_of(fields)}
     return [
         {"name": name, "title": titles.get(name, name), "message": message}

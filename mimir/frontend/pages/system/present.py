@@ -1,4 +1,4 @@
-"""The state of the installation as its page shows it: bars with their numbers, words for parts, limits and causes. Pure."""
+"""Present the state of the installation: capacity, components, limits, failures. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +18,12 @@ PARTS = {
     "redis": "Valkey",
     "storage": "Artifact storage",
 }
-STATES = {"alive": ("succeeded", "well"), "late": ("warn", "late"), "away": ("failed", "away")}
+STATES = {"alive": ("succeeded", "healthy"), "late": ("warn", "late"), "away": ("failed", "down")}
 SCOPES = {"global": "All jobs", "type": "Type", "project": "Project"}
 
 
 def page_context(system: Row) -> dict[str, Any]:
-    """The page's context from `GET /api/v1/system/`."""
+    """Build the page's context from `GET /api/v1/system/`."""
     headline = system["headline"]
     workers = [_worker(row) for row in system["workers"]]
     queues = [{**row, "word": str(row["priority"])} for row in system["queues"]]
@@ -49,7 +49,7 @@ def page_context(system: Row) -> dict[str, Any]:
 
 
 def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
-    """How much of a limit is used, as a bar; None where one of the two is not known."""
+    """Draw usage against a limit; None if one of them is unknown."""
     if used is None or not most:
         return None
     share = used / most
@@ -62,7 +62,7 @@ def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
 
 
 def _worker(row: Row) -> dict[str, Any]:
-    """A running worker with its use against its limits."""
+    """Present a running worker with usage against its limits."""
     kind = TYPES.get(row["type"], row["type"])
     return {
         **row,
@@ -75,7 +75,7 @@ def _worker(row: Row) -> dict[str, Any]:
 
 
 def _cluster(row: Row) -> dict[str, Any]:
-    """A cluster's room: what its jobs asked for against what it has."""
+    """Present a cluster's capacity: requested by jobs, and total."""
     capacity = [
         (
             "Jobs",
@@ -115,7 +115,7 @@ def _cluster(row: Row) -> dict[str, Any]:
 
 
 def _part(row: Row) -> dict[str, Any]:
-    """A part of the installation and its last beat."""
+    """Present a component and its last heartbeat."""
     shape, word = STATES.get(row["state"], ("warn", str(row["state"])))
     return {
         **row,
@@ -126,7 +126,7 @@ def _part(row: Row) -> dict[str, Any]:
 
 
 def _limit(row: Row) -> dict[str, Any]:
-    """How many jobs may run at once somewhere, and whether anything may."""
+    """Present a limit of concurrent jobs."""
     scope, key = row["scope"], str(row["key"] or "")
     name = TYPES.get(key, key) if scope == "type" else key
     return {
@@ -138,7 +138,7 @@ def _limit(row: Row) -> dict[str, Any]:
 
 
 def _reason_text(reason: str) -> str:
-    """A cause in words: out_of_memory is Out of memory."""
+    """Readable failure reason: out_of_memory is "Out of memory"."""
     return reason.replace("_", " ").capitalize()
 
 
@@ -148,11 +148,11 @@ def _used(storage: Row) -> int | None:
 
 
 def _counted(value: int | None) -> str:
-    return "any number" if value is None else formatting.number(value)
+    return "" if value is None else formatting.number(value)
 
 
 def _cpu(millicores: int | None) -> str:
-    """Cores: 1.7, 2."""
+    """Format cores: 1.7, 2."""
     return (
         ""
         if millicores is None

@@ -1,4 +1,7 @@
-"""How the installation is doing, for administrators. `static/js/system.js` asks for the page again every few seconds."""
+"""State of the installation, for administrators.
+
+`static/js/system.js` reloads it every few seconds.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
@@ -12,7 +15,7 @@ from mimir.frontend.session import signed_in
 @require_GET
 @signed_in
 def system(request: HttpRequest) -> HttpResponse:
-    """`/system/`. The API refuses who is no administrator; that answer is the page then."""
+    """`/system/`. The API refuses users without administrator rights."""
     return page(
         request, "system/system.html", page_context(api(request).get("system/")), here="system"
     )
