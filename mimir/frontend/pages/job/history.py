@@ -1,6 +1,5 @@
 """History of a job from its events: steps, timeline with gaps, attempts, waiting rules. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,7 @@ _STEP_STATES = {
     "step.skipped": "skipped",
 }
 _STEP_ENDS = ("step.succeeded", "step.failed", "step.skipped")
-_PLACE = re.compile(r"^[\d,]+(st|nd|rd|th) in line: ")
-_QUIET = (
-    "step.progress",
-    "progress",
-    "metric",
-)  # too frequent for the history; the page only counts them
+_QUIET = ("step.progress", "progress", "metric")  # too frequent to list; the page counts them
 _SHOWN_MAX = 300
 RULES = {
     "ready": "Ready",
@@ -316,7 +310,7 @@ def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             **rule,
             "label": RULES.get(rule["rule"], rule["rule"]),
-            "detail": _PLACE.sub("", str(rule.get("detail") or "")),
+            "detail": str(rule.get("detail") or ""),
         }
         for rule in waiting.get("rules") or []
     ]
