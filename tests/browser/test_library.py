@@ -127,7 +127,7 @@ def test_without_script_a_link_counts_the_columns(member: Visit, stack: Stack, b
     _upload(stack, "plain")
     page = member(java_script_enabled=False)
     page.goto(f"{bikes}/datasets/plain/")
-    page.get_by_role("link", name="Count them now").click()
+    page.get_by_role("link", name="Compute now").click()
     expect(page.get_by_role("columnheader").filter(has_text="rides")).to_contain_text("mean")
     page.get_by_role("link", name="Columns").click()
     expect(page.get_by_role("row").filter(has_text="weather")).to_contain_text("none")
