@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from tests.browser.watch import Watch
 from tests.support.stack import Stack
@@ -168,7 +168,12 @@ def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
 def test_leaving_with_unsaved_text_asks_first(page: Page, stack: Stack) -> None:
     _new(page, stack)
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     _steps(page).press_sequentially(" ")
     page.get_by_role("link", name="Datasets").click(no_wait_after=True)
     expect(page.get_by_role("heading", name="New pipeline")).to_be_visible()

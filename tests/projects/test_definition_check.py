@@ -177,7 +177,7 @@ def test_what_the_parser_says_is_told_in_our_words(query: str, said: str, unsaid
 
 def test_a_definition_is_checked_once_refused_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    run = definitions.run_child
+    run = process.run_child
 
     def counted(request: dict[str, Any], *others: Any) -> Any:
         started.append(request["operation"])
