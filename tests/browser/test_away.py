@@ -44,7 +44,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
         job.say("while it was away")
         other.evaluate("setTimeout(() => location.reload())")
         expect(banner).to_be_visible()
-        expect(page.locator("[data-log-state]")).to_have_text("waits for the connection")
+        expect(page.locator("[data-log-state]")).to_have_text("waiting for the connection")
         expect(page.locator("[data-live=off]").first).to_contain_text("Reconnecting")
         expect(
             other.get_by_role("heading", name="The orchestrator does not answer")

@@ -118,7 +118,7 @@ def test_a_profile_that_fails_says_so_and_can_be_asked_for_again(
     _upload(stack, "again")
     page.route("**/versions/1/profile/", lambda route: route.abort())
     page.goto(f"{bikes}/datasets/again/")
-    expect(page.get_by_text("The columns could not be counted now.")).to_be_visible()
+    expect(page.get_by_text("The column statistics could not be computed.")).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("columnheader").filter(has_text="rides")).to_contain_text("mean")
 

@@ -178,7 +178,7 @@ def test_the_entities_of_a_twin_with_units_edits_and_what_is_missing(
     page.get_by_role("button", name="Find").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.goto(f"{pumps}?at=1")
-    expect(page.get_by_text("as they were at revision 1")).to_be_visible()
+    expect(page.get_by_text("Entities at revision 1")).to_be_visible()
     old = page.get_by_role("row").filter(has=page.locator("th a").get_by_text("P2", exact=True))
     expect(old.get_by_role("cell").first).to_have_text("20")
     expect(old.get_by_role("rowheader")).to_have_text("P2")
