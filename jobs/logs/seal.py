@@ -24,7 +24,7 @@ from jobs.logs.store import WINDOW_BYTES, LogDamaged, chunk_pieces
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ def log_seal(*, attempt_id: UUID) -> bool:
         crash_point("log.after_object_before_pointer")
         won = _point_to(attempt_id, name, index)
     except (OSError, LogDamaged):
-        storage.object_discard(name)
+        artifacts.discard(name)
         if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
             return False  # another sealer was faster, and the rows went away under this one
         Attempt.objects.filter(id=attempt_id).update(
@@ -73,13 +73,13 @@ def log_seal(*, attempt_id: UUID) -> bool:
         )
         raise
     if not won:
-        storage.object_discard(name)
+        artifacts.discard(name)
     return won
 
 
 def log_objects_sweep(older_than_seconds: float) -> int:
     """Remove objects that no attempt points to and that were last written so long ago; returns how many."""
-    names = storage.keys_older_than(
+    names = artifacts.keys_older_than(
         utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT
     )
     removed = 0
@@ -132,15 +132,15 @@ def _object_name(attempt_id: UUID) -> str:
 
 
 def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
-    saved = storage.artifacts().save(name, _Stream(blocks, name))
+    saved = artifacts.backend().save(name, _Stream(blocks, name))
     if saved != name:
-        storage.object_discard(saved)
+        artifacts.discard(saved)
         raise OSError(f"the object {name} was there before it was written")
     try:
-        path = Path(storage.artifacts().path(name))
+        path = Path(artifacts.backend().path(name))
     except NotImplementedError:
         return  # an object store: what it has answered is durable
-    root = Path(storage.artifacts().path(""))
+    root = Path(artifacts.backend().path(""))
     for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
         _fsync(entry)
 
@@ -172,7 +172,7 @@ def _check_object(name: str, index: _Index) -> None:
 
     Raises: OSError.
     """
-    found = storage.object_facts(name)
+    found = artifacts.metadata(name)
     if found.size_bytes != index.size:
         raise OSError(
             f"the object {name} has {found.size_bytes} bytes and {index.size} were written"
@@ -191,6 +191,6 @@ def _remove_unreferenced(name: str) -> bool:
         row = Attempt.objects.select_for_update().filter(id=attempt_id).values("log_object").first()
         if row is not None and row["log_object"] == name:
             return False
-    storage.object_delete(name)
+    artifacts.delete(name)
     log.info("an unreferenced log object was removed", object=name)
     return True

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from jobs.models import Attempt, LogChunk
 from mimir.lib.errors import StorageAway
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 WINDOW_BYTES = (
     1024 * 1024
@@ -115,7 +115,7 @@ def _object_pieces(attempt_id: UUID, start: int, stop: int) -> Iterator[Piece]:
     blocks: list[list[int]] = index["blocks"]
     number = max(bisect.bisect_right(blocks, start, key=lambda block: block[0]) - 1, 0)
     try:
-        with storage.object_open(name) as file:
+        with artifacts.open_file(name) as file:
             while number < len(blocks) and blocks[number][0] < stop:
                 yield _block(file, index, number)
                 number += 1

@@ -497,7 +497,7 @@ class Limit(models.Model):
 
 
 class Metric(StrEnum):
-    """What is counted for `/metrics`. docs/metrics.md has the names that Prometheus knows them by."""
+    """What is counted for `/metrics`. docs/how-to/monitor.md has the names that Prometheus knows them by."""
 
     SUBMITTED = "submitted"
     FINISHED = "finished"  # jobs by end status; label: the reason

@@ -91,7 +91,7 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     page.goto(f"{bikes}/datasets/later/")
     region = page.get_by_role("region", name="First rows")
     expect(region.get_by_role("row").nth(1)).to_contain_text("2012-01-02")
-    expect(page.get_by_text("The columns are being counted")).to_be_visible()
+    expect(page.get_by_text("Computing column statistics")).to_be_visible()
     cells = "(region) => [...region.querySelectorAll('tbody tr:first-child td, thead th')].map((one) => JSON.stringify(one.getBoundingClientRect()))"
     before = region.evaluate(cells)
     assert len(held) == 1
