@@ -9,7 +9,7 @@ import { pieces } from "./logtext.js";
 import { morph } from "./morph.js";
 import { span } from "./time.js";
 
-const PARTS = ["story", "usage", "new-results", "latest"]; // of the home page
+const PARTS = ["sample-steps", "usage", "new-results", "latest"]; // of the home page
 const PARTS_MS = 2500;
 const CHECKED_MAX = 50; // rows read one by one after a snapshot
 const ENDED = ["succeeded", "failed", "cancelled"];
