@@ -31,6 +31,7 @@ def build(target: Path) -> list[str]:
         "job-types.md": reference.job_types(),
         "metrics.md": reference.metrics(),
         "openapi.json": json.dumps(document, indent=1),
+        "pipeline-steps.md": reference.pipeline_steps(),
         "settings.md": reference.settings(),
     }
     shutil.rmtree(target, ignore_errors=True)

@@ -1,8 +1,9 @@
-"""Generate the reference pages from the code: job types, settings, metrics, failure reasons.
+"""Generate the reference pages from the code: job types, steps, settings, metrics, reasons.
 
 Each function returns the text of one page. Django must be set up before they are called.
 """
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -34,6 +35,31 @@ def job_types() -> str:
     parts.append("## Hyperparameters\n\nNames and meanings are those of scikit-learn.\n\n")
     for algorithm, schema in HYPERPARAMETERS.items():
         parts += [f"### {algorithm}\n\n", fields_table(schema), "\n"]
+    return "".join(parts)
+
+
+def pipeline_steps() -> str:
+    """Options, example and tables of each type of pipeline step, from the registry."""
+    from mimir.lib.schemas.steps import STEP_TYPES
+
+    makes = {
+        "step_table": "Makes one table with the name of the step.",
+        "declared": "Makes the tables that it lists.",
+        "nothing": "Makes no table.",
+    }
+    parts = [
+        "# Pipeline steps\n\n" + _GENERATED,
+        'A step is `{"id", "uses", "with", "needs"}`. `GET /api/v1/step-types/` has the same '
+        "specifications as JSON Schema. A guide: [Write a pipeline](../how-to/write-a-pipeline.md)."
+        "\n\n",
+    ]
+    for step in STEP_TYPES.values():
+        example = {"id": "name", "uses": step.name, "with": step.example}
+        parts += [
+            f"## {step.name}\n\n{text(step.help)} {makes[step.makes.value]}\n\n",
+            fields_table(step.fields),
+            f"\n```json\n{json.dumps(example, ensure_ascii=False)}\n```\n\n",
+        ]
     return "".join(parts)
 
 

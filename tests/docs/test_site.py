@@ -10,6 +10,7 @@ import yaml
 from docs.tools import build
 from jobs.contract import FailureReason, JobType
 from mimir.env import Env
+from mimir.lib.schemas.steps import STEP_TYPES
 from tests.docs.blocks import ROOT
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
@@ -68,13 +69,15 @@ def test_every_decision_is_in_the_index() -> None:
     assert set(re.findall(r"\((0\d{3}-[\w-]+\.md)\)", index)) == files
 
 
-def test_the_reference_names_every_setting_job_type_and_reason(pages: Path) -> None:
+def test_the_reference_names_every_setting_job_type_step_and_reason(pages: Path) -> None:
     settings = (pages / "reference/settings.md").read_text()
     assert [
         each.name for each in dataclasses.fields(Env) if f"`{each.name.upper()}`" not in settings
     ] == []
     types = (pages / "reference/job-types.md").read_text()
     assert [kind for kind in JobType if f"## {kind.value}\n" not in types] == []
+    steps = (pages / "reference/pipeline-steps.md").read_text()
+    assert [name for name in STEP_TYPES if f"## {name}\n" not in steps] == []
     reasons = (pages / "reference/failure-reasons.md").read_text()
     assert [reason for reason in FailureReason if f"| `{reason.value}` |" not in reasons] == []
 
