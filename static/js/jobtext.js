@@ -18,7 +18,7 @@ export function statusLabel(job) {
   const { status, attempt, max_attempts: most } = job;
   if (status === "queued" && attempt > 1)
     return `Retrying, attempt ${attempt}${attempt <= most ? ` of ${most}` : ""}`;
-  if (status === "succeeded" && attempt > 1) return `Succeeded, after ${attempt} tries`;
+  if (status === "succeeded" && attempt > 1) return `Succeeded on attempt ${attempt}`;
   return LABELS[status] || status;
 }
 
@@ -40,7 +40,7 @@ export function statusReason(job) {
   if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
   if (job.status === "succeeded")
-    return resultText(job) || job.message || "Done. It wrote nothing to the project.";
+    return resultText(job) || job.message || "Done. Nothing was written to the project.";
   return `${cancelledText(job)}. Nothing was written.`;
 }
 
@@ -64,7 +64,7 @@ function waitingReason(waiting) {
 function resultText(job) {
   const result = job.result || {};
   if ("model" in result && "version" in result)
-    return `Made model ${result.model} v${result.version}.`;
+    return `Created model ${result.model} v${result.version}.`;
   if ("twin" in result) return twinText(result);
   const datasets = Array.isArray(result.datasets) ? result.datasets : [];
   if (!datasets.length) return "";
@@ -86,6 +86,6 @@ function twinText(result) {
     .map(([name, word]) => `${Number(result[name]).toLocaleString("en")} ${word}`)
     .join(", ");
   return counts
-    ? `Made revision ${result.revision} of twin ${result.twin}: ${counts}.`
-    : `Twin ${result.twin} is as it was: nothing differed.`;
+    ? `Created revision ${result.revision} of twin ${result.twin}: ${counts}.`
+    : `Twin ${result.twin} is unchanged: no values differ.`;
 }

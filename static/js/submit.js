@@ -22,7 +22,7 @@ async function refresh(signedIn = false) {
   try {
     response = await fetch(form.action, {
       method: "POST",
-      body: new URLSearchParams(`${sent}&then=look`),
+      body: new URLSearchParams(`${sent}&then=preview`),
       headers: { Accept: "text/html" },
       credentials: "same-origin",
     });

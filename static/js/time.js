@@ -1,5 +1,5 @@
 // Times: relative times tick, exact times are shown in the reader's time zone, durations of running
-// jobs count up. The formats are those of mimir/frontend/text.py.
+// jobs count up. The formats are those of mimir/frontend/formatting.py.
 
 const DAY = 86400;
 const WEEK = 7 * DAY;

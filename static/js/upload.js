@@ -154,7 +154,7 @@ function bind(form) {
     if (running) return;
     const name = input(form, "name").value.trim();
     const chosen = input(form, "file").files?.length;
-    fieldError(form, "name", name ? "" : "Enter a name, for example trips.");
+    fieldError(form, "name", name ? "" : "Enter a dataset name, for example trips.");
     fieldError(form, "file", chosen ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.");
     if (!form.querySelector(".bad")) send(form);
   });
