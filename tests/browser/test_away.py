@@ -49,7 +49,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
         expect(
             other.get_by_role("heading", name="The orchestrator does not answer")
         ).to_be_visible()
-        expect(other.get_by_text("Jobs that run go on")).to_be_visible()
+        expect(other.get_by_text("Running jobs continue")).to_be_visible()
         page.get_by_role(
             "button", name="Try now"
         ).click()  # changes nothing as long as nobody answers
