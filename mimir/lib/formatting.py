@@ -1,10 +1,10 @@
-"""Amounts and times as they stand in sentences for people. Pure."""
+"""Amounts, durations and times in text for users. Pure."""
 
 import datetime as dt
 
 
 def memory_text(size_bytes: float) -> str:
-    """Memory, three digits in the units that limits are given in: `4 GiB`, `380 MiB`."""
+    """Format memory with three digits, in binary units like those of limits: `4 GiB`, `380 MiB`."""
     amount = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1000:
@@ -14,7 +14,7 @@ def memory_text(size_bytes: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration: `12 s`, `1 min 06 s`, `2 h 05 min`."""
+    """Format a duration: `12 s`, `1 min 06 s`, `2 h 05 min`."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -26,7 +26,7 @@ def duration_text(seconds: float) -> str:
 
 
 def time_text(at: dt.datetime, now: dt.datetime) -> str:
-    """A time of day in UTC; with its date where that is not today's."""
+    """Format a time of day in UTC, with its date unless that is today."""
     return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 

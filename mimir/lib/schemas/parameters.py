@@ -1,8 +1,9 @@
-"""What the parameters of each job type may be: one JSON Schema each, for the API, its OpenAPI document, the page's form and the worker.
+"""JSON Schemas of the parameters of each job type, for API, OpenAPI document, form and worker.
 
-Beside JSON Schema's own keywords: `title` is a field's label, `description` its hint, `format` (`dataset`, `model`, `pipeline`, `twin`,
-`twin-type`, `column`, `columns`, `version`, `property-columns`) tells a form what to offer, `x-of` names the field whose dataset, model or
-twin it is of, `x-advanced` puts a field behind a fold, `x-rule` is the sentence for its pattern.
+Keywords besides JSON Schema's own: `title` is a field's label and `description` its hint. `format`
+(`dataset`, `model`, `pipeline`, `twin`, `twin-type`, `column`, `columns`, `version`,
+`property-columns`) says which choices a form offers. `x-of` names the field whose dataset, model or
+twin they belong to. `x-advanced` hides a field under Advanced. `x-rule` describes its pattern.
 """
 
 from typing import Any
@@ -30,7 +31,7 @@ _VERSION: dict[str, Any] = {
 
 
 def _existing(kind: str, title: str, description: str = "") -> dict[str, Any]:
-    """The name of something of this project."""
+    """Return the schema for the name of something that exists in the project."""
     rule = f"the name of a {kind} of this project"
     found = {
         "type": "string",
@@ -43,7 +44,7 @@ def _existing(kind: str, title: str, description: str = "") -> dict[str, Any]:
 
 
 def _new(title: str, description: str) -> dict[str, Any]:
-    """The name of something that the job makes, or makes a version of."""
+    """Return the schema for the name of a job's output."""
     return {
         "type": "string",
         "title": title,
@@ -70,7 +71,7 @@ PIPELINE_EXECUTION = _object(
 ML_TRAINING = _object(
     ("dataset", "target", "model"),
     {
-        "dataset": _existing("dataset", "Dataset", "What the model learns from."),
+        "dataset": _existing("dataset", "Dataset", "The training data."),
         "version": {**_VERSION, "x-of": "dataset"},
         "target": {
             **COLUMN,
@@ -99,7 +100,7 @@ ML_TRAINING = _object(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "Columns that are not features, such as identifiers or what is known only after the target is.",
+            "description": "Columns that are not features, such as identifiers, or values known only after the target.",
         },
         "model": _new("Model", "A new name creates a model; an existing model gets a new version."),
         "task": {
@@ -120,14 +121,14 @@ ML_TRAINING = _object(
             "title": "Hyperparameters",
             "x-advanced": True,
             "x-of": "algorithm",
-            "description": "Of the algorithm, named as in scikit-learn. What is not given keeps its default.",
+            "description": "Hyperparameters of the algorithm, named as in scikit-learn. Empty: the defaults.",
         },
         "rare_classes": {
             "type": "string",
             "title": "Classes with one row",
             "enum": ["drop", "group", "refuse"],
             "x-advanced": True,
-            "description": "drop: do not use these rows. group: one class of all of them (text targets). refuse: fail the job. "
+            "description": "drop: ignore these rows. group: join them into one class (text targets). refuse: fail the job. "
             "Automatic: drop at most 10 % of the rows, else refuse.",
         },
         "split": {
@@ -154,7 +155,7 @@ ML_TRAINING = _object(
             "maximum": 0.5,
             "default": 0.25,
             "x-advanced": True,
-            "description": "Share of the rows that the model does not learn from, and on which it is evaluated.",
+            "description": "Share of the rows that are held out for the evaluation.",
         },
         "seed": {
             "type": "integer",
@@ -194,8 +195,8 @@ ML_INFERENCE = _object(
             "title": "Missing columns",
             "enum": ["refuse", "empty"],
             "x-advanced": True,
-            "description": "What to do when the dataset lacks a feature of the model. empty: predict as if it had no value. "
-            "Automatic: refuse, but for JSON, where a key without a value may be absent.",
+            "description": "If the dataset lacks a feature of the model: refuse the job, or predict with an empty value (empty). "
+            "Automatic: refuse, except for JSON, where keys can be absent.",
         },
     },
 )
@@ -232,7 +233,7 @@ DIGITAL_TWIN_UPDATE = _object(
             "maxProperties": 1000,
             "format": "property-columns",
             "x-of": "twin",
-            "description": "Each property or relation, and the column it is read from. Empty: those whose column has the same name.",
+            "description": "The column for each property or relation. Empty: columns with the same names.",
         },
         "latest_by": {
             **COLUMN,
@@ -240,14 +241,14 @@ DIGITAL_TWIN_UPDATE = _object(
             "format": "column",
             "x-of": "dataset",
             "x-none": "one row for each entity",
-            "description": "Where several rows name an entity, the row with the largest value of this column counts, such as a time.",
+            "description": "For an entity with several rows: use the row with the largest value in this column, such as a time.",
         },
         "missing": {
             "type": "string",
             "title": "Entities without a row",
             "enum": ["keep", "mark", "delete"],
             "default": "keep",
-            "description": "keep leaves them as they are, mark shows them as missing, delete removes them; their history stays.",
+            "description": "keep: leave them unchanged. mark: mark them as missing. delete: remove them, but keep their history.",
         },
     },
 )
@@ -261,9 +262,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def check_parameters(job_type: str, parameters: Any) -> list[FieldError]:
-    """Everything wrong with a request's parameters by themselves, with paths that begin with `parameters`.
+    """Return the faults of a request's parameters. Paths begin with `parameters`.
 
-    What they name (a dataset, its columns) is checked where the project is known: `jobs/lifecycle/inputs.py`.
+    Names (of a dataset, its columns) are checked in `jobs/lifecycle/inputs.py`, which knows the
+    project.
     """
     faults = jsonschema.check(PARAMETERS[str(job_type)], parameters, "parameters")
     if not faults and str(job_type) == "ml_training":
@@ -272,7 +274,7 @@ def check_parameters(job_type: str, parameters: Any) -> list[FieldError]:
 
 
 def _training(parameters: dict[str, Any]) -> list[FieldError]:
-    """What one field allows another."""
+    """Yield faults of combinations of fields."""
     algorithm = parameters.get("algorithm", "hist_gradient_boosting")
     faults = []
     only = {"linear": "regression", "logistic": "classification"}.get(algorithm)
@@ -303,7 +305,7 @@ def _training(parameters: dict[str, Any]) -> list[FieldError]:
         faults.append(
             FieldError(
                 "parameters.features",
-                f"has to be without the target {parameters['target']}: a model may not see what it predicts",
+                f"must not contain the target {parameters['target']}: a model must not use its target as a feature",
             )
         )
     return faults + jsonschema.check(
