@@ -102,7 +102,7 @@ def _database_error(error: Exception) -> MimirError:
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) == _DISK_FULL:
         return StorageFull()
-    message = "The database does not respond. Try again."
+    message = "The database does not answer. Try again."
     if (
         type(cause).__name__ in _POOL_ERRORS
         or getattr(cause, "sqlstate", None) == _TOO_MANY_CONNECTIONS

@@ -82,7 +82,7 @@ class Api:
                 return status, found
             last = f"status {status}"
         raise Failed(
-            f"The API server {self.server} does not respond ({last}). Does a NetworkPolicy let bootstrap reach it?"
+            f"The API server {self.server} does not answer ({last}). Does a NetworkPolicy let bootstrap reach it?"
         )
 
     def _once(self, method: str, name: str, body: object) -> tuple[int, dict[str, object]]:

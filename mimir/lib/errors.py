@@ -132,7 +132,7 @@ class StorageAway(MimirError, OSError):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "The artifact storage does not respond. No data is lost. Try again in a moment.",
+            "The artifact storage does not answer. No data is lost. Try again in a moment.",
             retry_after_seconds=5,
         )
         self.why = why
