@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from jobs.contract import JobType
 from mimir.lib.errors import Invalid
 
 # So many digits and no more: a float has no room for some hundred of them.
@@ -46,13 +45,7 @@ class Profile:
     limits: Amounts
 
 
-_GIB = 2**30
-PROFILES: dict[JobType, Profile] = {
-    JobType.PIPELINE_EXECUTION: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
-    JobType.ML_TRAINING: Profile(Amounts(4000, 8 * _GIB), Amounts(8000, 16 * _GIB)),
-    JobType.ML_INFERENCE: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
-    JobType.DIGITAL_TWIN_UPDATE: Profile(Amounts(2000, 4 * _GIB), Amounts(4000, 8 * _GIB)),
-}
+GIB = 2**30
 
 
 def parse_memory(text: str) -> int:
@@ -177,20 +170,24 @@ def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
 
 
 def profiles_with(
-    overrides: Mapping[str, Any], *, machine: Amounts | None = None
-) -> dict[JobType, Profile]:
-    """The built-in profiles, with `overrides` {type: {"requests": {"cpu","memory","gpu"}, "limits": {…}}} applied.
+    overrides: Mapping[str, Any],
+    *,
+    builtin: Mapping[str, Profile],
+    machine: Amounts | None = None,
+) -> dict[str, Profile]:
+    """Return the profile of each job type: `builtin` with `overrides` applied.
 
-    `machine`: where workers run on one machine, what it has; the built-in profiles are cut to it. Raises: Invalid, ValueError for an
-    unknown type.
+    `overrides`: {type: {"requests": {"cpu", "memory", "gpu"}, "limits": {...}}}. `machine`: the
+    capacity of the one machine on which all workers run; the built-in profiles are cut to it.
+    Raises: Invalid; ValueError for an unknown type.
     """
     result = {
-        kind: _within(profile, machine) if machine else profile
-        for kind, profile in PROFILES.items()
+        name: _within(profile, machine) if machine else profile for name, profile in builtin.items()
     }
     for name, value in overrides.items():
-        kind = JobType(name)
-        limits = resolve(value.get("limits"), result[kind]).limits
-        asked = resolve(value.get("requests"), Profile(limits, result[kind].requests)).limits
-        result[kind] = replace(result[kind], limits=limits, requests=asked)
+        if name not in result:
+            raise ValueError(f"{name} is not a job type")
+        limits = resolve(value.get("limits"), result[name]).limits
+        requested = resolve(value.get("requests"), Profile(limits, result[name].requests)).limits
+        result[name] = replace(result[name], limits=limits, requests=requested)
     return result

@@ -12,7 +12,7 @@ from django.db.models import F, Func, Q, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
 
-from jobs.contract import ArtifactRole, JobStatus, JobType, Priority
+from jobs.contract import ArtifactRole, JobStatus, Priority
 from jobs.models.loops import Lease as Lease
 from jobs.models.loops import LoopBeat as LoopBeat
 from jobs.models.loops import WebUptime as WebUptime
@@ -119,7 +119,7 @@ class Job(models.Model):
         "self", null=True, on_delete=models.SET_NULL, related_name="retries"
     )
 
-    type = models.CharField(max_length=32, choices=_choices(JobType))
+    type = models.CharField(max_length=32)  # a package of `jobs.types`
     priority = models.CharField(max_length=16, choices=_choices(Priority))
     parameters = models.JSONField()
     inputs = models.JSONField(default=list)  # every version fixed at submit: see services/submit.py

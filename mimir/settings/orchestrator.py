@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus
+from jobs.types.registry import job_type_names
 from mimir import env as _env
 from mimir.lib.proofs import derived_key
 from mimir.settings.base import common
@@ -217,7 +218,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
-        "JobTypeEnum": [kind.value for kind in JobType],
+        "JobTypeEnum": job_type_names(),
         "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
         "ColumnChangeKindEnum": ["removed", "type", "added"],
