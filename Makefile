@@ -31,9 +31,10 @@ up: $(VENV)/.laptop ## start everything without the demo
 test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
 
-check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy, import contracts, migrations, OpenAPI, templates, scripts
+check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts
 	@$(VENV)/bin/ruff check .
-	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring manage.py
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring tests manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
 	@$(CHECK_ENV) $(PY) manage.py check
 	@$(CHECK_ENV) MIMIR_ROLE=frontend $(PY) manage.py check

@@ -7,8 +7,10 @@ compares the file with `render()`, so a new dependency fails there until this sc
 
 import re
 import sys
+from email.message import Message
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "NOTICE"
@@ -103,7 +105,7 @@ def license_of(name: str) -> str:
     if name in _KNOWN:
         return _KNOWN[name]
     try:
-        fields = metadata(name)
+        fields = cast(Message, metadata(name))  # that is what it is, and its protocol has no get()
     except PackageNotFoundError as error:
         raise LookupError(f"{name} is pinned but not installed: run `make up` first") from error
     expression = fields.get("License-Expression")

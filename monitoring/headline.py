@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.diagnosis.job import ADMINISTRATORS, remedy
+from jobs.reasons import ADMINISTRATOR_REASONS, remedy
 
 STORAGE_FREE_SHARE_LEAST = 0.05
 LAG_SECONDS_MOST = 60.0
@@ -101,7 +101,7 @@ def _lag(seconds: float | None) -> Iterator[Headline]:
 
 def _failures(failures: Sequence[Row]) -> Iterator[Headline]:
     for row in failures:
-        if row["reason"] in ADMINISTRATORS:
+        if row["reason"] in ADMINISTRATOR_REASONS:
             jobs = "1 job" if row["count"] == 1 else f"{row['count']} jobs"
             yield _attention(
                 f"{jobs} failed in the last 24 hours with {row['reason']}.", remedy(row["reason"])

@@ -82,6 +82,7 @@ urlpatterns = [
         models.ModelContentView.as_view(),
         name="model-content",
     ),
+    path("step-types/", pipelines.StepTypesView.as_view(), name="step-types"),
     path("projects/<str:slug>/pipelines/", pipelines.PipelinesView.as_view(), name="pipelines"),
     path(
         "projects/<str:slug>/pipelines/validate/",

@@ -24,8 +24,9 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from jobs.admission.decide import Candidate, Held, Limits, Room, Snapshot
-from jobs.contract import INFRASTRUCTURE, JobStatus, Priority
+from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
+from jobs.reasons import UNCOUNTED_REASONS
 from projects.models import ProjectStatus
 
 
@@ -136,7 +137,7 @@ def queued_count(*, project_id: UUID) -> int:
 def _waiting() -> tuple[Candidate, ...]:
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     lost = Attempt.objects.filter(
-        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=INFRASTRUCTURE
+        job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS
     )
     # Asked for those alone that have been tried: with thousands waiting for their first worker it costs nothing.
     lost_on = Case(

@@ -7,8 +7,9 @@ a new request that differ (the keys of POST …/jobs/), {} for "again, unchanged
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.contract import CLUSTER, FailureReason
+from jobs.contract import FailureReason
 from jobs.core.resources import format_cpu, format_memory
+from jobs.reasons import CLUSTER_REASONS, REASONS
 from mimir.lib.words import told_memory, told_span
 
 Diagnosis = dict[str, Any]
@@ -81,64 +82,6 @@ def storage_wait(problem: str) -> Diagnosis:
         f"Waiting: {problem}.",
         "The worker retries every few seconds, and the job continues by itself as soon as the storage works again."
         " An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair it.",
-    )
-
-
-ADMINISTRATORS = frozenset(
-    {
-        FailureReason.LAUNCH_TIMEOUT,
-        FailureReason.LAUNCH_FAILED,
-        FailureReason.NEVER_FITS,
-        FailureReason.DISK_FULL,
-        FailureReason.STORAGE_UNAVAILABLE,
-        FailureReason.PROTOCOL,
-        FailureReason.MODEL_CORRUPT,
-        FailureReason.SUSPENDED,
-        FailureReason.IMAGE_NOT_FOUND,
-        FailureReason.IMAGE_PULL_DENIED,
-        FailureReason.CLUSTER_UNREACHABLE,
-        FailureReason.CLUSTER_FORBIDDEN,
-        FailureReason.IMAGE_PULL_FAILED,
-        FailureReason.IMAGE_NAME_INVALID,
-        FailureReason.IMAGE_NEVER_PULL,
-        FailureReason.REGISTRY_UNREACHABLE,
-        FailureReason.UNSCHEDULABLE,
-        FailureReason.UNSCHEDULABLE_CPU,
-        FailureReason.UNSCHEDULABLE_MEMORY,
-        FailureReason.UNSCHEDULABLE_GPU,
-        FailureReason.UNSCHEDULABLE_DISK,
-        FailureReason.UNSCHEDULABLE_SELECTOR,
-        FailureReason.UNSCHEDULABLE_TAINT,
-        FailureReason.UNSCHEDULABLE_VOLUME,
-        FailureReason.QUOTA_EXCEEDED,
-        FailureReason.LIMIT_RANGE,
-        FailureReason.POD_SECURITY,
-        FailureReason.ADMISSION_DENIED,
-        FailureReason.ADMISSION_UNAVAILABLE,
-        FailureReason.MISSING_SECRET,
-        FailureReason.MISSING_CONFIG_MAP,
-        FailureReason.MISSING_VOLUME_CLAIM,
-        FailureReason.MISSING_SERVICE_ACCOUNT,
-        FailureReason.MISSING_PRIORITY_CLASS,
-        FailureReason.VOLUME_UNBOUND,
-        FailureReason.MOUNT_FAILED,
-        FailureReason.INIT_FAILED,
-        FailureReason.BAD_COMMAND,
-        FailureReason.SANDBOX_FAILED,
-        FailureReason.NETWORK_FAILED,
-        FailureReason.NEVER_CLAIMED,
-        FailureReason.HEARTBEAT_LOST,
-    }
-)  # what only an administrator can mend
-
-
-def remedy(reason: str) -> str:
-    """What mends failures of this kind, in one sentence, for who looks at many jobs at once. Rows may bear another release's reason."""
-    known = {member.value for member in FailureReason}
-    return (
-        _REMEDIES[FailureReason(reason)]
-        if reason in known
-        else "This release does not know the reason: look at one of the jobs."
     )
 
 
@@ -294,7 +237,7 @@ def _cluster(
     return _made(
         reason,
         message or f"{reason.value.replace('_', ' ').capitalize()}.",
-        _REMEDIES[reason],
+        REASONS[reason].remedy,
         _AGAIN,
     )
 
@@ -386,78 +329,5 @@ _MAKERS: dict[FailureReason, _Maker] = {
     FailureReason.LAUNCH_FAILED: _launch_failed,
     FailureReason.WORKER_LOST: _lost,
     FailureReason.INTERRUPTED: _lost,
-    **dict.fromkeys(CLUSTER, _cluster),
-}
-
-_REMEDIES: dict[FailureReason, str] = {
-    FailureReason.WORKLOAD_FAILED: "The step's message and the log say what to change in the definition or the parameters.",
-    FailureReason.INVALID_INPUT: "Mend the data or the definition: another try changes nothing.",
-    FailureReason.SIGNATURE_MISMATCH: "Give the model data with the columns it was trained on, or train it anew.",
-    FailureReason.MODEL_CORRUPT: "The model's file is not the one that was stored: look at the storage, and train the model again.",
-    FailureReason.EXIT_CODE: "The end of the log says what the command complained about.",
-    FailureReason.SIGNAL: "Native code of the command crashed: change its version or its input.",
-    FailureReason.OUT_OF_MEMORY: "Run again with more memory, or read fewer rows or columns.",
-    FailureReason.LOG_LIMIT_EXCEEDED: "Write less to the log, or raise LOG_BYTES_MAX.",
-    FailureReason.ARTIFACT_LIMIT_EXCEEDED: "Write less, or raise ARTIFACT_BYTES_MAX or ARTIFACT_COUNT_MAX.",
-    FailureReason.STORAGE_UNAVAILABLE: "Free space in the artifact storage (ARTIFACTS_URL), or make it writable and reachable again.",
-    FailureReason.DISK_FULL: "Make room on the disk that workers write to (WORKERS_DIR), or write less.",
-    FailureReason.SOURCE_UNAVAILABLE: "Try again once the source answers; READ_URL_ALLOW says which addresses workers may read.",
-    FailureReason.DEADLINE_EXCEEDED: "Raise the time limit, give it more CPU, or read less.",
-    FailureReason.LAUNCH_TIMEOUT: "Look at the workers' machine and at the address workers reach the orchestrator by.",
-    FailureReason.LAUNCH_FAILED: "Look at the job's message: the launcher refused the worker.",
-    FailureReason.NEVER_FITS: "Add room to a cluster, or have people ask for less.",
-    FailureReason.WORKER_LOST: "Run again; if it comes back, look at the workers' machine.",
-    FailureReason.INTERRUPTED: "Run again: its surroundings stopped the worker.",
-    FailureReason.SHUTDOWN: "Nothing to do: the jobs start again with Mimir.",
-    FailureReason.STALE_BASE: "Run again: it then works on the newest revision.",
-    FailureReason.PROTOCOL: "Worker and orchestrator are of different releases, or the worker is at fault: look at the job's message.",
-    FailureReason.CANCELLED: "Nothing to do: a person cancelled it.",
-    FailureReason.CLUSTER_UNREACHABLE: "Look at the cluster's API server and at the way to it: it did not confirm the worker.",
-    FailureReason.CLUSTER_FORBIDDEN: "Give the orchestrator's service account its Role in the workers' namespace: deploy/k8s has it.",
-    FailureReason.STARTING: "Run again; if it comes back, look at the worker's pod (kubectl describe pod): the cluster did not get it started.",
-    FailureReason.SUSPENDED: "Release the Job, or look at the queueing controller (Kueue, for one) that holds it back.",
-    FailureReason.IMAGE_PULLING: "Raise LAUNCH_TIMEOUT, or have the worker's image on the nodes beforehand: pulling it takes too long.",
-    FailureReason.IMAGE_NOT_FOUND: "Push the worker's image, or correct WORKER_IMAGE.",
-    FailureReason.IMAGE_PULL_DENIED: "Name a pull secret that the registry accepts in WORKER_IMAGE_PULL_SECRETS, or correct WORKER_IMAGE.",
-    FailureReason.IMAGE_PULL_FAILED: "Look at the job's message: the node could not fetch the worker's image.",
-    FailureReason.IMAGE_NAME_INVALID: "Correct WORKER_IMAGE: it is no image name.",
-    FailureReason.IMAGE_NEVER_PULL: "Load the worker's image on every node, or set WORKER_IMAGE_PULL_POLICY to IfNotPresent.",
-    FailureReason.REGISTRY_UNREACHABLE: "Mend the way from the nodes to the image registry (name, firewall, proxy, certificate, rate limit).",
-    FailureReason.UNSCHEDULABLE: "Look at the job's message: it says what the scheduler found wrong with each node.",
-    FailureReason.UNSCHEDULABLE_CPU: "Add a node with more CPU, or have people ask for less.",
-    FailureReason.UNSCHEDULABLE_MEMORY: "Add a node with more memory, or have people ask for less.",
-    FailureReason.UNSCHEDULABLE_GPU: "Add a GPU node or its device plugin, or have people run without a GPU.",
-    FailureReason.UNSCHEDULABLE_DISK: "Make room on the nodes' disks, or add a node with more ephemeral storage.",
-    FailureReason.UNSCHEDULABLE_SELECTOR: "Label a node as the cluster's node selector asks, or correct the selector.",
-    FailureReason.UNSCHEDULABLE_TAINT: "Look at the nodes' taints: a node that is not ready or being removed has one while that lasts.",
-    FailureReason.UNSCHEDULABLE_VOLUME: "Make room where the volume is, or use a volume that every node can mount (ReadWriteMany).",
-    FailureReason.NODE_REJECTED: "Run again; if it comes back, look at the node that refuses the workers.",
-    FailureReason.QUOTA_EXCEEDED: "Raise the namespace's ResourceQuota, or let fewer jobs run at once.",
-    FailureReason.LIMIT_RANGE: "Raise the namespace's LimitRange, or have people ask for what it allows.",
-    FailureReason.POD_SECURITY: "Mend the worker's security context, or the namespace's Pod Security label.",
-    FailureReason.ADMISSION_DENIED: "Look at the job's message: a rule of the cluster refuses the worker; change the rule or the worker.",
-    FailureReason.ADMISSION_UNAVAILABLE: "Start the admission webhook named in the job's message, or remove its configuration.",
-    FailureReason.MISSING_SECRET: "Create the secret in the workers' namespace.",
-    FailureReason.MISSING_CONFIG_MAP: "Create the config map in the workers' namespace.",
-    FailureReason.MISSING_VOLUME_CLAIM: "Create the volume claim in the workers' namespace, or let workers run without the model cache.",
-    FailureReason.MISSING_SERVICE_ACCOUNT: "Create the service account in the workers' namespace: deploy/k8s has it.",
-    FailureReason.MISSING_PRIORITY_CLASS: "Create the PriorityClass, or correct WORKER_PRIORITY_CLASSES.",
-    FailureReason.VOLUME_UNBOUND: "Give the claim a volume or a storage class that makes one.",
-    FailureReason.MOUNT_FAILED: "Look at the job's message and at the volume: the node could not mount it.",
-    FailureReason.INIT_FAILED: "Look at the init container in the job's message, and at what adds it to the workers' pods.",
-    FailureReason.BAD_COMMAND: "Correct WORKER_IMAGE: the worker's command cannot be run in it.",
-    FailureReason.SANDBOX_FAILED: "Look at the container runtime of the node in the job's message.",
-    FailureReason.NETWORK_FAILED: "Look at the network plugin (CNI) of the node in the job's message.",
-    FailureReason.EVICTED: "Run again; if it comes back, look at the node that evicts workers.",
-    FailureReason.EVICTED_DISK: "Run again; make room on the nodes' disks, or have workers ask for the disk they use.",
-    FailureReason.EVICTED_DISK_LIMIT: "Write less to the scratch folder, or raise WORKER_DATA_BYTES.",
-    FailureReason.EVICTED_MEMORY: "Run again; the node had too little memory: have workers request what they use.",
-    FailureReason.EVICTED_BY_REQUEST: "Nothing to mend: a node was drained; the job runs again elsewhere.",
-    FailureReason.PREEMPTED: "Nothing to mend: something of a higher priority took the room; add nodes if it happens often.",
-    FailureReason.NODE_LOST: "Run again; look at the node that stopped answering.",
-    FailureReason.NODE_SHUTDOWN: "Nothing to mend: the node was shut down; the job runs again elsewhere.",
-    FailureReason.NEVER_CLAIMED: "Look at the address workers reach the orchestrator by (ORCHESTRATOR_URL) and at the network policies.",
-    FailureReason.HEARTBEAT_LOST: "Look at the cluster: neither it nor the worker answered.",
-    FailureReason.DELETED_BY_HAND: "Run again, if it was not deleted on purpose.",
-    FailureReason.VANISHED: "Run again; if it comes back, look for what deletes the workers' pods.",
+    **dict.fromkeys(CLUSTER_REASONS, _cluster),
 }

@@ -10,19 +10,12 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.contract import (
-    FINAL,
-    INFRASTRUCTURE,
-    SHORTAGE,
-    EventKind,
-    FailureReason,
-    FinishStatus,
-    JobStatus,
-)
+from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
 from jobs.diagnosis.job import diagnose
 from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
 from jobs.models import Attempt, Job
+from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
 from mimir.lib.words import told_span
 
@@ -58,7 +51,7 @@ def attempt_end(
     )
     # What ended before its worker took the job has run nothing of the user's.
     counts = (
-        reason not in INFRASTRUCTURE
+        reason not in UNCOUNTED_REASONS
         and attempt.claimed_at is not None
         and job.status != JobStatus.CANCELLING
     )
@@ -120,9 +113,9 @@ def back_off_seconds(failures: int) -> float:
 
 
 def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
-    if reason in FINAL:
+    if reason in FINAL_REASONS:
         return False
-    if reason is FailureReason.SHUTDOWN or reason in SHORTAGE:
+    if reason is FailureReason.SHUTDOWN or reason in SHORTAGE_REASONS:
         return True
     if not counts:
         return job.infrastructure_failures < settings.ENV.infrastructure_retries
@@ -140,7 +133,7 @@ def _requeue(
 ) -> None:
     shutdown = reason is FailureReason.SHUTDOWN
     infrastructure = job.infrastructure_failures + (
-        0 if counts or shutdown or reason in SHORTAGE else 1
+        0 if counts or shutdown or reason in SHORTAGE_REASONS else 1
     )
     used = job.attempts_used + (1 if counts else 0)
     wait = 0.0 if shutdown else back_off_seconds(max(1, infrastructure + used))

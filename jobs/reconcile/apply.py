@@ -22,7 +22,6 @@ from mimir.lib.errors import MimirError
 
 ACTOR = "reconciler"
 TAIL_TRIES = 10
-ROUTINE = frozenset({FailureReason.STARTING})  # every worker waits for this; no event
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
@@ -104,7 +103,8 @@ def waits_told(
         Job.objects.filter(id=job.id).update(
             message=told["summary"] if told else "", diagnosis=told
         )
-        if fresh and told is not None and told["category"] not in ROUTINE:
+        # Every worker waits for its start: that is not an event.
+        if fresh and told is not None and told["category"] != FailureReason.STARTING:
             data = {"category": told["category"], "summary": told["summary"]}
             event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
         else:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from jobs.contract import CLUSTER, FINAL, SHORTAGE, TERMINAL, FailureReason, JobStatus
+from jobs.contract import TERMINAL, FailureReason, JobStatus
+from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, SHORTAGE_REASONS
 from mimir.lib.words import told_never
 
 
@@ -203,7 +204,7 @@ def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times:
 
 def start_seconds(row: AttemptView, times: Times) -> float:
     """How long after its admission it may claim, while its cluster cannot be asked: one that waited for room there may have some by now."""
-    waited = row.launched_at is not None and _known_wait(row) in SHORTAGE
+    waited = row.launched_at is not None and _known_wait(row) in SHORTAGE_REASONS
     return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
 
 
@@ -249,7 +250,7 @@ def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) 
         else None
     )
     limit, since, when = times.launch_timeout, row.created_at, "its admission"
-    if reason in SHORTAGE:
+    if reason in SHORTAGE_REASONS:
         limit = room_wait(row.number, limit)
     elif (
         seen is not None
@@ -280,7 +281,7 @@ def _dead_before_claim(seen: Sight) -> Action:
     A cluster can find the worker wanting before it runs.
     """
     reason = _lost_reason(seen)
-    if reason in FINAL and reason not in CLUSTER:
+    if reason in FINAL_REASONS and reason not in CLUSTER_REASONS:
         return Action(
             Verb.END,
             FailureReason.WORKER_LOST,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.clusters.launchers.base import Evidence, Launcher, Observed
-from jobs.contract import CLUSTER, FailureReason
+from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
     diagnose,
@@ -17,11 +17,12 @@ from jobs.diagnosis.kubernetes import (
     placed_at,
     worker_runs,
 )
+from jobs.reasons import CLUSTER_REASONS
 from jobs.reconcile.attempts import resources_of
 from jobs.reconcile.decide import Action, AttemptView, Sight
 
 # What a cluster knows better than the worker that was asked to stop.
-STOPS = CLUSTER - {FailureReason.VANISHED}
+STOPS = CLUSTER_REASONS - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
 LAST_BYTES = 2000  # of a log
 

@@ -71,7 +71,7 @@ class ConnectionTable:
         return any(parsed in network for network in self.trusted)
 
 
-def connection_class(per_client: int, trusted: Sequence[str]) -> type[H11Protocol]:
+def connection_class(per_client: int, trusted: Sequence[str]) -> "type[Connection]":
     """The protocol class for uvicorn's `http`, with a table of its own."""
     networks = tuple(ipaddress.ip_network(part, strict=False) for part in trusted)
     table = ConnectionTable(per_client, int(_raise_file_limit() * _FILES_KEPT), networks)

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connection
 
 from jobs.contract import JobStatus
-from jobs.diagnosis.job import remedy
+from jobs.reasons import remedy
 
 HOURS = 24
 # By the partial index job_finished: what ended in the last hours, however many jobs there are.

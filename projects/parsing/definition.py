@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.schemas.pipeline import check_definition, graph
-from mimir.lib.schemas.sql import BadQuery, parse_query
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
+from mimir.lib.schemas.steps import queries
 from projects.parsing.binding import bind
 
 
@@ -37,20 +38,14 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def _parse_each(scratch: Path, definition: Any) -> None:
     """Parse each query once, with a note of its place, by which the server names the step should the parser not come back."""
-    steps = definition.get("steps") if isinstance(definition, dict) else None
     refused = ""
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        options = step.get("with") if isinstance(step, dict) else None
-        query = options.get("query") if isinstance(options, dict) else None
-        if isinstance(query, str):
-            place = f"steps[{index}].with.query"
-            note_place(scratch, place)
-            try:
-                parse_query(query)
-            except BadQuery:
-                refused = (
-                    refused or place
-                )  # reported by `check_definition`, which parses it again and may not come back from it
+    for place, query in queries(definition):
+        note_place(scratch, place)
+        try:
+            parse_query(query)
+        except BadQuery:
+            # Reported by `check_definition`, which parses it again, and may crash doing so.
+            refused = refused or place
     note_place(scratch, refused)
 
 

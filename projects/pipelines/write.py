@@ -10,6 +10,8 @@ from django.db import transaction
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.steps import STEP_TYPES
+from mimir.lib.schemas.steptype import Columns
 from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
@@ -138,10 +140,13 @@ def _summary(faults: list[Fault], steps: list[dict[str, str]]) -> str:
     """What was checked and what was not, in words."""
     if faults:
         return "Checked: the structure of the definition and the syntax of its SQL. Not checked until the errors are corrected: datasets, columns."
-    bound = sum(step["uses"] == "sql" and step["status"] != "not_checked" for step in steps)
-    read = sum(step["uses"] == "read" and step["status"] != "not_checked" for step in steps)
+    columns = [STEP_TYPES[step["uses"]].columns for step in steps]
+    checked = [
+        kind for kind, step in zip(columns, steps, strict=True) if step["status"] != "not_checked"
+    ]
+    bound, read = checked.count(Columns.QUERY), checked.count(Columns.DATASET)
     parts = ["the structure of the definition"]
-    if any(step["uses"] == "sql" for step in steps):
+    if Columns.QUERY in columns:
         parts.append("the syntax of its SQL")
     if read:
         parts.append(f"{_plural(read, 'dataset that is read', 'datasets that are read')}")

@@ -16,9 +16,11 @@ class Caller:
         headers = {"Authorization": f"Bearer {session_create(user=user).token}"} if user else {}
         self.client = Client(raise_request_exception=False, headers=headers)
 
-    def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+    def get(
+        self, path: str, query: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """GET below /api/v1/."""
-        return self.client.get(f"/api/v1/{path}", query or {}, headers=headers)
+        return self.client.get(f"/api/v1/{path}", query or {}, headers=headers or {})
 
     def send(
         self,
@@ -27,14 +29,14 @@ class Caller:
         body: Any = None,
         *,
         media_type: str = "application/json",
-        **headers: str,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         """Any other method; bytes and text go as they are, everything else as JSON."""
         data = body if isinstance(body, bytes | str) else json.dumps(body)
         return self.client.generic(
-            method, f"/api/v1/{path}", data, content_type=media_type, headers=headers
+            method, f"/api/v1/{path}", data, content_type=media_type, headers=headers or {}
         )
 
-    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """POST of a JSON body."""
-        return self.send("POST", path, body, **headers)
+        return self.send("POST", path, body, headers=headers)

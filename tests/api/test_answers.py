@@ -1,6 +1,7 @@
 """What is answered with 200 although one might refuse it: a client that names its type, a log that has not begun."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _get(path: str, accept: str) -> tuple[int, str]:
-    token = session_create(user=make.User.objects.get(username="ada")).token
+    token = session_create(user=User.objects.get(username="ada")).token
     answer = Client().get(path, headers={"Accept": accept, "Authorization": f"Bearer {token}"})
     return answer.status_code, answer["Content-Type"]
 
@@ -37,7 +38,9 @@ def test_the_log_of_a_job_that_waits_for_its_worker_is_empty_and_not_missing() -
 
 
 def test_a_dataset_is_given_to_who_asks_for_csv() -> None:
-    token = session_create(user=make.project().created_by).token
+    owner = make.project().created_by
+    assert owner is not None
+    token = session_create(user=owner).token
     client = Client(headers={"Authorization": f"Bearer {token}"})
     address = "/api/v1/projects/demo/datasets/"
     made = client.post(address, {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n")})

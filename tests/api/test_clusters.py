@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.test import Client
 
@@ -53,7 +54,7 @@ def _made(boss: Caller, *, reached: bool = False, **fields: Any) -> dict[str, An
 
 
 def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfig: Path) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "context": "eu",
         "namespace": "mimir",
         "orchestrator_url": "https://mimir.example.com/",
@@ -203,10 +204,10 @@ def test_nobody_overwrites_what_they_have_not_seen_and_a_look_of_the_loops_is_no
     _made(boss)
     etag = boss.get("clusters/eu-1/")["ETag"]
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
-    first = boss.send("PATCH", "clusters/eu-1/", {"region": "us"}, **{"If-Match": etag})
+    first = boss.send("PATCH", "clusters/eu-1/", {"region": "us"}, headers={"If-Match": etag})
     assert (first.status_code, first["ETag"] != etag) == (200, True)
     for method, body in (("PATCH", {"region": "ap"}), ("DELETE", None)):
-        late = boss.send(method, "clusters/eu-1/", body, **{"If-Match": etag})
+        late = boss.send(method, "clusters/eu-1/", body, headers={"If-Match": etag})
         assert (late.status_code, late.json()["detail"]) == (
             412,
             {"etag": first["ETag"].partition("~")[0] + '"'},
@@ -360,7 +361,7 @@ def test_a_list_of_clusters_costs_the_same_queries_whatever_is_in_it(
 
 def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
     client = Client()
-    client.force_login(make.User.objects.get(username="boss"))
+    client.force_login(User.objects.get(username="boss"))
     form = {
         "name": "eu-1", "launcher": "kubernetes", "enabled": "on", "region": "eu", "model_cache": "empty_dir",
         "node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]",

@@ -11,6 +11,7 @@ import pytest
 
 from jobs.models import Artifact
 from mimir.api.downloads import accepts_gzip
+from projects.models import Project
 from projects.storage import files as storage
 from tests.api.caller import Caller
 from tests.support import make
@@ -38,7 +39,7 @@ def _dataset(caller: Caller) -> tuple[str, bytes]:
         "schema": schema,
         "row_count": 2000,
     }
-    make.dataset_version(make.Project.objects.get(slug="demo"), "numbers", **facts)
+    make.dataset_version(Project.objects.get(slug="demo"), "numbers", **facts)
     return "projects/demo/datasets/numbers/versions/1/content/", ROWS
 
 
@@ -67,10 +68,12 @@ def _artifact(
 
 def _model(caller: Caller) -> tuple[str, bytes]:
     stored = storage.object_save("datasets/models/m", io.BytesIO(BLOB))
-    facts = {"size_bytes": stored.size_bytes, "sha256": stored.sha256, "storage_key": stored.key}
-    version = make.model_version(
-        make.dataset_version(make.Project.objects.get(slug="demo")), **facts
-    )
+    facts: dict[str, Any] = {
+        "size_bytes": stored.size_bytes,
+        "sha256": stored.sha256,
+        "storage_key": stored.key,
+    }
+    version = make.model_version(make.dataset_version(Project.objects.get(slug="demo")), **facts)
     return f"projects/demo/models/{version.model.name}/versions/1/content/", BLOB
 
 
@@ -109,7 +112,7 @@ def test_a_download_can_be_asked_for_in_every_way(
         else not etag.startswith("W/")
     )
     for header, start, stop in _ranges(len(data)):
-        part = caller.get(path, Range=header)
+        part = caller.get(path, headers={"Range": header})
         assert (part.status_code, _body(part)) == (206, data[start:stop]), header
         assert (part["Content-Range"], part["Content-Length"]) == (
             f"bytes {start}-{stop - 1}/{len(data)}",
@@ -118,8 +121,8 @@ def test_a_download_can_be_asked_for_in_every_way(
         assert part["ETag"] == etag
     for header in ("bytes=5-2", "bytes=x-", "lines=1-2", "bytes=-", "bytes=1-2,5-6", "bytes", ""):
         assert (
-            caller.get(path, Range=header).status_code,
-            _body(caller.get(path, Range=header)),
+            caller.get(path, headers={"Range": header}).status_code,
+            _body(caller.get(path, headers={"Range": header})),
         ) == (200, data), header
     for header in (
         f"bytes={len(data)}-",
@@ -127,7 +130,7 @@ def test_a_download_can_be_asked_for_in_every_way(
         "bytes=-0",
         f"bytes={10**17}-",
     ):
-        outside = caller.get(path, Range=header)
+        outside = caller.get(path, headers={"Range": header})
         assert (outside.status_code, outside["Content-Range"]) == (416, f"bytes */{len(data)}"), (
             header
         )
@@ -151,34 +154,37 @@ def _ranges(size: int) -> list[tuple[str, int, int]]:
 def _check_conditions(caller: Caller, path: str, data: bytes, whole: Any) -> None:
     etag = whole["ETag"]
     for known in (etag, f"W/{etag}", f'"x", {etag}', "*"):
-        unchanged = caller.get(path, **{"If-None-Match": known})
+        unchanged = caller.get(path, headers={"If-None-Match": known})
         assert (unchanged.status_code, _body(unchanged), unchanged["ETag"]) == (304, b"", etag), (
             known
         )
         assert "Content-Type" not in unchanged
     for other in ('"x"', f'{etag[:-2]}"', ""):
-        assert caller.get(path, **{"If-None-Match": other}).status_code == 200, other
-    assert caller.get(path, **{"If-Match": '"x"'}).status_code == 412
-    assert caller.get(path, **{"If-Match": etag}).status_code == 200
-    assert caller.get(path, **{"If-Range": etag, "Range": "bytes=1-2"}).status_code == 206
+        assert caller.get(path, headers={"If-None-Match": other}).status_code == 200, other
+    assert caller.get(path, headers={"If-Match": '"x"'}).status_code == 412
+    assert caller.get(path, headers={"If-Match": etag}).status_code == 200
+    assert caller.get(path, headers={"If-Range": etag, "Range": "bytes=1-2"}).status_code == 206
     for other in ('"x"', f"W/{etag}", "Sun, 06 Nov 1994 08:49:37 GMT", "yesterday"):
-        changed = caller.get(path, **{"If-Range": other, "Range": "bytes=1-2"})
+        changed = caller.get(path, headers={"If-Range": other, "Range": "bytes=1-2"})
         assert (changed.status_code, _body(changed)) == (200, data), other
     if whole.has_header("Last-Modified"):
-        assert caller.get(path, **{"If-Modified-Since": whole["Last-Modified"]}).status_code == 304
+        assert (
+            caller.get(path, headers={"If-Modified-Since": whole["Last-Modified"]}).status_code
+            == 304
+        )
         assert (
             caller.get(
-                path, **{"If-Modified-Since": whole["Last-Modified"], "If-None-Match": '"x"'}
+                path, headers={"If-Modified-Since": whole["Last-Modified"], "If-None-Match": '"x"'}
             ).status_code
             == 200
         )
         assert (
             caller.get(
-                path, **{"If-Range": whole["Last-Modified"], "Range": "bytes=1-2"}
+                path, headers={"If-Range": whole["Last-Modified"], "Range": "bytes=1-2"}
             ).status_code
             == 206
         )
-    head = caller.send("HEAD", path, b"", **{"Range": "bytes=1-2"})
+    head = caller.send("HEAD", path, b"", headers={"Range": "bytes=1-2"})
     assert (head.status_code, head["Content-Length"], head["ETag"], _body(head)) == (
         200,
         str(len(data)),
@@ -193,9 +199,9 @@ def test_a_converted_table_is_the_same_bytes_each_time(caller: Caller) -> None:
     path, data = _converted(caller)
     whole = caller.get(path)
     assert whole["ETag"] == f'"{hashlib.sha256(data).hexdigest()}"'
-    part = caller.get(path, **{"Range": "bytes=5-", "If-Range": whole["ETag"]})
+    part = caller.get(path, headers={"Range": "bytes=5-", "If-Range": whole["ETag"]})
     assert (part.status_code, _body(part)) == (206, data[5:])
-    assert caller.get(path, **{"If-None-Match": whole["ETag"]}).status_code == 304
+    assert caller.get(path, headers={"If-None-Match": whole["ETag"]}).status_code == 304
     assert caller.send("HEAD", path, b"")["Content-Length"] == str(len(data))
 
 
@@ -212,7 +218,10 @@ def test_text_is_compressed_for_who_accepts_it(
     caller: Caller, kind: Callable[[Caller], tuple[str, bytes]]
 ) -> None:
     path, data = kind(caller)
-    plain, packed = caller.get(path), caller.get(path, **{"Accept-Encoding": "br, gzip;q=0.5"})
+    plain, packed = (
+        caller.get(path),
+        caller.get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"}),
+    )
     body = _body(packed)
     assert (packed["Content-Encoding"], gzip.decompress(body)) == ("gzip", data)
     assert len(body) < len(data) / 3
@@ -221,23 +230,25 @@ def test_text_is_compressed_for_who_accepts_it(
     assert packed["ETag"] != plain["ETag"], "other bytes have another strong ETag"
     for known in (packed["ETag"], plain["ETag"]):
         assert (
-            caller.get(path, **{"Accept-Encoding": "gzip", "If-None-Match": known}).status_code
+            caller.get(
+                path, headers={"Accept-Encoding": "gzip", "If-None-Match": known}
+            ).status_code
             == 304
         )
-    part = caller.get(path, **{"Accept-Encoding": "gzip", "Range": "bytes=1-4"})
+    part = caller.get(path, headers={"Accept-Encoding": "gzip", "Range": "bytes=1-4"})
     assert (part.status_code, _body(part), part.has_header("Content-Encoding")) == (
         206,
         data[1:5],
         False,
     )
     for refused in ("gzip;q=0", "identity", "gzip;q=0, *", ""):
-        assert not caller.get(path, **{"Accept-Encoding": refused}).has_header(
+        assert not caller.get(path, headers={"Accept-Encoding": refused}).has_header(
             "Content-Encoding"
         ), refused
 
 
 def test_what_is_not_text_is_not_compressed(caller: Caller) -> None:
-    assert not caller.get(_artifact(caller)[0], **{"Accept-Encoding": "gzip"}).has_header(
+    assert not caller.get(_artifact(caller)[0], headers={"Accept-Encoding": "gzip"}).has_header(
         "Content-Encoding"
     )
 
@@ -248,7 +259,7 @@ def test_a_large_file_is_never_in_memory(caller: Caller, headers: dict[str, str]
     caller.get(path)  # what is imported at the first use is not counted
     tracemalloc.start()
     try:
-        for block in caller.get(path, **headers):
+        for block in caller.get(path, headers=headers):
             assert len(block) <= 2**20
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -263,10 +274,11 @@ def test_a_growing_log_has_a_new_etag(caller: Caller) -> None:
     first = caller.get(path)
     make.log(attempt, b"two")
     second = caller.get(
-        path, **{"If-None-Match": first["ETag"], "If-Range": first["ETag"], "Range": "bytes=0-1"}
+        path,
+        headers={"If-None-Match": first["ETag"], "If-Range": first["ETag"], "Range": "bytes=0-1"},
     )
     assert (second.status_code, second["ETag"] != first["ETag"]) == (200, True)
-    rest = caller.get(path, Range=f"bytes={len(first.content)}-")
+    rest = caller.get(path, headers={"Range": f"bytes={len(first.content)}-"})
     assert rest.content == second.content[len(first.content) :]
 
 
@@ -290,12 +302,12 @@ def test_accept_encoding_is_read_with_its_weights(header: str, accepted: bool) -
 def test_a_long_json_answer_is_compressed_and_a_short_one_is_not(caller: Caller) -> None:
     _dataset(caller)
     path = "projects/demo/datasets/numbers/versions/1/rows/"
-    packed = caller.get(f"{path}?limit=1000", **{"Accept-Encoding": "gzip"})
+    packed = caller.get(f"{path}?limit=1000", headers={"Accept-Encoding": "gzip"})
     assert (packed["Content-Encoding"], gzip.decompress(packed.content)) == (
         "gzip",
         caller.get(f"{path}?limit=1000").content,
     )
     assert packed["Content-Length"] == str(len(packed.content))
-    assert not caller.get(f"{path}?limit=1", **{"Accept-Encoding": "gzip"}).has_header(
+    assert not caller.get(f"{path}?limit=1", headers={"Accept-Encoding": "gzip"}).has_header(
         "Content-Encoding"
     )

@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -32,7 +32,7 @@ async def _shows(scope: Any, receive: Any, send: Any) -> None:
 async def _ask(
     method: str,
     path: str,
-    headers: dict[str, str] | None = None,
+    headers: dict[str, str] | dict[str, bytes] | None = None,
     *,
     peer: str = "10.1.2.3",
     by: Rules | None = None,
@@ -48,7 +48,7 @@ async def _ask(
     async with httpx.AsyncClient(
         transport=transport, base_url="http://orchestrator:8080"
     ) as client:
-        return await client.request(method, path, headers=headers)
+        return await client.request(method, path, headers=cast(Any, headers))
 
 
 def _proof(
@@ -107,9 +107,8 @@ def _proof(
 async def test_without_a_proof_only_programs_are_answered(
     method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = await _ask(
-        method, path, {name: value.encode("latin-1") for name, value in headers.items()}
-    )  # type: ignore[misc]
+    as_bytes = {name: value.encode("latin-1") for name, value in headers.items()}
+    answer = await _ask(method, path, as_bytes)
     assert answer.status_code == status, answer.text
     if status != 200:
         assert sorted(answer.json()) == ["code", "detail", "message"]

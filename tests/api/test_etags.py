@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from jobs.clusters.rows import cluster_ensure
 from jobs.models import Limit
@@ -101,16 +102,16 @@ def caller() -> Caller:
 def test_an_edit_by_somebody_else_is_not_overwritten(caller: Caller, name: str) -> None:
     edit = EDITS[name]
     etag = caller.get(edit.read)["ETag"]
-    assert caller.get(edit.read, **{"If-None-Match": etag}).status_code == 304
+    assert caller.get(edit.read, headers={"If-None-Match": etag}).status_code == 304
     changed = edit.change(caller)
     assert getattr(changed, "status_code", 200) < 300, changed.content
-    assert caller.get(edit.read, **{"If-None-Match": etag}).status_code == 200
+    assert caller.get(edit.read, headers={"If-None-Match": etag}).status_code == 200
     for stale in (etag, '"x"', '"x", "y"', "x", ""):
         answer = caller.send(
             edit.method,
             edit.path,
             edit.body if edit.body is not None else b"",
-            **{"If-Match": stale},
+            headers={"If-Match": stale},
         )
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), (
             stale,
@@ -121,14 +122,14 @@ def test_an_edit_by_somebody_else_is_not_overwritten(caller: Caller, name: str) 
         edit.method,
         edit.path,
         edit.body if edit.body is not None else b"",
-        **{"If-None-Match": "*"},
+        headers={"If-None-Match": "*"},
     )
     assert answer.status_code == 412, answer.content
     answer = caller.send(
         edit.method,
         edit.path,
         edit.body if edit.body is not None else b"",
-        **{"If-Match": f'"x", W/{current}'},
+        headers={"If-Match": f'"x", W/{current}'},
     )
     assert answer.status_code < 300 or answer.status_code == 409, answer.content
 
@@ -136,33 +137,55 @@ def test_an_edit_by_somebody_else_is_not_overwritten(caller: Caller, name: str) 
 def test_a_condition_on_what_does_not_exist(caller: Caller) -> None:
     make.user("cleo")
     path = "projects/demo/members/cleo/"
-    assert caller.send("PUT", path, {"role": "viewer"}, **{"If-Match": "*"}).status_code == 412
-    assert caller.send("PUT", path, {"role": "viewer"}, **{"If-None-Match": "*"}).status_code == 200
     assert (
-        caller.send("PUT", path, {"role": "operator"}, **{"If-None-Match": "*"}).status_code == 412
+        caller.send("PUT", path, {"role": "viewer"}, headers={"If-Match": "*"}).status_code == 412
     )
-    assert caller.send("PUT", path, {"role": "operator"}, **{"If-Match": "*"}).status_code == 200
+    assert (
+        caller.send("PUT", path, {"role": "viewer"}, headers={"If-None-Match": "*"}).status_code
+        == 200
+    )
+    assert (
+        caller.send("PUT", path, {"role": "operator"}, headers={"If-None-Match": "*"}).status_code
+        == 412
+    )
+    assert (
+        caller.send("PUT", path, {"role": "operator"}, headers={"If-Match": "*"}).status_code == 200
+    )
     new = {"name": "new", "definition": make.ECHO}
-    assert caller.post("projects/demo/pipelines/", new, **{"If-None-Match": "*"}).status_code == 201
-    assert caller.post("projects/demo/pipelines/", new, **{"If-None-Match": "*"}).status_code == 412
+    assert (
+        caller.post("projects/demo/pipelines/", new, headers={"If-None-Match": "*"}).status_code
+        == 201
+    )
+    assert (
+        caller.post("projects/demo/pipelines/", new, headers={"If-None-Match": "*"}).status_code
+        == 412
+    )
 
 
 def test_a_token_is_deleted_on_condition(caller: Caller) -> None:
     token = caller.post("tokens/", {"name": "t"}).json()["id"]
     etag = caller.get(f"tokens/{token}/")["ETag"]
-    assert caller.get(f"tokens/{token}/", **{"If-None-Match": etag}).status_code == 304
-    assert caller.send("DELETE", f"tokens/{token}/", b"", **{"If-Match": '"x"'}).status_code == 412
-    assert caller.send("DELETE", f"tokens/{token}/", b"", **{"If-Match": etag}).status_code == 204
+    assert caller.get(f"tokens/{token}/", headers={"If-None-Match": etag}).status_code == 304
+    assert (
+        caller.send("DELETE", f"tokens/{token}/", b"", headers={"If-Match": '"x"'}).status_code
+        == 412
+    )
+    assert (
+        caller.send("DELETE", f"tokens/{token}/", b"", headers={"If-Match": etag}).status_code
+        == 204
+    )
     assert caller.get(f"tokens/{token}/").status_code == 404
 
 
 def test_what_changes_without_an_edit_is_sent_again_and_stops_no_edit(caller: Caller) -> None:
     """Your role stands in the project's answer, and is no change of the project."""
-    bob = Caller(make.User.objects.get(username="bob"))
+    bob = Caller(User.objects.get(username="bob"))
     first = bob.get(P)["ETag"]
     Membership.objects.filter(user__username="bob").update(role=Role.MAINTAINER)
-    assert bob.get(P, **{"If-None-Match": first}).json()["role"] == "maintainer"
-    assert bob.send("PATCH", P, {"description": "x"}, **{"If-Match": first}).status_code == 200
+    assert bob.get(P, headers={"If-None-Match": first}).json()["role"] == "maintainer"
+    assert (
+        bob.send("PATCH", P, {"description": "x"}, headers={"If-Match": first}).status_code == 200
+    )
 
 
 def test_every_edit_documents_its_condition(caller: Caller) -> None:

@@ -42,7 +42,9 @@ def _upload(caller: Caller, fields: dict[str, Any]) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in UploadRequest().fields if name not in LISTS])
+@pytest.mark.parametrize(
+    "name", [name for name in list(UploadRequest().fields.keys()) if name not in LISTS]
+)
 def test_a_form_field_is_given_once(caller: Caller, name: str) -> None:
     value: Callable[[], Any] = _file if name == "file" else lambda: VALUES.get(name, "")
     answer = _upload(caller, {name: [value(), value()]})

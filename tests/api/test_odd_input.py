@@ -330,16 +330,16 @@ def test_a_query_that_cannot_be_a_step_is_a_fault_of_its_field(caller: Caller, q
 )
 def test_an_answer_has_its_one_media_type_whatever_is_accepted(caller: Caller, accept: str) -> None:
     job = make.admitted().job_id
-    log = caller.get(f"jobs/{job}/logs/", Accept=accept)
+    log = caller.get(f"jobs/{job}/logs/", headers={"Accept": accept})
     assert (log.status_code, log["Content-Type"]) == (200, "text/plain; charset=utf-8")
-    shown = caller.get(f"jobs/{job}/", Accept=accept)
+    shown = caller.get(f"jobs/{job}/", headers={"Accept": accept})
     assert (shown.status_code, shown["Content-Type"]) == (200, "application/json")
-    _refused(caller.get("projects/none/", Accept=accept), 404)
+    _refused(caller.get("projects/none/", headers={"Accept": accept}), 404)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
 def test_an_idempotency_key_is_short_and_printable(caller: Caller, key: str) -> None:
-    _refused(caller.post(JOBS, _job(), **{"Idempotency-Key": key}), 400, "Idempotency-Key")
+    _refused(caller.post(JOBS, _job(), headers={"Idempotency-Key": key}), 400, "Idempotency-Key")
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ def test_what_breaks_a_rule_of_the_document_is_refused_with_the_rule(
 
 @pytest.mark.parametrize("key", ["", " ", "k" * 201, "\u00e9"])
 def test_an_idempotency_key_is_printable_ascii(caller: Caller, key: str) -> None:
-    _refused(caller.post(JOBS, ECHO, **{"Idempotency-Key": key}), "Idempotency-Key")
+    _refused(caller.post(JOBS, ECHO, headers={"Idempotency-Key": key}), "Idempotency-Key")
 
 
 @pytest.mark.parametrize("offset", [-(2**48), 2**48])

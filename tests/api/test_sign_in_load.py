@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test import Client, RequestFactory
+from django.test.client import MULTIPART_CONTENT
 
 from mimir.api.limits import with_limits
 from mimir.lib.clients import SIGN_INS_AT_ONCE
@@ -125,10 +126,8 @@ def test_one_password_tried_on_many_names_is_limited_by_its_address() -> None:
 
 def _post(path: str, name: str, address: str, password: str = "wrong") -> Any:
     client = Client(REMOTE_ADDR=address, raise_request_exception=False)
-    kind = "application/json" if path.startswith("/api/") else None
-    return client.post(
-        path, {"username": name, "password": password}, **({"content_type": kind} if kind else {})
-    )
+    kind = "application/json" if path.startswith("/api/") else MULTIPART_CONTENT
+    return client.post(path, {"username": name, "password": password}, content_type=kind)
 
 
 @pytest.mark.django_db
@@ -178,9 +177,12 @@ def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.Monke
         user.set_unusable_password()
         user.save()
     encode = MD5PasswordHasher.encode
-    monkeypatch.setattr(
-        MD5PasswordHasher, "encode", lambda self, *given: made.append("x") or encode(self, *given)
-    )
+
+    def counted(self: MD5PasswordHasher, *given: Any) -> str:
+        made.append("x")
+        return encode(self, *given)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
     request = RequestFactory().post("/api/v1/session/")
     assert (
         authenticate(
@@ -243,7 +245,7 @@ async def test_more_sign_ins_of_one_client_are_refused_before_the_application() 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 

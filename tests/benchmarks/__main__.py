@@ -3,12 +3,13 @@
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import api, inference, joblist, launching, offsets, start
-from tests.support.stack import running
+from tests.support.stack import Stack, running
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[[Stack], None]] = {
     "start": start.measure,
     "offsets": offsets.measure,
     "api": api.measure,

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 import httpx
 import psutil
@@ -51,7 +52,7 @@ def measure(stack: Stack) -> None:
         for name, query in QUERIES.items():
             _pairs(
                 f"API: jobs, {name}",
-                lambda project, query=query: _get(api, f"/api/v1/projects/{project}/jobs/{query}"),
+                partial(_jobs_page, api, query),
                 many,
                 few,
             )
@@ -64,6 +65,10 @@ def measure(stack: Stack) -> None:
         _pairs(
             "page: the jobs", lambda project: _get(person, f"/projects/{project}/jobs/"), many, few
         )
+
+
+def _jobs_page(api: httpx.Client, query: str, project: str) -> None:
+    _get(api, f"/api/v1/projects/{project}/jobs/{query}")
 
 
 def _filled(stack: Stack, count: int) -> str:

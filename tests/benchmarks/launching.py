@@ -200,9 +200,8 @@ def _creator(fake: FakeKubernetes, namespace: str) -> Callable[[dict[str, Any]],
         str(fake.kubeconfig), client_configuration=configuration, persist_config=False
     )  # type: ignore[no-untyped-call]
     api = client.BatchV1Api(client.ApiClient(configuration))
-    return lambda body: int(
-        api.create_namespaced_job(namespace, body, _preload_content=False).status
-    )
+    create: Any = api.create_namespaced_job  # its stubs know neither raw bodies nor raw answers
+    return lambda body: int(create(namespace, body, _preload_content=False).status)
 
 
 def _object() -> dict[str, Any]:
@@ -279,10 +278,8 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         asked = Counter(
             (each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"]
         )
-        failed = database.execute(
-            "SELECT count(*) FROM jobs_job WHERE status NOT IN ('running', 'queued')"
-        ).fetchone()[0]
-        again = database.execute("SELECT count(*) FROM jobs_attempt WHERE number > 1").fetchone()[0]
+        failed = _count(database, "status NOT IN ('running', 'queued')", table="jobs_job")
+        again = _count(database, "number > 1")
     lists = sum(count for (verb, _), count in asked.items() if verb == "list")
     print(f"\nthe reconciler killed and started with {LIVE:,} live workers")
     print(
@@ -354,6 +351,6 @@ def _database(stack: Stack) -> psycopg.Connection[Any]:
     return psycopg.connect(orchestrator_environment(stack)["DATABASE_URL"], autocommit=True)
 
 
-def _count(database: psycopg.Connection[Any], condition: str) -> int:
-    found = database.execute(f"SELECT count(*) FROM jobs_attempt WHERE {condition}").fetchone()  # type: ignore[arg-type]
+def _count(database: psycopg.Connection[Any], condition: str, table: str = "jobs_attempt") -> int:
+    found = database.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()  # type: ignore[arg-type]
     return int(found[0]) if found else 0

@@ -1,7 +1,7 @@
 """axe finds nothing, and no text covers another: every page, both themes, a wide screen and a phone."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -134,10 +134,11 @@ def _findings(page: Page) -> list[str]:
     )  # names and words are the same on a phone
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.axe_script)
-    for theme, options in (
+    themes: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [
         ("light", {"rules": rules}),
         ("dark", {"runOnly": {"type": "rule", "values": OF_COLOURS}}),
-    ):
+    ]
+    for theme, options in themes:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         answer: dict[str, Any] = page.evaluate(
             "(options) => axe.run(document, options)", {"resultTypes": ["violations"], **options}

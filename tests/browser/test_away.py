@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from playwright.sync_api import Page, expect
 
@@ -69,6 +70,10 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     assert len(stack.attempts(job.id)) == 1
 
 
+def _restarted(stack: Stack, killed: int) -> bool:
+    return stack.pids("web")[:1] not in ([], [killed])
+
+
 def test_a_killed_orchestrator_costs_an_open_page_nothing(
     page: Page, stack: Stack, gated: Callable[..., GatedJob], watch: Watch
 ) -> None:
@@ -81,7 +86,7 @@ def test_a_killed_orchestrator_costs_an_open_page_nothing(
         if number == 1:
             killed = stack.kill("web")
             wait_for(
-                lambda before=killed: stack.pids("web")[:1] not in ([], [before]),
+                partial(_restarted, stack, killed),
                 "the supervisor started it again",
             )
     job.end()

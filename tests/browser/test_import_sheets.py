@@ -9,9 +9,14 @@ from tests.browser.test_import import stage
 from tests.browser.watch import Watch
 from tests.support.browser import PHONE
 from tests.support.stack import Stack
-from tests.support.workbooks import xlsx_of
+from tests.support.workbooks import PlainCell, xlsx_of
 
-TITLED = [["Trips"], [], ["station", "n"], *([31000 + row, row] for row in range(40))]
+TITLED: list[list[PlainCell]] = [
+    ["Trips"],
+    [],
+    ["station", "n"],
+    *(list[PlainCell]((31000 + row, row)) for row in range(40)),
+]
 PIER = 'Pier "69" שלום'
 BOOK = xlsx_of(
     {

@@ -1,6 +1,8 @@
 """The list of jobs: five hundred of them, filters and pages in the address, and changes that move nothing."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import ne
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -43,7 +45,7 @@ def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: 
             break
         before = page.url
         older.click()
-        page.wait_for_url(lambda url, before=before: url != before)
+        page.wait_for_url(partial(ne, before))
     assert seen == [f"night {number:03d}" for number in reversed(range(500))]
     assert _query(page)["cursor"]
     page.get_by_role("link", name="Newest", exact=True).click()

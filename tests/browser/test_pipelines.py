@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from tests.browser.watch import Watch
 from tests.support.stack import Stack
@@ -168,7 +168,12 @@ def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
 def test_leaving_with_unsaved_text_asks_first(page: Page, stack: Stack) -> None:
     _new(page, stack)
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     _steps(page).press_sequentially(" ")
     page.get_by_role("link", name="Datasets").click(no_wait_after=True)
     expect(page.get_by_role("heading", name="New pipeline")).to_be_visible()
@@ -201,7 +206,7 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(
     )
     expect(fault).to_contain_text('Did you mean "degrees"?')
     expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
-    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs your program")
+    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs a program")
     expect(page.get_by_text("No errors found.")).to_be_hidden()
     _steps(page).fill(wrong.replace("degres ", "degrees "))
     page.get_by_role("button", name="Check").click()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,11 @@ def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
             0
         ][0]
 
+    def later_than(last: object) -> bool:
+        return beat() != last
+
     for _ in range(count):
-        last = beat()
-        wait_for(lambda last=last: beat() != last, "the dispatcher swept")
+        wait_for(partial(later_than, beat()), "the dispatcher swept")
 
 
 class WorkerCopy:

@@ -65,7 +65,7 @@ def job_of(
     name = SHARED if shared else f"x{uuid.uuid4().hex[:12]}"
     if kind == "digital_twin_update" and not shared:
         _twin(stack, project, name)
-    parameters = {
+    parameters: dict[str, dict[str, Any]] = {
         "ml_training": {
             "dataset": "weather",
             "target": "power",
@@ -81,8 +81,8 @@ def job_of(
             "key": "name",
             "properties": {"people": "people", "wind": "wind"},
         },
-    }[kind]
-    return submit(stack, project, kind, parameters), name
+    }
+    return submit(stack, project, kind, parameters[kind]), name
 
 
 def submit(stack: Stack, project: str, kind: str, parameters: dict[str, Any]) -> str:

@@ -74,8 +74,8 @@ def plain(text: str) -> str:
 
 def _python(source: str) -> Iterator[Passage]:
     tree = ast.parse(source)
-    documented = set()
-    joined = set()
+    documented: set[int] = set()
+    joined: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -104,7 +104,8 @@ def _python(source: str) -> Iterator[Passage]:
 
 def _python_comments(source: str) -> Iterator[Passage]:
     """Yield the comments; lines that follow each other are one passage."""
-    start, lines = 0, []
+    start = 0
+    lines: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
             continue

@@ -25,7 +25,7 @@ REFUSED = {
 def faults_of(name: str, text: str) -> list[str]:
     """One line for each thing that a browser would refuse, with its place."""
     plain = COMPUTED.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
-    found = []
+    found: list[str] = []
     for tag in TAG.finditer(plain):
         line = plain.count("\n", 0, tag.start()) + 1
         refused = [what for what, pattern in REFUSED.items() if pattern.search(tag.group())]

@@ -61,7 +61,9 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, body: Any, status: int = 201, **headers: str) -> Any:
+    def post(
+        self, path: str, body: Any, status: int = 201, headers: dict[str, str] | None = None
+    ) -> Any:
         """The body of a POST that is answered with `status`."""
         answer = self("POST", path, json=body, headers=headers)
         assert answer.status_code == status, answer.text

@@ -141,14 +141,16 @@ def test_a_key_brings_the_same_job_again_and_never_another(
     api: Api, project: str, people: dict[str, Person], as_user: AsUser
 ) -> None:
     path, key = f"projects/{project}/jobs/", uuid.uuid4().hex
-    first = api.post(path, _body(), **{"Idempotency-Key": key})
-    assert api.post(path, _body(), **{"Idempotency-Key": key})["id"] == first["id"]
+    first = api.post(path, _body(), headers={"Idempotency-Key": key})
+    assert api.post(path, _body(), headers={"Idempotency-Key": key})["id"] == first["id"]
     error = api.refused(
         "POST", path, 409, "job", json=_body(name="other"), headers={"Idempotency-Key": key}
     )
     assert (error["code"], error["detail"]["job"]) == ("idempotency_conflict", first["id"])
     assert (
-        as_user(people["operator"].token).post(path, _body(), **{"Idempotency-Key": key})["id"]
+        as_user(people["operator"].token).post(path, _body(), headers={"Idempotency-Key": key})[
+            "id"
+        ]
         != first["id"]
     )
 
@@ -160,7 +162,9 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
         with ThreadPoolExecutor(6) as pool:
             made = list(
                 pool.map(
-                    lambda _, key=key: api.post(path, _body(), **{"Idempotency-Key": key})["id"],
+                    lambda _, key=key: api.post(path, _body(), headers={"Idempotency-Key": key})[
+                        "id"
+                    ],
                     range(6),
                 )
             )
@@ -330,8 +334,8 @@ def test_a_retry_reads_the_versions_the_first_one_read(api: Api, ran: dict[str, 
 
 def test_a_retry_with_a_key_is_one_retry(api: Api, failed: dict[str, Any]) -> None:
     key = {"Idempotency-Key": uuid.uuid4().hex}
-    first = api.post(f"jobs/{failed['id']}/retry/", None, **key)
-    assert api.post(f"jobs/{failed['id']}/retry/", None, **key)["id"] == first["id"]
+    first = api.post(f"jobs/{failed['id']}/retry/", None, headers=key)
+    assert api.post(f"jobs/{failed['id']}/retry/", None, headers=key)["id"] == first["id"]
     assert api.ended(first["id"])["status"] == "failed"
     # The same key for another job's retry is another body, though both ask the same.
     api.refused("POST", f"jobs/{first['id']}/retry/", 409, "job", headers=key)

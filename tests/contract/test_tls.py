@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             if name == "frontend":
                 environ["API_URL"] = f"http://127.0.0.1:{api_port}"
             started.enter_context(_process(role, environ, folder))
-            wait_for(lambda port=port: answers(port), f"the {role} answers")
+            wait_for(partial(answers, port), f"the {role} answers")
         certificate = started.enter_context(
             tls_proxy(folder, port=tls_port, upstream_port=frontend_port, client=CLIENT)
         )

@@ -29,7 +29,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         subprocess.run(
             [UV, "venv", "-q", "--python", sys.executable, folder], check=True, env=environment
         )
-        sync = [
+        sync: list[str | Path] = [
             UV,
             "pip",
             "sync",

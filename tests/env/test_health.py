@@ -78,9 +78,11 @@ def test_a_line_about_a_job_bears_its_id_and_that_of_the_request(
     assert owner is not None
     caplog.set_level("INFO")
     body = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
-    submitted = Caller(owner).post("projects/demo/jobs/", body, **{"X-Request-ID": "request-0001"})
+    submitted = Caller(owner).post(
+        "projects/demo/jobs/", body, headers={"X-Request-ID": "request-0001"}
+    )
     job = submitted.json()["id"]
-    Caller(owner).post(f"jobs/{job}/cancel/", None, **{"X-Request-ID": "request-0002"})
+    Caller(owner).post(f"jobs/{job}/cancel/", None, headers={"X-Request-ID": "request-0002"})
     lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     told = {(line["event"], line.get("request_id")) for line in lines if line.get("job_id") == job}
     assert ("job submitted", "request-0001") in told

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from django.core.signing import JSONSerializer, TimestampSigner
@@ -39,7 +40,7 @@ class Frontend:
     def socket_url(self) -> str:
         return self.url.replace("http://", "ws://")
 
-    def client(self, *, session: bool = False, **options: object) -> httpx.Client:
+    def client(self, *, session: bool = False, **options: Any) -> httpx.Client:
         """A client, with the cookies of somebody signed in if wanted."""
         cookies = (
             {"mimir_session": session_cookie(), "mimir_csrf": CSRF_SECRET, "other": "x"}

@@ -12,7 +12,7 @@ from mimir.frontend.pages.home.present import (
     run_bars,
 )
 
-JOB = {
+JOB: dict[str, Any] = {
     "id": "01a2-77",
     "name": "",
     "type": "ml_training",
@@ -51,7 +51,7 @@ def test_a_rare_failure_among_very_many_is_still_seen() -> None:
 
 
 def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
-    runs = [
+    runs: list[dict[str, Any]] = [
         {"job": "a", "status": "succeeded", "seconds": 10.0, "finished_at": "x"},
         {"job": "b", "status": "failed", "seconds": 5.0, "finished_at": "x"},
         {"job": "c", "status": "cancelled", "seconds": None, "finished_at": "x"},

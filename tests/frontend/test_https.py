@@ -86,7 +86,10 @@ def test_a_site_without_tls_has_neither(frontend: Frontend) -> None:
 def _open_socket(port: int, headers: dict[str, str]) -> ClientConnection:
     """A WebSocket to SITE's host, over whatever `headers` say."""
     options: dict[str, Any] = {"proxy": None, "sock": socket.create_connection(("127.0.0.1", port))}
-    return connect("ws://mimir.example/ws/echo/", additional_headers=headers, **options)
+    connection: ClientConnection = connect(
+        "ws://mimir.example/ws/echo/", additional_headers=headers, **options
+    )
+    return connection
 
 
 CREDENTIALS = [

@@ -1,5 +1,7 @@
 """The import page waits for the API as long as the API may read a file."""
 
+from typing import Any
+
 import httpx
 import pytest
 from django.http import QueryDict
@@ -44,7 +46,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def test_reading_and_importing_wait_for_the_reader(waits: dict[str, float]) -> None:
     api = Api("token", {})
-    upload = {
+    upload: dict[str, Any] = {
         "options": {},
         "reading": None,
         "fault": "",

@@ -50,7 +50,9 @@ def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     assert chosen(form.format) == ("", "CSV")
     assert chosen(fields["delimiter"]) == ("", "; semicolon")
     assert chosen(fields["header_row"]) == ("", "row 1")
-    assert (form.format.hint, fields["delimiter"].detected) == ("Recognised from the content", True)
+    delimiter = fields["delimiter"]
+    assert isinstance(delimiter, Select)
+    assert (form.format.hint, delimiter.detected) == ("Recognised from the content", True)
     assert chosen(fields["thousands_mark"]) == ("", "none")
     assert [column["type"] for column in form.columns] == ["text", "decimal"]
     assert form.rows[1][1]["lost"] == "ERR"

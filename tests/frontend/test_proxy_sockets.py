@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from mimir.frontend.proxy.websocket import PING_SECONDS, PONG_SECONDS
 from tests.frontend.process import Frontend, session_cookie
@@ -29,12 +30,13 @@ def _open(
     cookie = {"Cookie": f"mimir_session={session_cookie()}; mimir_csrf=x"} if signed_in else {}
     options: dict[str, Any] = {"max_size": None, "proxy": None, "legacy": True}
     given = frontend.origin if origin == "" else origin
-    return connect(
+    connection: ClientConnection = connect(
         frontend.socket_url + path,
-        origin=given,
+        origin=None if given is None else Origin(given),
         additional_headers={**cookie, **headers},
         **options,
-    )  # type: ignore[arg-type]
+    )
+    return connection
 
 
 def _code(connection: ClientConnection) -> int:

@@ -401,7 +401,7 @@ def test_a_fold_says_what_it_hides() -> None:
 
 
 def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
-    job = {
+    job: dict[str, Any] = {
         "type": "pipeline_execution",
         "name": "nightly",
         "parameters": {"pipeline": "p"},

@@ -188,6 +188,7 @@ def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
     admit_once()
     job.refresh_from_db()
     assert (job.status, job.reason) == (JobStatus.FAILED, "never_fits")
+    assert job.diagnosis is not None
     assert job.diagnosis["next_steps"]
 
 

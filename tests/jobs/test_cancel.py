@@ -1,5 +1,7 @@
 """Cancel: at once while waiting, asked while running, and a success that comes too late changes nothing."""
 
+from uuid import UUID
+
 import pytest
 
 from jobs.clusters.rows import cluster_ensure
@@ -14,7 +16,7 @@ from tests.support import make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def _status(job_id: object) -> str:
+def _status(job_id: UUID) -> str:
     return Job.objects.values_list("status", flat=True).get(id=job_id)
 
 

@@ -44,6 +44,7 @@ def test_success_makes_the_datasets_that_the_result_names() -> None:
     attempt, result = _with_output()
     assert make.finish(attempt, result=result) == JobStatus.SUCCEEDED
     job = Job.objects.get(id=attempt.job_id)
+    assert job.result is not None
     assert job.result["datasets"] == [{"name": "out", "version": 1}]
     assert DatasetVersion.objects.get().row_count == 1
 

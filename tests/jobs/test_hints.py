@@ -50,7 +50,8 @@ def _work(ran: list[tuple[Any, ...]]) -> queue.HintWorker:
 
 
 def _rejected(reason: str) -> float:
-    return queue.REJECTED.labels(reason=reason)._value.get()
+    value: float = queue.REJECTED.labels(reason=reason)._value.get()
+    return value
 
 
 def _hash(redis: Redis, fields: dict[str, Any]) -> None:
@@ -75,7 +76,7 @@ REASONS = {
     "a hint of the future": "expired",
     "text outside ASCII": "bad_signature",
 }
-FORGED: dict[str, Callable[[Redis, str], None]] = {
+FORGED: dict[str, Callable[[Redis, str], object]] = {
     "a function of the system": lambda redis, path: _enqueue(redis, "os.system", f"touch {path}"),
     "the operation of an earlier release": lambda redis, path: _enqueue(
         redis, "jobs.dispatch.dispatcher.wake", "critical"

@@ -179,6 +179,7 @@ def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
     make.reconcile()
     job = _job(attempt)
     assert (job.status, job.reason) == (JobStatus.FAILED, FailureReason.DEADLINE_EXCEEDED)
+    assert job.diagnosis is not None
     assert job.diagnosis["next_steps"][0] == {
         "label": "Run again with 2 min",
         "patch": {"timeout_seconds": 120},

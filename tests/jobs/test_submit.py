@@ -1,6 +1,7 @@
 """Submit: checked whole, one row, and an answer whatever Redis does."""
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -60,7 +61,7 @@ def test_a_wake_that_fails_does_not_fail_the_submit(monkeypatch: pytest.MonkeyPa
 
 def test_the_same_key_and_body_give_the_same_job() -> None:
     project = make.project()
-    asked = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
+    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     first = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     second = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     assert (first.created, second.created, second.job) == (True, False, first.job)
@@ -70,7 +71,7 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
 def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
     """A client that repeats a request over an update sends what an older release digested."""
     project, cluster = make.project(), cluster_ensure()
-    asked = {
+    asked: dict[str, Any] = {
         "project": project,
         "user": project.created_by,
         "type": "pipeline_execution",
@@ -123,7 +124,7 @@ def test_a_job_run_again_asks_for_the_same_place() -> None:
 
 def test_the_same_key_with_another_body_is_refused() -> None:
     project = make.project()
-    asked = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
+    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     with pytest.raises(Conflict) as caught:
         job_submit(

@@ -12,8 +12,10 @@ from django.core.files.storage import storages
 
 from jobs.admission.admit import admit_once
 from jobs.admission.waiting import job_waiting
+from jobs.clusters.rows import cluster_ensure
 from jobs.contract import ArtifactRole, FailureReason, JobStatus, WaitRule
 from jobs.diagnosis.job import diagnose
+from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.inputs_read import input_content
 from jobs.lifecycle.retry import job_retry
 from jobs.liveness.beats import beat_record
@@ -159,7 +161,7 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
     again = job_retry(job=job, user=job.created_by)
     admit_once()
     second = Attempt.objects.get(job=again)
-    make.attempts_launch([second.id])
+    attempts_launch([second.id])
     make.claim(second)
     head = json.loads(input_content(again, "twin").file.readline())
     assert (
@@ -168,7 +170,9 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
         )
         == JobStatus.SUCCEEDED
     )
-    assert Job.objects.get(id=again.id).result["revision"] == 2
+    updated = Job.objects.get(id=again.id).result
+    assert updated is not None
+    assert updated["revision"] == 2
 
 
 def test_an_edit_leaves_a_running_update_its_base_and_outlives_it(twin: Twin) -> None:
@@ -279,7 +283,7 @@ def test_a_worker_gets_the_reported_state_of_its_type_without_edits_and_without_
 
 
 def test_of_two_updates_of_one_twin_the_second_waits_and_says_for_what(twin: Twin) -> None:
-    make.cluster_ensure()
+    cluster_ensure()
     project = Project.objects.get()
     first, second = (
         make.job(project, type="digital_twin_update", parameters=UPDATE) for _ in range(2)

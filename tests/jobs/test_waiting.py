@@ -1,6 +1,7 @@
 """What a waiting job says of its place and its time."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -122,10 +123,11 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
 def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
     room = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
     Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **room)
-    for asked, told in (
+    places: list[tuple[dict[str, Any], str]] = [
         ({"cluster": "eu-1"}, "more than the cluster eu-1 has."),
         ({"region": "eu"}, "more than any cluster in the region eu has."),
-    ):
+    ]
+    for asked, told in places:
         job = make.job(**asked)
         admit_once()
         job.refresh_from_db()

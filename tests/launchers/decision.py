@@ -11,7 +11,8 @@ from jobs.clusters.launchers.base import Observed
 from jobs.clusters.launchers.fake import MemoryLauncher
 from jobs.clusters.launchers.kubernetes import observation
 from jobs.clusters.launchers.manifest import ATTEMPT_ID
-from jobs.contract import FINAL, INFRASTRUCTURE, SHORTAGE, FailureReason, JobStatus
+from jobs.contract import FailureReason, JobStatus
+from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from jobs.reconcile import observe
 from jobs.reconcile.decide import Action, AttemptView, Sight, Times, Verb, decide
 
@@ -123,8 +124,8 @@ def consequence(action: Action, *, claimed: bool) -> str:
     if action.verb is not Verb.END:
         return NOTHING
     reason = FailureReason(action.reason or "")
-    if reason in FINAL:
+    if reason in FINAL_REASONS:
         return FAIL
-    if reason in SHORTAGE:
+    if reason in SHORTAGE_REASONS:
         return UNBOUNDED
-    return UNCOUNTED if reason in INFRASTRUCTURE or not claimed else COUNTED
+    return UNCOUNTED if reason in UNCOUNTED_REASONS or not claimed else COUNTED

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -114,14 +114,10 @@ def _mutilated(scene: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
-    return diagnose(
-        scene.get("job"),
-        scene.get("pods"),
-        scene.get("events"),
-        kept=scene.get("kept"),
-        nodes=scene.get("nodes"),
-        **more,
-    )  # type: ignore[arg-type]
+    job, pods, events, kept, nodes = (
+        cast(Any, scene.get(part)) for part in ("job", "pods", "events", "kept", "nodes")
+    )
+    return diagnose(job, pods, events, kept=kept, nodes=nodes, **more)
 
 
 @settings(max_examples=400, deadline=None)

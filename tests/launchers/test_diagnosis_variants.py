@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from jobs.contract import FINAL, SHORTAGE
 from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
     ClusterDiagnosis,
@@ -16,6 +15,7 @@ from jobs.diagnosis.kubernetes import (
     remember_event,
     remember_job,
 )
+from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS
 from tests.launchers import kube
 from tests.launchers.cases.base import Case
 from tests.launchers.cases.variants import TAINTS
@@ -208,9 +208,9 @@ def test_another_wording_is_decided_as_its_kind(case: Case) -> None:
         COUNTED
         if claimed
         else FAIL
-        if case.category in FINAL
+        if case.category in FINAL_REASONS
         else UNBOUNDED
-        if case.category in SHORTAGE
+        if case.category in SHORTAGE_REASONS
         else UNCOUNTED
     )
     assert decision(case.job, case.pods, case.events, case.nodes, claimed=claimed) == expected

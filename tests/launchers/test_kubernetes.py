@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -41,9 +42,7 @@ def fake(cluster: FakeKubernetes) -> FakeKubernetes:
     return cluster
 
 
-def _launcher(
-    fake: FakeKubernetes, *, follow: bool = False, **options: object
-) -> KubernetesLauncher:
+def _launcher(fake: FakeKubernetes, *, follow: bool = False, **options: Any) -> KubernetesLauncher:
     target = Target(
         context="fake",
         kubeconfig_file=str(fake.kubeconfig),

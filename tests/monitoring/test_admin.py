@@ -55,10 +55,13 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 _ATTEMPT = ", ".join(f'"{field.column}"' for field in Attempt._meta.concrete_fields)
+_OF_ITS_OWN = {
+    "id": "gen_random_uuid()",
+    "job_id": "job.id",
+    "name": "'worker-job-' || job.id || '-1'",
+}
 _ATTEMPT_OF = ", ".join(
-    {"id": "gen_random_uuid()", "job_id": "job.id", "name": "'worker-job-' || job.id || '-1'"}.get(
-        field.column, f'like_it."{field.column}"'
-    )
+    _OF_ITS_OWN.get(str(field.column), f'like_it."{field.column}"')
     for field in Attempt._meta.concrete_fields
 )
 _BESIDE = (

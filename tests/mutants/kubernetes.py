@@ -85,7 +85,7 @@ KUBERNETES = (
     Mutant(
         "who waits for room is launched anew as often as who does not start",
         "jobs/reconcile/decide.py",
-        """    if reason in SHORTAGE:
+        """    if reason in SHORTAGE_REASONS:
         limit = room_wait(row.number, limit)
     elif""",
         """    if""",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from jobs.clusters.rows import cluster_ensure
 from mimir.lib.errors import NotFound, PermissionDenied
 from projects.core.access import (
     ProjectArchived,
@@ -93,7 +94,7 @@ def listed() -> Caller:
     assert owner is not None
     make.project("other")
     make.member(project, "viewer", Role.VIEWER)
-    make.cluster_ensure()
+    cluster_ensure()
     for _ in range(2):
         make.job(project)
     return Caller(owner)

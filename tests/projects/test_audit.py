@@ -1,7 +1,7 @@
 """The audit trail: who did what, when and from where, as a row and as a line of the log."""
 
 import tempfile
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
 from django.test import Client
@@ -104,17 +104,19 @@ def test_tokens_and_sign_ins_are_recorded_without_the_secret(lines: list[dict[st
 
 def test_a_download_is_a_line_of_the_log(lines: list[dict[str, Any]]) -> None:
     project = make.project()
+    owner = project.created_by
+    assert owner is not None
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"a\n1\n")
         file.flush()
         dataset_upload(
             project=project,
             name="t",
-            file=file,
+            file=cast(IO[bytes], file),
             path=file.name,
             size_bytes=4,
-            user=project.created_by,
-        )  # type: ignore[arg-type]
+            user=owner,
+        )
     for name in ("t", "none"):
         _as(project.created_by).get(f"/api/v1/projects/demo/datasets/{name}/versions/1/content/")
     [line] = [line for line in lines if line["event"] == "audit"]

@@ -7,8 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mimir.lib.schemas.sql import BadQuery, parse_query
 from mimir.lib.schemas.sqlguard import text_complaint
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from projects.parsing import definitions, process
 from projects.parsing.remembered import Remembered
 from projects.parsing.slots import Busy, Kind, Owner, Slots
@@ -177,7 +177,7 @@ def test_what_the_parser_says_is_told_in_our_words(query: str, said: str, unsaid
 
 def test_a_definition_is_checked_once_refused_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    run = definitions.run_child
+    run = process.run_child
 
     def counted(request: dict[str, Any], *others: Any) -> Any:
         started.append(request["operation"])

@@ -218,7 +218,7 @@ def test_an_unchanged_definition_is_no_new_version(caller: Caller) -> None:
     first = caller.post(PIPELINES, {"name": "p", "definition": definition})
     turned = {"steps": [dict(reversed(step.items())) for step in definition["steps"]]}
     again = caller.post(
-        PIPELINES, {"name": "p", "definition": turned}, **{"If-Match": first["ETag"]}
+        PIPELINES, {"name": "p", "definition": turned}, headers={"If-Match": first["ETag"]}
     )
     assert (first.status_code, again.status_code) == (201, 200)
     assert (again.json()["created"], again.json()["version"]["number"]) == (False, 1)
@@ -232,7 +232,7 @@ def test_an_unchanged_definition_is_no_new_version(caller: Caller) -> None:
     )
     assert (
         caller.post(
-            PIPELINES, {"name": "p", "definition": definition}, **{"If-Match": '"1"'}
+            PIPELINES, {"name": "p", "definition": definition}, headers={"If-Match": '"1"'}
         ).status_code
         == 412
     )

@@ -24,9 +24,12 @@ def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 400 * 1024**2)
     outcomes: list[process.Outcome] = []
     answer = runner._answer
-    monkeypatch.setattr(
-        runner, "_answer", lambda outcome: outcomes.append(outcome) or answer(outcome)
-    )  # type: ignore[func-returns-value]
+
+    def noted(outcome: process.Outcome) -> dict[str, Any]:
+        outcomes.append(outcome)
+        return answer(outcome)
+
+    monkeypatch.setattr(runner, "_answer", noted)
     rows = ",".join(["[1]"] * 2_000_000)
     assert (
         _refusal(tmp_path, f"[{rows}]")

@@ -107,7 +107,7 @@ def test_objects_of_items_follow_nested_and_their_fields_are_typed_as_columns(
 
 
 def test_fields_of_objects_take_types_and_lists_in_them_become_rows(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"o": {"x": 1, "d": "2026-01-02", "t": [1, 2], "k/~.": {"": 1}}, "o.x": "taken"},
         {"o": {"x": 2}},
         {"o": None},
@@ -186,7 +186,9 @@ def test_long_lists_are_opened_some_rows_at_a_time_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jsonlists, "CHARACTERS_AT_ONCE", 40)
-    rows = [{"id": number, "tags": list(range(number % 7)), "stops": [1]} for number in range(3000)]
+    rows: list[dict[str, Any]] = [
+        {"id": number, "tags": list(range(number % 7)), "stops": [1]} for number in range(3000)
+    ]
     found = read_bytes(tmp_path, _lines(rows[:60]), **SEVERAL)
     expected = [
         (str(row["id"]), None if item is None else str(item))

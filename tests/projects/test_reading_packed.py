@@ -12,10 +12,10 @@ import pyarrow.parquet
 import pytest
 
 from projects.parsing import runner
-from tests.support.workbooks import ods, xls, zipped
+from tests.support.workbooks import Cell, ods, xls, zipped
 
 DAY = dt.date(2025, 1, 31)
-SHEET = (
+SHEET: tuple[list[Cell], ...] = (
     ["Trips of the year"],
     [],
     ["id", "day", "code", "minutes"],

@@ -8,9 +8,9 @@ import pytest
 from mimir.lib.reading.options import BadOptions, options_of
 from mimir.lib.tables import NotATable
 from tests.support.reading import codes_of, read_bytes, rows_of, types_of
-from tests.support.workbooks import ods, xls, xlsx, xlsx_of
+from tests.support.workbooks import PlainCell, ods, xls, xlsx, xlsx_of
 
-TITLED = (
+TITLED: tuple[list[PlainCell], ...] = (
     ["Trips"],
     [],
     [None, "made by hand"],
@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_named_as_the_sheet_counts(
 
 
 def test_rows_are_counted_from_the_first_row_of_the_sheet(tmp_path: Path) -> None:
-    rows = [[]] * 70 + [["id", "n"], [1, 1.5], [2, "n/a"]]
+    rows: list[list[PlainCell]] = [[]] * 70 + [["id", "n"], [1, 1.5], [2, "n/a"]]
     for number, content in enumerate((xlsx(*rows), ods(*rows), xls(*rows))):
         found = read_bytes(tmp_path / str(number), content)
         assert found.options["header_row"] == 71
@@ -107,7 +107,7 @@ def test_rows_are_counted_from_the_first_row_of_the_sheet(tmp_path: Path) -> Non
         assert "(row 73 of the sheet)" in found.warnings[0]["message"]
 
 
-MONTHS = {
+MONTHS: dict[str, tuple[list[PlainCell], ...]] = {
     "2025-01-01": (["id", "n"], [1, 5], [2, 7]),
     "O'Brien \"& <Söhne>": (["Title"], [], ["ID", "note"], [3, "x"]),
     "שלום עולם": (["id", "n", "sheet"], [4, 1.5, "old"]),

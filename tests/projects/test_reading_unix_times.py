@@ -61,7 +61,8 @@ def test_numbers_become_times_where_a_type_of_time_was_chosen(
 def test_a_number_that_is_no_time_is_a_bad_cell(
     tmp_path: Path, value: str, formats: list[str], kind: str
 ) -> None:
-    content, options = _csv("0", value), {"types": {"x": kind}, "date_formats": formats}
+    content = _csv("0", value)
+    options: dict[str, Any] = {"types": {"x": kind}, "date_formats": formats}
     with pytest.raises(NotATable, match=f'Column x: 1 of 2 cells are not .*: "{value[:20]}'):
         read_bytes(tmp_path / "refused", content, **options)
     found = read_bytes(tmp_path / "missing", content, bad_cells="missing", **options)

@@ -1,6 +1,7 @@
 """A cluster that stays away: who is heard of goes on, who is not is given up after the cluster's grace, and nothing is done twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -56,8 +57,8 @@ def _worker(run: World, number: int = 1) -> Worker:
     return next(worker for worker in run.workers.by_pod.values() if worker.attempt_id == wanted)
 
 
-def _away(run: World) -> dict[str, str] | None:
-    found: dict[str, str] | None = jobs_as_dicts([run.job])[0]["away"]
+def _away(run: World) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = jobs_as_dicts([run.job])[0]["away"]
     return found
 
 

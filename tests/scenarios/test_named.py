@@ -60,13 +60,14 @@ def _ends_well(run: World, status: JobStatus, reason: str = "") -> None:
 def _asked_to_stop(run: World) -> JobStatus:
     """The worker's own word of it."""
     attempt = run.attempt()
-    whole = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
-    said = {
-        "status": FinishStatus.FAILED,
-        "reason": FailureReason.INTERRUPTED,
-        "message": "It was asked to stop.",
-    }
-    return attempt_finish(attempt_id=attempt.id, report=FinishReport(**whole, **said))
+    report = FinishReport(
+        status=FinishStatus.FAILED,
+        reason=FailureReason.INTERRUPTED,
+        message="It was asked to stop.",
+        log_end=attempt.log_end,
+        log_sha256=log_sha256(attempt),
+    )
+    return attempt_finish(attempt_id=attempt.id, report=report)
 
 
 def test_created_but_the_answer_lost_and_it_claims(run: World) -> None:
@@ -203,6 +204,7 @@ def test_403_of_every_launch_fails_nobody_however_long_that_lasts(run: World) ->
     )
     ended = job.attempts.filter(ended_at__isnull=False)
     assert {each.reason for each in ended} == {FailureReason.CLUSTER_FORBIDDEN}
+    assert job.diagnosis is not None
     assert job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
     _ends_well(run, JobStatus.SUCCEEDED)
 
@@ -211,7 +213,9 @@ def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> Non
     run.fake.fault(Fault.FORBIDDEN, resource="jobs", count=None)
     run.rounds_of(1, workers_act=False)
     assert run.job.status == JobStatus.LAUNCHING
-    assert run.job.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
+    diagnosis = run.job.diagnosis
+    assert diagnosis is not None
+    assert diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
     _ends_well(run, JobStatus.SUCCEEDED)
     assert run.job.attempt == 1
 

@@ -107,11 +107,8 @@ class Workers:
             status=FinishStatus.SUCCEEDED if worker.succeeds else FinishStatus.FAILED,
             log_end=attempt.log_end,
             log_sha256=log_sha256(attempt),
-            **(
-                {}
-                if worker.succeeds
-                else {"reason": FailureReason.WORKLOAD_FAILED, "message": "It said no."}
-            ),
+            reason=None if worker.succeeds else FailureReason.WORKLOAD_FAILED,
+            message="" if worker.succeeds else "It said no.",
         )
         before = attempt.ended_at
         status = attempt_finish(attempt_id=worker.attempt_id, report=report)

@@ -159,7 +159,7 @@ class World:
 
     def reconcile(self) -> None:
         """One pass over each cluster; one that does not answer is tried again in the next round."""
-        passes = [
+        passes: list[Callable[[], object]] = [
             partial(reconcile_once, self.cluster, self.launcher, self.memory),
             *(place.reconcile for place in self.places.values()),
         ]
@@ -298,6 +298,7 @@ class World:
 
     def cancel(self, scenario: Scenario) -> None:
         """Somebody asks for it; refused once it has ended."""
+        assert scenario.job_id is not None
         scenario.cancelled = True
         try:
             job_cancel(job_id=scenario.job_id, actor="user:ada")

@@ -14,7 +14,7 @@ from tests.frontend import shelf
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack, wait_for
 from tests.support.twins import edit_entity, make_twin, update_twin
-from tests.support.workbooks import xlsx_of
+from tests.support.workbooks import PlainCell, xlsx_of
 
 _STATIONS = """
 import random, sys
@@ -65,6 +65,7 @@ for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
 """.strip()
 
+_STATION_ROWS: list[list[PlainCell]] = [[31000 + n, f"Station {n}"] for n in range(120)]
 _BOOK = xlsx_of(
     {
         "Trips 2025": [
@@ -82,7 +83,7 @@ _BOOK = xlsx_of(
                 for n in range(3000)
             ),
         ],
-        "Stations": [["station", "name"], *([31000 + n, f"Station {n}"] for n in range(120))],
+        "Stations": [["station", "name"], *_STATION_ROWS],
         "Chart": [],
         "Old lists": [["station"], [31000]],
     },

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_an_upload_onto_such_a_disk_is_told_and_works_afterwards(
         elif place == "spool":
             patched.setattr(TemporaryUploadedFile, "__init__", _raising(number))
         else:
-            patched.setattr(parsing_process.tempfile, "mkdtemp", _raising(number))
+            patched.setattr(tempfile, "mkdtemp", _raising(number))
         _told(_upload(caller), status, code)
     assert _upload(caller).status_code == 201
 
@@ -96,7 +97,7 @@ def test_a_preview_without_scratch_space_is_told(
     assert _upload(caller).status_code == 201
     path = "projects/demo/datasets/t/versions/1/rows/"
     with monkeypatch.context() as patched:
-        patched.setattr(parsing_process.tempfile, "mkdtemp", _raising(number))
+        patched.setattr(tempfile, "mkdtemp", _raising(number))
         _told(caller.get(path), status, code)
     assert caller.get(path).status_code == 200
 
@@ -114,7 +115,7 @@ def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
                 parsing_process.End.CRASH, 1, cpu, {}, ""
             ),
         )
-        patched.setattr(disks.tempfile, "TemporaryFile", _raising(errno.ENOSPC))
+        patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))
         _told(_upload(caller), 507, "storage_full")
     assert _upload(caller).status_code == 201
 
@@ -160,7 +161,7 @@ def test_ready_says_degraded_and_why(
     )
     assert health.readiness().status_code == 200
     with monkeypatch.context() as patched:
-        patched.setattr(disks.tempfile, "TemporaryFile", _raising(number))
+        patched.setattr(tempfile, "TemporaryFile", _raising(number))
         answer = health.readiness()
     assert answer.status_code == 200, "it still answers what needs no disk"
     body = answer.content.decode()
@@ -195,7 +196,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
             patched.setattr("jobs.clusters.launchers.process._write_json", _raising(errno.ENOSPC))
         else:  # the worker's first stage ends: it could not write
             patched.setattr("jobs.clusters.launchers.process._code_of", lambda _starter: 1)
-            patched.setattr(disks.tempfile, "TemporaryFile", _raising(errno.ENOSPC))
+            patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))
         with pytest.raises(LaunchLater) as caught:
             launcher.launch(spec, still_wanted=lambda: True)
     assert caught.value.seconds is not None

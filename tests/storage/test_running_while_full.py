@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.http import HttpResponse
 from django.test import Client
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
@@ -50,7 +49,7 @@ def attempt(settings: Any, tmp_path: Path) -> Attempt:
     return make.claimed(max_attempts=1, timeout_seconds=60)
 
 
-def _put(attempt: Attempt) -> HttpResponse:
+def _put(attempt: Attempt) -> Any:
     assert attempt.claim_id is not None
     token = session_token(attempt.id, attempt.claim_id)
     headers = {
@@ -58,12 +57,11 @@ def _put(attempt: Attempt) -> HttpResponse:
         "X-Content-SHA256": hashlib.sha256(DATA).hexdigest(),
     }
     client = Client(raise_request_exception=False, headers=headers)
-    answer: Any = client.put(
+    return client.put(
         f"/worker/v1/attempts/{attempt.id}/artifacts/out.parquet",
         DATA,
         content_type="application/octet-stream",
     )
-    return answer
 
 
 def _job(attempt: Attempt) -> Job:

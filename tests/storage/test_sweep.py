@@ -16,6 +16,7 @@ from jobs.reconcile.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
 from projects.datasets import upload_versions
 from projects.datasets.uploads import dataset_upload
+from projects.datasets.write import version_create
 from projects.models import DatasetVersion
 from projects.storage import files as storage
 from projects.storage.sweep import scratch_files_sweep, unreferenced_objects_sweep
@@ -88,7 +89,7 @@ def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection breaks after the commit: the row is there, so its object has to be."""
-    real = upload_versions.version_create
+    real = version_create
 
     def broken(**facts: Any) -> Any:
         keys.extend([facts["storage_key"], facts["table_key"]])

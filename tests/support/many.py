@@ -43,7 +43,7 @@ _OWN = {
 
 def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
     """`count` ended jobs beside `job`, spread over the last `days`, of all types, names and ends. Then the planner's statistics."""
-    columns = [field.column for field in Job._meta.concrete_fields]
+    columns = [str(field.column) for field in Job._meta.concrete_fields]
     values = ", ".join(_OWN.get(column, f'like_it."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:

@@ -29,7 +29,7 @@ class Orchestrator:
     """Takes one attempt's log, events and artifacts, and its end. `answers[name]` is asked first: (status, body), or None for the usual answer."""
 
     def __init__(self, steps: list[dict[str, Any]], **limits: int) -> None:
-        self.claim = {
+        self.claim: dict[str, Any] = {
             "session_token": "session",
             "job": {
                 "id": "j",

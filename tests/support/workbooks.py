@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-Cell = str | int | float | dt.date | None
+PlainCell = str | int | float | None
+Cell = PlainCell | dt.date
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _SECTOR = 512
 
@@ -144,13 +145,13 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
-def xlsx(*rows: Sequence[str | int | float | None]) -> bytes:
+def xlsx(*rows: Sequence[PlainCell]) -> bytes:
     """An .xlsx file with the sheet `Trips`: numbers and text."""
     return xlsx_of({"Trips": rows})
 
 
 def xlsx_of(
-    sheets: Mapping[str, Sequence[Sequence[str | int | float | None]]], hidden: Sequence[str] = ()
+    sheets: Mapping[str, Sequence[Sequence[PlainCell]]], hidden: Sequence[str] = ()
 ) -> bytes:
     """An .xlsx file with these sheets."""
     numbered = list(enumerate(sheets.items(), start=1))
@@ -180,7 +181,7 @@ def xlsx_of(
     return zipped({name: content.encode() for name, content in parts.items()})
 
 
-def _worksheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
+def _worksheet(rows: Sequence[Sequence[PlainCell]]) -> str:
     listed = "".join(
         f'<row r="{number}">{"".join(map(_xlsx_cell, values))}</row>'
         for number, values in enumerate(rows, start=1)
@@ -189,7 +190,7 @@ def _worksheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{listed}</sheetData></worksheet>'
 
 
-def _xlsx_cell(value: str | int | float | None) -> str:
+def _xlsx_cell(value: PlainCell) -> str:
     if isinstance(value, str):
         return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
     return "<c/>" if value is None else f"<c><v>{value}</v></c>"

@@ -17,7 +17,7 @@ from tests.support.orders import KeptOrders
 def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
     """As Parquet; its schema as the upload's parser would show it."""
     pq.write_table(table, path)
-    rows = duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
+    rows = duckdb.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
     return [{"name": row[0], "type": row[1]} for row in rows]
 
 

@@ -19,7 +19,7 @@ def tables(tmp_path: Path) -> Tables:
     (tmp_path / "secret.csv").write_text(f"a\n{SECRET}\n")
     duckdb.connect(str(tmp_path / "secret.db")).execute("CREATE TABLE t AS SELECT 1").close()
     made = Tables(tmp_path / "scratch", memory_bytes=256 * MIB, cpu_millicores=1000)
-    duckdb.sql("SELECT range AS n FROM range(10)").write_parquet(str(made.path("a")))
+    duckdb.execute(f"COPY (FROM range(10) AS t(n)) TO '{made.path('a')}' (FORMAT parquet)")
     return made
 
 
@@ -92,9 +92,9 @@ def test_a_macro_that_would_read_a_file_fails_where_it_is_used(
 
 def test_its_own_tables_are_read_and_written(tables: Tables) -> None:
     assert copy_to(_connection(tables), "SELECT sum(n) AS total FROM a", tables.path("out")) == 1
-    assert duckdb.sql(f"SELECT total, typeof(total) FROM '{tables.path('out')}'").fetchall() == [
-        (45, "BIGINT")
-    ]
+    assert duckdb.execute(
+        f"SELECT total, typeof(total) FROM '{tables.path('out')}'"
+    ).fetchall() == [(45, "BIGINT")]
 
 
 def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(

@@ -45,7 +45,7 @@ from jobs.diagnosis.kubernetes import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
 
-SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
+SOURCE_DIR = Path(__file__).resolve().parents[3]
 # No site-packages: the supervisor needs the standard library only, and starts in half the time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 DISK_RETRY_SECONDS = 5.0  # before a launch that found no space is tried again

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from jobs.contract import FINAL, INFRASTRUCTURE, FailureReason
+from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes.reading import storable
+from jobs.reasons import FINAL_REASONS, UNCOUNTED_REASONS
 from mimir.lib.redaction import redact_text
 
 RAW_MAX = 1500  # characters of the cluster's own words
@@ -109,8 +110,8 @@ def told(finding: Finding, stage: Stage, *, before: str = "") -> ClusterDiagnosi
         next_steps=tuple(steps[:3]),
         waiting=stage is Stage.WAITS,
         hopeless=stage is Stage.STUCK,
-        retryable=finding.category not in FINAL,
-        counts=finding.category not in INFRASTRUCTURE,
+        retryable=finding.category not in FINAL_REASONS,
+        counts=finding.category not in UNCOUNTED_REASONS,
         raw=raw,
         facts=facts | ({"ending": True} if stage is Stage.ENDING else {}),
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jobs.contract import FINAL, FailureReason
+from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes.exits import init_failed
 from jobs.diagnosis.kubernetes.pods import NONE, Container, Pod
 from jobs.diagnosis.kubernetes.reading import Event
@@ -26,6 +26,7 @@ from jobs.diagnosis.kubernetes.timeline import (
     trouble,
 )
 from jobs.diagnosis.kubernetes.values import NOTHING_TO_DO, Finding
+from jobs.reasons import FINAL_REASONS
 
 
 def wait(scene: Scene, pod: Pod) -> Finding:
@@ -120,7 +121,7 @@ def of_init(found: Finding, init: Container) -> Finding:
     reason = found.summary.removeprefix("Waiting: ")
     return replace(
         found,
-        category=FailureReason.INIT_FAILED if found.category in FINAL else found.category,
+        category=FailureReason.INIT_FAILED if found.category in FINAL_REASONS else found.category,
         summary=f'Waiting: the init container "{init.name}" cannot start: {reason}',
         advice="The worker starts only after it. Workers have no init containers of their own: something in the cluster added it. An administrator"
         " should correct it there.",

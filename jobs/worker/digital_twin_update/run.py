@@ -9,7 +9,7 @@ from jobs.contract import ArtifactRole, EventKind
 from jobs.worker.digital_twin_update.compare import Base, compare
 from jobs.worker.digital_twin_update.rows import Source, open_source
 from jobs.worker.joblog import log
-from jobs.worker.pipelines.read import read_dataset
+from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import Orders
 

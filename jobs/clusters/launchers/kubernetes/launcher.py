@@ -26,17 +26,10 @@ from jobs.clusters.launchers.kubernetes.mirror import Mirror
 from jobs.clusters.launchers.manifest import ATTEMPT_ID, WorkerTemplate, selector, worker_job
 from jobs.contract import FailureReason
 from jobs.diagnosis import kubernetes as diagnosis
+from jobs.reasons import REASONS
 from mimir.lib.clock import utc_now
 
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
-# Of refusals, those that end by themselves, or once an administrator has given the orchestrator its rights.
-PASSES = frozenset(
-    {
-        FailureReason.QUOTA_EXCEEDED,
-        FailureReason.ADMISSION_UNAVAILABLE,
-        FailureReason.CLUSTER_FORBIDDEN,
-    }
-)
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # a 429 that names no time
 
@@ -113,7 +106,7 @@ class KubernetesLauncher:
             return found
         raw = answer.message()
         told = diagnosis.diagnose_refusal(raw)
-        if told.category in PASSES:
+        if REASONS[told.category].retry_launch:
             raise LaunchLater(told.summary, told=told.told())
         if not told.hopeless:
             raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}")

@@ -1,7 +1,8 @@
-"""`command`: a program of the user's, with the earlier tables in `inputs/`.
+"""`command`: runs a program of the user, with earlier tables in `inputs/`.
 
-What it leaves in `outputs/` becomes artifacts, but for the files of the tables that the step declares: `outputs/<table>.parquet` or another
-format that Mimir reads. They become tables for `sql`, `write` and later commands. All are checked before anything is delivered.
+Files in `outputs/` become artifacts, except the files of the tables that the step declares:
+`outputs/<table>.parquet`, or another supported format. Those become tables that later steps can
+read. All of them are checked before anything is delivered.
 """
 
 import contextlib
@@ -13,16 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jobs.contract import ArtifactRole, FailureReason
+from jobs.worker.pipelines.run import Run
 from jobs.worker.workload_context import Terminated, WorkFailed
+from mimir.lib.schemas.pipeline import Step
 
-if TYPE_CHECKING:
-    from jobs.worker.pipelines.run import Run
-    from mimir.lib.schemas.pipeline import Step
-
-_KEPT: tuple[str, ...] = (
+_PASSED_VARIABLES: tuple[str, ...] = (
     "HOME",
     "TMPDIR",
     "LANG",
@@ -34,36 +32,36 @@ _KEPT: tuple[str, ...] = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
-_KEPT += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
+_PASSED_VARIABLES += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 
 
-def run_command(run: "Run", step: "Step") -> None:
-    """Run the program and deliver what it left. Raises: WorkFailed for an end that is not 0."""
+def execute(run: Run, step: Step) -> None:
+    """Run the program and deliver its files. Raises: WorkFailed, also for an exit code above 0."""
     folder = run.orders.data_dir / "steps" / step.id
     outputs = folder / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
-    _lay_out(run, step, folder / "inputs")
-    _check(_run(step, folder), step)
+    _link_inputs(run, step, folder / "inputs")
+    _check_exit(_run_program(step, folder))
     _check_folder(outputs)
-    _take_tables(run, step, outputs)
-    for path, name in _left(outputs, run, step):
+    _read_tables(run, step, outputs)
+    for path, name in _artifacts(outputs, run, step):
         run.orders.deliver(
             path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name)
         )
 
 
-def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
-    """Make the declared tables of their files. Raises: WorkFailed when one is missing or is not a table."""
+def _read_tables(run: Run, step: Step, outputs: Path) -> None:
+    """Make the declared tables from their files. Raises: WorkFailed for a missing or bad one."""
     if not step.makes:
         return
-    from jobs.worker.pipelines.read import read_file  # takes 20 ms: only where it is needed
+    from jobs.worker.pipelines.inputs import read_file  # takes 20 ms to import
 
     found = {table: _table_file(table, step, outputs) for table in step.makes}
     for table, path in found.items():
-        taken = run.tables.path(table).with_suffix(".output")
-        path.rename(taken)
+        moved = run.tables.path(table).with_suffix(".output")
+        path.rename(moved)
         try:
-            rows = read_file(run.tables, table, taken, f"outputs/{path.name}")
+            rows = read_file(run.tables, table, moved, f"outputs/{path.name}")
         except WorkFailed as failure:
             raise WorkFailed(
                 failure.reason, failure.message, table=table, **failure.detail
@@ -75,8 +73,8 @@ def _take_tables(run: "Run", step: "Step", outputs: Path) -> None:
         )
 
 
-def _table_file(table: str, step: "Step", outputs: Path) -> Path:
-    """The regular file `outputs/<table>.<format>`. Raises: WorkFailed unless there is exactly one."""
+def _table_file(table: str, step: Step, outputs: Path) -> Path:
+    """The regular file `outputs/<table>.<format>`. Raises: WorkFailed unless exactly one exists."""
     matching = sorted(
         path
         for path in outputs.iterdir()
@@ -88,35 +86,40 @@ def _table_file(table: str, step: "Step", outputs: Path) -> Path:
         names = ", ".join(f"outputs/{path.name[:80]}" for path in matching[:5])
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"table {table} has more than one file ({names}). Leave one of them",
+            f"table {table} has more than one file ({names}). Write only one of them",
             table=table,
         )
     raise WorkFailed(
         FailureReason.INVALID_INPUT,
-        f"the command did not write the table {table}. It must leave outputs/{table}.parquet or outputs/{table}.csv, "
-        f"or the step {step.id} must not list it in tables",
+        f"the command did not write the table {table}. Write outputs/{table}.parquet or"
+        f" outputs/{table}.csv, or remove {table} from the tables of step {step.id}",
         table=table,
     )
 
 
-def _lay_out(run: "Run", step: "Step", inputs: Path) -> None:
-    """The tables as `<step>.parquet`: links, so that a large table is not copied; read-only, so that it stays what it is."""
+def _link_inputs(run: Run, step: Step, inputs: Path) -> None:
+    """Link the tables that the step can read as `inputs/<table>.parquet`.
+
+    Hard links avoid copies of large tables. The files become read-only, because later steps use
+    them too.
+    """
     inputs.mkdir(exist_ok=True)
     for name in run.readable[step.id]:
-        table = run.tables.made.get(name)
+        table = run.tables.by_name.get(name)
         if table is not None:
             table.path.chmod(0o400)
             with contextlib.suppress(FileExistsError):
                 (inputs / f"{name}.parquet").hardlink_to(table.path)
 
 
-def _run(step: "Step", folder: Path) -> int:
+def _run_program(step: Step, folder: Path) -> int:
+    """Run the program to its end and return its exit code; below 0 for a signal."""
     argv = [str(argument) for argument in step.options["argv"]]
     try:
         process = subprocess.Popen(argv, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         raise WorkFailed(
-            FailureReason.INVALID_INPUT, f"the program {argv[0][:200]} is not there"
+            FailureReason.INVALID_INPUT, f"the program {argv[0][:200]} does not exist"
         ) from None
     except OSError as error:
         raise WorkFailed(
@@ -125,38 +128,40 @@ def _run(step: "Step", folder: Path) -> int:
     try:
         return process.wait()
     except Terminated:
-        # The supervisor signals every process once and counts the grace: this one only waits, so that the program can end in order.
+        # The supervisor signals every process and enforces the grace period. This process only
+        # waits, to let the program end in order.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         process.wait()
         raise
 
 
 def _environment() -> dict[str, str]:
-    """`python3` is the worker's own; its output comes line by line, so that it can be followed."""
+    """The program's variables: `python3` is the worker's; output is unbuffered, for the live log."""
     own = os.path.dirname(sys.executable)
     path = f"{own}:{os.environ.get('PATH', os.defpath)}"
     return {
-        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        **{name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ},
         "PATH": path,
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _check(code: int, step: "Step") -> None:
+def _check_exit(code: int) -> None:
+    """Raises: WorkFailed for a signal and for an exit code above 0."""
     if code < 0:
         raise WorkFailed(FailureReason.SIGNAL, "", signal=-code)
     if code > 0:
         raise WorkFailed(
             FailureReason.EXIT_CODE,
-            f"the command ended with exit code {code}{_by_signal(code)}",
+            f"the command ended with exit code {code}{_shell_signal(code)}",
             exit_code=code,
         )
 
 
-def _by_signal(code: int) -> str:
-    """A shell tells of a signal by 128 and its number."""
+def _shell_signal(code: int) -> str:
+    """Name the signal of an exit code above 128: a shell returns 128 plus the signal's number."""
     try:
-        return f" (signal {signal.Signals(code - 128).name} ended what it ran)"
+        return f" (signal {signal.Signals(code - 128).name})"
     except ValueError:
         return ""
 
@@ -165,24 +170,26 @@ def _check_folder(outputs: Path) -> None:
     if outputs.is_symlink() or not outputs.is_dir():
         raise WorkFailed(
             FailureReason.WORKLOAD_FAILED,
-            "it removed its folder outputs/ or replaced it by a link or a file",
+            "the command removed its folder outputs/, or replaced it with a link or a file",
         )
 
 
-def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]:
-    """Regular files below `outputs`, each with a name no other artifact of the run has. Links are not followed."""
+def _artifacts(outputs: Path, run: Run, step: Step) -> Iterator[tuple[Path, str]]:
+    """Yield the regular files below `outputs`, each with an artifact name unique in the run.
+
+    Links are not followed.
+    """
     for folder, folders, files in os.walk(outputs, onerror=_unreadable):
         folders.sort()
-        links = [
-            name for name in folders if (Path(folder) / name).is_symlink()
-        ]  # to folders: not walked into
+        # `os.walk` lists links to folders, but does not enter them.
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for file in sorted([*files, *links]):
             path = Path(folder) / file
             relative = str(path.relative_to(outputs))
             if path.is_symlink() or not path.is_file():
                 shown = relative.encode(errors="replace").decode()
                 print(
-                    f"mimir: outputs/{shown} is no regular file: it is not kept",
+                    f"mimir: outputs/{shown} is not a regular file. It is ignored",
                     file=sys.stderr,
                     flush=True,
                 )
@@ -201,12 +208,12 @@ def _left(outputs: Path, run: "Run", step: "Step") -> Iterator[tuple[Path, str]]
 def _unreadable(error: OSError) -> None:
     raise WorkFailed(
         FailureReason.WORKLOAD_FAILED,
-        f"a folder it left in outputs/ cannot be read: {error.strerror}",
+        f"a folder in outputs/ cannot be read: {error.strerror}",
     ) from error
 
 
 def _artifact_name(relative: str) -> str:
-    """`a/b c.txt` as `a-b_c.txt`: what storage, URLs and file systems all take."""
+    """`a/b c.txt` as `a-b_c.txt`: valid in storage, URLs and file systems."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", relative.replace("/", "-"))
     return (safe if safe[0].isalnum() else f"x{safe}")[:200]
 

@@ -1,9 +1,9 @@
-"""`read`: a dataset version, fixed at submit, or a URL, becomes a table."""
+"""Tables from the inputs of a job and from files: one function for each."""
 
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.pipelines.tables import Table, Tables, copy_to
@@ -13,50 +13,34 @@ from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.read import read_table
 from mimir.lib.tables import Column, NoMemory, NotATable, scan_sql
 
-if TYPE_CHECKING:
-    from jobs.worker.pipelines.run import Run
-    from mimir.lib.schemas.pipeline import Step
-
-WARNINGS_SHOWN = 20  # of a file, in the log
-
-
-def run_read(run: "Run", step: "Step") -> int | None:
-    """Make the step's table; its number of rows. Raises: WorkFailed."""
-    if "dataset" in step.options:
-        return read_dataset(run.orders, run.tables, step.id)
-    return _from_url(run, step)
+WARNINGS_SHOWN = 20  # in the log, for one file
 
 
 def read_dataset(orders: Orders, tables: Tables, name: str) -> int:
-    """Make the table `name` of the dataset version that is the job's input `name`; its number of rows. Raises: WorkFailed."""
-    facts = next(
+    """Make the table `name` of the job's dataset input `name` and return its number of rows.
+
+    Raises: WorkFailed.
+    """
+    dataset = next(
         item for item in orders.inputs if item["kind"] == "dataset" and item["name"] == name
     )
     print(
-        f"mimir: reading dataset {facts['dataset']} version {facts['version']}",
+        f"mimir: reading dataset {dataset['dataset']} version {dataset['version']}",
         file=sys.stderr,
         flush=True,
     )
     path = orders.fetch(name)
-    schema = [Column(column["name"], column["type"]) for column in facts["schema"]]
-    return _table(tables, name, path, str(facts["format"]), schema, facts.get("row_count"))
-
-
-def _from_url(run: "Run", step: "Step") -> int | None:
-    from jobs.worker.pipelines.fetch import fetch_url
-
-    url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
-    print(f"mimir: reading {url}", file=sys.stderr, flush=True)
-    fetch_url(url, path, allow=run.orders.read_url_allow)
-    return read_file(run.tables, step.id, path, url, step.options.get("format"))
+    schema = [Column(column["name"], column["type"]) for column in dataset["schema"]]
+    return _table(tables, name, path, str(dataset["format"]), schema, dataset.get("row_count"))
 
 
 def read_file(
     tables: Tables, name: str, path: Path, source: str, expected: str | None = None
 ) -> int:
-    """Make the table `name` of a file in any format Mimir reads; its number of rows. The file is moved or removed.
+    """Make the table `name` of a file in any supported format and return its number of rows.
 
-    `source`: what people know the file as; `expected`: the format it must have. Raises: WorkFailed.
+    The file is moved or removed. `source`: the name of the file in messages. `expected`: the
+    format that the file must have. Raises: WorkFailed.
     """
     work = path.with_suffix(".work")
     work.mkdir(exist_ok=True)
@@ -71,7 +55,7 @@ def read_file(
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except NoRoom as error:
         raise WorkFailed(
-            FailureReason.DISK_FULL, f"{source} could not be read: no space is left"
+            FailureReason.DISK_FULL, f"{source} could not be read: the disk is full"
         ) from error
     except NotATable as error:
         raise WorkFailed(
@@ -84,16 +68,19 @@ def read_file(
     shutil.rmtree(work)
     if target != path:
         path.unlink()
-    tables.made[name] = Table(target, found.row_count)
+    tables.by_name[name] = Table(target, found.row_count)
     return found.row_count
 
 
 def _table(
     tables: Tables, step: str, path: Path, format_name: str, schema: list[Column], rows: Any
 ) -> int:
-    """Parquet stays the file it is. CSV and JSON lines are versions from before tables were stored beside the file as sent."""
+    """Use a Parquet file as it is; convert another format.
+
+    Only dataset versions from before every upload was stored as Parquet have another format.
+    """
     if format_name == "parquet":
-        tables.made[step] = Table(path, int(rows) if isinstance(rows, int) else None)
+        tables.by_name[step] = Table(path, int(rows) if isinstance(rows, int) else None)
         return tables.rows(step)
     target = tables.path(step)
     connection = tables.connect(readable=[path], writable=target)
@@ -101,5 +88,5 @@ def _table(
     count = copy_to(connection, scan_sql(str(path), format_name, schema, head), target)
     connection.close()
     path.unlink()
-    tables.made[step] = Table(target, count)
+    tables.by_name[step] = Table(target, count)
     return count
