@@ -8,9 +8,10 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.api.document import in_ecma_patterns
-from jobs.core.resources import Amounts, format_cpu, format_memory
+from jobs.core.resources import Amounts, Profile, format_cpu, format_memory
 from jobs.lifecycle.submit import profiles
 from jobs.types.registry import SPECS
+from jobs.types.spec import JobTypeSpec
 from mimir.api.schema import IF_NONE_MATCH, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView
 
@@ -32,28 +33,31 @@ class JobTypesView(ApiView):
     def get(self, request: Request) -> Response:
         """List all job types with their texts, parameter schemas and resources, on one page."""
         resources = profiles()
-        rows = [
-            {
-                "type": spec.name,
-                "title": spec.title,
-                "icon": spec.icon,
-                "summary": spec.summary,
-                "heading": spec.heading,
-                "button": spec.button,
-                "job_title": spec.job_title,
-                "subject": spec.subject,
-                "parameters": in_ecma_patterns(spec.parameters),
-                "resources": {
-                    **_quantities(resources[spec.name].limits),
-                    "requests": _quantities(resources[spec.name].requests),
-                },
-                "default_priority": spec.default_priority.value,
-                "reads": list(spec.reads),
-                "produces": list(spec.produces),
-            }
-            for spec in SPECS.values()
-        ]
+        rows = [job_type_row(spec, resources[spec.name]) for spec in SPECS.values()]
         return Response({"results": rows, "next": None}, headers={"ETag": _ETAG})
+
+
+def job_type_row(spec: JobTypeSpec, profile: Profile) -> dict[str, Any]:
+    """Return one row of the list."""
+    return {
+        "type": spec.name,
+        "title": spec.title,
+        "icon": spec.icon,
+        "summary": spec.summary,
+        "heading": spec.heading,
+        "button": spec.button,
+        "job_title": spec.job_title,
+        "subject": spec.subject,
+        "output": spec.output,
+        "parameters": in_ecma_patterns(spec.parameters),
+        "resources": {
+            **_quantities(profile.limits),
+            "requests": _quantities(profile.requests),
+        },
+        "default_priority": spec.default_priority.value,
+        "reads": list(spec.reads),
+        "produces": list(spec.produces),
+    }
 
 
 def _quantities(amounts: Amounts) -> dict[str, Any]:

@@ -180,6 +180,9 @@ class JobTypeShape(_Any):
     subject = serializers.ChoiceField(
         choices=KINDS, allow_null=True, help_text="The parameter that names what a job is about."
     )
+    output = serializers.CharField(
+        allow_null=True, help_text="The parameter that names what a job writes a new version of."
+    )
     parameters = serializers.DictField(
         help_text="JSON Schema (2020-12) of `parameters`. Keywords that begin with `x-` are hints"
         " for forms."

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from jobs.core.resources import Profile, as_dict, profiles_with, resolve
 from jobs.core.transition import wake_on_commit
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
 from jobs.models import Job, JobEvent
-from jobs.types.inputs import inputs_resolve
+from jobs.types.inputs import InputRow, inputs_resolve
 from jobs.types.registry import SPECS, builtin_profiles, check_parameters
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
@@ -56,7 +57,7 @@ class JobRequest:
     resources: dict[str, dict[str, int]]
     timeout_seconds: int
     max_attempts: int
-    inputs: list[dict[str, Any]]
+    inputs: Sequence[InputRow]
     exclusive_key: str
     cluster: str = ""
     region: str = ""
@@ -75,7 +76,7 @@ def job_check(
     max_attempts: int | None = None,
     cluster: str | None = None,
     region: str | None = None,
-    fixed_inputs: list[dict[str, Any]] | None = None,
+    fixed_inputs: Sequence[InputRow] | None = None,
 ) -> JobRequest:
     """The request, checked whole, with its inputs fixed; writes nothing. `fixed_inputs`: those of the job that is run again.
 
@@ -120,7 +121,7 @@ def _inputs(
     project: Project,
     job_type: str,
     parameters: dict[str, Any],
-    fixed: list[dict[str, Any]] | None,
+    fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
     """The versions that the job reads: those of the job that is run again, else what its parameters name, once these have no faults."""
@@ -150,7 +151,7 @@ def job_submit(
     user: "User | None",
     idempotency_key: str | None = None,
     retry_of: Job | None = None,
-    fixed_inputs: list[dict[str, Any]] | None = None,
+    fixed_inputs: Sequence[InputRow] | None = None,
     **request: Any,
 ) -> Submitted:
     """Check and insert a job; the fields of `request` are those of `job_check`. `fixed_inputs`: a retry reads what the first one read.

@@ -35,6 +35,7 @@ class JobTypeSpec:
     job_title: str  # title of a job without a name; braces hold a parameter's name
     producer_title: str = ""  # title of all runs with the same result, if not `job_title`
     subject: Kind | None  # the parameter that names what a job is about, for its page
+    output: str | None  # the parameter that names what a job writes a new version of
     parameters: dict[str, Any]
     check: Callable[[Mapping[str, Any]], list[Fault]] = _no_faults
     profile: Profile  # resources unless the job or RESOURCE_PROFILES says otherwise

@@ -34,6 +34,7 @@ class JobType:
     job_title: str
     subject: str | None
     parameters: Mapping[str, Any]
+    output: str | None
     produces: tuple[str, ...]
 
 
@@ -74,6 +75,7 @@ class JobTypes:
                 job_title=row["job_title"],
                 subject=row["subject"],
                 parameters=row["parameters"],
+                output=row["output"],
                 produces=tuple(row["produces"]),
             )
             for row in answer["results"]
@@ -100,6 +102,18 @@ def type_icon(job_type: object) -> str:
     """Return the icon of a type, or the icon of jobs while it is not known."""
     known = job_types.all().get(str(job_type))
     return known.icon if known else "jobs"
+
+
+def type_subject(job_type: object) -> str | None:
+    """Return the parameter that names what jobs of a type are about, if it is known."""
+    known = job_types.all().get(str(job_type))
+    return known.subject if known else None
+
+
+def type_output(job_type: object) -> tuple[str, str] | None:
+    """Return the kind that a job writes a version of, and the parameter that names it."""
+    known = job_types.all().get(str(job_type))
+    return (known.produces[0], known.output) if known and known.output else None
 
 
 def derived_title(job_type: object, parameters: Mapping[str, Any]) -> str:

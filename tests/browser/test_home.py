@@ -67,7 +67,7 @@ def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
     expect(page.locator("#curl")).to_contain_text(json.dumps(body["name"])[1:5])
     defaults = {
         name: schema.get("default")
-        for name, schema in SPECS[body["type"].parameters]["properties"].items()
+        for name, schema in SPECS[body["type"]].parameters["properties"].items()
     }
     expected = _sorted(
         {

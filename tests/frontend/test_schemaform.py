@@ -177,7 +177,7 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     texts = request_schema.texts_of_request(request_["type"], request_)
     defaults = {
         name: schema.get("default")
-        for name, schema in SPECS[request_["type"].parameters]["properties"].items()
+        for name, schema in SPECS[request_["type"]].parameters["properties"].items()
     }
     parameters = {
         name: value for name, value in request_["parameters"].items() if value != defaults[name]
@@ -435,12 +435,12 @@ def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> Non
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.min_samples_leaf": ["20"],
     }
-    assert request_schema.settled(form, "hist_gradient_boosting") == {
+    assert request_schema.settled("ml_training", form, "hist_gradient_boosting") == {
         "parameters.algorithm": ["random_forest"]
     }
-    assert request_schema.settled(form, "random_forest") == form
+    assert request_schema.settled("ml_training", form, "random_forest") == form
     typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
-    assert request_schema.settled(typed, "hist_gradient_boosting") == typed
+    assert request_schema.settled("ml_training", typed, "hist_gradient_boosting") == typed
 
 
 def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:

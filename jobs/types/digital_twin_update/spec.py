@@ -68,6 +68,7 @@ SPEC = JobTypeSpec(
     button="Run twin update",
     job_title="Update {twin} from {dataset}",
     subject="twin",
+    output=None,
     parameters=PARAMETERS,
     profile=Profile(Amounts(2000, 4 * GIB), Amounts(4000, 8 * GIB)),
     default_priority=Priority.NORMAL,

@@ -48,6 +48,7 @@ SPEC = JobTypeSpec(
     button="Run prediction",
     job_title="Predict with {model} for {dataset}",
     subject="model",
+    output="output",
     parameters=PARAMETERS,
     profile=Profile(Amounts(1000, 2 * GIB), Amounts(2000, 4 * GIB)),
     default_priority=Priority.HIGH,

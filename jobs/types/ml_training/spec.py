@@ -168,6 +168,7 @@ SPEC = JobTypeSpec(
     button="Run training",
     job_title="Train {model} on {dataset}",
     subject="model",
+    output="model",
     parameters=PARAMETERS,
     check=_check,
     profile=Profile(Amounts(4000, 8 * GIB), Amounts(8000, 16 * GIB)),

@@ -22,6 +22,7 @@ SPEC = JobTypeSpec(
     job_title="Pipeline {pipeline}",
     producer_title="{pipeline}",
     subject="pipeline",
+    output=None,
     parameters=PARAMETERS,
     profile=Profile(Amounts(1000, 2 * GIB), Amounts(2000, 4 * GIB)),
     default_priority=Priority.NORMAL,

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from mimir.frontend import text
+from mimir.frontend.job_types import type_icon
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 
@@ -90,7 +91,7 @@ def producer_row(row: Row, slug: str) -> dict[str, Any]:
     """What makes a dataset, a model or a twin, and how its last runs went."""
     last = row["last"]
     return {
-        "icon": row["job_type"],
+        "icon": type_icon(row["job_type"]),
         "title": f"Pipeline {row['title']}"
         if row["job_type"] == "pipeline_execution"
         else row["title"],

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import text
+from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import datasets_made
 from mimir.lib.schemas.metrics import METRICS
-from mimir.lib.schemas.parameters import PARAMETERS
 
 Job = Mapping[str, Any]
 _SHOWN_ITEMS = 20
@@ -123,7 +123,7 @@ def _told(value: Any) -> str:
 def asked(job: Job) -> list[dict[str, Any]]:
     """The parameters in their schema's order, those that are named by links: {"title", "text", "url"}. Versions are those it was fixed on."""
     slug, parameters = str(job["project"]), job.get("parameters") or {}
-    properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
+    properties = parameter_schema(job["type"])["properties"]
     fixed = {
         (one["kind"], one[one["kind"]]): one.get("version")
         for one in job.get("inputs") or []
@@ -190,20 +190,14 @@ def reads(job: Job) -> list[dict[str, Any]]:
 
 def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
-    names = {
-        "pipeline_execution": "pipeline",
-        "ml_training": "model",
-        "ml_inference": "model",
-        "digital_twin_update": "twin",
-    }
-    kind = names.get(str(job["type"]))
+    kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):
         return None
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(made_rows)
+    there = type_output(job["type"]) != (kind, kind) or bool(made_rows)
     return {
         "name": name,
         "version": version,

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_look
+from mimir.frontend.job_types import job_types, type_title
+from mimir.frontend.pages.jobs.present import ENDED, job_look
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
@@ -51,7 +52,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "statuses": statuses,
         "asked": asked,
         "asked_at": asked_at,
-        "types": TYPES.items(),
+        "types": [(name, one.title) for name, one in job_types.all().items()],
         "filtered": bool(statuses or given),
         "chips": _chips(statuses, given),
         "newest": _query(statuses, given) if cursor else "",
@@ -108,7 +109,7 @@ def _chips(statuses: list[str], given: Mapping[str, str]) -> list[dict[str, str]
     words = {"q": "with", "label": "label", "type": "only"}
     return [
         {
-            "text": f"{words[name]} {TYPES.get(value, value) if name == 'type' else value}",
+            "text": f"{words[name]} {type_title(value) if name == 'type' else value}",
             "query": _query(
                 statuses, {other: text for other, text in given.items() if other != name}
             ),

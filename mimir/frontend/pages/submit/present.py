@@ -5,9 +5,9 @@ from typing import Any
 
 from mimir.frontend import schemaform, text
 from mimir.frontend.client import ApiError
+from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
-from mimir.lib.schemas.parameters import PARAMETERS
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
 
@@ -16,7 +16,7 @@ Got = Mapping[str, Any]
 
 def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
     """The choices, from the API's lists (`got["dataset"]` and so on, None or cut where there are too many), versions and definition."""
-    properties = PARAMETERS[job_type]["properties"]
+    properties = parameter_schema(job_type)["properties"]
     names: dict[str, Sequence[Choice]] = {}
     newest: dict[str, int | None] = {}
     for name, schema in properties.items():
@@ -121,10 +121,9 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
 def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
     """The form of a twin update with the twin's only entity type, and the column that is called like its key, unless others were chosen."""
     found = {name: list(values) for name, values in texts.items()}
-    definition = (
-        got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
-    )
-    if not definition:
+    formats = {one.get("format") for one in parameter_schema(job_type)["properties"].values()}
+    definition = got.get("definition", {}).get("definition")
+    if not definition or "twin-type" not in formats:
         return found
     if len(definition["types"]) == 1 and not given(found, "parameters.type"):
         found["parameters.type"] = [str(definition["types"][0]["name"])]
@@ -240,13 +239,11 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
 
 
 def _makes(job_type: str, texts: Texts) -> str:
-    if job_type == "ml_training":
-        return f"a version of model {given(texts, 'parameters.model')}"
-    return (
-        f"a version of dataset {given(texts, 'parameters.output')}"
-        if job_type == "ml_inference"
-        else ""
-    )
+    output = type_output(job_type)
+    if output is None:
+        return ""
+    kind, parameter = output
+    return f"a version of {kind} {given(texts, f'parameters.{parameter}')}"
 
 
 def _range(low: str, high: str) -> str:

@@ -1,6 +1,6 @@
 """The request that submits a job, as one schema for each type: what the form of `pages/submit.py` is made of. Pure.
 
-The parameters are `mimir.lib.schemas.parameters`; beside them stands what every job may ask for.
+The parameters are the schema that the API gives for the type; the fields of all jobs follow them.
 """
 
 import json
@@ -8,19 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend import schemaform, text
+from mimir.frontend.job_types import parameter_schema
 from mimir.frontend.schemaform import LEFT_OUT, Texts
-from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-from mimir.lib.schemas.parameters import PARAMETERS
 
 PRIORITIES = ("critical", "high", "normal", "low")
-FIRST_TYPE = "pipeline_execution"
-# Of the type: what its card says, the heading of its parameters, its button.
-KINDS: dict[str, tuple[str, str, str]] = {
-    "pipeline_execution": ("Read, transform, write data", "What to run", "Run pipeline"),
-    "ml_training": ("Make a model version", "What to learn", "Run training"),
-    "ml_inference": ("Apply a model to data", "What to predict", "Run prediction"),
-    "digital_twin_update": ("Bring a twin up to date", "What to update", "Run twin update"),
-}
 _COMMON: dict[str, Any] = {
     "name": {
         "type": "string",
@@ -102,31 +93,47 @@ _COMMON: dict[str, Any] = {
 
 
 def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
-    """The schema of a request of this type. What depends on a choice (hyperparameters) is that of what was chosen."""
-    parameters = PARAMETERS[job_type]
-    if "hyperparameters" in parameters["properties"]:
-        properties = parameters["properties"]
-        asked = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
-        of_algorithm = HYPERPARAMETERS.get(asked, {"type": "object", "properties": {}})
-        parameters = {
-            **parameters,
-            "properties": {
-                **properties,
-                "hyperparameters": {**properties["hyperparameters"], **of_algorithm},
-            },
-        }
-    return {"type": "object", "properties": {"parameters": parameters, **_COMMON}}
+    """Return the schema of a request of this type.
+
+    A field with variants (hyperparameters) has those of the present choice (the algorithm).
+    """
+    parameters = parameter_schema(job_type)
+    properties = {
+        name: {**schema, **_variant(schema, parameters["properties"], texts)}
+        for name, schema in parameters["properties"].items()
+    }
+    return {
+        "type": "object",
+        "properties": {"parameters": {**parameters, "properties": properties}, **_COMMON},
+    }
 
 
-def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
-    """The form without the defaults of hyperparameters of an algorithm that was shown and is not the chosen one any more."""
+def _variant(
+    schema: Mapping[str, Any], properties: Mapping[str, Any], texts: Texts
+) -> Mapping[str, Any]:
+    variants = schema.get("x-variants")
+    if variants is None:
+        return {}
+    selector = schema["x-of"]
+    chosen = texts.get(f"parameters.{selector}") or [properties[selector]["default"]]
+    none: Mapping[str, Any] = {"type": "object", "properties": {}}
+    return variants.get(chosen[-1], none)  # type: ignore[no-any-return]
+
+
+def settled(job_type: str, texts: Texts, shown: str) -> dict[str, list[str]]:
+    """Return the form without the defaults of a variant that is no longer chosen.
+
+    `shown`: the choice for which the form was made, the algorithm of a training.
+    """
     kept = {name: list(values) for name, values in texts.items()}
-    if shown == schemaform.given(texts, "parameters.algorithm"):
-        return kept
-    for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
-        path = f"parameters.hyperparameters.{name}"
-        if path in kept and schemaform.read(schema, kept, path) is LEFT_OUT:
-            del kept[path]
+    for field, schema in parameter_schema(job_type)["properties"].items():
+        variants = schema.get("x-variants")
+        if variants is None or shown == schemaform.given(texts, f"parameters.{schema['x-of']}"):
+            continue
+        for name, part in variants.get(shown, {}).get("properties", {}).items():
+            path = f"parameters.{field}.{name}"
+            if path in kept and schemaform.read(part, kept, path) is LEFT_OUT:
+                del kept[path]
     return kept
 
 
