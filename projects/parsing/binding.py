@@ -15,7 +15,7 @@ from mimir.lib.schemas.pipeline import Step, steps_in_order
 from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
 from mimir.lib.tables import identifier
-from projects.parsing.bindwords import bind_message
+from projects.parsing.bind_errors import bind_message
 
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition

@@ -16,10 +16,10 @@ from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.models import Pipeline, PipelineVersion, Project
-from projects.parsing import definitions
+from projects.parsing import definition_check
 from projects.parsing.slots import Owner
 from projects.pipelines.definition_data import definition_data
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,7 +31,7 @@ _NAMED_MAX = 5
 class PipelineCheck:
     """`faults` forbid saving; `data_faults` are what does not fit the project's data now: a job would fail.
 
-    `steps`: what was checked of each step, and what was not (see `definitions.Checked`). `summary`: the same in a few sentences.
+    `steps`: what was checked of each step, and what was not (see `definition_check.Checked`). `summary`: the same in a few sentences.
     """
 
     faults: list[Fault]
@@ -55,11 +55,11 @@ def pipeline_check(*, project: Project, definition: Any, user: "User | None") ->
     _check_size(definition)
     reads, writes = definition_data(project=project, definition=definition)
     connection_release()
-    checked = definitions.check(
+    checked = definition_check.check(
         definition,
         reads=reads,
         writes=writes,
-        scratch_dir=storage.scratch_dir(),
+        scratch_dir=artifacts.scratch_dir(),
         owner=Owner(str(user.pk) if user else "", str(project.id)),
     )
     faults, data_faults, steps = (
