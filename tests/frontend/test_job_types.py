@@ -34,7 +34,7 @@ class FakeApi:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The cache's clock."""
     clock = [time.monotonic()]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("mimir.frontend.job_types.time.monotonic", lambda: clock[0])
     return clock
 
 

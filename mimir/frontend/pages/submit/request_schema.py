@@ -1,22 +1,22 @@
-"""The request that submits a job, as one schema for each type: what the form of `pages/submit.py` is made of. Pure.
+"""JSON schema of a job request for each type, the source of the submit form. Pure.
 
-The parameters are the schema that the API gives for the type; the fields of all jobs follow them.
+The parameters come from the API (`job_types`); this module adds the fields of all types.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import schemaform, text
+from mimir.frontend import formatting, schemaform
 from mimir.frontend.job_types import parameter_schema
-from mimir.frontend.schemaform import LEFT_OUT, Texts
+from mimir.frontend.schemaform import OMITTED, Texts
 
 PRIORITIES = ("critical", "high", "normal", "low")
 _COMMON: dict[str, Any] = {
     "name": {
         "type": "string",
         "title": "Name",
-        "description": "What the lists show. Without it: what the job does.",
+        "description": "Shown in lists. Empty = a name made from the settings.",
     },
     "resources": {
         "type": "object",
@@ -25,21 +25,21 @@ _COMMON: dict[str, Any] = {
             "cpu": {
                 "type": "string",
                 "title": "CPU",
-                "description": "At most, for example 2 or 500m.",
-                "x-example": "as usual",
+                "description": "Limit, for example 2 or 500m.",
+                "x-example": "default",
             },
             "memory": {
                 "type": "string",
                 "title": "Memory",
-                "description": "At most, for example 4Gi or 512Mi.",
-                "x-example": "as usual",
+                "description": "Limit, for example 4Gi or 512Mi.",
+                "x-example": "default",
             },
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
                 "description": "Whole GPUs.",
                 "x-example": "none",
-                "x-rule": "a whole number of GPUs, or nothing",
+                "x-rule": "a whole number of GPUs, or leave it empty",
             },
         },
     },
@@ -52,7 +52,7 @@ _COMMON: dict[str, Any] = {
     "timeout_seconds": {
         "type": "integer",
         "title": "Time limit",
-        "description": "Of each attempt.",
+        "description": "For each attempt.",
         "x-unit": "seconds",
         "x-rule": "whole seconds, for example 1800 for half an hour",
         "x-advanced": True,
@@ -60,7 +60,7 @@ _COMMON: dict[str, Any] = {
     "max_attempts": {
         "type": "integer",
         "title": "Attempts",
-        "description": "At most; another follows when one fails.",
+        "description": "Maximum, including retries.",
         "x-example": "1",
         "x-rule": "a whole number, for example 3",
         "x-advanced": True,
@@ -68,24 +68,24 @@ _COMMON: dict[str, Any] = {
     "cluster": {
         "type": "string",
         "title": "Cluster",
-        "description": "It waits for this one, however much room others have.",
+        "description": "Runs only on this cluster, and waits for it if necessary.",
         "format": "cluster",
-        "x-none": "any with room",
+        "x-none": "Automatic",
         "x-advanced": True,
     },
     "region": {
         "type": "string",
         "title": "Region",
-        "description": "It runs on a cluster of it.",
+        "description": "Runs only on clusters of this region.",
         "format": "region",
-        "x-none": "anywhere",
+        "x-none": "Automatic",
         "x-advanced": True,
     },
     "labels": {
         "type": "object",
         "title": "Labels",
         "format": "pairs",
-        "description": "key=value, one on a line. Lists can be filtered by them.",
+        "description": "One key=value per line. Job lists can be filtered by label.",
         "x-example": "team=bikes",
         "x-advanced": True,
     },
@@ -93,10 +93,7 @@ _COMMON: dict[str, Any] = {
 
 
 def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
-    """Return the schema of a request of this type.
-
-    A field with variants (hyperparameters) has those of the present choice (the algorithm).
-    """
+    """Schema of a request of this type, with the variants (hyperparameters) of the choice made."""
     parameters = parameter_schema(job_type)
     properties = {
         name: {**schema, **_variant(schema, parameters["properties"], texts)}
@@ -111,20 +108,18 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
 def _variant(
     schema: Mapping[str, Any], properties: Mapping[str, Any], texts: Texts
 ) -> Mapping[str, Any]:
-    variants = schema.get("x-variants")
+    """Schema of the variant that the `x-of` field of the form chooses; empty without variants."""
+    variants: Mapping[str, Any] | None = schema.get("x-variants")
     if variants is None:
         return {}
     selector = schema["x-of"]
     chosen = texts.get(f"parameters.{selector}") or [properties[selector]["default"]]
-    none: Mapping[str, Any] = {"type": "object", "properties": {}}
-    return variants.get(chosen[-1], none)  # type: ignore[no-any-return]
+    variant: Mapping[str, Any] = variants.get(chosen[-1], {"type": "object", "properties": {}})
+    return variant
 
 
 def settled(job_type: str, texts: Texts, shown: str) -> dict[str, list[str]]:
-    """Return the form without the defaults of a variant that is no longer chosen.
-
-    `shown`: the choice for which the form was made, the algorithm of a training.
-    """
+    """Drop defaults of a previously shown variant (algorithm) that is no longer chosen."""
     kept = {name: list(values) for name, values in texts.items()}
     for field, schema in parameter_schema(job_type)["properties"].items():
         variants = schema.get("x-variants")
@@ -132,20 +127,20 @@ def settled(job_type: str, texts: Texts, shown: str) -> dict[str, list[str]]:
             continue
         for name, part in variants.get(shown, {}).get("properties", {}).items():
             path = f"parameters.{field}.{name}"
-            if path in kept and schemaform.read(part, kept, path) is LEFT_OUT:
+            if path in kept and schemaform.read(part, kept, path) is OMITTED:
                 del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
-    """The API's request; what was left empty is left out."""
-    made = schemaform.read(request_schema(job_type, texts), texts)
-    return {"type": job_type, "parameters": {}, **({} if made is LEFT_OUT else made)}
+    """Build the API request; empty fields are omitted."""
+    request = schemaform.read(request_schema(job_type, texts), texts)
+    return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
 def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The form of an earlier job's request."""
-    asked = {
+    """Form values of an earlier job's request."""
+    request = {
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {
@@ -165,24 +160,27 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
     }
     return {
         name: values
-        for name, values in texts_of_request(str(job["type"]), asked).items()
+        for name, values in texts_of_request(str(job["type"]), request).items()
         if values != [""] or name.startswith("parameters.")
     }
 
 
 def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The form of a request, or of a part of one."""
+    """Form values of a request, or of a part of one."""
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
-    asked = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
+    chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
     return schemaform.texts_of(
-        request_schema(job_type, asked),
+        request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )
 
 
 def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]], set[str]]:
-    """The form with a diagnosis' patch of the request applied, and the fields that differ; those named without a value are the reader's."""
+    """Apply a diagnosis' patch and name the fields that differ.
+
+    Resources without a value are marked for the user to fill in.
+    """
     before = {name: list(values) for name, values in texts.items()}
     try:
         patch = json.loads(raw) if raw else {}
@@ -203,10 +201,10 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
 
 
 def curl(address: str, body: Mapping[str, Any]) -> str:
-    """The request for a shell. Characters that would not be seen are written by their number."""
-    words = json.dumps(body, indent=2, ensure_ascii=False)
-    words = words if text.visible(words) == words else json.dumps(body, indent=2)
-    quoted = words.replace("'", "'\\''")
+    """Format the request as a curl command; invisible characters are escaped."""
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    text = text if formatting.visible(text) == text else json.dumps(body, indent=2)
+    quoted = text.replace("'", "'\\''")
     lines = [f"curl -X POST {address}"]
     lines += [
         f'  -H "{header}"'

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import profiles
-from mimir.frontend.pages.datasets import present as columns
+from mimir.frontend.pages.datasets import present
 
 
 def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
-    found = columns.table(
+    found = present.table(
         {
             "columns": [{"name": "c", "type": kind}],
             "rows": [[value] for value in values],
@@ -67,12 +67,12 @@ def _column(**more: Any) -> dict[str, Any]:
 
 def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     head = profiles.head(_column(), 1000)
-    assert (head.bars, head.lines[0], head.told) == (
+    assert (head.bars, head.lines[0], head.description) == (
         [],
-        "all different",
-        "All values are different.",
+        "all distinct",
+        "All values are distinct.",
     )
-    assert profiles.head(_column(missing=10, distinct=990), 1000).lines[0] == "all different"
+    assert profiles.head(_column(missing=10, distinct=990), 1000).lines[0] == "all distinct"
     repeated = [{"value": "a", "count": 500}, {"value": "b", "count": 1}]
     assert profiles.head(_column(top=repeated, distinct=501), 1000).bars
     assert profiles.head(_column(distinct=900), 1000).bars
@@ -83,4 +83,4 @@ def test_a_column_of_identifiers_says_all_different_and_draws_no_bars() -> None:
     [(2.5, "2.5"), (1e15, "1e+15"), (0.0001234567, "0.000123457"), (-2000000.55, "-2000000.5")],
 )
 def test_rounded(value: float, shown: str) -> None:
-    assert text.rounded(value) in (shown, shown.replace("0.5", "0.6"))
+    assert formatting.rounded(value) in (shown, shown.replace("0.5", "0.6"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.system.present import BAR_WIDTH, look
+from mimir.frontend.pages.system.present import BAR_WIDTH, page_context
 
 SYSTEM: dict[str, Any] = {
     "headline": {"level": "ok", "message": "", "remedy": ""},
@@ -68,14 +68,14 @@ CLUSTER = {
 def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(
     memory: float, filled: float, percent: int, tone: str
 ) -> None:
-    bar = look({**SYSTEM, "workers": [{**WORKER, "memory_bytes": memory}], "workers_total": 1})[
-        "workers"
-    ][0]["memory_bar"]
+    bar = page_context(
+        {**SYSTEM, "workers": [{**WORKER, "memory_bytes": memory}], "workers_total": 1}
+    )["workers"][0]["memory_bar"]
     assert (bar["filled"], bar["percent"], bar["tone"]) == (filled, percent, tone)
 
 
 def test_what_is_not_measured_has_no_bar() -> None:
-    worker = look(
+    worker = page_context(
         {
             **SYSTEM,
             "workers": [{**WORKER, "memory_bytes": None, "cpu_millicores": None}],
@@ -83,11 +83,11 @@ def test_what_is_not_measured_has_no_bar() -> None:
         }
     )["workers"][0]
     assert (worker["memory_bar"], worker["cpu"]) == (None, "")
-    assert look(SYSTEM)["storage_bar"] is None
+    assert page_context(SYSTEM)["storage_bar"] is None
 
 
 def test_a_worker_is_named_by_its_job_or_by_what_it_does() -> None:
-    named = look(
+    named = page_context(
         {**SYSTEM, "workers": [WORKER, {**WORKER, "name": "Nightly"}], "workers_total": 30}
     )
     assert [worker["title"] for worker in named["workers"]] == ["Training e31b7c90", "Nightly"]
@@ -96,7 +96,7 @@ def test_a_worker_is_named_by_its_job_or_by_what_it_does() -> None:
 
 @pytest.mark.parametrize(
     ("state", "shape", "word"),
-    [("alive", "succeeded", "well"), ("late", "warn", "late"), ("away", "failed", "away")],
+    [("alive", "succeeded", "healthy"), ("late", "warn", "late"), ("away", "failed", "down")],
 )
 def test_a_part_has_a_shape_and_a_word_for_its_state(state: str, shape: str, word: str) -> None:
     row = {
@@ -107,20 +107,23 @@ def test_a_part_has_a_shape_and_a_word_for_its_state(state: str, shape: str, wor
         "age_seconds": 3.0,
         "state": state,
     }
-    part = look({**SYSTEM, "components": [row]})["parts"][0]
+    part = page_context({**SYSTEM, "components": [row]})["parts"][0]
     assert (part["title"], part["shape"], part["word"]) == ("Dispatcher", shape, word)
 
 
 def test_room_says_what_is_asked_for_of_what_there_is() -> None:
-    rooms = look({**SYSTEM, "capacity": [{**CLUSTER, "jobs": None}, {**CLUSTER, "gpus": 4}]})[
-        "capacity"
-    ]
-    assert [(room["word"], room["used"], room["most"]) for room in rooms[0]["rooms"]] == [
-        ("Jobs", "1", "any number"),
+    clusters = page_context(
+        {**SYSTEM, "capacity": [{**CLUSTER, "jobs": None}, {**CLUSTER, "gpus": 4}]}
+    )["capacity"]
+    assert [
+        (resource["word"], resource["used"], resource["most"])
+        for resource in clusters[0]["capacity_rows"]
+    ] == [
+        ("Jobs", "1", ""),
         ("CPU", "0.5", "8"),
         ("Memory", "1 GiB", "16 GiB"),
     ]
-    assert rooms[1]["rooms"][3]["word"] == "GPUs"
+    assert clusters[1]["capacity_rows"][3]["word"] == "GPUs"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_room_says_what_is_asked_for_of_what_there_is() -> None:
 )
 def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
     row = {"scope": scope, "key": key, "max_jobs": None, "paused": True, "running": 0}
-    assert look({**SYSTEM, "limits": [row]})["limits"][0]["word"] == word
+    assert page_context({**SYSTEM, "limits": [row]})["limits"][0]["word"] == word
 
 
 def test_causes_are_words_and_are_counted_together() -> None:
@@ -142,7 +145,7 @@ def test_causes_are_words_and_are_counted_together() -> None:
         {"reason": "out_of_memory", "count": 3, **rest},
         {"reason": "exit_code", "count": 2, **rest},
     ]
-    shown = look({**SYSTEM, "failures": failures})
+    shown = page_context({**SYSTEM, "failures": failures})
     assert ([row["word"] for row in shown["failures"]], shown["failures_total"]) == (
         ["Out of memory", "Exit code"],
         5,

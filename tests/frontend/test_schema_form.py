@@ -38,8 +38,8 @@ def _fields(
     job_type: str, texts: dict[str, list[str]], offers: Offers = OFFERS, **more: Any
 ) -> dict[str, Field]:
     schema = request_schema.request_schema(job_type, texts)
-    made = schemaform.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
-    return {field.name: field for field in schemaform.names_of(made)}
+    fields = schemaform.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
+    return {field.name: field for field in schemaform.names_of(fields)}
 
 
 MIXED: dict[str, Any] = {
@@ -47,8 +47,8 @@ MIXED: dict[str, Any] = {
     "x-choices": ["sqrt", 0.5],
 }
 READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
-    "nothing": ({"type": "string"}, {}, schemaform.LEFT_OUT),
-    "an empty text": ({"type": "string"}, {"p": ["  "]}, schemaform.LEFT_OUT),
+    "nothing": ({"type": "string"}, {}, schemaform.OMITTED),
+    "an empty text": ({"type": "string"}, {"p": ["  "]}, schemaform.OMITTED),
     "a text": ({"type": "string"}, {"p": [" it "]}, "it"),
     "a column's name with its spaces": (
         {"type": "string", "format": "column"},
@@ -62,11 +62,11 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "a number without a point": ({"type": "number"}, {"p": ["1"]}, 1.0),
     "no number": ({"type": "number"}, {"p": ["0,5"]}, "0,5"),
     "infinity is no number": ({"type": "number"}, {"p": ["inf"]}, "inf"),
-    "the default": ({"type": "integer", "default": 7}, {"p": ["7"]}, schemaform.LEFT_OUT),
+    "the default": ({"type": "integer", "default": 7}, {"p": ["7"]}, schemaform.OMITTED),
     "the default, written in another way": (
         {"type": "number", "default": 1.0},
         {"p": ["1"]},
-        schemaform.LEFT_OUT,
+        schemaform.OMITTED,
     ),
     "null where the default is another": (
         {"type": ["integer", "null"], "default": 31},
@@ -76,7 +76,7 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "null where it is the default": (
         {"type": ["integer", "null"], "default": None},
         {"p": [""]},
-        schemaform.LEFT_OUT,
+        schemaform.OMITTED,
     ),
     "a tick": ({"type": "boolean", "default": False}, {"p": ["false", "true"]}, True),
     "no tick": ({"type": "boolean", "default": True}, {"p": ["false"]}, False),
@@ -201,32 +201,32 @@ def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 def test_any_hyperparameters_come_back_or_are_the_defaults(data: st.DataObject) -> None:
     algorithm = data.draw(st.sampled_from(list(HYPERPARAMETERS)))
     properties = HYPERPARAMETERS[algorithm]["properties"]
-    asked = {name: data.draw(_value(schema)) for name, schema in properties.items()}
+    given = {name: data.draw(_value(schema)) for name, schema in properties.items()}
     parameters = {
         "dataset": "d",
         "target": "t",
         "model": "m",
         "algorithm": algorithm,
-        "hyperparameters": asked,
+        "hyperparameters": given,
     }
     texts = request_schema.texts_of_request("ml_training", {"parameters": parameters})
     read = request_schema.body_of("ml_training", texts)["parameters"]
     assert check_parameters("ml_training", read) == []
     defaults = {name: schema["default"] for name, schema in properties.items()}
-    assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **asked}
+    assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **given}
 
 
 @pytest.mark.parametrize("job_type", job_type_names())
 def test_every_parameter_has_a_field_with_a_label(job_type: str) -> None:
-    made = _fields(job_type, {})
+    fields = _fields(job_type, {})
     for name in SPECS[job_type].parameters["properties"]:
-        field = made[f"parameters.{name}"]
+        field = fields[f"parameters.{name}"]
         assert field.title
         assert field.required == (name in SPECS[job_type].parameters["required"])
 
 
 def test_the_fields_of_a_training() -> None:
-    made = _fields(
+    fields = _fields(
         "ml_training",
         {
             "parameters.target": ["rides"],
@@ -236,7 +236,7 @@ def test_the_fields_of_a_training() -> None:
     )
     kinds = {
         name.removeprefix("parameters."): field.kind
-        for name, field in made.items()
+        for name, field in fields.items()
         if name.startswith("parameters.")
     }
     assert kinds == {
@@ -259,24 +259,24 @@ def test_the_fields_of_a_training() -> None:
         "test_size": Kind.TEXT,
         "seed": Kind.TEXT,
     }
-    assert made["parameters.version"].placeholder == "the newest, now 3"
-    assert (made["parameters.test_size"].value, made["parameters.test_size"].mode) == (
+    assert fields["parameters.version"].placeholder == "the newest, now 3"
+    assert (fields["parameters.test_size"].value, fields["parameters.test_size"].mode) == (
         "0.25",
         "decimal",
     )
     assert (
-        made["parameters.seed"].value,
-        made["parameters.seed"].mode,
-        made["parameters.seed"].advanced,
+        fields["parameters.seed"].value,
+        fields["parameters.seed"].mode,
+        fields["parameters.seed"].advanced,
     ) == ("42", "numeric", True)
-    assert made["parameters.hyperparameters.n_estimators"].value == "100"
-    assert [one.value for one in made["parameters.task"].choices if one.chosen] == [""]
-    assert {one.value: one.off for one in made["parameters.features"].choices} == {
+    assert fields["parameters.hyperparameters.n_estimators"].value == "100"
+    assert [one.value for one in fields["parameters.task"].choices if one.chosen] == [""]
+    assert {one.value: one.off for one in fields["parameters.features"].choices} == {
         "rides": "is the target",
         "hour": "",
         "photo": "is of a type that no model can use",
     }
-    assert [name for name, field in made.items() if field.leads] == [
+    assert [name for name, field in fields.items() if field.leads] == [
         "parameters.dataset",
         "parameters.target",
         "parameters.algorithm",
@@ -304,9 +304,9 @@ def test_what_was_given_and_is_not_on_offer_stays_chosen() -> None:
         "parameters.features": ["hour", "lost"],
         "parameters.properties.wheels": ["hour"],
     }
-    made = _fields("ml_training", texts)
-    assert [one.value for one in made["parameters.dataset"].choices if one.chosen] == ["gone"]
-    assert [one.value for one in made["parameters.features"].choices if one.chosen] == [
+    fields = _fields("ml_training", texts)
+    assert [one.value for one in fields["parameters.dataset"].choices if one.chosen] == ["gone"]
+    assert [one.value for one in fields["parameters.features"].choices if one.chosen] == [
         "hour",
         "lost",
     ]
@@ -322,10 +322,13 @@ def test_where_nothing_is_known_names_are_typed_and_where_nothing_is_there_the_f
     None
 ):
     unknown = Offers({}, {}, columns=None, types=None, properties=None)
-    made = _fields("ml_training", {"parameters.features": ["a", "b"]}, unknown)
-    assert made["parameters.dataset"].kind is Kind.TEXT
-    assert made["parameters.target"].kind is Kind.TEXT
-    assert (made["parameters.features.lines"].kind, made["parameters.features.lines"].value) == (
+    fields = _fields("ml_training", {"parameters.features": ["a", "b"]}, unknown)
+    assert fields["parameters.dataset"].kind is Kind.TEXT
+    assert fields["parameters.target"].kind is Kind.TEXT
+    assert (
+        fields["parameters.features.lines"].kind,
+        fields["parameters.features.lines"].value,
+    ) == (
         Kind.AREA,
         "a\nb",
     )
@@ -333,7 +336,7 @@ def test_where_nothing_is_known_names_are_typed_and_where_nothing_is_there_the_f
     assert _fields("ml_inference", {})["parameters.dataset"].lacks == ""
     early = Offers({}, {}, columns=(), types=(), properties=())
     assert [
-        one.words for one in _fields("ml_training", {}, early)["parameters.target"].choices
+        one.label for one in _fields("ml_training", {}, early)["parameters.target"].choices
     ] == ["Choose the dataset first"]
 
 
@@ -384,19 +387,19 @@ def test_a_fold_says_what_it_hides() -> None:
         "parameters.hyperparameters.n_estimators": ["800"],
         "timeout_seconds": ["60"],
     }
-    made = _fields(
+    fields = _fields(
         "ml_training", texts, errors={"parameters.hyperparameters.max_depth": "Too deep."}
     )
-    folded = [made[f"parameters.{name}"] for name in ("hyperparameters", "test_size", "seed")]
+    folded = [fields[f"parameters.{name}"] for name in ("hyperparameters", "test_size", "seed")]
     assert (
         schemaform.summary(folded)
         == "Hyperparameters, held-out part, seed: n_estimators 800, 0.25, 0"
     )
     assert [field.opened for field in folded] == [True, False, False]
-    common = [made[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
+    common = [fields[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
     assert (
         schemaform.summary(common)
-        == "Priority, time limit, attempts, labels: as usual, 60 seconds, as usual, none"
+        == "Priority, time limit, attempts, labels: default, 60 seconds, default, none"
     )
 
 
@@ -477,15 +480,15 @@ def test_a_number_with_a_decimal_comma_is_refused_with_the_point_to_use(typed: s
 
 
 def test_the_automatic_choice_is_called_so_and_a_default_is_shown() -> None:
-    made = _fields("ml_training", {"parameters.algorithm": ["random_forest"]})
+    fields = _fields("ml_training", {"parameters.algorithm": ["random_forest"]})
     chosen = {
-        name: next(one.words for one in made[f"parameters.{name}"].choices if one.chosen)
+        name: next(one.label for one in fields[f"parameters.{name}"].choices if one.chosen)
         for name in ("task", "rare_classes", "split")
     }
     assert chosen == {"task": "Automatic", "rare_classes": "Automatic", "split": "random"}
-    split = made["parameters.hyperparameters.max_features"]
+    split = fields["parameters.hyperparameters.max_features"]
     assert (
-        next(one.words for one in split.choices if one.chosen)
+        next(one.label for one in split.choices if one.chosen)
         == "Automatic: sqrt for classification, all for regression"
     )
 

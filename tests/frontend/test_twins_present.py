@@ -174,7 +174,7 @@ def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "counts", "word", "told"),
+    ("kind", "counts", "word", "text"),
     [
         ("update", (2, 0, 1), "Update", "2 new, 1 removed"),
         ("edit", (0, 1, 0), "Edit by ines", "1 changed"),
@@ -183,7 +183,7 @@ def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
     ],
 )
 def test_a_revision_says_what_made_it_and_what_it_touched(
-    kind: str, counts: tuple[int, int, int], word: str, told: str
+    kind: str, counts: tuple[int, int, int], word: str, text: str
 ) -> None:
     row = {
         "number": 9,
@@ -192,7 +192,7 @@ def test_a_revision_says_what_made_it_and_what_it_touched(
         **_source(9, kind, by="ines"),
     }
     shown = revision_row(row, "demo")
-    assert (shown["word"], shown["counts"]) == (word, told)
+    assert (shown["word"], shown["counts"]) == (word, text)
 
 
 def test_a_diff_tells_old_and_new_with_the_type_of_the_property() -> None:
@@ -223,13 +223,13 @@ def test_revisions_of_an_entity_hold_the_value_before() -> None:
         _change(3, "open", False, "overlay", kind="edit", by="ines"),
         _change(1, "temperature", 9.0),
     ]
-    told = touched(history, [], complete=True)
+    text = touched(history, [], complete=True)
     assert [
         (
             one["number"],
             [(f["title"], f["old"]["text"], f["new"]["text"], f["edit"]) for f in one["fields"]],
         )
-        for one in told
+        for one in text
     ] == [
         (4, [("open", "no", "", True)]),
         (3, [("temperature", "9", "11.5", False), ("open", "", "no", True)]),
@@ -239,8 +239,8 @@ def test_revisions_of_an_entity_hold_the_value_before() -> None:
 
 def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
     history = [_change(8, "temperature", 3.0), _change(7, "temperature", 2.0)]
-    told = touched(history, [], complete=False)
-    assert [one["fields"][0]["known"] for one in told] == [True, False]
+    text = touched(history, [], complete=False)
+    assert [one["fields"][0]["known"] for one in text] == [True, False]
     assert [one["fields"][0]["known"] for one in touched(history, [], complete=True)] == [
         True,
         True,
@@ -248,7 +248,7 @@ def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "given"),
+    ("text", "kind", "given"),
     [
         ("12", "number", 12),
         ("12.5", "number", 12.5),
@@ -264,10 +264,10 @@ def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
     ],
 )
 def test_what_was_typed_becomes_a_value_of_its_type_or_stays_for_the_api_to_refuse(
-    words: str, kind: str, given: Any
+    text: str, kind: str, given: Any
 ) -> None:
-    made = _given(words, kind)
-    assert (made, type(made)) == (given, type(given))
+    columns = _given(text, kind)
+    assert (columns, type(columns)) == (given, type(given))
 
 
 @pytest.mark.parametrize("value", [12, 12.5, -0.1, True, False, "Oslo", "2026-03-31"])
@@ -277,7 +277,7 @@ def test_an_edit_that_is_not_touched_is_read_back_as_it_was(value: Any) -> None:
 
 
 def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
-    made = [
+    columns = [
         {"name": "day", "type": "DATE"},
         {"name": "station_id", "type": "BIGINT"},
         {"name": "wind speed", "type": "DOUBLE"},
@@ -286,7 +286,7 @@ def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
         {"name": "at", "type": "TIMESTAMP WITH TIME ZONE"},
         {"name": "word", "type": "VARCHAR"},
     ]
-    definition = example("2026-readings.v2", made)
+    definition = example("2026-readings.v2", columns)
     assert check_twin_definition(definition) == []
     kind = definition["types"][0]
     assert (kind["name"], kind["key"]["name"]) == ("t_2026_readings_v2", "station_id")
@@ -301,9 +301,9 @@ def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
 
 @pytest.mark.parametrize("dataset", ["", "---", "9", "a" * 200, "ünïcode"])
 def test_the_example_of_any_dataset_can_be_used(dataset: str) -> None:
-    for made in (
+    for listed in (
         [],
         [{"name": "n", "type": "HUGEINT"}],
         [{"name": "with space", "type": "VARCHAR"}],
     ):
-        assert check_twin_definition(example(dataset, made)) == []
+        assert check_twin_definition(example(dataset, listed)) == []

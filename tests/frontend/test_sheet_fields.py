@@ -87,8 +87,8 @@ def test_what_the_options_say_is_shown_also_where_nothing_can_be_read() -> None:
          "3 Jan 2025, 07:00 to 09:30"),
         ({"type": "TIME", "missing": 0, "distinct": 9, "min": "07:00:00", "max": "09:30:00"}, "07:00:00 to 09:30:00"),
         ({"type": "DATE", "missing": 0, "distinct": 2, "min": "-infinity", "max": "2025-01-03"}, "-infinity to 3 Jan 2025"),
-        ({"type": "VARCHAR", "missing": 0, "distinct": 1000}, "all different"),
-        ({"type": "VARCHAR", "missing": 970, "distinct": 2}, "2 different · 97 % missing"),
+        ({"type": "VARCHAR", "missing": 0, "distinct": 1000}, "all distinct"),
+        ({"type": "VARCHAR", "missing": 970, "distinct": 2}, "2 distinct · 97 % missing"),
         ({"type": "VARCHAR", "missing": 999, "distinct": 1}, "one value · 99 % missing"),
         ({"type": "INTEGER[]", "missing": 0}, ""),
         ({"type": "VARCHAR", "missing": 1000, "distinct": 0}, ""),
@@ -102,5 +102,5 @@ def test_facts_are_one_short_line(column: dict[str, Any], line: str) -> None:
 def test_few_missing_values_are_counted() -> None:
     assert (
         fact_line({"type": "VARCHAR", "missing": 3, "distinct": 2}, 48_213)
-        == "2 different · 3 missing"
+        == "2 distinct · 3 missing"
     )

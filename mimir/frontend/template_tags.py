@@ -1,4 +1,4 @@
-"""Template tags and filters of every page; `mimir.settings.frontend` makes them known to all templates."""
+"""Template tags and filters; `mimir.settings.frontend` makes them available in every template."""
 
 import datetime as dt
 import json
@@ -9,12 +9,12 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.lib.clock import utc_now
 
 register = Library()
 
-WORDS = {
+STATUS_LABELS = {
     "queued": "Waiting",
     "launching": "Starting",
     "running": "Running",
@@ -28,7 +28,7 @@ WORDS = {
 
 FORMATS = {
     "csv": "CSV",
-    "jsonl": "JSON lines",
+    "jsonl": "JSON Lines",
     "parquet": "Parquet",
     "json": "JSON",
     "arrow": "Arrow",
@@ -38,7 +38,7 @@ FORMATS = {
 
 @register.simple_tag
 def icon(name: str, kind: str = "") -> SafeString:
-    """An icon of the sprite. It is hidden from readers: a word stands beside it, or its button has a name."""
+    """Render an icon of the sprite, hidden from screen readers: a label must stand beside it."""
     return format_html(
         '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>',
         kind,
@@ -49,7 +49,7 @@ def icon(name: str, kind: str = "") -> SafeString:
 
 @register.simple_tag
 def node_icon(name: str) -> SafeString:
-    """An icon inside a drawing: its place and size are attributes there."""
+    """Render an icon inside an SVG drawing, with its position as attributes."""
     return format_html(
         '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>',
         static("img/icons.svg"),
@@ -59,35 +59,44 @@ def node_icon(name: str) -> SafeString:
 
 @register.simple_tag
 def status(value: str, kind: str = "pill", word: str = "", shape: str = "") -> SafeString:
-    """A status three ways: shape, word and colour. `shape` is another status's look, as a job that tries again has it."""
+    """Render a status as icon, label and colour.
+
+    `shape` is the status whose icon and colour are used, such as `retrying` for a queued job.
+    """
     return format_html(
         '<span class="st st-{} {}" data-status="{}">{}<span>{}</span></span>',
         shape or value,
         kind,
         value,
         icon(shape or value),
-        word or WORDS.get(value, value),
+        word or STATUS_LABELS.get(value, value),
     )
 
 
 @register.filter
 def when(value: object) -> SafeString:
-    """How long ago, with the exact time on hover. The script keeps it true and turns the title to the reader's time zone."""
-    at = text.parsed(value)
+    """Render a relative time with the exact time on hover.
+
+    `static/js/time.js` updates it and shows the reader's time zone.
+    """
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     return format_html(
         '<time datetime="{}" data-rel title="{}">{}</time>',
         at.isoformat(),
         _exact(at),
-        text.ago(at, utc_now()),
+        formatting.ago(at, utc_now()),
     )
 
 
 @register.filter
 def clock(value: object) -> SafeString:
-    """The time of day with milliseconds; the script turns it to the reader's time zone."""
-    at = text.parsed(value)
+    """Render the time of day with milliseconds.
+
+    The script converts it to the reader's time zone.
+    """
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     shown = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
@@ -98,8 +107,8 @@ def clock(value: object) -> SafeString:
 
 @register.filter
 def clock_seconds(value: object) -> SafeString:
-    """The time of day without parts of a second."""
-    at = text.parsed(value)
+    """Render the time of day without milliseconds."""
+    at = formatting.parsed(value)
     if at is None:
         return SafeString("")
     return format_html(
@@ -116,66 +125,66 @@ def _exact(at: dt.datetime) -> str:
 
 @register.filter
 def size(value: object) -> str:
-    """Bytes."""
-    return text.size(value)
+    """Format bytes."""
+    return formatting.size(value)
 
 
 @register.filter
 def memory(value: object) -> str:
-    """Bytes of memory."""
-    return text.memory(value)
+    """Format bytes of memory."""
+    return formatting.memory(value)
 
 
 @register.filter
 def limit(value: object) -> str:
-    """A Kubernetes quantity of memory."""
-    return text.limit(value)
+    """Format a Kubernetes memory quantity."""
+    return formatting.limit(value)
 
 
 @register.filter
 def file_format(value: object) -> str:
-    """What a dataset is stored as."""
+    """Label of a storage format."""
     return FORMATS.get(str(value), str(value))
 
 
 @register.filter
 def span(value: object) -> str:
-    """Seconds."""
-    return text.span(value)
+    """Format a duration in seconds."""
+    return formatting.span(value)
 
 
 @register.filter
 def number(value: object) -> str:
-    """A count."""
-    return text.number(value)
+    """Format a count."""
+    return formatting.number(value)
 
 
 @register.filter
 def visible(value: object) -> str:
-    """Foreign text."""
-    return text.visible(value)
+    """Make invisible characters of user-supplied text visible."""
+    return formatting.visible(value)
 
 
 @register.filter
 def short(value: object) -> str:
-    """The end of an id."""
-    return text.short_id(value)
+    """Last characters of an ID."""
+    return formatting.short_id(value)
 
 
 @register.filter
 def ordinal(value: int) -> str:
-    """1st, 2nd."""
-    return text.ordinal(value)
+    """Format an ordinal: 1st, 2nd."""
+    return formatting.ordinal(value)
 
 
 @register.filter
 def pretty(value: Any) -> str:
     """JSON over several lines."""
-    return text.visible(json.dumps(value, indent=2, ensure_ascii=False))
+    return formatting.visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @register.filter
-def plural(value: object, words: str) -> str:
-    """`3|plural:"row,rows"`: the number with its noun."""
-    one, _, many = words.partition(",")
-    return f"{text.number(value)} {one if value == 1 else many}"
+def plural(value: object, nouns: str) -> str:
+    """Format a count with its noun: `3|plural:"row,rows"`."""
+    one, _, many = nouns.partition(",")
+    return f"{formatting.number(value)} {one if value == 1 else many}"

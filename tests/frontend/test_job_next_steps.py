@@ -3,7 +3,7 @@
 from typing import Any
 
 from mimir.frontend.pages.job.views import _diagnosis
-from mimir.frontend.pages.jobs.present import why
+from mimir.frontend.pages.jobs.present import reason_text
 
 
 def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
@@ -56,5 +56,5 @@ def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None
         "message": "s",
         "progress": {"fraction": 0.5, "message": "Training"},
     }
-    assert why(job) == "s"
-    assert why({**job, "diagnosis": None, "message": ""}) == "Training"
+    assert reason_text(job) == "s"
+    assert reason_text({**job, "diagnosis": None, "message": ""}) == "Training"

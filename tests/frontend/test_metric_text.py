@@ -36,13 +36,13 @@ BASELINES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "baseline", "told", "tone"), BASELINES)
+@pytest.mark.parametrize(("name", "value", "baseline", "text", "tone"), BASELINES)
 def test_a_metric_against_the_baseline(
-    name: str, value: float, baseline: float, told: str, tone: str
+    name: str, value: float, baseline: float, text: str, tone: str
 ) -> None:
-    said = against_baseline(name, value, baseline)
-    assert said
-    assert (said.text, said.tone) == (told, tone)
+    verdict_found = against_baseline(name, value, baseline)
+    assert verdict_found
+    assert (verdict_found.text, verdict_found.tone) == (text, tone)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_nothing_is_said_where_nothing_can_be_said(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "before", "told"),
+    ("name", "value", "before", "text"),
     [
         ("root_mean_squared_error", 412.0, 447.0, "−35 better"),
         ("root_mean_squared_error", 477.0, 468.0, "+9 worse"),
@@ -72,11 +72,11 @@ def test_nothing_is_said_where_nothing_can_be_said(
     ],
 )
 def test_a_metric_against_the_version_before(
-    name: str, value: float, before: float, told: str
+    name: str, value: float, before: float, text: str
 ) -> None:
-    said = against_version(name, value, before)
-    assert said
-    assert said.text == told
+    verdict_found = against_version(name, value, before)
+    assert verdict_found
+    assert verdict_found.text == text
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_version_says_how_it_stands_to_the_baseline_and_to_the_one_before() ->
         ("Mean absolute error", "298", "871", "323"),
     ]
     assert [row["change"].text for row in rows] == ["−35 better", "+0.025 better", "−25.3 better"]
-    said = verdict(two)
-    assert said
-    assert said.text == "63 % better than the baseline"
+    verdict_found = verdict(two)
+    assert verdict_found
+    assert verdict_found.text == "63 % better than the baseline"
 
 
 def test_a_model_without_a_metric_we_know_still_has_its_row() -> None:
@@ -158,7 +158,7 @@ def test_curves_are_compared_class_by_class() -> None:
     plots = compared_plots(classification(1), classification(2), "rain")
     assert (plots["class"], [curve["title"] for curve in plots["curves"]]) == (
         "rain",
-        ["ROC", "Precision and recall", "Calibration"],
+        ["ROC", "Precision-recall", "Calibration"],
     )
     assert [one.text for one in plots["curves"][0]["chart"].labels] == ["version 1", "version 2"]
     assert (
@@ -171,6 +171,6 @@ def test_curves_are_compared_class_by_class() -> None:
 def test_training_facts_leave_out_what_is_not_known() -> None:
     assert training_facts({}) == []
     facts = dict(training_facts(classification(1)["training"]))
-    assert facts["Rows"] == "1,095 to learn from, 366 held out, 25\u00a0%"
+    assert facts["Rows"] == "1,095 for training, 366 held out, 25\u00a0%"
     assert facts["Split"] == "random, stratified"
     assert "Left out" not in facts

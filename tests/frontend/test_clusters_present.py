@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.clusters.present import FIELDS, body_of, form_of, look
+from mimir.frontend.pages.clusters.present import FIELDS, body_of, cluster_row, form_of
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import offers_of, with_places
 
@@ -54,33 +54,33 @@ def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "typed", "told"),
+    ("name", "typed", "message"),
     [
-        ("jobs", "many", "Give a whole number"),
-        ("gpu", "1.5", "Give a whole number"),
-        ("away_grace_seconds", "10 min", "Give a whole number, for example 600."),
-        ("node_selector", "pool", "pool is no label=value."),
-        ("tolerations", "[", "[ is no JSON object"),
-        ("gpu_tolerations", "[" * 5000, "is no JSON object"),
+        ("jobs", "many", "Enter a whole number"),
+        ("gpu", "1.5", "Enter a whole number"),
+        ("away_grace_seconds", "10 min", "Enter a whole number, for example 600."),
+        ("node_selector", "pool", "pool is not label=value."),
+        ("tolerations", "[", "[ is not a JSON object"),
+        ("gpu_tolerations", "[" * 5000, "is not a JSON object"),
     ],
 )
-def test_what_cannot_be_read_is_told_at_its_field(name: str, typed: str, told: str) -> None:
+def test_what_cannot_be_read_is_told_at_its_field(name: str, typed: str, message: str) -> None:
     form = form_of(ROW)
     form.values[name] = typed
     body_of(form, kubernetes=True)
-    assert told in form.errors[name]
+    assert message in form.errors[name]
 
 
 def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
-    rooms = {room["word"]: room for room in look(ROW)["rooms"]}
-    assert [(word, room["used"], room["most"]) for word, room in rooms.items()] == [
+    resources = {resource["word"]: resource for resource in cluster_row(ROW)["capacity_rows"]}
+    assert [(word, resource["used"], resource["most"]) for word, resource in resources.items()] == [
         ("Jobs", "3", "100"),
         ("CPU", "0.5", "64"),
         ("Memory", "90 GiB", ""),
     ]
-    assert (rooms["Jobs"]["bar"]["percent"], rooms["Memory"]["bar"]) == (3, None)
-    away = look({**ROW, "health": {**ROW["health"], "state": "unreachable"}})
-    assert (away["shape"], away["word"]) == ("failed", "does not answer")
+    assert (resources["Jobs"]["bar"]["percent"], resources["Memory"]["bar"]) == (3, None)
+    away = cluster_row({**ROW, "health": {**ROW["health"], "state": "unreachable"}})
+    assert (away["shape"], away["word"]) == ("failed", "unreachable")
 
 
 def _places(*rows: tuple[str, str, bool]) -> dict[str, Any]:
@@ -114,9 +114,9 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
     names = offers_of(
         "pipeline_execution", {}, _places(("local", "", True), ("eu-1", "eu", False))
     ).names
-    assert [choice.words for choice in names["cluster"]] == [
+    assert [choice.label for choice in names["cluster"]] == [
         "local",
-        "eu-1 (eu, switched off: it would wait)",
+        "eu-1 (eu, switched off: the job would wait)",
     ]
     assert [choice.value for choice in names["region"]] == ["eu"]
 

@@ -1,4 +1,4 @@
-"""Numbers, sizes, times and foreign text as people read them. Pure."""
+"""Format numbers, sizes, times and user-supplied text for people. Pure."""
 
 import datetime as dt
 import re
@@ -18,7 +18,7 @@ _KUBERNETES = {
     "T": 10**12,
     "": 1,
 }
-# Directional and invisible characters change what a reader believes to see; they are shown by their number instead.
+# These characters can make text look like other text (spoofing). They are shown by code point.
 _HIDDEN = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -26,7 +26,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def parsed(value: object) -> dt.datetime | None:
-    """A time of the API, or None for anything that is not one."""
+    """Parse a time of the API; None for anything else."""
     if not isinstance(value, str):
         return value if isinstance(value, dt.datetime) else None
     try:
@@ -36,13 +36,13 @@ def parsed(value: object) -> dt.datetime | None:
 
 
 def seconds_between(start: object, end: object) -> float | None:
-    """Seconds from one time of the API to another, not below 0; None when one is missing."""
+    """Seconds between two times of the API, at least 0; None if one is missing."""
     first, last = parsed(start), parsed(end)
     return max((last - first).total_seconds(), 0.0) if first and last else None
 
 
 def number(value: object) -> str:
-    """1,461; 4.8 M from ten million on."""
+    """Format a count: 1,461, or 14.8 M from ten million."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     if abs(value) >= 10_000_000:
@@ -51,14 +51,14 @@ def number(value: object) -> str:
 
 
 def rounded(value: float) -> str:
-    """A number with the digits that people read: six significant ones, or one decimal from a million on."""
+    """Format a value with six significant digits, or one decimal from a million."""
     if value.is_integer() and abs(value) < 1e15:
         return f"{value:.0f}"
     return f"{value:.1f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def size(value: object) -> str:
-    """Bytes in powers of 1000: 84.3 KB."""
+    """Format bytes in powers of 1000: 84.3 KB."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     amount = float(value)
@@ -72,7 +72,7 @@ def size(value: object) -> str:
 
 
 def memory(value: object) -> str:
-    """Memory in the units its limits are given in: 84.3 MiB, 4 GiB."""
+    """Format memory in binary units, as its limits are written: 84.3 MiB, 4 GiB."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     amount = float(value)
@@ -86,7 +86,7 @@ def memory(value: object) -> str:
 
 
 def limit(value: object) -> str:
-    """A Kubernetes quantity of memory as people read it: 4Gi is 4 GiB, 2G is 2 GB."""
+    """Format a Kubernetes memory quantity: 4Gi is 4 GiB, 2G is 2 GB."""
     size_bytes = quantity(value)
     if size_bytes is None:
         return str(value)
@@ -94,7 +94,7 @@ def limit(value: object) -> str:
 
 
 def span(value: object) -> str:
-    """A duration in seconds: 38 ms, 4.2 s, 1 min 06 s, 2 h 05 min, 3 days."""
+    """Format a duration in seconds: 38 ms, 4.2 s, 1 min 06 s, 2 h 05 min, 3 days."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     if value < 0.9995:
@@ -113,7 +113,7 @@ def span(value: object) -> str:
 
 
 def about(value: object) -> str:
-    """An estimate in seconds, no more exact than it is."""
+    """Format an estimate in seconds with no more precision than it has."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     if value < 60:
@@ -124,14 +124,17 @@ def about(value: object) -> str:
 
 
 def ago(at: dt.datetime, now: dt.datetime) -> str:
-    """14 min ago, in 3 h; from a week on the date. The page's script says the same words as time passes (time.js)."""
+    """Format a time relative to `now`: 14 min ago, in 3 h; a date from 7 days on.
+
+    `static/js/time.js` formats the same way as time passes.
+    """
     gone = (now - at).total_seconds()
     if abs(gone) >= 7 * 86400:
         return f"{at.day} {at:%b}" + (f" {at.year}" if at.year != now.year else "")
-    words = _distance(abs(gone))
-    if words == "now":
-        return words
-    return f"{words} ago" if gone > 0 else f"in {words}"
+    distance = _distance(abs(gone))
+    if distance == "now":
+        return distance
+    return f"{distance} ago" if gone > 0 else f"in {distance}"
 
 
 def _distance(seconds: float) -> str:
@@ -148,13 +151,13 @@ def _distance(seconds: float) -> str:
 
 
 def quantity(value: object) -> int | None:
-    """Bytes of a Kubernetes quantity such as 4Gi; None for what is not one."""
+    """Bytes of a Kubernetes quantity such as 4Gi; None if it is not one."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]i|[kMGT]?)", str(value))
     return round(float(found[1]) * _KUBERNETES[found[2]]) if found else None
 
 
 def visible(value: object) -> str:
-    """Foreign text whose control, directional and invisible characters can be seen. Line ends and tabs stay."""
+    """Make control, directional and invisible characters visible. Line ends and tabs stay."""
     text = value if isinstance(value, str) else str(value)
     text = _CONTROL.sub(lambda found: _control(ord(found[0])), text)
     return _HIDDEN.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text)
@@ -167,11 +170,11 @@ def _control(code: int) -> str:
 
 
 def short_id(value: object) -> str:
-    """The end of an id: ids that begin with a time share their first characters."""
+    """Last 8 characters of an ID. Time-ordered IDs share their first ones."""
     return str(value)[-8:]
 
 
 def ordinal(value: int) -> str:
-    """1st, 2nd, 3rd, 11th."""
+    """Format an ordinal: 1st, 2nd, 3rd, 11th."""
     suffix = "th" if 10 <= value % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
     return f"{value:,}{suffix}"

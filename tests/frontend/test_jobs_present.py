@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.job.history import attempts, grouped, history, rules
-from mimir.frontend.pages.jobs.present import status_shape, status_word, why
+from mimir.frontend.pages.jobs.present import reason_text, status_shape, status_word
 
 JOB: dict[str, Any] = {
     "status": "queued",
@@ -42,14 +42,16 @@ def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> N
 
 
 def test_a_success_says_how_many_tries_it_took() -> None:
-    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded, after 2 tries"
+    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
 
 
 def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
     ended = {**JOB, "status": "cancelled", "message": "Cancelled by ada."}
-    assert why(ended) == "Cancelled by ada before it started. Nothing was written."
+    assert reason_text(ended) == "Cancelled by ada before it started. Nothing was written."
     times = {"started_at": "2026-11-25T07:18:00Z", "finished_at": "2026-11-25T07:19:12Z"}
-    assert why({**ended, **times}) == "Cancelled by ada after 1 min 12 s. Nothing was written."
+    assert (
+        reason_text({**ended, **times}) == "Cancelled by ada after 1 min 12 s. Nothing was written."
+    )
 
 
 def test_a_pause_before_the_next_try_says_once_how_long() -> None:
@@ -58,26 +60,26 @@ def test_a_pause_before_the_next_try_says_once_how_long() -> None:
         "blocked_by": "back_off",
         "estimate_seconds": 2940,
     }
-    assert why({**JOB, "waiting": waiting}) == "Retries in 49 min."
+    assert reason_text({**JOB, "waiting": waiting}) == "Retries in 49 min."
     waiting |= {"detail": "2nd in the queue.", "blocked_by": "capacity"}
-    assert why({**JOB, "waiting": waiting}) == "2nd in the queue. In about 49 min."
+    assert reason_text({**JOB, "waiting": waiting}) == "2nd in the queue. In about 49 min."
 
 
 def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
     away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
     for status in ("launching", "running", "cancelling"):
-        assert why({**JOB, "status": status, "away": away}) == away["detail"]
-    assert why(
+        assert reason_text({**JOB, "status": status, "away": away}) == away["detail"]
+    assert reason_text(
         {**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}
     ).startswith("Cancelled by ada")
 
 
 def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
-    seen, unseen = history(events)["rows"]
-    assert (seen["label"], seen["detail"]) == ("Worker gone, its room is free", "")
+    row, unseen = history(events)["rows"]
+    assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
     assert (unseen["label"], unseen["detail"]) == (
-        "Worker counts as gone, its room is free",
+        "Worker considered lost, its capacity is free",
         "eu does not answer",
     )
 
@@ -89,13 +91,13 @@ def test_the_end_of_a_step_tells_of_its_start_too() -> None:
         _event(3, "step.succeeded", step="trips", rows=140, seconds=1.0),
         _event(4, "step.started", step="daily", index=1, count=2),
     ]
-    told = history(events, "ada")
-    assert [(row["label"], row["detail"]) for row in told["rows"]] == [
+    shown = history(events, "ada")
+    assert [(row["label"], row["detail"]) for row in shown["rows"]] == [
         ("Submitted", "by ada"),
         ("Step trips done", "1 of 2, 140 rows, took 1.0 s"),
         ("Step daily started", "2 of 2"),
     ]
-    assert told["quiet"] == 1
+    assert shown["quiet"] == 1
 
 
 def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
@@ -123,7 +125,7 @@ def test_failing_rules_come_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantity", "told"),
+    ("quantity", "shown"),
     [
         ("4Gi", "4 GiB"),
         ("512Mi", "512 MiB"),
@@ -132,8 +134,8 @@ def test_failing_rules_come_first() -> None:
         ("lots", "lots"),
     ],
 )
-def test_quantities_are_told_in_their_own_units(quantity: str, told: str) -> None:
-    assert text.limit(quantity) == told
+def test_quantities_are_told_in_their_own_units(quantity: str, shown: str) -> None:
+    assert formatting.limit(quantity) == shown
 
 
 def _attempt(
@@ -162,16 +164,16 @@ def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
         _attempt(31),
         _attempt(32, ended=False),
     ]
-    told = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
-    assert [(one["first"], one["number"], one["count"]) for one in told] == [
+    shown = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
+    assert [(one["first"], one["number"], one["count"]) for one in shown] == [
         (1, 1, 1),
         (2, 29, 28),
         (30, 30, 1),
         (31, 31, 1),
         (32, 32, 1),
     ]
-    assert [one["current"] for one in told] == [False, False, False, False, True]
-    assert [one["status"] for one in told] == [
+    assert [one["current"] for one in shown] == [False, False, False, False, True]
+    assert [one["status"] for one in shown] == [
         "failed",
         "retrying",
         "retrying",

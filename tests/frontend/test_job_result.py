@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.job import metric_plot
-from mimir.frontend.pages.job import result as jobresult
-from mimir.frontend.pages.jobs.present import job_title, why
+from mimir.frontend.pages.job import metric_plot, result
+from mimir.frontend.pages.jobs.present import job_title, reason_text
 
 JOB: dict[str, Any] = {
     "project": "p",
@@ -70,7 +69,7 @@ SAME: dict[str, Any] = {
         (
             TRAINED,
             "Train demand on t",
-            "Made model demand v3.",
+            "Created model demand v3.",
             ["/projects/p/models/demand/?version=3"],
         ),
         (
@@ -82,20 +81,20 @@ SAME: dict[str, Any] = {
         (
             UPDATED,
             "Update s from o",
-            "Made revision 4 of twin s: 2 new, 1 removed.",
+            "Created revision 4 of twin s: 2 new, 1 removed.",
             ["/projects/p/twins/s/revisions/4/"],
         ),
         (
             SAME,
             "Update s from o",
-            "Twin s is as it was: nothing differed.",
+            "Twin s is unchanged: no values differ.",
             ["/projects/p/twins/s/"],
         ),
-        (JOB, "Pipeline", "Done. It wrote nothing to the project.", []),
+        (JOB, "Pipeline", "Done. Nothing was written to the project.", []),
     ],
 )
 def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: list[str]) -> None:
-    assert (job_title(job), why(job), [row["url"] for row in jobresult.made(job)]) == (
+    assert (job_title(job), reason_text(job), [row["url"] for row in result.outputs(job)]) == (
         title,
         sentence,
         links,
@@ -105,39 +104,41 @@ def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: 
 def test_the_metrics_stand_beside_the_baseline_with_a_word_for_which_is_better() -> None:
     shown = [
         (row["title"], row["value"], row["baseline"], row["word"])
-        for row in jobresult.figures(TRAINED)
+        for row in result.figures(TRAINED)
     ]
     assert shown == [
         ("Accuracy", "0.75", "0.8", "worse"),
         ("Log loss", "0.5", "0.9", "better"),
         ("own", "1", "", ""),
     ]
-    assert jobresult.figures(PREDICTED) == []
+    assert result.figures(PREDICTED) == []
 
 
 def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versions_it_was_fixed_on() -> (
     None
 ):
-    told = [(row["title"], row["text"], row["url"]) for row in jobresult.asked(TRAINED)]
-    assert told == [
+    rows = [(row["title"], row["text"], row["url"]) for row in result.request_rows(TRAINED)]
+    assert rows == [
         ("Dataset", "t", "/projects/p/datasets/t/?version=2"),
         ("Target", "rides", ""),
         ("Features", "a, b", ""),
         ("Model", "demand", ""),
         ("Hyperparameters", "max_depth = null", ""),
     ]
-    assert [(row["text"], row["url"], row["version"]) for row in jobresult.asked(PREDICTED)] == [
+    assert [
+        (row["text"], row["url"], row["version"]) for row in result.request_rows(PREDICTED)
+    ] == [
         ("demand", "/projects/p/models/demand/?version=3", 3),
         ("t", "/projects/p/datasets/t/?version=7", 7),
         ("o", "", None),
         ("none", "", None),
     ]
-    assert jobresult.asked(UPDATED)[0]["url"] == "/projects/p/twins/s/"
-    assert [row["url"] for row in jobresult.reads(UPDATED)] == [
+    assert result.request_rows(UPDATED)[0]["url"] == "/projects/p/twins/s/"
+    assert [row["url"] for row in result.input_rows(UPDATED)] == [
         "/projects/p/twins/s/",
         "/projects/p/datasets/o/?version=1",
     ]
-    assert jobresult.subject({**TRAINED, "result": None}, []) == {
+    assert result.subject({**TRAINED, "result": None}, []) == {
         "name": "demand",
         "version": None,
         "url": "",

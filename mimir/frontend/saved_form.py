@@ -1,6 +1,7 @@
-"""A posted form that was not accepted because the session had ended or its CSRF token was stale: its fields are kept and offered again.
+"""Keep the fields of a form that was posted with an ended session or a stale CSRF token.
 
-The browser carries the fields (hidden inputs of the sign-in page), never the server. Nothing is sent again without the user's click.
+The fields travel in hidden inputs of the sign-in page, never on the server. After sign-in the user
+sees them and decides whether to send them again.
 """
 
 import json
@@ -12,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from mimir.frontend.text import visible
+from mimir.frontend.formatting import visible
 
-KEPT_BYTES_MAX = (
+SAVED_BYTES_MAX = (
     1536 * 1024
-)  # of JSON; a larger form must be sent again from the browser's own copy
+)  # JSON size limit; the user resends a larger form from the browser's history
 FIELDS_MAX = 2000
 _NEVER = (
     "csrfmiddlewaretoken",
@@ -34,8 +35,8 @@ Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Where a form was posted to (path and query), and its fields."""
+class SavedForm:
+    """Address a form was posted to (path and query), and its fields."""
 
     path: str
     fields: Pairs
@@ -43,49 +44,49 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One kept field, as the page shows it."""
+    """One saved field, as the page shows it."""
 
     name: str
     value: str
 
     @property
     def hidden(self) -> bool:
-        """Whether only the program needs it."""
+        """Whether the user has no need to see the field."""
         return self.name in _HIDDEN or not self.value
 
     @property
     def long(self) -> bool:
-        """Whether it needs more than one line."""
+        """Whether the value needs a text area."""
         return len(self.value) > _LONG or "\n" in self.value
 
     @property
     def label(self) -> str:
-        """Its name as people read it."""
+        """Readable field name."""
         return visible(self.name.rpartition(".")[2].replace("_", " ").capitalize())
 
 
-def of_request(request: HttpRequest) -> Kept:
-    """The posted form. Files cannot be kept, passwords are not."""
+def from_request(request: HttpRequest) -> SavedForm:
+    """Read the posted form, without files and passwords."""
     fields = [
         (name, str(value))
         for name, values in request.POST.lists()
         if name not in _NEVER
         for value in values
     ]
-    return Kept(request.get_full_path(), fields)
+    return SavedForm(request.get_full_path(), fields)
 
 
-def written(form: Kept | None) -> str:
-    """The form as JSON for a hidden input; "" when it has no fields or they are too large."""
+def to_json(form: SavedForm | None) -> str:
+    """Serialize the form for a hidden input. Empty if it has no fields or is too large."""
     if form is None or not form.fields or len(form.fields) > FIELDS_MAX:
         return ""
     text = json.dumps([form.path, form.fields], ensure_ascii=False)
-    return text if len(text.encode()) <= KEPT_BYTES_MAX else ""
+    return text if len(text.encode()) <= SAVED_BYTES_MAX else ""
 
 
-def read(text: str) -> Kept | None:
-    """The form that `written` wrote; None from any other text."""
-    if not text or len(text) > KEPT_BYTES_MAX:
+def from_json(text: str) -> SavedForm | None:
+    """Parse the output of `to_json`. None for any other text."""
+    if not text or len(text) > SAVED_BYTES_MAX:
         return None
     try:
         path, rows = json.loads(text)
@@ -93,7 +94,7 @@ def read(text: str) -> Kept | None:
         return None
     if (
         not isinstance(path, str)
-        or not is_our_path(path)
+        or not is_site_path(path)
         or not isinstance(rows, list)
         or len(rows) > FIELDS_MAX
     ):
@@ -103,39 +104,45 @@ def read(text: str) -> Kept | None:
         for row in rows
         if isinstance(row, list) and len(row) == 2 and all(isinstance(one, str) for one in row)
     ]
-    return Kept(path, [(name, value) for name, value in fields if name not in _NEVER])
+    return SavedForm(path, [(name, value) for name, value in fields if name not in _NEVER])
 
 
-def is_our_path(path: str) -> bool:
-    """Whether it is a path of this site, not an address of another."""
+def is_site_path(path: str) -> bool:
+    """Whether `path` is a path of this site."""
     return path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
 
 
-def page_of(request: HttpRequest) -> str:
-    """The page that posted the form: path and query of a Referer of this site, else the path the form was posted to."""
+def referring_page(request: HttpRequest) -> str:
+    """Return the page that posted the form.
+
+    The path and query of a Referer of this site, else the address the form was posted to.
+    """
     referer = urlsplit(request.headers.get("Referer", ""))
     path = referer.path + (f"?{referer.query}" if referer.query else "")
-    ours = (
+    own = (
         referer.netloc == request.get_host()
-        and is_our_path(path)
+        and is_site_path(path)
         and not path.startswith(("/signin/", "/signout/"))
     )
-    return path if ours else request.get_full_path()
+    return path if own else request.get_full_path()
 
 
-def from_our_page(request: HttpRequest) -> bool:
-    """Whether the browser says that a page of this site posted the form."""
-    ours = urlsplit(settings.ENV.public_url)
+def is_same_origin(request: HttpRequest) -> bool:
+    """Whether the Origin header names this site."""
+    own = urlsplit(settings.ENV.public_url)
     return request.headers.get("Origin", "") in (
-        f"{ours.scheme}://{ours.netloc}",
+        f"{own.scheme}://{own.netloc}",
         f"{request.scheme}://{request.get_host()}",
     )
 
 
-def offer(
-    request: HttpRequest, form: Kept, back: str, title: str, status: int = 200
+def resend_page(
+    request: HttpRequest, form: SavedForm, back: str, title: str, status: int = 200
 ) -> HttpResponse:
-    """A page with the kept fields and a button that sends them, with a CSRF token that is valid now. `back`: the page they are from."""
+    """Render the saved fields with a button that sends them with a fresh CSRF token.
+
+    `back` is the page with the original form.
+    """
     fields = [Field(name, value) for name, value in form.fields]
     check = "definition" in dict(form.fields)
     context = {"title": title, "path": form.path, "back": back, "fields": fields, "check": check}
