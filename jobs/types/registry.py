@@ -10,7 +10,7 @@ import jobs.types
 from jobs.core.resources import Profile
 from jobs.types.spec import JobTypeSpec
 from mimir.lib.schemas import jsonschema
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 
 
 def _find_specs() -> dict[str, JobTypeSpec]:
@@ -54,7 +54,7 @@ def derived_title(
     return title.format_map(defaultdict(str, texts))
 
 
-def check_parameters(job_type: str, parameters: Any) -> list[Fault]:
+def check_parameters(job_type: str, parameters: Any) -> list[FieldError]:
     """Return the faults of a request's parameters, with paths that begin with `parameters`.
 
     Covers what needs no database. What the parameters name (a dataset, its columns) is checked

@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 from jobs.contract import Priority
 from jobs.core.resources import Profile
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 
 Kind = Literal["dataset", "model", "pipeline", "twin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def _no_faults(_parameters: Mapping[str, Any]) -> list[Fault]:
+def _no_faults(_parameters: Mapping[str, Any]) -> list[FieldError]:
     return []
 
 
@@ -37,7 +37,7 @@ class JobTypeSpec:
     subject: Kind | None  # the parameter that names what a job is about, for its page
     output: str | None  # the parameter that names what a job writes a new version of
     parameters: dict[str, Any]
-    check: Callable[[Mapping[str, Any]], list[Fault]] = _no_faults
+    check: Callable[[Mapping[str, Any]], list[FieldError]] = _no_faults
     profile: Profile  # resources unless the job or RESOURCE_PROFILES says otherwise
     default_priority: Priority
     reads: tuple[Kind, ...]

@@ -10,7 +10,7 @@ from jobs.contract import JobStatus, Priority
 from jobs.types.registry import job_type_names
 from jobs.types.spec import KINDS
 from mimir import env as _env
-from mimir.lib.proofs import derived_key
+from mimir.lib.hmac_signatures import derived_key
 from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "mimir.slashes.TrailingSlash",
+    "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

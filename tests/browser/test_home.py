@@ -129,7 +129,7 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
         if isinstance(value, str):
             expect(page.locator(f"[name='parameters.{name}']").first).to_have_value(value)
     trained = _run(page, stack, learn)
-    figures = page.get_by_role("region", name="How good it is")
+    figures = page.get_by_role("region", name="Metrics on held-out rows")
     for name in trained["result"]["metrics"]:
         expect(figures).to_contain_text(METRICS[name].title)
     expect(figures.get_by_text("better").first).to_be_visible()

@@ -7,7 +7,7 @@ from jobs.contract import Priority
 from jobs.core.resources import GIB, Amounts, Profile
 from jobs.types.spec import JobTypeSpec
 from mimir.lib.schemas import jsonschema
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.parameters import COLUMN, VERSION, existing_name, new_name, object_schema
 
@@ -116,7 +116,7 @@ PARAMETERS = object_schema(
 )
 
 
-def _check(parameters: Mapping[str, Any]) -> list[Fault]:
+def _check(parameters: Mapping[str, Any]) -> list[FieldError]:
     """Return the faults between fields."""
     algorithm = parameters.get("algorithm", "hist_gradient_boosting")
     faults = []
@@ -124,7 +124,7 @@ def _check(parameters: Mapping[str, Any]) -> list[Fault]:
     task = parameters.get("task")
     if only and task and task != only:
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"
             )
         )
@@ -132,21 +132,21 @@ def _check(parameters: Mapping[str, Any]) -> list[Fault]:
     both = next((name for name in parameters.get("features", []) if name in excluded), None)
     if both is not None:
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.exclude",
                 f"names {both}, which is in features too: remove it from one of them",
             )
         )
     if "time_column" in parameters and parameters.get("split") != "time":
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.time_column",
                 "is used only with split time: choose it, or leave this empty",
             )
         )
     if parameters["target"] in parameters.get("features", []):
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.features",
                 f"has to be without the target {parameters['target']}: a model may not see what it predicts",
             )
