@@ -63,7 +63,7 @@ def pipeline_steps() -> str:
 
 
 def settings() -> str:
-    """Every setting of `mimir/env.py`, by role."""
+    """Every setting of `mimir/env`, by role."""
     from mimir.env import Env
 
     parts = [

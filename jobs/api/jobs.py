@@ -20,6 +20,7 @@ from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobRequest, job_check, job_submit
 from jobs.models import Job
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
+from jobs.queries.shapes import JobBody
 from jobs.types.registry import job_type_names
 from mimir.api.pagination import paginate
 from mimir.api.query import flag
@@ -150,7 +151,7 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
     }
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: Job) -> JobBody:
     return jobs_as_dicts([job])[0]
 
 

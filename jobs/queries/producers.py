@@ -10,6 +10,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
 from jobs.contract import JobStatus
 from jobs.models import Job, JobOutput, producer
+from jobs.queries.shapes import ProducerBody
 from jobs.types.registry import derived_title
 from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
@@ -78,7 +79,7 @@ def usual_seconds(runs: Iterable[Run]) -> float | None:
     return statistics.median(seconds) if seconds else None
 
 
-def latest_results(*, project: Project) -> list[dict[str, Any]]:
+def latest_results(*, project: Project) -> list[ProducerBody]:
     """Return each dataset, model and twin whose newest version a job made, newest first.
 
     Each comes with the runs of its producer.
@@ -95,7 +96,7 @@ def latest_results(*, project: Project) -> list[dict[str, Any]]:
     ]
 
 
-def _outputs(project: Project, kind: str) -> Iterable[dict[str, Any]]:
+def _outputs(project: Project, kind: str) -> Iterable[Mapping[str, Any]]:
     column, owner, newest = _NEWEST[kind]
     named = {
         "kind": Value(kind),
@@ -112,7 +113,7 @@ def _outputs(project: Project, kind: str) -> Iterable[dict[str, Any]]:
     return rows
 
 
-def _result_dict(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
+def _result_dict(row: Mapping[str, Any], runs: list[Run]) -> ProducerBody:
     return {
         "kind": row["kind"],
         "name": row["name"],

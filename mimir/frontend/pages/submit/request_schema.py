@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import formatting, schemaform
+from mimir.frontend import formatting, schema_form
 from mimir.frontend.job_types import parameter_schema
-from mimir.frontend.schemaform import OMITTED, Texts
+from mimir.frontend.schema_form import OMITTED, Texts
 
 PRIORITIES = ("critical", "high", "normal", "low")
 _COMMON: dict[str, Any] = {
@@ -123,18 +123,18 @@ def settled(job_type: str, texts: Texts, shown: str) -> dict[str, list[str]]:
     kept = {name: list(values) for name, values in texts.items()}
     for field, schema in parameter_schema(job_type)["properties"].items():
         variants = schema.get("x-variants")
-        if variants is None or shown == schemaform.given(texts, f"parameters.{schema['x-of']}"):
+        if variants is None or shown == schema_form.given(texts, f"parameters.{schema['x-of']}"):
             continue
         for name, part in variants.get(shown, {}).get("properties", {}).items():
             path = f"parameters.{field}.{name}"
-            if path in kept and schemaform.read(part, kept, path) is OMITTED:
+            if path in kept and schema_form.read(part, kept, path) is OMITTED:
                 del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
     """Build the API request; empty fields are omitted."""
-    request = schemaform.read(request_schema(job_type, texts), texts)
+    request = schema_form.read(request_schema(job_type, texts), texts)
     return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
@@ -170,7 +170,7 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
     chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
-    return schemaform.texts_of(
+    return schema_form.texts_of(
         request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )
