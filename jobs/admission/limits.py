@@ -5,9 +5,9 @@ import json
 
 from django.db import connection, transaction
 
-from jobs.contract import JobType
 from jobs.core import queue
 from jobs.models import Limit
+from jobs.types.registry import SPECS
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid
 from projects.models import Project
@@ -59,8 +59,8 @@ def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
     faults: dict[str, str] = {}
     if scope == Limit.Scope.GLOBAL and key:
         faults["key"] = "must be empty for global"
-    elif scope == Limit.Scope.TYPE and key not in {kind.value for kind in JobType}:
-        faults["key"] = f"must be one of {', '.join(JobType)}"
+    elif scope == Limit.Scope.TYPE and key not in SPECS:
+        faults["key"] = f"must be one of {', '.join(SPECS)}"
     elif scope == Limit.Scope.PROJECT and (
         "\x00" in key or not Project.objects.filter(slug=key).exists()
     ):

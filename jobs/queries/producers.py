@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus
 from jobs.models import Job, JobOutput, producer
 from jobs.queries.shapes import ProducerBody
+from jobs.types.registry import derived_title
 from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
 
@@ -35,16 +36,8 @@ def producer_of(job_type: str, parameters: Mapping[str, Any]) -> Producer:
 
 
 def producer_title(job_type: str, parameters: Mapping[str, Any]) -> str:
-    """Return the title of a producer's runs."""
-    named = {key: str(value) for key, value in parameters.items() if isinstance(value, str)}
-    match job_type:
-        case JobType.ML_TRAINING:
-            return f"Train {named.get('model', '')} on {named.get('dataset', '')}"
-        case JobType.ML_INFERENCE:
-            return f"Predict with {named.get('model', '')} for {named.get('dataset', '')}"
-        case JobType.DIGITAL_TWIN_UPDATE:
-            return f"Update {named.get('twin', '')} from {named.get('dataset', '')}"
-    return named.get("pipeline", "")
+    """Return the title of all runs of a producer."""
+    return derived_title(job_type, parameters, of_producer=True)
 
 
 def runs_of(*, project: Project, producers: Iterable[Producer]) -> dict[Producer, list[Run]]:
