@@ -22,6 +22,7 @@ from mimir.api.fields import CommaField
 from mimir.api.parsers import JSONParser
 from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
 from mimir.lib.errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
+from mimir.lib.json_values import is_number
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -172,8 +173,7 @@ def _type_fault(value: Any, field: Any) -> str:
     if isinstance(field, serializers.BooleanField):
         return "" if isinstance(value, bool) else "must be true or false"
     if isinstance(field, serializers.IntegerField | serializers.FloatField):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if is_number else "must be a number"
+        return "" if is_number(value) else "must be a number"
     return "must be text" if isinstance(field, _TEXT) and not isinstance(value, str) else ""
 
 

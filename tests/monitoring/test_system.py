@@ -271,7 +271,7 @@ _QUIET: dict[str, Any] = {
         ),
         (
             {"capacity": [{"cluster": "a", "enabled": False, "unreachable_message": ""}]},
-            "Every cluster is switched off",
+            "Every cluster is disabled",
         ),
         (
             {"components": [{"component": "reconciler", "state": "alive"}]},

@@ -51,7 +51,7 @@ BAD: list[tuple[Any, str, str]] = [
         "definition.types[0].name",
         "letters, digits and underscores",
     ),
-    (_with(["types", 1, "name"], "station"), "definition.types[1].name", "taken by another type"),
+    (_with(["types", 1, "name"], "station"), "definition.types[1].name", "already the name of another type"),
     (_with(["types", 0, "key"], {}), "definition.types[0].key.name", "is missing"),
     (
         _with(["types", 0, "properties", 0, "type"], "float"),
@@ -61,12 +61,12 @@ BAD: list[tuple[Any, str, str]] = [
     (
         _with(["types", 0, "properties", 1, "name"], "temperature"),
         "definition.types[0].properties[1].name",
-        "taken by another property",
+        "already the name of another property",
     ),
     (
         _with(["types", 0, "relations", 0, "name"], "open"),
         "definition.types[0].relations[0].name",
-        "taken by another property",
+        "already the name of another property",
     ),
     (
         _with(["types", 0, "relations", 0, "to"], "land"),

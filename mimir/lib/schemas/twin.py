@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mimir.lib.json_values import is_storable
 from mimir.lib.schemas import jsonschema
 from mimir.lib.schemas.field_errors import FieldError
 
@@ -185,7 +186,7 @@ def checked_value(field: Field, value: Any) -> Any:
             return _datetime(value)
         case "relation":
             return checked_key(value)
-    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not _storable(value):
+    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not is_storable(value):
         raise BadValue(f"must be text of at most {TEXT_CHARACTERS_MAX} characters")
     return value
 
@@ -195,17 +196,9 @@ def checked_key(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadValue("must be text or a whole number: it names an entity")
     text = str(value)
-    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not _storable(text):
+    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not is_storable(text):
         raise BadValue(f"must have 1 to {KEY_CHARACTERS_MAX} characters: it names an entity")
     return text
-
-
-def _storable(text: str) -> bool:
-    """Whether PostgreSQL can store the text: no NUL character, no half of a surrogate pair."""
-    try:
-        return b"\x00" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 def _point(value: Any) -> str:
