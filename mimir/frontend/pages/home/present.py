@@ -14,6 +14,7 @@ from mimir.frontend.api_types.project_shapes import (
     ResultRow,
     Run,
 )
+from mimir.frontend.job_types import type_icon
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.template_context import Context
@@ -114,7 +115,7 @@ def producer_row(row: Producer, slug: str) -> Context:
     """Present the job series of a dataset, a model or a twin, with its last runs."""
     last = row["last"]
     return {
-        "icon": row["job_type"],
+        "icon": type_icon(row["job_type"]),
         "title": f"Pipeline {row['title']}"
         if row["job_type"] == "pipeline_execution"
         else row["title"],

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from mimir.frontend import formatting
 from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.frontend.template_context import Context
 from mimir.lib.schemas.metrics import METRICS
-from mimir.lib.schemas.parameters import PARAMETERS
 
 _SHOWN_ITEMS = 20
 _PAGES = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
@@ -136,7 +136,7 @@ def request_rows(job: Job) -> list[Context]:
     Names link to the version that was fixed at submit time.
     """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
-    properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
+    properties = parameter_schema(job["type"])["properties"]
     fixed = {
         (one["kind"], one[one["kind"]]): one.get("version")
         for one in job.get("inputs") or []
@@ -203,20 +203,14 @@ def input_rows(job: Job) -> list[Context]:
 
 def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> Context | None:
     """Main object of the job: its pipeline, its model or its twin."""
-    names = {
-        "pipeline_execution": "pipeline",
-        "ml_training": "model",
-        "ml_inference": "model",
-        "digital_twin_update": "twin",
-    }
-    kind = names.get(str(job["type"]))
+    kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):
         return None
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(output_rows)
+    there = type_output(job["type"]) != (kind, kind) or bool(output_rows)
     return {
         "name": name,
         "version": version,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from mimir.frontend import formatting
 from mimir.frontend.api_types.lineage_shapes import Lineage, LineageEdge, LineageNode
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.job_types import type_icon, type_title
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import job_path, project_path
 from mimir.frontend.template_context import Context
@@ -121,10 +121,10 @@ def _group(names: Sequence[str], items: Mapping[str, Context]) -> Context:
 def _item(node: LineageNode, slug: str) -> Context:
     """Present one node with its link."""
     if node["kind"] == "job":
-        word = TYPES.get(str(node.get("job_type")), "Job")
+        word = type_title(node["job_type"]) if node.get("job_type") else "Job"
         return {
             **_common(node),
-            "icon": node.get("job_type") or "jobs",
+            "icon": type_icon(node.get("job_type")),
             "kind": word,
             "name": node.get("name") or word,
             "version": "",

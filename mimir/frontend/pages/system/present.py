@@ -9,7 +9,7 @@ from mimir.frontend.api_types.system_shapes import (
     Storage,
     SystemState,
 )
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.job_types import type_icon, type_title
 from mimir.frontend.template_context import Context
 
 BAR_WIDTH = 132  # of a bar, in pixels of its drawing
@@ -68,9 +68,10 @@ def bar(used: float | None, most: float | None) -> Context | None:
 
 def _worker(row: RunningWorker) -> Context:
     """Present a running worker with usage against its limits."""
-    kind = TYPES.get(row["type"], row["type"])
+    kind = type_title(row["type"])
     return {
         **row,
+        "icon": type_icon(row["type"]),
         "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
@@ -133,7 +134,7 @@ def _part(row: Component) -> Context:
 def _limit(row: LimitInForce) -> Context:
     """Present a limit of concurrent jobs."""
     scope, key = row["scope"], str(row["key"] or "")
-    name = TYPES.get(key, key) if scope == "type" else key
+    name = type_title(key) if scope == "type" else key
     return {
         **row,
         "word": f"{SCOPES.get(scope, scope)} {name}".strip()
