@@ -76,7 +76,7 @@ def test_what_is_no_json_is_shown_at_its_line_without_asking_the_server(
     )
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#faults li")).to_contain_text(
-        f"Line {_line(broken, chr(34) + 'with')}: this is no JSON"
+        f"Line {_line(broken, chr(34) + 'with')}: invalid JSON"
     )
     assert asked == []
 
@@ -206,7 +206,7 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(
     )
     expect(fault).to_contain_text('Did you mean "degrees"?')
     expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
-    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs your program")
+    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs a program")
     expect(page.get_by_text("No errors found.")).to_be_hidden()
     _steps(page).fill(wrong.replace("degres ", "degrees "))
     page.get_by_role("button", name="Check").click()

@@ -18,7 +18,7 @@ from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
 from projects.datasets.read import CONVERSIONS_AT_ONCE
 from projects.parsing.runner import FILE_BYTES_MAX
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.support import rbac
 from tests.support.images import lay_out
 from tests.support.manifests import (
@@ -172,7 +172,7 @@ def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
         given = {variable["name"]: variable.get("value") for variable in each["env"]}
         script, file = each["livenessProbe"]["exec"]["command"][3:5]
         assert file == given["BEAT_FILE"]
-        assert Path(script).relative_to("/app") == Path("mimir/lib/beat.py")
+        assert Path(script).relative_to("/app") == Path("mimir/lib/heartbeat_probe.py")
         assert file.startswith("/tmp/")
         assert each["command"] == ["python", "manage.py", name.split("/")[1]]
 
@@ -590,7 +590,7 @@ def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it
         "orchestrator", _environment(containers("production-s3")["orchestrator/web"])
     ).max_upload_bytes
     room = (
-        storage.COPIES_AT_ONCE * limit
+        artifacts.COPIES_AT_ONCE * limit
         + CONVERSIONS_AT_ONCE * FILE_BYTES_MAX
         + spool_budget(0, limit).total_bytes
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from mimir.dev.ports import answers, free_port
 from tests.support.stack import wait_for
 
@@ -61,7 +61,7 @@ def options(bucket: str) -> dict[str, Any]:
         "region": "us-east-1",
         "addressing_style": "path",
     }
-    return {"BACKEND": "projects.storage.objects.Bucket", "OPTIONS": place}
+    return {"BACKEND": "projects.storage.bucket.Bucket", "OPTIONS": place}
 
 
 def order(*faults: dict[str, Any]) -> None:

@@ -1,11 +1,12 @@
-"""pytest plugin: mark as `fast` each test that starts no server, no installation and no browser.
+"""pytest plugin: mark the tests that `make test-fast` runs as `fast`.
 
-The fixtures of a test decide, and the mark `slow`. `make test-fast` runs the tests with this mark.
+A test is fast if it starts no server, no installation and no browser. Its fixtures decide, and the
+mark `slow`. Folders and files whose tests start programs of their own without a fixture are listed.
 """
 
 import pytest
 
-# Fixtures that start a process or a thread which serves. A fixture that depends on one of them is covered.
+# Fixtures that start a server. A fixture that depends on one of them needs no entry.
 SERVING = {
     "_fake_process",
     "_installation",
@@ -18,14 +19,24 @@ SERVING = {
     "cluster",
     "django_db_setup",
     "fake",
+    "launcher",
     "lossy",
     "packages",
     "servers",
     "stack",
+    "start",
     "start_frontend",
     "upstream",
     "web",
 }
+STARTING = (
+    "tests/api/test_body_memory.py",
+    "tests/deploy/",
+    "tests/dev/test_installation.py",
+    "tests/fakes/test_process.py",
+    "tests/serving/",
+    "tests/worker/test_supervisor.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,5 +44,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         marked = any(item.get_closest_marker(name) for name in ("django_db", "slow"))
-        if not marked and not fixtures & SERVING:
+        if not (marked or fixtures & SERVING or item.nodeid.startswith(STARTING)):
             item.add_marker("fast")

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.dev.ports import answers
 from mimir.dev.postgres import USER, postgres_of
 from mimir.dev.valkey import redis_url, valkey_argv
