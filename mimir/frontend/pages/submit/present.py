@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import formatting, schemaform
+from mimir.frontend import formatting, schema_form
 from mimir.frontend.client import ApiError
 from mimir.frontend.pages.submit import request_schema
-from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
+from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
 from mimir.lib.schemas.parameters import PARAMETERS
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
@@ -160,10 +160,10 @@ def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, st
     """Split the API's errors into messages by field and general ones."""
     schema = request_schema.request_schema(job_type, texts)
     names = list(_paths(schema, texts))  # asked for each message
-    errors = schemaform.number_errors(schema, texts)
+    errors = schema_form.number_errors(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():
-        at = schemaform.field_at(path, names)
+        at = schema_form.field_at(path, names)
         if not isinstance(message, str):
             general.append(error.message)
         elif at is None:
@@ -177,9 +177,9 @@ def _paths(schema: Mapping[str, Any], texts: Texts) -> Iterable[str]:
     """Names of all fields that can show a message."""
     nothing = Offers({}, {}, columns=(), types=(), properties=())
     lines = {
-        name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)
+        name.removesuffix(schema_form.LINES) for name in texts if name.endswith(schema_form.LINES)
     }
-    for field in schemaform.names_of(schemaform.fields(schema, texts, nothing, errors={})):
+    for field in schema_form.names_of(schema_form.fields(schema, texts, nothing, errors={})):
         yield field.name
     yield from lines
     yield from texts
@@ -200,11 +200,11 @@ def dry_facts(
     if "refused" in found:
         errors, general = refusals(job_type, texts, found["refused"])
         titles = {
-            field.name.removesuffix(schemaform.LINES): field.title
-            for field in schemaform.names_of(fields)
+            field.name.removesuffix(schema_form.LINES): field.title
+            for field in schema_form.names_of(fields)
         }
         rows = [
-            {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
+            {"title": titles.get(name.removesuffix(schema_form.LINES), name), "message": message}
             for name, message in errors.items()
         ]
         return {

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import formatting, schemaform
-from mimir.frontend.schemaform import OMITTED, Texts
+from mimir.frontend import formatting, schema_form
+from mimir.frontend.schema_form import OMITTED, Texts
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -121,18 +121,18 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
 def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
     """Drop hyperparameter defaults of a previously shown algorithm that is no longer chosen."""
     kept = {name: list(values) for name, values in texts.items()}
-    if shown == schemaform.given(texts, "parameters.algorithm"):
+    if shown == schema_form.given(texts, "parameters.algorithm"):
         return kept
     for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
         path = f"parameters.hyperparameters.{name}"
-        if path in kept and schemaform.read(schema, kept, path) is OMITTED:
+        if path in kept and schema_form.read(schema, kept, path) is OMITTED:
             del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
     """Build the API request; empty fields are omitted."""
-    request = schemaform.read(request_schema(job_type, texts), texts)
+    request = schema_form.read(request_schema(job_type, texts), texts)
     return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
@@ -168,7 +168,7 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
     chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
-    return schemaform.texts_of(
+    return schema_form.texts_of(
         request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )

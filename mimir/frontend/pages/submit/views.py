@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend import schemaform
+from mimir.frontend import schema_form
 from mimir.frontend.client import Api, ApiError, Unavailable, api
 from mimir.frontend.pages.jobs.present import TYPES, job_title
 from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
@@ -24,7 +24,7 @@ from mimir.frontend.pages.submit.present import (
     with_places,
 )
 from mimir.frontend.pages.submit.request_schema import KINDS
-from mimir.frontend.schemaform import Texts
+from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -53,7 +53,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
     texts = preselected(job_type, texts, got)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
-    fields = schemaform.fields(
+    fields = schema_form.fields(
         schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
     )
     context = {
@@ -72,7 +72,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_algorithm": next(
             (
                 field.value
-                for field in schemaform.names_of(fields)
+                for field in schema_form.names_of(fields)
                 if field.name == "parameters.algorithm"
             ),
             "",
@@ -171,8 +171,8 @@ def _calls(
     for name in sorted(formats):
         calls[name] = _list(slug, _LISTS[name])
     dataset, twin = (
-        schemaform.given(texts, "parameters.dataset"),
-        schemaform.given(texts, "parameters.twin"),
+        schema_form.given(texts, "parameters.dataset"),
+        schema_form.given(texts, "parameters.twin"),
     )
     if (
         dataset
@@ -192,7 +192,7 @@ def _calls(
     lacks = [
         name
         for name in PARAMETERS[job_type]["required"]
-        if not schemaform.given(texts, f"parameters.{name}")
+        if not schema_form.given(texts, f"parameters.{name}")
     ]
     body = request_schema.body_of(job_type, texts)
     calls["dry"] = (
@@ -233,7 +233,7 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
+def _shown(fields: list[schema_form.Field]) -> dict[str, Any]:
     """Group the fields by section of the form."""
     by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields
@@ -242,21 +242,21 @@ def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
     return {
         "fields": [field for field in parameters if not field.advanced],
         "folded": folded,
-        "folded_summary": schemaform.summary(folded) if folded else "",
+        "folded_summary": schema_form.summary(folded) if folded else "",
         "folded_open": any(field.opened for field in folded),
         "name": by_name["name"],
         "resources": by_name["resources"],
         "common": common,
-        "common_summary": schemaform.summary(common),
+        "common_summary": schema_form.summary(common),
         "common_open": any(
             field.opened or (field.value and field.value != field.default) for field in common
         ),
     }
 
 
-def _faults(fields: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+def _faults(fields: list[schema_form.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
     """Messages at fields, for the summary above the form."""
-    titles = {field.name: field.title for field in schemaform.names_of(fields)}
+    titles = {field.name: field.title for field in schema_form.names_of(fields)}
     return [
         {"name": name, "title": titles.get(name, name), "message": message}
         for name, message in errors.items()
