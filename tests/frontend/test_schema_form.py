@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.types.registry import SPECS, check_parameters, job_type_names
 from mimir.frontend import schema_form
 from mimir.frontend.client import ApiError
 from mimir.frontend.pages.submit import request_schema
@@ -13,7 +14,6 @@ from mimir.frontend.pages.submit.present import preselected, refusals
 from mimir.frontend.schema_form import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
 
 COLUMNS = [
     {"name": "rides", "type": "BIGINT"},
@@ -177,7 +177,7 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     texts = request_schema.texts_of_request(request_["type"], request_)
     defaults = {
         name: schema.get("default")
-        for name, schema in PARAMETERS[request_["type"]]["properties"].items()
+        for name, schema in SPECS[request_["type"]].parameters["properties"].items()
     }
     parameters = {
         name: value for name, value in request_["parameters"].items() if value != defaults[name]
@@ -216,13 +216,13 @@ def test_any_hyperparameters_come_back_or_are_the_defaults(data: st.DataObject) 
     assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **given}
 
 
-@pytest.mark.parametrize("job_type", PARAMETERS)
+@pytest.mark.parametrize("job_type", job_type_names())
 def test_every_parameter_has_a_field_with_a_label(job_type: str) -> None:
     fields = _fields(job_type, {})
-    for name in PARAMETERS[job_type]["properties"]:
+    for name in SPECS[job_type].parameters["properties"]:
         field = fields[f"parameters.{name}"]
         assert field.title
-        assert field.required == (name in PARAMETERS[job_type]["required"])
+        assert field.required == (name in SPECS[job_type].parameters["required"])
 
 
 def test_the_fields_of_a_training() -> None:
@@ -438,12 +438,12 @@ def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> Non
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.min_samples_leaf": ["20"],
     }
-    assert request_schema.settled(form, "hist_gradient_boosting") == {
+    assert request_schema.settled("ml_training", form, "hist_gradient_boosting") == {
         "parameters.algorithm": ["random_forest"]
     }
-    assert request_schema.settled(form, "random_forest") == form
+    assert request_schema.settled("ml_training", form, "random_forest") == form
     typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
-    assert request_schema.settled(typed, "hist_gradient_boosting") == typed
+    assert request_schema.settled("ml_training", typed, "hist_gradient_boosting") == typed
 
 
 def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:

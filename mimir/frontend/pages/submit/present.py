@@ -5,9 +5,9 @@ from typing import Any
 
 from mimir.frontend import formatting, schema_form
 from mimir.frontend.client import ApiError
+from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
-from mimir.lib.schemas.parameters import PARAMETERS
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
 
@@ -19,7 +19,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
 
     `got["dataset"]` and so on hold a page of the list; a longer list is not offered.
     """
-    properties = PARAMETERS[job_type]["properties"]
+    properties = parameter_schema(job_type)["properties"]
     names: dict[str, Sequence[Choice]] = {}
     newest: dict[str, int | None] = {}
     for name, schema in properties.items():
@@ -124,10 +124,9 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
 def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
     """Preselect the only entity type and the column named like its key, unless chosen."""
     found = {name: list(values) for name, values in texts.items()}
-    definition = (
-        got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
-    )
-    if not definition:
+    formats = {one.get("format") for one in parameter_schema(job_type)["properties"].values()}
+    definition = got.get("definition", {}).get("definition")
+    if not definition or "twin-type" not in formats:
         return found
     if len(definition["types"]) == 1 and not given(found, "parameters.type"):
         found["parameters.type"] = [str(definition["types"][0]["name"])]
@@ -247,13 +246,11 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
 
 
 def _makes(job_type: str, texts: Texts) -> str:
-    if job_type == "ml_training":
-        return f"a version of model {given(texts, 'parameters.model')}"
-    return (
-        f"a version of dataset {given(texts, 'parameters.output')}"
-        if job_type == "ml_inference"
-        else ""
-    )
+    output = type_output(job_type)
+    if output is None:
+        return ""
+    kind, parameter = output
+    return f"a version of {kind} {given(texts, f'parameters.{parameter}')}"
 
 
 def _range(low: str, high: str) -> str:

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from mimir.frontend import schema_form
 from mimir.frontend.client import Api, ApiError, Unavailable, api
-from mimir.frontend.pages.jobs.present import TYPES, job_title
+from mimir.frontend.job_types import job_types, parameter_schema
+from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import (
@@ -23,10 +24,8 @@ from mimir.frontend.pages.submit.present import (
     refusals,
     with_places,
 )
-from mimir.frontend.pages.submit.request_schema import KINDS
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
-from mimir.lib.schemas.parameters import PARAMETERS
 
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
@@ -42,6 +41,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     source_id = _uuid(request.GET.get("from", ""))
     source = api(request).get(job_path(source_id)) if source_id else None
     job_type = _type(request, source)
+    chosen = job_types.all()[job_type]
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
@@ -60,11 +60,17 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         **_shown(fields),
         "job_type": job_type,
         "kinds": [
-            {"value": kind, "word": TYPES[kind], "does": value[0], "chosen": kind == job_type}
-            for kind, value in KINDS.items()
+            {
+                "value": one.type,
+                "icon": one.icon,
+                "word": one.title,
+                "does": one.summary,
+                "chosen": one.type == job_type,
+            }
+            for one in job_types.all().values()
         ],
-        "heading": KINDS[job_type][1],
-        "button": KINDS[job_type][2],
+        "heading": chosen.heading,
+        "button": chosen.button,
         "faults": _faults(fields, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
@@ -108,7 +114,10 @@ def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
     wanted = (
         request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
     )
-    return wanted if wanted in PARAMETERS else request_schema.FIRST_TYPE
+    known = job_types.all()
+    if not known:
+        raise Unavailable("The orchestrator has not listed its job types yet.")
+    return wanted if wanted in known else next(iter(known))
 
 
 def _texts(
@@ -128,11 +137,13 @@ def _texts(
             for name, values in lists
             if name not in _NO_TEXTS
         }
-        return request_schema.settled(texts, request.POST.get("shown_algorithm", "")), changed
+        return request_schema.settled(
+            job_type, texts, request.POST.get("shown_algorithm", "")
+        ), changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
             texts[name] = [str(one) for one in values]
-        elif name in PARAMETERS[job_type]["properties"] and name not in _OURS:
+        elif name in parameter_schema(job_type)["properties"] and name not in _OURS:
             texts[f"parameters.{name}"] = [str(one) for one in values]
     return texts, changed
 
@@ -162,7 +173,7 @@ def _calls(
     slug: str, job_type: str, texts: Texts, *, bare: bool
 ) -> dict[str, Callable[[Api], Any]]:
     """API calls of the page. `bare`: without a dry run, because the request was just refused."""
-    properties = PARAMETERS[job_type]["properties"]
+    properties = parameter_schema(job_type)["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {
         "project": lambda client: client.get(project_path(slug))
@@ -191,7 +202,7 @@ def _calls(
         )
     lacks = [
         name
-        for name in PARAMETERS[job_type]["required"]
+        for name in parameter_schema(job_type)["required"]
         if not schema_form.given(texts, f"parameters.{name}")
     ]
     body = request_schema.body_of(job_type, texts)
