@@ -94,9 +94,7 @@ def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
         log_bytes=env.log_bytes_max,
         spool_bytes=env.spool_bytes_max,
         artifact_bytes=env.artifact_bytes_max,
-        artifact_count=env.artifact_count_max,
         event_bytes=env.event_bytes_max,
         event_count=env.event_count_max,
-        result_bytes=env.result_bytes_max,
         model_cache_bytes=env.model_cache_bytes_max,
     )

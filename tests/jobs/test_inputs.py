@@ -133,7 +133,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
     dataset = Dataset.objects.get()
     _version(dataset, 3, columns=[("other", "DOUBLE")])
     Dataset.objects.update(latest_number=3)
-    again = job_retry(job=job, user=project.created_by)
+    again = job_retry(job=job, user=project.created_by).job
     assert (again.inputs, again.exclusive_key) == (job.inputs, job.exclusive_key)
     assert again.input_rows.count() == 2
 

@@ -212,7 +212,8 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
 
 def test_a_command_without_tables_does_not_wait_for_the_file_reader(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from jobs.worker.pipelines.runner import run_pipeline; from tests.support.recorded_context import RecordedContext\n"
+        "import sys\nfrom pathlib import Path\nfrom jobs.worker.pipelines.runner import run_pipeline\n"
+        "from tests.support.recorded_context import RecordedContext\n"
         "steps = [{'id': 'say', 'uses': 'command', 'with': {'argv': ['/bin/true']}}]\n"
         "context = RecordedContext(Path(sys.argv[1]), type='pipeline_execution', parameters={})\n"
         "context.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': steps}})\n"
