@@ -73,7 +73,12 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
             "attempt": attempt.number,
             "parameters": job.parameters,
         },
-        "limits": worker_limits(job=job, attempt=attempt)._asdict(),
+        "limits": {
+            **worker_limits(job=job, attempt=attempt)._asdict(),
+            # Workers of version 0.1.0 require these, and use neither.
+            "artifact_count": settings.ENV.artifact_count_max,
+            "result_bytes": settings.ENV.result_bytes_max,
+        },
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
