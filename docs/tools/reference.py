@@ -27,6 +27,7 @@ def job_types() -> str:
     for spec in SPECS.values():
         parts += [
             f"## {spec.name}\n\n",
+            f"{text(spec.title)}: {text(spec.summary)}.\n\n",
             f"Default priority: `{spec.default_priority.value}`.\n\n",
             fields_table(spec.parameters),
             "\n",

@@ -158,7 +158,7 @@ def test_a_loop_is_alive_late_or_away_by_its_last_beat(
     told = _system(boss)
     (row,) = [row for row in told["components"] if row["component"] == "dispatcher"]
     assert (row["state"], row["age_seconds"]) == (state, pytest.approx(seconds, abs=2))
-    assert ("dispatcher is away" in told["headline"]["message"]) == (state == "away")
+    assert ("dispatcher is not running" in told["headline"]["message"]) == (state == "away")
 
 
 def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:

@@ -1,4 +1,4 @@
-"""What a twin's definition may be, and how values become what a twin keeps."""
+"""Twin definitions, and the conversion of values to a twin's types."""
 
 import copy
 from typing import Any
@@ -51,7 +51,11 @@ BAD: list[tuple[Any, str, str]] = [
         "definition.types[0].name",
         "letters, digits and underscores",
     ),
-    (_with(["types", 1, "name"], "station"), "definition.types[1].name", "already the name of another type"),
+    (
+        _with(["types", 1, "name"], "station"),
+        "definition.types[1].name",
+        "already the name of another type",
+    ),
     (_with(["types", 0, "key"], {}), "definition.types[0].key.name", "is missing"),
     (
         _with(["types", 0, "properties", 0, "type"], "float"),
