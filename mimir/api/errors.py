@@ -192,6 +192,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return error_response(known)
     return error_response(
         MimirError(
-            "Something is broken here. The log says more.", code="internal_error", status=500
+            "Internal error. See the server log for this request ID.",
+            code="internal_error",
+            status=500,
         )
     )
