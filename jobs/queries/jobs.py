@@ -14,6 +14,7 @@ from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
+from jobs.queries.status_text import status_label, status_text
 from jobs.reconcile.silence import job_away
 from mimir.lib.errors import NotFound
 from projects.core.access import demand, role_subquery
@@ -155,7 +156,7 @@ def job_dict(
 ) -> dict[str, Any]:
     """Return a job's body for API, sockets and pages: JSON values only."""
     profile = from_dict(job.resources)
-    return {
+    fields = {
         "id": str(job.id),
         "project": job.project.slug,
         "name": job.name,
@@ -186,6 +187,7 @@ def job_dict(
         "away": away,
         "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
     }
+    return {**fields, "status_label": status_label(fields), "status_text": status_text(fields)}
 
 
 def _quantities(amounts: Amounts) -> dict[str, Any]:

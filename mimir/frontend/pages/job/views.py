@@ -15,7 +15,6 @@ from mimir.frontend.pages.job import history, metric_plot, result, step_log, ste
 from mimir.frontend.pages.job.log_tail import log_tail
 from mimir.frontend.pages.jobs.present import (
     ENDED,
-    cancelled,
     empty_log,
     job_summary,
     status_shape,
@@ -23,7 +22,6 @@ from mimir.frontend.pages.jobs.present import (
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
-from mimir.frontend.template_tags import STATUS_LABELS
 
 NOTHING_TO_DO = "Nothing to do"  # the API's label for "no next step"; the page shows none
 CHANGED_BY_PEOPLE = frozenset(  # causes fixed by a change of the request or the definition
@@ -100,10 +98,8 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) 
         "diagnosis": diagnosis,
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
-        "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
         "log_state": empty_log(row),
         "launching_since": _launching_since(row, events),
-        "status_word": STATUS_LABELS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
         **_steps(row, events, got["graph"], view),
         "attempt": attempt,
