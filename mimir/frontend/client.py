@@ -21,7 +21,7 @@ import httpx
 from django.conf import settings
 from django.http import HttpRequest
 
-from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
+from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 PREFIX = "/api/v1/"
 TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
@@ -275,7 +275,7 @@ class _SignedAuth(httpx.Auth):
             given.get("X-Forwarded-Host", given.get("Host", "")),
         )
         target = request.url.raw_path
-        given[HEADER_NAME] = proof(
+        given[HEADER_NAME] = sign(
             client,
             method=request.method,
             target=target,

@@ -12,7 +12,7 @@ import yaml
 
 from jobs.worker.environment import EXIT_FENCED
 from mimir.dev.demo import run_demo
-from mimir.dev.places import ROOT, Places
+from mimir.dev.paths import ROOT, Places
 from tests.chaos.beside import rows, wait_for_sweeps
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault

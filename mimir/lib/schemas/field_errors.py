@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """One thing wrong: where (`steps[2].with.query`) and what, as a sentence without its subject.
 
     `detail`: the engine's own words, where `message` is a translation of them.

@@ -1,6 +1,6 @@
 """Who may ask the orchestrator's port for what. The outermost ASGI application: nothing of a refused request's body is read.
 
-With the frontend's proof (`mimir.lib.frontend_proof`), or from a source named in DIRECT_SOURCES, everything is answered as before. Anybody
+With the frontend's proof (`mimir.lib.request_signature`), or from a source named in DIRECT_SOURCES, everything is answered as before. Anybody
 else (workers, programs, a port-forward) gets `/worker/v1/`, `/health`, `/ready`, sockets and `/api/` with a Bearer token: no sign-in by
 password, no password link, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
 """
@@ -15,8 +15,8 @@ import structlog
 from mimir.lib.asgi import Application, Receive, Scope, Send, header, send_json_error
 from mimir.lib.errors import MimirError, NotAuthenticated, PermissionDenied
 from mimir.lib.forwarded import Network, is_named, peer_of, settled
-from mimir.lib.frontend_proof import BadProof, Client, proved
-from mimir.lib.proofs import same
+from mimir.lib.hmac_signatures import same
+from mimir.lib.request_signature import BadRequestSignature, Client, verified_client
 
 _log = structlog.get_logger(__name__)
 _LOG_EVERY_SECONDS = 10.0
@@ -51,7 +51,7 @@ def rules(
     return Rules(tuple(frontend_keys), networks[0], metrics_token, networks[1], public_url)
 
 
-class Entrance:
+class PortAccess:
     """ASGI middleware: settles who asks (address, scheme, host), then lets the request pass or refuses it."""
 
     def __init__(self, application: Application, rules: Rules) -> None:
@@ -66,8 +66,8 @@ class Entrance:
         peer, secure = peer_of(scope, receive)
         problem = ""
         try:
-            client = proved(scope, keys=self._rules.frontend_keys, now=time.time())
-        except BadProof as error:
+            client = verified_client(scope, keys=self._rules.frontend_keys, now=time.time())
+        except BadRequestSignature as error:
             client, problem = None, str(error)
             self._log_bad_proof(peer, problem)
         if scope["type"] == "http":

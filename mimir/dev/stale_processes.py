@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import psutil
 
-from mimir.dev.places import MARKER, Places
+from mimir.dev.paths import MARKER, Places
 
 ASK_SECONDS, KILL_SECONDS = 10.0, 5.0
 STORES = ("postgres", "valkey-server")

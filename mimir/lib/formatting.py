@@ -3,7 +3,7 @@
 import datetime as dt
 
 
-def told_memory(size_bytes: float) -> str:
+def memory_text(size_bytes: float) -> str:
     """Memory, three digits in the units that limits are given in: `4 GiB`, `380 MiB`."""
     amount = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -13,7 +13,7 @@ def told_memory(size_bytes: float) -> str:
     return f"{amount:.3g} TiB"
 
 
-def told_span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A duration: `12 s`, `1 min 06 s`, `2 h 05 min`."""
     whole = int(seconds)
     if whole < 60:
@@ -25,7 +25,7 @@ def told_span(seconds: float) -> str:
     return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
 
 
-def told_at(at: dt.datetime, now: dt.datetime) -> str:
+def time_text(at: dt.datetime, now: dt.datetime) -> str:
     """A time of day in UTC; with its date where that is not today's."""
     return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 

@@ -8,7 +8,7 @@ from typing import Any
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Beating:
+class BackgroundTask:
     """`beat` runs from the server's start on; under a server that does not tell of its start, from the first request on."""
 
     def __init__(self, application: Application, beat: Callable[[], Awaitable[None]]) -> None:

@@ -8,8 +8,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from mimir.api.entrance import Entrance, Rules, rules
-from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
+from mimir.api.port_access import PortAccess, Rules, rules
+from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 KEYS = ("n" * 40, "o" * 40)
 TOKEN = "scrape-token-of-the-tests"
@@ -44,7 +44,7 @@ async def _ask(
         metrics_sources=["192.0.2.0/24"],
         public_url="https://mimir.example.com",
     )
-    transport = httpx.ASGITransport(app=Entrance(_shows, by), client=(peer, 4711))
+    transport = httpx.ASGITransport(app=PortAccess(_shows, by), client=(peer, 4711))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://orchestrator:8080"
     ) as client:
@@ -60,7 +60,7 @@ def _proof(
     client: Client = PERSON,
 ) -> dict[str, str]:
     return {
-        HEADER_NAME: proof(
+        HEADER_NAME: sign(
             client,
             method=method,
             target=path.encode(),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mimir.lib.beating import Beating
+from mimir.lib.background_task import BackgroundTask
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
@@ -23,13 +23,15 @@ class _Beat:
             self.ended += 1
 
 
-def _served(talk: Callable[[Beating, list[Any]], Awaitable[None]]) -> tuple[_Beat, list[Any]]:
+def _served(
+    talk: Callable[[BackgroundTask, list[Any]], Awaitable[None]],
+) -> tuple[_Beat, list[Any]]:
     beat, said = _Beat(), list[Any]()
-    asyncio.run(talk(Beating(_application, beat), said))  # type: ignore[arg-type]
+    asyncio.run(talk(BackgroundTask(_application, beat), said))  # type: ignore[arg-type]
     return beat, said
 
 
-async def _request(beating: Beating, said: list[Any]) -> None:
+async def _request(beating: BackgroundTask, said: list[Any]) -> None:
     async def send(message: Any) -> None:
         said.append(message)
 
@@ -38,7 +40,7 @@ async def _request(beating: Beating, said: list[Any]) -> None:
 
 
 def test_it_begins_with_the_first_request_and_only_once() -> None:
-    async def talk(beating: Beating, said: list[Any]) -> None:
+    async def talk(beating: BackgroundTask, said: list[Any]) -> None:
         await _request(beating, said)
         await _request(beating, said)
 
@@ -49,7 +51,7 @@ def test_it_begins_with_the_first_request_and_only_once() -> None:
 def test_it_begins_with_the_server_and_ends_with_it() -> None:
     messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
-    async def talk(beating: Beating, said: list[Any]) -> None:
+    async def talk(beating: BackgroundTask, said: list[Any]) -> None:
         async def receive() -> Any:
             await asyncio.sleep(0)
             return messages.pop(0)
@@ -68,7 +70,7 @@ def test_it_begins_with_the_server_and_ends_with_it() -> None:
     ]
 
 
-def beat_of(beating: Beating) -> _Beat:
+def beat_of(beating: BackgroundTask) -> _Beat:
     found = beating._beat
     assert isinstance(found, _Beat)
     return found
@@ -79,7 +81,7 @@ def test_one_that_broke_begins_again() -> None:
         raise ValueError
 
     async def talk() -> int:
-        beating = Beating(_application, broken)
+        beating = BackgroundTask(_application, broken)
         await _request(beating, [])
         await asyncio.sleep(0)
         first = beating._task

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mimir.lib.asgi import Scope, header
-from mimir.lib.proofs import derived_key, same, signature
+from mimir.lib.hmac_signatures import derived_key, same, signature
 
 HEADER = b"x-mimir-frontend"
 HEADER_NAME = "X-Mimir-Frontend"
@@ -24,7 +24,7 @@ _CHARACTERS_MAX = 2048
 _HOST_CHARACTERS_MAX = 255
 
 
-class BadProof(Exception):
+class BadRequestSignature(Exception):
     """The header is there and proves nothing. The text says why, for the log and the person."""
 
 
@@ -37,7 +37,7 @@ class Client:
     host: str
 
 
-def proof(client: Client, *, method: str, target: bytes, keys: Sequence[str], now: float) -> str:
+def sign(client: Client, *, method: str, target: bytes, keys: Sequence[str], now: float) -> str:
     """The header's value for one request. `target` is the request line's: the path as it is sent, and `?` and the query where there is one."""
     facts = [client.address, client.secure, client.host[:_HOST_CHARACTERS_MAX]]
     payload = base64.urlsafe_b64encode(json.dumps(facts).encode()).decode().rstrip("=")
@@ -45,24 +45,24 @@ def proof(client: Client, *, method: str, target: bytes, keys: Sequence[str], no
     return f"v1.{at}.{payload}.{_hash(keys[0], at, payload, method, target)}"
 
 
-def proved(scope: Scope, *, keys: Sequence[str], now: float) -> Client | None:
-    """Who made the request of this scope; None where no proof is given. Raises: BadProof."""
+def verified_client(scope: Scope, *, keys: Sequence[str], now: float) -> Client | None:
+    """Who made the request of this scope; None where no proof is given. Raises: BadRequestSignature."""
     given = header(scope, HEADER)
     if not given:
         return None
     parts = given.split(".")
     if len(given) > _CHARACTERS_MAX or len(parts) != 4 or parts[0] != "v1":
-        raise BadProof("the header is malformed")
+        raise BadRequestSignature("the header is malformed")
     _version, at, payload, proved_by = parts
     query = scope.get("query_string", b"")
     target = scope["raw_path"] + (b"?" + query if query else b"")
     method = scope["method"] if scope["type"] == "http" else "GET"
     if not any(same(_hash(key, at, payload, method, target), proved_by) for key in keys):
-        raise BadProof(
+        raise BadRequestSignature(
             "FRONTEND_KEYS of frontend and orchestrator differ, or the request was changed on its way"
         )
     if abs(now - int(at)) > WINDOW_SECONDS:
-        raise BadProof(
+        raise BadRequestSignature(
             f"it is {now - int(at):.0f} seconds old: the clocks of frontend and orchestrator differ, or somebody repeats a request"
         )
     return _client(payload)
@@ -75,7 +75,7 @@ def _client(payload: str) -> Client:
             base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         )
     except (binascii.Error, ValueError) as error:
-        raise BadProof("the header is malformed") from error
+        raise BadRequestSignature("the header is malformed") from error
     return Client(str(address), bool(secure), str(host))
 
 

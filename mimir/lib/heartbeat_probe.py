@@ -1,4 +1,4 @@
-"""`python -I -S mimir/lib/beat.py FILE SECONDS`: a liveness probe of a loop. FILE is touched when the loop's heartbeat row was written.
+"""`python -I -S mimir/lib/heartbeat_probe.py FILE SECONDS`: a liveness probe of a loop. FILE is touched when the loop's heartbeat row was written.
 
 Run as a file and without site-packages: a probe costs one bare start of Python, no connection and no query.
 """
