@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.contract import JobStatus
-from mimir.lib.words import told_span
+from mimir.lib.formatting import duration_text
 
 LABELS = {
     JobStatus.QUEUED: "Waiting",
@@ -81,7 +81,7 @@ def _cancelled_text(job: Job) -> str:
     if not job["started_at"] or not job["finished_at"]:
         return f"{by_whom} before it started"
     lasted = _time(job["finished_at"]) - _time(job["started_at"])
-    return f"{by_whom} after {told_span(max(lasted.total_seconds(), 0))}"
+    return f"{by_whom} after {duration_text(max(lasted.total_seconds(), 0))}"
 
 
 def _time(at: str) -> dt.datetime:
