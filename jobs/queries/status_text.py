@@ -7,7 +7,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.admission.shapes import WaitingBody
 from jobs.contract import JobStatus
+from jobs.queries.shapes import JobBody
 from mimir.lib.formatting import duration_text
 
 LABELS = {
@@ -21,10 +23,9 @@ LABELS = {
 }
 ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 DATASETS_NAMED = 3
-Job = Mapping[str, Any]  # a job as `jobs_as_dicts` returns it
 
 
-def status_label(job: Job) -> str:
+def status_label(job: JobBody) -> str:
     """Return the label of the status, with the attempt number from the second attempt on."""
     status, attempt, most = job["status"], job["attempt"], job["max_attempts"]
     if status == JobStatus.QUEUED and attempt > 1:
@@ -34,34 +35,35 @@ def status_label(job: Job) -> str:
     return LABELS[JobStatus(status)]
 
 
-def status_text(job: Job) -> str:
+def status_text(job: JobBody) -> str:
     """Return one sentence: progress, waiting reason, failure or result. Empty if none is known."""
     status = JobStatus(job["status"])
     if job["away"] and status not in ENDED:
         return str(job["away"]["detail"])
     summary = str((job["diagnosis"] or {}).get("summary") or "")
-    message = str(job["message"])
+    message = job["message"]
     match status:
         case JobStatus.QUEUED:
-            return _waiting_text(job["waiting"] or {}) or message
+            return _waiting_text(job["waiting"]) or message
         case JobStatus.LAUNCHING:
             return message or "The worker is starting."
         case JobStatus.RUNNING:
-            return summary or str((job["progress"] or {}).get("message") or message)
+            return summary or job["progress"]["message"] or message
         case JobStatus.CANCELLING:
             return "Stopping. It is killed if it does not stop soon."
         case JobStatus.FAILED:
-            return summary or message or str(job["reason"])
+            return summary or message or job["reason"]
         case JobStatus.SUCCEEDED:
             return _output_text(job) or message or "Done. Nothing was written to the project."
         case JobStatus.CANCELLED:
             return f"{_cancelled_text(job)}. Nothing was written to the project."
 
 
-def _waiting_text(waiting: Mapping[str, Any]) -> str:
-    detail = str(waiting.get("detail") or "")
-    estimate = waiting.get("estimate_seconds")
-    has_time = waiting.get("blocked_by") == "back_off"  # the detail says when
+def _waiting_text(waiting: WaitingBody | None) -> str:
+    if waiting is None:
+        return ""
+    detail, estimate = waiting["detail"], waiting["estimate_seconds"]
+    has_time = waiting["blocked_by"] == "back_off"  # the detail says when
     if not detail or has_time or estimate is None or estimate < 1:
         return detail
     return f"{detail} In about {_estimate_text(estimate)}."
@@ -76,8 +78,8 @@ def _estimate_text(seconds: float) -> str:
     return f"{seconds / 3600:.0f} h"
 
 
-def _cancelled_text(job: Job) -> str:
-    by_whom = str(job["message"]).removesuffix(".") or "Cancelled"
+def _cancelled_text(job: JobBody) -> str:
+    by_whom = job["message"].removesuffix(".") or "Cancelled"
     if not job["started_at"] or not job["finished_at"]:
         return f"{by_whom} before it started"
     lasted = _time(job["finished_at"]) - _time(job["started_at"])
@@ -88,7 +90,7 @@ def _time(at: str) -> dt.datetime:
     return dt.datetime.fromisoformat(at)
 
 
-def _output_text(job: Job) -> str:
+def _output_text(job: JobBody) -> str:
     """Return a sentence about the results of a succeeded job; empty if it has none."""
     result = job["result"] or {}
     if "model" in result and "version" in result:

@@ -5,7 +5,7 @@ from typing import Any
 from mimir.frontend.pages.job.views import _diagnosis
 
 
-def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
+def _row(category: str, *steps: Any) -> Any:
     diagnosis = {"category": category, "summary": "s", "detail": "d", "next_steps": list(steps)}
     return {
         "id": "1",
@@ -15,10 +15,10 @@ def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _steps(row: Any) -> list[Any]:
     found = _diagnosis(row)
     assert found
-    steps: list[dict[str, Any]] = found["next_steps"]
+    steps: list[Any] = found["next_steps"]
     return steps
 
 

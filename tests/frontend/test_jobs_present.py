@@ -8,7 +8,7 @@ from mimir.frontend import formatting
 from mimir.frontend.pages.job.history import attempts, grouped, history, rules
 from mimir.frontend.pages.jobs.present import status_shape
 
-JOB: dict[str, Any] = {
+JOB: Any = {
     "status": "queued",
     "attempt": 1,
     "max_attempts": 3,
@@ -21,7 +21,7 @@ JOB: dict[str, Any] = {
 }
 
 
-def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]:
+def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> Any:
     return {
         "seq": seq,
         "at": f"2026-11-25T07:18:{seq:02d}+00:00",
@@ -32,7 +32,7 @@ def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]
 
 
 def test_a_job_between_two_attempts_has_its_own_icon() -> None:
-    assert status_shape({**JOB, "attempt": 2}) == "retrying"
+    assert status_shape(JOB | {"attempt": 2}) == "retrying"
     assert status_shape(JOB) == "queued"
 
 
@@ -71,7 +71,7 @@ def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
 
 
 def test_failing_rules_come_first() -> None:
-    waiting = {
+    waiting: Any = {
         "rules": [
             {"rule": "paused", "passes": True, "detail": ""},
             {
@@ -106,7 +106,7 @@ def _attempt(
     reason: str = "unschedulable_cpu",
     claimed: str | None = None,
     ended: bool = True,
-) -> dict[str, Any]:
+) -> Any:
     at = "2026-11-25T07:18:00+00:00"
     return {
         "number": number,
@@ -126,7 +126,7 @@ def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
         _attempt(31),
         _attempt(32, ended=False),
     ]
-    shown = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
+    shown = grouped(attempts(rows, (JOB | {"status": "launching", "attempt": 32})))
     assert [(one["first"], one["number"], one["count"]) for one in shown] == [
         (1, 1, 1),
         (2, 29, 28),

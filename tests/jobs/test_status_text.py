@@ -7,7 +7,7 @@ import pytest
 from jobs.contract import JobStatus
 from jobs.queries.status_text import status_label, status_text
 
-JOB: dict[str, Any] = {
+JOB: Any = {
     "status": "queued",
     "attempt": 1,
     "max_attempts": 3,
@@ -21,13 +21,13 @@ JOB: dict[str, Any] = {
     "finished_at": None,
     "result": None,
 }
-SUCCEEDED = {**JOB, "status": "succeeded"}
-CANCELLED = {**JOB, "status": "cancelled", "message": "Cancelled by ada."}
+SUCCEEDED: Any = JOB | {"status": "succeeded"}
+CANCELLED: Any = JOB | {"status": "cancelled", "message": "Cancelled by ada."}
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
 def test_each_status_has_a_label(status: JobStatus) -> None:
-    assert status_label({**JOB, "status": status.value})
+    assert status_label(JOB | {"status": status.value})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_each_status_has_a_label(status: JobStatus) -> None:
     ],
 )
 def test_the_label_names_the_attempt_from_the_second_on(fields: dict[str, Any], label: str) -> None:
-    assert status_label({**JOB, **fields}) == label
+    assert status_label(JOB | fields) == label
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_label_names_the_attempt_from_the_second_on(fields: dict[str, Any], 
     ],
 )
 def test_the_sentence_of_each_status(fields: dict[str, Any], text: str) -> None:
-    assert status_text({**JOB, **fields}) == text
+    assert status_text(JOB | fields) == text
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_the_sentence_of_each_status(fields: dict[str, Any], text: str) -> None:
 def test_a_waiting_job_names_its_estimate(seconds: float, text: str) -> None:
     waiting = {"detail": "2nd.", "blocked_by": "capacity", "estimate_seconds": seconds}
 
-    assert status_text({**JOB, "waiting": waiting}) == text
+    assert status_text(JOB | {"waiting": waiting}) == text
 
 
 def test_a_retry_delay_is_named_once() -> None:
     waiting = {"detail": "Retries in 49 min.", "blocked_by": "back_off", "estimate_seconds": 2940}
 
-    assert status_text({**JOB, "waiting": waiting}) == "Retries in 49 min."
+    assert status_text(JOB | {"waiting": waiting}) == "Retries in 49 min."
 
 
 def test_a_cancelled_job_names_the_user_and_the_duration() -> None:
@@ -97,7 +97,7 @@ def test_a_cancelled_job_names_the_user_and_the_duration() -> None:
     assert status_text(CANCELLED) == (
         "Cancelled by ada before it started. Nothing was written to the project."
     )
-    assert status_text({**CANCELLED, **times}) == (
+    assert status_text(CANCELLED | times) == (
         "Cancelled by ada after 1 min 12 s. Nothing was written to the project."
     )
 
@@ -106,8 +106,8 @@ def test_an_unreachable_job_says_so_until_it_has_ended() -> None:
     away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
 
     for status in ("launching", "running", "cancelling"):
-        assert status_text({**JOB, "status": status, "away": away}) == away["detail"]
-    assert status_text({**CANCELLED, "away": away}).startswith("Cancelled by ada")
+        assert status_text(JOB | {"status": status, "away": away}) == away["detail"]
+    assert status_text(CANCELLED | {"away": away}).startswith("Cancelled by ada")
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_an_unreachable_job_says_so_until_it_has_ended() -> None:
     ],
 )
 def test_a_succeeded_job_names_its_results(result: dict[str, Any] | None, text: str) -> None:
-    assert status_text({**SUCCEEDED, "result": result}) == text
+    assert status_text(SUCCEEDED | {"result": result}) == text

@@ -3,23 +3,11 @@
 The status texts come from the API.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.job_types import derived_title, type_icon, type_title
+from mimir.frontend.template_context import Context
 
-TYPES = {
-    "pipeline_execution": "Pipeline",
-    "ml_training": "Training",
-    "ml_inference": "Prediction",
-    "digital_twin_update": "Twin update",
-}
-_DOES = {  # what a job without a name is called; in braces, a parameter
-    "pipeline_execution": "Pipeline {pipeline}",
-    "ml_training": "Train {model} on {dataset}",
-    "ml_inference": "Predict with {model} for {dataset}",
-    "digital_twin_update": "Update {twin} from {dataset}",
-}
 ENDED = ("succeeded", "failed", "cancelled")
 MARKS = {  # of a window's title, beside the icon of the same status
     "queued": "\u2026",
@@ -31,17 +19,18 @@ MARKS = {  # of a window's title, beside the icon of the same status
     "cancelled": "\u2298",
     "retrying": "\u21bb",
 }
-Job = Mapping[str, Any]
 
 
-def job_summary(job: Job) -> dict[str, Any]:
+def job_summary(job: Job) -> Context:
     """Present a job as a row of a list."""
-    fraction = (job.get("progress") or {}).get("fraction")
+    progress = job.get("progress")
+    fraction = progress["fraction"] if progress else None
     return {
         "id": job["id"],
         "title": job_title(job),
         "type": job["type"],
-        "type_word": TYPES.get(job["type"], job["type"]),
+        "icon": type_icon(job["type"]),
+        "type_word": type_title(job["type"]),
         "status": job["status"],
         "word": job["status_label"],
         "shape": status_shape(job),
@@ -62,15 +51,7 @@ def job_title(job: Job) -> str:
     """Name of the job, else a name made from its request."""
     if job["name"]:
         return str(job["name"])
-    parameters = {
-        name: value
-        for name, value in (job.get("parameters") or {}).items()
-        if isinstance(value, str)
-    }
-    try:
-        return _DOES[str(job["type"])].format_map(parameters)
-    except KeyError:  # a job type or request that this release does not know
-        return TYPES.get(job["type"], str(job["type"]))
+    return derived_title(job["type"], job.get("parameters") or {})
 
 
 def status_shape(job: Job) -> str:
@@ -85,6 +66,11 @@ def percent(job: Job, fraction: object) -> int | None:
     return min(99, max(0, int(fraction * 100)))
 
 
+def _progress_text(job: Job) -> str:
+    progress = job.get("progress")
+    return progress["message"] if progress else ""
+
+
 def empty_log(job: Job) -> str:
     """Text of the log panel while there is no line."""
     status = job["status"]
@@ -93,14 +79,12 @@ def empty_log(job: Job) -> str:
     if status == "launching":
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
-        now = str(
-            (job.get("progress") or {}).get("message") or "The worker is loading its program"
-        ).removesuffix(".")
+        now = (_progress_text(job) or "The worker is loading its program").removesuffix(".")
         return f"{now}. It has not printed anything yet."
     return "No output."
 
 
-def written_datasets(job: Job) -> list[dict[str, Any]]:
+def written_datasets(job: Job) -> list[Context]:
     """List the dataset versions in the result: {"name", "version"}."""
     rows = (job.get("result") or {}).get("datasets")
     return (
