@@ -16,10 +16,8 @@ LIMITS = {
     "log_bytes": 2**30,
     "spool_bytes": 2**22,
     "artifact_bytes": 2**20,
-    "artifact_count": 100,
     "event_bytes": 16384,
     "event_count": 1000,
-    "result_bytes": 65536,
     "model_cache_bytes": 10**9,
 }
 Answer = tuple[int, Any]

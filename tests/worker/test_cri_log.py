@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobs.contract import LOG_LINE_BYTES_MAX
 from jobs.logs.append import _LINES
 from jobs.logs.read import raw_text
-from jobs.worker.crilog import TEXT_BYTES_MAX, LineFormatter
+from jobs.worker.cri_log import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
 # Short pieces of what is special, and runs around the length at which a line is cut.
