@@ -1,4 +1,4 @@
-"""What a job's page makes of a diagnosis' next steps."""
+"""Next steps of a diagnosis on a job's page."""
 
 from typing import Any
 
