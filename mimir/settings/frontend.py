@@ -70,4 +70,4 @@ SESSION_COOKIE_NAME = "mimir_session"
 # signature.
 SESSION_COOKIE_AGE = 366 * 86400
 CSRF_COOKIE_NAME = "mimir_csrf"
-CSRF_FAILURE_VIEW = "mimir.frontend.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "mimir.frontend.error_pages.csrf_failure"
