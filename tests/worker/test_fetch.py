@@ -362,7 +362,7 @@ def test_a_full_disk_is_not_the_sources_fault(serve: Serve, tmp_path: Path) -> N
     failure = _failure(serve(_body(b"a\n1\n")), Path("/dev/full"))
     assert (failure.reason, failure.message) == (
         FailureReason.DISK_FULL,
-        "it could not be kept: No space left on device",
+        "it could not be saved: No space left on device",
     )
 
 
