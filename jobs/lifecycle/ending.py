@@ -47,7 +47,7 @@ def attempt_end(
         detail=detail,
         resources=job.resources,
         timeout_seconds=job.timeout_seconds,
-        ready=ready,
+        cluster_diagnosis=ready,
     )
     # What ended before its worker took the job has run nothing of the user's.
     counts = (

@@ -16,7 +16,7 @@ from jobs.lifecycle.ending import attempt_end, job_finish_cancelled
 from jobs.logs.append import WrongOffset, log_append, log_close
 from jobs.models import Attempt, Job
 from jobs.reconcile.attempts import view_of
-from jobs.reconcile.decide import Action, AttemptView, Sight, Times
+from jobs.reconcile.decide import Action, AttemptView, WorkerState, Times
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import MimirError
 
@@ -35,7 +35,7 @@ def times() -> Times:
     )
 
 
-def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) -> bool:
+def end_if_unchanged(*, row: AttemptView, action: Action, seen: WorkerState | None) -> bool:
     """End the attempt with the action's reason; False when its row has changed since it was read."""
     assert action.reason is not None
     with transaction.atomic():
@@ -63,7 +63,7 @@ def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) ->
     return True
 
 
-def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, Any] | None:
+def _ready(row: AttemptView, action: Action, seen: WorkerState | None) -> dict[str, Any] | None:
     """What the cluster tells, or told at last, of the action's reason; with the action's sentence, which may say more."""
     known = row.waits_for if seen is None else seen.ready
     if known is None or known["category"] != action.reason:
@@ -72,7 +72,7 @@ def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, An
     return {**ready, **({"summary": action.message} if action.message else {})}
 
 
-def waits_told(
+def wait_record(
     *, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: bool = False
 ) -> bool:
     """Keep what an attempt that nobody has claimed waits for, a diagnosis, and tell who watches; None: nothing any more.
@@ -141,7 +141,7 @@ def terminate_asked(*, row: AttemptView, at: dt.datetime) -> None:
     Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=at)
 
 
-def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
+def gone_if_unchanged(*, row: AttemptView, seen: WorkerState | None) -> bool:
     """The worker is gone: free its room, close its log, finish a cancel; False when its row has changed."""
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)
@@ -209,7 +209,7 @@ def _unchanged(attempt: Attempt, row: AttemptView) -> bool:
     return view_of(attempt).fence() == row.fence()
 
 
-def _keep_exit(attempt: Attempt, seen: Sight | None) -> None:
+def _keep_exit(attempt: Attempt, seen: WorkerState | None) -> None:
     if seen is None:
         return
     if attempt.exit_code is None and attempt.exit_signal is None:

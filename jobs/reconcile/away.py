@@ -162,11 +162,11 @@ def _told(
     facts: dict[str, Any] = {
         "cluster": cluster.name,
         "since": told_at(cluster.unreachable_since or now, now),
-        "elsewhere": bool(job.cluster or job.region),
+        "placed": bool(job.cluster or job.region),
     }
     if reason is FailureReason.HEARTBEAT_LOST:
         heard = told_at(attempt.heartbeat_at or attempt.claimed_at or now, now)
-        return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).told()
+        return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).body()
     if reason is FailureReason.LAUNCH_TIMEOUT:
-        return never_started_away(start_seconds(view_of(attempt), times()), **facts).told()
+        return never_started_away(start_seconds(view_of(attempt), times()), **facts).body()
     return None

@@ -72,11 +72,11 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class WorkerState:
     """What the cluster's list shows of one attempt's worker.
 
     `alive`: its supervisor runs, or is being started. `gone`: nothing of it does; a dead supervisor may leave processes of the workload
-    behind. `reason` and `message`: why it ended, or what it waits for; `hopeless`: it will not start by waiting. `ready`: the diagnosis of
+    behind. `reason` and `message`: why it ended, or what it waits for; `stuck`: it will not start by waiting. `ready`: the diagnosis of
     that reason, where the cluster tells more than these. `node_silent`: alive as far as the cluster knows, which does not hear of its node.
     `placed_at`: since when it has room on a node, by the cluster's clock; None where it has none, or nobody says.
     """
@@ -88,7 +88,7 @@ class Sight:
     reason: str = ""
     message: str = ""
     peak_memory_bytes: int | None = None
-    hopeless: bool = False
+    stuck: bool = False
     ready: Mapping[str, Any] | None = None
     node_silent: bool = False
     placed_at: dt.datetime | None = None
@@ -132,7 +132,7 @@ def start_limit(number: int, launch_timeout: float) -> float:
     return room_wait(number, launch_timeout) + launch_timeout
 
 
-def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Times) -> Action:
+def decide(row: AttemptView, seen: WorkerState | None, *, now: dt.datetime, times: Times) -> Action:
     """The next action for `row`, which stood so before the list was begun. `seen` is None when the list does not have its worker."""
     if row.gone_at is not None:
         if seen is not None and not seen.gone:
@@ -183,7 +183,7 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
     speaks = (
         silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
     )
-    action = _claimed(row, Sight(alive=True), now, times) if speaks else NOTHING
+    action = _claimed(row, WorkerState(alive=True), now, times) if speaks else NOTHING
     return (
         Action(Verb.END, FailureReason.HEARTBEAT_LOST)
         if action.verb is Verb.NOTHING and silence.over
@@ -208,7 +208,7 @@ def start_seconds(row: AttemptView, times: Times) -> float:
     return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
 
 
-def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
+def _after_end(row: AttemptView, seen: WorkerState | None, now: dt.datetime, times: Times) -> Action:
     if seen is None or seen.gone:
         return Action(Verb.GONE)
     if (
@@ -221,12 +221,12 @@ def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Ti
     return Action(Verb.TERMINATE)
 
 
-def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
+def _before_claim(row: AttemptView, seen: WorkerState | None, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
     if seen is not None and not seen.alive:
         return _dead_before_claim(seen)
-    if seen is not None and seen.hopeless:
+    if seen is not None and seen.stuck:
         return Action(Verb.END, _lost_reason(seen), seen.message)
     if (late := _late(row, seen, now, times)) is not None:
         return late
@@ -237,7 +237,7 @@ def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times:
     return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
 
 
-def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action | None:
+def _late(row: AttemptView, seen: WorkerState | None, now: dt.datetime, times: Times) -> Action | None:
     """Not started in time: what it waited for is the reason, where that is known.
 
     The time to start begins with its admission, or when it had room at last; the time to wait for room is longer.
@@ -275,7 +275,7 @@ def _known_wait(row: AttemptView) -> FailureReason | None:
         return None
 
 
-def _dead_before_claim(seen: Sight) -> Action:
+def _dead_before_claim(seen: WorkerState) -> Action:
     """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim.
 
     A cluster can find the worker wanting before it runs.
@@ -290,7 +290,7 @@ def _dead_before_claim(seen: Sight) -> Action:
     return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
 
 
-def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
+def _claimed(row: AttemptView, seen: WorkerState | None, now: dt.datetime, times: Times) -> Action:
     assert row.claimed_at is not None
     if seen is None or not seen.alive:
         return _vanished(row, seen)
@@ -310,7 +310,7 @@ def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Time
     return NOTHING  # silent but seen alive: a missed heartbeat fails nothing
 
 
-def _vanished(row: AttemptView, seen: Sight | None) -> Action:
+def _vanished(row: AttemptView, seen: WorkerState | None) -> Action:
     if row.interrupted_at is not None and (
         seen is None or _lost_reason(seen) is FailureReason.WORKER_LOST
     ):
@@ -320,7 +320,7 @@ def _vanished(row: AttemptView, seen: Sight | None) -> Action:
     return Action(Verb.END, _lost_reason(seen), seen.message)
 
 
-def _lost_reason(seen: Sight) -> FailureReason:
+def _lost_reason(seen: WorkerState) -> FailureReason:
     try:
         return FailureReason(seen.reason)
     except ValueError:

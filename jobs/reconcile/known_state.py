@@ -5,15 +5,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from jobs.clusters.launchers.base import Evidence, Observed
-from jobs.diagnosis.kubernetes import ClusterDiagnosis
+from jobs.clusters.launchers.base import Evidence, Observation
+from jobs.diagnosis.kubernetes import Diagnosis
 from jobs.reconcile.apply import pods_keep
 from jobs.reconcile.attempts import pods_seen
-from jobs.reconcile.decide import AttemptView, Sight
+from jobs.reconcile.decide import AttemptView, WorkerState
 
 PODS_KEPT = 3  # of one attempt; it has one, unless somebody changed its Job
 Pods = tuple[Mapping[str, Any], ...]
-Explanation = tuple[Sight | None, ClusterDiagnosis | None]
+Explanation = tuple[WorkerState | None, Diagnosis | None]
 
 
 class Memory:
@@ -26,7 +26,7 @@ class Memory:
         self._first = True
         self.attempts = 0  # that the last pass looked at
 
-    def keep(self, rows: Mapping[UUID, AttemptView], sights: Mapping[UUID, Observed]) -> None:
+    def keep(self, rows: Mapping[UUID, AttemptView], sights: Mapping[UUID, Observation]) -> None:
         """Write the pods that differ from what was seen before.
 
         The first pass believes of a worker that runs that its row says so: with thousands of them that is what a restart costs.
@@ -58,7 +58,7 @@ class Memory:
             del self._told[gone]
 
     def explained(
-        self, row: AttemptView, seen: Observed | None, explain: Callable[[], Explanation]
+        self, row: AttemptView, seen: Observation | None, explain: Callable[[], Explanation]
     ) -> Explanation:
         """`explain`'s answer; the one of the pass before while the cluster shows the very same of a worker that waits."""
         if (

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.clusters.launchers.base import Evidence, Launcher, Observed
+from jobs.clusters.launchers.base import Evidence, Launcher, Observation
 from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     is_suspended,
     never_claimed,
@@ -19,7 +19,7 @@ from jobs.diagnosis.kubernetes import (
 )
 from jobs.reasons import CLUSTER_REASONS
 from jobs.reconcile.attempts import resources_of
-from jobs.reconcile.decide import Action, AttemptView, Sight
+from jobs.reconcile.decide import Action, AttemptView, WorkerState
 
 # What a cluster knows better than the worker that was asked to stop.
 STOPS = CLUSTER_REASONS - {FailureReason.VANISHED}
@@ -27,11 +27,11 @@ Pods = Sequence[Mapping[str, Any]]
 LAST_BYTES = 2000  # of a log
 
 
-def sight_of(seen: Observed | None) -> Sight | None:
+def state_of(seen: Observation | None) -> WorkerState | None:
     """What the look itself shows."""
     if seen is None:
         return None
-    return Sight(
+    return WorkerState(
         alive=seen.alive,
         gone=not seen.alive and seen.processes == 0,
         exit_code=seen.exit_code,
@@ -43,15 +43,15 @@ def sight_of(seen: Observed | None) -> Sight | None:
 
 
 def explained(
-    row: AttemptView, seen: Observed | None, launcher: Launcher, read_kept: Callable[[], Pods]
-) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    row: AttemptView, seen: Observation | None, launcher: Launcher, read_kept: Callable[[], Pods]
+) -> tuple[WorkerState | None, Diagnosis | None]:
     """The sight with the cluster's reason in it, and the diagnosis; asked only of attempts that wait, or ended by themselves.
 
     `read_kept` gives the last state seen of its pods; asked where the cluster shows none that lives.
 
     A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
     """
-    sight = sight_of(seen)
+    sight = state_of(seen)
     if row.gone_at or row.fenced_at or row.ended_at:
         return sight, None
     if row.claimed_at is not None and seen is not None and seen.alive:
@@ -82,15 +82,15 @@ def explained(
             return sight, None
     if told is None:
         return _silent(row, sight, evidence)
-    known = sight or Sight(alive=False, gone=False)
+    known = sight or WorkerState(alive=False, gone=False)
     facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
     return (
         replace(
             known,
             reason=told.category.value,
             message=told.summary,
-            hopeless=told.hopeless,
-            ready=told.told(),
+            stuck=told.stuck,
+            ready=told.body(),
             exit_code=known.exit_code if known.exit_code is not None else facts["exit_code"],
             signal=known.signal if known.signal is not None else facts["signal"],
         ),
@@ -99,8 +99,8 @@ def explained(
 
 
 def with_last_lines(
-    row: AttemptView, sight: Sight, launcher: Launcher, action: Action
-) -> tuple[Sight, Action]:
+    row: AttemptView, sight: WorkerState, launcher: Launcher, action: Action
+) -> tuple[WorkerState, Action]:
     """The sight and the end of a worker that runs and never claimed, with what its container printed: it may say why it cannot call."""
     try:
         piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
@@ -108,12 +108,12 @@ def with_last_lines(
         return sight, action
     told = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
     late = action.message.removeprefix(sight.message).strip()
-    return replace(sight, message=told.summary, ready=told.told()), replace(
+    return replace(sight, message=told.summary, ready=told.body()), replace(
         action, message=f"{told.summary} {late}".strip()
     )
 
 
-def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
+def _placed(sight: WorkerState | None, evidence: Evidence) -> WorkerState | None:
     seconds = placed_at(evidence.pods)
     return (
         replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC))
@@ -122,7 +122,7 @@ def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
     )
 
 
-def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
+def _interrupted(row: AttemptView, seen: Observation | None) -> bool:
     """Whether its own last word is that it was asked to stop, to us or where its container left it."""
     untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
     return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (
@@ -130,7 +130,7 @@ def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
     )
 
 
-def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
+def _running(row: AttemptView, sight: WorkerState | None, seen: Observation) -> WorkerState | None:
     """Of a worker that has claimed: whether its Job was suspended under it, and whether the cluster hears of its node.
 
     Nobody is asked for those that are ready.
@@ -145,19 +145,19 @@ def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | N
             gone=False,
             reason=told.category.value,
             message=told.summary,
-            ready=told.told(),
+            ready=told.body(),
         )
-    if not seen.unsure:
+    if not seen.node_suspected:
         return sight
     told = _diagnosed(row, seen.evidence, (), alive=True)
     if told is None or told.category is not FailureReason.NODE_LOST:
         return sight
     return replace(
-        sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told()
+        sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).body()
     )
 
 
-def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
+def _suspended(row: AttemptView, evidence: Evidence) -> Diagnosis | None:
     """The diagnosis of a worker whose Job is suspended, however its container ended; None where it is not."""
     if not is_suspended(evidence.job):
         return None
@@ -167,7 +167,7 @@ def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
 
 def _diagnosed(
     row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool
-) -> ClusterDiagnosis | None:
+) -> Diagnosis | None:
     resources = None if alive else resources_of(row.id)
     return diagnose(
         evidence.job,
@@ -181,13 +181,13 @@ def _diagnosed(
 
 
 def _silent(
-    row: AttemptView, sight: Sight | None, evidence: Evidence
-) -> tuple[Sight | None, ClusterDiagnosis | None]:
+    row: AttemptView, sight: WorkerState | None, evidence: Evidence
+) -> tuple[WorkerState | None, Diagnosis | None]:
     """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
     runs = any(worker_runs(pod) for pod in evidence.pods)
     if sight is None or not sight.alive or not runs or row.claimed_at is not None:
         return sight, None
     told = never_claimed()
     return replace(
-        sight, reason=told.category.value, message=told.summary, ready=told.told()
+        sight, reason=told.category.value, message=told.summary, ready=told.body()
     ), not_called_yet()

@@ -9,16 +9,16 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from jobs.clusters.launchers.base import Launcher, Observed
+from jobs.clusters.launchers.base import Launcher, Observation
 from jobs.clusters.rows import cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason
-from jobs.diagnosis.kubernetes import ClusterDiagnosis
+from jobs.diagnosis.kubernetes import Diagnosis
 from jobs.logs.append import log_seal, logs_seal_due
 from jobs.logs.read import log_last_bytes
 from jobs.models import Cluster
 from jobs.reconcile import apply, away
 from jobs.reconcile.attempts import database_now, open_attempts
-from jobs.reconcile.decide import Action, AttemptView, Sight, Verb, decide
+from jobs.reconcile.decide import Action, AttemptView, WorkerState, Verb, decide
 from jobs.reconcile.known_state import Memory
 from jobs.reconcile.observe import explained, with_last_lines
 from jobs.reconcile.silence import due_away
@@ -72,7 +72,7 @@ def while_away(cluster: Cluster) -> int:
 
 
 def _step_safely(
-    row: AttemptView, seen: Observed | None, launcher: Launcher, memory: Memory, now: dt.datetime
+    row: AttemptView, seen: Observation | None, launcher: Launcher, memory: Memory, now: dt.datetime
 ) -> int:
     """Decide and do it; one attempt that cannot be moved is logged and holds up nobody else."""
     action = Action(Verb.NOTHING)
@@ -102,25 +102,25 @@ def _step_safely(
         return 0
 
 
-def _waits(row: AttemptView, told: ClusterDiagnosis | None) -> bool:
+def _waits(row: AttemptView, told: Diagnosis | None) -> bool:
     """Tell what a worker that does not start waits for, once for each thing it waits for; nothing moves by it."""
     if row.claimed_at is not None or row.fenced_at is not None or row.ended_at is not None:
         return False
     known = row.waits_for and {
         name: row.waits_for.get(name) for name in ("category", "summary", "detail", "next_steps")
     }
-    if known != (told.told() if told is not None and told.waiting else None) and (
+    if known != (told.body() if told is not None and told.waiting else None) and (
         told is not None or row.uid
     ):
-        apply.waits_told(
-            attempt_id=row.id, told=told.told() if told is not None and told.waiting else None
+        apply.wait_record(
+            attempt_id=row.id, diagnosis=told.body() if told is not None and told.waiting else None
         )
     return False
 
 
 def _act(
     row: AttemptView,
-    sight: Sight | None,
+    sight: WorkerState | None,
     action: Action,
     launcher: Launcher,
     now: dt.datetime,
@@ -157,7 +157,7 @@ def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
 
 
 def _gone(
-    row: AttemptView, sight: Sight | None, launcher: Launcher, now: dt.datetime, *, shown: bool
+    row: AttemptView, sight: WorkerState | None, launcher: Launcher, now: dt.datetime, *, shown: bool
 ) -> bool:
     if not launcher.is_gone(row.name, str(row.id)):
         return False
@@ -184,7 +184,7 @@ def _join_log(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
 
 
 def _orphans(
-    observed: Sequence[Observed],
+    observed: Sequence[Observation],
     before: Mapping[UUID, AttemptView],
     after: Mapping[UUID, AttemptView],
     launcher: Launcher,

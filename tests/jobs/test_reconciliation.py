@@ -7,19 +7,19 @@ import uuid
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
-from jobs.reconcile.decide import AttemptView, Sight, Silence, Times, Verb, decide, decide_away
+from jobs.reconcile.decide import AttemptView, WorkerState, Silence, Times, Verb, decide, decide_away
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
-ALIVE = Sight(alive=True)
-DEAD = Sight(alive=False, gone=True)
-REFUSED = Sight(
+ALIVE = WorkerState(alive=True)
+DEAD = WorkerState(alive=False, gone=True)
+REFUSED = WorkerState(
     alive=False, gone=True, reason="protocol", message="The orchestrator refused a report."
 )
-NO_COMMAND = Sight(
+NO_COMMAND = WorkerState(
     alive=False, gone=True, reason="bad_command", message="The worker could not be started."
 )
-LEFTOVERS = Sight(alive=False, gone=False)
+LEFTOVERS = WorkerState(alive=False, gone=False)
 
 
 def at(seconds: float) -> dt.datetime:
@@ -45,9 +45,9 @@ FORBIDDEN = dataclasses.replace(
         "summary": "The cluster does not let Mimir run workers.",
     },
 )
-NO_ROOM = Sight(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
-NO_IMAGE = Sight(alive=True, reason="image_not_found", message="There is no such image.")
-PLACED = Sight(alive=True, placed_at=at(1700.5))
+NO_ROOM = WorkerState(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
+NO_IMAGE = WorkerState(alive=True, reason="image_not_found", message="There is no such image.")
+PLACED = WorkerState(alive=True, placed_at=at(1700.5))
 RUNNING = dataclasses.replace(
     LAUNCHED,
     job_status=JobStatus.RUNNING,
@@ -87,7 +87,7 @@ CANCELLING = dataclasses.replace(
         (
             "was asked to stop, and ended without a word",
             INTERRUPTED,
-            Sight(alive=False, gone=True),
+            WorkerState(alive=False, gone=True),
             31,
             Verb.END,
             FailureReason.INTERRUPTED,
@@ -95,7 +95,7 @@ CANCELLING = dataclasses.replace(
         (
             "was evicted",
             INTERRUPTED,
-            Sight(alive=False, gone=True, reason="evicted"),
+            WorkerState(alive=False, gone=True, reason="evicted"),
             31,
             Verb.END,
             FailureReason.EVICTED,
@@ -245,7 +245,7 @@ CANCELLING = dataclasses.replace(
 def test_each_case_has_its_action(
     case: str,
     row: AttemptView,
-    seen: Sight | None,
+    seen: WorkerState | None,
     now: float,
     verb: Verb,
     reason: FailureReason | None,
@@ -255,7 +255,7 @@ def test_each_case_has_its_action(
 
 
 def test_who_waited_in_vain_is_told_as_that() -> None:
-    seen = Sight(alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free.")
+    seen = WorkerState(alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free.")
     action = decide(LAUNCHED, seen, now=at(301), times=TIMES)
     assert (
         action.message
@@ -264,7 +264,7 @@ def test_who_waited_in_vain_is_told_as_that() -> None:
 
 
 def test_what_exit_json_says_is_the_reason() -> None:
-    seen = Sight(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
+    seen = WorkerState(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
     action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
 

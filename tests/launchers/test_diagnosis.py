@@ -8,7 +8,7 @@ import pytest
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -148,7 +148,7 @@ def _read(case: str, moment: str, name: str) -> Any:
 
 def _told(
     case: str, moment: str, *, cut: bool = False, before: bool = False
-) -> ClusterDiagnosis | None:
+) -> Diagnosis | None:
     """`cut`: from what is remembered alone. `before`: the pods of earlier moments are kept."""
     job, pods, events = (_read(case, moment, name) for name in ("job", "pods", "events"))
     moments = sorted(path.name for path in (RECORDED / case).iterdir() if path.is_dir())
@@ -186,8 +186,8 @@ def test_a_recorded_case_gets_its_category_and_a_step_to_take(
     assert step in " / ".join(each["label"] for each in found.next_steps)
     assert found.raw
     ended = case in ENDED or moment in ("3-final", "2-stopping")
-    assert found.hopeless == (category in STUCK)
-    assert found.waiting == (not ended and not found.hopeless)
+    assert found.stuck == (category in STUCK)
+    assert found.waiting == (not ended and not found.stuck)
     assert found.counts == (category in (R.EXIT_CODE, R.OUT_OF_MEMORY, R.DEADLINE_EXCEEDED))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -42,14 +42,14 @@ class Watched:
     def delete_job(self) -> None:
         self._call("DELETE", f"{PATH}/one", {"propagationPolicy": "Background"})
 
-    def told(self) -> ClusterDiagnosis | None:
+    def told(self) -> Diagnosis | None:
         job = next((remember_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
         pods = [remember(version.obj) for version in self.cluster.store.all(PODS)]
         events = [remember_event(version.obj) for version in self.cluster.store.all(EVENTS)]
         return diagnose(job, pods, events, kept=self.kept)
 
     def category(self) -> R | None:
-        told = self.told()
+        told = self.body()
         return told.category if told else None
 
 
@@ -138,22 +138,22 @@ def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) 
     watched.cluster.advance(10)
     watched.keep()
     watched.cluster.advance(700)
-    told = watched.told()
+    told = watched.body()
     assert told is not None
-    assert (told.category, told.waiting, told.hopeless) == (STARTS[start], False, False)
+    assert (told.category, told.waiting, told.stuck) == (STARTS[start], False, False)
 
 
 def test_a_node_that_falls_silent_is_told_from_the_first_to_the_last() -> None:
     watched = Watched(PodScript())
     watched.cluster.kubelets.node_lost("node1")
     watched.cluster.advance(60)
-    away = watched.told()
+    away = watched.body()
     assert away is not None
     assert (away.category, away.waiting) == (R.NODE_LOST, True)
 
     watched.cluster.advance(240)
     watched.keep()
-    given_up = watched.told()
+    given_up = watched.body()
     assert given_up is not None
     assert (given_up.category, given_up.waiting) == (R.NODE_LOST, False)
 

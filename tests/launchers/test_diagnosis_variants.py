@@ -9,7 +9,7 @@ import pytest
 
 from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -140,7 +140,7 @@ def _objects(case: str) -> tuple[Any, Any, Any, Any]:
     return job[0] if isinstance(job, list) else job, pods, events, nodes
 
 
-def words_of(found: ClusterDiagnosis) -> str:
+def words_of(found: Diagnosis) -> str:
     return " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
 
 

@@ -13,7 +13,7 @@ from jobs.clusters.launchers.base import (
     LaunchRefused,
     LaunchSpec,
     LaunchUncertain,
-    Observed,
+    Observation,
     Target,
 )
 from jobs.clusters.launchers.kubernetes.client import Answer, Unconfigured
@@ -73,7 +73,7 @@ def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
     return launcher.launch(spec, still_wanted=lambda: True).uid
 
 
-def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observed | None:
+def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observation | None:
     return next((seen for seen in launcher.observe() if seen.attempt_id == spec.attempt_id), None)
 
 

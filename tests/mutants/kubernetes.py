@@ -43,7 +43,7 @@ KUBERNETES = (
         if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)
     ]
 """,
-        """    orphans: list[Observed] = []
+        """    orphans: list[Observation] = []
 """,
         "tests/scenarios/test_named.py::test_a_create_that_lands_after_the_job_ended_and_after_clean_up",
     ),

@@ -55,11 +55,11 @@ class Launched:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observation:
     """One worker object as the cluster shows it.
 
     `alive`: its supervisor runs, or a starter is just making it. `processes`: how many processes of a dead supervisor's workload are left.
-    `unsure`: it is shown as one that runs, and not as one that is ready: its node may be silent. The evidence tells.
+    `node_suspected`: it is shown as one that runs, and not as one that is ready: its node may be silent. The evidence tells.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Observed:
     message: str = ""
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
-    unsure: bool = False
+    node_suspected: bool = False
     evidence: "Evidence | None" = None  # None where there is nothing but what stands here
 
 
@@ -115,7 +115,7 @@ class LaunchLater(LaunchUncertain):
     def __init__(
         self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(message, told=told)
+        super().__init__(message, diagnosis=told)
         self.seconds = seconds
 
 
@@ -130,7 +130,7 @@ class Launcher(Protocol):
         """
         ...
 
-    def observe(self) -> list[Observed]:
+    def observe(self) -> list[Observation]:
         """Every worker object of this installation, from one look at the cluster. Raises: OSError when the cluster does not answer."""
         ...
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.clusters.launchers.base import Launcher, Target
-from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.fake import FakeLauncher
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.clusters.launchers.process import ProcessLauncher
@@ -37,5 +37,5 @@ def launcher_for(kind: str, settings: LauncherSettings) -> Launcher:
             reads_nodes=settings.reads_nodes,
         )
     if kind == "memory":
-        return MemoryLauncher()
+        return FakeLauncher()
     raise ValueError(f"{kind!r} is not a launcher of this release: use kubernetes or process")
