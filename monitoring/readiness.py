@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from mimir.lib.disks import write_problem
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 DATABASE_SECONDS = 2  # the least that libpq keeps to
 REDIS_SECONDS = 0.5
@@ -70,9 +70,9 @@ def redis_problem() -> str:
 
 def disks_problem() -> str:
     """Which of the folders that this installation writes to is full or cannot be written. A bucket is asked where pages show it."""
-    folders = [(storage.scratch_dir(), "uploads", "SPOOL_DIR")]
-    if (artifacts := storage.folder()) is not None:
-        folders.insert(0, (artifacts, "artifacts and logs", "ARTIFACTS_URL"))
+    folders = [(artifacts.scratch_dir(), "uploads", "SPOOL_DIR")]
+    if (artifacts_dir := artifacts.folder()) is not None:
+        folders.insert(0, (artifacts_dir, "artifacts and logs", "ARTIFACTS_URL"))
     if settings.ENV.launcher == "process":
         folders.append((settings.ENV.workers_dir, "workers", "WORKERS_DIR"))
     return " ".join(

@@ -8,7 +8,7 @@ class ProjectsConfig(AppConfig):
     def ready(self) -> None:
         from mimir.api.authentication import register_token_lookup
         from projects.core.uses import register_uses
-        from projects.pipelines.uses import pipeline_uses_of_datasets
+        from projects.pipelines.dataset_uses import pipeline_uses_of_datasets
         from projects.tokens.write import token_identify
         from projects.users import signals
 

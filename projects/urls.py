@@ -9,7 +9,7 @@ from projects.members import api as members
 from projects.model_registry import api as models
 from projects.pipelines import api as pipelines
 from projects.project import api as projects
-from projects.tokens import account
+from projects.tokens import account_api
 from projects.tokens import api as sessions
 from projects.twins import api as twins
 from projects.twins import entities_api as entities
@@ -17,9 +17,13 @@ from projects.users import api as users
 
 urlpatterns = [
     path("session/", sessions.SessionView.as_view(), name="session"),
-    path("sessions/", account.SessionsView.as_view(), name="sessions"),
-    path("sessions/<uuid:session_id>/", account.SessionDetailView.as_view(), name="session-detail"),
-    path("password/", account.PasswordView.as_view(), name="password"),
+    path("sessions/", account_api.SessionsView.as_view(), name="sessions"),
+    path(
+        "sessions/<uuid:session_id>/",
+        account_api.SessionDetailView.as_view(),
+        name="session-detail",
+    ),
+    path("password/", account_api.PasswordView.as_view(), name="password"),
     path("password-link/", users.PasswordLinkView.as_view(), name="password-link"),
     path("users/", users.UsersView.as_view(), name="users"),
     path("users/<str:username>/", users.UserView.as_view(), name="user"),
@@ -82,6 +86,7 @@ urlpatterns = [
         models.ModelContentView.as_view(),
         name="model-content",
     ),
+    path("step-types/", pipelines.StepTypesView.as_view(), name="step-types"),
     path("projects/<str:slug>/pipelines/", pipelines.PipelinesView.as_view(), name="pipelines"),
     path(
         "projects/<str:slug>/pipelines/validate/",

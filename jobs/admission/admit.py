@@ -1,7 +1,8 @@
-"""One pass of admission: snapshot, decision and Attempt rows in one transaction behind one lock.
+"""One admission pass: snapshot, decision and Attempt rows in one transaction under one lock.
 
-READ COMMITTED, and the lock is the first statement: a snapshot taken before the lock would not see what the pass before admitted, and
-two passes would give the same room away twice.
+The isolation level is READ COMMITTED and the lock is the first statement. A snapshot taken before
+the lock would miss the admissions of the previous pass, and two passes could allocate the same
+capacity twice.
 """
 
 import datetime as dt
@@ -32,12 +33,15 @@ ACTOR = "dispatcher"
 
 
 def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
-    """Admit what fits now, the first `limit` of it; returns the new attempts' ids. Calls no cluster; `hint`: asks for their launch on commit."""
+    """Admit the jobs that fit now, at most `limit`; return the new attempts' ids.
+
+    Calls no cluster. `hint` requests their launch on commit.
+    """
     created: list[UUID] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        if not _worth_a_look():
+        if not _can_admit():
             return []
         crash_point("admit.inside_transaction")
         view = snapshot()
@@ -58,15 +62,18 @@ def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
     return created
 
 
-def _worth_a_look() -> bool:
-    """Whether anybody waits and any slot is free. Jobs that can never run are found when a slot is."""
+def _can_admit() -> bool:
+    """Return whether a job waits and a slot is free.
+
+    Jobs that can never run are found by the first pass with a free slot.
+    """
     return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
 
 
 def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:
-    """All jobs that this pass moves, locked by one statement in the order of their ids, as everything that locks several jobs does.
+    """Lock all jobs that this pass moves, in id order, the order of every multi-job lock.
 
-    A job whose cancel came between the snapshot and here is not among them.
+    Jobs cancelled since the snapshot are not returned.
     """
     ids = {*admitted, *never}
     if not ids:
@@ -76,17 +83,21 @@ def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:
     if not never:
         rows = rows.only(
             *read
-        )  # a pass may admit thousands; those that never fit are few, and need the whole row
+            # A pass may admit thousands. Jobs that never fit are few and need the whole row.
+        )
     return {job.id: job for job in rows.order_by("id").select_for_update()}
 
 
 def _admit(
     admitted: Sequence[tuple[UUID, str]], jobs: Mapping[UUID, Job]
 ) -> list[tuple[UUID, str]]:
-    """Ids and priorities of the new attempts, in order, of the jobs that are locked."""
+    """Move the locked jobs to `launching` and insert their attempts.
+
+    Returns (attempt id, priority) in admission order.
+    """
     chosen = dict(admitted)
     jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
-    asked = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
+    requests = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
     jobs_move(
         jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
         source=JobStatus.QUEUED,
@@ -99,7 +110,7 @@ def _admit(
                 "cpu_millicores": amounts.cpu_millicores,
                 "memory_bytes": amounts.memory_bytes,
             }
-            for job_id, amounts in asked.items()
+            for job_id, amounts in requests.items()
         },
         reason="",
         message="",
@@ -109,28 +120,28 @@ def _admit(
         progress_message="",
     )
     now = utc_now()
-    made = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
+    attempts = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
     insert_many(
         Attempt,
         {
-            "id": [attempt_id for attempt_id, _job, _cluster in made],
-            "job_id": [job.id for _id, job, _cluster in made],
-            "number": [job.attempt for _id, job, _cluster in made],
-            "cluster_id": [cluster for _id, _job, cluster in made],
-            "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in made],
-            "cpu_millicores": [asked[job.id].cpu_millicores for _id, job, _cluster in made],
-            "memory_bytes": [asked[job.id].memory_bytes for _id, job, _cluster in made],
-            "gpus": [asked[job.id].gpus for _id, job, _cluster in made],
+            "id": [attempt_id for attempt_id, _job, _cluster in attempts],
+            "job_id": [job.id for _id, job, _cluster in attempts],
+            "number": [job.attempt for _id, job, _cluster in attempts],
+            "cluster_id": [cluster for _id, _job, cluster in attempts],
+            "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in attempts],
+            "cpu_millicores": [requests[job.id].cpu_millicores for _id, job, _cluster in attempts],
+            "memory_bytes": [requests[job.id].memory_bytes for _id, job, _cluster in attempts],
+            "gpus": [requests[job.id].gpus for _id, job, _cluster in attempts],
             "created_at": [
-                now + dt.timedelta(microseconds=index) for index in range(len(made))
-            ],  # launched in this order
+                now + dt.timedelta(microseconds=index) for index in range(len(attempts))
+            ],  # distinct: the launch order
         },
     )
-    return [(attempt_id, job.priority) for attempt_id, job, _cluster in made]
+    return [(attempt_id, job.priority) for attempt_id, job, _cluster in attempts]
 
 
 def _fail_never(jobs: Sequence[Job]) -> None:
-    """Fail the jobs, which are locked, that no cluster can ever run."""
+    """Fail locked jobs that no cluster can ever run."""
     for job in jobs:
         diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
         job_move(

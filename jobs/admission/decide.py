@@ -1,12 +1,14 @@
-"""Who starts next, and why the others wait. Pure: a snapshot in, a decision out.
+"""Decide which queued job starts next and on which cluster, and why the others wait. Pure.
 
-The order: strict priority classes, a job rising one class for each `ageing_seconds` it waits (never into `critical`); inside a class the
-project with the fewest workers first (equal shares), then the oldest. A blocked job never blocks those behind it, except that a job
-blocked only by its size for `reserve_after_seconds` keeps the room of one cluster for itself.
+Order: strict priority classes. A job rises one class per `ageing_seconds` of waiting, but never
+into `critical`. Within a class, the project with the fewest workers comes first (equal shares),
+then the oldest job. A blocked job does not block the jobs behind it, with one exception: a job
+blocked only by its size for `reserve_after_seconds` reserves the free capacity of one cluster.
 
-The place: only on clusters that a job may use (the one it asks for, or those of its region, or any). Among those with room the healthiest
-first, then the one with the most free slots. Health is what rows really know: one that is switched off or does not answer gets nothing;
-one where launches fail now, and the one where the job's own last worker was lost, come last.
+Placement: a job may use the cluster or the region it names, or any cluster. Among clusters with
+enough capacity the healthiest comes first, then the one with the most free slots. A disabled or
+unreachable cluster gets no jobs. A cluster with failing launches, and the cluster on which the
+job's previous worker was lost, come last.
 """
 
 import heapq
@@ -19,8 +21,8 @@ from jobs.contract import PRIORITIES, Priority, WaitRule
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A cluster's capacity. None: this amount is not limited there."""
+class ClusterCapacity:
+    """Capacity of a cluster. None means that the amount is not limited."""
 
     cluster: str
     jobs: int
@@ -33,8 +35,8 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Room that an attempt holds until its worker is seen gone."""
+class Allocation:
+    """Resources held by an attempt until its worker is observed gone."""
 
     job_id: UUID
     cluster: str
@@ -44,16 +46,16 @@ class Held:
     memory_bytes: int
     gpus: int
     exclusive_key: str = ""
-    began: float = 0.0  # Unix seconds of the database's clock; for explanations
+    began: float = 0.0  # Unix seconds of the database's clock; used in explanations
     starting_or_running: bool = (
-        True  # for explanations: else its job is being cancelled, or has ended
+        True  # used in explanations; False while its job is being cancelled or after it ended
     )
-    launch_fails: bool = False  # a launch was tried for it and failed, and none has succeeded
+    launch_fails: bool = False  # a launch failed and none has succeeded since
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A queued job. Times are Unix seconds of the database's clock."""
+    """Queued job. Times are Unix seconds of the database's clock."""
 
     job_id: UUID
     project: str
@@ -67,14 +69,14 @@ class Candidate:
     not_before: float = 0.0
     previous_alive: bool = False
     archived: bool = False
-    cluster: str = ""  # the one it asks for; empty: any
-    region: str = ""  # the one it asks for; empty: any
-    lost_on: str = ""  # the cluster on which the attempt before ended by no fault of the job
+    cluster: str = ""  # the cluster it requests; empty: any
+    region: str = ""  # the region it requests; empty: any
+    lost_on: str = ""  # cluster of the previous attempt, if it ended through no fault of the job
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What administrators set. A missing key: no limit."""
+    """Limits and pauses set by administrators. A missing key means no limit."""
 
     jobs_global: int | None = None
     jobs_by_type: Mapping[str, int] = field(default_factory=dict)
@@ -86,11 +88,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything the decision depends on, read in one transaction after the admission lock was taken."""
+    """Input of a decision, read in one transaction after the admission lock."""
 
     now: float
-    rooms: tuple[Room, ...]
-    held: tuple[Held, ...]
+    capacities: tuple[ClusterCapacity, ...]
+    allocations: tuple[Allocation, ...]
     waiting: tuple[Candidate, ...]
     limits: Limits = field(default_factory=Limits)
     ageing_seconds: float = 600.0
@@ -99,7 +101,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule for one waiting job: whether it passes, and the numbers that made it so."""
+    """Result of one rule for one waiting job, with the numbers it compared."""
 
     rule: WaitRule
     passes: bool
@@ -108,9 +110,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`admitted`: job and cluster, in order. `never`: jobs no cluster can ever hold. `blocked`: the first failing rule of each other one.
+    """Result of one pass.
 
-    `order` is every waiting job in the order it was considered: a job's place in the line.
+    `admitted`: (job, cluster) in order. `never`: jobs that no cluster can ever hold. `blocked`: the
+    first failing rule of every other job. `order`: all waiting jobs in the order considered, which
+    gives a job's queue position. `checks`: all rules of the jobs to explain.
     """
 
     admitted: tuple[tuple[UUID, str], ...]
@@ -120,8 +124,8 @@ class Decision:
     checks: Mapping[UUID, tuple[Check, ...]]
 
 
-class _Board:
-    """The free room and the counts, as the pass uses them up."""
+class _Ledger:
+    """Free capacity and counts, updated while the pass allocates."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -133,13 +137,15 @@ class _Board:
         self.by_project: Counter[str] = Counter()
         self.keys: set[str] = set()
         self.reserved: set[str] = set()
-        self.ailing = {held.cluster for held in snapshot.held if held.launch_fails}
+        self.failing_clusters = {
+            allocation.cluster for allocation in snapshot.allocations if allocation.launch_fails
+        }
         self.total = 0
         self.failing: dict[tuple[object, ...], Check | None] = {}
-        for held in snapshot.held:
-            self._take(held.cluster, held)
+        for allocation in snapshot.allocations:
+            self._take(allocation.cluster, allocation)
 
-    def _take(self, cluster: str, what: Held | Candidate) -> None:
+    def _take(self, cluster: str, what: Allocation | Candidate) -> None:
         self.jobs[cluster] += 1
         self.cpu[cluster] += what.cpu_millicores
         self.memory[cluster] += what.memory_bytes
@@ -158,129 +164,151 @@ class _Board:
         self.failing.clear()
         self.reserved.add(cluster)
 
-    def has_room(self, room: Room, job: Candidate) -> bool:
-        name = room.cluster
+    def has_capacity(self, capacity: ClusterCapacity, job: Candidate) -> bool:
+        name = capacity.cluster
         return (
-            self.jobs[name] < room.jobs
+            self.jobs[name] < capacity.jobs
             and (
-                room.cpu_millicores is None
-                or self.cpu[name] + job.cpu_millicores <= room.cpu_millicores
+                capacity.cpu_millicores is None
+                or self.cpu[name] + job.cpu_millicores <= capacity.cpu_millicores
             )
             and (
-                room.memory_bytes is None
-                or self.memory[name] + job.memory_bytes <= room.memory_bytes
+                capacity.memory_bytes is None
+                or self.memory[name] + job.memory_bytes <= capacity.memory_bytes
             )
-            and self.gpus[name] + job.gpus <= room.gpus
+            and self.gpus[name] + job.gpus <= capacity.gpus
         )
 
-    def place_for(self, job: Candidate) -> str | None:
-        """The healthiest open, unreserved cluster it may use that has room; of equals the one with the most free slots."""
+    def cluster_for(self, job: Candidate) -> str | None:
+        """Return the best open, unreserved cluster that the job may use and that has capacity."""
         fitting = [
-            room
-            for room in self.snapshot.rooms
-            if room.open
-            and may_use(room, job)
-            and room.cluster not in self.reserved
-            and self.has_room(room, job)
+            capacity
+            for capacity in self.snapshot.capacities
+            if capacity.open
+            and can_use(capacity, job)
+            and capacity.cluster not in self.reserved
+            and self.has_capacity(capacity, job)
         ]
         if not fitting:
             return None
-        return min(fitting, key=lambda room: self._worth(room, job)).cluster
+        return min(fitting, key=lambda capacity: self._rank(capacity, job)).cluster
 
-    def _worth(self, room: Room, job: Candidate) -> tuple[bool, bool, int, str]:
-        name = room.cluster
-        return name in self.ailing, name == job.lost_on, self.jobs[name] - room.jobs, name
+    def _rank(self, capacity: ClusterCapacity, job: Candidate) -> tuple[bool, bool, int, str]:
+        name = capacity.cluster
+        return (
+            name in self.failing_clusters,
+            name == job.lost_on,
+            self.jobs[name] - capacity.jobs,
+            name,
+        )
 
 
-def may_use(room: Room, job: Candidate) -> bool:
-    """Whether the cluster is one the job asks for. A job that asks for none may use each."""
-    return job.cluster in ("", room.cluster) and job.region in ("", room.region)
+def can_use(capacity: ClusterCapacity, job: Candidate) -> bool:
+    """Return whether the job may use the cluster. A job that names none may use any."""
+    return job.cluster in ("", capacity.cluster) and job.region in ("", capacity.region)
 
 
-def can_ever_hold(room: Room, job: Candidate) -> bool:
-    """Whether an empty cluster would hold this job."""
+def can_ever_hold(capacity: ClusterCapacity, job: Candidate) -> bool:
+    """Return whether the cluster, when empty, can hold this job."""
     return (
-        room.jobs >= 1
-        and (room.cpu_millicores is None or job.cpu_millicores <= room.cpu_millicores)
-        and (room.memory_bytes is None or job.memory_bytes <= room.memory_bytes)
-        and job.gpus <= room.gpus
+        capacity.jobs >= 1
+        and (capacity.cpu_millicores is None or job.cpu_millicores <= capacity.cpu_millicores)
+        and (capacity.memory_bytes is None or job.memory_bytes <= capacity.memory_bytes)
+        and job.gpus <= capacity.gpus
     )
 
 
 def effective_class(job: Candidate, snapshot: Snapshot) -> int:
-    """The index of the class a job stands in now: its own, risen by ageing, but not above `high` unless it is `critical`."""
+    """Return the index of the job's current priority class.
+
+    Ageing raises it, at most to `high`; `critical` jobs stay `critical`.
+    """
     own = PRIORITIES.index(job.priority)
     risen = own - int(max(0.0, snapshot.now - job.queued_at) // snapshot.ageing_seconds)
     return min(own, max(risen, PRIORITIES.index(Priority.HIGH)))
 
 
 def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
-    """Decide one pass. For the jobs in `explain`, `checks` holds every rule as it stood when their turn came."""
-    board = _Board(snapshot)
+    """Decide one pass. For jobs in `explain`, `checks` holds every rule at their turn."""
+    ledger = _Ledger(snapshot)
     admitted: list[tuple[UUID, str]] = []
     never: list[UUID] = []
     blocked: dict[UUID, Check] = {}
     order: list[UUID] = []
     checks: dict[UUID, tuple[Check, ...]] = {}
     wanted = set(explain)
-    for job in _in_order(snapshot, board):
+    for job in _in_order(snapshot, ledger):
         order.append(job.job_id)
         if job.job_id in wanted:
-            checks[job.job_id] = tuple(_checks(job, snapshot, board))
-        failing = _failing(job, snapshot, board)
+            checks[job.job_id] = tuple(_checks(job, snapshot, ledger))
+        failing = _failing(job, snapshot, ledger)
         if failing is None:
-            cluster = board.place_for(job)
+            cluster = ledger.cluster_for(job)
             assert cluster is not None  # the last two rules passed
-            board.admit(job, cluster)
+            ledger.admit(job, cluster)
             admitted.append((job.job_id, cluster))
         elif failing.rule is WaitRule.NEVER_FITS:
             never.append(job.job_id)
         else:
             blocked[job.job_id] = failing
             if failing.rule is WaitRule.CAPACITY:
-                _reserve(job, snapshot, board)
+                _reserve(job, snapshot, ledger)
     return Decision(tuple(admitted), tuple(never), blocked, tuple(order), checks)
 
 
-def _failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check | None:
-    """The first rule that fails. Jobs that ask the same fail alike for as long as nothing is taken or reserved: thousands cost as one."""
+def _failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | None:
+    """Return the first failing rule.
+
+    Jobs with equal requests fail alike until something is allocated or reserved, so the result is
+    cached: thousands of equal jobs cost one check.
+    """
     if job.not_before > snapshot.now:
-        return _first_failing(job, snapshot, board)
+        return _first_failing(job, snapshot, ledger)
     size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), (job.cluster, job.region)
     asks = (job.project, job.type, size, place, job.exclusive_key, job.previous_alive, job.archived)
-    if asks not in board.failing:
-        board.failing[asks] = _first_failing(job, snapshot, board)
-    return board.failing[asks]
+    if asks not in ledger.failing:
+        ledger.failing[asks] = _first_failing(job, snapshot, ledger)
+    return ledger.failing[asks]
 
 
-def _first_failing(job: Candidate, snapshot: Snapshot, board: _Board) -> Check | None:
-    return next((check for check in _checks(job, snapshot, board) if not check.passes), None)
+def _first_failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | None:
+    return next((check for check in _checks(job, snapshot, ledger) if not check.passes), None)
 
 
-def _reserve(job: Candidate, snapshot: Snapshot, board: _Board) -> None:
-    """Keep one cluster's room for a job that only its size has blocked for long: nobody behind it may use it up again."""
+def _reserve(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> None:
+    """Reserve one cluster for a job that only its size has blocked for `reserve_after_seconds`.
+
+    Jobs behind it cannot use that cluster.
+    """
     since = max(job.queued_at, job.not_before)
     if (
-        len(board.reserved) == len(snapshot.rooms)
+        len(ledger.reserved) == len(snapshot.capacities)
         or snapshot.now - since < snapshot.reserve_after_seconds
     ):
         return
     able = [
-        room
-        for room in snapshot.rooms
-        if room.open and may_use(room, job) and can_ever_hold(room, job)
+        capacity
+        for capacity in snapshot.capacities
+        if capacity.open and can_use(capacity, job) and can_ever_hold(capacity, job)
     ]
-    if any(room.cluster in board.reserved for room in able):
-        return  # it waits behind the one that has waited longer, and never for a cluster it may not use
-    # Where only slots are short every job is of one size: the order alone is fair, and a reservation would only idle other clusters.
-    able = [room for room in able if board.jobs[room.cluster] < room.jobs]
+    if any(capacity.cluster in ledger.reserved for capacity in able):
+        return  # wait behind an older reservation, and never reserve a cluster it cannot use
+    # If only slots are short, every job has the same size: the order alone is fair, and a
+    # reservation would leave other clusters idle.
+    able = [capacity for capacity in able if ledger.jobs[capacity.cluster] < capacity.jobs]
     if able:
-        board.reserve(
-            max(able, key=lambda room: (room.jobs - board.jobs[room.cluster], room.cluster)).cluster
+        ledger.reserve(
+            max(
+                able,
+                key=lambda capacity: (
+                    capacity.jobs - ledger.jobs[capacity.cluster],
+                    capacity.cluster,
+                ),
+            ).cluster
         )
 
 
-def _in_order(snapshot: Snapshot, board: _Board) -> Iterator[Candidate]:
+def _in_order(snapshot: Snapshot, ledger: _Ledger) -> Iterator[Candidate]:
     classes: dict[int, dict[str, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
     for job in snapshot.waiting:
         classes[effective_class(job, snapshot)][job.project].append(job)
@@ -291,11 +319,11 @@ def _in_order(snapshot: Snapshot, board: _Board) -> Iterator[Candidate]:
         }
         heap: list[tuple[int, float, UUID, Candidate]] = []
         for project, line in lines.items():
-            _push(heap, board.by_project[project], next(line, None))
+            _push(heap, ledger.by_project[project], next(line, None))
         while heap:
             job = heapq.heappop(heap)[3]
             yield job
-            _push(heap, board.by_project[job.project], next(lines[job.project], None))
+            _push(heap, ledger.by_project[job.project], next(lines[job.project], None))
 
 
 def _push(
@@ -305,8 +333,8 @@ def _push(
         heapq.heappush(heap, (running, job.queued_at, job.job_id, job))
 
 
-def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check]:
-    """Every rule in the order it is asked; lazy, since the pass needs only the first that fails."""
+def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Check]:
+    """Yield every rule in order. Lazy, because a pass needs only the first that fails."""
     limits = snapshot.limits
     yield Check(WaitRule.PAUSED, not limits.paused)
     yield Check(
@@ -320,40 +348,43 @@ def _checks(job: Candidate, snapshot: Snapshot, board: _Board) -> Iterator[Check
         {"seconds": round(max(0.0, job.not_before - snapshot.now), 1)},
     )
     yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)
-    asked = [room for room in snapshot.rooms if may_use(room, job)]
+    usable = [capacity for capacity in snapshot.capacities if can_use(capacity, job)]
     names = {"cluster": job.cluster, "region": job.region}
-    yield Check(WaitRule.CLUSTER_UNKNOWN, bool(asked) or not (job.cluster or job.region), names)
-    able = [room for room in asked if can_ever_hold(room, job)]
-    yield Check(WaitRule.NEVER_FITS, bool(able) or not asked, names | _largest(job, asked))
+    yield Check(WaitRule.CLUSTER_UNKNOWN, bool(usable) or not (job.cluster or job.region), names)
+    able = [capacity for capacity in usable if can_ever_hold(capacity, job)]
+    yield Check(WaitRule.NEVER_FITS, bool(able) or not usable, names | _largest(job, usable))
     yield Check(
         WaitRule.EXCLUSIVE,
-        not job.exclusive_key or job.exclusive_key not in board.keys,
+        not job.exclusive_key or job.exclusive_key not in ledger.keys,
         {"key": job.exclusive_key},
     )
-    yield _limit(WaitRule.JOBS_GLOBAL, board.total, limits.jobs_global)
-    yield _limit(WaitRule.JOBS_TYPE, board.by_type[job.type], limits.jobs_by_type.get(job.type))
+    yield _limit(WaitRule.JOBS_GLOBAL, ledger.total, limits.jobs_global)
+    yield _limit(WaitRule.JOBS_TYPE, ledger.by_type[job.type], limits.jobs_by_type.get(job.type))
     yield _limit(
         WaitRule.JOBS_PROJECT,
-        board.by_project[job.project],
+        ledger.by_project[job.project],
         limits.jobs_by_project.get(job.project),
     )
-    # Where no cluster could ever hold it, that is the reason, and not that one is away.
-    enabled = [room for room in able if room.enabled]
+    # If no cluster can ever hold the job, report that rather than an unreachable cluster.
+    enabled = [capacity for capacity in able if capacity.enabled]
     yield Check(
         WaitRule.CLUSTER_DISABLED,
         bool(enabled) or not able,
-        {"clusters": ", ".join(room.cluster for room in able)},
+        {"clusters": ", ".join(capacity.cluster for capacity in able)},
     )
-    usable = [room for room in enabled if room.open]
-    away = {"clusters": ", ".join(room.cluster for room in enabled)}
+    usable = [capacity for capacity in enabled if capacity.open]
+    away = {"clusters": ", ".join(capacity.cluster for capacity in enabled)}
     yield Check(
-        WaitRule.CLUSTER_UNREACHABLE, bool(usable) or (not enabled and bool(snapshot.rooms)), away
+        WaitRule.CLUSTER_UNREACHABLE,
+        bool(usable) or (not enabled and bool(snapshot.capacities)),
+        away,
     )
-    fits = [room for room in usable if board.has_room(room, job)]
-    yield Check(WaitRule.CAPACITY, bool(fits) or not usable, _free(job, usable, board))
-    # Without any free room it is not the room kept for another job that is in the way.
+    fits = [capacity for capacity in usable if ledger.has_capacity(capacity, job)]
+    yield Check(WaitRule.CAPACITY, bool(fits) or not usable, _free(job, usable, ledger))
+    # Without free capacity the reservation is not the reason.
     yield Check(
-        WaitRule.RESERVED, not fits or any(room.cluster not in board.reserved for room in fits)
+        WaitRule.RESERVED,
+        not fits or any(capacity.cluster not in ledger.reserved for capacity in fits),
     )
 
 
@@ -366,39 +397,41 @@ def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:
 _Facts = dict[str, int | float | str]
 
 
-def _largest(job: Candidate, rooms: Sequence[Room]) -> _Facts:
-    """What the job asks beside the most that any of the clusters it may use has."""
+def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> _Facts:
+    """Return the job's requests beside the largest capacity among the clusters it may use."""
     facts: _Facts = {
         "cpu_millicores": job.cpu_millicores,
         "memory_bytes": job.memory_bytes,
         "gpus": job.gpus,
     }
-    memory = [room.memory_bytes for room in rooms if room.memory_bytes is not None]
-    cpu = [room.cpu_millicores for room in rooms if room.cpu_millicores is not None]
+    memory = [capacity.memory_bytes for capacity in capacities if capacity.memory_bytes is not None]
+    cpu = [
+        capacity.cpu_millicores for capacity in capacities if capacity.cpu_millicores is not None
+    ]
     if memory:
         facts["largest_memory_bytes"] = max(memory)
     if cpu:
         facts["largest_cpu_millicores"] = max(cpu)
-    facts["largest_gpus"] = max((room.gpus for room in rooms), default=0)
+    facts["largest_gpus"] = max((capacity.gpus for capacity in capacities), default=0)
     return facts
 
 
-def _free(job: Candidate, rooms: Sequence[Room], board: _Board) -> _Facts:
-    """What is free on that cluster among `rooms` which has the most free slots, beside its slots."""
-    if not rooms:
+def _free(job: Candidate, capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> _Facts:
+    """Return the free capacity of the cluster with the most free slots among `capacities`."""
+    if not capacities:
         return {}
-    best = max(rooms, key=lambda room: room.jobs - board.jobs[room.cluster])
+    best = max(capacities, key=lambda capacity: capacity.jobs - ledger.jobs[capacity.cluster])
     name = best.cluster
-    facts: _Facts = {"slots": best.jobs, "used": board.jobs[name], "cluster": name}
+    facts: _Facts = {"slots": best.jobs, "used": ledger.jobs[name], "cluster": name}
     if best.cpu_millicores is not None:
         facts |= {
-            "free_cpu_millicores": best.cpu_millicores - board.cpu[name],
+            "free_cpu_millicores": best.cpu_millicores - ledger.cpu[name],
             "cpu_millicores": job.cpu_millicores,
         }
     if best.memory_bytes is not None:
         facts |= {
-            "free_memory_bytes": best.memory_bytes - board.memory[name],
+            "free_memory_bytes": best.memory_bytes - ledger.memory[name],
             "memory_bytes": job.memory_bytes,
         }
-    facts |= {"free_gpus": best.gpus - board.gpus[name], "gpus": job.gpus}
+    facts |= {"free_gpus": best.gpus - ledger.gpus[name], "gpus": job.gpus}
     return facts

@@ -1,4 +1,4 @@
-"""Administrators' limits and pauses. A change wakes admission: what it allows starts at once."""
+"""Limits and pauses set by administrators. A change wakes admission at once."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ MAX_JOBS = 1_000_000
 
 
 def limits_etag() -> str:
-    """Of all limits together, which is what the API's resource is: changes with each change of any of them."""
+    """Return the ETag of all limits together, the resource of the API."""
     rows = Limit.objects.order_by("scope", "key").values_list("scope", "key", "max_jobs", "paused")
     return f'"{hashlib.sha256(json.dumps(list(rows)).encode()).hexdigest()[:32]}"'
 
@@ -30,16 +30,19 @@ def limit_set(
     paused: bool,
     etags: Preconditions | None = None,
 ) -> Limit:
-    """Set one limit: `scope` global (key empty), type or project (key: its slug). `max_jobs` None: no limit.
+    """Set one limit.
 
-    `etags` is of all limits, as they were read. Raises: Invalid, PreconditionFailed.
+    `scope` is global (empty key), type or project (key: its slug). `max_jobs` None removes the
+    limit.
+    `etags` are the expected ETags of all limits. Raises: Invalid, PreconditionFailed.
     """
     limit_check(scope=scope, key=key, max_jobs=max_jobs)
     with transaction.atomic():
         if etags is not None and (etags.match is not None or etags.none_match is not None):
             with (
                 connection.cursor() as cursor
-            ):  # two conditional changes come one after the other, also of a limit that is not there yet
+                # Serialises conditional changes, also of a limit that does not exist yet.
+            ):
                 cursor.execute(f'LOCK TABLE "{Limit._meta.db_table}" IN SHARE ROW EXCLUSIVE MODE')
             check_etag(limits_etag(), etags)
         row, _ = Limit.objects.update_or_create(
@@ -52,7 +55,7 @@ def limit_set(
 
 
 def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
-    """Raises: Invalid with each bad field. Writes nothing."""
+    """Validate a limit without writing. Raises: Invalid with each bad field."""
     faults: dict[str, str] = {}
     if scope == Limit.Scope.GLOBAL and key:
         faults["key"] = "has to be empty for global"
@@ -71,7 +74,7 @@ def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
 
 
 def limits_delete(*, ids: list[int]) -> None:
-    """Lift limits. What they held back starts at once."""
+    """Delete limits and wake admission."""
     with transaction.atomic():
         Limit.objects.filter(id__in=ids).delete()
         transaction.on_commit(queue.wake_all, robust=True)

@@ -1,5 +1,9 @@
-"""The snapshot that admission decides over. Read inside a transaction that holds the admission lock, or for an explanation without it."""
+"""Read the input of an admission decision.
 
+Runs inside the transaction that holds the admission lock, or without the lock for explanations.
+"""
+
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -23,7 +27,7 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
-from jobs.admission.decide import Candidate, Held, Limits, Room, Snapshot
+from jobs.admission.decide import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
 from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.reasons import UNCOUNTED_REASONS
@@ -31,12 +35,15 @@ from projects.models import ProjectStatus
 
 
 def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
-    """Rooms, held room, waiting jobs, limits and the database's time: three queries, two with `clusters` that `clusters_seen` brought."""
+    """Return capacities, allocations, waiting jobs, limits and the database's time.
+
+    Three queries, or two with the `clusters` from `clusters_seen`.
+    """
     seen = list(clusters_seen()) if clusters is None else clusters
     return Snapshot(
-        now=getattr(seen[0], "seen_at").timestamp() if seen else 0.0,  # noqa: B009 - an annotation of the query
-        rooms=tuple(_room(row) for row in seen),
-        held=held(),
+        now=_seen_at(seen[0]) if seen else 0.0,
+        capacities=tuple(_capacity(row) for row in seen),
+        allocations=allocations(),
         waiting=_waiting(),
         limits=limits(getattr(seen[0], "limits") if seen else ()),  # noqa: B009
         ageing_seconds=settings.ENV.ageing_seconds,
@@ -44,8 +51,16 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     )
 
 
+def _seen_at(cluster: Cluster) -> float:
+    at: dt.datetime = getattr(cluster, "seen_at")  # noqa: B009 - annotated by `clusters_seen`
+    return at.timestamp()
+
+
 def clusters_seen() -> "QuerySet[Cluster, Cluster]":
-    """Every cluster by name, each with `seen_at`, the database's time, and `limits`, the rows of all limits: what is small, in one query."""
+    """Return all clusters by name, annotated with the database's time and the rows of all limits.
+
+    One query for everything small: `seen_at` and `limits`.
+    """
     rows = Limit.objects.order_by("id").values(
         row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
     )
@@ -53,17 +68,19 @@ def clusters_seen() -> "QuerySet[Cluster, Cluster]":
 
 
 def has_free_slot() -> bool:
-    """Whether any open cluster has a slot; a cheap look before the whole snapshot is read."""
+    """Return whether any open cluster has a free slot; cheaper than a snapshot."""
     used: dict[str, int] = {}
     for name in Attempt.objects.filter(gone_at__isnull=True).values_list("cluster_id", flat=True):
         used[name] = used.get(name, 0) + 1
-    rooms = [_room(row) for row in Cluster.objects.all()]
-    return any(room.open and used.get(room.cluster, 0) < room.jobs for room in rooms)
+    capacities = [_capacity(row) for row in Cluster.objects.all()]
+    return any(
+        capacity.open and used.get(capacity.cluster, 0) < capacity.jobs for capacity in capacities
+    )
 
 
-def _room(row: Cluster) -> Room:
-    """A cluster's capacity. Zero CPU or memory in the row means that this amount is not limited there."""
-    return Room(
+def _capacity(row: Cluster) -> ClusterCapacity:
+    """Return a cluster's capacity. Zero CPU or memory in the row means no limit."""
+    return ClusterCapacity(
         cluster=row.name,
         jobs=row.capacity_jobs,
         cpu_millicores=row.capacity_cpu_millicores or None,
@@ -75,8 +92,8 @@ def _room(row: Cluster) -> Room:
     )
 
 
-def held() -> tuple[Held, ...]:
-    """What attempts hold: until their worker is seen gone, whatever their job's status."""
+def allocations() -> tuple[Allocation, ...]:
+    """Return what attempts hold until their worker is observed gone, whatever their job's status."""
     launch_fails = ExpressionWrapper(
         Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
     )
@@ -94,13 +111,13 @@ def held() -> tuple[Held, ...]:
         launch_fails,
     )
     return tuple(
-        Held(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]])
+        Allocation(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]])
         for row in rows
     )
 
 
 def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
-    """The administrators' limits and pauses, of rows {"scope", "key", "max_jobs", "paused"}."""
+    """Build the limits from rows {"scope", "key", "max_jobs", "paused"}."""
     by_type: dict[str, int] = {}
     by_project: dict[str, int] = {}
     paused_types: set[str] = set()
@@ -130,7 +147,7 @@ def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
 
 
 def queued_count(*, project_id: UUID) -> int:
-    """Waiting jobs of a project, for the limit at submit."""
+    """Count the waiting jobs of a project, for the limit at submit."""
     return Job.objects.filter(project_id=project_id, status=JobStatus.QUEUED).count()
 
 
@@ -139,7 +156,7 @@ def _waiting() -> tuple[Candidate, ...]:
     lost = Attempt.objects.filter(
         job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS
     )
-    # Asked for those alone that have been tried: with thousands waiting for their first worker it costs nothing.
+    # Read only for retried jobs: free for thousands that wait for their first worker.
     lost_on = Case(
         When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField()
     )
@@ -150,9 +167,9 @@ def _waiting() -> tuple[Candidate, ...]:
         )
         .annotate(
             lost_on=lost_on,
-            cpu=_asked("cpu_millicores"),
-            memory=_asked("memory_bytes"),
-            gpus=_asked("gpus"),
+            cpu=_requested("cpu_millicores"),
+            memory=_requested("memory_bytes"),
+            gpus=_requested("gpus"),
         )
         .values_list(
             "id",
@@ -191,18 +208,35 @@ def _waiting() -> tuple[Candidate, ...]:
             region=region,
             lost_on=lost_on or "",
         )
-        for job_id, project, kind, priority, since, cpu, memory, gpus, key, until, previous_alive, status, cluster, region, lost_on in rows
+        for (
+            job_id,
+            project,
+            kind,
+            priority,
+            since,
+            cpu,
+            memory,
+            gpus,
+            key,
+            until,
+            previous_alive,
+            status,
+            cluster,
+            region,
+            lost_on,
+        ) in rows
     )
 
 
-# Amounts and times come from the server as numbers: with thousands waiting, parsing JSON and dates here took half of a pass.
+# The server returns amounts and times as numbers: with thousands waiting, parsing JSON and dates in
+# Python took half of a pass.
 
 
 def _epoch(field: str) -> Cast:
-    """A time as Unix seconds."""
+    """Return a time field as Unix seconds."""
     return Cast(Extract(field, "epoch"), FloatField())
 
 
-def _asked(amount: str) -> Cast:
-    """An amount of the job's request."""
+def _requested(amount: str) -> Cast:
+    """Return an amount of the job's requests."""
     return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())

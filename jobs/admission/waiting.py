@@ -1,6 +1,7 @@
-"""Why a job waits: its place, the rule that blocks it, a sentence, every rule, and an estimate that says where it comes from.
+"""Explain why a job waits: queue position, blocking rule, sentence, all rules and an estimate.
 
-One snapshot serves all jobs asked for. The same pure decision that admits explains, so that both cannot differ.
+One snapshot serves all jobs of a call. Admission and explanation use the same pure decision, so
+they cannot differ.
 """
 
 import datetime as dt
@@ -16,21 +17,20 @@ from django.db.models.functions import Cast, Extract
 
 from jobs.admission.decide import Check, Decision, Snapshot, admit
 from jobs.admission.snapshot import clusters_seen, snapshot
+from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.clusters.listing import NOT_YET
 from jobs.contract import JobStatus, WaitRule
-from jobs.core.resources import format_cpu
 from jobs.models import Cluster, Job, LoopBeat
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_at, told_memory, told_span
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
 LONG_LINE, KEEP_SECONDS = 500, 1.0
-_kept: tuple[float, set[UUID], Snapshot] | None = None
+_cached: tuple[float, set[UUID], Snapshot] | None = None
 
 
 def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
-    """The `waiting` object of each queued job among `jobs`: {"position", "blocked_by", "detail", "estimate_seconds", "rules"}."""
+    """Return the API's `waiting` object of each queued job among `jobs`."""
     queued = [job for job in jobs if job.status == JobStatus.QUEUED]
     if not queued:
         return {}
@@ -54,26 +54,26 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
 
 
 def _surroundings(kinds: Sequence[tuple[UUID, str]]) -> "QuerySet[Cluster, Cluster]":
-    """The clusters with what else a snapshot needs, when the dispatcher was last seen, and how long the last jobs of each kind took."""
+    """Return the clusters with the rest of a snapshot, the dispatcher's heartbeat and run times."""
     beats = (
         LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values("beat_at")[:1]
     )
-    took = {
-        f"took_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)
+    durations = {
+        f"duration_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)
     }
-    return clusters_seen().annotate(dispatcher_at=Subquery(beats), **took)
+    return clusters_seen().annotate(dispatcher_at=Subquery(beats), **durations)
 
 
 def _last_seconds(project_id: UUID, kind: str) -> "QuerySet[Job, Any]":
     ended = Job.objects.filter(
         project_id=project_id, type=kind, status=JobStatus.SUCCEEDED, started_at__isnull=False
     )
-    took = Cast(Extract(F("finished_at") - F("started_at"), "epoch"), FloatField())
-    return ended.annotate(took=took).order_by("-created_at").values("took")[:HISTORY]
+    durations = Cast(Extract(F("finished_at") - F("started_at"), "epoch"), FloatField())
+    return ended.annotate(durations=durations).order_by("-created_at").values("durations")[:HISTORY]
 
 
 def _places(decision: Decision) -> dict[UUID, int]:
-    """Each job's place in the line. One that waits for the time of its next try stands in nobody's way until then."""
+    """Return each job's queue position. A job in back-off does not count for those behind it."""
     places, before = {}, 0
     for job_id in decision.order:
         places[job_id] = before + 1
@@ -82,15 +82,19 @@ def _places(decision: Decision) -> dict[UUID, int]:
     return places
 
 
-def _view(asked: Sequence[UUID], clusters: Sequence[Cluster]) -> Snapshot:
-    """A snapshot that has the asked jobs. With a long line one serves for a second: each follower asks again at every change."""
-    global _kept
-    if _kept is not None:
-        taken_at, ids, view = _kept
-        if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(asked):
+def _view(job_ids: Sequence[UUID], clusters: Sequence[Cluster]) -> Snapshot:
+    """Return a snapshot that contains the jobs.
+
+    With a long queue a snapshot is reused for KEEP_SECONDS, because every subscriber asks again at
+    every change.
+    """
+    global _cached
+    if _cached is not None:
+        taken_at, ids, view = _cached
+        if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(job_ids):
             return view
     view = snapshot(clusters)
-    _kept = (
+    _cached = (
         (time.monotonic(), {job.job_id for job in view.waiting}, view)
         if len(view.waiting) > LONG_LINE
         else None
@@ -113,14 +117,17 @@ def _waiting(
     rule = check.rule if check else WaitRule.READY
     if job.id in decision.never:
         rule = WaitRule.NEVER_FITS
-    detail = _sentence(rule, check, position, job, clusters)
+    facts: dict[str, Any] = dict(check.facts) if check else {}
     if away is not None and rule not in (WaitRule.PAUSED, WaitRule.PROJECT_PAUSED):
-        rule = WaitRule.DISPATCHER_AWAY
-        detail = f"The dispatcher has not been seen since {away:%H:%M:%S} UTC: an administrator has to start it. Nothing is lost."
+        rule, facts = WaitRule.DISPATCHER_AWAY, {"since": away}
+    context = _context(job, clusters)
+    sentence = describe_wait(rule, facts, context)
     return {
         "position": position,
         "blocked_by": rule.value,
-        "detail": detail,
+        "detail": f"{ordinal(position)} in the queue. {sentence}"
+        if rule in QUEUED_BEHIND
+        else sentence,
         "estimate_seconds": _estimate(rule, check, position, view, usual_seconds, ends)
         if _may_use_all(job, view)
         else None,
@@ -128,130 +135,39 @@ def _waiting(
             {
                 "rule": each.rule.value,
                 "passes": each.passes,
-                "detail": _sentence(each.rule, each, position, job, clusters)
-                if not each.passes
-                else "",
+                "detail": "" if each.passes else describe_wait(each.rule, each.facts, context),
             }
             for each in decision.checks.get(job.id, ())
         ],
     }
 
 
-def _exclusive(job: Job) -> str:
-    twin = job.parameters.get("twin")
-    return (
-        f"another update of the twin {twin} is under way. Starts when that one ends."
-        if twin
-        else "another job holds what it needs."
+def _context(job: Job, clusters: Sequence[Cluster]) -> WaitContext:
+    return WaitContext(
+        job_type=job.type,
+        twin=str(job.parameters.get("twin") or ""),
+        cluster=job.cluster,
+        region=job.region,
+        cluster_count=len(clusters),
+        unreachable={
+            row.name: (row.unreachable_since, row.unreachable_message == NOT_YET)
+            for row in clusters
+            if row.unreachable_since is not None
+        },
+        now=utc_now(),
     )
 
 
 def _may_use_all(job: Job, view: Snapshot) -> bool:
-    """Whether its place among all is its place on the clusters it may use: else the estimate would count rooms that are not for it."""
+    """Return whether the job may use every open cluster.
+
+    Only then is its queue position also its position on the clusters it may use.
+    """
     return all(
-        job.cluster in ("", room.cluster) and job.region in ("", room.region)
-        for room in view.rooms
-        if room.open
+        job.cluster in ("", capacity.cluster) and job.region in ("", capacity.region)
+        for capacity in view.capacities
+        if capacity.open
     )
-
-
-def _sentence(
-    rule: WaitRule, check: Check | None, position: int, job: Job, clusters: Sequence[Cluster]
-) -> str:
-    """What people read. The thing first, then the number, then what happens next."""
-    facts = dict(check.facts) if check else {}
-    line = f"{_ordinal(position)} in line: "
-    used, limit = facts.get("used"), facts.get("limit")
-    sentences = {
-        WaitRule.READY: "Starts at the next pass of the dispatcher.",
-        WaitRule.BACK_OFF: f"Tries again in {told_span(float(facts['seconds']))}."
-        if "seconds" in facts
-        else "Tries again soon.",
-        WaitRule.PREVIOUS_ATTEMPT: "The worker of the attempt before is being ended: nothing may run twice at once.",
-        WaitRule.EXCLUSIVE: line + _exclusive(job),
-        WaitRule.JOBS_GLOBAL: f"{line}{used} of {limit} jobs run, the limit for everything. Starts when one ends.",
-        WaitRule.JOBS_TYPE: f"{line}{used} of {limit} jobs of type {job.type} run. Starts when one ends.",
-        WaitRule.JOBS_PROJECT: f"{line}this project runs {used} of its {limit} jobs. Starts when one ends.",
-        WaitRule.CAPACITY: line + _capacity(facts, named=len(clusters) > 1),
-        WaitRule.RESERVED: f"{line}room is kept for a larger job that has waited longer. Starts after it.",
-        WaitRule.NEVER_FITS: _never(facts),
-        WaitRule.PAUSED: "An administrator has paused all starts. It keeps its place.",
-        WaitRule.PROJECT_PAUSED: "An administrator has paused this project's starts. It keeps its place.",
-        WaitRule.PROJECT_ARCHIVED: "The project is archived: nothing starts until a maintainer makes it active.",
-        WaitRule.CLUSTER_UNKNOWN: _unknown(job),
-        WaitRule.CLUSTER_DISABLED: _disabled(str(facts.get("clusters", ""))),
-        WaitRule.CLUSTER_UNREACHABLE: _unreachable(str(facts.get("clusters", "")), clusters),
-    }
-    return sentences.get(rule, "")
-
-
-def _unknown(job: Job) -> str:
-    asked = f"the cluster {job.cluster}" if job.cluster else f"a cluster in the region {job.region}"
-    asked += f" in the region {job.region}" if job.cluster and job.region else ""
-    return f"Asks for {asked}, which there is no more: an administrator can add it again; or cancel this job and run it elsewhere."
-
-
-def _disabled(names: str) -> str:
-    which = f"The clusters {names} are" if ", " in names else f"The cluster {names} is"
-    return f"{which} switched off. Starts when an administrator switches {'one' if ', ' in names else 'it'} on; it keeps its place."
-
-
-def _unreachable(names: str, clusters: Sequence[Cluster]) -> str:
-    """Since when. The cluster's own words hold addresses: they are the administrators', under System, Clusters."""
-    away = [
-        row
-        for row in clusters
-        if row.name in names.split(", ") and row.unreachable_since is not None
-    ]
-    if not away:
-        return "There is no cluster that could run it: an administrator has to add one."
-    since = min(row.unreachable_since for row in away if row.unreachable_since is not None)
-    told = told_at(since, utc_now())
-    if len(away) > 1:
-        return f"The clusters {names} do not answer, the first since {told}. Starts when one does."
-    if away[0].unreachable_message == NOT_YET:
-        return f"The cluster {away[0].name} has not answered yet. Starts when it does."
-    return f"The cluster {away[0].name} does not answer since {told}. Starts when it does; an administrator sees why under System, Clusters."
-
-
-def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
-    """`named`: there is more than one cluster, so that it says which one it speaks of."""
-    slots, used = facts.get("slots"), facts.get("used")
-    where = f" on {facts.get('cluster')}" if named else ""
-    if slots is not None and used is not None and used >= slots:
-        return f"all {slots} places for workers{where} are taken. Starts when a job ends."
-    free, asked = facts.get("free_memory_bytes"), facts.get("memory_bytes")
-    if free is not None and asked is not None and asked > free:
-        return f"asks for {told_memory(asked)} of memory, {told_memory(max(0, free))} is free{where}. Starts when jobs end."
-    free, asked = facts.get("free_gpus"), facts.get("gpus")
-    if free is not None and asked is not None and asked > free:
-        return f"asks for {asked} GPU, {max(0, free)} free{where}. Starts when jobs end."
-    cpu_free, cpu = facts.get("free_cpu_millicores"), facts.get("cpu_millicores")
-    if cpu_free is not None and cpu is not None:
-        return f"asks for {format_cpu(cpu)} CPU, {format_cpu(max(0, cpu_free))} is free{where}. Starts when jobs end."
-    return "no cluster has room. Starts when a job ends."
-
-
-def _never(facts: Mapping[str, Any]) -> str:
-    asked, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
-    cluster, region = facts.get("cluster"), facts.get("region")
-    which = (
-        f"the cluster {cluster}"
-        if cluster
-        else f"the largest cluster of {region}"
-        if region
-        else "the largest cluster"
-    )
-    if asked is not None and largest is not None and asked > largest:
-        return f"Cannot start: asks for {told_memory(asked)}, {which} has {told_memory(largest)}."
-    return f"Cannot start: asks for more than {f'the cluster {cluster}' if cluster else f'any cluster of {region}' if region else 'any cluster'} has."
-
-
-def _ordinal(number: int) -> str:
-    suffix = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{suffix}"
 
 
 def _estimate(
@@ -262,9 +178,9 @@ def _estimate(
     usual_seconds: float | None,
     ends: Sequence[float],
 ) -> float | None:
-    """About how long it waits, from the usual time of the last jobs of its kind; None where nothing is known.
+    """Estimate the wait in seconds from the median duration of the last jobs; None if unknown.
 
-    A running job that has taken longer than usual may end at any time or never: it promises no place.
+    A running job that takes longer than the median may end at any time, so it promises no slot.
     """
     if rule is WaitRule.READY:
         return 0.0
@@ -273,7 +189,7 @@ def _estimate(
     counted = (WaitRule.CAPACITY, WaitRule.JOBS_GLOBAL, WaitRule.JOBS_PROJECT, WaitRule.JOBS_TYPE)
     if usual_seconds is None or rule not in counted:
         return None
-    slots = sum(room.jobs for room in view.rooms if room.open)
+    slots = sum(capacity.jobs for capacity in view.capacities if capacity.open)
     if check is not None and rule is not WaitRule.CAPACITY:
         slots = min(slots, int(check.facts.get("limit", slots)))
     if not slots:
@@ -283,31 +199,36 @@ def _estimate(
 
 
 def _ends_in(view: Snapshot, usual: Mapping[tuple[str, str], float]) -> list[float]:
-    """In how many seconds running jobs of the kinds in `usual` should end, soonest first; without those that are late."""
+    """Return the expected remaining seconds of running jobs, soonest first, without late ones."""
     known = [
-        held
-        for held in view.held
-        if held.starting_or_running and (held.project, held.type) in usual
+        allocation
+        for allocation in view.allocations
+        if allocation.starting_or_running and (allocation.project, allocation.type) in usual
     ]
-    left = [usual[held.project, held.type] - (view.now - held.began) for held in known]
+    left = [
+        usual[allocation.project, allocation.type] - (view.now - allocation.began)
+        for allocation in known
+    ]
     return sorted(seconds for seconds in left if seconds > 0)
 
 
 def _usual_seconds(
     kinds: Sequence[tuple[UUID, str]], clusters: Sequence[Cluster]
 ) -> dict[tuple[UUID, str], float]:
-    """The median run time of the last jobs of each project and type."""
-    took = (
-        {kind: getattr(clusters[0], f"took_{index}") for index, kind in enumerate(kinds)}
+    """Return the median duration of the last jobs of each project and type."""
+    durations = (
+        {kind: getattr(clusters[0], f"duration_{index}") for index, kind in enumerate(kinds)}
         if clusters
         else {}
     )
-    return {kind: statistics.median(seconds) for kind, seconds in took.items() if seconds}
+    return {kind: statistics.median(seconds) for kind, seconds in durations.items() if seconds}
 
 
 def _dispatcher_away_since(clusters: Sequence[Cluster]) -> dt.datetime | None:
-    """When the dispatcher was last seen, if that is too long ago; None while one is there."""
-    last: dt.datetime | None = getattr(clusters[0], "dispatcher_at") if clusters else None  # noqa: B009 - an annotation of the query
+    """Return the time of the last heartbeat if the dispatcher is down, else None."""
+    last: dt.datetime | None = None
+    if clusters:
+        last = getattr(clusters[0], "dispatcher_at")  # noqa: B009 - annotated by the query
     if last is None or (utc_now() - last).total_seconds() > DISPATCHER_AWAY_SECONDS:
         return last or utc_now()
     return None

@@ -21,7 +21,7 @@ from mimir.api.query import whole_number
 from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from mimir.lib.errors import MimirError
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = whole_number(
@@ -143,7 +143,7 @@ class ArtifactView(ApiView):
 
         def open_file() -> IO[bytes]:
             try:
-                return storage.object_open(row.storage_key)
+                return artifacts.open_file(row.storage_key)
             except FileNotFoundError as error:
                 message = (
                     f"The file of {name} is not in the artifact storage. Tell an administrator."

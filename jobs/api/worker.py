@@ -1,4 +1,4 @@
-"""The worker API: docs/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
+"""The worker API: docs/reference/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
 
 import datetime as dt
 import hashlib
@@ -44,7 +44,7 @@ from mimir.api.responses import FileStream, attachment
 from mimir.api.views import ApiView, validated
 from mimir.lib.crash import crash_point
 from mimir.lib.errors import Gone, Invalid, MimirError, NotAuthenticated, TooLarge
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 EVENTS_PER_REQUEST = 200
 _Any = serializers.Serializer[Any]
@@ -227,11 +227,9 @@ class WorkerArtifactView(WorkerView):
         """The artifact, and whether it is new."""
         size = _declared(request)
         artifact_room_check(attempt_id=attempt.id, size_bytes=size)
-        storage.space_check(size)
+        artifacts.check_space(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
-        key = storage.object_write(
-            f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body
-        )
+        key = artifacts.write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
         kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
         try:
             sha256 = body.digest.hexdigest()
@@ -241,7 +239,7 @@ class WorkerArtifactView(WorkerView):
                     code="sha256_mismatch",
                     status=422,
                 )
-            storage.object_sync(key)
+            artifacts.sync(key)
             artifact, kept = artifact_record(
                 attempt_id=attempt.id,
                 name=name,
@@ -256,7 +254,7 @@ class WorkerArtifactView(WorkerView):
             raise
         finally:
             if not kept:
-                storage.object_discard(key)
+                artifacts.discard(key)
         return artifact, kept
 
 

@@ -1,8 +1,9 @@
-"""Hints to those who watch: "look at this job again". The only place that sends on the channel layer.
+"""Publish live hints to subscribed pages. The only module that sends on the channel layer.
 
-A hint carries ids, never content: who gets it reads the store. It may be lost, doubled or late. Sending costs the caller a dictionary
-entry: a thread of its own with one event loop sends, joins hints for one group that wait together, gives a send 0.5 s, and drops all for
-a second after a failure, so that no request and no admission waits for a Redis that is away.
+A hint says that a job changed and carries ids only; receivers read the database. It may be lost,
+duplicated or late. Publishing costs the caller one dictionary entry: a background thread with its
+own event loop sends, merges pending hints of one group, limits each send to SEND_SECONDS and drops
+all hints for AWAY_SECONDS after a failure. Requests and admission never wait for Redis.
 """
 
 import asyncio
@@ -22,36 +23,39 @@ log = structlog.get_logger(__name__)
 SEND_SECONDS = 0.5
 AWAY_SECONDS = 1.0
 LOG_EVERY_SECONDS = 30.0
-SPACING_SECONDS = 0.005  # between two rounds of sends: hints that come meanwhile are joined
+SPACING_SECONDS = 0.005  # pause between two rounds of sends; hints of the meantime are merged
 
 HINT = "feed.hint"
 
-failures = 0  # hints that were not sent by this process, for the metrics
+failures = 0  # hints that this process could not send, for the metrics
 
 
 def job_group(job_id: UUID | str) -> str:
-    """The group that hears of one job's logs."""
+    """Return the group of subscribers to one job's logs."""
     return f"job.{job_id}"
 
 
 def project_group(project_id: UUID | str) -> str:
-    """The group that hears of every job of a project: one message for all that moved together, whoever follows one of them."""
+    """Return the group of subscribers to a project's jobs.
+
+    One message announces all jobs that changed together, also to subscribers of a single job.
+    """
     return f"project.{project_id}"
 
 
 def publish_job(*, job_id: UUID, project_id: UUID) -> None:
-    """Hint, once the transaction is committed, that the job's row or its events changed. Never raises."""
+    """Publish on commit that the job's row or its events changed. Never raises."""
     publish_jobs([(job_id, project_id)])
 
 
 def publish_jobs(changed: Iterable[tuple[UUID, UUID]]) -> None:
-    """`publish_job` for many: (job, project)."""
+    """Publish on commit that jobs changed, given as (job id, project id). Never raises."""
     hints = [(project_group(project_id), str(job_id)) for job_id, project_id in changed]
     transaction.on_commit(lambda: _put(hints), robust=True)
 
 
 def publish_log(*, job_id: UUID) -> None:
-    """Hint, once the transaction is committed, that a log of the job grew, was closed or sealed. Never raises."""
+    """Publish on commit that a log of the job grew, was closed or was sealed. Never raises."""
     hints = [(job_group(job_id), str(job_id))]
     transaction.on_commit(lambda: _put(hints), robust=True)
 
@@ -61,7 +65,10 @@ def _put(hints: Sequence[tuple[str, str]]) -> None:
 
 
 class _Sender:
-    """The thread that sends. `put` never blocks; at most one hint a group waits, with the jobs it is about."""
+    """Background thread that sends hints.
+
+    `put` never blocks. At most one hint per group is pending; it collects the job ids.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -73,7 +80,7 @@ class _Sender:
         threading.Thread(target=self._run, name="feed", daemon=True).start()
 
     def put(self, hints: Sequence[tuple[str, str]]) -> None:
-        """Groups, each with a job."""
+        """Queue hints, given as (group, job id)."""
         global failures
         if time.monotonic() < self._away_until:
             failures += len(hints)
@@ -84,11 +91,12 @@ class _Sender:
         self._wake.set()
 
     def _run(self) -> None:
-        asyncio.run(self._send_for_ever())
+        asyncio.run(self._send_loop())
 
-    async def _send_for_ever(self) -> None:
+    async def _send_loop(self) -> None:
         while True:
-            # The loop has nothing else to do between rounds but to keep the connection: blocking it is cheaper than waking it.
+            # Between rounds the loop only keeps the connection open: blocking it is cheaper than
+            # waking it.
             self._wake.wait()
             self._wake.clear()
             with self._lock:
@@ -105,7 +113,8 @@ class _Sender:
                     return
                 message: dict[str, Any] = {"type": HINT, "key": group, "jobs": list(jobs)}
                 await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
-            except Exception as error:  # whatever the layer raises, its client library's errors included: a hint is only a hint
+            # any error of the layer or its client library: hints are best effort
+            except Exception as error:
                 failures += len(messages) - sent
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 self._log(error)
@@ -116,23 +125,26 @@ class _Sender:
             return
         self._logged_at = time.monotonic()
         log.warning(
-            "live hints are not sent: pages find changes within 5 s",
+            "live hints not sent; pages poll every 5 s",
             error=type(error).__name__,
             failures=failures,
         )
 
 
-_the_sender: _Sender | None = None
-_making = threading.Lock()
+_current: _Sender | None = None
+_creating = threading.Lock()
 
 
 def _sender() -> _Sender:
-    """This process's sender; made at the first hint, and again after a fork (threads do not survive one)."""
-    global _the_sender
-    sender = _the_sender
+    """Return this process's sender, created at the first hint and again after a fork.
+
+    Threads do not survive a fork.
+    """
+    global _current
+    sender = _current
     if sender is None or sender.pid != os.getpid():
-        with _making:
-            sender = _the_sender
+        with _creating:
+            sender = _current
             if sender is None or sender.pid != os.getpid():
-                sender = _the_sender = _Sender()
+                sender = _current = _Sender()
     return sender

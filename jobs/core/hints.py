@@ -1,7 +1,8 @@
-"""What a hint on Redis says, and the proof that one of our processes sent it.
+"""Signed messages on Redis that wake the dispatcher.
 
-A hint names one of two operations. It is signed with a key derived from WORKER_KEYS over operation, arguments, time and a random number;
-whoever can write to Redis but has no key can make nothing run, and cannot repeat a hint either.
+A hint names one of two operations. It is signed, with a key derived from WORKER_KEYS, over
+operation, arguments, time and a nonce. Write access to Redis without the key cannot run anything
+and cannot replay a hint.
 """
 
 import json
@@ -17,21 +18,24 @@ from typing import Any
 from mimir.lib.proofs import derived_key, same, signature
 
 PURPOSE = "mimir hint v1"
-MAX_AGE_SECONDS = 60.0  # an older hint says nothing the sweep has not found
+MAX_AGE_SECONDS = 60.0  # the periodic sweep has found the work by then
 CLOCK_SKEW_SECONDS = 30.0  # between two machines of one installation
-BYTES_MAX = 1024 * 1024  # a message; a hint of 256 launches has about 10 KB
+BYTES_MAX = 1024 * 1024  # of one message; a hint with 256 launches has about 10 KB
 REMEMBERED_MAX = 50_000
 
 
 class Operation(StrEnum):
-    """All that a hint can ask for."""
+    """Operations that a hint can request."""
 
     WAKE = "wake"
     LAUNCH = "launch"
 
 
 class RejectedHint(Exception):
-    """A message that is not a hint of ours. `reason` is one of: malformed, unknown_operation, bad_signature, expired, repeated."""
+    """Message that is not a valid hint.
+
+    `reason` is malformed, unknown_operation, bad_signature, expired or repeated.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +44,7 @@ class RejectedHint(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A verified message."""
+    """Verified message."""
 
     operation: Operation
     arguments: list[Any]
@@ -53,7 +57,7 @@ def sealed(
     keys: Sequence[str],
     now: float | None = None,
 ) -> str:
-    """The message for a hint, signed with the first key."""
+    """Return the message of a hint, signed with the first key."""
     sent_at, nonce, text = (
         repr(time.time() if now is None else now),
         secrets.token_hex(12),
@@ -72,7 +76,10 @@ def sealed(
 
 
 class Verifier:
-    """Checks messages against the present keys, and remembers those of the last minute so that none runs twice. Thread-safe."""
+    """Verifies messages against the current keys and rejects replays. Thread-safe.
+
+    Signatures are remembered for MAX_AGE_SECONDS plus the clock skew.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = [derived_key(key, PURPOSE) for key in keys]
@@ -80,14 +87,14 @@ class Verifier:
         self._lock = threading.Lock()
 
     def opened(self, message: object, *, now: float | None = None) -> Hint:
-        """The hint in `message`. Raises: RejectedHint."""
+        """Verify `message` and return its hint. Raises: RejectedHint."""
         now = time.time() if now is None else now
         fields = _fields(message)
         proof = fields.pop("proof")
         signed = (fields["operation"], fields["arguments"], fields["sent_at"], fields["nonce"])
         if not any(same(signature(key, signed), proof) for key in self._keys):
             raise RejectedHint("bad_signature")
-        age = now - float(fields["sent_at"])  # signed, so it is a number
+        age = now - float(fields["sent_at"])  # a number, because it was signed
         if not -CLOCK_SKEW_SECONDS <= age <= MAX_AGE_SECONDS:
             raise RejectedHint("expired")
         if fields["operation"] not in Operation._value2member_map_:
@@ -108,7 +115,7 @@ class Verifier:
 
 
 def _fields(message: object) -> dict[str, str]:
-    """The five texts of a message. Raises: RejectedHint."""
+    """Return the five text fields of a message. Raises: RejectedHint."""
     if not isinstance(message, str) or len(message) > BYTES_MAX:
         raise RejectedHint("malformed")
     try:

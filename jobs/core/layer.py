@@ -1,6 +1,7 @@
-"""The channel layer of live hints, encrypted and authenticated (Fernet) with a key derived from WORKER_KEYS.
+"""Channel layer of the live feed, encrypted and authenticated with Fernet.
 
-A message that is not ours, or is older than a minute, becomes a hint about nothing: it changes what no page shows and ends no socket.
+The key is derived from WORKER_KEYS. A message with an invalid signature or older than
+EXPIRY_SECONDS becomes an empty hint, which changes no page and closes no socket.
 """
 
 from typing import Any
@@ -13,24 +14,22 @@ from prometheus_client import Counter
 log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 60
-REJECTED = Counter(
-    "mimir_live_hints_rejected", "Messages on the channel layer that are not hints of ours."
-)
-NOTHING: dict[str, Any] = {"type": "feed.hint", "jobs": []}
+REJECTED = Counter("mimir_live_hints_rejected", "Messages on the channel layer that were rejected.")
+EMPTY_HINT: dict[str, Any] = {"type": "feed.hint", "jobs": []}
 
 
 class SealedPubSubChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """channels_redis's layer; `symmetric_encryption_keys` are required."""
+    """Pub/sub layer of channels_redis that requires `symmetric_encryption_keys`."""
 
     def __init__(self, *arguments: Any, symmetric_encryption_keys: list[str], **named: Any) -> None:
         super().__init__(*arguments, symmetric_encryption_keys=symmetric_encryption_keys, **named)
         self._serializer.expiry = EXPIRY_SECONDS
 
     def deserialize(self, message: bytes) -> Any:
-        """The message, or a hint about nothing."""
+        """Return the message, or an empty hint if it is rejected."""
         try:
             return super().deserialize(message)
         except (InvalidToken, ValueError, TypeError) as error:
             REJECTED.inc()
-            log.debug("a message on the channel layer was rejected", error=type(error).__name__)
-            return NOTHING
+            log.debug("channel layer message rejected", error=type(error).__name__)
+            return EMPTY_HINT

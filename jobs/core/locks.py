@@ -1,3 +1,3 @@
-"""Keys of the PostgreSQL advisory locks that this app takes."""
+"""Keys of the PostgreSQL advisory locks used by jobs."""
 
-ADMISSION_LOCK = 0x4D494D4952  # "MIMIR": one key for the whole installation
+ADMISSION_LOCK = 0x4D494D4952  # "MIMIR"; one key per installation

@@ -1,8 +1,12 @@
-"""RQ's only home. It carries hints: `wake` (look at the queue) and `launch` (these attempts are admitted). Losing all of them costs time.
+"""Hints over Redis, and the only module that imports RQ.
 
-One queue per priority class; ids only. RQ is used as a queue and for its loop alone: a message is an opaque text that `jobs.core.hints`
-verifies, and no message can name a function, a callback, a webhook, a dependency or a command. A Redis that does not answer within 0.5 s
-is skipped, counted and not asked again for a second, so that a submit stays fast while it is away.
+Two kinds of hints exist: `wake` (check the queue) and `launch` (these attempts are admitted).
+Losing every hint only costs time: the database holds the state.
+
+There is one queue per priority class, and messages carry ids only. RQ serves as a queue and as the
+worker loop: a message is opaque text that `jobs.core.hints` verifies, and it cannot name a
+function, a callback, a webhook, a dependency or a command. If Redis does not answer within 0.5 s,
+hints are dropped and counted for one second, which keeps a submit fast while Redis is down.
 """
 
 import json
@@ -33,16 +37,16 @@ log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 0.5
 AWAY_SECONDS = 1.0
-StopAsked = StopRequested  # raised on the main thread by a signal that comes between two messages
-MESSAGE_TTL_SECONDS = 60  # a hint older than this says nothing the sweep has not found
+StopSignal = StopRequested  # raised on the main thread by a signal between two messages
+MESSAGE_TTL_SECONDS = 60  # the periodic sweep has found the work by then
 RUN_SECONDS = 60
-LOG_EVERY_SECONDS = 10.0  # rejected messages are all counted; a flood of them must not fill the log
+LOG_EVERY_SECONDS = 10.0  # every rejected message is counted, but a flood must not fill the log
 Operations = Mapping[Operation, Callable[..., None]]
 
-failures = 0  # hints that could not be sent by this process, for the metrics
+failures = 0  # hints that this process could not send, for the metrics
 REJECTED = Counter(
     "mimir_hints_rejected",
-    "Messages on Redis that are not hints of ours: nothing was run.",
+    "Messages on Redis that were rejected and not run.",
     ["reason"],
 )
 _away_until = 0.0
@@ -50,10 +54,13 @@ _lock = threading.Lock()
 
 
 class HintMessage(Message):
-    """A message as it lies in Redis. Only its data are read: callbacks, webhooks, dependencies and whatever else a hash names are not."""
+    """Message stored in Redis.
+
+    Only its data field is read; callbacks, webhooks and dependencies in the hash are ignored.
+    """
 
     def refresh(self) -> None:
-        """Read the data. Raises: NoSuchJobError where there are none, RejectedHint where they are too large."""
+        """Read the data. Raises: NoSuchJobError without data, RejectedHint when they are too large."""
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
         data = self.connection.hget(self.key, "data")
@@ -62,19 +69,22 @@ class HintMessage(Message):
         self.restore({b"data": data})
 
     def restore(self, raw_data: Any) -> None:
-        """Take the data, and never unpack more than a message may have."""
+        """Unpack the data, bounded by the maximum size of a message."""
         data, unpacking = raw_data[b"data"], zlib.decompressobj()
         try:
             unpacked = unpacking.decompress(data, BYTES_MAX)
         except zlib.error:
-            unpacked = data  # it was not compressed
+            unpacked = data  # not compressed
         else:
             if unpacking.unconsumed_tail:
                 raise RejectedHint("malformed")
         self.data = unpacked
 
     def text(self) -> object:
-        """The message itself: RQ's data are [function's name, instance, arguments, keyword arguments], and only the first argument counts."""
+        """Return the message text: the first positional argument of RQ's data.
+
+        RQ stores [function name, instance, arguments, keyword arguments].
+        """
         try:
             _name, _instance, arguments, _keywords = json.loads(self.data)
             return arguments[0]
@@ -83,13 +93,13 @@ class HintMessage(Message):
 
 
 class HintQueue(Queue):
-    """A queue whose unreadable messages are passed over."""
+    """Queue that skips unreadable messages."""
 
     job_class = HintMessage
 
     @classmethod
     def dequeue_any(cls, *arguments: Any, **named: Any) -> Any:
-        """The next message. One that cannot be read is counted and dropped, and the next one is taken."""
+        """Return the next readable message; count and drop unreadable ones."""
         while True:
             try:
                 return super().dequeue_any(*arguments, **named)
@@ -100,9 +110,11 @@ class HintQueue(Queue):
 
 
 class HintWorker(SimpleWorker):
-    """A worker in the dispatcher's own process: no fork, so that a hint costs milliseconds. Time-outs by a timer, not by SIGALRM.
+    """RQ worker in the dispatcher's own process, without a fork per message.
 
-    It takes no commands over Redis (RQ's `shutdown` would stop the dispatcher), no suspension, and keeps no registries.
+    A hint then costs milliseconds. Timeouts use a timer instead of SIGALRM. Commands over Redis
+    (RQ's
+    `shutdown` would stop the dispatcher), suspension and registries are disabled.
     """
 
     death_penalty_class = TimerDeathPenalty
@@ -117,24 +129,27 @@ class HintWorker(SimpleWorker):
         self._verifier = Verifier(settings.ENV.worker_keys)
 
     def request_stop(self, signum: Any, frame: Any) -> None:
-        """A signal asks it to stop: by itself it also returns when Redis goes away."""
+        """Request a stop on a signal.
+
+        Without this flag the loop also returns when Redis disconnects.
+        """
         self.asked_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def subscribe(self) -> None:
-        """Take no commands."""
+        """Do nothing: the worker accepts no commands."""
 
     def unsubscribe(self) -> None:
-        """There is nothing to unsubscribe from."""
+        """Do nothing: there is no subscription."""
 
     def check_for_suspension(self, burst: bool) -> None:
-        """A key on Redis does not suspend the dispatcher."""
+        """Do nothing: a key in Redis must not suspend the dispatcher."""
 
     def run_maintenance_tasks(self) -> None:
-        """No registries are kept, and RQ's would run what a message names."""
+        """Do nothing: no registries are kept, and RQ's maintenance would run what a message names."""
 
     def execute_job(self, job: Message, queue: Queue) -> None:
-        """Run one message, without RQ's bookkeeping."""
+        """Run one message without RQ's bookkeeping."""
         self.set_state(WorkerStatus.BUSY)
         try:
             self.perform_job(job, queue)
@@ -143,7 +158,10 @@ class HintWorker(SimpleWorker):
             self.set_state(WorkerStatus.IDLE)
 
     def perform_job(self, job: Message, queue: Queue, execution: Any = None) -> bool:
-        """Verify a message and run the operation it names; whether that went well. Nothing is ever imported by name. Never raises."""
+        """Verify a message and run its operation; return whether it succeeded. Never raises.
+
+        Nothing is imported by name.
+        """
         try:
             hint = self._verifier.opened(job.text() if isinstance(job, HintMessage) else None)
         except RejectedHint as error:
@@ -154,7 +172,7 @@ class HintWorker(SimpleWorker):
                 self._operations[hint.operation](*hint.arguments)
         except Exception:
             log.exception(
-                "a hint failed: the sweep finds what it was about", operation=hint.operation.value
+                "hint failed; the periodic sweep will find the work", operation=hint.operation.value
             )
             return False
         return True
@@ -164,20 +182,20 @@ _logged_at = 0.0
 
 
 def rejected(reason: str) -> None:
-    """Count a message that is not one of ours, and log it, at most one line every 10 s."""
+    """Count an invalid message and log at most one line per LOG_EVERY_SECONDS."""
     global _logged_at
     REJECTED.labels(reason=reason).inc()
     if time.monotonic() - _logged_at > LOG_EVERY_SECONDS or not _logged_at:
         _logged_at = time.monotonic()
         log.warning(
-            "a message on Redis was rejected: it is not one of our hints, and nothing was run",
+            "message on Redis rejected and not run",
             reason=reason,
         )
 
 
 @cache
 def connection() -> Redis:
-    """This process's connection for sending: short time-outs, no retries."""
+    """Return this process's connection for sending: short timeouts, no retries."""
     return Redis.from_url(
         settings.ENV.redis_url,
         socket_timeout=CONNECT_SECONDS,
@@ -187,22 +205,22 @@ def connection() -> Redis:
 
 
 def queue_name(priority: str) -> str:
-    """The RQ queue of a class."""
+    """Return the name of the RQ queue of a priority class."""
     return f"mimir-{priority}"
 
 
 def wake(priority: str) -> None:
-    """Hint that something in this class, or its capacity, changed. Never raises."""
+    """Send a hint that a job or the capacity of this class changed. Never raises."""
     _send(priority, Operation.WAKE, [str(priority)])
 
 
 def wake_all() -> None:
-    """Hint that a limit or a cluster changed: one pass looks at every class. Never raises."""
+    """Send a hint that a limit or a cluster changed; one pass checks every class. Never raises."""
     wake(Priority.CRITICAL)
 
 
 def launch(attempt_ids: Sequence[UUID], priority: str) -> None:
-    """Hint that these attempts are admitted. Never raises."""
+    """Send a hint that these attempts are admitted. Never raises."""
     if attempt_ids:
         _send(priority, Operation.LAUNCH, [[str(attempt_id) for attempt_id in attempt_ids]])
 
@@ -223,14 +241,14 @@ def _send(priority: str, operation: Operation, arguments: list[object]) -> None:
             failures += 1
             _away_until = time.monotonic() + AWAY_SECONDS
         log.warning(
-            "a hint was not sent: the sweep will find what it was about",
+            "hint not sent; the periodic sweep will find the work",
             operation=operation.value,
             error=type(error).__name__,
         )
 
 
 def worker(operations: Operations) -> HintWorker:
-    """The worker over all classes, highest first, on a connection of its own that waits for messages."""
+    """Return the worker over all classes, highest first, on its own blocking connection."""
     waiting = Redis.from_url(
         settings.ENV.redis_url, socket_connect_timeout=CONNECT_SECONDS, health_check_interval=15
     )

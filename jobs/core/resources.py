@@ -1,4 +1,4 @@
-"""Quantities as Kubernetes writes them, and what a job of each type requests and may use. Pure."""
+"""Resource quantities in Kubernetes notation, and requests and limits per job type. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from jobs.contract import JobType
 from mimir.lib.errors import Invalid
 
-# So many digits and no more: a float has no room for some hundred of them.
+# The number of digits is bounded, because a float overflows at a few hundred.
 _NUMBER = r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)"
 _MEMORY = re.compile(_NUMBER + r"(?P<unit>|k|M|G|T|Ki|Mi|Gi|Ti)")
 _CPU = re.compile(_NUMBER + r"(?P<unit>|m)")
@@ -31,7 +31,7 @@ GPU_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """An amount of each resource: thousandths of a core, bytes, whole GPUs."""
+    """Amount of each resource: CPU millicores, bytes of memory, whole GPUs."""
 
     cpu_millicores: int
     memory_bytes: int
@@ -40,7 +40,7 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a job type requests (the room it holds) and its limits, unless the job asks otherwise."""
+    """Default requests (the reserved capacity) and limits of a job type."""
 
     requests: Amounts
     limits: Amounts
@@ -56,7 +56,7 @@ PROFILES: dict[JobType, Profile] = {
 
 
 def parse_memory(text: str) -> int:
-    """Bytes of a Kubernetes memory quantity such as `512Mi` or `2G`. Raises: ValueError."""
+    """Parse a Kubernetes memory quantity such as `512Mi` or `2G` to bytes. Raises: ValueError."""
     match = _MEMORY.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not an amount of memory: write it as 512Mi or 4Gi")
@@ -64,7 +64,7 @@ def parse_memory(text: str) -> int:
 
 
 def parse_cpu(text: str) -> int:
-    """Thousandths of a core of a Kubernetes CPU quantity such as `500m` or `2`. Raises: ValueError."""
+    """Parse a Kubernetes CPU quantity such as `500m` or `2` to millicores. Raises: ValueError."""
     match = _CPU.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not an amount of CPU: write it as 500m or 2")
@@ -73,32 +73,34 @@ def parse_cpu(text: str) -> int:
 
 
 def format_cpu(millicores: int) -> str:
-    """`2` or `500m`, as Kubernetes writes it."""
+    """Format millicores in Kubernetes notation: `2` or `500m`."""
     return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
 
 
 def format_memory(size_bytes: int) -> str:
-    """The shortest exact Kubernetes quantity, such as `4Gi`."""
+    """Format bytes as the shortest exact Kubernetes quantity, such as `4Gi`."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
         if size_bytes and size_bytes % _FACTOR[unit] == 0:
             return f"{size_bytes // _FACTOR[unit]}{unit}"
     return str(size_bytes)
 
 
-def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
-    """Requests and limits of a job that asks for `asked` ({"cpu", "memory", "gpu"}, each optional, as limits).
+def resolve(requested: Mapping[str, Any] | None, profile: Profile) -> Profile:
+    """Return requests and limits of a job whose limits are given in `requested`.
 
-    Up to its type's usual limit a job requests what its type does. One that asks for more than that requests all of it: a node without
-    the room must not take it.
-    Raises: Invalid with each bad field's path.
+    `requested` has the optional keys "cpu", "memory" and "gpu".
+    Up to the type's default limit a job requests its type's default. Above it, it requests the full
+    limit, because a node without that capacity must not accept it.
+
+    Raises: Invalid with the path of each bad field.
     """
     faults: dict[str, str] = {}
     known = {"cpu", "memory", "gpu"}
-    asked = asked or {}
-    for key in asked.keys() - known:
+    requested = requested or {}
+    for key in requested.keys() - known:
         faults[f"resources.{key}"] = "is not a resource: use cpu, memory, gpu"
     cpu = _amount(
-        asked,
+        requested,
         "cpu",
         parse_cpu,
         profile.limits.cpu_millicores,
@@ -106,16 +108,16 @@ def resolve(asked: Mapping[str, Any] | None, profile: Profile) -> Profile:
         faults,
     )
     memory = _amount(
-        asked,
+        requested,
         "memory",
         parse_memory,
         profile.limits.memory_bytes,
         (MEMORY_BYTES_MIN, MEMORY_BYTES_MAX),
         faults,
     )
-    gpus = _amount(asked, "gpu", int, profile.limits.gpus, (0, GPU_MAX), faults)
+    gpus = _amount(requested, "gpu", int, profile.limits.gpus, (0, GPU_MAX), faults)
     if faults:
-        raise Invalid("The resources cannot be read.", detail=faults)
+        raise Invalid("The resources are invalid.", detail=faults)
     limits = Amounts(cpu, memory, gpus)
     cpu_held = _held(cpu, profile.requests.cpu_millicores, profile.limits.cpu_millicores)
     memory_held = _held(memory, profile.requests.memory_bytes, profile.limits.memory_bytes)
@@ -127,30 +129,30 @@ def _held(limit: int, usual_request: int, usual_limit: int) -> int:
 
 
 def _amount(
-    asked: Mapping[str, Any],
+    requested: Mapping[str, Any],
     key: str,
     parse: Any,
     default: int,
     bounds: tuple[int, int],
     faults: dict[str, str],
 ) -> int:
-    value = asked.get(key)
+    value = requested.get(key)
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        faults[f"resources.{key}"] = "has to be a quantity such as 2, 500m or 4Gi"
+        faults[f"resources.{key}"] = "must be a quantity such as 2, 500m or 4Gi"
         return default
     try:
         number = int(parse(str(value)))
     except ValueError as error:
         faults[f"resources.{key}"] = (
-            str(error) if key != "gpu" else "has to be a whole number of GPUs"
+            str(error) if key != "gpu" else "must be a whole number of GPUs"
         )
         return default
     low, high = bounds
     if not low <= number <= high:
         shown = format_cpu if key == "cpu" else format_memory if key == "memory" else str
-        faults[f"resources.{key}"] = f"has to be from {shown(low)} to {shown(high)}"
+        faults[f"resources.{key}"] = f"must be from {shown(low)} to {shown(high)}"
         return default
     return number
 
@@ -167,22 +169,25 @@ def _within(profile: Profile, most: Amounts) -> Profile:
 
 
 def as_dict(profile: Profile) -> dict[str, dict[str, int]]:
-    """The form a job's row keeps: {"limits": {...}, "requests": {...}}."""
+    """Return the JSON form stored in a job's row: {"limits": {...}, "requests": {...}}."""
     return {"limits": asdict(profile.limits), "requests": asdict(profile.requests)}
 
 
 def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
-    """The inverse of `as_dict`."""
+    """Parse the form of `as_dict`."""
     return Profile(requests=Amounts(**value["requests"]), limits=Amounts(**value["limits"]))
 
 
 def profiles_with(
     overrides: Mapping[str, Any], *, machine: Amounts | None = None
 ) -> dict[JobType, Profile]:
-    """The built-in profiles, with `overrides` {type: {"requests": {"cpu","memory","gpu"}, "limits": {…}}} applied.
+    """Return the built-in profiles with `overrides` applied.
 
-    `machine`: where workers run on one machine, what it has; the built-in profiles are cut to it. Raises: Invalid, ValueError for an
-    unknown type.
+    `overrides` maps a type to {"requests": {"cpu", "memory", "gpu"}, "limits": {…}}. `machine` is
+    the
+    capacity of a single-machine installation; built-in profiles are reduced to it.
+
+    Raises: Invalid; ValueError for an unknown type.
     """
     result = {
         kind: _within(profile, machine) if machine else profile
@@ -191,6 +196,6 @@ def profiles_with(
     for name, value in overrides.items():
         kind = JobType(name)
         limits = resolve(value.get("limits"), result[kind]).limits
-        asked = resolve(value.get("requests"), Profile(limits, result[kind].requests)).limits
-        result[kind] = replace(result[kind], limits=limits, requests=asked)
+        requested = resolve(value.get("requests"), Profile(limits, result[kind].requests)).limits
+        result[kind] = replace(result[kind], limits=limits, requests=requested)
     return result

@@ -1,6 +1,6 @@
-"""The moves a job may make. Pure; `services.transition` is the one writer that applies them.
+"""Allowed status changes of a job. Pure; `core.transition` applies them.
 
-(attempt, status) only moves forward: a job goes back to `queued` only together with the next attempt number.
+(attempt, status) only increases: a job returns to `queued` together with the next attempt number.
 """
 
 from jobs.contract import TERMINAL, JobStatus
@@ -31,15 +31,15 @@ _RANK = {
 
 
 def may_move(source: JobStatus, target: JobStatus) -> bool:
-    """Whether the table has this move."""
+    """Return whether the table allows this change."""
     return target in MOVES[source]
 
 
 def is_terminal(status: JobStatus) -> bool:
-    """Whether no move leaves this status."""
+    """Return whether the status is final."""
     return status in TERMINAL
 
 
-def place(attempt: int, status: JobStatus) -> tuple[int, int]:
-    """Where a job stands in its life, as something that never decreases."""
+def progress_key(attempt: int, status: JobStatus) -> tuple[int, int]:
+    """Return a key of the job's progress that never decreases."""
     return attempt, _RANK[status]

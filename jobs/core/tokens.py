@@ -1,6 +1,6 @@
-"""The worker's two tokens and its key of cached models: HMACs under WORKER_KEYS, none of them stored.
+"""Tokens of a worker and the key of its model cache: HMACs under WORKER_KEYS, never stored.
 
-The first key signs, the second is still accepted for tokens.
+The first key signs; tokens signed with the second key are still accepted.
 """
 
 import hashlib
@@ -14,27 +14,30 @@ from mimir.lib.proofs import same
 
 
 def launch_token(attempt_id: UUID) -> str:
-    """The token a worker is born with (JOB_TOKEN): it opens `claim` of its own attempt."""
+    """Return the token a worker starts with (JOB_TOKEN). It permits the claim of its attempt only."""
     return _sign(settings.ENV.worker_keys[0], f"launch:{attempt_id}")
 
 
 def session_token(attempt_id: UUID, claim_id: UUID) -> str:
-    """The token a claim gives: it opens the rest of the worker API for that claim of that attempt."""
+    """Return the token issued by a claim. It permits the rest of the worker API for that claim."""
     return _sign(settings.ENV.worker_keys[0], f"session:{attempt_id}:{claim_id}")
 
 
 def cache_key(project_id: UUID) -> str:
-    """The key of a project's models in the workers' caches, in hex. Other WORKER_KEYS: what is cached is fetched again."""
+    """Return the key, in hex, of a project's models in the workers' caches.
+
+    After a change of WORKER_KEYS, cached models are fetched again.
+    """
     return _sign(settings.ENV.worker_keys[0], f"models:{project_id}")
 
 
 def is_launch_token(attempt_id: UUID, token: str) -> bool:
-    """Whether `token` is this attempt's launch token under a present key."""
+    """Return whether `token` is this attempt's launch token under a current key."""
     return _matches(f"launch:{attempt_id}", token)
 
 
 def is_session_token(attempt: Attempt, token: str) -> bool:
-    """Whether `token` belongs to the claim that holds `attempt`."""
+    """Return whether `token` belongs to the claim that holds `attempt`."""
     return attempt.claim_id is not None and _matches(
         f"session:{attempt.id}:{attempt.claim_id}", token
     )

@@ -1,8 +1,9 @@
-"""The one writer of a job's status, and of its events. Every other service that moves a job calls `job_move`.
+"""The only writer of a job's status and events; every other module calls `job_move`.
 
-A move is one conditional UPDATE (of the attempt and the statuses the caller expects) and one JobEvent in the caller's transaction. The
-event's `seq` is taken from the job's own counter by the same UPDATE: a database sequence would commit out of order, and a reader that
-went on after seq N would miss N - 1.
+A move is one conditional UPDATE, on the attempt and the statuses that the caller expects, and one
+JobEvent in the caller's transaction. The same UPDATE takes the event's `seq` from the job's
+counter. A database sequence would commit out of order, and a reader that continues after seq N
+would miss N - 1.
 """
 
 import datetime as dt
@@ -18,7 +19,7 @@ from django.db.models import F
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
 from jobs.core.bulk import insert_many
-from jobs.core.metrics import ended_count, tried_again_count
+from jobs.core.metrics import ended_count, retried_count
 from jobs.core.states import may_move
 from jobs.models import Attempt, Job, JobEvent
 from mimir.lib.clock import utc_now
@@ -27,12 +28,12 @@ log = structlog.get_logger(__name__)
 
 
 def job_lock(*, job_id: UUID) -> Job:
-    """The job's row, locked until the transaction ends. Raises: Job.DoesNotExist."""
+    """Lock and return the job's row. Raises: Job.DoesNotExist."""
     return Job.objects.select_for_update().get(id=job_id)
 
 
 def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
-    """An attempt and its job, both locked, the job first. Raises: Attempt.DoesNotExist."""
+    """Lock and return a job and its attempt, the job first. Raises: Attempt.DoesNotExist."""
     job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
     job = job_lock(job_id=job_id)
     attempt = Attempt.objects.select_for_update().get(id=attempt_id)
@@ -51,15 +52,18 @@ def job_move(
     next_attempt: bool = False,
     **fields: Any,
 ) -> bool:
-    """Move `job` to `target` if its row still stands at `job.attempt` in one of `sources`; write the event; wake on commit.
+    """Move `job` to `target`, write the event and publish on commit.
 
-    Returns False, having changed nothing, when the row stands elsewhere. `next_attempt` raises the attempt number with the move.
-    `fields` are further columns of the same UPDATE. Refreshes `job` from the row.
+    The move happens only if the row is still at `job.attempt` in one of `sources`; otherwise
+    nothing
+    changes and False is returned. `next_attempt` increments the attempt number. `fields` are
+    further
+    columns of the same UPDATE. Refreshes `job` from the row.
 
-    Raises: ValueError for a move the table does not have (a defect of the caller).
+    Raises: ValueError for a move that the table does not allow (a programming error).
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("a job moves inside a transaction only")
+        raise RuntimeError("a job can move only inside a transaction")
     refused = [source for source in sources if not may_move(source, target)]
     if refused:
         raise ValueError(f"no move from {refused[0]} to {target}")
@@ -84,14 +88,14 @@ def job_move(
     if target in TERMINAL:
         ended_count(job=job)
     elif target == JobStatus.QUEUED:
-        tried_again_count(job=job)
+        retried_count(job=job)
     if target in TERMINAL or target == JobStatus.QUEUED:
         wake_on_commit(job=job)
     return True
 
 
 def _log_on_commit(job: Job, attempt: int, target: JobStatus, kind: EventKind) -> None:
-    """One line for each move, once it is true. It bears the request's id when a request did it."""
+    """Log the move on commit, with the request id if a request made it."""
     facts = {
         "job_id": str(job.id),
         "attempt": attempt,
@@ -109,12 +113,12 @@ def events_add(
     actor: str,
     events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]],
 ) -> int:
-    """Add events that move nothing; returns the last seq. Locks the job's row through its counter."""
+    """Add events without a move; return the last seq. Locks the job's row through its counter."""
     rows = list(events)
     if not rows:
         return job.event_seq
     if not connection.in_atomic_block:
-        raise RuntimeError("events are added inside a transaction only")
+        raise RuntimeError("events can be added only inside a transaction")
     Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
     last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
     first = last - len(rows) + 1
@@ -145,17 +149,20 @@ def jobs_move(
     data: Mapping[UUID, dict[str, Any]],
     **fields: Any,
 ) -> None:
-    """`job_move` for many jobs that the caller has locked and found in `source`; for moves that end nothing. `data`: by job.
+    """Apply `job_move` to many jobs that the caller has locked in `source`.
 
-    Raises: ValueError for a move the table does not have, or one of a row that stands elsewhere (a defect of the caller).
+    For moves to a status that is neither final nor `queued`. `data` maps job ids to event data.
+
+    Raises: ValueError for a move that the table does not allow, or a row in another status (a
+    programming error).
     """
     if not may_move(source, target) or target in TERMINAL or target == JobStatus.QUEUED:
-        raise ValueError(f"no move of many from {source} to {target}")
+        raise ValueError(f"no bulk move from {source} to {target}")
     if not connection.in_atomic_block:
-        raise RuntimeError("jobs move inside a transaction only")
+        raise RuntimeError("jobs can move only inside a transaction")
     locked = Job.objects.filter(id__in=[job.id for job in jobs], status=source)
     if locked.update(status=target, event_seq=F("event_seq") + 1, **fields) != len(jobs):
-        raise ValueError("a job that was locked stands elsewhere")
+        raise ValueError("a locked job has another status")
     at = utc_now()
     for job in jobs:
         job.status = target
@@ -170,7 +177,7 @@ def jobs_move(
             "data": [json.dumps(data[job.id]) for job in jobs],
             "at": [
                 at + dt.timedelta(microseconds=index) for index in range(len(jobs))
-            ],  # who reads by time finds the order
+            ],  # distinct, to keep the order for readers by time
         },
         kind=kind,
         actor=actor,
@@ -181,11 +188,11 @@ def jobs_move(
 def event_add(
     *, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None
 ) -> int:
-    """Add one event that moves nothing, now; returns its seq."""
+    """Add one event without a move, with the current time; return its seq."""
     return events_add(job=job, attempt=attempt, actor=actor, events=[(kind, utc_now(), data or {})])
 
 
 def wake_on_commit(*, job: Job) -> None:
-    """Ask the dispatcher to look, once the transaction is committed: the message must not overtake the row it is about."""
+    """Wake the dispatcher on commit. A message before the commit could arrive before the row."""
     priority = job.priority
     transaction.on_commit(lambda: queue.wake(priority), robust=True)

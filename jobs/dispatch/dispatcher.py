@@ -1,6 +1,7 @@
-"""The dispatcher: RQ's hints on the main thread, and a sweep beside them that needs none.
+"""Dispatcher: RQ hints on the main thread and a periodic sweep beside them.
 
-`wake` and `launch` are the two operations that a hint can name. With every hint lost the sweep does the same, a little later.
+Hints name one of two operations, `wake` and `launch`. If every hint is lost, the sweep does the
+same work a little later.
 """
 
 import sys
@@ -18,7 +19,7 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_configure, launchers_prepare
 from jobs.core import queue
 from jobs.core.hints import Operation
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch, slow_launches_told
+from jobs.dispatch.launch import attempts_launch, attempts_to_launch, slow_launches_record
 from jobs.liveness.beats import beat_record, beats_sweep
 from jobs.models import Cluster
 
@@ -26,35 +27,40 @@ log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
 LOOK_SECONDS = 0.5
 STOP_SECONDS = (
-    5.0  # launches under way at a stop are waited for; what then has no answer is found by its name
+    # wait for running launches at a stop; a launch without an answer is found by its name later
+    5.0
 )
-FIRST = 256  # of a long line, those that are launched while the others are admitted
-SWITCH_SECONDS = 0.001  # threads that ask clusters must not keep the one that writes rows from its turn for 5 ms each time
+FIRST = 256  # of a long queue, launched while the rest is admitted
+# The threads that call clusters must not delay the thread that writes rows by 5 ms at each switch.
+SWITCH_SECONDS = 0.001
 
 
 def wake(_priority: str) -> None:
-    """A hint that something waits or room came free. One pass looks at every class, and launches without a detour over Redis."""
+    """Handle a hint that a job waits or capacity became free.
+
+    One pass considers every class and launches directly, without another hint.
+    """
     close_old_connections()
     first = admit_once(hint=False, limit=FIRST)
     attempts_launch(first, more=(lambda: admit_once(hint=False)) if len(first) == FIRST else None)
 
 
 def launch(attempt_ids: Sequence[str]) -> None:
-    """A hint that these attempts are admitted."""
+    """Handle a hint that these attempts are admitted."""
     close_old_connections()
     attempts_launch([UUID(attempt_id) for attempt_id in attempt_ids])
 
 
 class Launches:
-    """The launches of a sweep, on a thread for each cluster: one that hangs holds up neither another nor the sweep."""
+    """Launches of a sweep, one thread per cluster: a hanging cluster blocks no other."""
 
     def __init__(self) -> None:
         self._threads: dict[str, threading.Thread] = {}
 
     def begin(self, cluster: str) -> None:
-        """Launch what no hint has brought there, unless its last ones are still under way.
+        """Launch attempts that no hint has launched, unless the previous ones are still running.
 
-        Attempts younger than a sweep are left to their own hint: launching them here too would only meet it at the same name.
+        Attempts younger than a sweep are left to their own hint, to avoid a race for the same name.
         """
         before = self._threads.get(cluster)
         if before is not None and before.is_alive():
@@ -68,7 +74,7 @@ class Launches:
             thread.start()
 
     def join(self, timeout_seconds: float) -> None:
-        """Wait until all have their answers, but no longer than that."""
+        """Wait until all launches have their answers, at most the given time."""
         until = time.monotonic() + timeout_seconds
         for thread in self._threads.values():
             thread.join(timeout=max(0.0, until - time.monotonic()))
@@ -84,14 +90,14 @@ def _launch_swept(waiting: Sequence[UUID]) -> None:
 
 
 def sweep_once(launches: Launches) -> None:
-    """Admit and launch whatever no hint has brought."""
+    """Admit and launch everything that no hint has announced."""
     admit_once()
     for name in Cluster.objects.values_list("name", flat=True):
         launches.begin(name)
 
 
 def sweep_forever(stop: threading.Event) -> None:
-    """`sweep_once` every SWEEP_SECONDS until `stop`. What a pass raises is logged; the next one comes."""
+    """Call `sweep_once` every SWEEP_SECONDS until `stop`. Errors are logged."""
     launches = Launches()
     while not stop.is_set():
         try:
@@ -107,18 +113,21 @@ def sweep_forever(stop: threading.Event) -> None:
 
 
 def _rest(stop: threading.Event, seconds: float) -> None:
-    """Wait, and tell meanwhile of launches that take long."""
+    """Wait, and record launches without an answer meanwhile."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, LOOK_SECONDS)):
         try:
-            slow_launches_told()
+            slow_launches_record()
         except Exception:
-            log.exception("that a launch takes long could not be told")
+            log.exception("recording a slow launch failed")
             connection.close()
 
 
 def run(stop: threading.Event) -> None:
-    """Both loops, until `stop` or a signal to the RQ worker. Redis away: the sweep goes on, RQ is tried again each second."""
+    """Run both loops until `stop` or a signal to the RQ worker.
+
+    While Redis is down the sweep continues and RQ reconnects each second.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     _ensure(stop)
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
@@ -136,14 +145,14 @@ def run(stop: threading.Event) -> None:
                 "Redis does not answer: the sweep works without it", error=type(error).__name__
             )
             stop.wait(1.0)
-        except queue.StopAsked:
+        except queue.StopSignal:
             break
     stop.set()
     sweep.join(timeout=2 * STOP_SECONDS)
 
 
 def _prepare() -> None:
-    """Beside the loops: credentials may come from a program that takes its time."""
+    """Prepare launchers in the background, because a credentials program may be slow."""
     try:
         launchers_prepare()
     except Exception:
@@ -153,7 +162,7 @@ def _prepare() -> None:
 
 
 def _ensure(stop: threading.Event) -> None:
-    """The default cluster's row; the database may still be starting."""
+    """Ensure the row of the default cluster; the database may still be starting."""
     while not stop.is_set():
         try:
             cluster_configure()

@@ -1,7 +1,8 @@
-"""Asking a cluster for workers, outside every transaction, many at a time.
+"""Launch workers on clusters, many at a time and outside every transaction.
 
-The Attempt row is committed before the cluster is called, and the worker's name is made from it, so that a launch repeated after any crash
-meets itself. No answer of a launch is needed for what follows: the claim makes the job `running`.
+The Attempt row is committed before the cluster is called, and the worker's name is derived from
+it. A launch repeated after a crash therefore finds the existing worker. Later steps do not need
+the answer of a launch: the claim makes the job `running`.
 """
 
 import datetime as dt
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 ACTOR = "dispatcher"
 WRITTEN_AT_ONCE, GATHER_SECONDS = 128, 0.05
 SLOW_SECONDS, SLOW_AT_ONCE = 1.5, 100
-AHEAD = 4  # rows read for each thread, so that none waits while others are written
+AHEAD = 4  # rows read per thread, so that no thread waits while others are written
 _WANTED = Q(
     fenced_at__isnull=True,
     ended_at__isnull=True,
@@ -60,9 +61,10 @@ _WANTED = Q(
 def attempts_to_launch(
     *, cluster: str | None = None, older_than_seconds: float = 0.0, limit: int = 500
 ) -> list[UUID]:
-    """Admitted attempts no launch is known of, oldest first: what a lost hint, or a dispatcher killed between, left behind.
+    """Return admitted attempts without a known launch, oldest first.
 
-    None of a cluster that does not answer: to ask it would take a time-out each, and the reconciler notes when it answers again.
+    These were left by a lost hint or a killed dispatcher. Attempts on an unreachable cluster are
+    excluded: each call would cost a timeout, and the reconciler records when it answers again.
     """
     now = utc_now()
     rows = Attempt.objects.filter(
@@ -79,13 +81,17 @@ def attempts_to_launch(
 def attempts_launch(
     attempt_ids: Sequence[UUID], *, more: Callable[[], Sequence[UUID]] | None = None
 ) -> None:
-    """Launch those of `attempt_ids` that are still wanted, LAUNCH_CONCURRENCY in flight; returns when each has an answer.
+    """Launch those of `attempt_ids` that are still wanted; return when each has an answer.
 
-    `more` gives further ones; it is called once, while the first ones are under way.
+    At most LAUNCH_CONCURRENCY are in flight. `more` returns further ids and is called once, while
+    the
+    first ones are in flight.
 
-    The threads ask clusters and nothing else; rows are read before and written after by the caller's thread, many at a time. A start that
-    was admitted is read again just before it is asked for, not a whole batch earlier. What another thread of this process has in hand
-    is left to that one: the sweep comes by while a long batch is under way.
+    The worker threads only call clusters. The caller's thread reads rows before and writes them
+    after,
+    many at a time. Each start is read again just before its call, not a batch earlier. Attempts
+    that
+    another thread of this process is launching are skipped: the sweep runs during a long batch.
     """
     mine = _take(attempt_ids)
     try:
@@ -107,23 +113,23 @@ def _take(attempt_ids: Sequence[UUID]) -> list[UUID]:
 
 
 def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> None:
-    """`mine` gets what `more` gives."""
+    """Launch `ids` and those that `more` returns, which are added to `mine`."""
     waiting, in_flight, alone = deque(mine), 0, len(mine) == 1 and more is None
-    answers: SimpleQueue[_Answer] = SimpleQueue()
+    answers: SimpleQueue[_LaunchResult] = SimpleQueue()
     while waiting or in_flight or more is not None:
         ahead = (
             AHEAD * settings.ENV.launch_concurrency if more is None else len(waiting)
-        )  # work for the threads while the others are brought
+        )  # keeps the threads busy while more ids are read
         taken = (
             [waiting.popleft() for _ in range(min(ahead, len(waiting)))]
             if in_flight < ahead
             else []
         )
-        for asked in _asked(taken) if taken else ():
-            if alone or asked.launcher is None:
-                answers.put(_ask(asked))
+        for request in _requests(taken) if taken else ():
+            if alone or request.launcher is None:
+                answers.put(_launch_one(request))
             else:
-                _work(asked.cluster).put((answers, asked))
+                _work(request.cluster).put((answers, request))
             in_flight += 1
         if more is not None:
             mine += (others := _brought(more))
@@ -136,7 +142,7 @@ def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> 
 
 
 def _brought(more: Callable[[], Sequence[UUID]]) -> list[UUID]:
-    """What `more` gives; a failure of it is no failure of those that are under way."""
+    """Return the ids from `more`; its failure does not affect launches in flight."""
     try:
         return _take(more())
     except Exception:
@@ -146,47 +152,47 @@ def _brought(more: Callable[[], Sequence[UUID]]) -> list[UUID]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Whom to ask for one worker; `launcher` is None where the cluster's row cannot be used."""
+class _LaunchRequest:
+    """Request for one worker; `launcher` is None if the cluster's row is unusable."""
 
     attempt_id: UUID
     cluster: str
     launcher: Launcher | None
     spec: LaunchSpec
-    remote: bool  # it is asked over a network
+    remote: bool  # the launcher uses the network
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What came of asking for one worker."""
+class _LaunchResult:
+    """Outcome of the launch of one worker."""
 
     attempt_id: UUID
     outcome: Launched | Exception
 
 
-_Work = SimpleQueue[tuple["SimpleQueue[_Answer]", _Asked]]
+_Work = SimpleQueue[tuple["SimpleQueue[_LaunchResult]", _LaunchRequest]]
 
 
 @cache
 def _work(cluster: str) -> _Work:
-    """What the threads that ask `cluster` take from; they are started with it, and end with the process.
+    """Return the work queue of the threads that call `cluster`, started on first use.
 
-    Each cluster has its own: one that hangs holds them all, and none of another's. Not an executor: its futures, which nobody would read,
-    cost as much as building the object.
+    Each cluster has its own threads: a hanging cluster blocks all of its own and none of another's.
+    Not an executor: its futures, which nothing reads, cost as much as building the object.
     """
     work: _Work = SimpleQueue()
     for number in range(settings.ENV.launch_concurrency):
         threading.Thread(
-            target=_ask_for_ever, args=(work,), name=f"launch {cluster} {number}", daemon=True
+            target=_launch_loop, args=(work,), name=f"launch {cluster} {number}", daemon=True
         ).start()
     return work
 
 
-def _asked(attempt_ids: Sequence[UUID]) -> Iterator[_Asked]:
-    """Those that are still wanted, in order."""
+def _requests(attempt_ids: Sequence[UUID]) -> Iterator[_LaunchRequest]:
+    """Return the requests of attempts that are still wanted, in order."""
     clusters = {row.name: row for row in Cluster.objects.all()}
     launchers = {name: _launcher(row) for name, row in clusters.items()}
-    # Columns, not rows: a model's instance for each costs more than all that is done with it here.
+    # Columns instead of model instances, whose creation costs more than all other work here.
     of_job = ("type", "project_id", "priority", "timeout_seconds", "resources")
     fields = (
         "id",
@@ -206,7 +212,9 @@ def _asked(attempt_ids: Sequence[UUID]) -> Iterator[_Asked]:
     for row in rows:
         cluster = clusters[row.cluster_id]
         remote = cluster.launcher == "kubernetes"
-        yield _Asked(row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, cluster), remote)
+        yield _LaunchRequest(
+            row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, cluster), remote
+        )
 
 
 def _launcher(cluster: Cluster) -> Launcher | None:
@@ -217,58 +225,65 @@ def _launcher(cluster: Cluster) -> Launcher | None:
         return None
 
 
-def _ask_for_ever(work: _Work) -> None:
+def _launch_loop(work: _Work) -> None:
     while True:
-        answers, asked = work.get()
-        answer = _ask(asked)
+        answers, request = work.get()
+        answer = _launch_one(request)
         try:
-            connection.close()  # a launcher that asks whether the worker is still wanted has opened one
+            # a launcher that checks whether the worker is still wanted opens one
+            connection.close()
         except Exception:
-            log.exception("a thread's connection could not be closed")
-        answers.put(answer)  # whoever waits for it has no other way to learn
+            log.exception("closing a launch thread's connection failed")
+        answers.put(answer)  # the waiting thread has no other way to learn of the answer
 
 
-def _ask(asked: _Asked) -> _Answer:
-    """One launch; a failure that no rule knows is tried again later, and holds up nobody else."""
+def _launch_one(request: _LaunchRequest) -> _LaunchResult:
+    """Launch one worker; an unknown failure is retried later and blocks no other launch."""
     crash_point("launch.before")
-    attempt_id = asked.attempt_id
-    if asked.launcher is None:
-        return _Answer(
-            attempt_id, LaunchUncertain(f"the row of the cluster {asked.cluster} cannot be used")
+    attempt_id = request.attempt_id
+    if request.launcher is None:
+        return _LaunchResult(
+            attempt_id, LaunchUncertain(f"the row of the cluster {request.cluster} cannot be used")
         )
-    if asked.remote:
-        _asking[attempt_id] = time.monotonic()
+    if request.remote:
+        _in_flight[attempt_id] = time.monotonic()
     try:
-        launched = asked.launcher.launch(asked.spec, still_wanted=lambda: _still_wanted(attempt_id))
+        launched = request.launcher.launch(
+            request.spec, still_wanted=lambda: _still_wanted(attempt_id)
+        )
     except (LaunchRefused, LaunchUncertain) as error:
-        return _Answer(attempt_id, error)
+        return _LaunchResult(attempt_id, error)
     except Exception as error:
-        log.exception("a launch failed", attempt_id=str(attempt_id))
-        return _Answer(attempt_id, error)
+        log.exception("launch failed", attempt_id=str(attempt_id))
+        return _LaunchResult(attempt_id, error)
     finally:
-        _asking.pop(attempt_id, None)
+        _in_flight.pop(attempt_id, None)
     crash_point("launch.after")
-    return _Answer(attempt_id, launched)
+    return _LaunchResult(attempt_id, launched)
 
 
-_asking: dict[UUID, float] = {}  # since when this process has waited for the answer to each launch
-_told_slow: set[UUID] = set()
+_in_flight: dict[UUID, float] = {}  # start time of each launch in flight in this process
+_recorded_slow: set[UUID] = set()
 
 
-def slow_launches_told() -> None:
-    """Record a "waiting for the cluster" reason once for each launch that has had no answer for SLOW_SECONDS and no reason yet."""
-    asking = dict(_asking)
-    _told_slow.intersection_update(asking)
+def slow_launches_record() -> None:
+    """Record a "waiting for the cluster" reason once per launch without an answer for SLOW_SECONDS."""
+    in_flight = dict(_in_flight)
+    _recorded_slow.intersection_update(in_flight)
     late = time.monotonic() - SLOW_SECONDS
     for attempt_id in [
-        each for each, since in asking.items() if since < late and each not in _told_slow
+        each for each, since in in_flight.items() if since < late and each not in _recorded_slow
     ][:SLOW_AT_ONCE]:
-        _told_slow.add(attempt_id)
+        _recorded_slow.add(attempt_id)
         waits_told(attempt_id=attempt_id, told=not_answered_yet().told(), only_first=True)
 
 
-def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
-    """The answers that are in, `most` at most. Waits for one, and a moment for more: to write many costs little more than to write one."""
+def _all_in(answers: "SimpleQueue[_LaunchResult]", most: int) -> list[_LaunchResult]:
+    """Collect available answers, at most `most`.
+
+    Waits for the first, then GATHER_SECONDS for more: writing many costs little more than writing
+    one.
+    """
     got = [answers.get()]
     end = time.monotonic() + GATHER_SECONDS
     while len(got) < most:
@@ -279,8 +294,12 @@ def _all_in(answers: "SimpleQueue[_Answer]", most: int) -> list[_Answer]:
     return got
 
 
-def _write(answers: Sequence[_Answer]) -> None:
-    """Keep what came of it. What cannot be written now is found again: the worker by its name, the attempt by the sweep."""
+def _write(answers: Sequence[_LaunchResult]) -> None:
+    """Store the outcomes.
+
+    An outcome that cannot be stored is found again: the worker by its name, the attempt by the
+    sweep.
+    """
     try:
         _record(
             {
@@ -295,19 +314,22 @@ def _write(answers: Sequence[_Answer]) -> None:
             elif isinstance(each.outcome, Exception):
                 _later(each.attempt_id, each.outcome)
     except Exception:
-        log.exception("answers of launches could not be kept")
+        log.exception("storing launch outcomes failed")
         connection.close()
 
 
 def _later(attempt_id: UUID, error: Exception) -> None:
-    log.warning("a launch is tried again later", attempt_id=str(attempt_id), error=str(error)[:300])
+    log.warning("launch deferred", attempt_id=str(attempt_id), error=str(error)[:300])
     _try_later(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
     if isinstance(error, LaunchUncertain) and error.told is not None:
         waits_told(attempt_id=attempt_id, told=error.told)
 
 
 def _still_wanted(attempt_id: UUID) -> bool:
-    """Read anew by the starter once it holds the worker's lock: a cancel or a fence may have come meanwhile."""
+    """Return whether the attempt is still to be launched, read while its worker's lock is held.
+
+    A cancel or a fence may have come since the request was built.
+    """
     return Attempt.objects.filter(
         id=attempt_id,
         fenced_at__isnull=True,
@@ -318,7 +340,7 @@ def _still_wanted(attempt_id: UUID) -> bool:
 
 
 def _spec(row: Any, cluster: Cluster) -> LaunchSpec:
-    """`row`: the columns that `_asked` reads."""
+    """Build the launch specification from the columns that `_requests` reads."""
     env = settings.ENV
     limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
     return LaunchSpec(
@@ -342,14 +364,17 @@ def _spec(row: Any, cluster: Cluster) -> LaunchSpec:
 
 
 def _active_deadline(number: int, timeout_seconds: int) -> int:
-    """When the cluster itself ends a worker that nobody has ended, in seconds from its creation: later than any deadline of ours."""
+    """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
     env = settings.ENV
-    slack = max(600, env.launch_timeout)  # one that had room at last has its time to start
+    slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
     return int(room_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
 
 
 def _record(launched: Mapping[UUID, Launched]) -> None:
-    """The workers' uids, and an event for each, in one transaction. Locks in the order of ids: nobody else locks several of these jobs."""
+    """Store the workers' uids and one event each in one transaction.
+
+    Jobs are locked in id order.
+    """
     if not launched:
         return
     ids = list(launched)
@@ -371,20 +396,25 @@ def _record(launched: Mapping[UUID, Launched]) -> None:
 
 
 _LOCK = """
-SELECT id FROM jobs_job WHERE id IN (SELECT job_id FROM jobs_attempt WHERE id = ANY(%s::uuid[])) ORDER BY id FOR NO KEY UPDATE
+SELECT id FROM jobs_job
+WHERE id IN (SELECT job_id FROM jobs_attempt WHERE id = ANY(%s::uuid[]))
+ORDER BY id FOR NO KEY UPDATE
 """
-# What `transition.event_add` does, for many: the event's seq is taken from the job's own counter, whose rows are locked by now.
+# Bulk form of `transition.event_add`: the seq comes from the job's counter, whose row is locked.
 _RECORD = """
-WITH told AS (
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bool[]) AS told (id, uid, adopted), (SELECT %s::timestamptz AS at) AS moment
+WITH launched AS (
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bool[]) AS launched (id, uid, adopted),
+        (SELECT %s::timestamptz AS at) AS moment
 ), recorded AS (
-    UPDATE jobs_attempt AS attempt SET uid = told.uid, launched_at = told.at FROM told
-    WHERE attempt.id = told.id AND attempt.uid = ''
-    RETURNING attempt.job_id, attempt.number, attempt.name, told.uid, told.adopted, told.at
+    UPDATE jobs_attempt AS attempt SET uid = launched.uid, launched_at = launched.at FROM launched
+    WHERE attempt.id = launched.id AND attempt.uid = ''
+    RETURNING
+        attempt.job_id, attempt.number, attempt.name, launched.uid, launched.adopted, launched.at
 ), counted AS (
-    UPDATE jobs_job AS job SET event_seq = event_seq + 1 FROM recorded WHERE job.id = recorded.job_id
+    UPDATE jobs_job AS job SET event_seq = event_seq + 1 FROM recorded
+    WHERE job.id = recorded.job_id
     RETURNING job.id, job.event_seq, job.project_id
-), told_of AS (
+), event AS (
     INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data)
     SELECT counted.id, counted.event_seq, recorded.at, recorded.number, %s, %s,
         jsonb_build_object('name', recorded.name, 'uid', recorded.uid, 'adopted', recorded.adopted)
@@ -395,7 +425,7 @@ SELECT id, project_id FROM counted
 
 
 def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
-    """For certain not created: end the attempt, but only while nobody has claimed it."""
+    """End the attempt of a refused launch, unless it is claimed or already ended."""
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
         if (
@@ -417,7 +447,7 @@ def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
 
 
 def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:
-    """Leave the launch to a later sweep: after `seconds`, where the cluster named a time."""
+    """Defer the launch to a later sweep, after `seconds` if the cluster named a time."""
     attempt = Attempt.objects.filter(id=attempt_id).first()
     if attempt is not None:
         wait = back_off_seconds(attempt.launch_failures + 1) if seconds is None else seconds

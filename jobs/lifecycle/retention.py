@@ -12,7 +12,7 @@ from django.db.models import ProtectedError, Q, RestrictedError
 
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
 from mimir.lib.clock import utc_now
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -77,7 +77,7 @@ def _delete(ids: Sequence[UUID]) -> None:
     with transaction.atomic():
         Job.objects.filter(id__in=ids).delete()
     for key in keys:
-        storage.object_discard(key)
+        artifacts.discard(key)
 
 
 def _deleted_alone(job_id: UUID) -> bool:

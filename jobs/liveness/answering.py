@@ -1,4 +1,7 @@
-"""Heartbeat of the web process, written from the serving event loop: a blocked loop does not count as up."""
+"""Heartbeat of the web process, written from the serving event loop.
+
+A blocked loop sends no heartbeat and does not count as up.
+"""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 async def beat_forever() -> None:
-    """A beat every BEAT_SECONDS, one at a time, on a thread of its own. One that fails is logged; the next one comes."""
+    """Send a heartbeat every BEAT_SECONDS on a thread of its own; failures are logged."""
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="beat")
     try:

@@ -1,4 +1,7 @@
-"""Heartbeats of the loops: read by liveness probes, and by waiting jobs to notice that the dispatcher is away."""
+"""Heartbeats of the dispatcher and the reconciler.
+
+Read by liveness probes, and by waiting jobs to report that the dispatcher is down.
+"""
 
 import datetime as dt
 import os
@@ -16,12 +19,12 @@ KEEP = dt.timedelta(days=1)
 
 
 def instance_name() -> str:
-    """This process, among all that run the same loop."""
+    """Return the name of this process among those that run the same loop."""
     return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
 def beat_record(*, component: str, detail: dict[str, Any] | None = None) -> None:
-    """Record that this process's loop went round; then touch BEAT_FILE, where a kubelet looks without asking the database."""
+    """Record a heartbeat, then touch BEAT_FILE for the kubelet's probe."""
     LoopBeat.objects.update_or_create(
         component=component,
         instance=instance_name(),
@@ -32,5 +35,5 @@ def beat_record(*, component: str, detail: dict[str, Any] | None = None) -> None
 
 
 def beats_sweep() -> None:
-    """Forget processes that are long gone."""
+    """Delete heartbeats of processes older than KEEP."""
     LoopBeat.objects.filter(beat_at__lt=utc_now() - KEEP).delete()

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from jobs.logs.append import log_objects_sweep
 from jobs.models import ARTIFACTS, Artifact
-from projects.datasets.uploads import expired_uploads_sweep
-from projects.storage.storage_keys import storage_keys_referenced
+from projects.datasets.uploads_write import expired_uploads_sweep
+from projects.storage.references import storage_keys_referenced
 from projects.storage.sweep import (
     expired_tokens_sweep,
     scratch_files_sweep,

@@ -24,7 +24,7 @@ from jobs.reconcile.known_state import Memory
 from jobs.reconcile.lease import RECONCILER, lease_release, lease_take
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
@@ -181,10 +181,10 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
                 retention_apply()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
-                    if problem := storage.problem():
+                    if problem := artifacts.problem():
                         log.error(
                             "the artifact storage cannot be used",
-                            where=storage.where(),
+                            where=artifacts.location(),
                             problem=problem,
                         )
                     storage_sweep()

@@ -8,7 +8,7 @@ from jobs.models import Artifact, Attempt, Job, JobOutput
 from mimir.lib.errors import MimirError
 from projects.datasets.write import dataset_version_from_job
 from projects.models import DatasetVersion
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 COLUMNS_MAX = 10_000
 
@@ -48,11 +48,11 @@ def artifact_of(attempt: Attempt, name: object, role: ArtifactRole) -> Artifact:
 def open_artifact(artifact: Artifact) -> IO[bytes]:
     """The artifact's bytes. Raises: OutcomeRefused when the storage has them no more, or not all: no other try of this finish would find them."""
     try:
-        if storage.object_size(artifact.storage_key) != artifact.size_bytes:
+        if artifacts.size(artifact.storage_key) != artifact.size_bytes:
             raise refused_protocol(
                 f"{artifact.name} is not the file in the artifact storage that was stored: its size differs"
             )
-        return storage.object_open(artifact.storage_key)
+        return artifacts.open_file(artifact.storage_key)
     except FileNotFoundError as error:
         raise refused_protocol(
             f"{artifact.name} is not in the artifact storage any more"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.pipelines.tables import Table, Tables, in_our_words
+from jobs.worker.pipelines.tables import Table, Tables, short_message
 from jobs.worker.workload_context import WorkFailed
 from mimir.lib.tables import identifier, quoted
 
@@ -74,7 +74,7 @@ def batches(
     except duckdb.OutOfMemoryException as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except duckdb.Error as error:
-        raise WorkFailed(FailureReason.INVALID_INPUT, in_our_words(str(error))) from error
+        raise WorkFailed(FailureReason.INVALID_INPUT, short_message(str(error))) from error
     finally:
         connection.close()
 

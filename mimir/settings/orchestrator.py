@@ -166,7 +166,7 @@ _folder = {
     },
 }
 _bucket = {
-    "BACKEND": "projects.storage.objects.Bucket",
+    "BACKEND": "projects.storage.bucket.Bucket",
     "OPTIONS": {
         "bucket": _artifacts.netloc,
         "prefix": f"{_artifacts.path.strip('/')}/".lstrip("/"),

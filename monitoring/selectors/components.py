@@ -12,7 +12,7 @@ from jobs.liveness.beats import instance_name
 from jobs.models import LoopBeat
 from mimir.lib.clock import utc_now
 from monitoring.readiness import REDIS_SECONDS
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 LOOPS = ("dispatcher", "reconciler")
 LATE_SECONDS = 6.0  # three rounds of either loop
@@ -134,8 +134,12 @@ def _place(client: "redis.Redis") -> str:
 
 def _storage() -> Row:
     """Whether its folder can be read and written, or its bucket answers; asked now, with what is wrong as a sentence."""
-    problem = storage.problem()
+    problem = artifacts.problem()
     row = _row(
-        "storage", storage.where(), None, None if problem else utc_now(), None if problem else 0.0
+        "storage",
+        artifacts.location(),
+        None,
+        None if problem else utc_now(),
+        None if problem else 0.0,
     )
     return {**row, "message": problem}

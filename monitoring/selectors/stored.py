@@ -11,7 +11,7 @@ from django.db import connection
 
 from mimir.lib.version import VERSION
 from projects.models import VersionSource
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 # What a job wrote lies where its artifact was put: only uploads come on top. One pass over two narrow columns, not for each viewer.
 _SIZES = """
@@ -57,14 +57,14 @@ def _sizes() -> tuple[int, int, int]:
     if _kept is None or time.monotonic() - _kept[0] >= KEEP_SECONDS:
         with connection.cursor() as cursor:
             cursor.execute(_SIZES, [VersionSource.UPLOAD])
-            artifacts, database, logs = cursor.fetchone()
-        _kept = (time.monotonic(), (int(artifacts), int(database), int(logs)))
+            artifact_bytes, database, logs = cursor.fetchone()
+        _kept = (time.monotonic(), (int(artifact_bytes), int(database), int(logs)))
     return _kept[1]
 
 
 def _disk() -> tuple[int | None, int | None]:
     try:
-        usage = shutil.disk_usage(storage.artifacts().path(""))
+        usage = shutil.disk_usage(artifacts.backend().path(""))
     except (NotImplementedError, OSError):
         return None, None
     return usage.total, usage.free

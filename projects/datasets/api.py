@@ -30,10 +30,10 @@ from mimir.api.schema import (
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
-from projects.core.numbers import version_number
 from projects.core.origins import VersionKind, version_origins
+from projects.core.version_numbers import version_number
 from projects.datasets import shapes, upload_shapes
-from projects.datasets.profiles import dataset_profile
+from projects.datasets.profile import dataset_profile
 from projects.datasets.read import (
     content_missing,
     dataset_current_versions,
@@ -45,10 +45,10 @@ from projects.datasets.read import (
     dataset_versions,
 )
 from projects.datasets.upload_forms import form_options
-from projects.datasets.uploads import dataset_upload
-from projects.datasets.versions import dataset_delete, dataset_etag, dataset_set_current
+from projects.datasets.uploads_write import dataset_upload
+from projects.datasets.versions_write import dataset_delete, dataset_etag, dataset_set_current
 from projects.models import Dataset, DatasetVersion, Role
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 ROWS_DEFAULT, ROWS_MAX = 50, 1000
 MEDIA_TYPES = {
@@ -101,7 +101,7 @@ class DatasetsView(ApiView):
     @extend_schema(
         operation_id="datasets_upload",
         request={"multipart/form-data": upload_shapes.UploadRequest},
-        responses={201: shapes.DatasetMade, **errors(400, 403, 404, 409, 413, 429)},
+        responses={201: shapes.DatasetCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Upload a table as the next version: CSV, JSON, Parquet, Arrow or Excel, also packed as .gz, .zst or .zip.
@@ -303,7 +303,7 @@ def _stored(
 ) -> Representation:
     def open_file() -> IO[bytes]:
         try:
-            return storage.object_open(key)
+            return artifacts.open_file(key)
         except FileNotFoundError as error:
             raise content_missing(version) from error
 

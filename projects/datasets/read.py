@@ -14,7 +14,7 @@ from mimir.lib.errors import MimirError, NotFound
 from projects.core.connection import connection_release
 from projects.models import Dataset, DatasetVersion, Project
 from projects.parsing import runner
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -113,7 +113,7 @@ def dataset_version_rows(
     connection_release()
     with dataset_version_table(version) as table:
         shown = runner.preview(
-            table, limit=limit, scratch_dir=storage.scratch_dir(), owner=reader_of(version, user)
+            table, limit=limit, scratch_dir=artifacts.scratch_dir(), owner=reader_of(version, user)
         )
     return DatasetRow(columns=version.schema, rows=shown.rows, truncated=shown.truncated)
 
@@ -133,7 +133,9 @@ def dataset_version_converted(
     try:
         with (
             dataset_version_table(version) as table,
-            runner.converted(table, to=to, scratch_dir=storage.scratch_dir(), owner=owner) as path,
+            runner.converted(
+                table, to=to, scratch_dir=artifacts.scratch_dir(), owner=owner
+            ) as path,
         ):
             yield path
     finally:
@@ -150,7 +152,9 @@ def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]
     """The version's file on this machine's disk, for the time of the block. Raises: ContentMissing."""
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(storage.local_path(version.table_key or version.storage_key))
+            path = stack.enter_context(
+                artifacts.local_path(version.table_key or version.storage_key)
+            )
         except FileNotFoundError as error:
             raise content_missing(version) from error
         if not Path(path).is_file():

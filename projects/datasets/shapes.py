@@ -103,7 +103,7 @@ class DatasetChange(_Any):
     current_version = WholeNumberField(1, 10**9)
 
 
-class DatasetMade(_Any):
+class DatasetCreated(_Any):
     name = serializers.CharField()
     version = DatasetVersionDetail()
 

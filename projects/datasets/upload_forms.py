@@ -7,7 +7,7 @@ from typing import Any
 from mimir.api.parsers import check_json
 from mimir.lib.errors import Invalid
 from mimir.lib.reading.options import OPTION_NAMES, ReadOptions
-from projects.datasets.uploads import read_options
+from projects.datasets.uploads_write import read_options
 
 _JSON = {"types": "object", "sheets": "list"}  # options that a form sends as JSON
 

@@ -11,7 +11,7 @@ from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.core.names import NAME_PATTERN, NAME_RULE
 from projects.datasets.shapes import (
     ColumnShape,
-    DatasetMade,
+    DatasetCreated,
     FormBoolean,
     UploadedFile,
     WarningShape,
@@ -213,8 +213,8 @@ class UploadAcceptSheets(_Any):
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
 
 
-class DatasetsMade(_Any):
-    datasets = DatasetMade(many=True)
+class DatasetsCreated(_Any):
+    datasets = DatasetCreated(many=True)
 
 
 class SheetShape(_Any):

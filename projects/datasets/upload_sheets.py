@@ -10,7 +10,7 @@ from mimir.lib.ids import uuid7
 from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
-from projects.datasets.upload_versions import (
+from projects.datasets.upload_storage import (
     NewVersion,
     file_facts,
     reading_facts,
@@ -21,7 +21,7 @@ from projects.datasets.upload_versions import (
 )
 from projects.models import DatasetVersion, StagedUpload
 from projects.parsing import runner
-from projects.storage import files as storage
+from projects.storage import artifacts
 from projects.storage.quota import storage_demand
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def upload_accept_sheets(
     with (
         upload_file(upload) as path,
         runner.imported_each(
-            path, readings, scratch_dir=storage.scratch_dir(), owner=owner
+            path, readings, scratch_dir=artifacts.scratch_dir(), owner=owner
         ) as found,
     ):
         stored = _stored(upload, path, found)
@@ -91,9 +91,9 @@ def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> 
 
 def _stored(
     upload: StagedUpload, path: str, found: Sequence[runner.ReadFile]
-) -> list[tuple[storage.Stored | None, storage.Stored | None]]:
+) -> list[tuple[artifacts.Stored | None, artifacts.Stored | None]]:
     """Store a table for each sheet, and a copy of the file for each but the first one, which takes the upload's own."""
-    stored: list[tuple[storage.Stored | None, storage.Stored | None]] = []
+    stored: list[tuple[artifacts.Stored | None, artifacts.Stored | None]] = []
     kept: list[str] = []
     for index, reading in enumerate(found):
         table = table_save(upload.project, reading, also=kept)
@@ -102,10 +102,10 @@ def _stored(
         if index:
             try:
                 with open(path, "rb") as file:
-                    copy = storage.object_save(storage.object_key(upload.project_id, uuid7()), file)
+                    copy = artifacts.put(artifacts.object_key(upload.project_id, uuid7()), file)
             except BaseException:
                 for key in kept:
-                    storage.object_discard(key)
+                    artifacts.discard(key)
                 raise
             kept.append(copy.key)
         stored.append((copy, table))

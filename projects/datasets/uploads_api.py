@@ -16,7 +16,8 @@ from projects.datasets import shapes, upload_shapes
 from projects.datasets.read import dataset_version_before
 from projects.datasets.upload_forms import form_options
 from projects.datasets.upload_sheets import SheetDataset, upload_accept_sheets
-from projects.datasets.uploads import (
+from projects.datasets.uploads_read import upload_get, uploads_of
+from projects.datasets.uploads_write import (
     UploadedFile,
     read_options,
     upload_accept,
@@ -25,7 +26,6 @@ from projects.datasets.uploads import (
     upload_read_again,
     upload_stage,
 )
-from projects.datasets.uploads_read import upload_get, uploads_of
 from projects.models import Role, StagedUpload
 
 
@@ -120,7 +120,7 @@ class UploadAcceptView(ApiView):
     @extend_schema(
         operation_id="uploads_accept",
         request=upload_shapes.UploadAccept,
-        responses={201: shapes.DatasetMade, **errors(400, 403, 404, 409, 413, 429)},
+        responses={201: shapes.DatasetCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists.
@@ -152,7 +152,7 @@ class UploadAcceptSheetsView(ApiView):
     @extend_schema(
         operation_id="uploads_accept_sheets",
         request=upload_shapes.UploadAcceptSheets,
-        responses={201: upload_shapes.DatasetsMade, **errors(400, 403, 404, 409, 413, 429)},
+        responses={201: upload_shapes.DatasetsCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Store each sheet as the next version of its dataset: all of them or none. The upload then no longer exists.

@@ -8,12 +8,12 @@ from mimir.api.etags import preconditions
 from mimir.api.schema import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, errors
 from mimir.api.views import ApiView, caller
 from projects.core.access import project_for
-from projects.core.numbers import version_number
 from projects.core.origins import VersionKind, version_origins
 from projects.core.uses import dataset_version_uses
+from projects.core.version_numbers import version_number
 from projects.datasets import shapes
 from projects.datasets.read import dataset_version_before, dataset_version_get
-from projects.datasets.versions import dataset_etag, dataset_version_delete
+from projects.datasets.versions_write import dataset_etag, dataset_version_delete
 from projects.models import Role
 
 

@@ -12,8 +12,8 @@ from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, DOWNLOAD, LIMIT, download_responses, errors, listing
 from mimir.api.views import ApiView, caller
 from projects.core.access import project_for
-from projects.core.numbers import version_number
 from projects.core.origins import VersionKind, version_origins
+from projects.core.version_numbers import version_number
 from projects.model_registry import shapes
 from projects.model_registry.read import (
     content_missing,
@@ -23,7 +23,7 @@ from projects.model_registry.read import (
     model_versions,
 )
 from projects.models import ModelVersion
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 MEDIA_TYPE = "application/octet-stream"
 
@@ -112,7 +112,7 @@ class ModelContentView(ApiView):
 
         def open_file() -> IO[bytes]:
             try:
-                return storage.object_open(version.storage_key)
+                return artifacts.open_file(version.storage_key)
             except FileNotFoundError as error:
                 raise content_missing(version) from error
 

@@ -1,6 +1,6 @@
 """Rows of projects, their members and the immutable versions of what they hold."""
 
-from projects.models.audit import AuditEvent, AuditKind
+from projects.models.audit_event import AuditEvent, AuditKind
 from projects.models.datasets import (
     DataFormat,
     Dataset,
@@ -9,10 +9,10 @@ from projects.models.datasets import (
     StagedUpload,
     VersionSource,
 )
-from projects.models.models import Model, ModelVersion
 from projects.models.pipelines import Pipeline, PipelineVersion
 from projects.models.projects import Membership, Project, ProjectStatus, Role
 from projects.models.tokens import AccessToken, Deactivation, TokenKind
+from projects.models.trained_models import Model, ModelVersion
 from projects.models.twins import (
     Change,
     ChangeLayer,

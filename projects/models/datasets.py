@@ -121,7 +121,7 @@ class StagedUpload(models.Model):
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
     options = models.JSONField(default=dict)  # what the user chose
-    reading = models.JSONField(null=True)  # what was found, see projects/datasets/uploads.py
+    reading = models.JSONField(null=True)  # what was found, see projects/datasets/uploads_write.py
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -147,6 +147,8 @@ class DatasetProfile(models.Model):
     version = models.OneToOneField(
         DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile"
     )
-    columns = models.JSONField(default=list)  # in column order: see projects/parsing/profile.py
+    columns = models.JSONField(
+        default=list
+    )  # in column order: see projects/parsing/column_profile.py
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)

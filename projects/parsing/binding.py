@@ -12,9 +12,10 @@ from typing import Any
 
 from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.pipeline import Step, steps_in_order
-from mimir.lib.schemas.sql import without_end
+from mimir.lib.schemas.sqlparser import without_end
+from mimir.lib.schemas.steptype import Columns
 from mimir.lib.tables import identifier
-from projects.parsing.bindwords import bind_message
+from projects.parsing.bind_errors import bind_message
 
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition
@@ -97,12 +98,16 @@ def _bind_step(
     reads: Mapping[str, Any],
     writes: Mapping[str, int],
 ) -> tuple[str, str]:
-    if step.uses == "read":
-        return _read(step, path, tables, faults, reads)
-    if step.uses == "sql":
-        return _sql(step, f"{path}.query", tables, faults)
-    if step.uses == "write":
-        dataset = str(step.options["dataset"])
+    match step.type.columns:
+        case Columns.DATASET:
+            return _dataset(step, path, tables, faults, reads)
+        case Columns.QUERY:
+            return _sql(step, path, tables, faults)
+        case Columns.SOURCE:
+            return _source(step, tables)
+    written = step.type.dataset_field("write")
+    if written is not None:
+        dataset = str(step.options[written])
         number = writes.get(dataset, 0)
         return (
             CHECKED,
@@ -111,19 +116,26 @@ def _bind_step(
             else f"creates dataset {dataset}",
         )
     for name in step.makes:
-        tables.unknown[name] = f"the columns of {name} are known only after the command {step.id}"
-    return NOT_CHECKED, "runs your program: what it does is known only in a run"
+        tables.unknown[name] = f"the columns of {name} are known only after step {step.id}"
+    return NOT_CHECKED, step.type.unchecked
 
 
-def _read(
+def _source(step: Step, tables: _Tables) -> tuple[str, str]:
+    """Give the step's table the columns of the table that it reads."""
+    source = step.tables[0]
+    why = tables.unknown.get(source) or tables.add(step.id, tables.columns[source])
+    if why:
+        tables.unknown[step.id] = why
+        return NOT_CHECKED, why
+    return CHECKED, f"has the columns of {source}"
+
+
+def _dataset(
     step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]
 ) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
-        return (
-            NOT_CHECKED,
-            "reads a URL: whether it answers, and its columns, are known only in a run",
-        )
+        return NOT_CHECKED, step.type.unchecked
     found = reads.get(step.id, {})
     if "columns" not in found:
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
@@ -151,7 +163,8 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
     if unknown:
         tables.unknown[step.id] = unknown
         return NOT_CHECKED, f"only its syntax was checked: {unknown}"
-    query = without_end(str(step.options["query"]))
+    field = step.type.names("sql")[0]
+    query = without_end(str(step.options[field]))
     try:
         described = tables.connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n)").fetchall()
     except (duckdb.OutOfMemoryException, MemoryError):
@@ -168,7 +181,9 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
             },
             query=query,
         )
-        faults.append(Fault(path, message, str(error).split("\n\nLINE")[0].strip()[:500]))
+        faults.append(
+            Fault(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
+        )
         tables.unknown[step.id] = f"step {step.id} has an error"
         return FAILED, message
     schema = [(str(row[0]), str(row[1])) for row in described]

@@ -1,9 +1,9 @@
-"""The process that opens what a user sent: table files, and the SQL of definitions. Run by `process.py`, never imported.
+"""The process that opens what a user sent: table files, and the SQL of definitions. Run by `child_process.py`, never imported.
 
 `python -m projects.parsing.child <scratch folder>` reads `request.json` there and writes `answer.json` there: {"ok": {…}}, or
 {"fault": "<sentence for the user>", "passing": whether a later try may succeed}, or {"out_of_memory": true}. A bug in a parser is contained:
 no network where the kernel allows dropping it, no file but the one named (DuckDB's external access is off), 256 MB and one thread for
-DuckDB, limits of time, memory and file size (`confine.py`), no secret in its environment.
+DuckDB, limits of time, memory and file size (`sandbox.py`), no secret in its environment.
 """
 
 import json
@@ -16,9 +16,9 @@ from mimir.lib.inspection import NoRoom, read_head, run_sql
 from mimir.lib.reading.options import options_of
 from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
-from projects.parsing.confine import confine
-from projects.parsing.facts import add_facts
-from projects.parsing.profile import Budget, described
+from projects.parsing.column_facts import add_facts
+from projects.parsing.column_profile import Budget, described
+from projects.parsing.sandbox import confine
 
 MEMORY_LIMIT, READ_MEMORY_LIMIT = (
     "256MB",
@@ -292,7 +292,7 @@ def _parse(connection: Any, sql: str, budget: Budget) -> None:
 
 def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     """What is wrong with a pipeline definition, and its graph."""
-    from projects.parsing.definition import checked
+    from projects.parsing.definition_child import checked
 
     return checked(scratch, request)
 

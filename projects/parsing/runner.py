@@ -16,8 +16,8 @@ from typing import Any
 
 from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
-from projects.parsing.process import End, Limits, Outcome, run_child
-from projects.parsing.remembered import Remembered
+from projects.parsing.cache import ExpiringCache
+from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
 __all__ = [
@@ -43,9 +43,9 @@ FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or what DuckDB spills
 OWN_CPU_SECONDS = 25.0
 _NOBODY = Owner()
 _slots = file_slots()
-_refusals: "Remembered[Unreadable]" = Remembered(entries=2000, weight=2000, seconds=3600)
-_interruptions: "Remembered[Unreadable]" = Remembered(entries=500, weight=500, seconds=600)
-_refused_sizes: Remembered[bool] = Remembered(entries=2000, weight=2000, seconds=3600)
+_refusals: "ExpiringCache[Unreadable]" = ExpiringCache(entries=2000, weight=2000, seconds=3600)
+_interruptions: "ExpiringCache[Unreadable]" = ExpiringCache(entries=500, weight=500, seconds=600)
+_refused_sizes: ExpiringCache[bool] = ExpiringCache(entries=2000, weight=2000, seconds=3600)
 
 
 class Unreadable(MimirError):

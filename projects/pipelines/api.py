@@ -1,5 +1,7 @@
 """Pipelines: check, save, list."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,11 +20,37 @@ from mimir.api.schema import (
 )
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.steps import STEP_TYPES
+from mimir.lib.schemas.steptype import StepType
 from projects.core.access import project_for
 from projects.models import Role
 from projects.pipelines import shapes
 from projects.pipelines.read import pipeline_get, pipeline_latest_versions, pipeline_versions
 from projects.pipelines.write import pipeline_check, pipeline_etag, pipeline_save
+
+
+class StepTypesView(ApiView):
+    """The types of steps that a pipeline can have."""
+
+    @extend_schema(operation_id="step_types_list", responses={200: shapes.StepTypes, **errors()})
+    def get(self, request: Request) -> Response:
+        """Every step type with its fields as JSON Schema, for forms, editors and generated help.
+
+        `format` of a field says what it refers to: `dataset`, `version`, `table`, `sql`,
+        `new-tables`, `argv` or `uri`.
+        """
+        return Response({"results": [_step_type(step) for step in STEP_TYPES.values()]})
+
+
+def _step_type(step: StepType) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "title": step.title,
+        "help": step.help,
+        "fields": step.fields,
+        "example": step.example,
+        "makes": step.makes,
+    }
 
 
 class PipelinesView(ApiView):

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from typing import Any
 
+from mimir.lib.schemas.references import DatasetReference, step_reference
 from projects.datasets.read import dataset_version_find
 from projects.models import Dataset, Project
 
@@ -14,12 +15,11 @@ def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any
     reads: dict[str, Any] = {}
     written: set[str] = set()
     found: dict[tuple[str, int | None], dict[str, Any]] = {}
-    for step in _steps(definition):
-        options = step["with"]
-        dataset, version = options.get("dataset"), options.get("version")
-        if not isinstance(dataset, str) or "\x00" in dataset or not dataset.isprintable():
+    for reference in _references(definition):
+        dataset, version = reference.dataset, reference.version
+        if "\x00" in dataset or not dataset.isprintable():
             continue
-        if step["uses"] == "write":
+        if reference.access == "write":
             written.add(dataset)
         elif version is None or (
             isinstance(version, int) and not isinstance(version, bool) and 0 < version < 2**31
@@ -27,7 +27,7 @@ def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any
             key = (dataset, version)
             if key not in found:
                 found[key] = _read(project, dataset, version)
-            reads[step["id"]] = found[key]
+            reads[reference.step] = found[key]
     for step_reads in reads.values():
         if step_reads.get("missing") and step_reads["dataset"] in written:
             step_reads["missing"] += (
@@ -39,16 +39,10 @@ def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any
     return reads, {name: 0 for name in written} | dict(names)  # noqa: C420 - two sources
 
 
-def _steps(definition: Any) -> list[dict[str, Any]]:
+def _references(definition: Any) -> list[DatasetReference]:
     steps = definition.get("steps") if isinstance(definition, dict) else None
-    return [
-        step
-        for step in (steps if isinstance(steps, list) else [])[:200]
-        if isinstance(step, dict)
-        and step.get("uses") in ("read", "write")
-        and isinstance(step.get("id"), str)
-        and isinstance(step.get("with"), dict)
-    ]
+    found = map(step_reference, (steps if isinstance(steps, list) else [])[:200])
+    return [reference for reference in found if reference is not None]
 
 
 def _read(project: Project, dataset: str, version: int | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
+from mimir.lib.schemas.steptype import Makes
 from projects.core.names import NAME_PATTERN, NAME_RULE
 from projects.models import (
     PipelineVersion,
@@ -42,6 +43,25 @@ class PipelineVersions(_Any):
     created_at = serializers.DateTimeField()
     versions = PipelineVersionShape(many=True)
     next = serializers.CharField(allow_null=True)
+
+
+class StepTypeShape(_Any):
+    """One type of pipeline step."""
+
+    name = serializers.CharField(help_text="The value of `uses` in a step.")
+    title = serializers.CharField()
+    help = serializers.CharField(help_text="What the step does, in one or two sentences.")
+    fields = serializers.DictField(help_text="The JSON Schema of `with` in a step.")  # type: ignore[assignment]
+    example = serializers.DictField(help_text="An example of `with`.")
+    makes = serializers.ChoiceField(
+        choices=[kind.value for kind in Makes],
+        help_text="step_table: one table, named by the id of the step. declared: the tables that"
+        " a field with format new-tables lists. nothing: no table.",
+    )
+
+
+class StepTypes(_Any):
+    results = StepTypeShape(many=True)
 
 
 class FaultShape(_Any):

@@ -10,14 +10,16 @@ from django.db import transaction
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.steps import STEP_TYPES
+from mimir.lib.schemas.steptype import Columns
 from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.models import Pipeline, PipelineVersion, Project
-from projects.parsing import definitions
+from projects.parsing import definition_check
 from projects.parsing.slots import Owner
 from projects.pipelines.definition_data import definition_data
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +31,7 @@ _NAMED_MAX = 5
 class PipelineCheck:
     """`faults` forbid saving; `data_faults` are what does not fit the project's data now: a job would fail.
 
-    `steps`: what was checked of each step, and what was not (see `definitions.Checked`). `summary`: the same in a few sentences.
+    `steps`: what was checked of each step, and what was not (see `definition_check.Checked`). `summary`: the same in a few sentences.
     """
 
     faults: list[Fault]
@@ -53,11 +55,11 @@ def pipeline_check(*, project: Project, definition: Any, user: "User | None") ->
     _check_size(definition)
     reads, writes = definition_data(project=project, definition=definition)
     connection_release()
-    checked = definitions.check(
+    checked = definition_check.check(
         definition,
         reads=reads,
         writes=writes,
-        scratch_dir=storage.scratch_dir(),
+        scratch_dir=artifacts.scratch_dir(),
         owner=Owner(str(user.pk) if user else "", str(project.id)),
     )
     faults, data_faults, steps = (
@@ -138,10 +140,13 @@ def _summary(faults: list[Fault], steps: list[dict[str, str]]) -> str:
     """What was checked and what was not, in words."""
     if faults:
         return "Checked: the structure of the definition and the syntax of its SQL. Not checked until the errors are corrected: datasets, columns."
-    bound = sum(step["uses"] == "sql" and step["status"] != "not_checked" for step in steps)
-    read = sum(step["uses"] == "read" and step["status"] != "not_checked" for step in steps)
+    columns = [STEP_TYPES[step["uses"]].columns for step in steps]
+    checked = [
+        kind for kind, step in zip(columns, steps, strict=True) if step["status"] != "not_checked"
+    ]
+    bound, read = checked.count(Columns.QUERY), checked.count(Columns.DATASET)
     parts = ["the structure of the definition"]
-    if any(step["uses"] == "sql" for step in steps):
+    if Columns.QUERY in columns:
         parts.append("the syntax of its SQL")
     if read:
         parts.append(f"{_plural(read, 'dataset that is read', 'datasets that are read')}")

@@ -17,7 +17,7 @@ from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
 from projects.models import AccessToken, TokenKind
 from projects.tokens import shapes
-from projects.tokens.account import token_of, verified
+from projects.tokens.account_api import token_of, verified
 from projects.tokens.write import (
     session_create,
     session_delete,
@@ -49,7 +49,7 @@ class SessionView(ApiView):
     @extend_schema(
         operation_id="session_create",
         request=shapes.SessionRequest,
-        responses={201: shapes.SessionMade, **errors(400, 403, 429)},
+        responses={201: shapes.SessionCreated, **errors(400, 403, 429)},
         auth=[],
     )
     def post(self, request: Request) -> Response:
@@ -111,7 +111,7 @@ class TokensView(ApiView):
     @extend_schema(
         operation_id="tokens_create",
         request=shapes.TokenRequest,
-        responses={201: shapes.TokenMade, **errors(400, 429)},
+        responses={201: shapes.TokenCreated, **errors(400, 429)},
     )
     def post(self, request: Request) -> Response:
         """A token for a program; shown once."""

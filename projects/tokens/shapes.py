@@ -16,7 +16,7 @@ class SessionRequest(_Any):
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
-class SessionMade(_Any):
+class SessionCreated(_Any):
     token = serializers.CharField()
     expires_at = serializers.DateTimeField()
 
@@ -69,7 +69,7 @@ class Token(_Any):
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
-class TokenMade(Token):
+class TokenCreated(Token):
     token = serializers.CharField(help_text="Shown once.")
 
 

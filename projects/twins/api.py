@@ -11,8 +11,8 @@ from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIE
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
-from projects.core.numbers import version_number
 from projects.core.origins import VersionKind, version_origins
+from projects.core.version_numbers import version_number
 from projects.models import Role, Twin
 from projects.twins import rendering, shapes
 from projects.twins.definitions import (

@@ -1,4 +1,4 @@
-"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/worker-protocol.md)."""
+"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/reference/worker-protocol.md)."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from projects.models import Entity, EntityStatus, Twin, TwinDefinition
-from projects.storage import files as storage
+from projects.storage import artifacts
 
 _BATCH = 2000
 
@@ -30,7 +30,7 @@ def twin_state_document(*, twin_id: UUID, type: str) -> StateDocument:
 
     Not held in memory, and of one moment: the twin's row is shared-locked while its entities are read, so that no revision comes between.
     """
-    file: IO[bytes] = tempfile.TemporaryFile(dir=storage.scratch_dir(), prefix="mimir-twin-")  # noqa: SIM115 - the answer closes it
+    file: IO[bytes] = tempfile.TemporaryFile(dir=artifacts.scratch_dir(), prefix="mimir-twin-")  # noqa: SIM115 - the answer closes it
     digest = hashlib.sha256()
     with transaction.atomic():
         for line in _lines(twin_id, type):

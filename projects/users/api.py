@@ -178,7 +178,7 @@ class PasswordLinkView(ApiView):
     @extend_schema(
         operation_id="password_link_use",
         request=shapes.PasswordLinkRequest,
-        responses={200: shapes.PasswordLinkAnswer, **errors(400, 403, 429)},
+        responses={200: shapes.PasswordLinkResult, **errors(400, 403, 429)},
         auth=[],
     )
     def post(self, request: Request) -> Response:

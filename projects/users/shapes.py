@@ -60,6 +60,6 @@ class PasswordLinkRequest(_Any):
     )
 
 
-class PasswordLinkAnswer(_Any):
+class PasswordLinkResult(_Any):
     username = serializers.CharField()
     changed = serializers.BooleanField(help_text="Whether the password was set.")

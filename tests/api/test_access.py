@@ -20,7 +20,7 @@ from jobs.core.tokens import launch_token, session_token
 from jobs.live.routing import websocket_application, websocket_routes
 from jobs.models import Artifact, Attempt, Job
 from projects.models import AccessToken, Project, Role
-from projects.storage import files as storage
+from projects.storage import artifacts
 from projects.tokens.write import session_create, token_create
 from tests.support import make
 
@@ -272,7 +272,7 @@ class World:
 @pytest.fixture
 def world() -> World:
     project = make.project()
-    key = storage.artifacts().save("datasets/access", ContentFile(b"a\n1\n"))
+    key = artifacts.backend().save("datasets/access", ContentFile(b"a\n1\n"))
     table = make.dataset_version(
         project,
         "t",
@@ -284,7 +284,7 @@ def world() -> World:
     make.model_version(table, "t", storage_key=table.storage_key, size_bytes=table.size_bytes)
     make.twin(project, "t", _TWIN, {"1": {"n": 1}})
     attempt = make.claimed()
-    key = storage.artifacts().save("artifacts/access", ContentFile(b"x"))
+    key = artifacts.backend().save("artifacts/access", ContentFile(b"x"))
     Artifact.objects.create(
         attempt=attempt,
         name="x.txt",

@@ -12,7 +12,7 @@ import pytest
 from jobs.models import Artifact
 from mimir.api.downloads import accepts_gzip
 from projects.models import Project
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -30,7 +30,7 @@ def caller(each_storage: str) -> Caller:
 
 
 def _dataset(caller: Caller) -> tuple[str, bytes]:
-    stored = storage.object_save("datasets/demo/numbers", io.BytesIO(ROWS))
+    stored = artifacts.put("datasets/demo/numbers", io.BytesIO(ROWS))
     schema = [{"name": "n", "type": "BIGINT"}, {"name": "word", "type": "VARCHAR"}]
     facts = {
         "size_bytes": stored.size_bytes,
@@ -55,7 +55,7 @@ def _artifact(
     media_type: str = "application/octet-stream",
 ) -> tuple[str, bytes]:
     attempt = make.claimed()
-    stored = storage.object_save(f"artifacts/{attempt.id}/{name}", io.BytesIO(data))
+    stored = artifacts.put(f"artifacts/{attempt.id}/{name}", io.BytesIO(data))
     facts = {
         "size_bytes": stored.size_bytes,
         "sha256": stored.sha256,
@@ -67,7 +67,7 @@ def _artifact(
 
 
 def _model(caller: Caller) -> tuple[str, bytes]:
-    stored = storage.object_save("datasets/models/m", io.BytesIO(BLOB))
+    stored = artifacts.put("datasets/models/m", io.BytesIO(BLOB))
     facts: dict[str, Any] = {
         "size_bytes": stored.size_bytes,
         "sha256": stored.sha256,

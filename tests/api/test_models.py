@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 
 from jobs.models import JobOutput
 from projects.models import Project
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -78,7 +78,7 @@ def test_one_version_shows_everything_that_is_known_of_it(project: Project, call
 def test_the_file_comes_as_an_attachment_that_nothing_runs(
     project: Project, caller: Caller
 ) -> None:
-    key = storage.artifacts().save("artifacts/model", ContentFile(b"skops"))
+    key = artifacts.backend().save("artifacts/model", ContentFile(b"skops"))
     make.model_version(make.dataset_version(project), storage_key=key, size_bytes=5)
     answer = caller.get("projects/demo/models/fan/versions/latest/content/")
     assert (answer.status_code, b"".join(answer)) == (200, b"skops")

@@ -107,7 +107,7 @@ def test_a_waiting_job_says_why_and_starts_on_the_open_page(
     expect(_status(page)).to_have_text("Waiting")
     why = page.locator("#job-why")
     expect(why).to_contain_text("1st")
-    expect(why).to_contain_text("in line")
+    expect(why).to_contain_text("in the queue")
     expect(why.locator("li.blk")).to_have_count(1)
     expect(why.locator("li.blk")).to_contain_text("Enough free capacity")
     expect(why.get_by_role("heading", level=2)).to_contain_text(str(SLOTS))

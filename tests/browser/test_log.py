@@ -120,7 +120,7 @@ def test_what_mimir_itself_says_is_told_from_what_the_work_calls_an_error(
     page.goto(f"/jobs/{job}/")
     page.locator("#log").scroll_into_view_if_needed()
     expect(page.locator("[data-log-rows] .ln.sys span")).to_contain_text(
-        "mimir: outputs/link is no regular file"
+        "mimir: outputs/link is not a regular file"
     )
     expect(page.locator("[data-log-rows] .ln.sys em")).to_have_text("")
     expect(page.locator("[data-log-rows] .ln.stderr em")).to_have_text("err")

@@ -206,7 +206,7 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(
     )
     expect(fault).to_contain_text('Did you mean "degrees"?')
     expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
-    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs your program")
+    expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs a program")
     expect(page.get_by_text("No errors found.")).to_be_hidden()
     _steps(page).fill(wrong.replace("degres ", "degrees "))
     page.get_by_role("button", name="Check").click()

@@ -18,7 +18,7 @@ from mimir.lib.bootstrap import SECRETS
 from mimir.lib.version import VERSION
 from projects.datasets.read import CONVERSIONS_AT_ONCE
 from projects.parsing.runner import FILE_BYTES_MAX
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.support import rbac
 from tests.support.images import lay_out
 from tests.support.manifests import (
@@ -590,7 +590,7 @@ def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it
         "orchestrator", _environment(containers("production-s3")["orchestrator/web"])
     ).max_upload_bytes
     room = (
-        storage.COPIES_AT_ONCE * limit
+        artifacts.COPIES_AT_ONCE * limit
         + CONVERSIONS_AT_ONCE * FILE_BYTES_MAX
         + spool_budget(0, limit).total_bytes
     )

@@ -54,13 +54,13 @@ def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> Non
 
 def test_a_pause_before_the_next_try_says_once_how_long() -> None:
     waiting = {
-        "detail": "Tries again in 49 min.",
+        "detail": "Retries in 49 min.",
         "blocked_by": "back_off",
         "estimate_seconds": 2940,
     }
-    assert why({**JOB, "waiting": waiting}) == "Tries again in 49 min."
-    waiting |= {"detail": "2nd in line.", "blocked_by": "capacity"}
-    assert why({**JOB, "waiting": waiting}) == "2nd in line. In about 49 min."
+    assert why({**JOB, "waiting": waiting}) == "Retries in 49 min."
+    waiting |= {"detail": "2nd in the queue.", "blocked_by": "capacity"}
+    assert why({**JOB, "waiting": waiting}) == "2nd in the queue. In about 49 min."
 
 
 def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
@@ -106,20 +106,20 @@ def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
     assert [row["label"] for row in history(events)["rows"]] == ["Step a started", "Step a failed"]
 
 
-def test_rules_that_block_come_first_without_the_place_that_the_headline_gives() -> None:
+def test_failing_rules_come_first() -> None:
     waiting = {
         "rules": [
             {"rule": "paused", "passes": True, "detail": ""},
             {
                 "rule": "capacity",
                 "passes": False,
-                "detail": "1,002nd in line: all 4 places for workers are taken.",
+                "detail": "All 4 worker slots are in use.",
             },
         ]
     }
     found = rules(waiting)
     assert [rule["rule"] for rule in found] == ["capacity", "paused"]
-    assert found[0]["detail"] == "all 4 places for workers are taken."
+    assert found[0]["detail"] == "All 4 worker slots are in use."
 
 
 @pytest.mark.parametrize(

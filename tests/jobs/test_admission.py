@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.admission.decide import (
+    Allocation,
     Candidate,
+    ClusterCapacity,
     Decision,
-    Held,
     Limits,
-    Room,
     Snapshot,
     admit,
     effective_class,
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
 
-ROOM = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0)
+CAPACITY = ClusterCapacity("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0)
 
 
 def job(number: int, **fields: object) -> Candidate:
@@ -36,7 +36,7 @@ def job(number: int, **fields: object) -> Candidate:
     return Candidate(job_id=uuid.UUID(int=number), **(defaults | fields))  # type: ignore[arg-type]
 
 
-def held(number: int, **fields: object) -> Held:
+def allocation(number: int, **fields: object) -> Allocation:
     defaults: dict[str, object] = {
         "cluster": "local",
         "project": "a",
@@ -45,13 +45,25 @@ def held(number: int, **fields: object) -> Held:
         "memory_bytes": 2**30,
         "gpus": 0,
     }
-    return Held(job_id=uuid.UUID(int=10_000 + number), **(defaults | fields))  # type: ignore[arg-type]
+    return Allocation(job_id=uuid.UUID(int=10_000 + number), **(defaults | fields))  # type: ignore[arg-type]
 
 
 def snap(
-    *waiting: Candidate, now: float = 100.0, rooms: tuple[Room, ...] = (ROOM,), **fields: object
+    *waiting: Candidate,
+    now: float = 100.0,
+    capacities: tuple[ClusterCapacity, ...] = (CAPACITY,),
+    allocations: tuple[Allocation, ...] = (),
+    limits: Limits | None = None,
+    **seconds: float,
 ) -> Snapshot:
-    return Snapshot(now=now, rooms=rooms, held=fields.pop("held", ()), waiting=waiting, **fields)  # type: ignore[arg-type]
+    return Snapshot(
+        now=now,
+        capacities=capacities,
+        allocations=allocations,
+        waiting=waiting,
+        limits=limits or Limits(),
+        **seconds,
+    )
 
 
 def names(decision_ids: object) -> list[int]:
@@ -86,14 +98,21 @@ def test_waiting_lifts_a_job_one_class_at_a_time_and_never_to_critical() -> None
 def test_inside_a_class_projects_share_equally() -> None:
     crowd = [job(number) for number in range(1, 6)]
     late = [job(10, project="b"), job(11, project="b")]
-    four = Room("local", jobs=4, cpu_millicores=None, memory_bytes=None, gpus=0)
-    decision = admit(snap(*crowd, *late, rooms=(four,)))
+    four = ClusterCapacity("local", jobs=4, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(snap(*crowd, *late, capacities=(four,)))
     assert names(decision.admitted) == [1, 10, 2, 11]
 
 
 def test_what_a_project_already_runs_counts_for_its_share() -> None:
-    three = Room("local", jobs=3, cpu_millicores=None, memory_bytes=None, gpus=0)
-    decision = admit(snap(job(1), job(10, project="b"), rooms=(three,), held=(held(1), held(2))))
+    three = ClusterCapacity("local", jobs=3, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(
+        snap(
+            job(1),
+            job(10, project="b"),
+            capacities=(three,),
+            allocations=(allocation(1), allocation(2)),
+        )
+    )
     assert names(decision.admitted) == [10]
 
 
@@ -117,7 +136,12 @@ def test_each_rule_blocks_and_says_so_but_not_those_behind(
 ) -> None:
     other = job(2, project="b", type="ml_training")
     decision = admit(
-        snap(job(1, **fields), other, limits=limits, held=(held(1, exclusive_key="twin:1"),))
+        snap(
+            job(1, **fields),
+            other,
+            limits=limits,
+            allocations=(allocation(1, exclusive_key="twin:1"),),
+        )
     )
     assert decision.blocked[uuid.UUID(int=1)].rule is rule
     everything = rule in (WaitRule.PAUSED, WaitRule.JOBS_GLOBAL)
@@ -125,8 +149,10 @@ def test_each_rule_blocks_and_says_so_but_not_those_behind(
 
 
 def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> None:
-    small = Room("local", jobs=2, cpu_millicores=4000, memory_bytes=8 * 2**30, gpus=0)
-    decision = admit(snap(job(1, memory_bytes=9 * 2**30), job(2, gpus=1), job(3), rooms=(small,)))
+    small = ClusterCapacity("local", jobs=2, cpu_millicores=4000, memory_bytes=8 * 2**30, gpus=0)
+    decision = admit(
+        snap(job(1, memory_bytes=9 * 2**30), job(2, gpus=1), job(3), capacities=(small,))
+    )
     assert [each.int for each in decision.never] == [1, 2]
     assert names(decision.admitted) == [3]
 
@@ -141,13 +167,16 @@ def test_what_fits_nowhere_is_one_reason_and_no_cluster_at_all_is_another() -> N
     assert WaitRule.NEVER_FITS in failing
     assert WaitRule.CLUSTER_UNREACHABLE not in failing
     assert (
-        admit(snap(job(1), rooms=())).blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
+        admit(snap(job(1), capacities=())).blocked[uuid.UUID(int=1)].rule
+        is WaitRule.CLUSTER_UNREACHABLE
     )
 
 
 def test_an_unreachable_cluster_gets_no_work() -> None:
-    away = Room("local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0, open=False)
-    decision = admit(snap(job(1), rooms=(away,)))
+    away = ClusterCapacity(
+        "local", jobs=2, cpu_millicores=None, memory_bytes=None, gpus=0, open=False
+    )
+    decision = admit(snap(job(1), capacities=(away,)))
     assert decision.blocked[uuid.UUID(int=1)].rule is WaitRule.CLUSTER_UNREACHABLE
 
 
@@ -158,23 +187,37 @@ def test_two_jobs_with_one_exclusive_key_do_not_start_in_one_pass() -> None:
 
 
 def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
-    room = Room("local", jobs=10, cpu_millicores=4000, memory_bytes=None, gpus=0)
+    capacity = ClusterCapacity("local", jobs=10, cpu_millicores=4000, memory_bytes=None, gpus=0)
     large, small = job(1, cpu_millicores=4000), job(2, cpu_millicores=1000)
-    running = (held(1, cpu_millicores=1000),)
+    running = (allocation(1, cpu_millicores=1000),)
     early = admit(
-        snap(large, small, rooms=(room,), held=running, now=100.0, reserve_after_seconds=180.0)
+        snap(
+            large,
+            small,
+            capacities=(capacity,),
+            allocations=running,
+            now=100.0,
+            reserve_after_seconds=180.0,
+        )
     )
     assert names(early.admitted) == [2]
     late = admit(
-        snap(large, small, rooms=(room,), held=running, now=300.0, reserve_after_seconds=180.0)
+        snap(
+            large,
+            small,
+            capacities=(capacity,),
+            allocations=running,
+            now=300.0,
+            reserve_after_seconds=180.0,
+        )
     )
     assert late.admitted == ()
     assert late.blocked[small.job_id].rule is WaitRule.RESERVED
 
 
 def test_no_room_is_told_as_kept_where_none_is_kept() -> None:
-    full = tuple(held(number) for number in range(ROOM.jobs))
-    decision = admit(snap(job(1), held=full), explain=[uuid.UUID(int=1)])
+    full = tuple(allocation(number) for number in range(CAPACITY.jobs))
+    decision = admit(snap(job(1), allocations=full), explain=[uuid.UUID(int=1)])
     failing = [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes]
     assert failing == [WaitRule.CAPACITY]
 
@@ -190,15 +233,17 @@ def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
 
 
 def test_a_full_cluster_keeps_no_room_for_others_and_does_not_say_so() -> None:
-    one = Room("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
-    decision = admit(snap(job(1), rooms=(one,), held=(held(1),)), explain=[uuid.UUID(int=1)])
+    one = ClusterCapacity("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
+    decision = admit(
+        snap(job(1), capacities=(one,), allocations=(allocation(1),)), explain=[uuid.UUID(int=1)]
+    )
     assert [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes] == [
         WaitRule.CAPACITY
     ]
 
 
 EU, US = (
-    Room(name, jobs=2, cpu_millicores=4000, memory_bytes=None, gpus=0, region=name[:2])
+    ClusterCapacity(name, jobs=2, cpu_millicores=4000, memory_bytes=None, gpus=0, region=name[:2])
     for name in ("eu-1", "us-1")
 )
 
@@ -215,7 +260,7 @@ def test_a_job_runs_only_where_it_asks_to() -> None:
         job(4, region="eu"),
         job(5),
     )
-    decision = admit(snap(*asking, rooms=(EU, US)))
+    decision = admit(snap(*asking, capacities=(EU, US)))
     assert placed(decision) == {1: "us-1", 2: "us-1", 4: "eu-1", 5: "eu-1"}
     assert decision.blocked[asking[2].job_id].rule is WaitRule.CAPACITY
     assert decision.blocked[asking[2].job_id].facts["cluster"] == "us-1"
@@ -223,7 +268,7 @@ def test_a_job_runs_only_where_it_asks_to() -> None:
 
 def test_what_no_cluster_is_called_waits_for_one_and_is_told_by_name() -> None:
     for asked in ({"cluster": "ap-1"}, {"region": "ap"}, {"cluster": "eu-1", "region": "us"}):
-        check = admit(snap(job(1, **asked), rooms=(EU, US))).blocked[uuid.UUID(int=1)]
+        check = admit(snap(job(1, **asked), capacities=(EU, US))).blocked[uuid.UUID(int=1)]
         assert check.rule is WaitRule.CLUSTER_UNKNOWN
         assert asked.items() <= check.facts.items()
 
@@ -231,7 +276,7 @@ def test_what_no_cluster_is_called_waits_for_one_and_is_told_by_name() -> None:
 def test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons() -> None:
     off, away = replace(EU, open=False, enabled=False), replace(US, open=False)
     decision = admit(
-        snap(job(1, cluster="eu-1"), job(2, cluster="us-1"), job(3), rooms=(off, away))
+        snap(job(1, cluster="eu-1"), job(2, cluster="us-1"), job(3), capacities=(off, away))
     )
     assert [decision.blocked[uuid.UUID(int=number)].rule for number in (1, 2, 3)] == [
         WaitRule.CLUSTER_DISABLED,
@@ -251,7 +296,7 @@ def test_a_job_too_large_for_the_cluster_it_asks_for_never_fits_whatever_others_
         snap(
             job(1, cpu_millicores=8000, cluster="eu-1"),
             job(2, cpu_millicores=8000),
-            rooms=(EU, large),
+            capacities=(EU, large),
         )
     )
     assert [each.int for each in decision.never] == [1]
@@ -259,25 +304,25 @@ def test_a_job_too_large_for_the_cluster_it_asks_for_never_fits_whatever_others_
 
 
 def test_the_healthier_cluster_goes_before_the_emptier_one() -> None:
-    failing = held(1, cluster="eu-1", launch_fails=True)
-    busy = held(2, cluster="us-1")
-    four = tuple(replace(room, jobs=4 if room is EU else 2) for room in (EU, US))
-    assert placed(admit(snap(job(1), rooms=four, held=(busy,)))) == {1: "eu-1"}
-    assert placed(admit(snap(job(1), job(2), rooms=four, held=(failing, busy)))) == {
+    failing = allocation(1, cluster="eu-1", launch_fails=True)
+    busy = allocation(2, cluster="us-1")
+    four = tuple(replace(capacity, jobs=4 if capacity is EU else 2) for capacity in (EU, US))
+    assert placed(admit(snap(job(1), capacities=four, allocations=(busy,)))) == {1: "eu-1"}
+    assert placed(admit(snap(job(1), job(2), capacities=four, allocations=(failing, busy)))) == {
         1: "us-1",
         2: "eu-1",
     }
 
 
 def test_a_job_whose_worker_was_lost_goes_to_another_cluster_if_it_may() -> None:
-    assert placed(admit(snap(job(1, lost_on="eu-1"), rooms=(EU, US)))) == {1: "us-1"}
-    assert placed(admit(snap(job(1, lost_on="eu-1", cluster="eu-1"), rooms=(EU, US)))) == {
+    assert placed(admit(snap(job(1, lost_on="eu-1"), capacities=(EU, US)))) == {1: "us-1"}
+    assert placed(admit(snap(job(1, lost_on="eu-1", cluster="eu-1"), capacities=(EU, US)))) == {
         1: "eu-1"
     }
 
 
 def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_elsewhere() -> None:
-    running = (held(1, cluster="eu-1"), held(2, cluster="us-1"))
+    running = (allocation(1, cluster="eu-1"), allocation(2, cluster="us-1"))
     large = (
         job(1, cpu_millicores=4000, cluster="eu-1"),
         job(2, cpu_millicores=4000, cluster="us-1"),
@@ -287,14 +332,14 @@ def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_els
             large[0],
             job(3, cluster="us-1"),
             job(4, cluster="eu-1"),
-            rooms=(EU, US),
-            held=running,
+            capacities=(EU, US),
+            allocations=running,
             now=300.0,
         )
     )
     assert placed(early) == {3: "us-1"}
     assert early.blocked[uuid.UUID(int=4)].rule is WaitRule.RESERVED
-    both = admit(snap(*large, job(3), rooms=(EU, US), held=running, now=300.0))
+    both = admit(snap(*large, job(3), capacities=(EU, US), allocations=running, now=300.0))
     assert both.blocked[uuid.UUID(int=3)].rule is WaitRule.RESERVED
 
 
@@ -328,8 +373,10 @@ candidates = st.builds(
 def test_no_pass_gives_away_more_than_there_is(
     waiting: list[Candidate], slots: int, cpu: int, memory: int, limit: int | None
 ) -> None:
-    room = Room("local", jobs=slots, cpu_millicores=cpu, memory_bytes=memory, gpus=1)
-    decision = admit(snap(*waiting, rooms=(room,), limits=Limits(jobs_global=limit), now=1000.0))
+    capacity = ClusterCapacity("local", jobs=slots, cpu_millicores=cpu, memory_bytes=memory, gpus=1)
+    decision = admit(
+        snap(*waiting, capacities=(capacity,), limits=Limits(jobs_global=limit), now=1000.0)
+    )
     by_id = {each.job_id: each for each in waiting}
     taken = [by_id[job_id] for job_id, _cluster in decision.admitted]
     assert len(taken) <= min(slots, slots if limit is None else limit)
@@ -366,14 +413,14 @@ _alike = st.builds(
 def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
     waiting: list[Candidate], slots: int, cpu: int
 ) -> None:
-    rooms = (
-        Room("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0),
-        Room("two", 1, 3000, None, 0, region="there"),
+    capacities = (
+        ClusterCapacity("one", jobs=slots, cpu_millicores=cpu, memory_bytes=None, gpus=0),
+        ClusterCapacity("two", 1, 3000, None, 0, region="there"),
     )
     decision = admit(
         snap(
             *waiting,
-            rooms=rooms,
+            capacities=capacities,
             limits=Limits(jobs_by_project={"b": 2}),
             now=1000.0,
             reserve_after_seconds=700.0,

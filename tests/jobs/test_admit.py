@@ -157,7 +157,8 @@ def test_a_limit_holds_and_the_reason_says_so() -> None:
     waiting = job_waiting([second])[second.id]
     assert (waiting["blocked_by"], waiting["position"]) == (WaitRule.JOBS_PROJECT, 1)
     assert (
-        waiting["detail"] == "1st in line: this project runs 1 of its 1 jobs. Starts when one ends."
+        waiting["detail"]
+        == "1st in the queue. This project runs 1 of its 1 jobs. Starts when one ends."
     )
 
 

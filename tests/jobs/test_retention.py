@@ -14,7 +14,7 @@ from jobs.lifecycle import retention
 from jobs.lifecycle.retention import retention_apply
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
 from mimir.lib.clock import utc_now
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ def _left(attempt: Attempt) -> bool:
 
 def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
     old, young = _ended(), _ended(days=DAYS - 1)
-    key = storage.artifacts().save("artifacts/x", ContentFile(b"x"))
+    key = artifacts.backend().save("artifacts/x", ContentFile(b"x"))
     Artifact.objects.create(
         attempt=old,
         name="x",
@@ -60,10 +60,10 @@ def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
         storage_key=key,
     )
     files = [key, str(old.log_object), str(young.log_object)]
-    assert [storage.artifacts().exists(each) for each in files] == [True, True, True]
+    assert [artifacts.backend().exists(each) for each in files] == [True, True, True]
     assert not _left(old)
     assert _left(young)
-    assert [storage.artifacts().exists(each) for each in files] == [False, False, True]
+    assert [artifacts.backend().exists(each) for each in files] == [False, False, True]
 
 
 def test_what_made_a_version_is_kept() -> None:
@@ -108,7 +108,7 @@ def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.Monke
         assert retention_apply() == 0
         assert retention_apply() == 1
         assert not Job.objects.filter(id=other.job_id).exists()
-        assert storage.artifacts().exists(str(protected.log_object)), (
+        assert artifacts.backend().exists(str(protected.log_object)), (
             "a row that stays keeps its files"
         )
     finally:

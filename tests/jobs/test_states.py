@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.contract import TERMINAL, JobStatus
-from jobs.core.states import MOVES, is_terminal, may_move, place
+from jobs.core.states import MOVES, is_terminal, may_move, progress_key
 
 
 def test_every_status_is_in_the_table_and_the_terminal_ones_lead_nowhere() -> None:
@@ -34,7 +34,7 @@ def test_any_walk_over_the_table_only_goes_forward(data: st.DataObject) -> None:
     while MOVES[status]:
         target = data.draw(st.sampled_from(sorted(MOVES[status])))
         next_attempt = attempt + 1 if target is JobStatus.QUEUED else attempt
-        assert place(next_attempt, target) > place(attempt, status)
+        assert progress_key(next_attempt, target) > progress_key(attempt, status)
         attempt, status = next_attempt, target
         if attempt > 5:
             break

@@ -90,7 +90,7 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     eu.update(enabled=False)
     assert _said(asking) == (
         "cluster_disabled",
-        "The cluster eu-1 is switched off. Starts when an administrator switches it on; it keeps its place.",
+        "Cluster eu-1 is disabled. Starts when an administrator enables it. It keeps its queue position.",
     )
     at = utc_now().replace(hour=0, minute=0, second=1)
     eu.update(
@@ -101,7 +101,7 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     rule, detail = _said(asking)
     assert (rule, detail.partition(". ")[0]) == (
         "cluster_unreachable",
-        "The cluster eu-1 does not answer since 00:00:01 UTC",
+        "Cluster eu-1 has not answered since 00:00:01 UTC",
     )
     assert "10.0.0.1" not in detail, "where clusters are is for administrators"
     eu.update(unreachable_since=None)
@@ -110,13 +110,13 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     assert Attempt.objects.get(job=first).cluster_id == "eu-1"
     assert _said(asking) == (
         "capacity",
-        "1st in line: all 1 places for workers on eu-1 are taken. Starts when a job ends.",
+        "1st in the queue. The only worker slot on eu-1 is in use. Starts when a job ends.",
     )
     Attempt.objects.all().delete()
     eu.delete()
     rule, detail = _said(asking)
     assert rule == "cluster_unknown"
-    assert "Asks for the cluster eu-1, which there is no more" in detail
+    assert "Requests cluster eu-1, which does not exist any more" in detail
     assert admit_once() == []
 
 

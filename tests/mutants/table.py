@@ -27,12 +27,14 @@ TABLE = (
     Mutant(
         "a job runs where it did not ask to",
         "jobs/admission/decide.py",
-        """            if room.open
-            and may_use(room, job)
-            and room.cluster not in self.reserved
-            and self.has_room(room, job)
+        """            if capacity.open
+            and can_use(capacity, job)
+            and capacity.cluster not in self.reserved
+            and self.has_capacity(capacity, job)
 """,
-        """            if room.open and room.cluster not in self.reserved and self.has_room(room, job)
+        """            if capacity.open
+            and capacity.cluster not in self.reserved
+            and self.has_capacity(capacity, job)
 """,
         "tests/jobs/test_admission.py::test_a_job_runs_only_where_it_asks_to",
     ),
@@ -223,7 +225,7 @@ TABLE = (
         "jobs/admission/admit.py",
         """        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        if not _worth_a_look():
+        if not _can_admit():
             return []
         crash_point("admit.inside_transaction")
         view = snapshot()
@@ -328,8 +330,11 @@ TABLE = (
     Mutant(
         "a fold that leaves what it has added",
         "jobs/core/metrics.py",
-        "    DELETE FROM jobs_metricdelta WHERE id IN (SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)\n"
-        "    RETURNING metric, type, status, label, count, amount\n",
+        """    DELETE FROM jobs_metricdelta WHERE id IN (
+        SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING metric, type, status, label, count, amount
+""",
         "    SELECT metric, type, status, label, count, amount FROM jobs_metricdelta LIMIT %s\n",
         "tests/monitoring/test_metrics.py::test_counters_agree_with_the_rows_before_and_after_a_fold",
     ),

@@ -6,7 +6,7 @@ from typing import IO, Any, cast
 import pytest
 from django.test import Client
 
-from projects.datasets.uploads import dataset_upload
+from projects.datasets.uploads_write import dataset_upload
 from projects.models import AuditEvent, AuditKind, Role
 from projects.tokens.write import session_create
 from tests.support import make

@@ -15,10 +15,10 @@ from jobs.models import Job, JobInput, JobOutput
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, MimirError
 from projects.datasets.read import dataset_version_find
-from projects.datasets.versions import InUse, dataset_version_delete
+from projects.datasets.versions_write import InUse, dataset_version_delete
 from projects.models import Dataset, DatasetVersion, Project, Role
 from projects.pipelines.write import pipeline_save
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -111,7 +111,7 @@ def test_a_version_that_nothing_needs_is_deleted_with_its_file_and_its_number_is
     wrong = DatasetVersion.objects.get(number=2)
     caller.send("PATCH", f"{BASE}t/", {"current_version": 1})
     assert caller.send("DELETE", f"{BASE}t/versions/2/", b"").status_code == 204
-    assert not Path(storage.artifacts().path(wrong.storage_key)).exists()
+    assert not Path(artifacts.backend().path(wrong.storage_key)).exists()
     assert caller.get(f"{BASE}t/versions/2/").status_code == 404
     assert [row["number"] for row in caller.get(f"{BASE}t/").json()["versions"]] == [1]
     assert upload(caller, b"a\n5\n")["number"] == 3

@@ -7,12 +7,12 @@ from typing import Any
 import psutil
 import pytest
 
-from mimir.lib.schemas.sql import BadQuery, parse_query
 from mimir.lib.schemas.sqlguard import text_complaint
-from projects.parsing import definitions, process
-from projects.parsing.remembered import Remembered
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
+from projects.parsing import child_process, definition_check
+from projects.parsing.cache import ExpiringCache
 from projects.parsing.slots import Busy, Kind, Owner, Slots
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -23,7 +23,7 @@ VALIDATE, PIPELINES = "projects/demo/pipelines/validate/", "projects/demo/pipeli
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    definitions._answers.clear()
+    definition_check._answers.clear()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
     """Also the wall time: the child's budget is 5 seconds of computing."""
     me = psutil.Process()
     before, began = me.memory_info().rss, time.monotonic()
-    found = definitions.check(_definition("SELECT 1", query), scratch_dir=str(tmp_path))
+    found = definition_check.check(_definition("SELECT 1", query), scratch_dir=str(tmp_path))
     assert [fault.path for fault in found.faults] == ["steps[1].with.query"]
     assert 10 < len(found.faults[0].message) < 300
     assert found.graph == {"nodes": [], "edges": []}
@@ -90,12 +90,14 @@ def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
 def test_all_steps_of_a_definition_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """200 steps that take a tenth of a second each; the budget is 5 seconds (here 2)."""
     monkeypatch.setattr(
-        definitions, "LIMITS", process.Limits(20, 2, 1024**3, 400 * 1024**2, 64 * 1024**2)
+        definition_check,
+        "LIMITS",
+        child_process.Limits(20, 2, 1024**3, 400 * 1024**2, 64 * 1024**2),
     )
     started = time.monotonic()
-    found = definitions.check(
+    found = definition_check.check(
         _definition(*["WITH a(b) AS (" * 6 + f"/*{index}*/" for index in range(200)]),
-        scratch_dir=storage.scratch_dir(),
+        scratch_dir=artifacts.scratch_dir(),
     )
     assert len(found.faults) == 1
     assert found.faults[0].path.startswith("steps[")
@@ -128,7 +130,9 @@ def test_honest_sql_passes() -> None:
         name: text_complaint(query) for name, query in HONEST.items() if text_complaint(query)
     } == {}
     assert (
-        definitions.check(_definition(*HONEST.values()), scratch_dir=storage.scratch_dir()).faults
+        definition_check.check(
+            _definition(*HONEST.values()), scratch_dir=artifacts.scratch_dir()
+        ).faults
         == ()
     )
 
@@ -177,16 +181,18 @@ def test_what_the_parser_says_is_told_in_our_words(query: str, said: str, unsaid
 
 def test_a_definition_is_checked_once_refused_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    run = process.run_child
+    run = child_process.run_child
 
     def counted(request: dict[str, Any], *others: Any) -> Any:
         started.append(request["operation"])
         return run(request, *others)
 
-    monkeypatch.setattr(definitions, "run_child", counted)
+    monkeypatch.setattr(definition_check, "run_child", counted)
     for query in ("SELECT 1", "WITH a AS (" * 9):
-        first = definitions.check(_definition(query), scratch_dir=storage.scratch_dir())
-        assert definitions.check(_definition(query), scratch_dir=storage.scratch_dir()) is first
+        first = definition_check.check(_definition(query), scratch_dir=artifacts.scratch_dir())
+        assert (
+            definition_check.check(_definition(query), scratch_dir=artifacts.scratch_dir()) is first
+        )
     assert len(started) == 2
 
 
@@ -194,7 +200,9 @@ def test_a_busy_machine_is_not_held_against_the_definition(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        definitions, "LIMITS", process.Limits(0.0, 5, 1024**3, 400 * 1024**2, 64 * 1024**2)
+        definition_check,
+        "LIMITS",
+        child_process.Limits(0.0, 5, 1024**3, 400 * 1024**2, 64 * 1024**2),
     )
     answer = caller.post(VALIDATE, {"definition": _definition("SELECT 1")})
     assert (answer.status_code, answer.json()["code"]) == (429, "busy")
@@ -216,7 +224,7 @@ def test_one_user_or_project_cannot_take_all_slots() -> None:
 
 
 def test_what_is_remembered_is_bounded_in_number_weight_and_time() -> None:
-    kept: Remembered[int] = Remembered(entries=2, weight=10, seconds=60)
+    kept: ExpiringCache[int] = ExpiringCache(entries=2, weight=10, seconds=60)
     for number in range(3):
         kept.put(str(number), number, weight=4)
     assert [kept.get(str(number)) for number in range(3)] == [None, 1, 2]
@@ -224,6 +232,6 @@ def test_what_is_remembered_is_bounded_in_number_weight_and_time() -> None:
     assert (kept.get("2"), kept.get("heavy")) == (None, 9)
     kept.put("too heavy", 9, weight=11)
     assert kept.get("too heavy") is None
-    old: Remembered[int] = Remembered(entries=2, weight=10, seconds=-1)
+    old: ExpiringCache[int] = ExpiringCache(entries=2, weight=10, seconds=-1)
     old.put("a", 1)
     assert old.get("a") is None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from projects.parsing import facts, runner
+from projects.parsing import column_facts, runner
 from tests.support.workbooks import xlsx
 
 
@@ -55,7 +55,10 @@ def test_a_workbook_and_a_parquet_file_have_facts(tmp_path: Path) -> None:
 def test_a_beginning_and_a_large_table_have_none(tmp_path: Path) -> None:
     row = b"1," + b"x" * 2000 + b"\n"
     assert _columns(tmp_path, b"a,b\n" + row * 2500, sample=True) == {"a": {}, "b": {}}
-    wide = ",".join(f"c{number}" for number in range(facts.COLUMNS_MAX + 1)).encode()
+    wide = ",".join(f"c{number}" for number in range(column_facts.COLUMNS_MAX + 1)).encode()
     assert set(
-        map(len, _columns(tmp_path, wide + b"\n" + b"1," * facts.COLUMNS_MAX + b"1\n").values())
+        map(
+            len,
+            _columns(tmp_path, wide + b"\n" + b"1," * column_facts.COLUMNS_MAX + b"1\n").values(),
+        )
     ) == {0}

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from projects.models import DatasetProfile, DatasetVersion
-from projects.parsing import process, runner
+from projects.parsing import child_process, runner
 from projects.parsing.slots import Busy, Kind, Owner, Slots, file_slots
 from tests.api.caller import Caller
 from tests.support import make
@@ -110,7 +110,7 @@ def _heavy() -> bytes:
 
 def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
-    run = process.run_child
+    run = child_process.run_child
 
     def counted(request: dict[str, Any], *others: Any) -> Any:
         started.append(request["operation"])

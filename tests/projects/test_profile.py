@@ -17,11 +17,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.tables import Column, NotATable
-from projects.datasets.profiles import dataset_profile
+from projects.datasets.profile import dataset_profile
 from projects.models import DatasetProfile, DatasetVersion
-from projects.parsing import profile, runner
+from projects.parsing import column_profile, runner
 from projects.parsing.slots import Kind, Slots
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -209,11 +209,11 @@ def test_a_table_without_rows_has_a_profile(caller: Caller) -> None:
 def test_columns_beyond_the_bound_are_named_and_not_described(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(profile, "COLUMNS_MAX", 2)
+    monkeypatch.setattr(column_profile, "COLUMNS_MAX", 2)
     connection = duckdb.connect()
     connection.execute("CREATE TABLE t AS SELECT 1 AS a, 2 AS b, 3 AS c")
-    columns, fault = profile.described(
-        connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600)
+    columns, fault = column_profile.described(
+        connection, "t", [Column(name, "INTEGER") for name in "abc"], column_profile.Budget(3600)
     )
     assert [(column["name"], column["distinct"]) for column in columns] == [
         ("a", 1),
@@ -226,8 +226,8 @@ def test_columns_beyond_the_bound_are_named_and_not_described(
 def test_a_column_that_cannot_be_described_leaves_the_others() -> None:
     connection = duckdb.connect()
     connection.execute("CREATE TABLE t AS SELECT 1 AS a, 3 AS c")
-    columns, fault = profile.described(
-        connection, "t", [Column(name, "INTEGER") for name in "abc"], profile.Budget(3600)
+    columns, fault = column_profile.described(
+        connection, "t", [Column(name, "INTEGER") for name in "abc"], column_profile.Budget(3600)
     )
     assert [(column["name"], column["distinct"]) for column in columns] == [
         ("a", 1),
@@ -240,7 +240,7 @@ def test_a_column_that_cannot_be_described_leaves_the_others() -> None:
 def test_a_long_question_is_interrupted_when_the_budget_is_spent() -> None:
     connection, budget = (
         duckdb.connect(config={"threads": 1}),
-        profile.Budget(time.process_time() + 0.3),
+        column_profile.Budget(time.process_time() + 0.3),
     )
     with budget.watching(connection), pytest.raises(NotATable):
         run_sql(
@@ -308,14 +308,14 @@ def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_i
 ) -> None:
     _upload(caller, _parquet({"a": list(range(1000))}))
     version = DatasetVersion.objects.get()
-    path = Path(storage.artifacts().path(version.table_key or version.storage_key))
+    path = Path(artifacts.backend().path(version.table_key or version.storage_key))
     content = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(content[:50] + b"\xff" * 100 + content[150:])
     assert _profile(caller)["fault"] != ""
     _upload(caller, CSV)
     Path(
-        storage.artifacts().path(
+        artifacts.backend().path(
             (lambda row: row.table_key or row.storage_key)(DatasetVersion.objects.get(number=2))
         )
     ).unlink()

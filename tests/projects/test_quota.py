@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    quota._lately.clear()
+    quota._recent_bytes.clear()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def caller(settings: Any, tmp_path: Path) -> Caller:
 
 
 def _upload(caller: Caller, content: bytes) -> Any:
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     return caller.client.post(
         "/api/v1/projects/demo/datasets/", {"name": "t", "file": SimpleUploadedFile("t", content)}
     )
@@ -71,7 +71,7 @@ def test_a_project_stores_so_many_bytes_and_an_administrator_raises_it(
         "quota_exceeded",
         ["file"],
     )
-    assert f"{stored:,} bytes of {stored + 5:,}" in refused.json()["message"]
+    assert f"stores {stored:,} of {stored + 5:,} bytes" in refused.json()["message"]
     assert "administrator" in refused.json()["message"]
     project_update(project=Project.objects.get(slug="demo"), stored_bytes_max=0)
     assert _upload(caller, b"a\n" + b"1\n" * 5).status_code == 201
@@ -93,7 +93,7 @@ def test_artifacts_count_and_are_refused_too(settings: Any) -> None:
         media_type="text/plain",
         storage_key="x",
     )
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     artifact_room_check(attempt_id=attempt.id, size_bytes=40)
     with pytest.raises(TooLarge) as refused:
         artifact_room_check(attempt_id=attempt.id, size_bytes=41)

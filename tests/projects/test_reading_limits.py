@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from projects.parsing import process, runner
+from projects.parsing import child_process, runner
 from tests.support.reading import read_bytes, rows_of
 
 
@@ -22,10 +22,10 @@ def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
 ) -> None:
     """The layouts are read by Python's parser: a MemoryError there must end as the usual refusal, without the child being killed."""
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 400 * 1024**2)
-    outcomes: list[process.Outcome] = []
+    outcomes: list[child_process.Outcome] = []
     answer = runner._answer
 
-    def noted(outcome: process.Outcome) -> dict[str, Any]:
+    def noted(outcome: child_process.Outcome) -> dict[str, Any]:
         outcomes.append(outcome)
         return answer(outcome)
 
@@ -35,7 +35,7 @@ def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
         _refusal(tmp_path, f"[{rows}]")
         == "Reading the file took more memory than is allowed. Split it, or upload it as Parquet."
     )
-    assert (outcomes[0].end, outcomes[0].code) == (process.End.MEMORY, 0)
+    assert (outcomes[0].end, outcomes[0].code) == (child_process.End.MEMORY, 0)
 
 
 def test_rows_that_lists_would_make_are_refused_within_the_limits_of_the_child(

@@ -14,8 +14,7 @@ from jobs.reconcile import housekeeping
 from mimir.lib.clock import utc_now
 from projects.models import DatasetVersion, Role, StagedUpload
 from projects.parsing import runner
-from projects.storage import files as storage
-from projects.storage import quota
+from projects.storage import artifacts, quota
 from projects.storage.sweep import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
@@ -42,7 +41,7 @@ def _stage(caller: Caller, content: bytes = CSV, **fields: str) -> Any:
 
 
 def _objects() -> int:
-    return sum(path.is_file() for path in Path(storage.artifacts().path("")).rglob("*"))
+    return sum(path.is_file() for path in Path(artifacts.backend().path("")).rglob("*"))
 
 
 def test_lists_of_a_json_file_become_rows_in_a_form_and_in_a_change(caller: Caller) -> None:
@@ -112,7 +111,7 @@ def test_a_file_is_sent_once_read_with_other_options_and_accepted(caller: Caller
         "2020-02-01",
         "1,5",
     ]
-    with storage.object_open(DatasetVersion.objects.get().storage_key) as original:
+    with artifacts.open_file(DatasetVersion.objects.get().storage_key) as original:
         assert original.read() == CSV
     assert caller.get(path).status_code == 404
     assert caller.post(f"{path}accept/", {"name": "sales"}).status_code == 404
@@ -350,7 +349,7 @@ def test_a_version_that_came_meanwhile_is_not_passed_over(
 def test_a_project_without_room_takes_no_joined_table(caller: Caller, settings: Any) -> None:
     _accepted(caller, b"n\n1\n")
     staged = _stage(caller, b"n\n2\n").json()
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     settings.ENV = dataclasses.replace(
         settings.ENV, project_bytes_max=caller.get("projects/demo/").json()["stored_bytes"] + 5
     )

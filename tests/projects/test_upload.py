@@ -19,11 +19,11 @@ from django.db import connection
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.tables import NotATable
-from projects.datasets.uploads import dataset_upload
+from projects.datasets.uploads_write import dataset_upload
 from projects.models import Dataset, DatasetVersion
 from projects.parsing import runner
 from projects.parsing.slots import Kind, Slots
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.api.caller import Caller
 from tests.support import make
 from tests.support.reading import read_bytes
@@ -57,7 +57,7 @@ def _own_storage(settings: Any, tmp_path: Path) -> None:
 
 
 def _objects() -> list[Path]:
-    return [path for path in Path(storage.artifacts().path("")).rglob("*") if path.is_file()]
+    return [path for path in Path(artifacts.backend().path("")).rglob("*") if path.is_file()]
 
 
 def _parquet(**columns: list[Any]) -> bytes:
@@ -188,7 +188,7 @@ def test_what_is_no_table_is_refused_with_what_it_is(
 def test_what_is_refused_leaves_nothing(caller: Caller) -> None:
     answer = _upload(caller, b"a,b\n1,2\n1,2,3\n")
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_file")
-    assert storage.scratch_dir() not in answer.content.decode(), (
+    assert artifacts.scratch_dir() not in answer.content.decode(), (
         "where the server keeps it is nobody's business"
     )
     assert not DatasetVersion.objects.exists()
@@ -221,7 +221,7 @@ def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
     assert answer.status_code == 400, answer.content[:300]
     assert answer.json()["code"] == "unreadable_file"
     assert "Parquet" in answer.json()["message"] or "second" in answer.json()["message"]
-    assert not list(Path(storage.scratch_dir()).glob("mimir-parse-*"))
+    assert not list(Path(artifacts.scratch_dir()).glob("mimir-parse-*"))
     assert not DatasetVersion.objects.exists()
 
 
@@ -270,7 +270,7 @@ def test_a_version_never_changes(caller: Caller) -> None:
     versions = caller.get("projects/demo/datasets/t/").json()["versions"]
     assert [version["number"] for version in versions] == [2, 1]
     assert versions[1] == {**before, "current": False}
-    assert storage.object_open(first.storage_key).read() == b"a\n1\n"
+    assert artifacts.open_file(first.storage_key).read() == b"a\n1\n"
     for method in ("PUT", "PATCH", "DELETE"):
         assert (
             caller.send(method, "projects/demo/datasets/t/versions/1/content/").status_code == 405
@@ -284,8 +284,8 @@ def test_the_same_content_again_is_a_version_again(caller: Caller) -> None:
 def test_a_file_whose_object_is_gone_is_said_to_be(caller: Caller) -> None:
     _upload(caller, b"a\n1\n")
     version = DatasetVersion.objects.get()
-    storage.object_delete(version.storage_key)
-    storage.object_delete(version.table_key)
+    artifacts.delete(version.storage_key)
+    artifacts.delete(version.table_key)
     for path in ("content/", "rows/", "content/?as=parquet"):
         answer = caller.client.get(f"/api/v1/projects/demo/datasets/t/versions/1/{path}")
         assert (answer.status_code, answer.json()["code"]) == (500, "content_missing")
@@ -300,7 +300,7 @@ def test_uploads_to_one_name_at_once_are_versions_without_a_gap() -> None:
 
     def upload(number: int) -> None:
         file = io.BytesIO(b"a\n%d\n" % number)
-        path = Path(storage.scratch_dir()) / f"test-upload-{project.id}-{number}"
+        path = Path(artifacts.scratch_dir()) / f"test-upload-{project.id}-{number}"
         path.write_bytes(file.getvalue())
         try:
             made = dataset_upload(

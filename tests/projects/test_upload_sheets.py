@@ -13,8 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from projects.models import Dataset, DatasetVersion, StagedUpload
 from projects.parsing import runner
-from projects.storage import files as storage
-from projects.storage import quota
+from projects.storage import artifacts, quota
 from projects.storage.sweep import unreferenced_objects_sweep
 from tests.api.caller import Caller
 from tests.support import make
@@ -60,7 +59,7 @@ def _accept(caller: Caller, staged: Any, *pairs: tuple[str, str], **body: Any) -
 
 
 def _objects() -> int:
-    return sum(path.is_file() for path in Path(storage.artifacts().path("")).rglob("*"))
+    return sum(path.is_file() for path in Path(artifacts.backend().path("")).rglob("*"))
 
 
 def test_each_sheet_becomes_a_dataset_that_stands_alone(caller: Caller) -> None:
@@ -176,7 +175,7 @@ def test_a_refused_transaction_leaves_the_staged_file_alone(
 
 def test_copies_count_before_they_are_stored(caller: Caller, settings: Any) -> None:
     staged = _stage(caller)
-    quota._lately.clear()
+    quota._recent_bytes.clear()
     settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=2 * len(BOOK))
     answer = _accept(caller, staged, (TRIPS, "a"), (ODD, "b"), ("Notes", "c"))
     assert (answer.status_code, answer.json()["code"]) == (413, "quota_exceeded")

@@ -101,7 +101,7 @@ BAD: list[tuple[str, Any, str, str]] = [
         "ml_training",
         {**TRAINING, "hyperparameters": {"C": 1}},
         "parameters.hyperparameters.C",
-        "is not known here: use learning_rate",
+        "is not a known field. Use learning_rate",
     ),
     (
         "ml_training",
@@ -109,7 +109,12 @@ BAD: list[tuple[str, Any, str, str]] = [
         "parameters.hyperparameters.n_estimators",
         "from 1 to 5000: 0 is not",
     ),
-    ("ml_training", {**TRAINING, "typo": 1}, "parameters.typo", "is not known here: use dataset"),
+    (
+        "ml_training",
+        {**TRAINING, "typo": 1},
+        "parameters.typo",
+        "is not a known field. Use dataset",
+    ),
     ("ml_inference", {**INFERENCE, "output": "-o"}, "parameters.output", "letters, digits, dots"),
     ("ml_inference", {**INFERENCE, "keys": "id"}, "parameters.keys", "a list"),
     (

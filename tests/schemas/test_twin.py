@@ -73,7 +73,7 @@ BAD: list[tuple[Any, str, str]] = [
         "definition.types[0].relations[0].to",
         "one of the types station, city",
     ),
-    (_with(["types", 0, "colour"], "red"), "definition.types[0].colour", "is not known here"),
+    (_with(["types", 0, "colour"], "red"), "definition.types[0].colour", "is not a known field"),
 ]
 
 

@@ -17,10 +17,9 @@ from jobs.logs.seal import log_seal
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import StorageAway, TooLarge
-from projects.storage import files as storage
-from projects.storage import objects
+from projects.storage import artifacts, bucket_reader
+from projects.storage.bucket import Bucket
 from projects.storage.bucket_faults import fault_sentence
-from projects.storage.objects import Bucket
 from tests.support import buckets, make
 
 PART = 5 * 1024**2
@@ -29,16 +28,16 @@ PART = 5 * 1024**2
 @pytest.fixture
 def store(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """The bucket, cut into the smallest parts that S3 knows; nothing waits between tries."""
-    monkeypatch.setattr(objects, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(bucket_reader, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
-    found = storage.artifacts()
+    found = artifacts.backend()
     assert isinstance(found, Bucket)
     found.part_bytes = PART
     return found
 
 
 def _read(key: str) -> bytes:
-    with storage.object_open(key) as opened:
+    with artifacts.open_file(key) as opened:
         return opened.read()
 
 
@@ -49,16 +48,16 @@ def _listed(store: Bucket) -> list[str]:
 @pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 2 * PART])
 def test_what_is_stored_is_what_was_given_at_every_edge_of_a_part(store: Bucket, size: int) -> None:
     data = os.urandom(size)
-    stored = storage.object_save("datasets/p/whole", io.BytesIO(data))
+    stored = artifacts.put("datasets/p/whole", io.BytesIO(data))
     assert (stored.size_bytes, stored.sha256) == (size, hashlib.sha256(data).hexdigest())
     assert _read(stored.key) == data
-    assert storage.object_size(stored.key) == size
+    assert artifacts.size(stored.key) == size
 
 
 def test_any_offset_is_read_without_what_is_before_it(store: Bucket) -> None:
     data = os.urandom(1_000_000)
-    storage.object_save("datasets/p/x", io.BytesIO(data))
-    with storage.object_open("datasets/p/x") as opened:
+    artifacts.put("datasets/p/x", io.BytesIO(data))
+    with artifacts.open_file("datasets/p/x") as opened:
         for offset in (999_990, 0, 500_000, 500_010, 12):
             opened.seek(offset)
             assert opened.read(10) == data[offset : offset + 10]
@@ -77,7 +76,7 @@ def test_no_writer_holds_more_than_a_part_and_a_piece(
             ahead.append(given - sent)
             yield b"x" * 1024**2
 
-    def put(name: str, upload_id: str, number: int, part: bytes) -> dict[str, Any]:
+    def put(name: str, upload_id: str, number: int, part: bytes) -> Any:
         nonlocal sent
         sent += len(part)
         return real(name, upload_id, number, part)
@@ -86,9 +85,9 @@ def test_no_writer_holds_more_than_a_part_and_a_piece(
     monkeypatch.setattr(store, "_put_part", put)
     content = ContentFile(b"")
     monkeypatch.setattr(content, "chunks", lambda *_: pieces())
-    storage.object_write("datasets/p/large", content)
+    artifacts.write("datasets/p/large", content)
     assert max(ahead) <= PART + 2 * 1024**2
-    assert storage.object_size("datasets/p/large") == 16 * 1024**2
+    assert artifacts.size("datasets/p/large") == 16 * 1024**2
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_no_writer_holds_more_than_a_part_and_a_piece(
 def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) -> None:
     data = os.urandom(PART + 10)
     buckets.order(fault)
-    stored = storage.object_save("datasets/p/x", io.BytesIO(data))
+    stored = artifacts.put("datasets/p/x", io.BytesIO(data))
     assert _read(stored.key) == data
 
 
@@ -118,13 +117,13 @@ def test_a_write_that_cannot_be_made_says_so_and_leaves_nothing(
 ) -> None:
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
     with pytest.raises(StorageAway) as told:
-        storage.object_save("datasets/p/x", io.BytesIO(os.urandom(size)))
+        artifacts.put("datasets/p/x", io.BytesIO(os.urandom(size)))
     assert (told.value.status, told.value.code) == (503, "storage_unavailable")
     assert told.value.why
     assert len([one for one in buckets.requests() if one[0] == "PUT"]) <= 3, "tries are bounded"
     buckets.order()
     assert _listed(store) == []
-    assert store.unfinished_abort(utc_now().replace(year=9999)) == 0, "its parts are left"
+    assert store.abort_unfinished(utc_now().replace(year=9999)) == 0, "its parts are left"
 
 
 def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Bucket) -> None:
@@ -134,25 +133,25 @@ def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Buck
             raise TooLarge("too much")
 
     with pytest.raises(TooLarge):
-        storage.object_write("datasets/p/x", Broken(b""))
+        artifacts.write("datasets/p/x", Broken(b""))
     assert _listed(store) == []
-    assert store.unfinished_abort(utc_now().replace(year=9999)) == 0
+    assert store.abort_unfinished(utc_now().replace(year=9999)) == 0
 
 
 def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on(
     store: Bucket,
 ) -> None:
-    with store.told("") as client:
+    with store.client("") as client:
         client.create_multipart_upload(Bucket=store.bucket, Key=store.key("datasets/p/x"))
-    assert storage.unfinished_sweep(utc_now().replace(year=2000)) == 0
-    assert storage.unfinished_sweep(utc_now().replace(year=9999)) == 1
-    assert storage.unfinished_sweep(utc_now().replace(year=9999)) == 0
+    assert artifacts.abort_unfinished(utc_now().replace(year=2000)) == 0
+    assert artifacts.abort_unfinished(utc_now().replace(year=9999)) == 1
+    assert artifacts.abort_unfinished(utc_now().replace(year=9999)) == 0
 
 
 @pytest.mark.parametrize("kind", ["short", "503 SlowDown", "cut"])
 def test_a_read_that_breaks_goes_on_where_it_broke(store: Bucket, kind: str) -> None:
     data = os.urandom(1_000_000)
-    storage.object_save("datasets/p/x", io.BytesIO(data))
+    artifacts.put("datasets/p/x", io.BytesIO(data))
     buckets.order({"method": "GET", "kind": kind, "times": 2})
     assert _read("datasets/p/x") == data
 
@@ -160,8 +159,8 @@ def test_a_read_that_breaks_goes_on_where_it_broke(store: Bucket, kind: str) -> 
 def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes(
     store: Bucket,
 ) -> None:
-    storage.object_save("datasets/p/x", io.BytesIO(b"x" * 1000))
-    with storage.object_open("datasets/p/x") as opened:
+    artifacts.put("datasets/p/x", io.BytesIO(b"x" * 1000))
+    with artifacts.open_file("datasets/p/x") as opened:
         buckets.order({"method": "GET", "kind": "503 SlowDown", "times": 99})
         with pytest.raises(StorageAway):
             opened.read()
@@ -169,25 +168,25 @@ def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes
         buckets.order({"method": "GET", "kind": "short", "times": 99})
         with pytest.raises(StorageAway):
             opened.read()
-        assert len(buckets.requests()) <= objects.READ_TRIES * 10, (
+        assert len(buckets.requests()) <= bucket_reader.READ_TRIES * 10, (
             "each brings half of what is left, or ends it"
         )
 
 
 def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bucket) -> None:
     with pytest.raises(FileNotFoundError):
-        storage.object_open("datasets/p/none")
+        artifacts.open_file("datasets/p/none")
     assert store.problem() == ""
     store.bucket = "mimir-nobody-made-it"
-    for ask in (storage.object_open, storage.object_size, storage.object_facts):
+    for ask in (artifacts.open_file, artifacts.size, artifacts.metadata):
         with pytest.raises(StorageAway, match="does not exist"):
             ask("datasets/p/none")
-    assert "Make it, or mend ARTIFACTS_URL" in store.problem()
+    assert "Create it, or fix ARTIFACTS_URL" in store.problem()
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("403 AccessDenied", "may not use the bucket"), ("503 SlowDown", "answers 503")],
+    [("403 AccessDenied", "do not allow access to the bucket"), ("503 SlowDown", "answers 503")],
 )
 def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(
     store: Bucket, kind: str, said: str
@@ -234,24 +233,22 @@ def test_the_check_uses_everything_once_and_leaves_nothing(
     store: Bucket, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("storage_check")
-    assert (
-        f"s3://{store.bucket}/mimir at {store.endpoint_url} can be used." in capsys.readouterr().out
-    )
+    assert f"s3://{store.bucket}/mimir at {store.endpoint_url} works." in capsys.readouterr().out
     assert store.listdir("") == ([], [])
     buckets.order({"method": "PUT", "kind": "403 AccessDenied", "times": 99})
-    with pytest.raises(CommandError, match="may not use the bucket"):
+    with pytest.raises(CommandError, match="do not allow access to the bucket"):
         call_command("storage_check")
 
 
 def test_a_copy_for_a_preview_is_bounded(store: Bucket, settings: Any) -> None:
     import dataclasses
 
-    storage.object_save("datasets/p/x", io.BytesIO(b"x" * 100))
-    with storage.local_path("datasets/p/x") as path, open(path, "rb") as copy:
+    artifacts.put("datasets/p/x", io.BytesIO(b"x" * 100))
+    with artifacts.local_path("datasets/p/x") as path, open(path, "rb") as copy:
         assert copy.read() == b"x" * 100
     assert not os.path.exists(path)
     settings.ENV = dataclasses.replace(settings.ENV, max_upload_bytes=99)
-    with pytest.raises(TooLarge, match="MAX_UPLOAD_BYTES"), storage.local_path("datasets/p/x"):
+    with pytest.raises(TooLarge, match="MAX_UPLOAD_BYTES"), artifacts.local_path("datasets/p/x"):
         pass
 
 

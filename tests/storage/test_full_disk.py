@@ -21,7 +21,7 @@ from mimir.api import errors as api_errors
 from mimir.api.errors import as_mimir_error
 from mimir.lib import disks
 from monitoring import readiness
-from projects.parsing import process as parsing_process
+from projects.parsing import child_process
 from tests.api.caller import Caller
 from tests.launchers.test_process import _spec, launcher  # noqa: F401 - a fixture
 from tests.support import make
@@ -109,10 +109,10 @@ def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
     """The parsing child cannot write its answer: seen from here it just ends."""
     with monkeypatch.context() as patched:
         patched.setattr(
-            parsing_process,
+            child_process,
             "_outcome",
-            lambda scratch, limits, _code, _breach, cpu: parsing_process.Outcome(
-                parsing_process.End.CRASH, 1, cpu, {}, ""
+            lambda scratch, limits, _code, _breach, cpu: child_process.Outcome(
+                child_process.End.CRASH, 1, cpu, {}, ""
             ),
         )
         patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))

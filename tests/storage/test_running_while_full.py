@@ -16,7 +16,7 @@ from jobs.core.tokens import session_token
 from jobs.models import Attempt, Job, JobEvent
 from mimir.lib import disks
 from mimir.lib.errors import StorageAway
-from projects.storage import files as storage
+from projects.storage import artifacts
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,7 +106,7 @@ def test_it_says_what_it_waits_for_while_it_lasts(
 def test_a_file_that_does_not_fit_is_refused_before_it_fills_the_disk(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not Path(str(storage.folder())).exists(), (
+    assert not Path(str(artifacts.folder())).exists(), (
         "the first file of an installation is checked too"
     )
     with monkeypatch.context() as patched:

@@ -14,11 +14,11 @@ from jobs.models import ARTIFACTS, Artifact
 from jobs.reconcile import housekeeping
 from jobs.reconcile.housekeeping import artifact_keys_referenced
 from mimir.lib.errors import TooLarge
-from projects.datasets import upload_versions
-from projects.datasets.uploads import dataset_upload
+from projects.datasets import upload_storage
+from projects.datasets.uploads_write import dataset_upload
 from projects.datasets.write import version_create
 from projects.models import DatasetVersion
-from projects.storage import files as storage
+from projects.storage import artifacts
 from projects.storage.sweep import scratch_files_sweep, unreferenced_objects_sweep
 from tests.support import make
 
@@ -27,7 +27,7 @@ AT_ONCE = dt.timedelta(seconds=-1)
 
 
 def _put(folder: str) -> str:
-    return storage.artifacts().save(f"{folder}/p/a/object", ContentFile(b"x"))
+    return artifacts.backend().save(f"{folder}/p/a/object", ContentFile(b"x"))
 
 
 def _upload(tmp_path: Any) -> DatasetVersion:
@@ -72,7 +72,7 @@ def test_an_artifact_without_a_row_is_swept_and_one_with_a_row_stays() -> None:
         )
         >= 1
     )
-    assert [storage.artifacts().exists(key) for key in (stray, kept, version)] == [
+    assert [artifacts.backend().exists(key) for key in (stray, kept, version)] == [
         False,
         True,
         True,
@@ -82,7 +82,7 @@ def test_an_artifact_without_a_row_is_swept_and_one_with_a_row_stays() -> None:
 def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() -> None:
     young = _put(ARTIFACTS)
     housekeeping.storage_sweep()
-    assert storage.artifacts().exists(young)
+    assert artifacts.backend().exists(young)
 
 
 def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
@@ -97,10 +97,10 @@ def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
         raise OperationalError("the connection broke")
 
     keys: list[str] = []
-    monkeypatch.setattr(upload_versions, "version_create", broken)
+    monkeypatch.setattr(upload_storage, "version_create", broken)
     with pytest.raises(OperationalError):
         _upload(tmp_path)
-    assert all(storage.artifacts().exists(key) for key in keys)
+    assert all(artifacts.backend().exists(key) for key in keys)
 
 
 def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
@@ -110,8 +110,8 @@ def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
             raise TooLarge("too much")
 
     with pytest.raises(TooLarge):
-        storage.object_write(f"{ARTIFACTS}/p/a/broken", Broken(b"half"))
-    assert not storage.artifacts().exists(f"{ARTIFACTS}/p/a/broken")
+        artifacts.write(f"{ARTIFACTS}/p/a/broken", Broken(b"half"))
+    assert not artifacts.backend().exists(f"{ARTIFACTS}/p/a/broken")
 
 
 def test_temporary_files_of_uploads_whose_server_died_are_removed(
@@ -127,6 +127,6 @@ def test_temporary_files_of_uploads_whose_server_died_are_removed(
 
 
 def test_what_is_stored_is_what_was_given() -> None:
-    stored = storage.object_save("datasets/p/whole", io.BytesIO(b"abc"))
-    with storage.object_open(stored.key) as opened:
+    stored = artifacts.put("datasets/p/whole", io.BytesIO(b"abc"))
+    with artifacts.open_file(stored.key) as opened:
         assert (opened.read(), stored.size_bytes) == (b"abc", 3)

@@ -61,7 +61,7 @@ def options(bucket: str) -> dict[str, Any]:
         "region": "us-east-1",
         "addressing_style": "path",
     }
-    return {"BACKEND": "projects.storage.objects.Bucket", "OPTIONS": place}
+    return {"BACKEND": "projects.storage.bucket.Bucket", "OPTIONS": place}
 
 
 def order(*faults: dict[str, Any]) -> None:

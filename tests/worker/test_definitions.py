@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mimir.lib.schemas.parameters import check_parameters
 from mimir.lib.schemas.pipeline import check_definition, graph, steps_in_order
 from mimir.lib.schemas.references import dataset_references
-from mimir.lib.schemas.sql import BadQuery, parse_query, without_end
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query, without_end
 
 READ = {"id": "a", "uses": "read", "with": {"dataset": "numbers"}}
 WRITE = {"id": "w", "uses": "write", "with": {"dataset": "out", "from": "a"}}

@@ -334,7 +334,7 @@ def test_what_is_left_in_outputs_becomes_artifacts_under_safe_names(stack: Stack
     }
     log = stack.log(job["id"], format="raw", stream="stderr").text
     for name in ("link", "pipe", "socket"):
-        assert f"mimir: outputs/{name} is no regular file: it is not kept" in log
+        assert f"mimir: outputs/{name} is not a regular file. It is ignored" in log
     assert _rows(stack, "taken") == [[1]]
 
 
@@ -344,7 +344,7 @@ def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
     )
     assert (
         job["message"]
-        == "Step make failed: it removed its folder outputs/ or replaced it by a link or a file"
+        == "Step make failed: the command removed its folder outputs/, or replaced it with a link or a file"
     )
     assert _artifacts(stack, job) == {}
 
@@ -353,7 +353,7 @@ def test_a_program_that_is_not_there_is_told_by_name(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["no-such-program", "x"])])
     assert (job["reason"], job["message"]) == (
         "invalid_input",
-        "Step make failed: the program no-such-program is not there",
+        "Step make failed: the program no-such-program does not exist",
     )
 
 

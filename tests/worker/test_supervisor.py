@@ -389,8 +389,8 @@ def test_names_that_json_cannot_hold_do_not_fail_a_report(start: Start) -> None:
     )
     assert worker.end() == 0
     assert worker.orchestrator.artifacts == {"a_b": b"x"}
-    assert "outputs/pipe is no regular file" in _text(worker.orchestrator.log)
-    assert "outputs/link is no regular file" in _text(worker.orchestrator.log)
+    assert "outputs/pipe is not a regular file" in _text(worker.orchestrator.log)
+    assert "outputs/link is not a regular file" in _text(worker.orchestrator.log)
 
 
 def test_a_file_that_claims_any_size_is_refused_before_it_is_read(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py dispatcher`: admits waiting jobs and launches their workers, until SIGTERM."""
+"""`manage.py dispatcher`: admit queued jobs and launch their workers until SIGTERM."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py reconciler`: compares rows with the cluster and moves jobs forward, until SIGTERM."""
+"""`manage.py reconciler`: compare rows with the clusters and move jobs until SIGTERM."""
 
 import signal
 import threading

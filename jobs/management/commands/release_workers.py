@@ -1,4 +1,7 @@
-"""`manage.py release_workers`: before Mimir stops on a machine, end its workers and put their jobs back in the line."""
+"""`manage.py release_workers`: end this machine's workers and return their jobs to the queue.
+
+Run before Mimir stops on a machine.
+"""
 
 import time
 from typing import Any
@@ -12,7 +15,9 @@ from jobs.reconcile.release import attempts_release
 
 
 class Command(BaseCommand):
-    help = "End the workers of this machine and put their jobs back in the line. Stop the dispatcher first."
+    help = (
+        "End this machine's workers and return their jobs to the queue. Stop the dispatcher first."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -29,7 +34,8 @@ class Command(BaseCommand):
                 break
             launcher.wait_for_change(0.1)
         self.stdout.write(
-            f"{released} running jobs are back in the line, {self._left(cluster.name)} workers are left"
+            f"{released} running jobs returned to the queue, "
+            f"{self._left(cluster.name)} workers left"
         )
 
     @staticmethod

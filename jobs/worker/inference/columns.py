@@ -80,7 +80,7 @@ def read_features(
 
 
 def _name_of(tables: Tables, table: Table) -> str:
-    return next(name for name, made in tables.made.items() if made is table)
+    return next(name for name, made in tables.by_name.items() if made is table)
 
 
 def _sql(

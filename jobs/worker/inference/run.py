@@ -10,9 +10,9 @@ from jobs.worker.inference.columns import as_known, category_names, read_feature
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
 from jobs.worker.modelfile import load_model
-from jobs.worker.pipelines.read import read_dataset
+from jobs.worker.pipelines.inputs import read_dataset
+from jobs.worker.pipelines.run import PARQUET_MEDIA_TYPE
 from jobs.worker.pipelines.tables import Table, Tables
-from jobs.worker.pipelines.write import PARQUET
 from jobs.worker.tabular import Feature, batches, frame_of, stored_sql
 from jobs.worker.workload_context import Orders, WorkFailed
 from mimir.lib.schemas.metrics import CLASSIFICATION
@@ -40,8 +40,8 @@ def run_inference(orders: Orders) -> dict[str, Any]:
         readings = _readings(orders, tables, model, facts, dataset)
         path = tables.path("predictions")
         done = _Predicting(orders, model, facts["signature"], tables, rows, readings).write(path)
-    tables.made["predictions"] = Table(path, done)
-    orders.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET)
+    tables.by_name["predictions"] = Table(path, done)
+    orders.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
     log(
         f"{done:,} predictions; they become the next version of dataset {orders.job['parameters']['output']} when the job has succeeded"
     )
@@ -70,7 +70,7 @@ def _readings(
         return read_features(
             orders,
             tables,
-            tables.made[INPUT],
+            tables.by_name[INPUT],
             model,
             facts["signature"],
             str(dataset.get("source_format", dataset["format"])),
@@ -144,7 +144,7 @@ class _Predicting:
         columns = [*self._readings, *(stored_sql(key["name"], key["type"]) for key in self._keys)]
         writer, done = None, 0
         try:
-            for batch in batches(self._tables, self._tables.made[INPUT], columns, or_empty=True):
+            for batch in batches(self._tables, self._tables.by_name[INPUT], columns, or_empty=True):
                 made = self._predicted(batch, done)
                 writer = writer or pyarrow.parquet.ParquetWriter(
                     path, made.schema, compression="zstd"

@@ -1,4 +1,5 @@
-"""`pipeline_execution` in the workload: one module a kind of step. Tables are Parquet files in scratch, named by their step.
+"""`pipeline_execution` in the workload process. Tables are Parquet files in the scratch folder.
 
-Law: each step imports what it needs when it runs (DuckDB costs a third of a second), and leaves nothing outside scratch.
+`runner` runs the steps in order; `steps/` has one module per step type; `tables` gives DuckDB
+access to the tables of a run, and to nothing else. Nothing is left outside the scratch folder.
 """

@@ -1,4 +1,4 @@
-"""One run of a pipeline: what its steps share."""
+"""`Run`: the state that the steps of one pipeline run share."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,15 +6,25 @@ from typing import Any
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import Orders
 
+PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
+
 
 @dataclass(slots=True)
 class Run:
-    """One run: its orders, its tables, what each step gives, what is to become of the project when it succeeds."""
+    """One run of a pipeline.
+
+    `readable`: by step id, the tables of all steps that it depends on, in the order of the run.
+    `outputs`: the dataset versions to create when the job succeeds, for the result of the job.
+    `artifact_names`: names that are in use.
+    """
 
     orders: Orders
     tables: Tables
-    readable: dict[
-        str, list[str]
-    ]  # step -> tables of the steps it depends on, in the order they ran
+    readable: dict[str, list[str]]
     outputs: list[dict[str, Any]] = field(default_factory=list)
     artifact_names: set[str] = field(default_factory=set)
+
+
+def dataset_artifact_name(step_id: str) -> str:
+    """The name of the artifact that carries the dataset version a step writes."""
+    return f"dataset-{step_id}.parquet"

@@ -1,4 +1,4 @@
-"""The tables of a run: where they lie, and DuckDB over them, which can reach nothing else."""
+"""The tables of a run as Parquet files, and DuckDB connections that can open nothing else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from jobs.contract import FailureReason
 from jobs.worker.workload_context import WorkFailed
 from mimir.lib.tables import identifier, quoted
 
-MEMORY_SHARE = 0.7  # of the job's limit: DuckDB counts less than the process uses
+MEMORY_SHARE = 0.7  # of the job's limit: the process uses more memory than DuckDB counts
 
 
 @dataclass(slots=True)
 class Table:
-    """A step's table: a Parquet file. `rows` is None where nobody has counted."""
+    """One table: a Parquet file. `rows`: None until the rows are counted."""
 
     path: Path
     rows: int | None = None
@@ -22,22 +22,25 @@ class Table:
 
 @dataclass(slots=True)
 class Tables:
-    """The tables made so far, by step id."""
+    """The tables of one run, and the memory and cores that DuckDB may use for them."""
 
     folder: Path
     memory_bytes: int
     cpu_millicores: int
-    made: dict[str, Table] = field(default_factory=dict)
+    by_name: dict[str, Table] = field(default_factory=dict)
 
     def path(self, step: str) -> Path:
-        """Where the table of `step` is written."""
+        """The file of the table of `step`. Creates its folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{step}.parquet"
 
     def connect(
         self, *, readable: Iterable[Path], writable: Path | None = None, folder: Path | None = None
     ) -> Any:
-        """DuckDB that may open exactly these files and what is in `folder`, with the job's memory and cores."""
+        """Connect to a DuckDB that can open these files and the files in `folder`, no others.
+
+        It is limited to the job's memory and cores.
+        """
         import duckdb
 
         temporary = self.folder / "spill"
@@ -55,9 +58,8 @@ class Tables:
         allowed = [*readable, *([writable] if writable is not None else [])]
         for setting in (
             "TimeZone = 'UTC'",
-            *(
-                ["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []
-            ),  # slow for wide tables that are read
+            # This optimizer takes quadratic time for wide files.
+            *(["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []),
             f"allowed_paths = [{', '.join(quoted(str(path)) for path in allowed)}]",
             f"allowed_directories = [{quoted(str(folder)) if folder is not None else ''}]",
             f"temp_directory = {quoted(str(temporary))}",
@@ -68,8 +70,8 @@ class Tables:
         return connection
 
     def rows(self, step: str) -> int:
-        """The number of rows of a table."""
-        table = self.made[step]
+        """Return the number of rows of a table; counts them at the first call."""
+        table = self.by_name[step]
         if table.rows is None:
             found = (
                 self.connect(readable=[table.path])
@@ -80,8 +82,8 @@ class Tables:
         return table.rows
 
     def schema(self, step: str) -> list[dict[str, str]]:
-        """[{"name", "type"}] of a table, types as DuckDB names them."""
-        path = self.made[step].path
+        """Return [{"name", "type"}] of a table. Types are DuckDB's."""
+        path = self.by_name[step].path
         described = (
             self.connect(readable=[path])
             .execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
@@ -91,16 +93,19 @@ class Tables:
 
 
 def view_sql(step: str, path: Path) -> str:
-    """A view called as the step over its file."""
+    """Return SQL that creates a view of the file, named by the step."""
     return f"CREATE VIEW {identifier(step)} AS SELECT * FROM read_parquet({quoted(str(path))})"
 
 
 def copy_to(connection: Any, select: str, path: Path) -> int:
-    """Write the rows of one SELECT as Parquet; how many. Raises: WorkFailed with DuckDB's complaint."""
+    """Write the rows of one SELECT as Parquet and return their number.
+
+    Raises: WorkFailed, with DuckDB's message.
+    """
     import duckdb
 
     try:
-        # The line end closes a comment the query may end with; the query was parsed as exactly one SELECT before.
+        # The query was parsed as one SELECT before. The line break ends a comment at its end.
         stored = _storable(connection, f"(\n{select}\n)")
         row = connection.execute(
             f"COPY ({stored}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
@@ -108,12 +113,15 @@ def copy_to(connection: Any, select: str, path: Path) -> int:
     except duckdb.OutOfMemoryException as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
     except (duckdb.Error, RuntimeError) as error:
-        raise WorkFailed(FailureReason.WORKLOAD_FAILED, in_our_words(str(error))) from error
+        raise WorkFailed(FailureReason.WORKLOAD_FAILED, short_message(str(error))) from error
     return int(row[0]) if row else 0
 
 
 def _storable(connection: Any, source: str) -> str:
-    """A SELECT of `source` whose types Parquet has: a sum of whole numbers is a HUGEINT, which would silently become a double."""
+    """Return a SELECT of `source` in types that Parquet has.
+
+    A sum of integers is a HUGEINT, which would be written as a double without an error.
+    """
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     casts = [
         f"CAST({identifier(row[0])} AS BIGINT) AS {identifier(row[0])}"
@@ -127,9 +135,9 @@ def _storable(connection: Any, source: str) -> str:
     )
 
 
-def in_our_words(complaint: str) -> str:
-    """DuckDB's first line, without the statement around it."""
-    lines = [line for line in complaint.splitlines() if line.strip()]
+def short_message(message: str) -> str:
+    """The first line of a DuckDB error message and its hint, without the statement."""
+    lines = [line for line in message.splitlines() if line.strip()]
     first = lines[0] if lines else "The query failed."
     hint = next((line.strip() for line in lines[1:] if line.lstrip().startswith("Candidate")), "")
     return f"{first[:600]} {hint[:300]}".strip()

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.pipelines.read import read_dataset
+from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, feature_sql, frame_of
 from jobs.worker.training.columns import Reading, choose_columns, notice
@@ -51,7 +51,7 @@ def read_learning(orders: Orders) -> Learning:
         cpu_millicores=orders.limits["cpu_millicores"],
     )
     count = read_dataset(orders, tables, INPUT)
-    table = tables.made[INPUT]
+    table = tables.by_name[INPUT]
     types = {column["name"]: column["type"] for column in tables.schema(INPUT)}
     log(f"{count:,} rows, {len(types):,} columns")
     target = read_target(orders, tables, table, types)

@@ -49,7 +49,7 @@ class Source:
         selected = ", ".join(
             self._selected(column) for column in [self.key, *self.columns.values()]
         )
-        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         result = connection.execute(
             f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number"
         )
@@ -89,7 +89,7 @@ class Source:
                 f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.",
                 column=self.latest_by,
             )
-        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         if kind == "VARCHAR":
             bad = f"trim({column}) <> '' AND {self._order()} IS NULL"
             first = f"min(file_row_number) + 1, arg_min({column}, file_row_number)"
@@ -115,7 +115,7 @@ class Source:
             "key_",
             f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})",
         )
-        connection = self.tables.connect(readable=[self.tables.made[self.table].path])
+        connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
         without = connection.execute(
             f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}"
@@ -150,7 +150,7 @@ class Source:
         return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
-        return f"read_parquet({quoted(str(self.tables.made[self.table].path))}, file_row_number = true)"
+        return f"read_parquet({quoted(str(self.tables.by_name[self.table].path))}, file_row_number = true)"
 
     def _value(self, name: str, value: Any, number: int) -> Any:
         field = self.fields[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind
 from jobs.worker.joblog import log
-from jobs.worker.pipelines.read import read_dataset
+from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.twins.compare import Base, compare
 from jobs.worker.twins.rows import Source, open_source
@@ -67,7 +67,7 @@ def _tell_latest(orders: Orders, source: Source) -> None:
 
 
 def _base(path: Path) -> Base:
-    """The document of docs/worker-protocol.md."""
+    """The document of docs/reference/worker-protocol.md."""
     with path.open("rb") as file:
         head = json.loads(file.readline())
         entities = {}

@@ -1,17 +1,18 @@
-"""A value against a JSON Schema, with faults in our words: what is allowed, not which keyword said no.
+"""Validation of values against a JSON Schema, with messages that say what is allowed.
 
-The rules are those of JSON Schema 2020-12, judged by the `jsonschema` library; only the sentences are ours. The library is imported at the
-first call: a process that only shows forms has none.
+The rules are those of JSON Schema 2020-12, applied by the `jsonschema` library; the messages are
+written here. The library is imported at the first call: a process that only shows forms does not
+load it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
 
 from mimir.lib.schemas.faults import Fault
 
-_KINDS = {
+_TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -20,13 +21,16 @@ _KINDS = {
     "array": "a list",
     "null": "null",
 }
-_SHOWN_MAX = 60
-_NAMES_MAX = 20  # unknown names that one error tells
-_ERRORS_MAX = 100  # that one check looks at: each holds a message and a path
+_SHOWN_CHARACTERS_MAX = 60
+_UNKNOWN_NAMES_MAX = 20  # in the faults of one object
+_ERRORS_MAX = 100  # of one check: each holds a message and a path
 
 
 def check(schema: dict[str, Any], value: Any, path: str) -> list[Fault]:
-    """Everything wrong with `value`, with paths that begin with `path`, each path once. A schema's `x-rule` is the sentence for its pattern."""
+    """Return the faults of `value`, at most one for each path. Paths begin with `path`.
+
+    `x-rule` in a schema replaces the generated description of what is allowed.
+    """
     found: dict[str, Fault] = {}
     errors = islice(_validator(schema).iter_errors(value), _ERRORS_MAX)
     for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
@@ -35,20 +39,19 @@ def check(schema: dict[str, Any], value: Any, path: str) -> list[Fault]:
     return list(found.values())
 
 
-_validators: dict[
-    int, Any
-] = {}  # by the schema's id: schemas are constants of modules, so an id does not come again
+# By id of the schema: schemas are constants of modules, so an id is never reused.
+_validators: dict[int, Any] = {}
 
 
 def _validator(schema: dict[str, Any]) -> Any:
     if id(schema) not in _validators:
-        _validators[id(schema)] = _strict()(schema)
+        _validators[id(schema)] = _validator_class()(schema)
     return _validators[id(schema)]
 
 
 @cache
-def _strict() -> Any:
-    """Draft 2020-12, where 1.0 is no whole number and a truth value no number, as JSON's readers in Python have it."""
+def _validator_class() -> Any:
+    """Draft 2020-12, except that 1.0 is not an integer. Booleans are not numbers."""
     import jsonschema
 
     checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -58,70 +61,66 @@ def _strict() -> Any:
 
 
 def _faults(error: Any, path: str) -> Iterator[Fault]:
+    """The faults of one error of the library: several for missing and for unknown fields."""
     where = _path(path, error.absolute_path)
     rule, allowed = error.validator, error.validator_value
     if rule == "required":
-        missing = sorted(set(allowed) - set(error.instance))
-        for name in missing:
-            shape = error.schema.get("properties", {}).get(name, {})
-            yield Fault(f"{where}.{name}", f"is missing: it has to be {_wanted(shape)}")
+        for name in sorted(set(allowed) - set(error.instance)):
+            schema = error.schema.get("properties", {}).get(name, {})
+            yield Fault(f"{where}.{name}", f"is missing. It must be {_allowed(schema)}")
     elif rule == "additionalProperties":
         known = error.schema.get("properties", {})
-        for name in sorted(set(error.instance) - set(known))[:_NAMES_MAX]:
+        for name in sorted(set(error.instance) - set(known))[:_UNKNOWN_NAMES_MAX]:
             yield Fault(
-                f"{where}.{str(name)[:_SHOWN_MAX]}", f"is not known here: use {', '.join(known)}"
+                f"{where}.{str(name)[:_SHOWN_CHARACTERS_MAX]}",
+                f"is not a known field. Use {', '.join(known)}",
             )
     else:
-        yield Fault(where, _sentence(error, rule, allowed))
+        yield Fault(where, _message(error, rule, allowed))
 
 
-def _sentence(error: Any, rule: str, allowed: Any) -> str:
-    given = _shown(error.instance)
+def _message(error: Any, rule: str, allowed: Any) -> str:
     match rule:
-        case "type" | "pattern" | "minLength" | "maxLength":
-            return f"has to be {_wanted(error.schema)}{given}"
         case "enum":
-            return f"has to be one of {_names(allowed)}{given}"
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            return f"has to be {_wanted(error.schema)}{given}"
-        case "anyOf":
-            return f"must be {_wanted(error.schema)}{given}"
-        case "minItems":
-            return f"has to have at least {allowed} {'entry' if allowed == 1 else 'entries'}"
-        case "maxItems":
-            return f"may have {allowed} entries at most"
+            return f"must be one of {_enumerated(allowed)}{_is_not(error.instance)}"
+        case "minItems" | "maxItems" | "minProperties" | "maxProperties":
+            if rule_text := error.schema.get("x-rule"):
+                return f"must be {rule_text}"
+            limit = "at least" if rule.startswith("min") else "at most"
+            return f"must have {limit} {allowed} {'entry' if allowed == 1 else 'entries'}"
         case "uniqueItems":
-            return "names something twice"
-        case "minProperties":
-            return f"has to have at least {allowed} {'entry' if allowed == 1 else 'entries'}"
-        case "maxProperties":
-            return f"may have {allowed} entries at most"
+            return "must not contain an entry twice"
         case "propertyNames":
-            return f"may not have {_shown_bare(error.instance)} as a name"
-    return f"does not fit: {error.message[:200]}"
+            return f"must not have a field named {_shown(error.instance)}"
+        case (
+            "type" | "pattern" | "minLength" | "maxLength" | "anyOf"
+            | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum"
+        ):  # fmt: skip
+            return f"must be {_allowed(error.schema)}{_is_not(error.instance)}"
+    return f"is not valid: {error.message[:200]}"
 
 
-def _wanted(schema: dict[str, Any]) -> str:
-    """What a schema allows, as words: `a whole number from 1 to 50`."""
+def _allowed(schema: dict[str, Any]) -> str:
+    """Describe what a schema allows: `a whole number from 1 to 50`."""
     if rule := schema.get("x-rule"):
         return str(rule)
     if "enum" in schema:
-        return f"one of {_names(schema['enum'])}"
-    kinds = schema.get("type", "any value")
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    words = " or ".join(_KINDS.get(str(kind), str(kind)) for kind in kinds)
-    return f"{words}{_bounds(schema)}"
+        return f"one of {_enumerated(schema['enum'])}"
+    types = schema.get("type", "any value")
+    types = types if isinstance(types, list) else [types]
+    names = " or ".join(_TYPE_NAMES.get(str(name), str(name)) for name in types)
+    return f"{names}{_bounds(schema)}"
 
 
-def _names(allowed: list[Any]) -> str:
+def _enumerated(allowed: list[Any]) -> str:
     return ", ".join("null" if item is None else str(item) for item in allowed)
 
 
 def _bounds(schema: dict[str, Any]) -> str:
     if "minLength" in schema or "maxLength" in schema:
-        return f" of {schema.get('minLength', 0)} to {schema.get('maxLength', 'any number of')} characters"
-    low = schema.get("minimum")
-    high = schema.get("maximum")
+        longest = schema.get("maxLength", "any number of")
+        return f" of {schema.get('minLength', 0)} to {longest} characters"
+    low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if above is not None and below is not None:
         return f" between {above} and {below}"
@@ -134,23 +133,18 @@ def _bounds(schema: dict[str, Any]) -> str:
     return f" of at most {high}" if high is not None else ""
 
 
+def _is_not(value: Any) -> str:
+    """`: "abc" is not`; empty for lists, objects and null."""
+    return f": {_shown(value)} is not" if isinstance(value, str | int | float | bool) else ""
+
+
 def _shown(value: Any) -> str:
-    """`: "abc" is not`; nothing for what would be long."""
-    return f": {_shown_bare(value)} is not" if isinstance(value, str | int | float | bool) else ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = f'"{text}"' if isinstance(value, str) else text
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"
 
 
-def _shown_bare(value: Any) -> str:
-    text = (
-        f'"{value}"'
-        if isinstance(value, str)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
-    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
-
-
-def _path(path: str, parts: Any) -> str:
+def _path(path: str, parts: Iterable[Any]) -> str:
     for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{str(part)[:_SHOWN_MAX]}"
+        path += f"[{part}]" if isinstance(part, int) else f".{str(part)[:_SHOWN_CHARACTERS_MAX]}"
     return path

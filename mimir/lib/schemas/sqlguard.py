@@ -7,6 +7,8 @@ whether a text is valid SQL is the parser's decision. Text inside quotes and com
 import re
 from typing import Any
 
+from mimir.lib.schemas.steps import queries
+
 QUERY_CHARACTERS_MAX = 100_000
 BRACKETS_MAX = 250  # the parser itself gives up at 1,000 levels of an expression
 WITH_LEVELS_MAX = 12  # each level multiplies the parser's work when the innermost one is not valid
@@ -80,13 +82,9 @@ def _place(text: str, position: int) -> str:
 
 
 def definition_complaints(definition: Any) -> list[tuple[str, str]]:
-    """(path, complaint) of each query in a pipeline definition that is not given to a parser. Any JSON value is accepted."""
-    steps = definition.get("steps") if isinstance(definition, dict) else None
-    found = []
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        options = step.get("with") if isinstance(step, dict) and step.get("uses") == "sql" else None
-        query = options.get("query") if isinstance(options, dict) else None
-        complaint = text_complaint(query) if isinstance(query, str) else ""
-        if complaint:
-            found.append((f"steps[{index}].with.query", complaint))
-    return found
+    """Return (path, complaint) of each SQL text in a definition that no parser must see.
+
+    Any JSON value is accepted.
+    """
+    complaints = ((path, text_complaint(text)) for path, text in queries(definition))
+    return [(path, complaint) for path, complaint in complaints if complaint]

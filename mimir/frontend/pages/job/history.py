@@ -1,6 +1,5 @@
 """What happened to a job, from its events: the state of each step, the history with its gaps, attempts, the rules it waits for. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ _STEP_STATES = {
     "step.skipped": "skipped",
 }
 _STEP_ENDS = ("step.succeeded", "step.failed", "step.skipped")
-_PLACE = re.compile(r"^[\d,]+(st|nd|rd|th) in line: ")
 _QUIET = ("step.progress", "progress", "metric")  # too many for the history; the page counts them
 _SHOWN_MAX = 300
 RULES = {
@@ -304,7 +302,7 @@ def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             **rule,
             "label": RULES.get(rule["rule"], rule["rule"]),
-            "detail": _PLACE.sub("", str(rule.get("detail") or "")),
+            "detail": str(rule.get("detail") or ""),
         }
         for rule in waiting.get("rules") or []
     ]

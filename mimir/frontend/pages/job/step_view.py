@@ -5,6 +5,7 @@ from typing import Any
 
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.lib.schemas.steps import STEP_TYPES
 
 Step = Mapping[str, Any]
 
@@ -12,21 +13,38 @@ Step = Mapping[str, Any]
 def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]:
     """{"step", "query", "argv", "facts": [(word, text, url)]} of a step; `definition`: the version that the job runs, if known."""
     options = _options(definition, str(step["id"]))
-    query, argv = options.get("query"), options.get("argv")
-    return {
-        "step": step,
-        "query": query if isinstance(query, str) else "",
-        "argv": [str(one) for one in argv] if isinstance(argv, list) else [],
-        "facts": [
-            fact
-            for fact in (
-                _reads(job, step, options),
-                _writes(job, step, options),
-                *_tables(step, options),
-            )
-            if fact
-        ],
-    }
+    step_type = STEP_TYPES.get(str(step["uses"]))
+    view: dict[str, Any] = {"step": step, "query": "", "argv": [], "facts": []}
+    for name, schema in (step_type.properties if step_type is not None else {}).items():
+        value = options.get(name)
+        match schema.get("format"):
+            case "sql" if isinstance(value, str):
+                view["query"] = value
+            case "argv" if isinstance(value, list):
+                view["argv"] = [str(one) for one in value]
+            case "version":
+                continue  # shown with its dataset
+            case kind if value not in (None, "", []):
+                view["facts"].append(_fact(job, str(kind), schema, value, options))
+    return view
+
+
+def _fact(
+    job: Mapping[str, Any],
+    kind: str,
+    schema: Mapping[str, Any],
+    value: Any,
+    options: Mapping[str, Any],
+) -> tuple[str, str, str]:
+    """(label, text, URL) of one field of a step."""
+    if kind == "dataset" and isinstance(value, str):
+        return (
+            _writes(job, value)
+            if schema.get("x-access") == "write"
+            else _reads(job, value, options)
+        )
+    text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    return ("Reads" if kind == "uri" else str(schema["title"]), text, "")
 
 
 def _options(definition: Any, name: str) -> Mapping[str, Any]:
@@ -41,16 +59,7 @@ def _options(definition: Any, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _reads(
-    job: Mapping[str, Any], step: Step, options: Mapping[str, Any]
-) -> tuple[str, str, str] | None:
-    if step["uses"] != "read":
-        return None
-    if isinstance(options.get("url"), str):
-        return ("Reads", str(options["url"]), "")
-    name = options.get("dataset")
-    if not isinstance(name, str):
-        return None
+def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
     versions = [
         one.get("version")
         for one in job.get("inputs") or []
@@ -64,25 +73,8 @@ def _reads(
     )
 
 
-def _writes(
-    job: Mapping[str, Any], step: Step, options: Mapping[str, Any]
-) -> tuple[str, str, str] | None:
-    name = options.get("dataset")
-    if step["uses"] != "write" or not isinstance(name, str):
-        return None
+def _writes(job: Mapping[str, Any], name: str) -> tuple[str, str, str]:
     version = next((row["version"] for row in datasets_made(job) if row["name"] == name), None)
     if version is None:
         return ("Writes", f"{name}, when the job succeeds", "")
     return ("Wrote", f"{name} v{version}", thing_url(str(job["project"]), "dataset", name, version))
-
-
-def _tables(step: Step, options: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    source, tables = options.get("from"), options.get("tables")
-    facts = (
-        [("From step", str(source), "")]
-        if step["uses"] == "write" and isinstance(source, str)
-        else []
-    )
-    if isinstance(tables, list) and tables:
-        facts.append(("Tables", ", ".join(str(one) for one in tables), ""))
-    return facts

@@ -18,6 +18,7 @@ from mimir.frontend.pages.jobs.present import job_look
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.lib.schemas.stephelp import step_help
 
 RECENT_JOBS = 50  # of the project, among which those of this pipeline are shown
 SHOWN_JOBS = 5
@@ -203,6 +204,7 @@ def _editor(
         "okay": only_checked and check["valid"],
         "summary": _summary(check) if only_checked else "",
         "notice": _notice(request),
+        "step_types": step_help(),
         "idempotency_key": request.POST.get("idempotency_key") or str(uuid.uuid4()),
         "drawing": _drawing(drawn) if drawn else None,
         "can_save": RANKS.get(project["role"], 0) >= RANKS["maintainer"]

@@ -1,0 +1,188 @@
+"""Sentences that say why a job waits: one per rule, from the rule's facts. Pure."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.contract import WaitRule
+from jobs.core.resources import format_cpu
+from mimir.lib.words import told_at, told_memory, told_span
+
+# Rules whose sentence is preceded by the job's queue position.
+QUEUED_BEHIND = frozenset(
+    {
+        WaitRule.EXCLUSIVE,
+        WaitRule.JOBS_GLOBAL,
+        WaitRule.JOBS_TYPE,
+        WaitRule.JOBS_PROJECT,
+        WaitRule.CAPACITY,
+        WaitRule.RESERVED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitContext:
+    """The job and the state of the clusters that the sentences name.
+
+    `unreachable` maps the names of unreachable clusters to (since, never answered yet).
+    """
+
+    job_type: str
+    twin: str
+    cluster: str
+    region: str
+    cluster_count: int
+    unreachable: Mapping[str, tuple[dt.datetime, bool]]
+    now: dt.datetime
+
+
+_FIXED = {
+    WaitRule.READY: "Starts at the next pass of the dispatcher.",
+    WaitRule.PREVIOUS_ATTEMPT: (
+        "The previous attempt's worker is stopping. Starts when it is gone."
+    ),
+    WaitRule.RESERVED: (
+        "Capacity is reserved for a larger job that has waited longer. Starts after it."
+    ),
+    WaitRule.PAUSED: "An administrator has paused all jobs. It keeps its queue position.",
+    WaitRule.PROJECT_PAUSED: (
+        "An administrator has paused this project. It keeps its queue position."
+    ),
+    WaitRule.PROJECT_ARCHIVED: (
+        "The project is archived. Starts when a maintainer makes it active."
+    ),
+}
+
+
+def describe_wait(rule: WaitRule, facts: Mapping[str, Any], context: WaitContext) -> str:
+    """Return the sentence of a rule: the cause, the numbers, what happens next."""
+    used, limit = facts.get("used"), facts.get("limit")
+    match rule:
+        case WaitRule.BACK_OFF:
+            seconds = facts.get("seconds")
+            return f"Retries in {told_span(float(seconds))}." if seconds else "Retries soon."
+        case WaitRule.EXCLUSIVE if context.twin:
+            return f"Another update of twin {context.twin} is running. Starts when it ends."
+        case WaitRule.EXCLUSIVE:
+            return "Another job holds the same exclusive resource. Starts when it ends."
+        case WaitRule.JOBS_GLOBAL:
+            return f"{used} of {limit} jobs are running, the global limit. Starts when one ends."
+        case WaitRule.JOBS_TYPE:
+            return (
+                f"{used} of {limit} jobs of type {context.job_type} are running. "
+                "Starts when one ends."
+            )
+        case WaitRule.JOBS_PROJECT:
+            return f"This project runs {used} of its {limit} jobs. Starts when one ends."
+        case WaitRule.CAPACITY:
+            return _capacity(facts, named=context.cluster_count > 1)
+        case WaitRule.NEVER_FITS:
+            return _never_fits(facts)
+        case WaitRule.CLUSTER_UNKNOWN:
+            return _unknown(context)
+        case WaitRule.CLUSTER_DISABLED:
+            return _disabled(str(facts.get("clusters", "")))
+        case WaitRule.CLUSTER_UNREACHABLE:
+            return _unreachable(str(facts.get("clusters", "")).split(", "), context)
+        case WaitRule.DISPATCHER_AWAY:
+            return (
+                f"The dispatcher has been down since {facts['since']:%H:%M:%S} UTC. "
+                "An administrator must start it. Nothing is lost."
+            )
+        case _:
+            return _FIXED[rule]
+
+
+def ordinal(number: int) -> str:
+    """Return the English ordinal, such as `2nd`."""
+    suffix = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number:,}{suffix}"
+
+
+def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
+    """Say which resource is short. `named` adds the cluster's name."""
+    slots, used = facts.get("slots"), facts.get("used")
+    where = f" on {facts.get('cluster')}" if named else ""
+    if slots is not None and used is not None and used >= slots:
+        slots_in_use = "The only worker slot" if slots == 1 else f"All {slots} worker slots"
+        return (
+            f"{slots_in_use}{where} {'is' if slots == 1 else 'are'} in use. Starts when a job ends."
+        )
+    free, requested = facts.get("free_memory_bytes"), facts.get("memory_bytes")
+    if free is not None and requested is not None and requested > free:
+        return (
+            f"Requests {told_memory(requested)} of memory, {told_memory(max(0, free))} is "
+            f"free{where}. Starts when jobs end."
+        )
+    free, requested = facts.get("free_gpus"), facts.get("gpus")
+    if free is not None and requested is not None and requested > free:
+        return f"Requests {requested} GPU, {max(0, free)} free{where}. Starts when jobs end."
+    free, requested = facts.get("free_cpu_millicores"), facts.get("cpu_millicores")
+    if free is not None and requested is not None:
+        return (
+            f"Requests {format_cpu(requested)} CPU, {format_cpu(max(0, free))} is free{where}. "
+            "Starts when jobs end."
+        )
+    return "No cluster has free capacity. Starts when a job ends."
+
+
+def _never_fits(facts: Mapping[str, Any]) -> str:
+    requested, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
+    cluster, region = facts.get("cluster"), facts.get("region")
+    place = f" of {region}" if region and not cluster else ""
+    if requested is not None and largest is not None and requested > largest:
+        which = f"cluster {cluster}" if cluster else f"the largest cluster{place}"
+        return (
+            f"Cannot start: requests {told_memory(requested)} of memory, {which} has "
+            f"{told_memory(largest)}."
+        )
+    which = f"cluster {cluster}" if cluster else f"any cluster{place}"
+    return f"Cannot start: requests more than {which} has."
+
+
+def _unknown(context: WaitContext) -> str:
+    place = f"cluster {context.cluster}" if context.cluster else "a cluster"
+    place += f" in region {context.region}" if context.region else ""
+    return (
+        f"Requests {place}, which does not exist any more. An administrator can add it again, or "
+        "cancel this job and run it on another cluster."
+    )
+
+
+def _disabled(names: str) -> str:
+    if ", " in names:
+        return (
+            f"Clusters {names} are disabled. Starts when an administrator enables one. It keeps "
+            "its queue position."
+        )
+    return (
+        f"Cluster {names} is disabled. Starts when an administrator enables it. It keeps its "
+        "queue position."
+    )
+
+
+def _unreachable(names: Sequence[str], context: WaitContext) -> str:
+    """Say since when clusters are unreachable.
+
+    Their error messages contain addresses and are shown to administrators only.
+    """
+    away = {name: context.unreachable[name] for name in names if name in context.unreachable}
+    if not away:
+        return "No cluster can run it. An administrator must add one."
+    since = told_at(min(since for since, _new in away.values()), context.now)
+    if len(away) > 1:
+        return (
+            f"Clusters {', '.join(names)} do not answer, the first since {since}. Starts when one "
+            "does."
+        )
+    [(name, (_since, never_answered))] = away.items()
+    if never_answered:
+        return f"Cluster {name} has not answered yet. Starts when it does."
+    return (
+        f"Cluster {name} has not answered since {since}. Starts when it does. Administrators see "
+        "the reason under System, Clusters."
+    )

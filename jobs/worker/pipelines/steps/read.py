@@ -1,0 +1,23 @@
+"""`read`: makes a table of a dataset version, chosen at submit time, or of a file at a URL."""
+
+import sys
+
+from jobs.worker.pipelines.inputs import read_dataset, read_file
+from jobs.worker.pipelines.run import Run
+from mimir.lib.schemas.pipeline import Step
+
+
+def execute(run: Run, step: Step) -> int | None:
+    """Make the step's table and return its number of rows. Raises: WorkFailed."""
+    if "dataset" in step.options:
+        return read_dataset(run.orders, run.tables, step.id)
+    return _read_url(run, step)
+
+
+def _read_url(run: Run, step: Step) -> int | None:
+    from jobs.worker.pipelines.fetch import fetch_url
+
+    url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
+    print(f"mimir: reading {url}", file=sys.stderr, flush=True)
+    fetch_url(url, path, allow=run.orders.read_url_allow)
+    return read_file(run.tables, step.id, path, url, step.options.get("format"))

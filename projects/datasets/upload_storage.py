@@ -1,0 +1,127 @@
+"""What uploads have in common when they become dataset versions: the local file, stored tables, and the transaction that numbers versions."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+
+from mimir.lib.errors import Conflict, MimirError
+from mimir.lib.ids import uuid7
+from projects.core.access import demand_active
+from projects.datasets.write import version_create
+from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
+from projects.parsing import runner
+from projects.storage import artifacts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version that is stored and has no number yet. `facts` are its fields."""
+
+    name: str
+    id: UUID
+    facts: dict[str, Any]
+
+
+@contextlib.contextmanager
+def upload_file(upload: StagedUpload) -> Iterator[str]:
+    """The path of a staged file on this machine. Raises: Conflict."""
+    with contextlib.ExitStack() as stack:
+        try:
+            path = stack.enter_context(artifacts.local_path(upload.storage_key))
+            with open(path, "rb"):
+                pass
+        except FileNotFoundError as error:
+            raise Conflict(
+                "The file of this upload is not in the artifact storage any more. Upload it again.",
+                code="content_missing",
+            ) from error
+        yield path
+
+
+def table_save(
+    project: Project, found: runner.ReadFile, *, also: Sequence[str] = ()
+) -> artifacts.Stored | None:
+    """Store the table under a key of its own; where that fails, the objects `also` are discarded too."""
+    if found.table is None:
+        return None
+    try:
+        with found.table.open("rb") as file:
+            return artifacts.put(artifacts.object_key(project.id, uuid7()), file)
+    except BaseException:
+        for key in also:
+            artifacts.discard(key)
+        raise
+
+
+def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
+    """The fields of a version that say how its file was read."""
+    return {
+        "format": found.format,
+        "packing": found.packing,
+        "schema": found.schema,
+        "row_count": found.row_count,
+        "reading": found.options,
+        "warnings": found.warnings,
+    }
+
+
+def file_facts(file: artifacts.Stored | StagedUpload) -> dict[str, Any]:
+    """The fields of a version that name its file as sent."""
+    key = file.storage_key if isinstance(file, StagedUpload) else file.key
+    return {"size_bytes": file.size_bytes, "sha256": file.sha256, "storage_key": key}
+
+
+def table_facts(table: artifacts.Stored | None) -> dict[str, Any]:
+    """The fields of a version that name its table."""
+    if table is None:
+        return {}
+    return {
+        "table_key": table.key,
+        "table_size_bytes": table.size_bytes,
+        "table_sha256": table.sha256,
+    }
+
+
+def versions_commit(
+    project: Project,
+    made: Sequence[NewVersion],
+    user: "User",
+    *,
+    discard: Sequence[artifacts.Stored | None],
+    make_current: bool,
+    staged: UUID | None = None,
+    follows: int = 0,
+) -> list[DatasetVersion]:
+    """One short transaction that gives all versions their numbers, or none; the staged upload ends in it. They are returned in the order of `made`.
+
+    Datasets are locked by name, so that two callers do not wait for each other. Objects `discard` are deleted when it is refused.
+    """
+    by_id: dict[UUID, DatasetVersion] = {}
+    try:
+        with transaction.atomic():
+            demand_active(Project.objects.get(id=project.id))
+            if staged and not StagedUpload.objects.filter(id=staged).delete()[0]:
+                raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
+            for one in sorted(made, key=lambda one: one.name):
+                facts = {**one.facts, "source": VersionSource.UPLOAD, "created_by": user}
+                by_id[one.id] = version_create(
+                    project=project,
+                    name=one.name,
+                    id=one.id,
+                    make_current=make_current,
+                    follows=follows,
+                    **facts,
+                )
+    except MimirError:
+        for stored in discard:
+            if stored is not None:
+                artifacts.discard(stored.key)
+        raise
+    return [by_id[one.id] for one in made]

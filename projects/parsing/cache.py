@@ -1,0 +1,54 @@
+"""Answers and refusals kept for a while, by what they depend on: a text or file that was refused once costs nothing the second time."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class ExpiringCache(Generic[Value]):
+    """The newest values by key, at most `entries` of them and `weight` in all, each for `seconds`. Safe for threads."""
+
+    entries: int
+    weight: int
+    seconds: float
+    _kept: "OrderedDict[str, tuple[float, int, Value]]" = field(default_factory=OrderedDict)
+    _total: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: str) -> Value | None:
+        """The value, or None where there is none or it is too old."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            if found[0] < time.monotonic():
+                self._drop(key)
+                return None
+            self._kept.move_to_end(key)
+            return found[2]
+
+    def put(self, key: str, value: Value, weight: int = 1) -> None:
+        """Keep `value`, unless it alone is heavier than all that may be kept."""
+        if weight > self.weight:
+            return
+        with self._lock:
+            if key in self._kept:
+                self._drop(key)
+            self._kept[key] = (time.monotonic() + self.seconds, weight, value)
+            self._total += weight
+            while len(self._kept) > self.entries or self._total > self.weight:
+                self._drop(next(iter(self._kept)))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+            self._total = 0
+
+    def _drop(self, key: str) -> None:
+        self._total -= self._kept.pop(key)[1]

@@ -1,0 +1,93 @@
+"""Short facts about each column of a file that was read: cells without a value, different values, the least and the greatest. Exact, or absent."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mimir.lib.inspection import run_sql
+from mimir.lib.reading.read import Reading
+from mimir.lib.tables import Column, NoMemory, NotATable, identifier
+from projects.parsing.column_profile import Budget
+
+CELLS_MAX, COLUMNS_MAX = (
+    12_000_000,
+    500,
+)  # of a table; a larger one has no facts: they would take as long as the reading
+CPU_SECONDS = 5.0  # for all columns; those that are left then have no facts
+COLUMNS_A_QUERY, CELLS_A_QUERY = 20, 500_000  # a query's time grows faster than its columns
+_NUMBERS = frozenset(
+    (
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "FLOAT",
+        "DOUBLE",
+    )
+)
+_TIMES = frozenset(("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"))
+
+
+def add_facts(found: Reading) -> None:
+    """Add `missing`, `distinct`, `min` and `max` to the columns of `found.schema`, as far as the time allows."""
+    if (
+        not found.complete
+        or len(found.schema) > COLUMNS_MAX
+        or not 0 < found.row_count * len(found.schema) <= CELLS_MAX
+    ):
+        return
+    columns = [Column(column["name"], column["type"]) for column in found.schema]
+    size = max(1, min(COLUMNS_A_QUERY, CELLS_A_QUERY // found.row_count))
+    budget = Budget(time.process_time() + CPU_SECONDS)
+    with budget.watching(found.connection):
+        for start in range(0, len(columns), size):
+            if budget.spent:
+                return
+            try:
+                facts = _facts(found, columns[start : start + size])
+            except NoMemory:
+                continue
+            except NotATable:  # interrupted
+                return
+            for column, known in zip(found.schema[start:], facts, strict=False):
+                column |= known
+
+
+def _facts(found: Reading, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    asked = ", ".join(part for column in columns for part in _asked(column))
+    row = iter(
+        run_sql(
+            found.connection,
+            f"SELECT {asked} FROM ({found.rows_of([column.name for column in columns])})",
+        )[0]
+    )
+    return [_known(found.row_count, [next(row) for _ in range(4)]) for _ in columns]
+
+
+def _asked(column: Column) -> list[str]:
+    """SQL for values, different values, least and greatest; NULL where a type has none."""
+    name = identifier(column.name)
+    nested = column.type.endswith("]") or column.type.startswith(("STRUCT", "MAP", "UNION"))
+    distinct = "NULL" if nested else f"count(DISTINCT {name})"
+    ends = [
+        f"{end}({name})" if column.type in _NUMBERS | _TIMES else "NULL" for end in ("min", "max")
+    ]
+    if column.type in _TIMES:
+        ends = [f"CAST({end} AS VARCHAR)" for end in ends]
+    return [f"count({name})", distinct, *ends]
+
+
+def _known(row_count: int, asked: Sequence[Any]) -> dict[str, Any]:
+    values, distinct, low, high = asked
+    known: dict[str, Any] = {"missing": row_count - values}
+    if distinct is not None:
+        known["distinct"] = distinct
+    if low is not None and not any(
+        isinstance(end, float) and end - end != 0 for end in (low, high)
+    ):  # JSON has no infinity
+        known |= {"min": low, "max": high}
+    return known

@@ -1,0 +1,112 @@
+"""Checks pipeline definitions in parsing children: one child and one budget for all steps of a definition.
+
+No SQL is parsed in the server. What a definition was answered is remembered by its content, refusals included.
+"""
+
+import hashlib
+import json
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.sqlguard import definition_complaints
+from projects.parsing.cache import ExpiringCache
+from projects.parsing.child_process import End, Limits, Outcome, run_child
+from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
+
+SECONDS_MAX = 30
+CPU_SECONDS_MAX = 5
+_MIB = 1024**2
+LIMITS = Limits(
+    seconds=SECONDS_MAX,
+    cpu_seconds=CPU_SECONDS_MAX,
+    address_bytes=768 * _MIB,  # some 250 MiB of it are libraries and reserved memory
+    resident_bytes=400 * _MIB,
+    file_bytes=64 * _MIB,
+    answer_bytes=4 * _MIB,
+)
+_REMEMBERED_BYTES = 8 * _MIB
+_NOBODY = Owner()
+_slots = definition_slots()
+_answers: ExpiringCache["Checked"] = ExpiringCache(
+    entries=500, weight=_REMEMBERED_BYTES, seconds=3600
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`faults` forbid saving; `data_faults` are what does not fit the project's data now.
+
+    `steps`: {"id", "uses", "status": "checked"|"failed"|"not_checked", "message"} in the order of the run. `graph`: {"nodes", "edges"}.
+    Both are empty while there are `faults`.
+    """
+
+    faults: tuple[Fault, ...]
+    data_faults: tuple[Fault, ...] = ()
+    steps: tuple[dict[str, str], ...] = ()
+    graph: dict[str, Any] = field(default_factory=lambda: {"nodes": [], "edges": []})
+
+
+def check(
+    definition: Any,
+    *,
+    reads: Mapping[str, Any] | None = None,
+    writes: Mapping[str, int] | None = None,
+    scratch_dir: str,
+    owner: Owner = _NOBODY,
+) -> Checked:
+    """Check `definition`, any JSON value, against the data that `reads` and `writes` describe (see `binding.bind`). Raises: Busy."""
+    complaints = definition_complaints(definition)
+    if complaints:
+        return Checked(tuple(Fault(path, message) for path, message in complaints))
+    request = {
+        "operation": "definition",
+        "definition": definition,
+        "reads": reads or {},
+        "writes": writes or {},
+    }
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    found = _answers.get(key)
+    if found is None:
+        with _slots.held(Kind.DEFINITION, owner, WAIT_SECONDS):
+            found = _answers.get(key) or _run(request, key, scratch_dir)
+    return found
+
+
+def _run(request: dict[str, Any], key: str, scratch_dir: str) -> Checked:
+    with run_child(request, LIMITS, scratch_dir) as (outcome, _scratch):
+        checked = _checked(outcome)
+    if outcome.end is not End.CRASH or outcome.code != -signal.SIGKILL:
+        _answers.put(key, checked, weight=1000 + len(json.dumps(outcome.answer)))
+    return checked
+
+
+def _checked(outcome: Outcome) -> Checked:
+    """Raises: Busy where the machine and not the definition is the cause."""
+    if outcome.end is End.ANSWER:
+        answer = outcome.answer["ok"]
+        faults, data_faults = (
+            tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults")
+        )
+        return Checked(faults, data_faults, tuple(answer["steps"]), answer["graph"])
+    if outcome.end is End.CRASH and outcome.code > 0:
+        message = "The definition could not be checked on this machine. Try again in a moment, or tell an administrator."
+        raise Busy(message, retry_after_seconds=10)
+    if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:
+        raise Busy(
+            "This machine is too busy to check the definition. Try again in a few seconds.",
+            retry_after_seconds=10,
+        )
+    return Checked((Fault(outcome.place or "steps", _BREACHES[outcome.end]),))
+
+
+_TIME = f"takes too long to check: all steps together have {CPU_SECONDS_MAX} seconds of computing. Simplify it, or use several pipelines"
+_BREACHES = {
+    End.WALL_TIME: _TIME,
+    End.CPU_TIME: _TIME,
+    End.MEMORY: "needs more memory to check than is allowed: simplify it, or split it into several steps",
+    End.ANSWER_SIZE: "is too large to check: use fewer or simpler steps",
+    End.CRASH: "makes the SQL parser stop: simplify it, or split it into several steps",
+}

@@ -1,0 +1,54 @@
+"""Checks a pipeline definition. Part of the parsing child: here its SQL is parsed and bound."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mimir.lib.schemas.pipeline import check_definition, graph
+from mimir.lib.schemas.sqlparser import BadQuery, parse_query
+from mimir.lib.schemas.steps import queries
+from projects.parsing.binding import bind
+
+
+def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """{"faults", "data_faults", "steps", "graph"}: what does not hold for any data, and what does not fit the data of now.
+
+    A definition with `faults` cannot be saved; it has no graph, and its data are not looked at.
+    """
+    definition = request["definition"]
+    _parse_each(scratch, definition)
+    faults = check_definition(definition)
+    if faults:
+        return {
+            "faults": [asdict(fault) for fault in faults],
+            "data_faults": [],
+            "steps": [],
+            "graph": {"nodes": [], "edges": []},
+        }
+    bound = bind(
+        definition, request["reads"], request["writes"], lambda path: note_place(scratch, path)
+    )
+    return {
+        "faults": [],
+        "data_faults": [asdict(fault) for fault in bound.faults],
+        "steps": bound.steps,
+        "graph": graph(definition),
+    }
+
+
+def _parse_each(scratch: Path, definition: Any) -> None:
+    """Parse each query once, with a note of its place, by which the server names the step should the parser not come back."""
+    refused = ""
+    for place, query in queries(definition):
+        note_place(scratch, place)
+        try:
+            parse_query(query)
+        except BadQuery:
+            # Reported by `check_definition`, which parses it again, and may crash doing so.
+            refused = refused or place
+    note_place(scratch, refused)
+
+
+def note_place(scratch: Path, path: str) -> None:
+    """Which field is being worked on."""
+    (scratch / "place").write_text(path)
