@@ -5,7 +5,6 @@ stop of Mimir itself is neither, nor is a cluster that has no room: who waits in
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.conf import settings
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
 from jobs.diagnosis.job import diagnose
+from jobs.diagnosis.message import DiagnosisBody
 from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
@@ -31,12 +31,12 @@ def attempt_end(
     message: str = "",
     detail: dict[str, Any] | None = None,
     by_worker: FinishStatus | None = None,
-    ready: Mapping[str, Any] | None = None,
+    cluster_diagnosis: DiagnosisBody | None = None,
 ) -> JobStatus:
     """End the live `attempt` (both rows locked by the caller) and move its job; returns the job's status.
 
     `by_worker`: the worker's own finish says so; otherwise the attempt is fenced: whatever its worker still says is refused.
-    `ready`: what the cluster's diagnosis tells, for the same reason.
+    `cluster_diagnosis`: the cluster's, for the same reason.
     """
     now = utc_now()
     reason, message = _while_storage_waits(job, attempt, reason, message)
@@ -47,7 +47,7 @@ def attempt_end(
         detail=detail,
         resources=job.resources,
         timeout_seconds=job.timeout_seconds,
-        cluster_diagnosis=ready,
+        cluster_diagnosis=cluster_diagnosis,
     )
     # What ended before its worker took the job has run nothing of the user's.
     counts = (
@@ -126,7 +126,7 @@ def _requeue(
     job: Job,
     attempt: Attempt,
     reason: FailureReason,
-    diagnosis: dict[str, Any],
+    diagnosis: DiagnosisBody,
     actor: str,
     *,
     counts: bool,
@@ -165,7 +165,7 @@ def _requeue(
 
 
 def _fail(
-    job: Job, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
+    job: Job, reason: FailureReason, diagnosis: DiagnosisBody, actor: str, *, counts: bool
 ) -> None:
     job_move(
         job=job,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs.admission.snapshot import queued_count
-from jobs.clusters.check import Launch
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import place_faults
 from jobs.clusters.machine import machine
 from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
@@ -192,7 +192,7 @@ def _deleted(versions: list[str]) -> Conflict:
 def profiles() -> dict[JobType, Any]:
     """The resource profiles in force: the built-in ones, on the process launcher cut to the machine, with RESOURCE_PROFILES applied."""
     text = settings.ENV.resource_profiles
-    here = machine() if settings.ENV.launcher == Launch.PROCESS else None
+    here = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
     return profiles_with(json.loads(text) if text else {}, machine=here)
 
 

@@ -7,7 +7,15 @@ import uuid
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
-from jobs.reconcile.decide import AttemptView, WorkerState, Silence, Times, Verb, decide, decide_away
+from jobs.reconcile.decide import (
+    AttemptView,
+    Silence,
+    Times,
+    Verb,
+    WorkerState,
+    decide,
+    decide_away,
+)
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
@@ -255,7 +263,9 @@ def test_each_case_has_its_action(
 
 
 def test_who_waited_in_vain_is_told_as_that() -> None:
-    seen = WorkerState(alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free.")
+    seen = WorkerState(
+        alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free."
+    )
     action = decide(LAUNCHED, seen, now=at(301), times=TIMES)
     assert (
         action.message

@@ -14,7 +14,7 @@ from jobs.clusters.launchers.manifest import ATTEMPT_ID
 from jobs.contract import FailureReason, JobStatus
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from jobs.reconcile import observe
-from jobs.reconcile.decide import Action, AttemptView, WorkerState, Times, Verb, decide
+from jobs.reconcile.decide import Action, AttemptView, Times, Verb, WorkerState, decide
 
 FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = (
     "FAIL",
@@ -98,7 +98,7 @@ def decided(
     row = row_of(claimed=claimed, created_at=now - dt.timedelta(seconds=seconds))
     seen = observed(job, pods, events, nodes)
     with patch.object(observe, "resources_of", lambda _id: None):
-        shown, _told = observe.explained(row, seen, FakeLauncher(), tuple)
+        shown, _told = observe.diagnosed_state(row, seen, FakeLauncher(), tuple)
     if shown is not None:
         shown = replace(shown, placed_at=None)
     return decide(row, shown, now=now, times=TIMES), shown

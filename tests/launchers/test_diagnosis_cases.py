@@ -26,7 +26,7 @@ RESOURCES = {"requests": {"memory_bytes": 2**31}, "limits": {"memory_bytes": 2**
 def _stage(found: Diagnosis) -> str:
     if found.waiting:
         return WAITS
-    return STUCK if found.stuck else ENDING if found.facts.get("ending") else ENDED
+    return STUCK if found.stuck else ENDING if found.ending else ENDED
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -113,7 +113,11 @@ def test_the_clusters_words_are_those_of_the_attempt() -> None:
     )
     assert found is not None
     told = diagnose_attempt(
-        found.category, message="x", resources=RESOURCES, timeout_seconds=60, cluster_diagnosis=found.body()
+        found.category,
+        message="x",
+        resources=RESOURCES,
+        timeout_seconds=60,
+        cluster_diagnosis=found.body(),
     )
     assert told == found.body()
 
@@ -140,7 +144,11 @@ def test_memory_that_the_worker_reported_is_told_beside_the_limit() -> None:
     assert found is not None
     facts = {"peak_bytes": 4 * 10**9}
     told = diagnose_attempt(
-        found.category, detail=facts, resources=RESOURCES, timeout_seconds=60, cluster_diagnosis=found.body()
+        found.category,
+        detail=facts,
+        resources=RESOURCES,
+        timeout_seconds=60,
+        cluster_diagnosis=found.body(),
     )
     assert told["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
     assert "OOMKilled" in told["detail"]

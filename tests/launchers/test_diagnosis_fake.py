@@ -49,7 +49,7 @@ class Watched:
         return diagnose(job, pods, events, kept=self.kept)
 
     def category(self) -> R | None:
-        told = self.body()
+        told = self.told()
         return told.category if told else None
 
 
@@ -138,7 +138,7 @@ def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) 
     watched.cluster.advance(10)
     watched.keep()
     watched.cluster.advance(700)
-    told = watched.body()
+    told = watched.told()
     assert told is not None
     assert (told.category, told.waiting, told.stuck) == (STARTS[start], False, False)
 
@@ -147,13 +147,13 @@ def test_a_node_that_falls_silent_is_told_from_the_first_to_the_last() -> None:
     watched = Watched(PodScript())
     watched.cluster.kubelets.node_lost("node1")
     watched.cluster.advance(60)
-    away = watched.body()
+    away = watched.told()
     assert away is not None
     assert (away.category, away.waiting) == (R.NODE_LOST, True)
 
     watched.cluster.advance(240)
     watched.keep()
-    given_up = watched.body()
+    given_up = watched.told()
     assert given_up is not None
     assert (given_up.category, given_up.waiting) == (R.NODE_LOST, False)
 

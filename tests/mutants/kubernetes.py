@@ -86,7 +86,7 @@ KUBERNETES = (
         "who waits for room is launched anew as often as who does not start",
         "jobs/reconcile/decide.py",
         """    if reason in SHORTAGE_REASONS:
-        limit = room_wait(row.number, limit)
+        limit = capacity_wait(row.number, limit)
     elif""",
         """    if""",
         "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",

@@ -28,7 +28,7 @@ def _limit(reason: FailureReason) -> Message:
 def _lost(reason: FailureReason) -> Message:
     return _of(
         reason,
-        "Its worker disappeared: it was killed from outside, or its machine stopped.",
+        "Its worker vanished: it was killed from outside, or its machine stopped.",
         f"Not the job's fault. {_NOTHING_WRITTEN} The log may lack its last lines.",
         AGAIN,
     )

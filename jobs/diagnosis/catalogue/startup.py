@@ -203,7 +203,7 @@ WORKING_DIRECTORY = _command(
 _NOT_OURS = "Workers have no init containers of their own: a controller in the cluster added it."
 INIT_RUNS = message(
     "starting.init_container",
-    'the {kind} "{container}" runs. The worker starts after it.',
+    'the {kind} "{container}" runs. The worker starts only after it.',
     f"{_NOT_OURS} If it does not end, an administrator should check its log.",
     'Check the container "{container}", if it continues',
     waiting=True,

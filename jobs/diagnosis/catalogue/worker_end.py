@@ -143,7 +143,7 @@ JOB_DELETED = _deleted(".job", "Job was deleted")
 JOB_BEING_DELETED = _deleted(".job_ending", "Job is being deleted")
 VANISHED = message(
     "vanished",
-    "The worker disappeared from the cluster, which does not report a cause.",
+    "The worker vanished from the cluster, which does not report a cause.",
     f"{NOT_ITS_FAULT} {_LAST_LINES_LOST}",
     AGAIN,
     "Find out what deletes the workers' pods, if it happens again",

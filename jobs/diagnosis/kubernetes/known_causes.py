@@ -6,6 +6,7 @@ from jobs.diagnosis.catalogue import launch, worker_end
 from jobs.diagnosis.kubernetes.cause import Cause, Diagnosis, Stage, diagnosis_of
 from jobs.diagnosis.kubernetes.rules_exit import last_lines
 from jobs.diagnosis.kubernetes.rules_refusal import not_allowed_cause, refusal_cause
+from jobs.diagnosis.message import Param
 
 _NO_NAME = re.compile(
     r"name resolution|name or service not known|gaierror|getaddrinfo|no such host"
@@ -64,7 +65,12 @@ def heartbeat_lost(
         found = launch.CLUSTER_SILENT_PLACED if placed else launch.CLUSTER_SILENT
     else:
         found = launch.HEARTBEAT_LOST_PLACED if placed else launch.HEARTBEAT_LOST
-    params = {"seconds": seconds, "cluster": cluster, "since": since, "heard": heard}
+    params: dict[str, Param] = {
+        "seconds": seconds,
+        "cluster": cluster,
+        "since": since,
+        "heard": heard,
+    }
     return diagnosis_of(Cause(found, params), Stage.ENDED)
 
 
@@ -73,7 +79,7 @@ def never_started_away(
 ) -> Diagnosis:
     """Return that it did not claim within `seconds`, and that its cluster does not answer."""
     found = launch.NEVER_STARTED_AWAY_PLACED if placed else launch.NEVER_STARTED_AWAY
-    params = {"seconds": seconds, "cluster": cluster, "since": since}
+    params: dict[str, Param] = {"seconds": seconds, "cluster": cluster, "since": since}
     return diagnosis_of(Cause(found, params), Stage.ENDED)
 
 

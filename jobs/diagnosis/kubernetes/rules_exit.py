@@ -15,6 +15,7 @@ from jobs.diagnosis.kubernetes.quantities import MEMORY, quantity, size_text
 from jobs.diagnosis.kubernetes.rules_command import bad_command
 from jobs.diagnosis.kubernetes.rules_start import START_REASONS, start_cause
 from jobs.diagnosis.kubernetes.worker_spec import WorkerSpec, twice
+from jobs.diagnosis.message import Param
 from jobs.diagnosis.termination import read_last_word
 
 _LINES = 3  # of the end of its log
@@ -87,7 +88,7 @@ def _without_container(pod: Pod, spec: WorkerSpec) -> Cause:
 def init_failed(container: Container, *, ended: bool) -> Cause:
     """Return that an init container failed, so that the worker's own container never started."""
     code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
-    params = {
+    params: dict[str, Param] = {
         "container": container.name,
         "how": code if container.reason in _NO_DETAIL else f"{container.reason}, {code}",
         "last_lines": last_lines(container.message),
@@ -111,7 +112,7 @@ def _out_of_memory(container: Container, spec: WorkerSpec, raw: str) -> Cause:
     size = quantity(limit)
     if not size:
         return Cause(says.OUT_OF_MEMORY_LIMIT_UNKNOWN, {"exit_code": container.exit_code}, raw)
-    params = {
+    params: dict[str, Param] = {
         "exit_code": container.exit_code,
         "limit": size_text(MEMORY, limit),
         "limit_bytes": round(size),
@@ -138,7 +139,7 @@ def _signal_name(number: int) -> str:
 
 def _killed(number: int, container: Container, raw: str, node: str) -> Cause:
     """Return an end by another process: not counted against the user."""
-    params = {
+    params: dict[str, Param] = {
         "verb": "killed" if number == _KILL else "stopped",
         "signal": number,
         "signal_name": _signal_name(number),
@@ -152,7 +153,7 @@ def _killed(number: int, container: Container, raw: str, node: str) -> Cause:
 
 def _crashed(number: int, container: Container, raw: str) -> Cause:
     """Return a fault of its own native code."""
-    params = {
+    params: dict[str, Param] = {
         "signal": number,
         "signal_name": _signal_name(number),
         "meaning": _MEANINGS.get(number, "a signal"),
@@ -167,7 +168,7 @@ def _before_claim(container: Container, spec: WorkerSpec, raw: str) -> Cause:
     if read_last_word(container.message) is not None:
         return _claim_unknown(container)
     code = container.exit_code
-    params = {
+    params: dict[str, Param] = {
         "image": container.image or spec.image or "of the worker",
         "exit_code": code or 0,
         "signal": signal_of(container) or None,

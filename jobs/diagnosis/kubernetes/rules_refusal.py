@@ -12,6 +12,7 @@ from jobs.diagnosis.catalogue import launch, placement
 from jobs.diagnosis.catalogue import refusals as says
 from jobs.diagnosis.kubernetes.cause import Cause
 from jobs.diagnosis.kubernetes.quantities import DISK, MEMORY, quantity, size_text
+from jobs.diagnosis.message import Param
 
 _QUOTA = re.compile(
     r"exceeded quota: ([^,\s]+), requested: (.*?), used: (.*?), limited: (.*?)\s*$", re.S
@@ -101,7 +102,7 @@ def not_allowed_cause(message: str) -> Cause:
     right = _RIGHT.search(message)
     if right is None:
         return Cause(launch.FORBIDDEN, {}, message)
-    params = {"user": right[1], "verb": right[2], "resource": right[3]}
+    params: dict[str, Param] = {"user": right[1], "verb": right[2], "resource": right[3]}
     return Cause(launch.NO_PERMISSION, params, message)
 
 
@@ -116,7 +117,7 @@ def _quota(message: str) -> Cause | None:
         for key in asked
     )
     small = [key for key in asked if key in limit and quantity(asked[key]) > quantity(limit[key])]
-    params = {
+    params: dict[str, Param] = {
         "quota": match[1],
         "amounts": amounts,
         "requested": match[2],
@@ -175,7 +176,7 @@ def _limit_range(message: str) -> Cause | None:
             f"the maximum {ratio[1]} limit is {ratio[3]} times the request per"
             f" {ratio[2].lower()}{present}"
         )
-    params = {"limits": "; ".join(words)}
+    params: dict[str, Param] = {"limits": "; ".join(words)}
     if ratio and not limits:
         return Cause(says.LIMIT_RATIO, {**params, "resource": ratio[1]})
     low = any(match[1] == "minimum" for match in limits)
@@ -192,7 +193,7 @@ def _security(message: str) -> Cause | None:
         return _security_constraints(constraint[1], constraint[2])
     if match is None:
         return None
-    params = {"profile": match[1].partition(":")[0], "violations": match[2]}
+    params: dict[str, Param] = {"profile": match[1].partition(":")[0], "violations": match[2]}
     return Cause(says.POD_SECURITY, params)
 
 
@@ -207,7 +208,10 @@ def _security_constraints(kind: str, words: str) -> Cause:
     )
     fields = (f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(words))
     found = [*dict.fromkeys(values), *dict.fromkeys(fields)]
-    params = {"violations": "; ".join(found[:_VIOLATIONS_MAX]), "user_id": WORKER_USER_ID}
+    params: dict[str, Param] = {
+        "violations": "; ".join(found[:_VIOLATIONS_MAX]),
+        "user_id": WORKER_USER_ID,
+    }
     openshift = "constraint" in kind
     return Cause(
         says.SECURITY_CONTEXT_CONSTRAINT if openshift else says.POD_SECURITY_POLICY, params
