@@ -42,6 +42,7 @@ check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
 	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
+	@$(VENV)/scripts/node_modules/.bin/tsc --project tests/checks/scripts
 
 bench: $(VENV)/.dev ## measure; prints ratios taken side by side
 	@$(PY) -m tests.benchmarks $(ARGS)

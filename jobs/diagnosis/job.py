@@ -34,7 +34,7 @@ def diagnose(
 ) -> DiagnosisBody:
     """Return the diagnosis of one ended attempt.
 
-    `message` is the worker's own sentence, `detail` its facts (see docs/worker-protocol.md),
+    `message` is the worker's own sentence, `detail` its facts (see docs/reference/worker-protocol.md),
     `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is the cluster's, which knows
     more when it is for the same reason. Untrusted text stays text: callers cut it to size.
     """

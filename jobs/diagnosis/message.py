@@ -12,14 +12,14 @@ from typing import Any, NotRequired, TypedDict
 
 from jobs.contract import FailureReason
 from jobs.reasons import USER_REASONS, Actor
-from mimir.lib.words import told_memory, told_span
+from mimir.lib.formatting import duration_text, memory_text
 
 Param = str | int | float | bool | None
 Params = Mapping[str, Param]
 
 _PARTS = re.compile(r"\[([^\[\]]*)\]|([^\[\]]+)")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_FORMATS: dict[str, Callable[[Any], str]] = {"memory": told_memory, "span": told_span, "": str}
+_FORMATS: dict[str, Callable[[Any], str]] = {"memory": memory_text, "span": duration_text, "": str}
 STEPS_MAX = 3
 
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from jobs.admission.waiting import job_waiting
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
+from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
@@ -165,7 +166,7 @@ def job_dict(
         "status": job.status,
         "reason": job.reason,
         "message": job.message,
-        "diagnosis": job.diagnosis,
+        "diagnosis": read_diagnosis(job.diagnosis),
         "priority": job.priority,
         "parameters": job.parameters,
         "inputs": public_inputs(job),

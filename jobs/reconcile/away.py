@@ -24,7 +24,7 @@ from jobs.reconcile.attempts import database_now, view_of
 from jobs.reconcile.decide import Action, AttemptView, Verb, decide_away, start_seconds
 from jobs.reconcile.silence import FRESH_SECONDS, last_heartbeat, silence_of, web_seconds
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_at
+from mimir.lib.formatting import time_text
 
 LOST_WITH_ITS_CLUSTER = (
     "The worker and its cluster stopped answering: lines after this one may be missing."
@@ -157,10 +157,10 @@ def _diagnosis(
 ) -> DiagnosisBody | None:
     """Return the diagnosis of an end by silence; None for an end by the job's own limits."""
     now = utc_now()
-    since = told_at(cluster.unreachable_since or now, now)
+    since = time_text(cluster.unreachable_since or now, now)
     placed = bool(job.cluster or job.region)
     if reason is FailureReason.HEARTBEAT_LOST:
-        heard = told_at(attempt.heartbeat_at or attempt.claimed_at or now, now)
+        heard = time_text(attempt.heartbeat_at or attempt.claimed_at or now, now)
         return heartbeat_lost(
             cluster.away_grace_seconds,
             cluster=cluster.name,

@@ -11,7 +11,7 @@ from jobs.contract import JobStatus
 from jobs.models import Attempt, Cluster, Job, WebUptime
 from jobs.reconcile.attempts import database_now, open_attempts
 from jobs.reconcile.decide import Silence, Times, Verb, decide_away
-from mimir.lib.words import told_at, told_span
+from mimir.lib.formatting import duration_text, time_text
 
 ABOUT_SECONDS = 30.0
 FRESH_SECONDS = 30.0  # heartbeats come every 2 s; a worker's request can hang for that long
@@ -126,11 +126,11 @@ def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any]
         return None
     left = max(0.0, silence.grace_seconds - silence.worker_seconds)
     lost_at = _about(now + dt.timedelta(seconds=left))
-    heard = told_at(row.heartbeat_at, now)
+    heard = time_text(row.heartbeat_at, now)
     detail = (
         f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that"
         " its node does not answer. If the node comes back the worker continues. Otherwise the"
-        f" cluster removes it after some minutes, or it is ended at about {told_at(lost_at, now)}."
+        f" cluster removes it after some minutes, or it is ended at about {time_text(lost_at, now)}."
     )
     return {
         "what": "node",
@@ -152,20 +152,20 @@ def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> st
     """Return since when, and until when. The cluster's own words have addresses: not for users."""
     since = row.cluster.unreachable_since
     assert since is not None
-    away = f"The cluster {row.cluster_id} has not answered since {told_at(since, now)}"
+    away = f"The cluster {row.cluster_id} has not answered since {time_text(since, now)}"
     if lost_at is None or row.heartbeat_at is None:
         return (
             f"{away}, and the worker has not reported. The attempt ends when its start time limit"
             " is over."
         )
-    heard = f"{away}, and the worker's last heartbeat was at {told_at(row.heartbeat_at, now)}."
+    heard = f"{away}, and the worker's last heartbeat was at {time_text(row.heartbeat_at, now)}."
     if row.job.status == JobStatus.CANCELLING:
         return (
-            f"{heard} It counts as stopped at about {told_at(lost_at, now)}, unless one of them"
+            f"{heard} It counts as stopped at about {time_text(lost_at, now)}, unless one of them"
             " answers before."
         )
-    grace = told_span(row.cluster.away_grace_seconds)
+    grace = duration_text(row.cluster.away_grace_seconds)
     return (
-        f"{heard} The attempt ends at about {told_at(lost_at, now)}, {grace} after both became"
+        f"{heard} The attempt ends at about {time_text(lost_at, now)}, {grace} after both became"
         " silent, unless one of them answers before."
     )

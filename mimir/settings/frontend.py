@@ -26,7 +26,7 @@ MIDDLEWARE = [
     "mimir.frontend.middleware.StaticMiddleware",
     "mimir.frontend.middleware.PageHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "mimir.slashes.TrailingSlash",
+    "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -42,7 +42,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
-            "builtins": ["mimir.frontend.ui"],
+            "builtins": ["mimir.frontend.template_tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "mimir.frontend.session.page_context",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobs.contract import JobStatus, JobType
 from mimir import env as _env
-from mimir.lib.proofs import derived_key
+from mimir.lib.hmac_signatures import derived_key
 from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
@@ -57,7 +57,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "mimir.slashes.TrailingSlash",
+    "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
@@ -36,7 +36,7 @@ Schema = list[tuple[str, str]]
 class Bound:
     """`steps`: {"id", "uses", "status", "message"} of each step, in the order of the run."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[FieldError] = field(default_factory=list)
     steps: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -94,7 +94,7 @@ def _bind_step(
     step: Step,
     path: str,
     tables: _Tables,
-    faults: list[Fault],
+    faults: list[FieldError],
     reads: Mapping[str, Any],
     writes: Mapping[str, int],
 ) -> tuple[str, str]:
@@ -131,7 +131,7 @@ def _source(step: Step, tables: _Tables) -> tuple[str, str]:
 
 
 def _dataset(
-    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]
+    step: Step, path: str, tables: _Tables, faults: list[FieldError], reads: Mapping[str, Any]
 ) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
@@ -141,7 +141,7 @@ def _dataset(
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
         message = str(found.get("missing", "was not looked up"))
         faults.append(
-            Fault(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message)
+            FieldError(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message)
         )
         return FAILED, message
     schema = [(str(column["name"]), str(column["type"])) for column in found["columns"]]
@@ -156,7 +156,7 @@ def _dataset(
     )
 
 
-def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[str, str]:
+def _sql(step: Step, path: str, tables: _Tables, faults: list[FieldError]) -> tuple[str, str]:
     import duckdb
 
     unknown = next((tables.unknown[name] for name in step.tables if name in tables.unknown), "")
@@ -182,7 +182,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
             query=query,
         )
         faults.append(
-            Fault(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
+            FieldError(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
         )
         tables.unknown[step.id] = f"step {step.id} has an error"
         return FAILED, message

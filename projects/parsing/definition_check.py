@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.sqlguard import definition_complaints
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
@@ -43,8 +43,8 @@ class Checked:
     Both are empty while there are `faults`.
     """
 
-    faults: tuple[Fault, ...]
-    data_faults: tuple[Fault, ...] = ()
+    faults: tuple[FieldError, ...]
+    data_faults: tuple[FieldError, ...] = ()
     steps: tuple[dict[str, str], ...] = ()
     graph: dict[str, Any] = field(default_factory=lambda: {"nodes": [], "edges": []})
 
@@ -60,7 +60,7 @@ def check(
     """Check `definition`, any JSON value, against the data that `reads` and `writes` describe (see `binding.bind`). Raises: Busy."""
     complaints = definition_complaints(definition)
     if complaints:
-        return Checked(tuple(Fault(path, message) for path, message in complaints))
+        return Checked(tuple(FieldError(path, message) for path, message in complaints))
     request = {
         "operation": "definition",
         "definition": definition,
@@ -88,7 +88,8 @@ def _checked(outcome: Outcome) -> Checked:
     if outcome.end is End.ANSWER:
         answer = outcome.answer["ok"]
         faults, data_faults = (
-            tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults")
+            tuple(FieldError(**fault) for fault in answer[name])
+            for name in ("faults", "data_faults")
         )
         return Checked(faults, data_faults, tuple(answer["steps"]), answer["graph"])
     if outcome.end is End.CRASH and outcome.code > 0:
@@ -99,7 +100,7 @@ def _checked(outcome: Outcome) -> Checked:
             "This machine is too busy to check the definition. Try again in a few seconds.",
             retry_after_seconds=10,
         )
-    return Checked((Fault(outcome.place or "steps", _BREACHES[outcome.end]),))
+    return Checked((FieldError(outcome.place or "steps", _BREACHES[outcome.end]),))
 
 
 _TIME = f"takes too long to check: all steps together have {CPU_SECONDS_MAX} seconds of computing. Simplify it, or use several pipelines"

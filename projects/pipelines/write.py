@@ -9,7 +9,7 @@ from django.db import transaction
 
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import Columns
 from projects.core.access import demand_active
@@ -34,8 +34,8 @@ class PipelineCheck:
     `steps`: what was checked of each step, and what was not (see `definition_check.Checked`). `summary`: the same in a few sentences.
     """
 
-    faults: list[Fault]
-    data_faults: list[Fault] = field(default_factory=list)
+    faults: list[FieldError]
+    data_faults: list[FieldError] = field(default_factory=list)
     steps: list[dict[str, str]] = field(default_factory=list)
     graph: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
@@ -136,7 +136,7 @@ def _check_size(definition: Any) -> None:
         )
 
 
-def _summary(faults: list[Fault], steps: list[dict[str, str]]) -> str:
+def _summary(faults: list[FieldError], steps: list[dict[str, str]]) -> str:
     """What was checked and what was not, in words."""
     if faults:
         return "Checked: the structure of the definition and the syntax of its SQL. Not checked until the errors are corrected: datasets, columns."

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support.stack import Stack
 
 ROWS, TRAINING_ROWS, PAIRS = 2_000_000, 20_000, 7

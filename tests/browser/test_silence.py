@@ -29,15 +29,15 @@ def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
         os.kill(worker, signal.SIGSTOP)
         rows(stack, SILENT, job)
         rows(stack, AWAY)
-        expect(why).to_contain_text("Neither its cluster nor its worker is heard of")
+        expect(why).to_contain_text("Its cluster and its worker do not answer")
         expect(why).to_contain_text("The cluster local has not answered since")
-        expect(why).to_contain_text("given up at about")
+        expect(why).to_contain_text("The attempt ends at about")
         listed = page.request.get(f"{stack.described['frontend_url']}/projects/demo/jobs/").text()
         assert "The cluster local has not answered since" in listed
     finally:
         os.kill(worker, signal.SIGCONT)
         os.kill(reconciler, signal.SIGCONT)
-    expect(why).not_to_contain_text("heard of")
+    expect(why).not_to_contain_text("last heartbeat")
     expect(why).to_contain_text("so far")
 
 

@@ -172,7 +172,7 @@ def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
         given = {variable["name"]: variable.get("value") for variable in each["env"]}
         script, file = each["livenessProbe"]["exec"]["command"][3:5]
         assert file == given["BEAT_FILE"]
-        assert Path(script).relative_to("/app") == Path("mimir/lib/beat.py")
+        assert Path(script).relative_to("/app") == Path("mimir/lib/heartbeat_probe.py")
         assert file.startswith("/tmp/")
         assert each["command"] == ["python", "manage.py", name.split("/")[1]]
 

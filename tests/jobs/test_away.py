@@ -103,7 +103,7 @@ def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
     assert job.diagnosis["category"] == FailureReason.HEARTBEAT_LOST
     assert job.diagnosis["summary"] == job.message
     assert "The cluster local has not answered since" in job.message
-    assert "the worker has not been heard of since" in job.message
+    assert "the worker's last heartbeat was at" in job.message
     assert "10.0.0.1" not in str(job.diagnosis)
     with pytest.raises(Gone):
         _beat(attempt)
@@ -253,6 +253,6 @@ def test_a_job_that_asked_for_the_place_is_offered_another() -> None:
     assert [step["label"] for step in job.diagnosis["next_steps"]] == [
         "Run again",
         "Run on any cluster",
-        "Look at the cluster",
+        "Check the cluster",
     ]
     assert job.diagnosis["next_steps"][1]["patch"] == {"cluster": None, "region": None}

@@ -183,6 +183,7 @@ def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
     assert job.diagnosis["next_steps"][0] == {
         "label": "Run again with 2 min",
         "patch": {"timeout_seconds": 120},
+        "actor": "user",
     }
 
 

@@ -3,10 +3,13 @@
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
+from jobs.diagnosis.message import DiagnosisBody
 from jobs.reconcile.decide import (
     AttemptView,
     Silence,
@@ -262,15 +265,40 @@ def test_each_case_has_its_action(
     assert (action.verb, action.reason) == (verb, reason), case
 
 
-def test_who_waited_in_vain_is_told_as_that() -> None:
-    seen = WorkerState(
-        alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free."
+WAIT: DiagnosisBody = {
+    "category": "unschedulable_cpu",
+    "code": "unschedulable_cpu",
+    "params": {"wanted": "1 CPU"},
+    "summary": "Waiting: no node has 1 CPU free.",
+    "detail": "It starts when a node has free capacity.",
+    "next_steps": [],
+}
+OLD_WAIT = {name: value for name, value in WAIT.items() if name not in ("code", "params")}
+
+
+def test_the_end_of_a_wait_says_that_the_worker_never_started() -> None:
+    state = WorkerState(
+        alive=True, reason=WAIT["category"], message=WAIT["summary"], diagnosis=WAIT
     )
-    action = decide(LAUNCHED, seen, now=at(301), times=TIMES)
-    assert (
-        action.message
-        == "Never started: no node has 1 CPU free. It did not report within 300 s of its admission."
+    action = decide(LAUNCHED, state, now=at(301), times=TIMES)
+    assert action.text == (
+        "Never started: no node has 1 CPU free. It did not report within 300 s of its admission."
     )
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        (WAIT, "Never started: no node has 1 CPU free. It"),
+        (OLD_WAIT, "Waiting: no node has 1 CPU free. It"),
+    ],
+    ids=["this-release", "previous-release"],
+)
+def test_the_end_of_a_stored_wait_has_its_reason(stored: Mapping[str, Any], text: str) -> None:
+    row = dataclasses.replace(LAUNCHING, waits_for={**stored, "since": "2026-01-01"})
+    action = decide(row, None, now=at(301), times=TIMES)
+    assert action.reason is FailureReason.UNSCHEDULABLE_CPU
+    assert action.text.startswith(text)
 
 
 def test_what_exit_json_says_is_the_reason() -> None:

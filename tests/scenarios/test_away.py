@@ -286,6 +286,6 @@ def test_the_tries_on_clusters_that_go_away_are_bounded(running: World) -> None:
     assert job.diagnosis is not None
     assert [step["label"] for step in job.diagnosis["next_steps"]] == [
         "Run again",
-        "Look at the cluster",
+        "Check the cluster",
     ]
     _over(running)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.dev.ports import answers, free_port
 from mimir.dev.postgres import postgres_of
 from mimir.dev.valkey import redis_url, valkey_argv

@@ -28,7 +28,7 @@ from jobs.diagnosis.kubernetes.rules_removed import (
 )
 from jobs.diagnosis.kubernetes.rules_waiting import suspended, waiting_for
 from jobs.diagnosis.kubernetes.worker_objects import WorkerObjects, read_objects
-from mimir.lib.words import told_span
+from mimir.lib.formatting import duration_text
 
 _REPLACED = "The cluster started another pod in its place."
 _JOB_EVENTS = ("FailedCreate", "SuccessfulCreate", "Completed")
@@ -196,5 +196,5 @@ def _closed(objects: WorkerObjects, found: Cause, stage: Stage) -> Diagnosis:
     if not objects.late() or found.category in own_limit:
         return diagnosis_of(found, stage)
     limit = objects.spec.deadline_seconds
-    span = f" of {told_span(limit)}" if limit else ""
+    span = f" of {duration_text(limit)}" if limit else ""
     return diagnosis_of(found, stage, before=f"Its Job's deadline{span} ended it.")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from jobs.diagnosis.kubernetes.objects import Object, at
-from mimir.lib.words import told_memory
+from mimir.lib.formatting import memory_text
 
 # Kubernetes also writes exponents, fractions of a byte or a core, and exabytes.
 _QUANTITY = re.compile(
@@ -60,7 +60,7 @@ def size_text(resource: str, amount: object) -> str:
     """Return an amount without its resource where a unit says it: `512 GiB`, `64 CPU`."""
     number, name = quantity(amount), _plain_name(resource)
     if name in _BYTES:
-        return told_memory(number)
+        return memory_text(number)
     if name == CPU:
         return f"{number:.4g} CPU"
     if name == "persistentvolumeclaims":

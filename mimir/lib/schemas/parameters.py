@@ -8,7 +8,7 @@ twin it is of, `x-advanced` puts a field behind a fold, `x-rule` is the sentence
 from typing import Any
 
 from mimir.lib.schemas import jsonschema
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 
 NAME_RULE = "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
@@ -260,7 +260,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def check_parameters(job_type: str, parameters: Any) -> list[Fault]:
+def check_parameters(job_type: str, parameters: Any) -> list[FieldError]:
     """Everything wrong with a request's parameters by themselves, with paths that begin with `parameters`.
 
     What they name (a dataset, its columns) is checked where the project is known: `jobs/lifecycle/inputs.py`.
@@ -271,7 +271,7 @@ def check_parameters(job_type: str, parameters: Any) -> list[Fault]:
     return faults
 
 
-def _training(parameters: dict[str, Any]) -> list[Fault]:
+def _training(parameters: dict[str, Any]) -> list[FieldError]:
     """What one field allows another."""
     algorithm = parameters.get("algorithm", "hist_gradient_boosting")
     faults = []
@@ -279,7 +279,7 @@ def _training(parameters: dict[str, Any]) -> list[Fault]:
     task = parameters.get("task")
     if only and task and task != only:
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.algorithm", f"{algorithm} is for {only}: choose another, or task {only}"
             )
         )
@@ -287,21 +287,21 @@ def _training(parameters: dict[str, Any]) -> list[Fault]:
     both = next((name for name in parameters.get("features", []) if name in excluded), None)
     if both is not None:
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.exclude",
                 f"names {both}, which is in features too: remove it from one of them",
             )
         )
     if "time_column" in parameters and parameters.get("split") != "time":
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.time_column",
                 "is used only with split time: choose it, or leave this empty",
             )
         )
     if parameters["target"] in parameters.get("features", []):
         faults.append(
-            Fault(
+            FieldError(
                 "parameters.features",
                 f"has to be without the target {parameters['target']}: a model may not see what it predicts",
             )
