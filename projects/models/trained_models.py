@@ -40,7 +40,7 @@ class ModelVersion(models.Model):
     signature = models.JSONField()  # what it takes and gives: see mimir/lib/schemas/signature.py
     metrics = models.JSONField()  # {name: value} on the held-out part
     baseline = models.JSONField()  # the same names, of a trivial model
-    plots = models.JSONField(default=dict)  # as data: see jobs/worker/training/plots.py
+    plots = models.JSONField(default=dict)  # as data: see jobs/worker/ml_training/plots.py
     training = models.JSONField(
         default=dict
     )  # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimir.lib.schemas.parameters import check_parameters
+from jobs.types.registry import check_parameters
 from mimir.lib.schemas.pipeline import check_definition
 from tests.api.caller import Caller
 from tests.support import make

@@ -8,6 +8,13 @@ import pytest
 
 from tests.frontend.process import Frontend, running_frontend
 from tests.frontend.upstream import Upstream, running_upstream
+from tests.support.job_types import load_job_types
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _job_types() -> None:
+    """Titles, icons and schemas as the API gives them."""
+    load_job_types()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from tests.support.job_types import job_types_answer
+
 AT = "2026-11-24T03:12:40Z"
 JOB = "01932f0e-5d1c-7a52-9c31-0e94c93a1f60"
 SHA = "4be0" * 16
@@ -334,6 +336,7 @@ def answers() -> dict[str, Any]:
     base, page = "projects/bikes/", {"next": None}
     versions = [dataset_version(41), dataset_version(40)]
     return {
+        "job-types/": job_types_answer(),
         base: project(),
         f"{base}models/": {
             "results": [

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.imports.form import Select, form_of, options_of, with_labels
+from mimir.frontend.pages.imports.form import form_of
+from mimir.frontend.pages.imports.option_fields import Select, with_labels
+from mimir.frontend.pages.imports.posted_options import options_of
 from mimir.lib.reading.options import OPTION_NAMES
 
 

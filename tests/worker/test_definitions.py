@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimir.lib.schemas.parameters import check_parameters
+from jobs.types.registry import check_parameters
 from mimir.lib.schemas.pipeline import check_definition, graph, steps_in_order
 from mimir.lib.schemas.references import dataset_references
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query, without_end

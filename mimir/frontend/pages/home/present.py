@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from mimir.frontend import formatting
+from mimir.frontend.job_types import type_icon
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 
@@ -96,7 +97,7 @@ def producer_row(row: Row, slug: str) -> dict[str, Any]:
     """Present the job series of a dataset, a model or a twin, with its last runs."""
     last = row["last"]
     return {
-        "icon": row["job_type"],
+        "icon": type_icon(row["job_type"]),
         "title": f"Pipeline {row['title']}"
         if row["job_type"] == "pipeline_execution"
         else row["title"],

@@ -8,7 +8,9 @@ from django.views.decorators.http import require_http_methods
 
 from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.imports.form import form_of, options_of, with_labels
+from mimir.frontend.pages.imports.form import form_of
+from mimir.frontend.pages.imports.option_fields import with_labels
+from mimir.frontend.pages.imports.posted_options import options_of
 from mimir.frontend.pages.imports.sheet_fields import Sheets, sheets_of
 from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in

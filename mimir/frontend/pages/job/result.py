@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import formatting
+from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.lib.schemas.metrics import METRICS
-from mimir.lib.schemas.parameters import PARAMETERS
 
 Job = Mapping[str, Any]
 _SHOWN_ITEMS = 20
@@ -135,7 +135,7 @@ def request_rows(job: Job) -> list[dict[str, Any]]:
     Names link to the version that was fixed at submit time.
     """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
-    properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
+    properties = parameter_schema(job["type"])["properties"]
     fixed = {
         (one["kind"], one[one["kind"]]): one.get("version")
         for one in job.get("inputs") or []
@@ -202,20 +202,14 @@ def input_rows(job: Job) -> list[dict[str, Any]]:
 
 def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Main object of the job: its pipeline, its model or its twin."""
-    names = {
-        "pipeline_execution": "pipeline",
-        "ml_training": "model",
-        "ml_inference": "model",
-        "digital_twin_update": "twin",
-    }
-    kind = names.get(str(job["type"]))
+    kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):
         return None
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(output_rows)
+    there = type_output(job["type"]) != (kind, kind) or bool(output_rows)
     return {
         "name": name,
         "version": version,

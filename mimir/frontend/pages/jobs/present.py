@@ -7,19 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.job_types import derived_title, type_icon, type_title
 
-TYPES = {
-    "pipeline_execution": "Pipeline",
-    "ml_training": "Training",
-    "ml_inference": "Prediction",
-    "digital_twin_update": "Twin update",
-}
-_DOES = {  # what a job without a name is called; in braces, a parameter
-    "pipeline_execution": "Pipeline {pipeline}",
-    "ml_training": "Train {model} on {dataset}",
-    "ml_inference": "Predict with {model} for {dataset}",
-    "digital_twin_update": "Update {twin} from {dataset}",
-}
 ENDED = ("succeeded", "failed", "cancelled")
 MARKS = {  # of a window's title, beside the icon of the same status
     "queued": "\u2026",
@@ -41,7 +30,8 @@ def job_summary(job: Job) -> dict[str, Any]:
         "id": job["id"],
         "title": job_title(job),
         "type": job["type"],
-        "type_word": TYPES.get(job["type"], job["type"]),
+        "icon": type_icon(job["type"]),
+        "type_word": type_title(job["type"]),
         "status": job["status"],
         "word": status_word(job),
         "shape": status_shape(job),
@@ -62,15 +52,7 @@ def job_title(job: Job) -> str:
     """Name of the job, else a name made from its request."""
     if job["name"]:
         return str(job["name"])
-    parameters = {
-        name: value
-        for name, value in (job.get("parameters") or {}).items()
-        if isinstance(value, str)
-    }
-    try:
-        return _DOES[str(job["type"])].format_map(parameters)
-    except KeyError:  # a job type or request that this release does not know
-        return TYPES.get(job["type"], str(job["type"]))
+    return derived_title(job["type"], job.get("parameters") or {})
 
 
 def status_word(job: Job) -> str:

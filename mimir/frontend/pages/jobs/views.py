@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_summary
+from mimir.frontend.job_types import job_types, type_title
+from mimir.frontend.pages.jobs.present import ENDED, job_summary
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
@@ -56,7 +57,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "statuses": statuses,
         "filters": filters,
         "requested_at": requested_at,
-        "types": TYPES.items(),
+        "types": [(name, one.title) for name, one in job_types.all().items()],
         "filtered": bool(statuses or active_filters),
         "chips": _chips(statuses, active_filters),
         "newest": _query(statuses, active_filters) if cursor else "",
@@ -115,7 +116,7 @@ def _chips(statuses: list[str], active_filters: Mapping[str, str]) -> list[dict[
     labels = {"q": "with", "label": "label", "type": "only"}
     return [
         {
-            "text": f"{labels[name]} {TYPES.get(value, value) if name == 'type' else value}",
+            "text": f"{labels[name]} {type_title(value) if name == 'type' else value}",
             "query": _query(
                 statuses, {other: text for other, text in active_filters.items() if other != name}
             ),

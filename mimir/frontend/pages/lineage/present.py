@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import formatting
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.job_types import type_icon, type_title
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import job_path, project_path
 
@@ -118,10 +118,10 @@ def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
 def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
     """Present one node with its link."""
     if node["kind"] == "job":
-        word = TYPES.get(str(node.get("job_type")), "Job")
+        word = type_title(node["job_type"]) if node.get("job_type") else "Job"
         return {
             **_common(node),
-            "icon": node.get("job_type") or "jobs",
+            "icon": type_icon(node.get("job_type")),
             "kind": word,
             "name": node.get("name") or word,
             "version": "",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend import formatting
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.job_types import type_icon, type_title
 
 BAR_WIDTH = 132  # of a bar, in pixels of its drawing
 Row = Mapping[str, Any]
@@ -63,9 +63,10 @@ def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
 
 def _worker(row: Row) -> dict[str, Any]:
     """Present a running worker with usage against its limits."""
-    kind = TYPES.get(row["type"], row["type"])
+    kind = type_title(row["type"])
     return {
         **row,
+        "icon": type_icon(row["type"]),
         "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
@@ -128,7 +129,7 @@ def _part(row: Row) -> dict[str, Any]:
 def _limit(row: Row) -> dict[str, Any]:
     """Present a limit of concurrent jobs."""
     scope, key = row["scope"], str(row["key"] or "")
-    name = TYPES.get(key, key) if scope == "type" else key
+    name = type_title(key) if scope == "type" else key
     return {
         **row,
         "word": f"{SCOPES.get(scope, scope)} {name}".strip()
