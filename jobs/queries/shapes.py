@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
+from jobs.diagnosis.message import DiagnosisBody, NextStepBody
 
 
 class QuantitiesBody(TypedDict):
