@@ -17,7 +17,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
+.PHONY: help demo up test test-fast check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -28,8 +28,15 @@ demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:
 up: $(VENV)/.laptop ## start everything without the demo
 	@exec $(PY) -m mimir.dev up
 
-test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
+# $(call needed,patterns): the prerequisite is needed, because ARGS names no file or folder, or one of these.
+needed = $(if $(filter tests%,$(ARGS)),$(filter tests tests/ $(1),$(ARGS)),yes)
+
+test: $(VENV)/.dev $(if $(call needed,tests/browser%),$(VENV)/.browser) $(if $(call needed,tests/deploy tests/deploy/ tests/deploy/test_manifests%),$(VENV)/.kubectl) $(if $(call needed,tests/contract tests/contract/ tests/contract/test_typescript%),$(VENV)/.node)
+test: ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
+
+test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
+	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts
 	@$(VENV)/bin/ruff check .

@@ -48,6 +48,8 @@ class JobBody(TypedDict):
     created_by: str | None
     type: str
     status: str
+    status_label: str
+    status_text: str
     reason: str
     message: str
     diagnosis: DiagnosisBody | None

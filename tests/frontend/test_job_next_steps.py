@@ -1,12 +1,11 @@
-"""What a job's page makes of a diagnosis' next steps."""
+"""Next steps of a diagnosis on a job's page."""
 
 from typing import Any
 
-from mimir.frontend.pages.job.views import _diagnosis
-from mimir.frontend.pages.jobs.present import reason_text
+from mimir.frontend.pages.job.present import diagnosis_of
 
 
-def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
+def _row(category: str, *steps: Any) -> Any:
     diagnosis = {"category": category, "summary": "s", "detail": "d", "next_steps": list(steps)}
     return {
         "id": "1",
@@ -16,10 +15,10 @@ def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(row: dict[str, Any]) -> list[dict[str, Any]]:
-    found = _diagnosis(row)
+def _steps(row: Any) -> list[Any]:
+    found = diagnosis_of(row)
     assert found
-    steps: list[dict[str, Any]] = found["next_steps"]
+    steps: list[Any] = found["next_steps"]
     return steps
 
 
@@ -57,14 +56,3 @@ def test_a_change_of_the_request_opens_the_form_with_it() -> None:
         )
     )
     assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
-
-
-def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
-    job = {
-        **_row("storage_unavailable"),
-        "status": "running",
-        "message": "s",
-        "progress": {"fraction": 0.5, "message": "Training"},
-    }
-    assert reason_text(job) == "s"
-    assert reason_text({**job, "diagnosis": None, "message": ""}) == "Training"

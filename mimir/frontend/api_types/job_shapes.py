@@ -10,12 +10,15 @@ class NextStep(TypedDict):
 
     label: str
     patch: JsonObject | None
+    actor: str
 
 
 class Diagnosis(TypedDict):
     """Why a job failed or does not progress, and what to do."""
 
     category: str
+    code: str
+    params: JsonObject
     summary: str
     detail: str
     next_steps: list[NextStep]
@@ -84,6 +87,8 @@ class Job(TypedDict):
     created_by: str | None
     type: str
     status: str
+    status_label: str
+    status_text: str
     reason: str
     message: str
     diagnosis: Diagnosis | None

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.dataset_shapes import ReadWarning
+from mimir.frontend.api_types.upload_shapes import ReadColumn, StagedUpload
 from mimir.frontend.pages.datasets import present
 from mimir.frontend.pages.imports.column_facts import fact_line
 from mimir.frontend.pages.imports.option_fields import (
@@ -17,6 +19,7 @@ from mimir.frontend.pages.imports.option_fields import (
     with_labels,
 )
 from mimir.frontend.pages.imports.posted_options import FIELDS
+from mimir.frontend.template_context import Context
 
 TYPES = (
     ("text", "text"),
@@ -65,23 +68,24 @@ class ImportForm:
 
     format: Select
     fields: list[Select | Entry]
-    warnings: list[dict[str, Any]]  # with a suggested fix
+    warnings: list[Context]  # with a suggested fix
     notes: list[str] = field(default_factory=list)  # without a fix
-    columns: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[list[dict[str, Any]]] = field(default_factory=list)
+    columns: list[Context] = field(default_factory=list)
+    rows: list[list[Context]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     fault: str = ""
     kind: str = ""  # the format whose options are shown
 
 
 def form_of(
-    upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping[str, Any] | None = None
+    upload: StagedUpload, errors: Mapping[str, str], typed: Mapping[str, Any] | None = None
 ) -> ImportForm:
     """Build the form of a staged upload.
 
     `errors` by option; a field with an error keeps the `typed` value.
     """
-    given, reading = upload["options"], upload["reading"] or {}
+    given: Mapping[str, Any] = upload["options"]
+    reading: Mapping[str, Any] = upload["reading"] or {}
     found = reading.get("options", {})
     known = "excel" if upload.get("sheets") else _kind_by_name(str(upload.get("file_name", "")))
     kind = str(given.get("format") or reading.get("format") or known)
@@ -93,16 +97,7 @@ def form_of(
     )
     if shown.detected:
         shown = replace(shown, hint="Recognised from the content")
-    needs = {
-        "records_path": "lists",
-        "lists": "list_columns",
-    }  # fields shown only if the file has such lists
-    names = [
-        name
-        for name in FIELDS.get(kind, ())
-        if name not in needs or reading.get(needs[name]) or given.get(name)
-    ]
-    names = [name for name in names if name not in ("sheet", "sheets")]  # shown by `sheet_fields`
+    names = _shown_options(kind, given, reading)
     fields = [option_field(name, given, found, reading, errors.get(name, "")) for name in names]
     fields = [_as_typed(one, typed) if typed and one.error else one for one in fields]
     types = {
@@ -130,6 +125,17 @@ def form_of(
     return form
 
 
+def _shown_options(kind: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[str]:
+    """Options of a format. Two are shown only if the file has such lists."""
+    needs = {"records_path": "lists", "lists": "list_columns"}
+    return [
+        name
+        for name in FIELDS.get(kind, ())
+        if name not in ("sheet", "sheets")  # shown by `sheet_fields`
+        and (name not in needs or reading.get(needs[name]) or given.get(name))
+    ]
+
+
 def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
     value = str(typed.get(one.name, ""))
     if isinstance(one, Entry):
@@ -146,7 +152,7 @@ def _kind_by_name(name: str) -> str:
     return endings.get(name.rpartition(".")[2].lower(), "csv")
 
 
-def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
+def _warning(one: ReadWarning) -> Context:
     column = one["params"].get("column", "")
     fixes = [
         (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}")
@@ -157,7 +163,7 @@ def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"message": with_labels(one["message"]), "fixes": fixes}
 
 
-def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
+def _column(one: ReadColumn, chosen: str, kind: str) -> Context:
     name = _TYPE_NAMES.get(str(one["type"]))
     detected = (
         dict(TYPES).get(name, str(one["type"]).lower()) if name else _nested_type(str(one["type"]))
@@ -190,7 +196,7 @@ def _nested_type(name: str) -> str:
     )
 
 
-def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+def _rows(reading: Mapping[str, Any]) -> list[list[Context]]:
     """Cells as stored. A cell that became missing keeps its text.
 
     `raw`: text in the file, None if it is the same.
@@ -210,7 +216,7 @@ def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     return rows
 
 
-def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
+def _cell(value: Any, right: bool, was: Any) -> Context:
     cell = present.cell(value, right)
     lost = formatting.visible(str(was))[:40] if value is None and was not in (None, "") else ""
     filed = "" if was is None else formatting.visible(str(was))[: present.CELL_CHARS_MAX]

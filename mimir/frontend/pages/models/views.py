@@ -1,13 +1,13 @@
 """Models: list, one version with plots, comparison of two versions."""
 
 from functools import partial
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.client import Api, ApiError
+from mimir.frontend.api_client import Api, ApiError
+from mimir.frontend.api_types.model_shapes import ModelVersion, ModelVersionDetail
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
 from mimir.frontend.pages.models.metric_text import comparable, figures, verdict
@@ -24,6 +24,7 @@ from mimir.frontend.pages.models.present import (
 )
 from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 VERSIONS_LISTED = 100
 
@@ -77,19 +78,15 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     )
     base = project_path(slug, "models", name, "versions", str(number))
     context = {
+        **_compared_with(version, before),
         "name": name,
         "version": version,
         "versions": version_rows(versions, number),
         "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
         "older": cursor_of(got["model"].get("next")),
         "is_newest": not versions or number >= versions[0]["number"],
-        "before": before,
-        "before_compares": before is not None and comparable(version, before),
         "algorithm": algorithm(version),
         "does": prediction_text(version),
-        "figures": figures(version, before),
-        "verdict": verdict(version),
-        "old_verdict": verdict(before) if before and comparable(version, before) else None,
         "plots": plots(version),
         "details": details(version),
         "job": shown["job"],
@@ -100,6 +97,18 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "download_url": f"/api/v1/{base}content/",
     }
     return page(request, "models/model.html", context, project=got["project"], here="models")
+
+
+def _compared_with(version: ModelVersionDetail, before: ModelVersion | None) -> Context:
+    """Metrics of a version with those of the version before, if they are comparable."""
+    compares = before is not None and comparable(version, before)
+    return {
+        "before": before,
+        "before_compares": compares,
+        "figures": figures(version, before),
+        "verdict": verdict(version),
+        "old_verdict": verdict(before) if before and compares else None,
+    }
 
 
 @require_GET
@@ -141,7 +150,7 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "models/compare.html", context, project=got["project"], here="models")
 
 
-def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any]:
+def _version(slug: str, name: str, requested: str, client: Api) -> ModelVersionDetail:
     """Fetch one version, by default the newest.
 
     Raises: ApiError.
@@ -150,7 +159,10 @@ def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any
         raise ApiError(
             404, "not_found", f"The version must be a whole number, not {requested[:20]}."
         )
-    return client.get(project_path(slug, "models", name, "versions", requested or "latest"))
+    found: ModelVersionDetail = client.get(
+        project_path(slug, "models", name, "versions", requested or "latest")
+    )
+    return found
 
 
 def _compare_url(slug: str, name: str, one: int, two: int) -> str:

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.api_client import Api, ApiError, api
+from mimir.frontend.api_types.json_types import Page
+from mimir.frontend.api_types.twin_shapes import EntityDetail, Value, ValueChange
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.job import step_plot
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
@@ -22,12 +24,12 @@ from mimir.frontend.pages.twins.present import (
     value_shown,
 )
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
 HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of everything
 REVISIONS = 8
 NOTE_CHARS_MAX = 1000
-Value = Mapping[str, Any]  # value of an entity, as the API returns it
 _PREFIX = "v-"  # of the fields that hold values: a property may have any name
 
 
@@ -41,16 +43,11 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     kind, key = request.GET.get("type", ""), request.GET.get("key", "")
     path, named = _path(slug, name, kind, key)
     found = api(request).get(path, named)
-    form = Form()
+    form, here = Form(), entity_url(slug, name, kind, key)
     if request.method == "POST":
         form = _posted(request, found["values"])
-        redirect = _changed(
-            request,
-            found["values"],
-            form,
-            f"{path}overlay/?{urlencode(named)}",
-            entity_url(slug, name, kind, key),
-        )
+        overlay = f"{path}overlay/?{urlencode(named)}"
+        redirect = _changed(request, found["values"], form, overlay, here)
         if redirect is not None:
             return redirect
     chosen = _chosen(found["values"], request.GET.get("property", ""))
@@ -61,27 +58,18 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         changes=lambda client: client.get(f"{path}history/", {**named, "limit": CHANGES}),
         history=_history(f"{path}history/", named, chosen, request.GET.get("cursor")),
     )
-    rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
-    changes = touched(
-        got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None
-    )
     editing = bool(form.values) or "edit" in request.GET
     context = {
+        **_presented(slug, name, found, got["changes"]),
         "twin": got["twin"],
         "entity": found,
         "kind": next(
             (one for one in got["twin"]["types"] if one["name"] == kind),
             {"name": kind, "title": ""},
         ),
-        "here_url": entity_url(slug, name, kind, key),
+        "here_url": here,
         "edit_url": entity_url(slug, name, kind, key, edit="1"),
-        "properties": [row for row in rows if not row["relation"]],
-        "relations": [row for row in rows if row["relation"]],
-        "revisions": changes[:REVISIONS],
-        "more_revisions": len(changes) > REVISIONS or got["changes"]["next"] is not None,
-        "chosen": _course(chosen, got["history"], slug, entity_url(slug, name, kind, key))
-        if chosen
-        else None,
+        "chosen": _course(chosen, got["history"], slug, here) if chosen else None,
         "form": form,
         "fields": _fields(found["values"], form) if editing else [],
         "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
@@ -94,6 +82,19 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         here="twins",
         status=400 if form.bad else 200,
     )
+
+
+def _presented(slug: str, name: str, found: EntityDetail, history: Page[ValueChange]) -> Context:
+    """Properties, relations and last revisions of the entity."""
+    rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
+    complete = history["next"] is None
+    changes = touched(history["results"], found["values"], complete=complete)
+    return {
+        "properties": [row for row in rows if not row["relation"]],
+        "relations": [row for row in rows if row["relation"]],
+        "revisions": changes[:REVISIONS],
+        "more_revisions": len(changes) > REVISIONS or not complete,
+    }
 
 
 def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
@@ -123,7 +124,7 @@ def _chosen(values: Sequence[Value], requested: str) -> Value | None:
 
 
 def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: str | None) -> Any:
-    def call(client: Api) -> dict[str, Any]:
+    def call(client: Api) -> Any:
         if chosen is None:
             return {}
         return client.get(
@@ -133,7 +134,7 @@ def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: 
     return call
 
 
-def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> dict[str, Any]:
+def _course(chosen: Value, history: Page[ValueChange], slug: str, here: str) -> Context:
     """Present the history of a property: a plot of numbers, and each value with its source."""
     changes = history["results"]
     plots: list[step_plot.StepPlot | None] = []
@@ -245,7 +246,7 @@ def _given(text: str, kind: str) -> Any:
     return number if math.isfinite(number) else text
 
 
-def _fields(values: Sequence[Value], form: Form) -> list[dict[str, Any]]:
+def _fields(values: Sequence[Value], form: Form) -> list[Context]:
     """Form fields, each with its reported value."""
     if not form.values:
         form.values = {**_edits(values), "note": ""}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobs.contract import LOG_LINE_BYTES_MAX
 from jobs.logs.append import _LINES
 from jobs.logs.read import raw_text
-from jobs.worker.crilog import TEXT_BYTES_MAX, LineFormatter
+from jobs.worker.cri_log import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
 # Short pieces of what is special, and runs around the length at which a line is cut.
@@ -33,7 +33,7 @@ _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
 def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
-    """What is stored of pieces as they were read; True: then nothing came for a moment."""
+    """Return the lines stored for pieces as read; True: a pause followed."""
     formatter, out = LineFormatter(stream), b""
     for data, pause in pieces:
         out += formatter.feed(data, NOW)
@@ -42,7 +42,7 @@ def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
     return out + formatter.flush(NOW)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(_piece, st.booleans()), max_size=12))
 def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
     stored = _stored(pieces)
@@ -54,7 +54,6 @@ def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
     assert not stored or _LINES.fullmatch(stored), "the orchestrator would refuse it"
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(_piece, st.booleans()), max_size=6),
     st.lists(st.tuples(_piece, st.booleans()), max_size=6),
