@@ -23,7 +23,7 @@ def _steps(row: Any) -> list[Any]:
     return steps
 
 
-def test_where_there_is_nothing_to_do_nobody_is_told_to() -> None:
+def test_without_a_next_step_none_is_shown() -> None:
     assert _steps(_row("starting", {"label": "Nothing to do: wait", "patch": None})) == []
 
 

@@ -31,7 +31,7 @@ def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> Any:
     }
 
 
-def test_a_job_between_two_tries_looks_like_one() -> None:
+def test_a_job_between_two_attempts_has_the_retrying_status() -> None:
     again = JOB | {"attempt": 2}
     assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, attempt 2 of 3")
     assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
@@ -63,7 +63,7 @@ def test_a_pause_before_the_next_try_says_once_how_long() -> None:
     assert reason_text(JOB | {"waiting": waiting}) == "2nd in the queue. In about 49 min."
 
 
-def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
+def test_a_job_without_contact_says_so_until_it_has_ended() -> None:
     away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
     for status in ("launching", "running", "cancelling"):
         assert reason_text(JOB | {"status": status, "away": away}) == away["detail"]
@@ -72,7 +72,7 @@ def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
     ).startswith("Cancelled by ada")
 
 
-def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
+def test_a_lost_worker_differs_from_one_that_stopped() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
     row, unseen = history(events)["rows"]
     assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
@@ -132,7 +132,7 @@ def test_failing_rules_come_first() -> None:
         ("lots", "lots"),
     ],
 )
-def test_quantities_are_told_in_their_own_units(quantity: str, shown: str) -> None:
+def test_quantities_keep_their_units(quantity: str, shown: str) -> None:
     assert formatting.limit(quantity) == shown
 
 
