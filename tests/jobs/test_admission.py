@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from jobs.admission.decide import (
     Limits,
     Snapshot,
     admit,
+    can_ever_hold,
     effective_class,
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
@@ -155,6 +157,26 @@ def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> Non
     )
     assert [each.int for each in decision.never] == [1, 2]
     assert names(decision.admitted) == [3]
+
+
+@pytest.mark.parametrize(
+    ("field", "amount"), [("cpu_millicores", 4000), ("memory_bytes", 2**33), ("gpus", 2)]
+)
+def test_a_job_as_large_as_the_empty_cluster_fits_and_a_larger_one_never_does(
+    field: str, amount: int
+) -> None:
+    large = ClusterCapacity("local", jobs=1, cpu_millicores=8000, memory_bytes=2**34, gpus=8)
+    limit: dict[str, Any] = {field: amount}
+    cluster = replace(large, **limit)
+    assert can_ever_hold(cluster, job(1, **{field: amount}))
+    assert not can_ever_hold(cluster, job(1, **{field: amount + 1}))
+    decision = admit(snap(job(1, **{field: amount}), capacities=(cluster,)))
+    assert names(decision.admitted) == [1]
+
+
+def test_a_cluster_for_one_job_holds_one_and_a_cluster_for_none_holds_none() -> None:
+    assert can_ever_hold(replace(CAPACITY, jobs=1), job(1))
+    assert not can_ever_hold(replace(CAPACITY, jobs=0), job(1))
 
 
 def test_what_fits_nowhere_is_one_reason_and_no_cluster_at_all_is_another() -> None:
