@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
-from jobs.admission.decide import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
+from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
 from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.reasons import UNCOUNTED_REASONS

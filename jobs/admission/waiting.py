@@ -15,9 +15,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, FloatField, QuerySet, Subquery
 from django.db.models.functions import Cast, Extract
 
-from jobs.admission.decide import Check, Decision, Snapshot, admit
+from jobs.admission.decide import admit
 from jobs.admission.shapes import WaitingBody
 from jobs.admission.snapshot import clusters_with_limits, snapshot
+from jobs.admission.snapshot_types import Check, Decision, Snapshot
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.clusters.listing import NOT_YET
 from jobs.contract import JobStatus, WaitRule

@@ -9,16 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.admission.decide import (
+from jobs.admission.decide import admit, can_ever_hold, effective_class
+from jobs.admission.snapshot_types import (
     Allocation,
     Candidate,
     ClusterCapacity,
     Decision,
     Limits,
     Snapshot,
-    admit,
-    can_ever_hold,
-    effective_class,
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
 

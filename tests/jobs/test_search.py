@@ -1,5 +1,7 @@
 """A search finds what the lists show: the given name, the title derived without one, and the type."""
 
+from typing import Any
+
 import pytest
 
 from jobs.models import Job
@@ -45,7 +47,8 @@ def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case
     kind: str,
 ) -> None:
     job = _job(kind)
-    title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
+    shown: Any = {"name": "", "type": job.type, "parameters": job.parameters}
+    title = job_title(shown)
     words = [title, title.upper(), title[1:-1], *title.split(), SPECS[job.type].title]
     assert [word for word in words if not _found(job, word)] == []
     assert not _found(job, title + "x")
@@ -54,7 +57,8 @@ def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case
 @pytest.mark.parametrize("kind", PARAMETERS)
 def test_a_named_job_is_found_by_its_name_and_by_what_it_runs(kind: str) -> None:
     job = _job(kind, name="Nightly 100%_run")
-    title = job_title({"name": "", "type": job.type, "parameters": job.parameters})
+    shown: Any = {"name": "", "type": job.type, "parameters": job.parameters}
+    title = job_title(shown)
     found = ("nightly", "100%_", *(value for value in PARAMETERS[kind].values() if value in title))
     assert [text for text in found if not _found(job, text)] == []
     assert not _found(job, "100__")

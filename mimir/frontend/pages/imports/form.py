@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.dataset_shapes import ReadWarning
+from mimir.frontend.api_types.upload_shapes import ReadColumn, StagedUpload
 from mimir.frontend.pages.datasets import present
 from mimir.frontend.pages.imports.column_facts import fact_line
 from mimir.frontend.pages.imports.option_fields import (
@@ -17,6 +19,7 @@ from mimir.frontend.pages.imports.option_fields import (
     with_labels,
 )
 from mimir.frontend.pages.imports.posted_options import FIELDS
+from mimir.frontend.template_context import Context
 
 TYPES = (
     ("text", "text"),
@@ -65,23 +68,24 @@ class ImportForm:
 
     format: Select
     fields: list[Select | Entry]
-    warnings: list[dict[str, Any]]  # with a suggested fix
+    warnings: list[Context]  # with a suggested fix
     notes: list[str] = field(default_factory=list)  # without a fix
-    columns: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[list[dict[str, Any]]] = field(default_factory=list)
+    columns: list[Context] = field(default_factory=list)
+    rows: list[list[Context]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     fault: str = ""
     kind: str = ""  # the format whose options are shown
 
 
 def form_of(
-    upload: Mapping[str, Any], errors: Mapping[str, str], typed: Mapping[str, Any] | None = None
+    upload: StagedUpload, errors: Mapping[str, str], typed: Mapping[str, Any] | None = None
 ) -> ImportForm:
     """Build the form of a staged upload.
 
     `errors` by option; a field with an error keeps the `typed` value.
     """
-    given, reading = upload["options"], upload["reading"] or {}
+    given: Mapping[str, Any] = upload["options"]
+    reading: Mapping[str, Any] = upload["reading"] or {}
     found = reading.get("options", {})
     known = "excel" if upload.get("sheets") else _kind_by_name(str(upload.get("file_name", "")))
     kind = str(given.get("format") or reading.get("format") or known)
@@ -146,7 +150,7 @@ def _kind_by_name(name: str) -> str:
     return endings.get(name.rpartition(".")[2].lower(), "csv")
 
 
-def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
+def _warning(one: ReadWarning) -> Context:
     column = one["params"].get("column", "")
     fixes = [
         (label, f"{option}={value}={column}" if option == "types" else f"{option}={value}")
@@ -157,7 +161,7 @@ def _warning(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"message": with_labels(one["message"]), "fixes": fixes}
 
 
-def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
+def _column(one: ReadColumn, chosen: str, kind: str) -> Context:
     name = _TYPE_NAMES.get(str(one["type"]))
     detected = (
         dict(TYPES).get(name, str(one["type"]).lower()) if name else _nested_type(str(one["type"]))
@@ -190,7 +194,7 @@ def _nested_type(name: str) -> str:
     )
 
 
-def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+def _rows(reading: Mapping[str, Any]) -> list[list[Context]]:
     """Cells as stored. A cell that became missing keeps its text.
 
     `raw`: text in the file, None if it is the same.
@@ -210,7 +214,7 @@ def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     return rows
 
 
-def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
+def _cell(value: Any, right: bool, was: Any) -> Context:
     cell = present.cell(value, right)
     lost = formatting.visible(str(was))[:40] if value is None and was not in (None, "") else ""
     filed = "" if was is None else formatting.visible(str(was))[: present.CELL_CHARS_MAX]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimir.frontend.pages.imports.option_fields import LISTS, shown_value
+from mimir.frontend.template_context import Context
 from mimir.lib.reading.options import UNIX_FORMATS
 
 _TABLE = ("date_formats", "missing_values", "bad_cells")
@@ -44,7 +45,7 @@ _STRUCTURE = (
 
 def options_of(
     posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Context:
     """Read the options of the posted form, as the API takes them.
 
     `names` and `kinds` are the columns and their chosen types; `before` are the options of the last
@@ -52,7 +53,7 @@ def options_of(
     changed.
     """
     kind = str(posted.get("format") or posted.get("detected_format") or "csv")
-    given: dict[str, Any] = {"format": posted["format"]} if posted.get("format") else {}
+    given: Context = {"format": posted["format"]} if posted.get("format") else {}
     for name in FIELDS.get(kind, ()):
         value = str(posted.get(name, ""))
         if name in LISTS:
@@ -90,7 +91,7 @@ def _restructured(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     )
 
 
-def _fixed(given: dict[str, Any], fix: str) -> dict[str, Any]:
+def _fixed(given: dict[str, Any], fix: str) -> Context:
     """Apply a pressed fix: `option=value`, `types=kind=column` or `unix-seconds=kind=column`."""
     name, _, value = fix.partition("=")
     if name in UNIX_FORMATS:

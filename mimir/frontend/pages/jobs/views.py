@@ -1,7 +1,6 @@
 """Job list of a project. Filters are in the address; one page of the API, by cursor."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +10,7 @@ from mimir.frontend.job_types import job_types, type_title
 from mimir.frontend.pages.jobs.present import ENDED, job_summary
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
 PAGE_JOBS = 50
@@ -71,7 +71,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
 
 
-def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _groups(rows: list[Context]) -> list[Context]:
     """Split into unfinished and ended jobs, each newest first; no headings for one kind only."""
     moving = [row for row in rows if row["status"] not in ENDED]
     ended = [row for row in rows if row["status"] in ENDED]
@@ -90,7 +90,7 @@ def _query(statuses: list[str], active_filters: Mapping[str, str]) -> str:
 
 def _segments(
     statuses: list[str], active_filters: Mapping[str, str], counts: Mapping[str, int]
-) -> list[dict[str, Any]]:
+) -> list[Context]:
     segments = []
     for word, icon, wanted in _SEGMENTS:
         count = sum(counts.get(status, 0) for status in wanted)
