@@ -213,7 +213,6 @@ LOG_LINE_BYTES_MAX = (
     16 * 1024
 )  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
-WORKER_ENV = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
 
 
 def worker_name(job_id: str, attempt: int) -> str:
@@ -234,8 +233,6 @@ class WorkerLimits(NamedTuple):
     log_bytes: int
     spool_bytes: int
     artifact_bytes: int  # all artifacts of the attempt together
-    artifact_count: int
     event_bytes: int  # one event's data as JSON
     event_count: int
-    result_bytes: int
     model_cache_bytes: int  # models of the project that its machine keeps between jobs

@@ -73,7 +73,12 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
             "attempt": attempt.number,
             "parameters": job.parameters,
         },
-        "limits": worker_limits(job=job, attempt=attempt)._asdict(),
+        "limits": {
+            **worker_limits(job=job, attempt=attempt)._asdict(),
+            # Workers of version 0.1.0 require these, and use neither.
+            "artifact_count": settings.ENV.artifact_count_max,
+            "result_bytes": settings.ENV.result_bytes_max,
+        },
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
@@ -94,9 +99,7 @@ def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
         log_bytes=env.log_bytes_max,
         spool_bytes=env.spool_bytes_max,
         artifact_bytes=env.artifact_bytes_max,
-        artifact_count=env.artifact_count_max,
         event_bytes=env.event_bytes_max,
         event_count=env.event_count_max,
-        result_bytes=env.result_bytes_max,
         model_cache_bytes=env.model_cache_bytes_max,
     )

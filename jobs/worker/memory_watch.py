@@ -5,8 +5,8 @@ import time
 
 from jobs.contract import FailureReason
 from jobs.worker import cgroup, process_tree
+from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.stopping import Stop, failed
-from jobs.worker.watched import Watched
 
 KILL_AT = (
     0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
@@ -15,7 +15,7 @@ FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
 SHARE_OF_TIME = 25  # a look may cost one part in so many
 
 
-class MemoryWatch(Watched):
+class MemoryWatch(BackgroundThread):
     """Looks at the memory of all descendants, or of our own cgroup where it has a limit. Bytes; CPU in thousandths of a core."""
 
     def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:

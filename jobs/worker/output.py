@@ -4,7 +4,7 @@ import os
 import time
 
 from jobs.contract import FailureReason
-from jobs.worker.crilog import LineFormatter
+from jobs.worker.cri_log import LineFormatter
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, failed
 

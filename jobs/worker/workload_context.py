@@ -20,7 +20,7 @@ class Terminated(BaseException):
     """SIGTERM came: stop in order."""
 
 
-class Orders:
+class WorkloadContext:
     """What the workload was given, and its calls to the supervisor. One thread uses it."""
 
     def __init__(self, channel: Channel, data_dir: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from jobs.worker.stopping import Stop, broken
 
 
-class Watched(threading.Thread):
+class BackgroundThread(threading.Thread):
     """Does `work`. What it raises unexpectedly goes to stderr and ends the attempt, instead of leaving everybody to wait for it for ever."""
 
     def __init__(self, name: str, halt: Stop) -> None:
