@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -459,3 +460,36 @@ def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
             assert job_id in decision.never
         else:
             assert decision.blocked[job_id] == failing
+
+
+@pytest.mark.parametrize("field", ["cpu_millicores", "memory_bytes", "gpus"])
+def test_what_runs_is_taken_from_the_capacity_in_sum(field: str) -> None:
+    none: dict[str, Any] = {"cpu_millicores": 0, "memory_bytes": 0, "gpus": 0}
+    cluster = ClusterCapacity(
+        "local", **({"jobs": 9, "cpu_millicores": 5, "memory_bytes": 5, "gpus": 5})
+    )
+    running = tuple(allocation(number, **(none | {field: 2})) for number in (1, 2))
+
+    def admitted(amount: int) -> list[int]:
+        wanted = job(1, **(none | {field: amount}))
+        return names(admit(snap(wanted, capacities=(cluster,), allocations=running)).admitted)
+
+    assert (admitted(1), admitted(2)) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        lambda limit: Limits(jobs_global=limit),
+        lambda limit: Limits(jobs_by_type={"pipeline_execution": limit}),
+        lambda limit: Limits(jobs_by_project={"a": limit}),
+    ],
+    ids=["global", "type", "project"],
+)
+def test_each_running_job_counts_once_against_a_limit(limits: Callable[[int], Limits]) -> None:
+    large = replace(CAPACITY, jobs=9)
+    running = tuple(allocation(number) for number in (1, 2))
+    waiting = [job(number) for number in (1, 2, 3)]
+    decision = admit(snap(*waiting, capacities=(large,), allocations=running, limits=limits(4)))
+    assert names(decision.admitted) == [1, 2]
+    assert decision.blocked[uuid.UUID(int=3)].facts == {"used": 4, "limit": 4}
