@@ -465,9 +465,7 @@ def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
 @pytest.mark.parametrize("field", ["cpu_millicores", "memory_bytes", "gpus"])
 def test_what_runs_is_taken_from_the_capacity_in_sum(field: str) -> None:
     none: dict[str, Any] = {"cpu_millicores": 0, "memory_bytes": 0, "gpus": 0}
-    cluster = ClusterCapacity(
-        "local", **({"jobs": 9, "cpu_millicores": 5, "memory_bytes": 5, "gpus": 5})
-    )
+    cluster = ClusterCapacity("local", jobs=9, cpu_millicores=5, memory_bytes=5, gpus=5)
     running = tuple(allocation(number, **(none | {field: 2})) for number in (1, 2))
 
     def admitted(amount: int) -> list[int]:
