@@ -210,7 +210,7 @@ class WorkerArtifactView(WorkerView):
             raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         with storage_watched(attempt):
             artifact, kept = self._stored(request, attempt, name, ArtifactRole(role))
@@ -290,7 +290,7 @@ class WorkerInputView(WorkerView):
         attempt = self.attempt(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         with storage_watched(attempt):
             content = input_content(attempt.job, unquote(name))

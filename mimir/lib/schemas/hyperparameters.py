@@ -1,4 +1,4 @@
-"""The hyperparameters of each algorithm. Names, meanings and defaults are scikit-learn's (1.9); what is left out keeps its default."""
+"""Hyperparameters of each algorithm. Names, meanings and defaults are those of scikit-learn 1.9."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-_DEPTH = "How many splits lie between the root and a leaf at most. null: no limit."
-_LEAF = "Rows each leaf has to hold at least."
+_DEPTH = "Maximum number of splits between the root and a leaf. null: no limit."
+_LEAF = "Minimum number of rows in a leaf."
 
 # sklearn.linear_model.LinearRegression
 LINEAR = _object(
