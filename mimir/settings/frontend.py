@@ -68,4 +68,4 @@ SESSION_COOKIE_NAME = "mimir_session"
 # The API's token in the cookie says when a session ends; this is only the age above which a signature is not believed any more.
 SESSION_COOKIE_AGE = 366 * 86400
 CSRF_COOKIE_NAME = "mimir_csrf"
-CSRF_FAILURE_VIEW = "mimir.frontend.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "mimir.frontend.error_pages.csrf_failure"

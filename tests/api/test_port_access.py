@@ -19,7 +19,7 @@ SIGN_IN, NEEDS_FRONTEND = ("POST", "/api/v1/session/"), 403
 
 
 async def _shows(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what the application behind the entrance is told."""
+    """Answers with the scope that the application behind the entrance receives."""
     told = {
         "client": (scope["client"] or [""])[0],
         "scheme": scope["scheme"],

@@ -161,7 +161,7 @@ def _workload(folder: Path) -> dict[str, Any]:
 
 
 def _bare(folder: Path) -> dict[str, Any]:
-    """What anybody would write: read a batch, predict, write."""
+    """Straightforward baseline: read a batch, predict, write."""
     import os
     import time
 

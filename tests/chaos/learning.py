@@ -1,4 +1,4 @@
-"""Training, inference and twin updates for the chaos tests: tiny data, an outcome of its own for each job, and what has to be true of it."""
+"""Training, inference and twin updates for the chaos tests, with their expected outcomes."""
 
 import uuid
 from typing import Any
@@ -102,7 +102,7 @@ def submit(stack: Stack, project: str, kind: str, parameters: dict[str, Any]) ->
 def outcome_faults(
     stack: Stack, project: str, kind: str, name: str, shown: dict[str, Any]
 ) -> list[str]:
-    """What is not as it has to be of the one thing that the ended job makes: once if it succeeded, else not at all."""
+    """Return faults of the job's outcome: exactly once if it succeeded, otherwise not at all."""
     won = shown["status"] == "succeeded"
     judge = {
         "ml_training": _model_faults,

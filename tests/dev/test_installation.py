@@ -35,7 +35,7 @@ def stack(_installation: Stack) -> Stack:
 
 
 def _of_it(stack: Stack) -> list[psutil.Process]:
-    """What the supervisor started, and PostgreSQL's own children."""
+    """Return the supervisor's processes and PostgreSQL's children."""
     data = str(Places(stack.var).database_home / "data")
     found = []
     for process in psutil.process_iter():

@@ -1,4 +1,4 @@
-"""What an installation keeps, and who may read it."""
+"""Files of an installation and their permissions."""
 
 import json
 import os

@@ -1,8 +1,8 @@
-"""What a job's page makes of a diagnosis' next steps."""
+"""Next steps of a diagnosis on a job's page."""
 
 from typing import Any
 
-from mimir.frontend.pages.job.views import _diagnosis
+from mimir.frontend.pages.job.present import diagnosis_of
 from mimir.frontend.pages.jobs.present import reason_text
 
 
@@ -17,7 +17,7 @@ def _row(category: str, *steps: Any) -> Any:
 
 
 def _steps(row: Any) -> list[Any]:
-    found = _diagnosis(row)
+    found = diagnosis_of(row)
     assert found
     steps: list[Any] = found["next_steps"]
     return steps

@@ -1,4 +1,4 @@
-"""What a job's page tells of its request and of what it made, for each type; and the figures it reported while it ran."""
+"""Request, results and metrics of a job's page, per type."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the pages tell of a job: sentences, its history, the rules it waits for."""
+"""Sentences, history and waiting rules of jobs on the pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a job reads is fixed when it is submitted, and what its parameters say of it is checked there."""
+"""Inputs of a job are resolved and checked at submit."""
 
 from typing import Any
 

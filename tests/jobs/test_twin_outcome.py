@@ -1,4 +1,4 @@
-"""What a finished update does to its twin: one revision with its job, or none; and nothing at all when it cannot be taken."""
+"""Outcome of a twin update: one revision with its job, or none."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is broken, how, and which test notices. `old` has to stand in the file exactly once."""
+"""Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES

@@ -1,4 +1,4 @@
-"""What a twin's definition may be, and how values become what a twin keeps."""
+"""Twin definitions, and the conversion of values to a twin's types."""
 
 import copy
 from typing import Any

@@ -43,7 +43,7 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 
 
 def wait_for(ready: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """What `ready` gives, as soon as it is true. Raises: TimeoutError."""
+    """Return the value of `ready` once it is true. Raises: TimeoutError."""
     end = time.monotonic() + seconds
     while True:
         found = ready()
@@ -220,7 +220,7 @@ class Stack:
         wait_for(lambda: any(mark.exists() for mark in marks), f"{point} was reached", seconds)
 
     def release(self, point: str) -> None:
-        """Let who is held go on."""
+        """Release blocked processes."""
         (self.crash / f"{point}.go").touch()
 
     def disarm(self) -> None:

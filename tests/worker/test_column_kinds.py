@@ -1,4 +1,4 @@
-"""What pandas writes and people type into columns: each is used, or left out and refused with a sentence."""
+"""Column kinds from pandas and hand-typed files: used, or excluded with a message."""
 
 import datetime as dt
 import decimal

@@ -33,7 +33,7 @@ _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
 def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
-    """What is stored of pieces as they were read; True: then nothing came for a moment."""
+    """Return the lines stored for pieces as read; True: a pause followed."""
     formatter, out = LineFormatter(stream), b""
     for data, pause in pieces:
         out += formatter.feed(data, NOW)

@@ -1,4 +1,4 @@
-"""Inference: the same answers as the model itself, whatever is missing or new, and clear words for a file that is no model."""
+"""Inference: equal to the model's own answers, with clear errors for a bad model file."""
 
 import io
 import json

@@ -226,7 +226,7 @@ def test_what_was_used_longest_ago_goes_first_and_its_reader_keeps_it(tmp_path: 
     assert all(len(reader.read()) == entry_bytes(1000) for reader in readers)
     for reader in readers:
         reader.close()
-    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))  # larger than all the room
+    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))  # larger than the cache
     assert len(_entries(tmp_path)) == 3
 
 

@@ -88,7 +88,7 @@ def test_public_sets_give_the_figures_of_a_plain_script(
     _, report = train(tmp_path, table, target="answer", algorithm=algorithm, seed=7, test_size=0.3)
 
     model = (CLASSIFIERS if classes else REGRESSORS)[algorithm]()
-    # Columns of one value, which help nothing, are what the workload leaves out by itself.
+    # Constant columns, which the workload excludes.
     rows = rows.loc[:, rows.nunique() > 1]
     known, unknown, learned, truth = train_test_split(
         rows, target, test_size=0.3, random_state=7, stratify=target if classes else None

@@ -1,4 +1,4 @@
-"""What a training does about rare classes and splits, and what it tells people about their columns."""
+"""Handling of rare classes and splits, and messages about columns."""
 
 import datetime as dt
 from pathlib import Path

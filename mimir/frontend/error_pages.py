@@ -8,7 +8,7 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from mimir.frontend import saved_form, session
-from mimir.frontend.client import ApiError, Unavailable
+from mimir.frontend.api_client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 from mimir.lib.disks import as_storage_error
 

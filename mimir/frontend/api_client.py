@@ -83,7 +83,10 @@ class Api:
             self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """The JSON object at `path`; parameters that are None are left out."""
+        """Return the JSON object at `path`; parameters that are None are omitted.
+
+        The caller names its shape from `api_types`.
+        """
         return _object(self.request_raw("GET", path, params=params))
 
     def get_with_etag(self, path: str) -> tuple[Any, str]:
