@@ -24,7 +24,9 @@ _LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
 
 
 def _fenced() -> Gone:
-    return Gone("This attempt is fenced: another attempt runs, or the job has ended.", code="fenced")
+    return Gone(
+        "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
+    )
 
 
 def heartbeat_record(

@@ -108,7 +108,7 @@ def may_lack_columns(parameters: dict[str, Any], format_name: str) -> bool:
 
 
 def text_target_fault(name: str) -> str:
-    """Why a column of text is no target for a regression."""
+    """Return why a text column cannot be the target of a regression."""
     return f'"{name}" is text. Regression needs a numeric target. Choose task classification, or another target.'
 
 
