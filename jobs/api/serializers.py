@@ -133,6 +133,12 @@ class JobShape(_Any):
     created_by = serializers.CharField(allow_null=True)
     type = serializers.ChoiceField(choices=job_type_names())
     status = serializers.ChoiceField(choices=[status.value for status in JobStatus])
+    status_label = serializers.CharField(
+        help_text="The status for people, with the attempt number from the second attempt on."
+    )
+    status_text = serializers.CharField(
+        help_text="One sentence for people: progress, waiting reason, failure or result."
+    )
     reason = serializers.CharField()
     message = serializers.CharField()
     diagnosis = Diagnosis(allow_null=True)

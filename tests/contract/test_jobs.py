@@ -12,8 +12,10 @@ from tests.support.stack import wait_for
 
 AsUser = Callable[[str | None], Api]
 _KEYS = (
-    "attempt attempts_used away cancel_requested_at cluster created_at created_by diagnosis finished_at id inputs labels max_attempts message "
-    "name parameters priority progress project reason region resources result retry_of started_at status timeout_seconds type waiting"
+    "attempt attempts_used away cancel_requested_at cluster created_at created_by diagnosis "
+    "finished_at id inputs labels max_attempts message name parameters priority progress "
+    "project reason region resources result retry_of started_at status status_label "
+    "status_text timeout_seconds type waiting"
 )
 
 
@@ -77,6 +79,8 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
         "labels": {"team": "blue"},
         "type": "pipeline_execution",
         "status": "succeeded",
+        "status_label": "Succeeded",
+        "status_text": ended["message"] or "Done. Nothing was written to the project.",
         "reason": "",
         "diagnosis": None,
         "priority": "high",

@@ -3,7 +3,6 @@
 from typing import Any
 
 from mimir.frontend.pages.job.present import diagnosis_of
-from mimir.frontend.pages.jobs.present import reason_text
 
 
 def _row(category: str, *steps: Any) -> Any:
@@ -47,14 +46,3 @@ def test_a_change_of_the_request_opens_the_form_with_it() -> None:
         )
     )
     assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
-
-
-def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
-    job: Any = {
-        **_row("storage_unavailable"),
-        "status": "running",
-        "message": "s",
-        "progress": {"fraction": 0.5, "message": "Training"},
-    }
-    assert reason_text(job) == "s"
-    assert reason_text(job | {"diagnosis": None, "message": ""}) == "Training"

@@ -15,7 +15,6 @@ from mimir.frontend.pages.job import history, metric_plot, present, result, step
 from mimir.frontend.pages.job.log_tail import log_tail
 from mimir.frontend.pages.jobs.present import (
     ENDED,
-    cancelled,
     empty_log,
     job_summary,
     status_shape,
@@ -24,7 +23,6 @@ from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
-from mimir.frontend.template_tags import STATUS_LABELS
 
 EVENT_PAGES_MAX, EVENT_PAGE = 5, 1000
 ATTEMPT_PAGES_MAX, ATTEMPT_PAGE = 5, 200
@@ -86,10 +84,8 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "diagnosis": diagnosis,
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
-        "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
         "log_state": empty_log(row),
         "launching_since": present.launching_since(row, events),
-        "status_word": STATUS_LABELS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
         **_steps(row, events, got["graph"], view),
         "attempt": attempt,
