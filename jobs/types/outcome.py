@@ -27,7 +27,9 @@ Prepared = TypeVar("Prepared")
 class Outcome(Protocol[Prepared]):
     """The module `outcome` of a type. `RESULT` describes the public result in the API document."""
 
-    RESULT: type[serializers.Serializer[Any]]
+    @property
+    def RESULT(self) -> type[serializers.Serializer[Any]]:  # noqa: N802 - a constant of a module
+        """Return the shape of the public result."""
 
     def prepare(self, job: Job, attempt: Attempt, result: dict[str, Any]) -> Prepared:
         """Return the checked result of the worker. Raises: OutcomeRefused."""
