@@ -178,7 +178,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         try:
             return UUID(str(self.scope["url_route"]["kwargs"][name]))
         except ValueError:
-            raise NotFound("There is nothing here.") from None
+            raise NotFound("Not found.") from None
 
 
 in_database = database_sync_to_async

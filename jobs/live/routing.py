@@ -15,7 +15,7 @@ class Nowhere(Follower):
     """No such socket."""
 
     async def open(self) -> None:
-        raise NotFound("There is nothing here.")
+        raise NotFound("Not found.")
 
 
 _routes: list[Any] = [

@@ -362,7 +362,7 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "dataset": "late-text", "properties": {"size": "size"}, "key": "size"},
         "invalid_input",
-        'Row 61 of column size holds "many"; the property size has to be a whole number.',
+        'Row 61 of column size holds "many"; the property size must be a whole number.',
     ),
 }
 
