@@ -1,4 +1,4 @@
-"""What the frontend's Django answers: pages. `/api`, `/ws` and `/admin` never come here: `mimir.frontend.proxy.application` is in front."""
+"""URLs of the frontend: pages. `mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView

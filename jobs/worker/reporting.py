@@ -17,8 +17,8 @@ from jobs.worker.client import (
 )
 from jobs.worker.memory_watch import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
-from jobs.worker.storable import storable
 from mimir.lib.clock import utc_now
+from mimir.lib.json_values import storable
 
 BATCH = 200
 TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one request

@@ -243,7 +243,7 @@ def _path(path: str) -> str:
     full = path if path.startswith("/") else PREFIX + path
     plain = unquote(urlsplit(full).path)
     if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(/|$)", plain):
-        raise ApiError(404, "not_found", "There is nothing here.")
+        raise ApiError(404, "not_found", "Not found.")
     return full
 
 

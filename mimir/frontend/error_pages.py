@@ -25,7 +25,7 @@ _TITLES = {
 _NOT_FOUND = (
     "Page not found, or you have no access. Check the address or ask a maintainer of the project."
 )
-_API_NOT_FOUND = "There is nothing here."  # the API's message without a reason of its own
+_API_NOT_FOUND = "Not found."  # the API's message without a reason of its own
 _BROKEN = "Internal error"
 
 

@@ -189,7 +189,7 @@ async def test_a_proof_of_anything_else_is_none(name: str) -> None:
     headers = {key: value.encode("latin-1") for key, value in CHANGED[name].items()}
     answer = await _ask("POST", PATH, headers)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["code"]) == (403, "direct_refused")
-    assert ("proof was not accepted" in answer.json()["message"]) == (name != "empty")
+    assert ("signature was rejected" in answer.json()["message"]) == (name != "empty")
 
 
 async def test_the_facts_of_a_proof_cannot_be_changed() -> None:

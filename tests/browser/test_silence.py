@@ -16,7 +16,7 @@ AWAY = "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes'
 SILENT = "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1"
 
 
-def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
+def test_a_job_without_contact_says_since_when_and_until_when(
     stack: Stack, page: Page, gated: Callable[..., GatedJob]
 ) -> None:
     job = gated(name="Silent one").id

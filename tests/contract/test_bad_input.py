@@ -356,13 +356,13 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "key": "price"},
         "invalid_input",
-        "The key column price is DOUBLE: a key has to be text",
+        "The key column price is DOUBLE: a key must be text",
     ),
     "text in a number column at the last row": Bad(
         "digital_twin_update",
         {**UPDATE, "dataset": "late-text", "properties": {"size": "size"}, "key": "size"},
         "invalid_input",
-        'Row 61 of column size holds "many"; the property size has to be a whole number.',
+        'Row 61 of column size holds "many"; the property size must be a whole number.',
     ),
 }
 

@@ -123,7 +123,7 @@ def test_a_taken_port_is_one_clear_message(stack: Stack, tmp_path: Path) -> None
         found = _up(stack, VAR_DIR=str(tmp_path / "var"), PORT=str(port))
     assert found.returncode == 2
     assert found.stdout == ""
-    assert f"Port {port} is taken by another program" in found.stderr
+    assert f"Port {port} is in use by another program" in found.stderr
     assert "PORT=" in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
 

@@ -16,6 +16,7 @@ from jobs.reconcile.decide import (
     Times,
     Verb,
     WorkerState,
+    capacity_wait,
     decide,
     decide_away,
 )
@@ -478,3 +479,30 @@ def test_each_case_has_its_action_while_the_cluster_is_away(
 ) -> None:
     action = decide_away(row, silent, now=at(now), times=TIMES)
     assert (action.verb, action.reason) == (verb, reason), case
+
+
+def test_a_worker_that_can_never_start_ends_at_once_with_what_its_cluster_says() -> None:
+    seen = Sight(alive=True, hopeless=True, reason="image_not_found", message="No such image.")
+    action = decide(LAUNCHED, seen, now=at(2), times=TIMES)
+    assert (action.verb, action.reason, action.message) == (
+        Verb.END,
+        FailureReason.IMAGE_NOT_FOUND,
+        "No such image.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "launch_timeout", "seconds"),
+    [
+        (1, 300, 300),
+        (2, 300, 600),
+        (3, 300, 1200),
+        (4, 300, 1800),
+        (40, 300, 1800),
+        (9, 7200, 7200),
+    ],
+)
+def test_the_time_to_wait_for_capacity_doubles_up_to_half_an_hour(
+    number: int, launch_timeout: float, seconds: float
+) -> None:
+    assert capacity_wait(number, launch_timeout) == seconds
