@@ -482,7 +482,7 @@ def test_each_case_has_its_action_while_the_cluster_is_away(
 
 
 def test_a_worker_that_can_never_start_ends_at_once_with_what_its_cluster_says() -> None:
-    seen = Sight(alive=True, hopeless=True, reason="image_not_found", message="No such image.")
+    seen = WorkerState(alive=True, stuck=True, reason="image_not_found", message="No such image.")
     action = decide(LAUNCHED, seen, now=at(2), times=TIMES)
     assert (action.verb, action.reason, action.message) == (
         Verb.END,
