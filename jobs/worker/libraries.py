@@ -38,7 +38,7 @@ def import_libraries(context: WorkloadContext) -> None:
 
 @contextlib.contextmanager
 def report_warnings(context: WorkloadContext) -> Iterator[None]:
-    """What the libraries warn of: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
+    """Report warnings of the libraries: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
     from sklearn.exceptions import ConvergenceWarning
 
     told: set[str] = set()

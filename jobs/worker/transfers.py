@@ -1,4 +1,4 @@
-"""What the workload asks for while it runs: inputs to fetch, artifacts to deliver. One at a time, on a thread of its own.
+"""Inputs and artifacts that the running workload requests. One at a time, on a thread of its own.
 
 The workload has no token; it names files, and this process, which has one, moves them.
 """

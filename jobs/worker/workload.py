@@ -1,6 +1,7 @@
-"""`python -m jobs.worker.workload`: the process in which a job's work is done. Knows no token and no address; asks its supervisor.
+"""`python -m jobs.worker.workload`: the process that runs a job.
 
-It may die at any moment, by its own fault or by the supervisor's hand; what it says last, or its exit, becomes the attempt's end.
+It has no token and no address; requests go through its supervisor. It may be killed at any
+moment: its last message, or its exit, becomes the attempt's end.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from jobs.worker.workload_context import Terminated, WorkFailed, WorkloadContext
 
 
 def main() -> int:
-    """Wait for the job, do it, say what came of it."""
+    """Wait for the job, run it and report the result."""
     process_tree.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
@@ -53,7 +54,7 @@ def main() -> int:
 
 
 def _run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`."""
+    """Return the result for `finish`."""
     return _function_of(context.job["type"])(context)
 
 
@@ -73,7 +74,7 @@ def _function_of(job_type: str) -> Callable[[WorkloadContext], dict[str, Any]]:
 
 
 def _report(context: WorkloadContext, failure: WorkFailed) -> None:
-    """People find the cause in the log too."""
+    """Report a failure; print the cause to the log as well."""
     if failure.message:
         print(f"mimir: {failure.message}", file=sys.stderr, flush=True)
     context.done(

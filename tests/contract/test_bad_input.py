@@ -356,7 +356,7 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "key": "price"},
         "invalid_input",
-        "The key column price is DOUBLE: a key has to be text",
+        "The key column price is DOUBLE: a key must be text",
     ),
     "text in a number column at the last row": Bad(
         "digital_twin_update",

@@ -229,7 +229,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
             "digital_twin_update",
             {**UPDATE, "type": "night"},
             "parameters.type",
-            "no entity type of town: it has day",
+            "not an entity type of town: it has day",
         ),
         (
             "digital_twin_update",

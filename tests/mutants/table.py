@@ -92,7 +92,7 @@ TABLE = (
         "jobs/lifecycle/finish.py",
         """        if attempt.fenced_at or attempt.claim_id is None:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         if attempt.ended_at:
 """,

@@ -89,7 +89,7 @@ def _readings(
 
 
 def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> Any:
-    """The model, which has to be what its signature says. Raises: WorkFailed `model_corrupt`."""
+    """Load the model and compare it with its signature. Raises: WorkFailed `model_corrupt`."""
     from sklearn.pipeline import Pipeline
 
     signature = facts["signature"]
