@@ -1,4 +1,4 @@
-"""Staged uploads: a file is sent once, its reading is looked at and changed, then it becomes a dataset version or is removed."""
+"""REST views of staged uploads: send a file once, check its reading, then accept or delete it."""
 
 from uuid import UUID
 
@@ -50,7 +50,10 @@ class UploadsView(ApiView):
         },
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Your uploads that are not accepted yet, newest first. `reading` is null here: read one upload for it."""
+        """List your uploads that are not accepted, newest first.
+
+        `reading` is null here: read one upload for it.
+        """
         user = caller(request)
         page = paginate(
             uploads_of(project=project_for(user, slug, Role.MAINTAINER), user=user),
@@ -72,7 +75,10 @@ class UploadsView(ApiView):
         responses={201: upload_shapes.StagedUploadShape, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Send a file without making a version of it. It expires after a day. A file that cannot be read is kept, with its `fault`."""
+        """Upload a file without creating a version. It expires after a day.
+
+        A file that cannot be read is kept, with its `fault`.
+        """
         user = caller(request)
         project = project_for(user, slug, Role.MAINTAINER)
         body = validated(upload_shapes.StageRequest, request)
@@ -90,7 +96,7 @@ class UploadView(ApiView):
         responses={200: upload_shapes.StagedUploadShape, **errors(403, 404)},
     )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """What was found in it when it was last read."""
+        """Read the result of its last reading."""
         return Response(upload_shapes.staged_upload(_upload(request, slug, upload_id)))
 
     @extend_schema(
@@ -109,13 +115,13 @@ class UploadView(ApiView):
 
     @extend_schema(operation_id="uploads_delete", responses={204: None, **errors(403, 404)})
     def delete(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Remove it and its file."""
+        """Delete the upload and its file."""
         upload_delete(upload=_upload(request, slug, upload_id))
         return Response(status=204)
 
 
 class UploadAcceptView(ApiView):
-    """A staged upload becomes a dataset version."""
+    """Accept a staged upload as a dataset version."""
 
     @extend_schema(
         operation_id="uploads_accept",
@@ -123,9 +129,11 @@ class UploadAcceptView(ApiView):
         responses={201: shapes.DatasetCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists.
+        """Store the upload as the next version of the dataset `name`.
 
-        With `append_to` the new version has the rows of that version and below them those of the file, which must have the same columns.
+        The whole file is read with its options. The upload then no longer exists. With `append_to`,
+        the new version has the rows of that version, then those of the file, which must have the
+        same columns.
         """
         upload = _upload(request, slug, upload_id)
         body = validated(upload_shapes.UploadAccept, request)
@@ -140,14 +148,14 @@ class UploadAcceptView(ApiView):
             if body["append_to"] is None
             else upload_append(**given, to=body["append_to"])
         )
-        made = shapes.dataset_version_detail(
+        created = shapes.dataset_version_detail(
             version, {}, before=dataset_version_before(version), uses=None
         )
-        return Response({"name": body["name"], "version": made}, status=201)
+        return Response({"name": body["name"], "version": created}, status=201)
 
 
 class UploadAcceptSheetsView(ApiView):
-    """Sheets of a staged workbook become dataset versions."""
+    """Accept sheets of a staged workbook as dataset versions."""
 
     @extend_schema(
         operation_id="uploads_accept_sheets",
@@ -155,9 +163,10 @@ class UploadAcceptSheetsView(ApiView):
         responses={201: upload_shapes.DatasetsCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Store each sheet as the next version of its dataset: all of them or none. The upload then no longer exists.
+        """Store each sheet as the next version of its dataset: all of them or none.
 
-        All sheets are read with the upload's other options. Each version has a copy of the file as sent, which counts in the project's quota.
+        The upload then no longer exists. All sheets are read with the upload's other options. Each
+        version has a copy of the uploaded file, which counts towards the project's quota.
         """
         upload = _upload(request, slug, upload_id)
         body = validated(upload_shapes.UploadAcceptSheets, request)
@@ -173,7 +182,7 @@ class UploadAcceptSheetsView(ApiView):
             user=caller(request),
             make_current=body["make_current"],
         )
-        made = [
+        created = [
             {
                 "name": one["name"],
                 "version": shapes.dataset_version_detail(
@@ -182,4 +191,4 @@ class UploadAcceptSheetsView(ApiView):
             }
             for one, version in zip(body["datasets"], versions, strict=True)
         ]
-        return Response({"datasets": made}, status=201)
+        return Response({"datasets": created}, status=201)

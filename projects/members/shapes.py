@@ -1,4 +1,4 @@
-"""Bodies of members."""
+"""Request and response bodies of members."""
 
 from typing import Any
 
@@ -28,5 +28,5 @@ class Member(_Any):
 
 
 def member(row: Membership) -> dict[str, Any]:
-    """A member and what they may."""
+    """Return a member with their role."""
     return {"username": row.user.get_username(), "role": row.role, "created_at": row.created_at}

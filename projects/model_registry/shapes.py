@@ -1,4 +1,4 @@
-"""Bodies of models and their versions."""
+"""Response bodies of models and their versions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,19 +25,19 @@ class ModelVersionShape(_Any):
     algorithm = serializers.CharField()
     target = serializers.CharField()
     metrics = serializers.DictField(
-        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out set."
     )
     baseline = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
-        help_text="The same metrics of a trivial model.",
+        help_text="The same metrics of a baseline model.",
     )
     size_bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
-    training_data = VersionRef(help_text="The dataset version it learnt from.")
+    training_data = VersionRef(help_text="The dataset version used for training.")
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(
-        allow_null=True, help_text="The job that trained it; null when that job is kept no longer."
+        allow_null=True, help_text="The job that trained it; null if that job was deleted."
     )
 
 
@@ -48,18 +48,20 @@ class Importance(_Any):
 
 class ModelVersionDetail(ModelVersionShape):
     name = serializers.CharField()
-    hyperparameters = serializers.DictField(help_text="As in scikit-learn.")
+    hyperparameters = serializers.DictField(help_text="Names and values as in scikit-learn.")
     signature = serializers.DictField(
-        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task", "classes"?}'
+        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task",'
+        ' "classes"?}'
     )
     plots = serializers.DictField(
-        help_text="As data. Regression: predicted_actual, residuals. Classification: confusion, roc, precision_recall, calibration."
+        help_text="Data of plots. Regression: predicted_actual, residuals."
+        " Classification: confusion, roc, precision_recall, calibration."
     )
     training = serializers.DictField(help_text="Rows, split, seed, seconds.")
     libraries = serializers.DictField(
-        child=serializers.CharField(), help_text="Versions of what trained it."
+        child=serializers.CharField(), help_text="Versions of the libraries that trained it."
     )
-    importance = Importance(many=True, help_text="How much each feature matters, most first.")
+    importance = Importance(many=True, help_text="Feature importance, highest first.")
 
 
 class ModelShape(_Any):
@@ -76,7 +78,7 @@ class ModelVersions(_Any):
 
 
 def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """One version of a model; `origins` names the jobs that made versions."""
+    """Return one version of a model. `origins` names the jobs that created versions."""
     return {
         "number": row.number,
         "task": row.task,
@@ -94,7 +96,7 @@ def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, 
 
 
 def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """The same with all that is known of it. Importance is kept among the plots and shown beside them."""
+    """Return a version with all details. Feature importance is stored among the plots."""
     return {
         **model_version(row, origins),
         "name": row.model.name,

@@ -1,8 +1,9 @@
-"""Binds the SQL of a checked definition to the columns its tables have now. Part of the parsing child.
+"""Bind the SQL of a checked definition to the present columns of its tables. Runs in the child.
 
-Each known table becomes an empty DuckDB table; each SQL step is described over them, in the order of the run, and its columns become the
-next table. Nothing is executed and no data is read. What is not known before a run (the columns behind a URL or of a command's tables)
-is reported as not checked, with the steps that depend on it.
+Each known table becomes an empty DuckDB table. Each SQL step is described over them in the order of
+the run, and its columns become the next table. Nothing is executed and no data is read. Columns
+that are unknown before a run (of a URL, or of a command's tables) are reported as not checked, with
+the steps that depend on them.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from projects.parsing.bind_errors import bind_message
 
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition
-# What a type becomes when a step's table is written as Parquet and read again.
+# The type of a column after a step's table was written as Parquet and read again.
 _STORED = {
     "HUGEINT": "BIGINT",
     "UHUGEINT": "BIGINT",
@@ -34,7 +35,7 @@ Schema = list[tuple[str, str]]
 
 @dataclass(slots=True)
 class Bound:
-    """`steps`: {"id", "uses", "status", "message"} of each step, in the order of the run."""
+    """Result of binding. `steps` has one entry for each step, in the order of the run."""
 
     faults: list[Fault] = field(default_factory=list)
     steps: list[dict[str, str]] = field(default_factory=list)
@@ -42,14 +43,14 @@ class Bound:
 
 @dataclass(slots=True)
 class _Tables:
-    """Columns by table name. Those of `unknown` are not known before the run; each says why."""
+    """Columns by table name, and the tables in `unknown`, each with the reason."""
 
     connection: Any
     columns: dict[str, Schema] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, schema: Schema) -> str:
-        """An empty table. Why it cannot be made, or an empty text."""
+        """Create an empty table. Return why that is not possible, or an empty text."""
         import duckdb
 
         if sum(map(len, self.columns.values())) + len(schema) > COLUMNS_MAX:
@@ -69,7 +70,11 @@ def bind(
     writes: Mapping[str, int],
     note_place: Callable[[str], None],
 ) -> Bound:
-    """`reads`: of each read step of a dataset {"version", "columns"} or {"missing"}; `writes`: the newest number of a dataset, 0 for none."""
+    """Bind all SQL steps; `note_place` is called with the path of each step before its work.
+
+    `reads` describes the dataset version of each read step; `writes` maps a dataset that is written
+    to its newest version number, 0 for a new dataset.
+    """
     import duckdb
 
     config: Any = {
@@ -171,7 +176,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
         tables.unknown[step.id] = f"step {step.id} needs more memory to check than is allowed"
         return (
             NOT_CHECKED,
-            "only its syntax was checked: the rest needs more memory than a check may use",
+            "only its syntax was checked: the rest exceeds the memory limit of a check",
         )
     except duckdb.Error as error:
         message = bind_message(
@@ -191,7 +196,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
     if why:
         tables.unknown[step.id] = why
     columns = f"{len(schema)} column{'s' if len(schema) != 1 else ''}"
-    return CHECKED, f"its SQL fits the columns of its tables, and gives {columns}"
+    return CHECKED, f"its SQL matches the columns of its tables and returns {columns}"
 
 
 def _stored(kind: str) -> str:
@@ -201,7 +206,7 @@ def _stored(kind: str) -> str:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """The name most like `name`, or an empty text."""
+    """Return the most similar of `names`, or an empty text."""
     folded = {other.casefold(): other for other in names}
     found = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     return folded[found[0]] if found else ""

@@ -1,4 +1,4 @@
-"""Checks a pipeline definition. Part of the parsing child: here its SQL is parsed and bound."""
+"""Check of a pipeline definition in the parsing child, which parses and binds its SQL."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +11,9 @@ from projects.parsing.binding import bind
 
 
 def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """{"faults", "data_faults", "steps", "graph"}: what does not hold for any data, and what does not fit the data of now.
+    """Return the faults of a definition, the faults of its data, and its graph.
 
-    A definition with `faults` cannot be saved; it has no graph, and its data are not looked at.
+    A definition with `faults` cannot be saved. It has no graph, and its data are not checked.
     """
     definition = request["definition"]
     _parse_each(scratch, definition)
@@ -37,7 +37,10 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse_each(scratch: Path, definition: Any) -> None:
-    """Parse each query once, with a note of its place, by which the server names the step should the parser not come back."""
+    """Parse each query once, after a note of its place.
+
+    If the parser crashes, the server names the step from that note.
+    """
     refused = ""
     for place, query in queries(definition):
         note_place(scratch, place)
@@ -50,5 +53,5 @@ def _parse_each(scratch: Path, definition: Any) -> None:
 
 
 def note_place(scratch: Path, path: str) -> None:
-    """Which field is being worked on."""
+    """Write down the path of the field that is being checked."""
     (scratch / "place").write_text(path)

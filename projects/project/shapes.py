@@ -1,4 +1,4 @@
-"""Bodies of projects."""
+"""Request and response bodies of projects."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ class ProjectShape(_Any):
     name = serializers.CharField()
     description = serializers.CharField()
     status = serializers.ChoiceField(choices=ProjectStatus.choices)
-    role = serializers.ChoiceField(choices=Role.choices, help_text="Yours.")
+    role = serializers.ChoiceField(choices=Role.choices, help_text="Your role.")
     created_at = serializers.DateTimeField()
 
 
 class ProjectDetail(ProjectShape):
     stored_bytes = serializers.IntegerField(
-        help_text="Of uploaded dataset versions and of all artifacts of jobs."
+        help_text="Bytes of uploaded dataset versions and of all artifacts of jobs."
     )
     stored_bytes_max = serializers.IntegerField(
         allow_null=True, help_text="The quota; null: no limit. An administrator can change it."
@@ -48,7 +48,7 @@ class ProjectDetail(ProjectShape):
 
 
 def project(row: Project, role: str) -> dict[str, Any]:
-    """A project, with the caller's role in it."""
+    """Return a project with the caller's role in it."""
     return {
         "slug": row.slug,
         "name": row.name,

@@ -1,4 +1,4 @@
-"""Rows of twins as the API shows them: JSON-ready dicts."""
+"""Bodies of twins, built from rows and query results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from projects.twins.states import EntityState, FieldChange
 
 
 def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
-    """A twin without its definition."""
+    """Return a twin without its definition."""
     types = [
         {
             "name": kind["name"],
@@ -33,7 +33,7 @@ def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
 
 
 def entity(row: Entity) -> dict[str, Any]:
-    """An entity with the values that hold."""
+    """Return an entity with its values in effect."""
     held = {**row.reported, **row.overlay}
     return {
         "type": row.type,
@@ -46,7 +46,7 @@ def entity(row: Entity) -> dict[str, Any]:
 
 
 def entity_detail(detail: EntityDetail) -> dict[str, Any]:
-    """An entity with each value's source."""
+    """Return an entity with the source of each value."""
     row = detail.entity
     return {
         "type": row.type,
@@ -73,7 +73,7 @@ def _value(found: ValueDetail) -> dict[str, Any]:
 
 
 def source(found: Source) -> dict[str, Any]:
-    """Who set a value."""
+    """Return the revision that set a value."""
     return {
         "revision": found.revision,
         "kind": found.kind,
@@ -90,7 +90,7 @@ def _dataset(found: Source) -> dict[str, Any] | None:
 
 
 def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
-    """One step of a property's history."""
+    """Return one change of a property."""
     return {
         "property": row.property,
         "layer": row.layer,
@@ -101,7 +101,7 @@ def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
 
 
 def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """A revision; `jobs` names those that made revisions."""
+    """Return a revision. `jobs` names the jobs that created revisions."""
     found = source_of(row, jobs.get(row.id))
     return {
         "number": row.number,
@@ -119,7 +119,7 @@ def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
 
 
 def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
-    """An entity at a revision."""
+    """Return an entity at a revision."""
     return {
         "type": row.type,
         "key": row.key,
@@ -132,7 +132,7 @@ def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
 def entity_diff(
     row: Entity, old: EntityState | None, new: EntityState | None, changes: list[FieldChange]
 ) -> dict[str, Any]:
-    """What differs of an entity between two revisions."""
+    """Return the difference of an entity between two revisions."""
     fields = [
         {"layer": item.layer, "property": item.property, "old": item.old, "new": item.new}
         for item in changes

@@ -75,7 +75,7 @@ HOSTILE = {
 def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
     query: str, tmp_path: Path
 ) -> None:
-    """Also the wall time: the child's budget is 5 seconds of computing."""
+    """Also the wall time: the child's budget is 5 seconds of CPU time."""
     me = psutil.Process()
     before, began = me.memory_info().rss, time.monotonic()
     found = definition_check.check(_definition("SELECT 1", query), scratch_dir=str(tmp_path))

@@ -133,7 +133,7 @@ def test_a_table_that_used_up_its_computing_time_is_not_described_again(
     for _ in range(2):
         shown = caller.get("projects/demo/datasets/t/versions/1/profile/")
         assert (shown.status_code, shown.json()["columns"]) == (200, [])
-        assert "1 seconds of computing" in shown.json()["fault"]
+        assert "1 seconds of CPU time" in shown.json()["fault"]
     assert started == ["profile"]
 
 
